@@ -1,0 +1,63 @@
+"""Text classification on embedding features.
+
+>>> import embedclf
+>>> classifier = embedclf.train(texts, labels)  # doctest: +SKIP
+>>> classifier.predict(["Where is my refund?"])  # doctest: +SKIP
+['refund']
+
+The public names are loaded when first used, so that importing the package costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from embedclf.classifier.linear import LinearModel as LinearModel
+    from embedclf.classifier.text_classifier import TextClassifier as TextClassifier
+    from embedclf.classifier.text_classifier import load as load
+    from embedclf.embedding import Embedder as Embedder
+    from embedclf.embedding import open_embedder as open_embedder
+    from embedclf.errors import DataError as DataError
+    from embedclf.errors import EmbedclfError as EmbedclfError
+    from embedclf.errors import EmbedderError as EmbedderError
+    from embedclf.errors import ModelFileError as ModelFileError
+    from embedclf.errors import OutputError as OutputError
+    from embedclf.errors import TextError as TextError
+    from embedclf.errors import TrainingError as TrainingError
+    from embedclf.evaluation.report import Report as Report
+    from embedclf.evaluation.report import evaluate as evaluate
+    from embedclf.training.trainer import train as train
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "DataError": "embedclf.errors",
+    "EmbedclfError": "embedclf.errors",
+    "Embedder": "embedclf.embedding",
+    "EmbedderError": "embedclf.errors",
+    "LinearModel": "embedclf.classifier.linear",
+    "ModelFileError": "embedclf.errors",
+    "OutputError": "embedclf.errors",
+    "Report": "embedclf.evaluation.report",
+    "TextClassifier": "embedclf.classifier.text_classifier",
+    "TextError": "embedclf.errors",
+    "TrainingError": "embedclf.errors",
+    "evaluate": "embedclf.evaluation.report",
+    "load": "embedclf.classifier.text_classifier",
+    "open_embedder": "embedclf.embedding",
+    "train": "embedclf.training.trainer",
+}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'embedclf' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Everything between a vector and its label. To predict, numpy is enough."""

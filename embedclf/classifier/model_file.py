@@ -1,0 +1,173 @@
+"""The model file: one ``.safetensors`` file with the matrix and what is known about it.
+
+It holds the tensors ``weights`` (n_classes, n_dimensions) and ``bias`` (n_classes,), float32, and one metadata entry
+``embedclf`` of JSON: the format number and the fields of `ModelCard`, with ``classes``. Loading it runs no code. The
+same classifier gives the same bytes: there is no date in it, and no key, text or path either.
+"""
+
+import json
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedclf.atomic_file import AtomicFile
+from embedclf.classifier.linear import LinearModel
+from embedclf.embedding import EmbedderSpec
+from embedclf.errors import ModelFileError
+
+FORMAT = 1
+_ENTRY = "embedclf"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """Figures on examples that the classifier was not fitted on: shares in [0, 1], and how many examples."""
+
+    accuracy: float
+    macro_f1: float
+    ece: float
+    n_examples: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """What is known about a trained classifier.
+
+    Attributes
+    ----------
+    embedder : EmbedderSpec
+        What made the vectors that it was trained on.
+    head : str
+        ``logistic`` or ``centroid``.
+    regularization : float or None
+        scikit-learn's C; None for a head that has none.
+    temperature : float
+        What the scores were divided by; it is folded into the weights.
+    threshold : float or None
+        The confidence below which the classifier abstains; None if it always answers.
+    n_examples : int
+        How many examples it was trained on.
+    held_out : HeldOut or None
+        Its measured quality; None if nothing was held out.
+    version : str
+        The version of embedclf that wrote it.
+    """
+
+    embedder: EmbedderSpec
+    head: str
+    regularization: float | None
+    temperature: float
+    threshold: float | None
+    n_examples: int
+    held_out: HeldOut | None
+    version: str
+
+
+def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCard) -> None:
+    """Write a model file, beside its place and then moved there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from safetensors.numpy import save
+
+    metadata = {"format": FORMAT, "classes": model.classes, **asdict(card)}
+    entry = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
+    # safetensors writes an array's memory as it lies, whatever its strides say.
+    tensors = {"weights": np.ascontiguousarray(model.weights), "bias": np.ascontiguousarray(model.bias)}
+    data = save(tensors, metadata={_ENTRY: entry})
+    with AtomicFile(path) as file:
+        file.write(data)
+
+
+def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
+    """Read a model file.
+
+    Raises
+    ------
+    ModelFileError
+        If it is not there, cut short, not one of ours, of a newer format, or holds what cannot be.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    name = os.fspath(path)
+    try:
+        Path(path).open("rb").close()  # for the system's own word: safetensors reports less
+        with safe_open(name, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ModelFileError(f"there is no model file {name}; embedclf train makes one", path=name) from None
+    except IsADirectoryError:
+        raise ModelFileError(f"{name} is a folder, not a model file", path=name) from None
+    except (OSError, SafetensorError, TypeError, ValueError) as error:
+        raise ModelFileError(
+            f"{name} is not a model file, or is damaged or cut short ({error}); train or copy it again", path=name
+        ) from error
+    if _ENTRY not in metadata:
+        raise ModelFileError(f"{name} is a safetensors file, but was not written by embedclf", path=name)
+    try:
+        return _parse(json.loads(metadata[_ENTRY]), tensors)
+    except _NewerFormatError as error:
+        raise ModelFileError(f"{name} {error}", path=name) from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        reason = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise ModelFileError(f"{name} is not a usable model file: {reason}; train it again", path=name) from error
+
+
+class _NewerFormatError(Exception):
+    pass
+
+
+def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> tuple[LinearModel, ModelCard]:
+    number = _typed(metadata["format"], int, "format")
+    if number > FORMAT:
+        raise _NewerFormatError(
+            f"is of format {number}, and this embedclf reads formats up to {FORMAT}; update with: "
+            "pip install --upgrade embedclf"
+        )
+    if set(tensors) != {"weights", "bias"} or any(tensor.dtype != np.float32 for tensor in tensors.values()):
+        raise ValueError("its tensors are not the float32 'weights' and 'bias'")
+    classes = tuple(_typed(name, str, "classes") for name in _typed(metadata["classes"], list, "classes"))
+    model = LinearModel(tensors["weights"], tensors["bias"], classes)
+    spec = _typed(metadata["embedder"], dict, "embedder")
+    embedder = EmbedderSpec(
+        provider=_typed(spec["provider"], str, "provider"),
+        model=_typed(spec["model"], str, "model"),
+        dimensions=_typed(spec["dimensions"], int, "dimensions"),
+        endpoint=_typed(spec["endpoint"], str | None, "endpoint"),
+    )
+    if embedder.dimensions != model.weights.shape[1]:
+        raise ValueError(
+            f"its weights have {model.weights.shape[1]} dimensions, and {embedder} is noted with {embedder.dimensions}"
+        )
+    held_out = _typed(metadata["held_out"], dict | None, "held_out")
+    card = ModelCard(
+        embedder=embedder,
+        head=_typed(metadata["head"], str, "head"),
+        regularization=_number(metadata["regularization"], "regularization"),
+        temperature=_number(metadata["temperature"], "temperature") or 1.0,
+        threshold=_number(metadata["threshold"], "threshold"),
+        n_examples=_typed(metadata["n_examples"], int, "n_examples"),
+        held_out=None if held_out is None else HeldOut(**held_out),
+        version=_typed(metadata["version"], str, "version"),
+    )
+    return model, card
+
+
+def _typed(value: Any, kind: Any, name: str) -> Any:
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise TypeError(f"its {name!r} is {value!r:.40}")
+    return value
+
+
+def _number(value: Any, name: str) -> float | None:
+    if value is not None and not math.isfinite(_typed(value, int | float, name)):
+        raise ValueError(f"its {name!r} is {value!r:.40}")
+    return None if value is None else float(value)

@@ -1,0 +1,61 @@
+"""The ``embedclf`` command. Each of its commands is a module of its own, loaded only when it is called."""
+
+import logging
+from importlib import import_module
+
+import click
+
+from embedclf import __version__
+from embedclf.errors import EmbedclfError
+
+# The one-line helps stand here, so that `embedclf --help` loads no command.
+_COMMANDS = {
+    "train": "Train a classifier on a file of labelled texts.",
+    "evaluate": "Measure a classifier on a file of labelled texts.",
+    "predict": "Label texts with a trained classifier.",
+}
+
+
+class _Remarks(logging.Handler):
+    """Shows what the library remarks on, on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        prefix = "Warning: " if record.levelno >= logging.WARNING else ""
+        click.echo(f"{prefix}{record.getMessage()}", err=True)
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"embedclf.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        logger = logging.getLogger("embedclf")
+        logger.handlers[:] = [_Remarks()]
+        logger.setLevel(logging.INFO)
+        logger.propagate = False
+        try:
+            return super().invoke(ctx)
+        except EmbedclfError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="embedclf")
+def main() -> None:
+    r"""Classify texts on embedding features.
+
+    \b
+      embedclf train tickets.csv               a CSV with the columns text and label
+      embedclf evaluate tickets_test.csv
+      embedclf predict "Where is my parcel?"
+    """

@@ -1,0 +1,56 @@
+"""Which model file a command uses."""
+
+import os
+from pathlib import Path
+
+import click
+
+from embedclf.classifier.text_classifier import TextClassifier, load
+from embedclf.errors import EmbedclfError
+
+FOLDER = Path("models")
+_LATEST = FOLDER / ".latest"
+
+
+def remember_latest(path: Path) -> None:
+    """Leave the name of the model that was trained last, for the commands that follow."""
+    try:
+        FOLDER.mkdir(exist_ok=True)
+        _LATEST.write_text(f"{path}\n", encoding="utf-8")
+    except OSError as error:
+        click.echo(f"Warning: {_LATEST} cannot be written ({error.strerror}): name the model with -m", err=True)
+
+
+def load_model(given: str | None) -> TextClassifier:
+    """Load the model that was given, or the one that is meant; the latter is named on stderr.
+
+    Raises
+    ------
+    EmbedclfError
+        If none was given and it is not clear which one is meant, or it cannot be loaded.
+    """
+    if given is not None:
+        return load(given)
+    path, reason = _find()
+    click.echo(f"Model: {path} ({reason})", err=True)
+    return load(path)
+
+
+def _find() -> tuple[str, str]:
+    if from_environment := os.environ.get("EMBEDCLF_MODEL"):
+        return from_environment, "from EMBEDCLF_MODEL"
+    try:
+        latest = _LATEST.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        latest = ""
+    if latest and Path(latest).is_file():
+        return latest, "the one trained last"
+    found = sorted(str(path) for path in FOLDER.glob("*.safetensors")) if FOLDER.is_dir() else []
+    if len(found) == 1:
+        return found[0], "the only one in models/"
+    if found:
+        listed = "\n".join(f"  {path}" for path in found)
+        raise EmbedclfError(f"models/ holds several models; name one with -m:\n{listed}")
+    raise EmbedclfError(
+        "there is no model in models/ here; train one with: embedclf train DATASET, or name one with -m"
+    )

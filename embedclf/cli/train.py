@@ -1,0 +1,122 @@
+"""``embedclf train``."""
+
+from pathlib import Path
+
+import click
+
+from embedclf.cli.models import FOLDER, remember_latest
+from embedclf.cli.options import file_options
+
+
+class _Regularization(click.ParamType[str | float]):
+    name = "auto|FLOAT"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
+        if value == "auto":
+            return value
+        try:
+            number = float(value)
+        except ValueError:
+            number = 0.0
+        if not 0 < number < float("inf"):
+            self.fail(f"{value!r} is neither 'auto' nor a number above 0.", param, ctx)
+        return number
+
+
+@click.command("train")
+@click.argument("dataset")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where the classifier goes.  [default: models/<dataset>.safetensors]"
+)
+@click.option(
+    "--embedder", metavar="PROVIDER:MODEL", help="What makes vectors of texts.  [default: wordllama:l2_supercat]"
+)
+@click.option(
+    "--dimensions", metavar="N", type=click.IntRange(min=1), help="Length of the vectors.  [default: the model's]"
+)
+@click.option(
+    "--head",
+    type=click.Choice(["logistic", "centroid"]),
+    default="logistic",
+    show_default=True,
+    help="Logistic regression or nearest centroid.",
+)
+@click.option(
+    "--regularization",
+    type=_Regularization(),
+    help="scikit-learn's C for logistic: larger fits closer.  [default: auto]",
+)
+@click.option(
+    "--holdout",
+    metavar="FRACTION",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of the rows to measure on before all are trained on; 0 measures nothing.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses what is held out.")
+@file_options(labelled=True)
+def command(
+    dataset: str,
+    output: str | None,
+    embedder: str | None,
+    dimensions: int | None,
+    head: str,
+    regularization: str | float | None,
+    holdout: float,
+    seed: int,
+    text_column: str,
+    label_column: str,
+    delimiter: str | None,
+    encoding: str,
+    skip_bad_rows: bool,
+) -> None:
+    """Train a classifier on DATASET, a file of labelled texts.
+
+    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
+    input. The classifier is measured on the rows held out, then trained on all of them and saved.
+    """
+    if head == "centroid" and regularization is not None:
+        raise click.UsageError("--regularization goes with --head logistic: the centroid head has none.")
+    from embedclf.atomic_file import AtomicFile
+    from embedclf.corpus import read_corpus
+    from embedclf.embedding import open_embedder
+
+    corpus = read_corpus(
+        dataset,
+        text_column=text_column,
+        label_column=label_column,
+        delimiter=delimiter,
+        encoding=encoding,
+        skip_bad_rows=skip_bad_rows,
+    )
+    for fault in corpus.skipped:
+        click.echo(f"Left out {corpus.name}:{fault.line}: {fault.reason}", err=True)
+    opened = open_embedder(*([] if embedder is None else [embedder]), dimensions=dimensions)
+    place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
+    AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
+
+    from embedclf.training.trainer import train
+
+    click.echo(f"{corpus.name}: {len(corpus.texts):,} rows, {len(set(corpus.labels)):,} labels", err=True)
+    click.echo(f"Embedder: {opened.spec} ({opened.spec.dimensions} dimensions)", err=True)
+    classifier = train(
+        corpus.texts,
+        corpus.labels,
+        embedder=opened,
+        head=head,  # type: ignore[arg-type]
+        regularization=regularization or "auto",  # type: ignore[arg-type]
+        holdout=holdout,
+        seed=seed,
+    )
+    classifier.save(place)
+    remember_latest(place)
+    card = classifier.card
+    if held_out := card.held_out:
+        click.echo(
+            f"On {held_out.n_examples:,} rows held out: accuracy {held_out.accuracy:.3f}, "
+            f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
+        )
+    chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
+    click.echo(f"Trained on all {card.n_examples:,} rows ({card.head}, {chosen}temperature {card.temperature:.3g})")
+    click.echo(f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)")

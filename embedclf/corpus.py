@@ -1,0 +1,457 @@
+"""Texts and labels in and out of files: CSV, TSV and JSONL, from a path or from the standard input.
+
+Rows are read and written one at a time, in order. Every complaint says ``file:line``, the header being line 1.
+"""
+
+import codecs
+import csv
+import io
+import itertools
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Literal, cast
+
+from embedclf.atomic_file import AtomicFile
+from embedclf.errors import BadRowsError, DataError, RowFault, list_faults
+from embedclf.texts import text_fault
+
+logger = logging.getLogger(__name__)
+
+Format = Literal["csv", "tsv", "jsonl"]
+_FORMATS: dict[str, Format] = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+STDIN = "-"
+
+# csv counts a field's characters in a C long, which has 32 bits on some platforms.
+_ANY_FIELD_SIZE = 2**31 - 1
+
+
+def file_format(path: str | os.PathLike[str]) -> Format:
+    """Tell the format that a file's extension stands for; CSV for any that is not known."""
+    return _FORMATS.get(Path(path).suffix.lower(), "csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One record of a file.
+
+    Attributes
+    ----------
+    line : int
+        Where the record starts, counted from 1.
+    record : dict
+        Its own columns, as they were read.
+    text, label : str
+        Empty where there is none; `label` also where labels were not asked for.
+    fault : str or None
+        Why the row cannot be used; None if it can.
+    """
+
+    line: int
+    record: Mapping[str, Any]
+    text: str
+    label: str
+    fault: str | None
+
+
+class CorpusReader:
+    """An open file of texts, and of labels if there are any; iterate over it for its rows, once.
+
+    Parameters
+    ----------
+    path : str or Path
+        The file, or ``-`` for the standard input (CSV, or JSONL if it starts with a brace).
+    text_column : str
+    label_column : str or None
+        None reads no labels.
+    delimiter : str or None
+        None takes a tab for ``.tsv`` and a comma otherwise.
+    encoding : str
+        A byte order mark is accepted.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    columns : list of str
+        The header, names that come again numbered; for JSONL, the keys of the first record.
+    has_bom : bool
+        Whether it starts with a UTF-8 byte order mark.
+
+    Raises
+    ------
+    DataError
+        If it is not there, empty, not in this encoding, not of its format, or lacks a column.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        text_column: str = "text",
+        label_column: str | None = "label",
+        delimiter: str | None = None,
+        encoding: str = "utf-8",
+    ) -> None:
+        self.name = "stdin" if os.fspath(path) == STDIN else os.fspath(path)
+        self._path = None if os.fspath(path) == STDIN else Path(path)
+        self._text_column, self._label_column = text_column, label_column
+        self._encoding = encoding
+        self._bytes = self._open()
+        start = self._bytes.peek(4)
+        self.has_bom = start.startswith(codecs.BOM_UTF8)
+        decoder = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+        self._file = io.TextIOWrapper(cast(BinaryIO, self._bytes), encoding=decoder, newline="")
+        if self._path is None and start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
+            self.format: Format = "jsonl"
+        else:
+            self.format = file_format(path)
+        self._delimiter = delimiter or ("\t" if self.format == "tsv" else ",")
+        self._line = 0
+        try:
+            with self._complaints():
+                self._records = self._read_jsonl() if self.format == "jsonl" else self._read_csv()
+                self.columns = self._columns()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> io.BufferedReader:
+        if self._path is None:
+            return cast(io.BufferedReader, sys.stdin.buffer)
+        if self._path.is_dir():
+            raise self._error("it is a folder, where a file of texts is needed")
+        try:
+            return self._path.open("rb")
+        except FileNotFoundError:
+            raise self._error("there is no such file") from None
+        except OSError as error:
+            raise self._error(f"cannot be read ({error.strerror})") from error
+
+    def close(self) -> None:
+        """Close the file; the standard input stays open."""
+        if self._path is None:
+            self._file.detach()
+        else:
+            self._file.close()
+
+    def __enter__(self) -> "CorpusReader":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[Row]:
+        with self._complaints():
+            yield from self._records
+
+    def _error(self, problem: str, line: int | None = None) -> DataError:
+        where = self.name if line is None else f"{self.name}:{line}"
+        return DataError(f"{where}: {problem}", source=self.name, line=line)
+
+    @contextmanager
+    def _complaints(self) -> Iterator[None]:
+        try:
+            yield
+        except UnicodeDecodeError as error:
+            raise self._not_this_encoding(error) from error
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                problem = "a quote that is opened in this row is never closed, so the rest of the file is part of it"
+            else:
+                problem = f"the quotes of this row do not fit together ({error})"
+            raise self._error(f"{problem}; write a quote inside a quoted field twice", self._line) from error
+
+    def _not_this_encoding(self, error: UnicodeDecodeError) -> DataError:
+        byte = f"0x{error.object[error.start]:02x}"
+        hint = "utf-16" if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
+        advice = f"give the file's encoding with --encoding, for example --encoding {hint}"
+        if self._path is None:
+            return self._error(f"byte {byte} is not {self._encoding}; {advice}")
+        # The decoder was fed up to where the file stands now, and error.object is the last of it.
+        offset = self._bytes.tell() - len(error.object) + error.start
+        with self._path.open("rb") as again:
+            line = again.read(offset).count(b"\n") + 1
+        return self._error(f"byte {offset + 1:,} ({byte}) is not {self._encoding}; {advice}", line)
+
+    def _columns(self) -> list[str]:
+        """Take the header from the first record, which is put back, and see that it has what is needed."""
+        if self.format == "jsonl":
+            ahead = []
+            for row in self._records:
+                ahead.append(row)
+                if row.record:
+                    break
+            if not ahead:
+                raise self._error("the file is empty: it holds no JSON lines")
+            self._records = itertools.chain(ahead, self._records)
+            columns = list(ahead[-1].record)
+            if not columns:  # each line is at fault, and says so when it is read
+                return columns
+        else:
+            columns = self._header
+        for column in [self._text_column, *([] if self._label_column is None else [self._label_column])]:
+            if column not in columns:
+                raise self._error(self._missing(column, columns), 1)
+            if columns.count(column) > 1:
+                raise self._error(f"the column {column!r} stands {columns.count(column)} times in the header", 1)
+        return columns if self.format == "jsonl" else self._keys
+
+    def _missing(self, column: str, columns: list[str]) -> str:
+        option = "--text-column" if column == self._text_column else "--label-column"
+        problem = f"there is no column {column!r}; there are {', '.join(map(repr, columns))}"
+        if self.format != "jsonl" and len(columns) == 1:
+            for sign, name, option_value in ((";", "semicolons", "';'"), ("\t", "tabs", r"'\t'"), ("|", "bars", "'|'")):
+                if sign in columns[0] and sign != self._delimiter:
+                    return f"{problem}; the header holds {name}: try --delimiter {option_value}"
+        return f"{problem}; name the right one with {option}"
+
+    def _read_csv(self) -> Iterator[Row]:
+        # strict: without it an unclosed quote swallows the rest of the file in silence.
+        reader = csv.reader(self._file, delimiter=self._delimiter, strict=True)
+
+        def records() -> Iterator[tuple[int, list[str]]]:
+            while True:
+                self._line = reader.line_num + 1
+                before = csv.field_size_limit(_ANY_FIELD_SIZE)  # the module's own, so it is put back at once
+                try:
+                    fields = next(reader, None)
+                finally:
+                    csv.field_size_limit(before)
+                if fields is None:
+                    return
+                if fields:  # a blank line
+                    yield self._line, fields
+
+        numbered = records()
+        _, self._header = next(numbered, (0, []))
+        if not self._header:
+            raise self._error("the file is empty: it needs a header that names its columns")
+        self._keys: list[str] = []
+        for name in self._header:
+            self._keys.append(_free_name(name, self._keys))
+        return self._csv_rows(numbered)
+
+    def _csv_rows(self, numbered: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
+        for line, fields in numbered:
+            record = dict(zip(self._keys, fields, strict=False))
+            if len(fields) != len(self._keys):
+                fault = f"the row has {_count(len(fields), 'field')} where the header has {len(self._keys)}"
+                yield Row(line, record, "", "", fault)
+            else:
+                yield self._row(line, record)
+
+    def _read_jsonl(self) -> Iterator[Row]:
+        for line, source in enumerate(self._file, 1):
+            if source.isspace():
+                continue
+            try:
+                record = json.loads(source)
+            except ValueError as error:
+                yield Row(line, {}, "", "", f"the line is not JSON ({error})")
+                continue
+            except RecursionError:
+                yield Row(line, {}, "", "", "the line is not usable JSON (nested too deeply)")
+                continue
+            if not isinstance(record, dict):
+                yield Row(line, {}, "", "", "the line is JSON, but not an object with keys in braces")
+                continue
+            yield self._row(line, record)
+
+    def _row(self, line: int, record: dict[str, Any]) -> Row:
+        text, label = record.get(self._text_column), ""
+        if text is None:
+            return Row(line, record, "", "", f"there is no {self._text_column!r}")
+        if not isinstance(text, str):
+            return Row(line, record, "", "", f"the text is not a string ({json.dumps(text)[:40]})")
+        fault = text_fault(text)
+        if self._label_column is not None:
+            value = record.get(self._label_column)
+            if isinstance(value, list | dict):
+                return Row(line, record, text, "", "the label is a list or an object, where one name is needed")
+            # JSON may hold a number where a name is meant; it is kept as it was written.
+            label = value if isinstance(value, str) else "" if value is None else json.dumps(value)
+            if not label or label.isspace():
+                fault = fault or "the label is empty"
+            elif text_fault(label):
+                fault = fault or "the label holds half a character (a lone surrogate)"
+        return Row(line, record, text, label, fault)
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
+    """Read the standard input as one text a line.
+
+    Raises
+    ------
+    DataError
+        If it is not in this encoding.
+    """
+    for line, data in enumerate(sys.stdin.buffer, 1):
+        try:
+            text = data.decode("utf-8-sig" if line == 1 and codecs.lookup(encoding).name == "utf-8" else encoding)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"stdin:{line}: byte 0x{data[error.start]:02x} is not {encoding}; give its encoding with --encoding",
+                source="stdin",
+                line=line,
+            ) from error
+        text = text.rstrip("\r\n")
+        yield Row(line, {"text": text}, text, "", text_fault(text))
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The usable rows of a labelled file.
+
+    Attributes
+    ----------
+    name : str
+        What messages call the file.
+    texts, labels : list of str, of equal length
+    lines : list of int
+        Where each row starts in the file, counted from 1.
+    skipped : list of RowFault
+        The rows that were left out.
+    """
+
+    name: str
+    texts: list[str] = field(repr=False)
+    labels: list[str] = field(repr=False)
+    lines: list[int] = field(repr=False)
+    skipped: list[RowFault]
+
+
+def read_corpus(
+    path: str | os.PathLike[str],
+    *,
+    text_column: str = "text",
+    label_column: str = "label",
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+) -> Corpus:
+    """Read a file of labelled texts.
+
+    Raises
+    ------
+    BadRowsError
+        If a row cannot be used and `skip_bad_rows` is false.
+    DataError
+        If the file as a whole cannot be used, or holds no usable row.
+    """
+    texts, labels, lines, faults = [], [], [], []
+    with CorpusReader(
+        path, text_column=text_column, label_column=label_column, delimiter=delimiter, encoding=encoding
+    ) as reader:
+        for row in reader:
+            if row.fault is not None:
+                faults.append(RowFault(row.line, row.fault))
+            else:
+                texts.append(row.text)
+                labels.append(row.label)
+                lines.append(row.line)
+    name = reader.name
+    if faults and not skip_bad_rows:
+        rows = f"{_count(len(faults), 'row')} of {name} cannot be used"
+        message = f"{rows}:\n{list_faults(name, faults)}\nMend them, or leave them out with --skip-bad-rows."
+        raise BadRowsError(message, source=name, faults=faults)
+    if not texts:
+        problem = "none of its rows can be used" if faults else "the file has a header but no rows"
+        raise DataError(f"{name}: {problem}", source=name)
+    return Corpus(name, texts, labels, lines, faults)
+
+
+class CorpusWriter:
+    """A file of rows with columns added to them, moved into place when its ``with`` block ends well.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its extension says the format, as when reading.
+    columns : sequence of str
+        The rows' own columns, which are carried over.
+    added : sequence of str
+        The columns that are added. One whose name is taken gets a number: no column is ever overwritten.
+    delimiter : str or None
+        For CSV; None takes a tab for ``.tsv`` and a comma otherwise.
+    bom : bool
+        Whether to start with a byte order mark, by which some spreadsheets know UTF-8.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        columns: Sequence[str],
+        added: Sequence[str],
+        *,
+        delimiter: str | None = None,
+        bom: bool = False,
+    ) -> None:
+        self._format = file_format(path)
+        self._columns = list(columns)
+        self._added = [_free_name(name, self._columns) for name in added]
+        self._delimiter = delimiter or ("\t" if self._format == "tsv" else ",")
+        self._warned = False
+        self._file = AtomicFile(path)
+        if self._format != "jsonl":
+            self._file.write(codecs.BOM_UTF8 if bom else b"")
+            self._write_csv([*self._columns, *self._added])
+
+    def __enter__(self) -> "CorpusWriter":
+        return self
+
+    def __exit__(self, *exception: Any) -> None:
+        self._file.__exit__(*exception)
+
+    def write(self, row: Row, added: Sequence[str | float | None]) -> None:
+        """Write a row with the values of its added columns; None leaves one empty (JSONL: null)."""
+        if self._format == "jsonl":
+            self._file.write(json_line({**row.record, **dict(zip(self._added, added, strict=True))}))
+            return
+        if not self._warned and (lost := [key for key in row.record if key not in self._columns]):
+            self._warned = True
+            logger.warning(
+                "line %d has %s, which the first record has not: left out of the output; "
+                "name an output that ends in .jsonl to keep everything",
+                row.line,
+                ", ".join(map(repr, lost)),
+            )
+        own = [row.record.get(column) for column in self._columns]
+        self._write_csv([*map(_cell, own), *map(_cell, added)])
+
+    def _write_csv(self, fields: Sequence[str]) -> None:
+        line = io.StringIO()
+        csv.writer(line, delimiter=self._delimiter, lineterminator="\n").writerow(fields)
+        self._file.write(line.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
+    return next(candidate for candidate in names if candidate not in taken)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    return f"{value:.4f}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+
+
+def json_line(record: Mapping[str, Any]) -> bytes:
+    """One line of JSONL. A lone surrogate comes out as the escape by which JSON writes it."""
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

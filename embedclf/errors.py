@@ -1,0 +1,120 @@
+"""Everything embedclf raises on purpose.
+
+::
+
+    EmbedclfError
+    ├── DataError        a file of texts and labels cannot be used
+    │   └── BadRowsError   … because of some of its rows
+    ├── TextError        some of the texts cannot be embedded
+    ├── EmbedderError    an embedder is unknown, not installed, or fails
+    ├── TrainingError    the examples or settings do not make a classifier
+    ├── ModelFileError   a model file cannot be used
+    └── OutputError      a file cannot be written
+
+A message says what is wrong, where, and what to do next. What is at fault is also an attribute of the error.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+
+class EmbedclfError(Exception):
+    """The root of the tree: catch this one to catch them all."""
+
+
+class DataError(EmbedclfError):
+    """A file of texts and labels cannot be used.
+
+    Attributes
+    ----------
+    source : str
+        The file's name as it was given, ``stdin`` for the standard input.
+    line : int or None
+        The line that is at fault, counted from 1.
+    """
+
+    def __init__(self, message: str, *, source: str, line: int | None = None) -> None:
+        super().__init__(message)
+        self.source = source
+        self.line = line
+
+
+class RowFault(NamedTuple):
+    """Why one row cannot be used: its line in the file, counted from 1, and the reason."""
+
+    line: int
+    reason: str
+
+
+_MOST_LISTED = 20
+
+
+def list_faults(source: str, faults: Sequence[RowFault]) -> str:
+    """Name each fault as ``file:line: reason``, a line each, the first 20 of them."""
+    lines = [f"  {source}:{fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
+    if len(faults) > _MOST_LISTED:
+        lines.append(f"  … and {len(faults) - _MOST_LISTED:,} more")
+    return "\n".join(lines)
+
+
+class BadRowsError(DataError):
+    """Some rows of a file cannot be used.
+
+    Attributes
+    ----------
+    faults : sequence of RowFault
+    """
+
+    def __init__(self, message: str, *, source: str, faults: Sequence[RowFault]) -> None:
+        super().__init__(message, source=source, line=faults[0].line)
+        self.faults = faults
+
+
+class TextError(EmbedclfError):
+    """Some of the texts given cannot be embedded; none of them was.
+
+    Attributes
+    ----------
+    reasons : dict of int to str
+        The reason for each text at fault, by its index in the list that was given.
+    """
+
+    def __init__(self, reasons: Mapping[int, str]) -> None:
+        first = "; ".join(f"texts[{index}]: {reason}" for index, reason in list(reasons.items())[:3])
+        more = f"; and {len(reasons) - 3:,} more" if len(reasons) > 3 else ""
+        super().__init__(f"{len(reasons):,} of the texts cannot be embedded ({first}{more})")
+        self.reasons = dict(reasons)
+
+
+class EmbedderError(EmbedclfError):
+    """An embedder is unknown, not installed, or fails."""
+
+
+class TrainingError(EmbedclfError):
+    """The examples or settings given do not make a classifier."""
+
+
+class ModelFileError(EmbedclfError):
+    """A model file cannot be used.
+
+    Attributes
+    ----------
+    path : str
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class OutputError(EmbedclfError):
+    """A file cannot be written.
+
+    Attributes
+    ----------
+    path : str
+    """
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path

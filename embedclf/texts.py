@@ -1,0 +1,51 @@
+"""What a text has to be, so that an embedder can make a vector of it."""
+
+from collections.abc import Iterable
+
+from embedclf.errors import TextError
+
+
+def text_fault(text: str) -> str | None:
+    """Why a text cannot be embedded, or None if it can."""
+    if not text or text.isspace():
+        return "the text is empty"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return f"the text holds half a character (the lone surrogate \\u{ord(text[error.start]):04x})"
+    return None
+
+
+def list_of_strings(values: Iterable[str], name: str) -> list[str]:
+    """Give the values as a list, each of them a plain string.
+
+    Raises
+    ------
+    TypeError
+        If `values` is itself a string, or holds something else than strings.
+    """
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a list of strings, not a single {type(values).__name__}")
+    strings = []
+    for index, value in enumerate(values):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be strings, but {name}[{index}] is of type {type(value).__name__}")
+        strings.append(str(value))
+    return strings
+
+
+def check_texts(texts: Iterable[str]) -> list[str]:
+    """Give the texts as a list, each of them fit to be embedded.
+
+    Raises
+    ------
+    TypeError
+        If `texts` is itself a string, or holds something else than strings.
+    TextError
+        If some are empty, only white space, or hold a lone surrogate.
+    """
+    checked = list_of_strings(texts, "texts")
+    if reasons := {index: fault for index, text in enumerate(checked) if (fault := text_fault(text))}:
+        raise TextError(reasons)
+    return checked

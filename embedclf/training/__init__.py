@@ -1,0 +1,1 @@
+"""From vectors and labels to a classifier. Here scikit-learn begins."""

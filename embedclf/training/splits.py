@@ -1,0 +1,98 @@
+"""Dividing examples into parts to fit on and parts to judge by.
+
+Both ways of dividing are stratified by class, keep exact duplicates (a *group*) on one side, and leave every class
+something to be fitted on.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from embedclf.errors import TrainingError
+
+Ints = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
+
+
+def group_duplicates(texts: list[str]) -> Ints:
+    """Give each text a number, equal ones the same: (n,)."""
+    numbers: dict[str, int] = {}
+    return np.array([numbers.setdefault(text, len(numbers)) for text in texts], dtype=np.intp)
+
+
+def _shuffled_by_class(y: Ints, groups: Ints, seed: int) -> tuple[Ints, Ints, Ints]:
+    """Order the groups by their class (that of their first example), shuffled within it.
+
+    Returns the groups numbered without gaps, (n,); these numbers in order, and the class of each, (n_groups,).
+    """
+    _, first, groups = np.unique(groups, return_index=True, return_inverse=True)
+    order = np.random.default_rng(seed).permutation(len(first))
+    order = order[np.argsort(y[first][order], kind="stable")]
+    return groups, order, y[first][order]
+
+
+def hold_out(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
+    """Choose the examples to hold out.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,)
+        Class of each example.
+    groups : ndarray of shape (n,)
+        From `group_duplicates`.
+    fraction : float
+        Share of the distinct texts to hold out, in [0, 1).
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+        All false if the fraction comes to less than half an example.
+
+    Raises
+    ------
+    TrainingError
+        If the classes are too small for the fraction.
+    """
+    groups, order, classes = _shuffled_by_class(y, groups, seed)
+    sizes = np.bincount(classes, minlength=int(y.max()) + 1)
+    spare = np.maximum(sizes - 1, 0)
+    wanted = round(fraction * len(order))
+    if wanted > spare.sum():
+        raise TrainingError(
+            f"a holdout of {fraction:g} is too large: {wanted:,} of {len(order):,} distinct texts would be held out, "
+            f"and every label needs one to be trained on; at most {np.floor(1000 * spare.sum() / len(order)) / 1000:g} "
+            "works here, and 0 holds nothing out"
+        )
+    counts = np.minimum(np.floor(fraction * sizes), spare).astype(np.intp)
+    while (short := wanted - counts.sum()) > 0:
+        # One more for the classes that are furthest below their share, the larger ones first among equals.
+        need = np.where(counts < spare, fraction * sizes - counts, -np.inf)
+        chosen = np.lexsort((-sizes, -need))[: min(short, int(np.isfinite(need).sum()))]
+        counts[chosen] += 1
+    rank = np.arange(len(order)) - np.searchsorted(classes, classes)
+    held_groups = np.zeros(len(order), dtype=bool)
+    held_groups[order[rank < counts[classes]]] = True
+    held = held_groups[groups]
+    # A text under two labels counts for the first: see that the second keeps an example, too.
+    kept = np.bincount(y[~held], minlength=len(sizes))
+    held_groups[groups[(kept == 0)[y]]] = False
+    return held_groups[groups]
+
+
+def assign_folds(y: Ints, groups: Ints, n_folds: int, *, seed: int) -> Ints:
+    """Assign each example to one fold.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Fold from 0 to ``n_folds - 1``; −1 for an example that is needed wherever its class is fitted.
+    """
+    groups, order, _ = _shuffled_by_class(y, groups, seed)
+    fold_of_group = np.empty(len(order), dtype=np.intp)
+    fold_of_group[order] = np.arange(len(order)) % n_folds
+    folds = fold_of_group[groups]
+    n_classes = int(y.max()) + 1
+    present = np.zeros((n_classes, n_folds), dtype=bool)
+    present[y, folds] = True
+    only_once = present.sum(axis=1) == 1
+    fold_of_group[groups[only_once[y]]] = -1
+    return fold_of_group[groups]

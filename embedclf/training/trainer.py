@@ -1,0 +1,170 @@
+"""Training: texts and labels in, a classifier with measured quality out."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from embedclf import __version__, metrics
+from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.model_file import HeldOut, ModelCard
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding import Embedder, Vectors, open_embedder
+from embedclf.errors import TrainingError
+from embedclf.texts import check_texts, list_of_strings
+from embedclf.training.heads import HEADS, Fit, Head, Settings, choose_settings, fit
+from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
+
+logger = logging.getLogger(__name__)
+
+
+def train(
+    texts: Iterable[str],
+    labels: Iterable[str],
+    *,
+    embedder: Embedder | str | None = None,
+    dimensions: int | None = None,
+    head: Head = "logistic",
+    regularization: float | Literal["auto"] = "auto",
+    holdout: float = 0.2,
+    seed: int = 0,
+) -> TextClassifier:
+    """Train a classifier.
+
+    It is fitted on the examples that are not held out, measured on those that are, and then fitted on all of them with
+    the same C and temperature. The same examples and settings give the same classifier.
+
+    Parameters
+    ----------
+    texts, labels : iterables of str, of equal length
+    embedder : Embedder or str, optional
+        An embedder or its ``provider:model``; None takes the default one.
+    dimensions : int, optional
+        Length of the vectors, for an embedder given by its name; None takes the model's own.
+    head : {"logistic", "centroid"}
+        Logistic regression or nearest centroid.
+    regularization : float or "auto"
+        scikit-learn's C for the logistic head; "auto" chooses it by log loss on examples not fitted on.
+    holdout : float
+        Share of the examples to hold out for measuring, in [0, 1); 0 holds none out. Stratified; exact duplicates
+        stay on one side; a label with a single text is not held out.
+    seed : int
+        For the random choices of what is held out.
+
+    Returns
+    -------
+    TextClassifier
+        Its ``card`` has the figures.
+
+    Raises
+    ------
+    TrainingError
+        If the examples or settings do not make a classifier.
+    TextError
+        If a text is empty or not Unicode.
+    EmbedderError
+        If the embedder is unknown, not installed, or fails.
+    """
+    texts, labels = check_texts(texts), list_of_strings(labels, "labels")
+    classes, y = _check_examples(texts, labels)
+    C = _check_settings(head, regularization, holdout)
+    if embedder is None or isinstance(embedder, str):
+        embedder = open_embedder(*([] if embedder is None else [embedder]), dimensions=dimensions)
+    elif dimensions is not None:
+        raise TypeError("dimensions goes with an embedder's name; an embedder that is open has its own")
+    groups = group_duplicates(texts)
+    held = _choose_held_out(y, groups, classes, holdout, seed)
+    return _train_on_vectors(embedder, embedder.embed(texts), y, groups, held, classes, head, C, seed)
+
+
+def _check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+    if len(texts) != len(labels):
+        raise TrainingError(f"there are {len(texts):,} texts and {len(labels):,} labels")
+    if not texts:
+        raise TrainingError("there are no examples to train on")
+    classes = tuple(sorted(set(labels)))
+    for name in classes:
+        if not name or name.isspace():
+            raise TrainingError("a label is empty")
+    if len(classes) == 1:
+        raise TrainingError(f"all examples have the label {classes[0]!r}: a classifier needs two labels or more")
+    numbers = {name: number for number, name in enumerate(classes)}
+    return classes, np.array([numbers[label] for label in labels], dtype=np.intp)
+
+
+def _check_settings(head: str, regularization: float | str, holdout: float) -> float | None:
+    if head not in HEADS:
+        raise TrainingError(f"there is no head {head!r}; there are {' and '.join(map(repr, HEADS))}")
+    if not 0 <= holdout < 1:
+        raise TrainingError(f"holdout is a share from 0 to less than 1, not {holdout:g}")
+    if regularization == "auto":
+        return None
+    if head == "centroid":
+        raise TrainingError("regularization belongs to the logistic head: the centroid head has none")
+    C = float(regularization)
+    if not 0 < C < float("inf"):
+        raise TrainingError(f"regularization is scikit-learn's C, a number above 0, not {C:g}")
+    return C
+
+
+def _choose_held_out(y: Ints, groups: Ints, classes: Sequence[str], holdout: float, seed: int) -> Mask:
+    if holdout == 0:
+        return np.zeros(len(y), dtype=bool)
+    held = hold_out(y, groups, holdout, seed=seed)
+    distinct = [len(np.unique(groups[y == number])) for number in range(len(classes))]
+    if single := [name for name, number in zip(classes, distinct, strict=True) if number == 1]:
+        named = ", ".join(map(repr, single[:5])) + (f" and {len(single) - 5} more" if len(single) > 5 else "")
+        logger.warning("%s: only one text, so trained on but not held out; two or more are needed", named)
+    if not held.any():
+        logger.warning("too few examples to hold any out: the classifier's quality is not measured")
+    return held
+
+
+def _train_on_vectors(
+    embedder: Embedder,
+    vectors: Vectors,
+    y: Ints,
+    groups: Ints,
+    held: Mask,
+    classes: tuple[str, ...],
+    head: Head,
+    C: float | None,
+    seed: int,
+) -> TextClassifier:
+    kept = ~held
+    settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed)
+    if head == "logistic" and C is None and settings.n_judged:
+        logger.info("Chose C = %g by log loss on %s rows not fitted on.", settings.C, f"{settings.n_judged:,}")
+    fitted, figures = settings.start, None
+    if held.any():
+        fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start)
+        figures = _measure(_linear_model(fitted, settings, classes), vectors[held], y[held])
+    fitted = fit(head, vectors, y, settings.C, start=fitted)
+    card = ModelCard(
+        embedder=embedder.spec,
+        head=head,
+        regularization=settings.C,
+        temperature=settings.temperature,
+        threshold=None,
+        n_examples=len(y),
+        held_out=figures,
+        version=__version__,
+    )
+    return TextClassifier(embedder, _linear_model(fitted, settings, classes), card)
+
+
+def _linear_model(fitted: Fit, settings: Settings, classes: tuple[str, ...]) -> LinearModel:
+    folded = fitted.divided_by(settings.temperature)
+    return LinearModel(folded.weights.astype(np.float32), folded.bias.astype(np.float32), classes)
+
+
+def _measure(model: LinearModel, vectors: Vectors, y: Ints) -> HeldOut:
+    probabilities = model.probabilities(vectors)
+    predicted = probabilities.argmax(axis=1)
+    return HeldOut(
+        accuracy=metrics.accuracy(y, predicted),
+        macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, model.classes)),
+        ece=metrics.expected_calibration_error(predicted == y, probabilities.max(axis=1)),
+        n_examples=len(y),
+    )

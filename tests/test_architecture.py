@@ -1,0 +1,128 @@
+"""The floors of the house: who imports whom, and what gets imported when."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import embedclf
+
+PACKAGE = Path(embedclf.__file__).parent
+# From the ground up: a module imports from its own floor or a lower one.
+FLOORS = [
+    ["errors"],
+    ["texts", "atomic_file", "metrics"],
+    ["corpus", "embedding"],
+    ["classifier"],
+    ["training", "evaluation"],
+    ["cli"],
+    ["__main__"],
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {
+                f"{node.module}.{alias.name}" if node.module == "embedclf" else node.module for alias in node.names
+            }
+    return found
+
+
+def test_imports_run_downwards():
+    """No module imports from a floor above its own, lazily or not."""
+    rooms = set()
+    for path in PACKAGE.rglob("*.py"):
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        rooms.add(room)
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "embedclf" and len(parts) > 1 and parts[1] != "__version__":
+                assert FLOOR[parts[1]] <= FLOOR[room], f"{path.relative_to(PACKAGE)} imports {name}"
+                if FLOOR[parts[1]] == FLOOR[room]:
+                    assert parts[1] == room, f"{path.relative_to(PACKAGE)} imports its neighbour {name}"
+    assert rooms == set(FLOOR)
+
+
+def test_only_the_command_line_speaks():
+    """Nothing below cli imports click, prints, or exits."""
+    for path in PACKAGE.rglob("*.py"):
+        if "cli" in path.relative_to(PACKAGE).parts:
+            continue
+        assert not {"click", "rich"} & {name.split(".")[0] for name in imports(path)}
+        calls = {node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
+        assert not {"print", "exit"} & calls, path
+
+
+def loaded_by(code: str) -> set[str]:
+    report = "\nimport sys, json; print('\\n' + json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def command(*args: str) -> str:
+    return f"from embedclf.cli import main; main({list(args)!r}, standalone_mode=False)"
+
+
+HEAVY = {"sklearn", "scipy", "pandas", "langchain_openai", "langchain_core", "openai", "tiktoken"}
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import embedclf", HEAVY | {"numpy", "click", "safetensors", "wordllama"}),
+        (command("--help"), HEAVY | {"numpy", "safetensors", "wordllama"}),
+        (command("predict", "--help"), HEAVY | {"safetensors", "wordllama"}),
+    ],
+)
+def test_what_is_not_loaded(code: str, absent: set[str]):
+    """The package and its help cost next to nothing."""
+    assert not loaded_by(code) & absent
+
+
+def test_predicting_loads_neither_scikit_learn_nor_langchain(model: Path):
+    """To predict, numpy is enough."""
+    assert not loaded_by(command("predict", "-m", str(model), "a text")) & HEAVY
+    assert not loaded_by(f"import embedclf; embedclf.load({str(model)!r}).predict(['a text'])") & HEAVY
+
+
+def test_every_public_name_is_there():
+    """The lazy names load, stand in dir(), and an unknown one is an AttributeError."""
+    for name in embedclf.__all__:
+        assert getattr(embedclf, name) is not None
+    assert set(embedclf.__all__) <= set(dir(embedclf))
+    with pytest.raises(AttributeError, match="module 'embedclf' has no attribute 'nothing'"):
+        _ = embedclf.nothing
+
+
+def test_the_help_of_each_command_begins_with_its_line(process):
+    """The one-line helps that are kept apart from the commands say what the commands say."""
+    from embedclf.cli import _COMMANDS, main
+
+    listed = process("--help").stdout
+    for name, line in _COMMANDS.items():
+        assert f"{name:<8}  {line}" in listed
+        assert (main.get_command(None, name).help or "").strip()
+
+
+def test_an_unknown_command_is_a_usage_error(process):
+    """With exit code 2; a bug stays a traceback."""
+    done = process("trian")
+    assert done.returncode == 2
+    assert "No such command 'trian'." in done.stderr
+
+
+def test_the_version_is_told(process):
+    """embedclf --version."""
+    assert process("--version").stdout == f"embedclf, version {embedclf.__version__}\n"

@@ -1,0 +1,186 @@
+"""Files of texts, good and bad: what a person reads when one cannot be used."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+import embedclf
+from conftest import Cli
+from embedclf.corpus import CorpusReader, read_corpus
+
+CLOSED = "write a quote inside a quoted field twice"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", "{path}: the file is empty: it needs a header that names its columns", id="empty"),
+        pytest.param(b"text,label\n", "{path}: the file has a header but no rows", id="header only"),
+        pytest.param(
+            b"Text,category\na,b\n",
+            "{path}:1: there is no column 'text'; there are 'Text', 'category'; name the right one with --text-column",
+            id="no text column",
+        ),
+        pytest.param(
+            b"text,category\na,b\n",
+            "{path}:1: there is no column 'label'; there are 'text', 'category'; "
+            "name the right one with --label-column",
+            id="no label column",
+        ),
+        pytest.param(
+            b"text;label\na;b\n",
+            "{path}:1: there is no column 'text'; there are 'text;label'; the header holds semicolons: "
+            "try --delimiter ';'",
+            id="semicolons",
+        ),
+        pytest.param(
+            b"text\tlabel\na\tb\n",
+            "{path}:1: there is no column 'text'; there are 'text\\tlabel'; the header holds tabs: "
+            "try --delimiter '\\t'",
+            id="tabs",
+        ),
+        pytest.param(
+            b"text,label,text\na,b,c\n", "{path}:1: the column 'text' stands 2 times in the header", id="column twice"
+        ),
+        pytest.param(
+            b'text,label\na,b\n"first\nsecond",c\nd,"e\nf,g\nh,i\n',
+            "{path}:5: a quote that is opened in this row is never closed, so the rest of the file is part of it; "
+            + CLOSED,
+            id="unclosed quote",
+        ),
+        pytest.param(
+            b'text,label\n"a"b,c\n',
+            "{path}:2: the quotes of this row do not fit together (',' expected after '\"'); " + CLOSED,
+            id="stray quote",
+        ),
+        pytest.param(
+            b"text,label\nok,x\ncaf\xe9,y\n",
+            "{path}:3: byte 20 (0xe9) is not utf-8; give the file's encoding with --encoding, for example "
+            "--encoding cp1252",
+            id="not UTF-8",
+        ),
+        pytest.param(
+            b"text,label\n" + b"ok,x\n" * 9_000 + b"\xff\xfe,y\n",
+            "{path}:9002: byte 45,012 (0xff) is not utf-8; give the file's encoding with --encoding, for example "
+            "--encoding cp1252",
+            id="not UTF-8 far down",
+        ),
+        pytest.param(
+            "text,label\n".encode("utf-16"),
+            "{path}:1: byte 1 (0xff) is not utf-8; give the file's encoding with --encoding, for example "
+            "--encoding utf-16",
+            id="UTF-16",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_used(cli: Cli, tmp_path: Path, content: bytes, message: str):
+    """train and evaluate say what, where and what to do, in one line, and exit 1."""
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    result = cli("train", path)
+    assert (result.exit_code, result.stderr) == (1, f"Error: {message.format(path=path)}\n")
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
+def test_a_file_that_is_not_there(cli: Cli, model: Path, tmp_path: Path, command: str):
+    """A missing file and a folder are told apart."""
+    args = [] if command == "train" else ["-m", model]
+    args = [*args, "--input"] if command == "predict" else args
+    result = cli(command, *args, "nowhere.csv")
+    assert (result.exit_code, result.stderr) == (1, "Error: nowhere.csv: there is no such file\n")
+    result = cli(command, *args, tmp_path)
+    assert (result.exit_code, result.stderr) == (
+        1,
+        f"Error: {tmp_path}: it is a folder, where a file of texts is needed\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options"),
+    [
+        ("d.csv", 'text,label\n"a, b",007\nc,x\n', {}),
+        ("d.csv", '\ufefftext,label\r\n"a, b",007\r\n\r\nc,x\r\n', {}),
+        ("d.tsv", "text\tlabel\na, b\t007\nc\tx\n", {}),
+        ("d.csv", "text;label\na, b;007\nc;x\n", {"delimiter": ";"}),
+        ("d.jsonl", '{"text": "a, b", "label": "007"}\n\n{"label": "x", "text": "c"}', {}),
+        ("d.ndjson", '\ufeff{"text": "a, b", "label": "007"}\r\n{"label": "x", "text": "c"}\r\n', {}),
+        ("d.csv", 'kind,body,more\n007,"a, b",z\nx,c,\n', {"text_column": "body", "label_column": "kind"}),
+    ],
+)
+def test_the_same_rows_from_every_format(tmp_path: Path, name: str, content: str, options: dict):
+    """CSV, TSV and JSONL, with or without a byte order mark, CRLF or blank lines, give the same corpus."""
+    (tmp_path / name).write_bytes(content.encode())
+    corpus = read_corpus(tmp_path / name, **options)
+    assert (corpus.texts, corpus.labels) == (["a, b", "c"], ["007", "x"])
+
+
+def test_another_encoding(tmp_path: Path):
+    """--encoding reads what is not UTF-8."""
+    for encoding in ("cp1252", "utf-16", "utf-8-sig", "latin-1"):
+        (tmp_path / "d.csv").write_bytes("text,label\ncafé,x\n".encode(encoding))
+        assert read_corpus(tmp_path / "d.csv", encoding=encoding).texts == ["café"]
+
+
+def test_a_number_as_a_label_stays_as_it_was_written(tmp_path: Path):
+    """JSON's numbers and truth values become the text that JSON writes for them."""
+    (tmp_path / "d.jsonl").write_text('{"text": "a", "label": 5}\n{"text": "b", "label": true}\n')
+    assert read_corpus(tmp_path / "d.jsonl").labels == ["5", "true"]
+
+
+def test_lines_are_where_rows_start(tmp_path: Path):
+    """Quoted line breaks move the rows after them."""
+    (tmp_path / "d.csv").write_text('text,label\n"a\nb\nc",x\n\nd,y\n')
+    assert read_corpus(tmp_path / "d.csv").lines == [2, 6]
+
+
+def test_errors_carry_what_is_at_fault(tmp_path: Path):
+    """Python code finds source, line and faults as attributes."""
+    (tmp_path / "d.csv").write_text("text,label\na,\n")
+    with pytest.raises(embedclf.DataError) as caught:
+        read_corpus(tmp_path / "d.csv")
+    assert (caught.value.source, caught.value.line) == (str(tmp_path / "d.csv"), 2)
+    assert caught.value.faults == [(2, "the label is empty")]
+
+
+def test_a_long_list_of_faults_is_cut(tmp_path: Path):
+    """Twenty are enough to see what is wrong."""
+    (tmp_path / "d.csv").write_text("text,label\n" + "a,\n" * 30)
+    with pytest.raises(embedclf.DataError) as caught:
+        read_corpus(tmp_path / "d.csv")
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 23
+    assert lines[-2] == "  … and 10 more"
+
+
+def test_rows_left_out_to_the_last(tmp_path: Path):
+    """If no row is left, that is an error of its own."""
+    (tmp_path / "d.csv").write_text("text,label\na,\n")
+    with pytest.raises(embedclf.DataError, match="none of its rows can be used"):
+        read_corpus(tmp_path / "d.csv", skip_bad_rows=True)
+
+
+def test_reading_leaves_the_csv_module_as_it_was(tmp_path: Path):
+    """Its field limit belongs to the whole process."""
+    (tmp_path / "d.csv").write_text("text,label\n" + "a" * 200_000 + ",x\n")
+    before = csv.field_size_limit()
+    assert len(read_corpus(tmp_path / "d.csv").texts[0]) == 200_000
+    assert csv.field_size_limit() == before
+
+
+def test_columns_of_the_same_name_are_all_carried(tmp_path: Path):
+    """Those that come again are numbered, so that none is lost."""
+    (tmp_path / "d.csv").write_text("text,x,x,\na,1,2,3\n")
+    with CorpusReader(tmp_path / "d.csv", label_column=None) as reader:
+        (row,) = reader
+        assert reader.columns == ["text", "x", "x_2", ""]
+        assert list(row.record.values()) == ["a", "1", "2", "3"]
+
+
+def test_deeply_nested_json_is_one_bad_row(tmp_path: Path):
+    """It does not end the program."""
+    (tmp_path / "d.jsonl").write_text("[" * 100_000 + '\n{"text": "a", "label": "x"}\n')
+    corpus = read_corpus(tmp_path / "d.jsonl", skip_bad_rows=True)
+    assert corpus.texts == ["a"]
+    assert corpus.skipped[0].line == 1

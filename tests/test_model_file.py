@@ -1,0 +1,176 @@
+"""The model file and the TextClassifier that comes out of it."""
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import embedclf
+from conftest import TEXTS, Cli
+
+
+def rewrite(source: Path, place: Path, tensors=None, **changes) -> Path:
+    """Copy a model file with other tensors or metadata; a change to ... leaves the entry out."""
+    with safe_open(source, framework="numpy") as file:
+        metadata = json.loads(file.metadata()["embedclf"])
+        old = {name: file.get_tensor(name) for name in ("weights", "bias")}
+    metadata = {key: value for key, value in {**metadata, **changes}.items() if value is not ...}
+    save_file({**old, **(tensors or {})}, place, metadata={"embedclf": json.dumps(metadata)})
+    return place
+
+
+def test_loading_gives_the_same_answers(model: Path, trained: embedclf.TextClassifier):
+    """To the bit, and the card too; saving again gives the same bytes."""
+    loaded = embedclf.load(model)
+    assert (loaded.predict_proba(TEXTS) == trained.predict_proba(TEXTS)).all()
+    assert loaded.card == trained.card
+    assert loaded.classes == ("delivery", "password", "refund")
+    loaded.save("again.safetensors")
+    assert Path("again.safetensors").read_bytes() == model.read_bytes()
+
+
+def test_predictions_have_their_shapes_and_types(trained: embedclf.TextClassifier):
+    """predict gives a list of str, predict_proba (n, n_classes) float32 whose rows sum to 1."""
+    assert trained.predict(["Where is my refund?"]) == ["refund"]
+    probabilities = trained.predict_proba(text for text in TEXTS)
+    assert probabilities.shape == (30, 3)
+    assert probabilities.dtype == np.float32
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-6)
+    assert trained.predict([]) == []
+    assert trained.predict_proba([]).shape == (0, 3)
+    with pytest.raises(TypeError, match="texts must be a list of strings, not a single str"):
+        trained.predict("Where is my refund?")
+    with pytest.raises(embedclf.TextError):
+        trained.predict(["good", ""])
+
+
+def test_a_stored_threshold_abstains(model: Path, tmp_path: Path):
+    """Below it the label is None."""
+    sure = embedclf.load(rewrite(model, tmp_path / "m.safetensors", threshold=0.999999))
+    assert sure.predict(["hello"]) == [None]
+
+
+def test_threads_share_a_classifier(trained: embedclf.TextClassifier):
+    """Eight threads get the answers that one gets."""
+    expected = trained.predict_proba(TEXTS)
+    wrong = []
+
+    def ask() -> None:
+        for _ in range(20):
+            if not (trained.predict_proba(TEXTS) == expected).all():
+                wrong.append(1)
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_it_never_runs_code(tmp_path: Path):
+    """A pickle that would is refused unread."""
+    path = tmp_path / "evil.safetensors"
+    path.write_bytes(b"cos\nsystem\n(S'touch was_run'\ntR.")
+    with pytest.raises(embedclf.ModelFileError):
+        embedclf.load(path)
+    assert not Path("was_run").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, "is of format 2, and this embedclf reads formats up to 1; update with: pip install --upgrade"),
+        ({"format": "1"}, "its 'format' is '1'; train it again"),
+        ({"classes": ["a", "b"]}, "there are 2 classes for 3 rows of weights"),
+        ({"classes": ["a", "b", "b"]}, "a class is named twice"),
+        ({"classes": ["a", "b", 3]}, "its 'classes' is 3"),
+        ({"classes": ...}, "'classes' is missing"),
+        ({"temperature": "hot"}, "its 'temperature' is 'hot'"),
+        ({"held_out": {"accuracy": 1}}, "is not a usable model file"),
+        ({"tensors": {"weights": np.full((3, 256), np.nan, np.float32)}}, "some weights are not finite numbers"),
+        ({"tensors": {"bias": np.full(3, np.inf, np.float32)}}, "some weights are not finite numbers"),
+        ({"tensors": {"bias": np.zeros(4, np.float32)}}, "do not fit a bias of shape"),
+        ({"tensors": {"weights": np.zeros((3, 256))}}, "its tensors are not the float32 'weights' and 'bias'"),
+        ({"tensors": {"more": np.zeros(3)}}, "its tensors are not the float32 'weights' and 'bias'"),
+        (
+            {"tensors": {"weights": np.zeros((3, 64), np.float32)}},
+            "its weights have 64 dimensions, and wordllama:l2_supercat is noted with 256",
+        ),
+    ],
+)
+def test_what_cannot_be_is_refused(cli: Cli, model: Path, tmp_path: Path, changes: dict, message: str):
+    """A newer format, other dimensions, weights that are not finite, classes that do not fit: one clear line."""
+    path = rewrite(model, tmp_path / "m.safetensors", **changes)
+    result = cli("predict", "-m", path, "x")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {path} is ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_foreign_or_broken_file_is_refused(cli: Cli, model: Path, tmp_path: Path):
+    """Cut short at every kind of place, of another program, a folder, or not there."""
+    whole = model.read_bytes()
+    for size in (0, 4, 8, 100, len(whole) // 2, len(whole) - 1):
+        (tmp_path / "cut.safetensors").write_bytes(whole[:size])
+        result = cli("predict", "-m", "cut.safetensors", "x")
+        assert result.exit_code == 1
+        assert "cut.safetensors is not a model file, or is damaged or cut short (" in result.stderr
+    save_file({"a": np.zeros(3)}, tmp_path / "theirs.safetensors")
+    assert cli("predict", "-m", "theirs.safetensors", "x").stderr == (
+        "Error: theirs.safetensors is a safetensors file, but was not written by embedclf\n"
+    )
+    assert cli("predict", "-m", tmp_path, "x").stderr == f"Error: {tmp_path} is a folder, not a model file\n"
+    assert cli("predict", "-m", "none", "x").stderr == (
+        "Error: there is no model file none; embedclf train makes one\n"
+    )
+
+
+def test_an_embedder_that_is_unknown_here(cli: Cli, model: Path, tmp_path: Path):
+    """The error says what the model was trained with."""
+    spec = {"provider": "other", "model": "m", "dimensions": 256, "endpoint": None}
+    path = rewrite(model, tmp_path / "m.safetensors", embedder=spec)
+    result = cli("predict", "-m", path, "x")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {path} was trained with other:m: there is no embedder 'other:m'")
+
+
+def test_an_endpoint_in_a_file_is_not_called(cli: Cli, model: Path, tmp_path: Path):
+    """It is compared, and a strange one refused."""
+    spec = {"provider": "wordllama", "model": "l2_supercat", "dimensions": 256, "endpoint": "http://127.0.0.1:9"}
+    path = rewrite(model, tmp_path / "m.safetensors", embedder=spec)
+    result = cli("predict", "-m", path, "x")
+    assert result.exit_code == 1
+    assert result.stderr == (
+        f"Error: {path} was trained with another wordllama:l2_supercat than the one here: "
+        "endpoint 'http://127.0.0.1:9' against None\n"
+    )
+
+
+def test_arrays_in_any_order_of_memory_are_saved_right(trained: embedclf.TextClassifier, tmp_path: Path):
+    """Weights that lie column by column come back the same."""
+    model = embedclf.LinearModel(np.asfortranarray(trained.model.weights), trained.model.bias, trained.classes)
+    embedclf.TextClassifier(trained.embedder, model, trained.card).save("f.safetensors")
+    assert (embedclf.load("f.safetensors").model.weights == trained.model.weights).all()
+
+
+def test_a_file_in_place_keeps_its_mode_and_links(trained: embedclf.TextClassifier, tmp_path: Path):
+    """Saving over a link writes what it points to; the mode stays; nothing else is left behind."""
+    Path("real").touch(mode=0o640)
+    Path("link").symlink_to("real")
+    trained.save("link")
+    assert Path("link").is_symlink()
+    assert Path("real").stat().st_mode & 0o777 == 0o640
+    assert embedclf.load("real").card == trained.card
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "real"]
+
+
+def test_a_full_disk_leaves_the_old_file(trained: embedclf.TextClassifier):
+    """An output that cannot be written is one clear error."""
+    with pytest.raises(embedclf.OutputError, match="cannot write /dev/full: No space left on device"):
+        trained.save("/dev/full")
