@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import load as load
     from embedclf.embedding import Embedder as Embedder
     from embedclf.embedding import open_embedder as open_embedder
+    from embedclf.embedding.cache import VectorCache as VectorCache
+    from embedclf.embedding.langchain_embeddings import as_langchain as as_langchain
+    from embedclf.embedding.langchain_model import from_langchain as from_langchain
     from embedclf.errors import DataError as DataError
     from embedclf.errors import EmbedclfError as EmbedclfError
     from embedclf.errors import EmbedderError as EmbedderError
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
     from embedclf.errors import TrainingError as TrainingError
     from embedclf.evaluation.report import Report as Report
     from embedclf.evaluation.report import evaluate as evaluate
+    from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
+    from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
 
 __version__ = "0.1.0"
@@ -35,6 +40,8 @@ _HOMES = {
     "EmbedclfError": "embedclf.errors",
     "Embedder": "embedclf.embedding",
     "EmbedderError": "embedclf.errors",
+    "EmbeddingClassifier": "embedclf.training.estimators",
+    "EmbeddingTransformer": "embedclf.training.estimators",
     "LinearModel": "embedclf.classifier.linear",
     "ModelFileError": "embedclf.errors",
     "OutputError": "embedclf.errors",
@@ -42,7 +49,10 @@ _HOMES = {
     "TextClassifier": "embedclf.classifier.text_classifier",
     "TextError": "embedclf.errors",
     "TrainingError": "embedclf.errors",
+    "VectorCache": "embedclf.embedding.cache",
+    "as_langchain": "embedclf.embedding.langchain_embeddings",
     "evaluate": "embedclf.evaluation.report",
+    "from_langchain": "embedclf.embedding.langchain_model",
     "load": "embedclf.classifier.text_classifier",
     "open_embedder": "embedclf.embedding",
     "train": "embedclf.training.trainer",

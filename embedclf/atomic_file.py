@@ -54,14 +54,20 @@ class AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        done = kind is None
         try:
+            if done and not self._direct:
+                # Without it, a machine that loses its power may keep the name and not the content.
+                self.file.flush()
+                os.fsync(self.file.fileno())
             self.file.close()
-            if kind is None and not self._direct:
+            if done and not self._direct:
                 if self._place.exists():
                     self._beside.chmod(stat.S_IMODE(self._place.stat().st_mode))
                 self._beside.replace(self._place)
         except OSError as failure:
-            raise self._error(failure) from failure
+            if done:
+                raise self._error(failure) from failure
         finally:
             if not self._direct:
                 with contextlib.suppress(OSError):

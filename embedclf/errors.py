@@ -70,7 +70,7 @@ class BadRowsError(DataError):
         self.faults = faults
 
 
-class TextError(EmbedclfError):
+class TextError(EmbedclfError, ValueError):
     """Some of the texts given cannot be embedded; none of them was.
 
     Attributes
@@ -90,7 +90,7 @@ class EmbedderError(EmbedclfError):
     """An embedder is unknown, not installed, or fails."""
 
 
-class TrainingError(EmbedclfError):
+class TrainingError(EmbedclfError, ValueError):
     """The examples or settings given do not make a classifier."""
 
 

@@ -31,7 +31,7 @@ def test_it_prints_what_it_measured_and_where_it_saved(cli: Cli, dataset: Path):
     assert len(lines) == 3
     assert result.stderr.splitlines()[:2] == [
         f"{dataset}: 30 rows, 3 labels",
-        "Embedder: wordllama:l2_supercat (256 dimensions)",
+        "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)",
     ]
 
 
@@ -101,7 +101,8 @@ def test_usage_errors_exit_2(cli: Cli, dataset: Path, args: list[str], message: 
     [
         (
             ["--embedder", "worldllama"],
-            "Error: there is no embedder 'worldllama'; the known one is 'wordllama:l2_supercat'\n",
+            "Error: there is no embedder 'worldllama'; the known ones are 'aimlapi:text-embedding-3-small' (and "
+            "-3-large, ada-002) and 'wordllama:l2_supercat'\n",
         ),
         (
             ["--embedder", "wordllama:l3"],
@@ -145,7 +146,7 @@ def test_one_class_is_not_enough(cli: Cli, tmp_path: Path):
     path = write_csv(tmp_path / "one.csv", [("a", "x"), ("b", "x")])
     result = cli("train", path)
     assert result.exit_code == 1
-    assert result.stderr.endswith("all examples have the label 'x': a classifier needs two labels or more\n")
+    assert result.stderr.endswith("there is only one class, 'x': a classifier needs two labels or more\n")
 
 
 def test_a_label_with_one_row_is_trained_on_but_not_held_out(cli: Cli, dataset: Path):

@@ -147,8 +147,9 @@ def test_an_endpoint_in_a_file_is_not_called(cli: Cli, model: Path, tmp_path: Pa
     result = cli("predict", "-m", path, "x")
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: {path} was trained with another wordllama:l2_supercat than the one here: "
-        "endpoint 'http://127.0.0.1:9' against None\n"
+        f"Error: {path} was trained with wordllama:l2_supercat at http://127.0.0.1:9, and here it would be asked at "
+        "None. An address in a file is never called by itself: if you trust it, give it with --base-url or "
+        "AIMLAPI_BASE_URL (in Python: base_url=…)\n"
     )
 
 

@@ -13,6 +13,7 @@ _COMMANDS = {
     "train": "Train a classifier on a file of labelled texts.",
     "evaluate": "Measure a classifier on a file of labelled texts.",
     "predict": "Label texts with a trained classifier.",
+    "cache": "Look at the cache of vectors, or empty it.",
 }
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.models import load_model
-from embedclf.cli.options import file_options, model_option
+from embedclf.cli.options import cache_of, embedder_options, file_options, model_option
 
 if TYPE_CHECKING:
     from embedclf.evaluation.report import Report
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 @model_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options(labelled=True)
+@embedder_options
 def command(
     dataset: str,
     model: str | None,
@@ -26,6 +27,10 @@ def command(
     delimiter: str | None,
     encoding: str,
     skip_bad_rows: bool,
+    base_url: str | None,
+    allow_http: bool,
+    cache_dir: str | None,
+    no_cache: bool,
 ) -> None:
     """Measure a classifier on DATASET, a file of labelled texts.
 
@@ -35,7 +40,8 @@ def command(
     from embedclf.corpus import read_corpus
     from embedclf.evaluation.report import evaluate
 
-    classifier = load_model(model)
+    cache = cache_of(cache_dir, no_cache)
+    classifier = load_model(model, cache=cache, base_url=base_url, allow_http=allow_http)
     corpus = read_corpus(
         dataset,
         text_column=text_column,

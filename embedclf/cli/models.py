@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,19 +22,24 @@ def remember_latest(path: Path) -> None:
         click.echo(f"Warning: {_LATEST} cannot be written ({error.strerror}): name the model with -m", err=True)
 
 
-def load_model(given: str | None) -> TextClassifier:
+def load_model(given: str | None, **settings: Any) -> TextClassifier:
     """Load the model that was given, or the one that is meant; the latter is named on stderr.
+
+    Parameters
+    ----------
+    given : str or None
+    **settings
+        As those of `embedclf.load`.
 
     Raises
     ------
     EmbedclfError
         If none was given and it is not clear which one is meant, or it cannot be loaded.
     """
-    if given is not None:
-        return load(given)
-    path, reason = _find()
-    click.echo(f"Model: {path} ({reason})", err=True)
-    return load(path)
+    if given is None:
+        given, reason = _find()
+        click.echo(f"Model: {given} ({reason})", err=True)
+    return load(given, **settings)
 
 
 def _find() -> tuple[str, str]:

@@ -3,9 +3,12 @@
 import codecs
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from embedclf.embedding.cache import VectorCache
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -27,37 +30,67 @@ def _encoding(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
+def _add(options: list[Decorator]) -> Decorator:
+    return lambda command: functools.reduce(lambda function, option: option(function), reversed(options), command)
+
+
 def file_options(*, labelled: bool) -> Decorator:
     """Add the options that say how a file of texts is to be read."""
+    text_column = click.option(
+        "--text-column", metavar="NAME", default="text", show_default=True, help="Column of the texts."
+    )
+    label_column = click.option(
+        "--label-column", metavar="NAME", default="label", show_default=True, help="Column of the labels."
+    )
+    delimiter = click.option(
+        "--delimiter", metavar="CHAR", callback=_delimiter, help="Between columns.  [default: by the extension]"
+    )
+    encoding = click.option(
+        "--encoding",
+        metavar="NAME",
+        default="utf-8",
+        show_default=True,
+        callback=_encoding,
+        help="Of the file; a byte order mark is accepted.",
+    )
+    skip = click.option(
+        "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be used, instead of stopping."
+    )
+    if labelled:
+        return _add([text_column, label_column, delimiter, encoding, skip])
+    return _add([text_column, delimiter, encoding])
 
-    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
-        options = [
-            click.option(
-                "--text-column", metavar="NAME", default="text", show_default=True, help="Column of the texts."
-            ),
-            click.option(
-                "--label-column", metavar="NAME", default="label", show_default=True, help="Column of the labels."
-            ),
-            click.option(
-                "--delimiter", metavar="CHAR", callback=_delimiter, help="Between columns.  [default: by the extension]"
-            ),
-            click.option(
-                "--encoding",
-                metavar="NAME",
-                default="utf-8",
-                show_default=True,
-                callback=_encoding,
-                help="Of the file; a byte order mark is accepted.",
-            ),
-            click.option(
-                "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be used, instead of stopping."
-            ),
-        ]
-        if not labelled:
-            options = [options[0], *options[2:4]]
-        return functools.reduce(lambda function, option: option(function), reversed(options), command)
 
-    return decorate
+cache_dir_option = click.option(
+    "--cache-dir",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Where vectors are kept.  [default: $EMBEDCLF_CACHE_DIR, else your cache folder]",
+)
+
+embedder_options = _add(
+    [
+        click.option(
+            "--base-url",
+            metavar="URL",
+            help="Another OpenAI-compatible server for aimlapi.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
+        ),
+        click.option("--allow-http", is_flag=True, help="Allow a server that is not encrypted."),
+        cache_dir_option,
+        click.option("--no-cache", is_flag=True, help="Neither read nor keep vectors."),
+    ]
+)
+
+
+def cache_of(cache_dir: str | None, no_cache: bool) -> "VectorCache | bool":
+    """Give the cache that the options mean."""
+    if no_cache and cache_dir is not None:
+        raise click.UsageError("Give either --cache-dir or --no-cache.")
+    if no_cache:
+        return False
+    from embedclf.embedding.cache import VectorCache
+
+    return VectorCache(cache_dir)
 
 
 model_option = click.option(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from embedclf.cli.models import load_model
-from embedclf.cli.options import file_options, model_option
+from embedclf.cli.options import cache_of, embedder_options, file_options, model_option
 from embedclf.errors import RowFault, list_faults
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class _Answer(NamedTuple):
 @click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Give the N likeliest labels.")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a text.")
 @file_options(labelled=False)
+@embedder_options
 def command(
     texts: tuple[str, ...],
     model: str | None,
@@ -45,6 +46,10 @@ def command(
     text_column: str,
     delimiter: str | None,
     encoding: str,
+    base_url: str | None,
+    allow_http: bool,
+    cache_dir: str | None,
+    no_cache: bool,
 ) -> None:
     """Label texts with a trained classifier.
 
@@ -59,7 +64,8 @@ def command(
     from embedclf.corpus import CorpusReader, CorpusWriter, Row, read_lines
     from embedclf.texts import text_fault
 
-    classifier = load_model(model)
+    cache = cache_of(cache_dir, no_cache)
+    classifier = load_model(model, cache=cache, base_url=base_url, allow_http=allow_http)
     with ExitStack() as stack:
         rows: Iterable[Row]
         columns, name, bom = ["text"], "text", False

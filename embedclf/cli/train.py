@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from embedclf.cli.models import FOLDER, remember_latest
-from embedclf.cli.options import file_options
+from embedclf.cli.options import cache_of, embedder_options, file_options
 
 
 class _Regularization(click.ParamType[str | float]):
@@ -29,7 +29,9 @@ class _Regularization(click.ParamType[str | float]):
     "-o", "--output", metavar="FILE", help="Where the classifier goes.  [default: models/<dataset>.safetensors]"
 )
 @click.option(
-    "--embedder", metavar="PROVIDER:MODEL", help="What makes vectors of texts.  [default: wordllama:l2_supercat]"
+    "--embedder",
+    metavar="PROVIDER:MODEL",
+    help="What makes vectors.  [default: aimlapi:text-embedding-3-small if AIMLAPI_API_KEY is set, else wordllama]",
 )
 @click.option(
     "--dimensions", metavar="N", type=click.IntRange(min=1), help="Length of the vectors.  [default: the model's]"
@@ -56,6 +58,7 @@ class _Regularization(click.ParamType[str | float]):
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses what is held out.")
 @file_options(labelled=True)
+@embedder_options
 def command(
     dataset: str,
     output: str | None,
@@ -70,6 +73,10 @@ def command(
     delimiter: str | None,
     encoding: str,
     skip_bad_rows: bool,
+    base_url: str | None,
+    allow_http: bool,
+    cache_dir: str | None,
+    no_cache: bool,
 ) -> None:
     """Train a classifier on DATASET, a file of labelled texts.
 
@@ -80,7 +87,7 @@ def command(
         raise click.UsageError("--regularization goes with --head logistic: the centroid head has none.")
     from embedclf.atomic_file import AtomicFile
     from embedclf.corpus import read_corpus
-    from embedclf.embedding import open_embedder
+    from embedclf.embedding import default_embedder, open_embedder
 
     corpus = read_corpus(
         dataset,
@@ -92,14 +99,17 @@ def command(
     )
     for fault in corpus.skipped:
         click.echo(f"Left out {corpus.name}:{fault.line}: {fault.reason}", err=True)
-    opened = open_embedder(*([] if embedder is None else [embedder]), dimensions=dimensions)
+    cache = cache_of(cache_dir, no_cache)
+    name, reason = (embedder, None) if embedder is not None else default_embedder()
+    opened = open_embedder(name, dimensions=dimensions, cache=cache, base_url=base_url, allow_http=allow_http)
     place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
     AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
 
     from embedclf.training.trainer import train
 
     click.echo(f"{corpus.name}: {len(corpus.texts):,} rows, {len(set(corpus.labels)):,} labels", err=True)
-    click.echo(f"Embedder: {opened.spec} ({opened.spec.dimensions} dimensions)", err=True)
+    size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
+    click.echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
     classifier = train(
         corpus.texts,
         corpus.labels,

@@ -50,17 +50,22 @@ class WordLlamaEmbedder:
         if dimensions not in _DIMENSIONS:
             known = ", ".join(map(str, _DIMENSIONS[:-1])) + f" or {_DIMENSIONS[-1]}"
             raise EmbedderError(f"wordllama:{_MODEL} has vectors of {known} dimensions, not of {dimensions}")
-        self.spec = EmbedderSpec("wordllama", _MODEL, dimensions)
+        self._dimensions = dimensions
         loaded = _load(dimensions)
         self._tokenizer: Any = loaded.tokenizer
         self._tokenizer.no_padding()
         self._token_vectors: Vectors = loaded.embedding
 
     def __repr__(self) -> str:
-        return f"WordLlamaEmbedder({self.spec.model!r}, dimensions={self.spec.dimensions})"
+        return f"WordLlamaEmbedder({_MODEL!r}, dimensions={self._dimensions})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _open, (self.spec.model, self.spec.dimensions)
+        return _open, (_MODEL, self._dimensions)
+
+    @property
+    def spec(self) -> EmbedderSpec:
+        """What tells its vectors from another embedder's."""
+        return EmbedderSpec("wordllama", _MODEL, self._dimensions)
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts; see `Embedder.embed`.
@@ -68,7 +73,7 @@ class WordLlamaEmbedder:
         The vector of a text is the same whatever other texts stand beside it.
         """
         texts = check_texts(texts)
-        sums = np.zeros((len(texts), self.spec.dimensions), dtype=np.float32)
+        sums = np.zeros((len(texts), self._dimensions), dtype=np.float32)
         pieces = ((index, piece) for index, text in enumerate(texts) for piece in _cut(text))
         for batch in _batches(pieces):
             encodings = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -10,7 +10,8 @@ from embedclf import __version__, metrics
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Embedder, Vectors, open_embedder
+from embedclf.embedding import EmbedderSpec, Vectors, as_embedder
+from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError
 from embedclf.texts import check_texts, list_of_strings
 from embedclf.training.heads import HEADS, Fit, Head, Settings, choose_settings, fit
@@ -23,8 +24,9 @@ def train(
     texts: Iterable[str],
     labels: Iterable[str],
     *,
-    embedder: Embedder | str | None = None,
+    embedder: Any = None,
     dimensions: int | None = None,
+    cache: VectorCache | bool = True,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
     holdout: float = 0.2,
@@ -38,10 +40,14 @@ def train(
     Parameters
     ----------
     texts, labels : iterables of str, of equal length
-    embedder : Embedder or str, optional
-        An embedder or its ``provider:model``; None takes the default one.
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
+        A ``provider:model``, one of our embedders, or any LangChain ``Embeddings``. None takes AI/ML API's
+        text-embedding-3-small if ``AIMLAPI_API_KEY`` is set, else WordLlama.
     dimensions : int, optional
         Length of the vectors, for an embedder given by its name; None takes the model's own.
+    cache : VectorCache or bool
+        Where an embedder given by its name keeps vectors that cost something; True is the cache that the command
+        line uses, so that no text is paid for twice.
     head : {"logistic", "centroid"}
         Logistic regression or nearest centroid.
     regularization : float or "auto"
@@ -68,14 +74,15 @@ def train(
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
     classes, y = _check_examples(texts, labels)
-    C = _check_settings(head, regularization, holdout)
-    if embedder is None or isinstance(embedder, str):
-        embedder = open_embedder(*([] if embedder is None else [embedder]), dimensions=dimensions)
-    elif dimensions is not None:
-        raise TypeError("dimensions goes with an embedder's name; an embedder that is open has its own")
+    C = check_settings(head, regularization)
+    if not 0 <= holdout < 1:
+        raise TrainingError(f"holdout is a share from 0 to less than 1, not {holdout:g}")
+    opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
     groups = group_duplicates(texts)
     held = _choose_held_out(y, groups, classes, holdout, seed)
-    return _train_on_vectors(embedder, embedder.embed(texts), y, groups, held, classes, head, C, seed)
+    vectors = opened.embed(texts)
+    model, card = fit_classifier(vectors, y, groups, classes, head, C, spec=opened.spec, seed=seed, held=held)
+    return TextClassifier(opened, model, card)
 
 
 def _check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
@@ -83,21 +90,28 @@ def _check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[
         raise TrainingError(f"there are {len(texts):,} texts and {len(labels):,} labels")
     if not texts:
         raise TrainingError("there are no examples to train on")
-    classes = tuple(sorted(set(labels)))
-    for name in classes:
-        if not name or name.isspace():
-            raise TrainingError("a label is empty")
-    if len(classes) == 1:
-        raise TrainingError(f"all examples have the label {classes[0]!r}: a classifier needs two labels or more")
+    classes = check_classes(sorted(set(labels)))
     numbers = {name: number for number, name in enumerate(classes)}
     return classes, np.array([numbers[label] for label in labels], dtype=np.intp)
 
 
-def _check_settings(head: str, regularization: float | str, holdout: float) -> float | None:
+def check_classes(names: Iterable[str]) -> tuple[str, ...]:
+    """See that the names of classes are two or more, different, and not empty."""
+    classes = tuple(names)
+    for name in classes:
+        if not name or name.isspace():
+            raise TrainingError("a label is empty")
+    if len(classes) == 1:
+        raise TrainingError(f"there is only one class, {classes[0]!r}: a classifier needs two labels or more")
+    if len(set(classes)) != len(classes):
+        raise TrainingError("two different labels are written the same")
+    return classes
+
+
+def check_settings(head: str, regularization: float | str) -> float | None:
+    """See that head and regularization go together; gives C, or None if it is to be chosen or there is none."""
     if head not in HEADS:
         raise TrainingError(f"there is no head {head!r}; there are {' and '.join(map(repr, HEADS))}")
-    if not 0 <= holdout < 1:
-        raise TrainingError(f"holdout is a share from 0 to less than 1, not {holdout:g}")
     if regularization == "auto":
         return None
     if head == "centroid":
@@ -121,17 +135,38 @@ def _choose_held_out(y: Ints, groups: Ints, classes: Sequence[str], holdout: flo
     return held
 
 
-def _train_on_vectors(
-    embedder: Embedder,
+def fit_classifier(
     vectors: Vectors,
     y: Ints,
     groups: Ints,
-    held: Mask,
     classes: tuple[str, ...],
     head: Head,
     C: float | None,
+    *,
+    spec: EmbedderSpec,
     seed: int,
-) -> TextClassifier:
+    held: Mask | None = None,
+) -> tuple[LinearModel, ModelCard]:
+    """Choose the settings, measure on what is held out, and fit on everything.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_dimensions), float32
+    y : ndarray of shape (n,)
+        Indices into `classes`.
+    groups : ndarray of shape (n,)
+        From `group_duplicates`.
+    classes : tuple of str
+    head : {"logistic", "centroid"}
+    C : float or None
+        None chooses it.
+    spec : EmbedderSpec
+        What made the vectors.
+    seed : int
+    held : ndarray of shape (n,), bool, optional
+        What is held out.
+    """
+    held = np.zeros(len(y), dtype=bool) if held is None else held
     kept = ~held
     settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed)
     if head == "logistic" and C is None and settings.n_judged:
@@ -142,7 +177,7 @@ def _train_on_vectors(
         figures = _measure(_linear_model(fitted, settings, classes), vectors[held], y[held])
     fitted = fit(head, vectors, y, settings.C, start=fitted)
     card = ModelCard(
-        embedder=embedder.spec,
+        embedder=spec,
         head=head,
         regularization=settings.C,
         temperature=settings.temperature,
@@ -151,7 +186,7 @@ def _train_on_vectors(
         held_out=figures,
         version=__version__,
     )
-    return TextClassifier(embedder, _linear_model(fitted, settings, classes), card)
+    return _linear_model(fitted, settings, classes), card
 
 
 def _linear_model(fitted: Fit, settings: Settings, classes: tuple[str, ...]) -> LinearModel:

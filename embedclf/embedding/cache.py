@@ -1,0 +1,465 @@
+"""The cache of vectors on disk: joblib files under per-text keys, so that no text is paid for twice.
+
+A folder for each endpoint and model holds *segments*: one file per finished batch, a ``joblib.dump`` of the keys, the
+vectors (n, d) float32 and the tokens they cost, written beside its place and moved there. Small segments are merged
+when they are many. A key is the 128-bit blake2b of the text; nothing of this source is part of it. Models that can be
+shortened are kept at full length and cut on reading, so that no other length is paid for again.
+
+joblib files are pickles. They are read by an unpickler that knows numpy arrays of plain numbers and nothing else, so a
+planted file cannot run code. A file that is damaged or not ours is set aside; its texts are embedded again.
+"""
+
+import contextlib
+import json
+import logging
+import os
+import re
+import secrets
+import stat
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from embedclf.atomic_file import AtomicFile
+from embedclf.embedding import EmbedderSpec, Vectors
+from embedclf.errors import OutputError
+
+logger = logging.getLogger(__name__)
+
+Keys = npt.NDArray[np.void]
+_KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
+_FORMAT = 1
+_ENDING = ".joblib"
+_ABOUT = "model.json"
+# A segment below this size is small; so many small ones are merged. Every vector is thus written about twice.
+_SMALL_BYTES = 4_000_000
+_MOST_SMALL = 8
+
+
+def default_folder() -> Path:
+    """Give the folder of the cache: ``EMBEDCLF_CACHE_DIR``, else the platform's folder for a user's caches."""
+    if from_environment := os.environ.get("EMBEDCLF_CACHE_DIR"):
+        return Path(from_environment)
+    from platformdirs import user_cache_path
+
+    return user_cache_path("embedclf", appauthor=False)
+
+
+def hash_texts(texts: Sequence[str]) -> Keys:
+    """Give the key of each text: its 128-bit blake2b, (n,)."""
+    digests = b"".join([blake2b(text.encode(), digest_size=16).digest() for text in texts])
+    return np.frombuffer(digests, dtype=_KEY)
+
+
+@dataclass(frozen=True, slots=True)
+class CacheInfo:
+    """What the cache holds of one model.
+
+    Attributes
+    ----------
+    model : str
+        ``provider:model``.
+    endpoint : str or None
+        The address that answered.
+    n_vectors, n_segments, n_bytes : int
+        Distinct vectors, files, and bytes on disk.
+    n_tokens : int
+        Tokens that the vectors cost.
+    """
+
+    model: str
+    endpoint: str | None
+    n_vectors: int
+    n_segments: int
+    n_bytes: int
+    n_tokens: int
+
+
+class VectorCache:
+    """A folder of vectors. Processes and threads may share it.
+
+    Parameters
+    ----------
+    folder : str or Path, optional
+        None takes `default_folder`. It is made when something is first written.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
+        self.folder = default_folder() if folder is None else Path(folder)
+
+    def __repr__(self) -> str:
+        return f"VectorCache({str(self.folder)!r})"
+
+    def of_model(self, spec: EmbedderSpec) -> "ModelCache":
+        """Open the part that holds one model's vectors, at full length."""
+        named = json.dumps([spec.provider, spec.endpoint, spec.model]).encode()
+        slug = re.sub(r"[^A-Za-z0-9.-]+", "_", spec.model)[:60]
+        return ModelCache(self._vectors / f"{slug}-{blake2b(named, digest_size=6).hexdigest()}", spec)
+
+    @property
+    def _vectors(self) -> Path:
+        return self.folder / "vectors"
+
+    def _parts(self) -> list[Path]:
+        if not self._vectors.is_dir():
+            return []
+        return sorted(path.parent for path in self._vectors.glob(f"*/{_ABOUT}"))
+
+    def info(self) -> list[CacheInfo]:
+        """Tell what the cache holds, model by model."""
+        return [ModelCache(path, None).info() for path in self._parts()]
+
+    def clear(self) -> None:
+        """Delete every vector; what is not ours stays.
+
+        Raises
+        ------
+        OutputError
+            If a file cannot be deleted.
+        """
+        for part in self._parts():
+            try:
+                for path in [*part.iterdir()]:
+                    if path.name == _ABOUT or path.name == _LOCK or _ENDING in path.suffixes:
+                        path.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # something that is not ours is in it
+                    part.rmdir()
+            except OSError as error:
+                raise OutputError(f"cannot clear {part}: {error.strerror or error}", path=str(part)) from error
+
+
+_LOCK = ".merge.lock"
+
+
+class _Segment(NamedTuple):
+    """Where a file's vectors lie; it is not kept open, since each open mapping holds a file descriptor."""
+
+    path: Path
+    keys: Keys
+    offset: int
+    shape: tuple[int, int]
+    n_tokens: int
+    n_bytes: int
+
+    def open(self) -> Vectors:
+        return np.memmap(self.path, dtype=np.float32, mode="r", offset=self.offset, shape=self.shape)
+
+
+class _Index(NamedTuple):
+    """All keys of all segments in order, and where each is."""
+
+    keys: Keys
+    segments: npt.NDArray[np.intp]
+    rows: npt.NDArray[np.intp]
+
+
+class ModelCache:
+    """The vectors of one model, at full length.
+
+    A folder that cannot be read is empty; one that cannot be written is left as it is, with one warning: the cache
+    never stands in the way of vectors at hand.
+
+    Parameters
+    ----------
+    folder : Path
+    spec : EmbedderSpec or None
+        Noted in the folder when something is first written; its dimensions, if known, are those that segments must
+        have. None only reads.
+    """
+
+    def __init__(self, folder: Path, spec: EmbedderSpec | None) -> None:
+        self._folder = folder
+        self._spec = spec
+        self._dimensions = spec.dimensions if spec is not None else None
+        self._lock = threading.RLock()
+        self._segments: dict[str, _Segment] = {}
+        self._refused: set[str] = set()
+        self._index: _Index | None = None
+        self._warned: set[str] = set()
+
+    def __getstate__(self) -> tuple[Path, EmbedderSpec | None]:
+        return self._folder, self._spec
+
+    def __setstate__(self, state: tuple[Path, EmbedderSpec | None]) -> None:
+        self.__init__(*state)  # type: ignore[misc]
+
+    # Reading
+
+    def read(self, keys: Keys, n_columns: int | None = None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
+        """Read the vectors of some keys.
+
+        Parameters
+        ----------
+        keys : ndarray of shape (n,)
+            From `hash_texts`.
+        n_columns : int, optional
+            How much of each vector to read, from its start; None reads all.
+
+        Returns
+        -------
+        found : ndarray of shape (n,), bool
+        vectors : ndarray of shape (n, n_columns), float32, or None
+            Rows that were not found hold nothing in particular. None if nothing at all was found.
+        """
+        with self._lock:
+            while True:
+                self._refresh()
+                try:
+                    return self._gather(keys, n_columns)
+                except FileNotFoundError:  # merged by another process since it was listed
+                    continue
+                except (OSError, ValueError) as error:
+                    # Damaged since it was listed: read anew, and set aside as any damaged file is.
+                    logger.debug("reading the cache again: %s", error)
+                    self._segments.clear()
+                    self._index = None
+
+    def _gather(self, keys: Keys, n_columns: int | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
+        index = self._indexed()
+        if not len(index.keys):
+            return np.zeros(len(keys), dtype=bool), None
+        place = np.searchsorted(index.keys["high"], keys["high"])
+        place[place == len(index.keys)] = 0
+        found = index.keys[place] == keys
+        # Two keys with the same first half are next to each other, in the order of their second half.
+        for number in np.flatnonzero(~found & (index.keys["high"][place] == keys["high"])):
+            same = np.flatnonzero(index.keys == keys[number])
+            if len(same):
+                place[number], found[number] = same[0], True
+        wanted = np.flatnonzero(found)
+        if not len(wanted):
+            return found, None
+        segments, rows = index.segments[place[wanted]], index.rows[place[wanted]]
+        listed = list(self._segments.values())
+        out = np.empty((len(keys), n_columns or listed[0].shape[1]), dtype=np.float32)
+        order = np.argsort(segments, kind="stable")
+        bounds = np.flatnonzero(np.diff(segments[order], prepend=-1, append=-1))
+        for start, end in pairwise(bounds):
+            chosen = order[start:end]
+            mapped = listed[segments[chosen[0]]].open()[:, :n_columns]
+            _copy_rows(mapped, rows[chosen], out, wanted[chosen])
+        return found, out
+
+    def _indexed(self) -> _Index:
+        if self._index is None:
+            segments = list(self._segments.values())
+            keys = np.concatenate([segment.keys for segment in segments] or [np.empty(0, dtype=_KEY)])
+            sizes = [len(segment.keys) for segment in segments]
+            order = np.argsort(keys["high"], kind="stable")
+            self._index = _Index(
+                keys[order],
+                np.repeat(np.arange(len(segments)), sizes)[order],
+                np.concatenate([np.arange(size) for size in sizes] or [np.empty(0, dtype=np.intp)])[order],
+            )
+        return self._index
+
+    def _refresh(self) -> None:
+        """See which segments there are, and read the keys of those that are new."""
+        names = self._names()
+        if names == self._segments.keys() | self._refused:
+            return
+        gone = self._segments.keys() - names
+        for name in gone:
+            del self._segments[name]
+        self._refused &= names
+        for name in sorted(names - self._segments.keys() - self._refused):
+            segment = self._read_segment(self._folder / name)
+            if segment is not None:
+                self._segments[name] = segment
+        self._index = None
+
+    def _names(self) -> set[str]:
+        # A merge writes the new file before it removes the old ones, but a listing made meanwhile can miss both: it is
+        # made until two agree.
+        before: set[str] | None = None
+        for _ in range(20):
+            try:
+                now = {entry.name for entry in os.scandir(self._folder) if entry.name.endswith(_ENDING)}
+            except OSError:
+                return set()
+            if now == before:
+                break
+            before = now
+        return now
+
+    def _read_segment(self, path: Path) -> _Segment | None:
+        try:
+            with path.open("rb") as file:
+                n_bytes = os.fstat(file.fileno()).st_size
+                content = _unpickle(file, path)
+            keys, vectors, n_tokens = content["keys"], content["vectors"], content["tokens"]
+            if content["embedclf"] != _FORMAT or keys.dtype != _KEY or vectors.dtype != np.float32:
+                raise ValueError("it is not a segment of this cache")
+            fits = vectors.ndim == 2 and vectors.size and keys.shape == vectors.shape[:1] and isinstance(n_tokens, int)
+            if not fits or not vectors.flags.c_contiguous:
+                raise ValueError("its parts do not fit together")
+            if self._dimensions is None:
+                self._dimensions = vectors.shape[1]
+            if vectors.shape[1] != self._dimensions:
+                raise ValueError(f"its vectors have {vectors.shape[1]} dimensions, where {self._dimensions} belong")
+            return _Segment(path, np.array(keys), vectors.offset, vectors.shape, n_tokens, n_bytes)
+        except FileNotFoundError:  # merged by another process
+            return None
+        except (OSError, MemoryError) as error:  # no fault of the file's own, perhaps
+            self._refused.add(path.name)
+            self._warn("unread", f"cache: {path} cannot be read ({error}): left out, its texts are embedded again")
+            return None
+        except Exception as error:  # noqa: BLE001 - a damaged pickle can raise anything
+            self._set_aside(path, error)
+            return None
+
+    def _set_aside(self, path: Path, error: Exception) -> None:
+        self._refused.add(path.name)
+        aside = path.with_name(f"{path.name}.damaged")
+        try:
+            path.rename(aside)
+            done = f"set aside as {aside.name}"
+        except OSError:
+            done = "left out"
+        self._warn("damaged", f"cache: {path} cannot be used ({error}): {done}, its texts are embedded again")
+
+    def _warn(self, kind: str, message: str) -> None:
+        if kind not in self._warned:
+            self._warned.add(kind)
+            logger.warning(message)
+
+    # Writing
+
+    def write(self, keys: Keys, vectors: Vectors, n_tokens: int) -> None:
+        """Add vectors. When it returns they are on disk, or there has been a warning.
+
+        Parameters
+        ----------
+        keys : ndarray of shape (n,)
+            From `hash_texts`.
+        vectors : ndarray of shape (n, d), float32
+            At full length.
+        n_tokens : int
+            What they cost.
+        """
+        with self._lock:
+            try:
+                self._make_folder()
+                self._write_segment(keys, vectors, n_tokens)
+            except (OSError, OutputError) as error:
+                self._warn("write", f"the cache cannot be written, so these vectors are not kept: {error}")
+                return
+            try:
+                self._merge()
+            except (OSError, OutputError, ValueError) as error:
+                logger.debug("cache: small segments were not merged: %s", error)
+
+    def _make_folder(self) -> None:
+        if not (self._folder / _ABOUT).exists() and self._spec is not None:
+            # Only its owner may look in: what one has embedded is nobody else's business.
+            for folder in (self._folder.parent.parent, self._folder.parent, self._folder):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            about = {"provider": self._spec.provider, "model": self._spec.model, "endpoint": self._spec.endpoint}
+            with AtomicFile(self._folder / _ABOUT) as file:
+                file.write(json.dumps(about).encode())
+        if os.name == "posix" and self._folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            self._warn("mode", f"cache: others can write to {self._folder}; mend it with: chmod -R go-w {self._folder}")
+
+    def _write_segment(self, keys: Keys, vectors: Vectors, n_tokens: int) -> None:
+        import joblib
+
+        content = {
+            "embedclf": _FORMAT,
+            "keys": np.ascontiguousarray(keys),
+            "vectors": np.ascontiguousarray(vectors, dtype=np.float32),
+            "tokens": int(n_tokens),
+        }
+        path = self._folder / f"{secrets.token_hex(12)}{_ENDING}"
+        with AtomicFile(path) as file:
+            joblib.dump(content, file.file)
+
+    def _merge(self) -> None:
+        """Make one segment of the small ones, once they are many."""
+        if len(self._small()) < _MOST_SMALL:
+            self._refresh()
+        if len(self._small()) < _MOST_SMALL:
+            return
+        from filelock import FileLock, Timeout
+
+        try:
+            with FileLock(self._folder / _LOCK, timeout=0):
+                self._refresh()
+                small = self._small()
+                if len(small) < _MOST_SMALL:
+                    return
+                keys = np.concatenate([segment.keys for segment in small])
+                _, first = np.unique(keys, return_index=True)
+                vectors = np.concatenate([segment.open() for segment in small])
+                self._write_segment(keys[first], vectors[first], sum(segment.n_tokens for segment in small))
+                for segment in small:
+                    with contextlib.suppress(OSError):  # a reader on a system that keeps open files
+                        segment.path.unlink()
+        except Timeout:  # another process does it
+            return
+
+    def _small(self) -> list[_Segment]:
+        return [segment for segment in self._segments.values() if segment.n_bytes < _SMALL_BYTES]
+
+    def info(self) -> CacheInfo:
+        """Tell what it holds."""
+        with self._lock:
+            self._refresh()
+            try:
+                about = json.loads((self._folder / _ABOUT).read_text(encoding="utf-8"))
+                model, endpoint = f"{about['provider']}:{about['model']}", about["endpoint"]
+            except (OSError, ValueError, KeyError, TypeError):
+                model, endpoint = self._folder.name, None
+            segments = self._segments.values()
+            return CacheInfo(
+                model=model,
+                endpoint=endpoint,
+                n_vectors=len(np.unique(self._indexed().keys)),
+                n_segments=len(segments),
+                n_bytes=sum(segment.n_bytes for segment in segments),
+                n_tokens=sum(segment.n_tokens for segment in segments),
+            )
+
+
+def _copy_rows(source: Vectors, rows: npt.NDArray[np.intp], target: Vectors, places: npt.NDArray[np.intp]) -> None:
+    """``target[places] = source[rows]``, as one block copy where both run straight on."""
+    if _straight(rows) and _straight(places):
+        target[places[0] : places[0] + len(places)] = source[rows[0] : rows[0] + len(rows)]
+    else:
+        target[places] = source[rows]
+
+
+def _straight(numbers: npt.NDArray[np.intp]) -> bool:
+    return bool(numbers[-1] - numbers[0] == len(numbers) - 1 and (np.diff(numbers) == 1).all())
+
+
+def _unpickle(file: Any, path: Path) -> Any:
+    """Read a joblib file with arrays of plain numbers in it, mapped; anything else in it is refused unread."""
+    from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
+
+    class PlainArray(NumpyArrayWrapper):  # type: ignore[misc]
+        def read(self, unpickler: Any, *args: Any) -> Any:
+            if not isinstance(self.dtype, np.dtype) or self.dtype.hasobject or self.subclass is not np.ndarray:
+                raise ValueError("it holds an array of objects")
+            return self.read_mmap(unpickler)
+
+    allowed = {
+        ("joblib.numpy_pickle", "NumpyArrayWrapper"): PlainArray,
+        ("numpy", "dtype"): np.dtype,
+        ("numpy", "ndarray"): np.ndarray,
+    }
+
+    class SafeUnpickler(NumpyUnpickler):  # type: ignore[misc]
+        def find_class(self, module: str, name: str) -> Any:
+            try:
+                return allowed[module, name]
+            except KeyError:
+                raise ValueError(f"it asks for {module}.{name}") from None
+
+    return SafeUnpickler(str(path), file, ensure_native_byte_order=False, mmap_mode="r").load()

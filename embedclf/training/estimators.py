@@ -1,0 +1,188 @@
+"""The scikit-learn door: texts go in where scikit-learn's estimators take matrices."""
+
+import copy
+from collections.abc import Iterable
+from typing import Any, Literal, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+
+from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding import Embedder, Vectors, as_embedder
+from embedclf.embedding.cache import VectorCache
+from embedclf.texts import check_texts
+from embedclf.training.heads import Head
+from embedclf.training.splits import group_duplicates
+from embedclf.training.trainer import check_classes, check_settings, fit_classifier
+
+
+class _TextEstimator(BaseEstimator):  # type: ignore[misc]
+    """What both estimators share: the embedder as a parameter, and texts as input."""
+
+    embedder: Any
+    dimensions: int | None
+    cache: VectorCache | bool
+    cache_name: str | None
+
+    def _embed(self, X: Any, *, reset: bool) -> Vectors:
+        """Make vectors of the input, (n, n_dimensions); `reset` while fitting."""
+        if reset:
+            self.embedder_: Embedder = as_embedder(
+                self.embedder, dimensions=self.dimensions, cache=self.cache, cache_name=self.cache_name
+            )
+        return self.embedder_.embed(_texts(X))
+
+    def __sklearn_clone__(self) -> Self:
+        # An embedder may hold locks and connections, which no copy can share: the clone gets the same one.
+        without = copy.copy(self)
+        without.embedder = None
+        clone: Self = super(_TextEstimator, without).__sklearn_clone__()
+        clone.embedder = self.embedder
+        return clone
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.no_validation = True
+        return tags
+
+
+def _texts(X: Any) -> list[str]:
+    shape = getattr(X, "shape", None)
+    if shape is not None and len(shape) != 1:
+        raise ValueError(f"expected texts in one dimension, got an array of shape {tuple(shape)}")
+    return check_texts(X)
+
+
+class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _TextEstimator):  # type: ignore[misc]
+    """Turn texts into vectors, as a step of a scikit-learn pipeline.
+
+    Parameters
+    ----------
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
+        A ``provider:model``, one of our embedders, or any LangChain ``Embeddings``; None takes the default one.
+    dimensions : int, optional
+        Length of the vectors, for an embedder given by its name.
+    cache : VectorCache or bool
+        Where an embedder given by its name keeps its vectors; True is the cache that the command line uses.
+    cache_name : str, optional
+        A name for a LangChain ``Embeddings``, under which its vectors are kept; None does not keep them.
+
+    Attributes
+    ----------
+    embedder_ : Embedder
+    """
+
+    def __init__(
+        self,
+        embedder: Any = None,
+        *,
+        dimensions: int | None = None,
+        cache: VectorCache | bool = True,
+        cache_name: str | None = None,
+    ) -> None:
+        self.embedder = embedder
+        self.dimensions = dimensions
+        self.cache = cache
+        self.cache_name = cache_name
+
+    def fit(self, X: Iterable[str], y: object = None) -> Self:
+        """Open the embedder, and embed the texts so that their number of dimensions is known."""
+        self.fit_transform(X, y)
+        return self
+
+    def fit_transform(self, X: Iterable[str], y: object = None, **fit_params: object) -> Vectors:
+        """Open the embedder and embed the texts: (n, n_dimensions) float32."""
+        vectors = self._embed(X, reset=True)
+        self._n_features_out = vectors.shape[1]
+        return vectors
+
+    def transform(self, X: Iterable[str]) -> Vectors:
+        """Embed texts: (n, n_dimensions) float32, of unit length."""
+        check_is_fitted(self)
+        return self._embed(X, reset=False)
+
+
+class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
+    """Classify texts, as a scikit-learn classifier.
+
+    Parameters
+    ----------
+    embedder, dimensions, cache, cache_name
+        As those of `EmbeddingTransformer`.
+    head : {"logistic", "centroid"}
+        Logistic regression or nearest centroid.
+    regularization : float or "auto"
+        scikit-learn's C for the logistic head; "auto" chooses it by log loss on examples not fitted on.
+    random_state : int
+        For the folds on which C and the temperature are chosen.
+
+    Attributes
+    ----------
+    embedder_ : Embedder
+    model_ : LinearModel
+    classes_ : ndarray of shape (n_classes,)
+        The labels, of their own type.
+    """
+
+    def __init__(
+        self,
+        embedder: Any = None,
+        *,
+        dimensions: int | None = None,
+        cache: VectorCache | bool = True,
+        cache_name: str | None = None,
+        head: Head = "logistic",
+        regularization: float | Literal["auto"] = "auto",
+        random_state: int = 0,
+    ) -> None:
+        self.embedder = embedder
+        self.dimensions = dimensions
+        self.cache = cache
+        self.cache_name = cache_name
+        self.head = head
+        self.regularization = regularization
+        self.random_state = random_state
+
+    def fit(self, X: Iterable[str], y: Any) -> Self:
+        """Embed the texts and fit the head; both C and the temperature are chosen on examples not fitted on.
+
+        Parameters
+        ----------
+        X : list, array or Series of str
+        y : list, array or Series
+            Labels of any type that sorts.
+        """
+        C = check_settings(self.head, self.regularization)
+        vectors = self._embed(X, reset=True)
+        y = column_or_1d(y, warn=True)
+        check_consistent_length(vectors, y)
+        self.classes_, numbers = np.unique(y, return_inverse=True)
+        names = check_classes(str(name) for name in self.classes_)
+        groups = group_duplicates([vector.tobytes() for vector in vectors])
+        self.model_: LinearModel
+        self.model_, self._card = fit_classifier(
+            vectors, numbers, groups, names, self.head, C, spec=self._spec(), seed=self.random_state
+        )
+        return self
+
+    def _spec(self) -> Any:
+        return self.embedder_.spec
+
+    def predict_proba(self, X: Iterable[str]) -> Vectors:
+        """Give each class's calibrated probability for each text: (n, n_classes) float32, columns as `classes_`."""
+        check_is_fitted(self)
+        return self.model_.probabilities(self._embed(X, reset=False))
+
+    def predict(self, X: Iterable[str]) -> Any:
+        """Label texts: (n,), of the labels' own type."""
+        check_is_fitted(self)
+        return self.classes_[self.model_.scores(self._embed(X, reset=False)).argmax(axis=1)]
+
+    def to_text_classifier(self) -> TextClassifier:
+        """Make a `TextClassifier` of it, which can be saved; its labels are the text of these."""
+        check_is_fitted(self)
+        return TextClassifier(self.embedder_, self.model_, self._card)
