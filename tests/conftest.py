@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 import embedclf
+from aimlapi_server import AimlapiServer
 from embedclf.cli import main
 
 SMALL = {
@@ -64,11 +65,23 @@ def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] =
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test starts in a folder of its own, with nothing in the environment that embedclf reads."""
+def _in_an_empty_folder(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every test starts in a folder of its own, with a cache of its own, and nothing else in the environment."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("EMBEDCLF_", "AIMLAPI_", "OPENAI_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("EMBEDCLF_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[AimlapiServer]:
+    """AI/ML API on loopback; the environment points to it and holds its key."""
+    with AimlapiServer() as server:
+        monkeypatch.setenv("AIMLAPI_BASE_URL", server.base_url)
+        monkeypatch.setenv("AIMLAPI_API_KEY", "test-key")
+        yield server
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import threading
+import weakref
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -149,6 +150,9 @@ class AimlapiModel:
                 import openai
                 from langchain_openai import OpenAIEmbeddings
 
+                http_client = openai.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [_prepare]})
+                # Its connections are closed with this object, or at the latest when the process ends.
+                weakref.finalize(self, http_client.close)
                 # Every OPENAI_* variable has a parameter that goes before it, or is undone by `_prepare`.
                 self._client = OpenAIEmbeddings(
                     model=self._model,
@@ -160,7 +164,7 @@ class AimlapiModel:
                     check_embedding_ctx_length=False,
                     timeout=_SECONDS_A_READ,
                     max_retries=_RETRIES,
-                    http_client=openai.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [_prepare]}),
+                    http_client=http_client,
                 )
             return self._client
 

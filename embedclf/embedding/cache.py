@@ -41,6 +41,7 @@ _ABOUT = "model.json"
 # A segment below this size is small; so many small ones are merged. Every vector is thus written about twice.
 _SMALL_BYTES = 4_000_000
 _MOST_SMALL = 8
+_MOST_AT_ONCE = 64
 
 
 def default_folder() -> Path:
@@ -382,8 +383,7 @@ class ModelCache:
 
     def _merge(self) -> None:
         """Make one segment of the small ones, once they are many."""
-        if len(self._small()) < _MOST_SMALL:
-            self._refresh()
+        self._refresh()
         if len(self._small()) < _MOST_SMALL:
             return
         from filelock import FileLock, Timeout
@@ -391,18 +391,23 @@ class ModelCache:
         try:
             with FileLock(self._folder / _LOCK, timeout=0):
                 self._refresh()
-                small = self._small()
-                if len(small) < _MOST_SMALL:
-                    return
-                keys = np.concatenate([segment.keys for segment in small])
-                _, first = np.unique(keys, return_index=True)
-                vectors = np.concatenate([segment.open() for segment in small])
-                self._write_segment(keys[first], vectors[first], sum(segment.n_tokens for segment in small))
-                for segment in small:
-                    with contextlib.suppress(OSError):  # a reader on a system that keeps open files
-                        segment.path.unlink()
+                while len(small := self._small()) >= _MOST_SMALL:
+                    self._merge_these(small[:_MOST_AT_ONCE])
+                    self._refresh()
         except Timeout:  # another process does it
             return
+
+    def _merge_these(self, small: list[_Segment]) -> None:
+        keys = np.concatenate([segment.keys for segment in small])
+        vectors = np.empty((len(keys), small[0].shape[1]), dtype=np.float32)
+        end = 0
+        for segment in small:
+            start, end = end, end + len(segment.keys)
+            vectors[start:end] = segment.open()
+        _, first = np.unique(keys, return_index=True)
+        self._write_segment(keys[first], vectors[first], sum(segment.n_tokens for segment in small))
+        for segment in small:
+            segment.path.unlink()
 
     def _small(self) -> list[_Segment]:
         return [segment for segment in self._segments.values() if segment.n_bytes < _SMALL_BYTES]
