@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from embedclf.embedding.cache import VectorCache as VectorCache
     from embedclf.embedding.langchain_embeddings import as_langchain as as_langchain
     from embedclf.embedding.langchain_model import from_langchain as from_langchain
+    from embedclf.errors import BadRowsError as BadRowsError
     from embedclf.errors import DataError as DataError
     from embedclf.errors import EmbedclfError as EmbedclfError
     from embedclf.errors import EmbedderError as EmbedderError
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BadRowsError": "embedclf.errors",
     "DataError": "embedclf.errors",
     "EmbedclfError": "embedclf.errors",
     "Embedder": "embedclf.embedding",

@@ -11,6 +11,9 @@ from typing import BinaryIO, Self
 from embedclf.errors import OutputError
 
 
+_DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+
+
 class AtomicFile:
     """A binary file that takes its place when its ``with`` block ends well, and leaves no trace otherwise.
 
@@ -34,14 +37,19 @@ class AtomicFile:
         try:
             if self._place.is_dir():
                 raise IsADirectoryError("it is a folder")
-            self._direct = self._place.exists() and not stat.S_ISREG(self._place.stat().st_mode)
+            descriptor = _DESCRIPTORS.get(str(self.path))
+            self._direct = descriptor is not None or (self.path.exists() and not _is_regular(self.path))
             if self._direct:
-                self._beside = self._place
-                self.file: BinaryIO = self._place.open("wb")
-            else:
-                self._place.parent.mkdir(parents=True, exist_ok=True)
-                self._beside = self._place.with_name(f".{self._place.name[:200]}.{secrets.token_hex(4)}.part")
-                self.file = self._beside.open("xb")
+                # Where the shell has opened a file for /dev/stdout, others write to it as well, each after the other.
+                self.file: BinaryIO = (
+                    self.path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+                )
+                return
+            self._place.parent.mkdir(parents=True, exist_ok=True)
+            if self._place.exists() and not os.access(self._place, os.W_OK):
+                raise PermissionError("it is read-only")
+            self._beside = self._place.with_name(f".{secrets.token_hex(8)}.part")
+            self.file = self._beside.open("xb")
         except OSError as error:
             raise self._error(error) from error
 
@@ -54,28 +62,30 @@ class AtomicFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        done = kind is None
+        if kind is not None:
+            self.discard()
+            return
         try:
-            if done and not self._direct:
+            if not self._direct:
                 # Without it, a machine that loses its power may keep the name and not the content.
                 self.file.flush()
                 os.fsync(self.file.fileno())
             self.file.close()
-            if done and not self._direct:
+            if not self._direct:
                 if self._place.exists():
                     self._beside.chmod(stat.S_IMODE(self._place.stat().st_mode))
                 self._beside.replace(self._place)
         except OSError as failure:
-            if done:
-                raise self._error(failure) from failure
-        finally:
-            if not self._direct:
-                with contextlib.suppress(OSError):
-                    self._beside.unlink(missing_ok=True)
+            self.discard()
+            raise self._error(failure) from failure
 
     def discard(self) -> None:
         """Close the file and leave its place as it was."""
-        self.__exit__(KeyboardInterrupt, None, None)
+        with contextlib.suppress(OSError):
+            self.file.close()
+        if not self._direct:
+            with contextlib.suppress(OSError):
+                self._beside.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> int:
         """Write some bytes, as a binary file does."""
@@ -83,3 +93,7 @@ class AtomicFile:
             return self.file.write(data)
         except OSError as error:
             raise self._error(error) from error
+
+
+def _is_regular(path: Path) -> bool:
+    return stat.S_ISREG(path.stat().st_mode)

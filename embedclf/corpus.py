@@ -11,20 +11,33 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
 from embedclf.atomic_file import AtomicFile
-from embedclf.errors import BadRowsError, DataError, RowFault, list_faults
+from embedclf.errors import BadRowsError, DataError, OutputError, RowFault, counted, list_faults
 from embedclf.texts import text_fault
 
 logger = logging.getLogger(__name__)
 
 Format = Literal["csv", "tsv", "jsonl"]
-_FORMATS: dict[str, Format] = {".tsv": "tsv", ".tab": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl"}
+_FORMATS: dict[str, Format] = {
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".json": "jsonl",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+}
+# How files begin that are neither, and what to do with them.
+_FOREIGN = {
+    b"PK\x03\x04": "it is an Excel or ZIP file: save it as CSV (UTF-8)",
+    b"\xd0\xcf\x11\xe0": "it is an old Excel file: save it as CSV (UTF-8)",
+    b"\x1f\x8b": "it is packed with gzip: unpack it first",
+    b"PAR1": "it is a Parquet file: save it as CSV or JSON lines",
+}
 STDIN = "-"
 
 # csv counts a field's characters in a C long, which has 32 bits on some platforms.
@@ -46,6 +59,8 @@ class Row:
         Where the record starts, counted from 1.
     record : dict
         Its own columns, as they were read.
+    source : str
+        The record as it stands in a JSONL file; empty for others.
     text, label : str
         Empty where there is none; `label` also where labels were not asked for.
     fault : str or None
@@ -57,6 +72,7 @@ class Row:
     text: str
     label: str
     fault: str | None
+    source: str = ""
 
 
 class CorpusReader:
@@ -104,6 +120,10 @@ class CorpusReader:
         self._encoding = encoding
         self._bytes = self._open()
         start = self._bytes.peek(4)
+        for mark, advice in _FOREIGN.items():
+            if start.startswith(mark):
+                self._bytes.close()
+                raise self._error(advice)
         self.has_bom = start.startswith(codecs.BOM_UTF8)
         decoder = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
         self._file = io.TextIOWrapper(cast(BinaryIO, self._bytes), encoding=decoder, newline="")
@@ -123,7 +143,7 @@ class CorpusReader:
 
     def _open(self) -> io.BufferedReader:
         if self._path is None:
-            return cast(io.BufferedReader, sys.stdin.buffer)
+            return _stdin()
         if self._path.is_dir():
             raise self._error("it is a folder, where a file of texts is needed")
         try:
@@ -166,12 +186,14 @@ class CorpusReader:
             else:
                 problem = f"the quotes of this row do not fit together ({error})"
             raise self._error(f"{problem}; write a quote inside a quoted field twice", self._line) from error
+        except UnicodeError as error:
+            raise self._error(f"it cannot be read as {self._encoding} ({error})") from error
 
     def _not_this_encoding(self, error: UnicodeDecodeError) -> DataError:
         byte = f"0x{error.object[error.start]:02x}"
         hint = "utf-16" if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
         advice = f"give the file's encoding with --encoding, for example --encoding {hint}"
-        if self._path is None:
+        if self._path is None or not self._bytes.seekable():
             return self._error(f"byte {byte} is not {self._encoding}; {advice}")
         # The decoder was fed up to where the file stands now, and error.object is the last of it.
         offset = self._bytes.tell() - len(error.object) + error.start
@@ -204,11 +226,21 @@ class CorpusReader:
 
     def _missing(self, column: str, columns: list[str]) -> str:
         option = "--text-column" if column == self._text_column else "--label-column"
-        problem = f"there is no column {column!r}; there are {', '.join(map(repr, columns))}"
+        listed = ", ".join(repr(name[:60]) for name in columns[:20]) + (", …" if len(columns) > 20 else "")
+        problem = f"there is no column {column!r}; there are {listed}"
+        if "\0" in "".join(columns):
+            return f"{problem}; the header holds NUL characters: try --encoding utf-16"
+        if self.format != "jsonl" and columns[0].startswith("sep="):
+            return f"{problem}; the first line is a spreadsheet's 'sep=': delete it, and give --delimiter"
         if self.format != "jsonl" and len(columns) == 1:
-            for sign, name, option_value in ((";", "semicolons", "';'"), ("\t", "tabs", r"'\t'"), ("|", "bars", "'|'")):
+            for sign, name, value in (
+                (";", "semicolons", ";"),
+                ("\t", "tabs", r"\t"),
+                ("|", "bars", "|"),
+                (",", "commas", ","),
+            ):
                 if sign in columns[0] and sign != self._delimiter:
-                    return f"{problem}; the header holds {name}: try --delimiter {option_value}"
+                    return f"{problem}; the header holds {name}: try --delimiter '{value}'"
         return f"{problem}; name the right one with {option}"
 
     def _read_csv(self) -> Iterator[Row]:
@@ -241,7 +273,9 @@ class CorpusReader:
         for line, fields in numbered:
             record = dict(zip(self._keys, fields, strict=False))
             if len(fields) != len(self._keys):
-                fault = f"the row has {_count(len(fields), 'field')} where the header has {len(self._keys)}"
+                fault = f"the row has {counted(len(fields), 'field')} where the header has {len(self._keys)}"
+                if surplus := fields[len(self._keys) :]:
+                    fault += f" (too many: {', '.join(map(repr, surplus))[:200]})"
                 yield Row(line, record, "", "", fault)
             else:
                 yield self._row(line, record)
@@ -250,10 +284,13 @@ class CorpusReader:
         for line, source in enumerate(self._file, 1):
             if source.isspace():
                 continue
+            if line == 1 and (source.strip() == "{" or source.lstrip().startswith("[")):
+                raise self._error("it is one large JSON value: JSON lines are needed, a whole object on each line", 1)
             try:
                 record = json.loads(source)
             except ValueError as error:
-                yield Row(line, {}, "", "", f"the line is not JSON ({error})")
+                problem = error.msg if isinstance(error, json.JSONDecodeError) else "a number is too long"
+                yield Row(line, {}, "", "", f"the line is not JSON ({problem})")
                 continue
             except RecursionError:
                 yield Row(line, {}, "", "", "the line is not usable JSON (nested too deeply)")
@@ -261,30 +298,34 @@ class CorpusReader:
             if not isinstance(record, dict):
                 yield Row(line, {}, "", "", "the line is JSON, but not an object with keys in braces")
                 continue
-            yield self._row(line, record)
+            yield self._row(line, record, source)
 
-    def _row(self, line: int, record: dict[str, Any]) -> Row:
-        text, label = record.get(self._text_column), ""
+    def _row(self, line: int, record: dict[str, Any], source: str = "") -> Row:
+        text, label, fault = record.get(self._text_column), "", None
         if text is None:
-            return Row(line, record, "", "", f"there is no {self._text_column!r}")
-        if not isinstance(text, str):
-            return Row(line, record, "", "", f"the text is not a string ({json.dumps(text)[:40]})")
-        fault = text_fault(text)
+            fault, text = f"there is no {self._text_column!r}", ""
+        elif not isinstance(text, str):
+            fault, text = f"the text is not a string ({json.dumps(text)[:40]})", ""
+        else:
+            fault = text_fault(text)
         if self._label_column is not None:
             value = record.get(self._label_column)
+            if isinstance(value, int | float):
+                # A number where a name is meant is kept as it was written.
+                value = json.loads(source, parse_float=str, parse_int=str, parse_constant=str)[self._label_column]
+                value = value if isinstance(value, str) else json.dumps(value)
             if isinstance(value, list | dict):
-                return Row(line, record, text, "", "the label is a list or an object, where one name is needed")
-            # JSON may hold a number where a name is meant; it is kept as it was written.
-            label = value if isinstance(value, str) else "" if value is None else json.dumps(value)
-            if not label or label.isspace():
-                fault = fault or "the label is empty"
-            elif text_fault(label):
-                fault = fault or "the label holds half a character (a lone surrogate)"
-        return Row(line, record, text, label, fault)
+                fault = fault or "the label is a list or an object, where one name is needed"
+            else:
+                label = value or ""
+                fault = fault or text_fault(label, "label")
+        return Row(line, record, text, label, fault, source)
 
 
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}{'' if number == 1 else 's'}"
+def _stdin() -> io.BufferedReader:
+    if sys.stdin is None:
+        raise DataError("stdin: it is closed", source="stdin")
+    return cast(io.BufferedReader, sys.stdin.buffer)
 
 
 def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
@@ -295,17 +336,29 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
     DataError
         If it is not in this encoding.
     """
-    for line, data in enumerate(sys.stdin.buffer, 1):
-        try:
-            text = data.decode("utf-8-sig" if line == 1 and codecs.lookup(encoding).name == "utf-8" else encoding)
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"stdin:{line}: byte 0x{data[error.start]:02x} is not {encoding}; give its encoding with --encoding",
-                source="stdin",
-                line=line,
-            ) from error
-        text = text.rstrip("\r\n")
-        yield Row(line, {"text": text}, text, "", text_fault(text))
+    number = 0
+    try:
+        for number, line in enumerate(_decoded_lines(encoding), 1):
+            text = line.rstrip("\r\n")
+            yield Row(number, {"text": text}, text, "", text_fault(text))
+    except UnicodeError as error:
+        raise DataError(
+            f"stdin:{number + 1}: it is not {encoding} ({error}); give its encoding with --encoding",
+            source="stdin",
+            line=number + 1,
+        ) from error
+
+
+def _decoded_lines(encoding: str) -> Iterator[str]:
+    decoder = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    if "\n".encode(encoding) == b"\n":
+        # line by line, so that each is answered however the rest is encoded
+        decode = codecs.getincrementaldecoder(decoder)().decode
+        yield from (decode(line) for line in _stdin())
+    else:
+        file = io.TextIOWrapper(_stdin(), encoding=encoding, newline="")
+        yield from file
+        file.detach()
 
 
 @dataclass(frozen=True)
@@ -361,7 +414,7 @@ def read_corpus(
                 lines.append(row.line)
     name = reader.name
     if faults and not skip_bad_rows:
-        rows = f"{_count(len(faults), 'row')} of {name} cannot be used"
+        rows = f"{counted(len(faults), 'row')} of {name} cannot be used"
         message = f"{rows}:\n{list_faults(name, faults)}\nMend them, or leave them out with --skip-bad-rows."
         raise BadRowsError(message, source=name, faults=faults)
     if not texts:
@@ -382,7 +435,7 @@ class CorpusWriter:
     added : sequence of str
         The columns that are added. One whose name is taken gets a number: no column is ever overwritten.
     delimiter : str or None
-        For CSV; None takes a tab for ``.tsv`` and a comma otherwise.
+        For CSV; None takes a comma.
     bom : bool
         Whether to start with a byte order mark, by which some spreadsheets know UTF-8.
 
@@ -402,9 +455,14 @@ class CorpusWriter:
         bom: bool = False,
     ) -> None:
         self._format = file_format(path)
+        if Path(path).suffix.lower() not in {*_FORMATS, ".csv", ".txt", ""}:
+            raise OutputError(
+                f"cannot write {os.fspath(path)}: the output is .csv, .tsv or .jsonl", path=os.fspath(path)
+            )
         self._columns = list(columns)
-        self._added = [_free_name(name, self._columns) for name in added]
-        self._delimiter = delimiter or ("\t" if self._format == "tsv" else ",")
+        self._wanted = list(added)
+        self._added = _free_names(self._wanted, self._columns)
+        self._delimiter = "\t" if self._format == "tsv" else delimiter or ","
         self._warned = False
         self._file = AtomicFile(path)
         if self._format != "jsonl":
@@ -420,7 +478,9 @@ class CorpusWriter:
     def write(self, row: Row, added: Sequence[str | float | None]) -> None:
         """Write a row with the values of its added columns; None leaves one empty (JSONL: null)."""
         if self._format == "jsonl":
-            self._file.write(json_line({**row.record, **dict(zip(self._added, added, strict=True))}))
+            # A key that only this record has may clash as well.
+            names = self._added if row.record.keys().isdisjoint(self._added) else _free_names(self._wanted, row.record)
+            self._file.write(_extended(row, dict(zip(names, added, strict=True))))
             return
         if not self._warned and (lost := [key for key in row.record if key not in self._columns]):
             self._warned = True
@@ -431,7 +491,8 @@ class CorpusWriter:
                 ", ".join(map(repr, lost)),
             )
         own = [row.record.get(column) for column in self._columns]
-        self._write_csv([*map(_cell, own), *map(_cell, added)])
+        numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]
+        self._write_csv([*map(_cell, own), *map(_cell, numbers)])
 
     def _write_csv(self, fields: Sequence[str]) -> None:
         line = io.StringIO()
@@ -439,7 +500,11 @@ class CorpusWriter:
         self._file.write(line.getvalue().encode("utf-8", "backslashreplace"))
 
 
-def _free_name(name: str, taken: Sequence[str]) -> str:
+def _free_names(names: Sequence[str], taken: Collection[str]) -> list[str]:
+    return [_free_name(name, taken) for name in names]
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
     names = itertools.chain([name], (f"{name}_{number}" for number in itertools.count(2)))
     return next(candidate for candidate in names if candidate not in taken)
 
@@ -447,9 +512,15 @@ def _free_name(name: str, taken: Sequence[str]) -> str:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value
-    return f"{value:.4f}" if isinstance(value, float) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
+    """Write a record with keys added to it; what was read is copied as it stands, every digit of it."""
+    if not row.source:
+        return json_line({**row.record, **added})
+    own = row.source.strip().removesuffix("}").rstrip()
+    return f"{own}{', ' if row.record else ''}".encode("utf-8", "backslashreplace") + json_line(added)[1:]
 
 
 def json_line(record: Mapping[str, Any]) -> bytes:

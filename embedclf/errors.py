@@ -15,11 +15,21 @@ A message says what is wrong, where, and what to do next. What is at fault is al
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class EmbedclfError(Exception):
-    """The root of the tree: catch this one to catch them all."""
+    """The root of the tree: catch this one to catch them all. Each can be pickled, to reach another process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.args, self.__dict__)
+
+
+def _rebuild(kind: type[EmbedclfError], args: tuple[Any, ...], attributes: dict[str, Any]) -> EmbedclfError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(attributes)
+    return error
 
 
 class DataError(EmbedclfError):
@@ -47,6 +57,11 @@ class RowFault(NamedTuple):
 
 
 _MOST_LISTED = 20
+
+
+def counted(number: int, thing: str) -> str:
+    """Write a number with its noun: ``1 row``, ``1,008 rows``."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def list_faults(source: str, faults: Sequence[RowFault]) -> str:

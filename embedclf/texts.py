@@ -1,19 +1,19 @@
 """What a text has to be, so that an embedder can make a vector of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 
 from embedclf.errors import TextError
 
 
-def text_fault(text: str) -> str | None:
-    """Why a text cannot be embedded, or None if it can."""
+def text_fault(text: str, kind: str = "text") -> str | None:
+    """Say why a text cannot be embedded (or a label not written), or None if it can."""
     if not text or text.isspace():
-        return "the text is empty"
+        return f"the {kind} is empty"
     if not text.isascii():
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            return f"the text holds half a character (the lone surrogate \\u{ord(text[error.start]):04x})"
+            return f"the {kind} holds half a character (the lone surrogate \\u{ord(text[error.start]):04x})"
     return None
 
 
@@ -27,10 +27,16 @@ def list_of_strings(values: Iterable[str], name: str) -> list[str]:
     """
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list of strings, not a single {type(values).__name__}")
+    if isinstance(values, Mapping | Set) or getattr(values, "ndim", 1) != 1:
+        # iterating over these gives keys, column names, or no order
+        raise TypeError(f"{name} must be a list of strings, not a {type(values).__name__}")
     strings = []
     for index, value in enumerate(values):
         if not isinstance(value, str):
-            raise TypeError(f"{name} must be strings, but {name}[{index}] is of type {type(value).__name__}")
+            raise TypeError(
+                f"{name} must be strings, but {name}[{index}] is of type {type(value).__name__}; "
+                f"if that is meant, give map(str, {name})"
+            )
         strings.append(str(value))
     return strings
 

@@ -87,5 +87,5 @@ def test_from_python_it_is_a_record(trained: embedclf.TextClassifier):
     assert report.per_class["refund"].support == 10
     with pytest.raises(embedclf.EmbedclfError, match="there are 0 texts and 0 labels"):
         embedclf.evaluate(trained, [], [])
-    with pytest.raises(embedclf.EmbedclfError, match="there are 30 texts and 1 labels"):
+    with pytest.raises(embedclf.EmbedclfError, match="there are 30 texts and 1 label"):
         embedclf.evaluate(trained, TEXTS, ["refund"])

@@ -3,6 +3,8 @@
 import csv
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -183,6 +185,7 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
     ("args", "message"),
     [
         ([], "Give a text, a -, or --input FILE."),
+        (["a text", "-"], "A - reads the texts from the standard input, and stands alone."),
         (["a text", "--input", "x.csv"], "Give either texts or --input FILE."),
         (["a text", "--json", "--output", "x.csv"], "--json is for the screen"),
         (["a text", "--top-k", "0"], "0 is not in the range x>=1"),
@@ -260,3 +263,64 @@ def test_chunks_do_not_change_the_answers(cli: Cli, model: Path, tmp_path: Path,
     assert [row["id"] for row in out] == [str(i) for i in range(4_100)]
     alone = dict(zip([text for text, _ in rows[:30]], trained.predict([text for text, _ in rows[:30]]), strict=True))
     assert all(row["predicted_label"] == alone[row["text"]] for row in out)
+
+
+def test_jsonl_is_carried_over_to_the_last_digit(cli: Cli, model: Path, tmp_path: Path):
+    """What was read is copied as it stands; a key that only one record has is not overwritten either."""
+    path = tmp_path / "new.jsonl"
+    own = [
+        '{"text": "my parcel", "n":1.10, "big": 1e400, "id": 12345678901234567890}',
+        '{"text":"x", "confidence": "mine"}',
+    ]
+    path.write_text("\n".join(own))
+    assert cli("predict", "-m", model, "--input", path, "--output", "out.jsonl").exit_code == 0
+    first, second = Path("out.jsonl").read_text().splitlines()
+    assert first.startswith(own[0][:-1] + ', "predicted_label": "delivery", "confidence": 0.')
+    assert json.loads(second)["confidence"] == "mine"
+    assert 0 < json.loads(second)["confidence_2"] < 1
+    path.write_text('{"text": "my parcel", "score": 0.123456789}\n')
+    cli("predict", "-m", model, "--input", path, "--output", "out.csv")
+    assert Path("out.csv").read_text().splitlines()[1].startswith("my parcel,0.123456789,delivery,0.")
+
+
+def test_output_to_the_standard_output_by_its_name(model: Path, tmp_path: Path):
+    """/dev/stdout is written to, in a pipe or a file that is open; nothing in it is replaced."""
+    path = write_csv(tmp_path / "new.csv", [("my parcel",)], header=("text",))
+    run = f"{sys.executable} -m embedclf predict -m {model} --input {path} --output /dev/stdout"
+    piped = subprocess.run(f"{run} | cat", shell=True, capture_output=True, text=True, timeout=60)
+    assert piped.stdout.startswith("text,predicted_label,confidence,error\nmy parcel,delivery,0.")
+    subprocess.run(
+        f"(echo before; {run}; echo after) > all.txt", shell=True, check=True, timeout=60, capture_output=True
+    )
+    assert Path("all.txt").read_text() == f"before\n{piped.stdout}after\n"
+
+
+def test_a_label_stays_in_its_line(cli: Cli, tmp_path: Path):
+    """Tabs, line breaks and a terminal's commands in a label are written as escapes."""
+    embedclf.train(["a b", "a c", "d e", "d f"], ["x\ty\n"] * 2 + ["\x1b[31mé"] * 2, holdout=0).save("m.safetensors")
+    assert cli("predict", "-m", "m.safetensors", "a b", "d e").stdout.splitlines()[0].startswith("x\\ty\\n\t")
+    assert cli("predict", "-m", "m.safetensors", "d e").stdout.startswith("\\x1b[31mé\t")
+
+
+@pytest.mark.parametrize("args", [["-"], ["--input", "-"]])
+def test_a_closed_standard_input_is_an_error(model: Path, args: list[str]):
+    """And not a traceback."""
+    command = f"{sys.executable} -m embedclf predict -m {model} {' '.join(args)} <&-"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (1, "Error: stdin: it is closed\n")
+
+
+def test_lines_in_another_encoding(process, model: Path):
+    """UTF-16, too, and an error names the line."""
+    done = process("predict", "-m", model, "--encoding", "utf-16", "-", stdin="my parcel\nmy refund\n".encode("utf-16"))
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "refund"]
+    done = process("predict", "-m", model, "-", stdin=b"my parcel\ncaf\xe9\n")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: stdin:2: it is not utf-8 (")
+
+
+@pytest.mark.parametrize("name", ["out.xlsx", "out.csv.gz", "out.parquet"])
+def test_a_format_that_is_not_written_is_refused(cli: Cli, model: Path, name: str):
+    """Rather than something else written under its name."""
+    result = cli("predict", "-m", model, "x", "--output", name)
+    assert result.stderr == f"Error: cannot write {name}: the output is .csv, .tsv or .jsonl\n"

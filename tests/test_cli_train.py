@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,13 +133,13 @@ def test_a_bad_row_stops_and_is_named_by_its_line(cli: Cli, dataset: Path):
         f"Error: 3 rows of {dataset} cannot be used:\n"
         f"  {dataset}:32: the text is empty\n"
         f"  {dataset}:33: the label is empty\n"
-        f"  {dataset}:35: the row has 3 fields where the header has 2\n"
+        f"  {dataset}:35: the row has 3 fields where the header has 2 (too many: 'baz')\n"
         "Mend them, or leave them out with --skip-bad-rows.\n"
     )
     assert not Path("models").exists()
     result = cli("train", dataset, "--skip-bad-rows")
     assert result.exit_code == 0
-    assert f"Left out {dataset}:33: the label is empty\n" in result.stderr
+    assert f"Left out 3 rows:\n  {dataset}:32: the text is empty\n" in result.stderr
     assert "Trained on all 30 rows" in result.stdout
 
 
@@ -176,8 +178,17 @@ def test_two_rows_are_enough(cli: Cli, tmp_path: Path):
     path = write_csv(tmp_path / "d.csv", [("yes", "a"), ("no", "b")])
     result = cli("train", path)
     assert result.exit_code == 0
-    assert "the classifier's quality is not measured" in result.stderr
-    assert "too few examples to calibrate on" in result.stderr
+    assert "there are too few examples to hold any out: the quality is not measured" in result.stderr
+    assert "there are too few examples to calibrate on: the confidences mean little" in result.stderr
+
+
+@pytest.mark.parametrize("head", ["logistic", "centroid"])
+def test_many_labels_of_one_row_each(process, tmp_path: Path, head: str):
+    """They train, and nothing but our own remarks is printed."""
+    path = write_csv(tmp_path / "d.csv", [(f"text number {i}", f"label {i}") for i in range(40)])
+    done = process("train", path, "--head", head)
+    assert done.returncode == 0
+    assert len(done.stderr.splitlines()) == 5, done.stderr
 
 
 @pytest.mark.parametrize("place", ["file.txt/model.safetensors", "folder", "/proc/no/model.safetensors"])
@@ -214,3 +225,40 @@ def test_the_support_tickets_train_as_the_readme_shows(cli: Cli):
         assert cli("train", DATASETS / "support_tickets.csv", "--head", head).exit_code == 0
         result = cli("evaluate", DATASETS / "support_tickets_test.csv", "--json")
         assert 0.6 < json.loads(result.stdout)["accuracy"] <= 0.97
+
+
+def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
+    """Figures on a handful of rows carry a warning."""
+    stderr = cli("train", dataset).stderr
+    assert "Warning: only 6 rows held out: the figures may be far from the truth\n" in stderr
+    assert "Warning: calibrated on only" not in stderr
+    dataset.write_text("text,label\none a,x\ntwo b,x\nthree c,y\nfour d,y\n")
+    assert "Warning: calibrated on only 2 rows: the confidences mean little\n" in cli("train", dataset).stderr
+
+
+def test_a_path_that_is_not_utf_8(process, dataset: Path):
+    """Is saved, shown with escapes, and remembered."""
+    place = b"m/\xe9.safetensors".decode("utf-8", "surrogateescape")
+    done = process("train", dataset, "-o", place)
+    assert done.returncode == 0, done.stderr
+    assert "Saved m/\\udce9.safetensors" in done.stdout
+    assert process("predict", "my parcel").returncode == 0
+
+
+def test_a_full_standard_output_is_an_error(process, dataset: Path, model: Path):
+    """And not a traceback."""
+    for args in (["train", dataset], ["predict", "-m", model, "x"], ["evaluate", dataset, "-m", model]):
+        with Path("/dev/full").open("wb") as full:
+            command = [sys.executable, "-m", "embedclf", *map(str, args)]
+            done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        assert done.returncode == 1
+        assert done.stderr.endswith("Error: cannot write to the standard output: no space left on device\n")
+
+
+def test_a_closed_pipe_is_no_error(process, model: Path, tmp_path: Path):
+    """``embedclf predict … | head -1`` ends quietly."""
+    path = write_csv(tmp_path / "d.csv", [("my parcel", "x")] * 20_000)
+    command = f"{sys.executable} -m embedclf predict -m {model} --input {path} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout.startswith("delivery\t")
+    assert done.stderr == ""

@@ -1,6 +1,8 @@
 """Files of texts, good and bad: what a person reads when one cannot be used."""
 
 import csv
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -125,8 +127,9 @@ def test_another_encoding(tmp_path: Path):
 
 def test_a_number_as_a_label_stays_as_it_was_written(tmp_path: Path):
     """JSON's numbers and truth values become the text that JSON writes for them."""
-    (tmp_path / "d.jsonl").write_text('{"text": "a", "label": 5}\n{"text": "b", "label": true}\n')
-    assert read_corpus(tmp_path / "d.jsonl").labels == ["5", "true"]
+    labels = ["5", "true", "1.10", "1e3"]
+    (tmp_path / "d.jsonl").write_text("".join(f'{{"text": "a", "label": {label}}}\n' for label in labels))
+    assert read_corpus(tmp_path / "d.jsonl").labels == labels
 
 
 def test_lines_are_where_rows_start(tmp_path: Path):
@@ -180,7 +183,45 @@ def test_columns_of_the_same_name_are_all_carried(tmp_path: Path):
 
 def test_deeply_nested_json_is_one_bad_row(tmp_path: Path):
     """It does not end the program."""
-    (tmp_path / "d.jsonl").write_text("[" * 100_000 + '\n{"text": "a", "label": "x"}\n')
+    (tmp_path / "d.jsonl").write_text('{"text": "a", "label": "x"}\n' + "[" * 100_000 + "\n")
     corpus = read_corpus(tmp_path / "d.jsonl", skip_bad_rows=True)
     assert corpus.texts == ["a"]
-    assert corpus.skipped[0].line == 1
+    assert corpus.skipped[0].line == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("d.json", b'[{"text": "a", "label": "x"}]', "d.json:1: it is one large JSON value: JSON lines are needed"),
+        ("d.jsonl", b'{\n"text": "a"\n}', "d.jsonl:1: it is one large JSON value: JSON lines are needed"),
+        ("d.xlsx", b"PK\x03\x04rest", "d.xlsx: it is an Excel or ZIP file: save it as CSV"),
+        ("d.csv.gz", b"\x1f\x8brest", "d.csv.gz: it is packed with gzip: unpack it first"),
+        ("d.csv", b"sep=;\ntext;label\n", "the first line is a spreadsheet's 'sep=': delete it"),
+        ("d.tsv", b"text,label\na,b\n", "the header holds commas: try --delimiter ','"),
+        ("d.csv", "text,label\n".encode("utf-16-le"), "the header holds NUL characters: try --encoding utf-16"),
+    ],
+)
+def test_what_it_is_instead(cli: Cli, tmp_path: Path, name: str, content: bytes, message: str):
+    """A file of another kind is told by what it is."""
+    (tmp_path / name).write_bytes(content)
+    result = cli("train", name)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs a named pipe")
+def test_a_named_pipe_is_read(process, tmp_path: Path):
+    """And what is wrong with it is said, though it cannot be read again."""
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=lambda: Path("pipe").write_bytes(b"text,label\ncaf\xe9,x\n"))
+    writer.start()
+    done = process("train", "pipe")
+    writer.join()
+    assert done.stderr.startswith("Error: pipe: byte 0xe9 is not utf-8; give the file's encoding")
+
+
+@pytest.mark.parametrize("encoding", ["undefined", "base64", "punycode"])
+def test_an_encoding_that_is_none(cli: Cli, tmp_path: Path, encoding: str):
+    """Is a wrong command, or a file that it does not read; never a traceback."""
+    (tmp_path / "d.csv").write_bytes(b"text,label\n\xff,b\n")
+    assert cli("train", "d.csv", "--encoding", encoding).exit_code in (1, 2)

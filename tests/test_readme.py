@@ -47,13 +47,15 @@ def test_every_command_runs(process, checkout: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_the_first_command_prints_what_is_shown(cli: Cli, checkout: Path, monkeypatch: pytest.MonkeyPatch):
-    """The shown output is a real one, line by line; figures may differ in the last digit on another machine."""
+    """The shown output is a real one, word by word; a figure may differ a little on another machine."""
     monkeypatch.chdir(checkout)
-    shown, predicted = blocks("text")[:2]
-    printed = cli("train", "datasets/support_tickets.csv").output
-    assert re.sub(r"\d", "9", printed) == re.sub(r"\d", "9", shown)
-    printed = cli("predict", "I was charged twice this month").output
-    assert re.sub(r"\d", "9", printed) == re.sub(r"\d", "9", predicted)
+    commands = (["train", "datasets/support_tickets.csv"], ["predict", "I was charged twice this month"])
+    for command, shown in zip(commands, blocks("text")[:2], strict=True):
+        printed = cli(*command).output
+        number = r"\d[\d,.]*\d|\d"
+        assert re.sub(number, "#", printed) == re.sub(number, "#", shown)
+        for one, other in zip(re.findall(number, printed), re.findall(number, shown), strict=True):
+            assert float(one.replace(",", "")) == pytest.approx(float(other.replace(",", "")), abs=0.02)
 
 
 def test_the_python_examples_run():

@@ -1,6 +1,7 @@
 """Heads, calibration and splits: the same answers as scikit-learn, and honest ones."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
@@ -170,9 +171,12 @@ class TestPython:
             (["a", "b"], "ab", TypeError, "labels must be a list of strings, not a single str"),
             (["a", 5], ["x", "y"], TypeError, r"texts must be strings, but texts\[1\] is of type int"),
             (["a", "b"], [1, 2], TypeError, r"labels must be strings, but labels\[0\] is of type int"),
-            (["a", "b"], ["x"], embedclf.TrainingError, "there are 2 texts and 1 labels"),
+            (["a", "b"], ["x"], embedclf.TrainingError, "there are 2 texts and 1 label"),
             ([], [], embedclf.TrainingError, "there are no examples"),
-            (["a", "b"], ["x", " "], embedclf.TrainingError, "a label is empty"),
+            (["a", "b"], ["x", " "], embedclf.TrainingError, "the label is empty: ' '"),
+            (["a", "b"], ["x", "\ud800"], embedclf.TrainingError, "the label holds half a character"),
+            ({"a": 1}, ["x"], TypeError, "texts must be a list of strings, not a dict"),
+            (pd.DataFrame({"text": ["a"]}), ["x"], TypeError, "texts must be a list of strings, not a DataFrame"),
             (["a", ""], ["x", "y"], embedclf.TextError, r"texts\[1\]: the text is empty"),
         ],
     )
@@ -186,7 +190,8 @@ class TestPython:
         [
             ({"head": "tree"}, embedclf.TrainingError, "no head 'tree'; there are 'logistic' and 'centroid'"),
             ({"holdout": 1.0}, embedclf.TrainingError, "from 0 to less than 1, not 1"),
-            ({"regularization": 0}, embedclf.TrainingError, "a number above 0, not 0"),
+            ({"regularization": 0}, embedclf.TrainingError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 0"),
+            ({"regularization": 1e-30}, embedclf.TrainingError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 1e-30"),
             ({"head": "centroid", "regularization": 1.0}, embedclf.TrainingError, "the centroid head has none"),
         ],
     )

@@ -128,3 +128,13 @@ def test_where_it_is_not_installed_the_error_names_the_ways_out(monkeypatch: pyt
         embedclf.open_embedder("wordllama")
     assert "its wheels are for Python 3.11 to 3.13 on Linux x86_64" in str(caught.value)
     assert "pip install 'wordllama>=0.4.0.post1,<0.5'" in str(caught.value)
+
+
+def test_it_leaves_the_programs_logging_alone():
+    """WordLlama sets up the root logger when it is imported; we undo that."""
+    code = (
+        "import logging, embedclf; embedclf.open_embedder('wordllama')\n"
+        "assert not logging.getLogger().handlers and logging.getLogger().level == logging.WARNING\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -6,6 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.embedding import Vectors
+from embedclf.texts import text_fault
+
+_MOST = 1e30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,7 +27,7 @@ class LinearModel:
     Raises
     ------
     ValueError
-        If the shapes do not fit, a number is not finite, or a class is named twice.
+        If the shapes do not fit, a number is not finite, or a class has no name or that of another.
     """
 
     weights: Vectors
@@ -42,6 +45,12 @@ class LinearModel:
             raise ValueError("a class is named twice")
         if not (np.isfinite(self.weights).all() and np.isfinite(self.bias).all()):
             raise ValueError("some weights are not finite numbers")
+        # A vector has unit length, so a score is at most a row's length, plus the bias.
+        if max(np.abs(self.weights).max(initial=0), np.abs(self.bias).max(initial=0)) > _MOST:
+            raise ValueError("some weights are so large that scores would not be finite")
+        for name in self.classes:
+            if fault := text_fault(name, "name of a class"):
+                raise ValueError(fault)
 
     def scores(self, vectors: Vectors) -> Vectors:
         """Score each vector for each class: (n, n_dimensions) to (n, n_classes)."""

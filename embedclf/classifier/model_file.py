@@ -6,11 +6,10 @@ same classifier gives the same bytes: there is no date in it, and no key, text o
 """
 
 import json
-import math
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,6 +19,8 @@ from embedclf.embedding import EmbedderSpec
 from embedclf.errors import ModelFileError
 
 FORMAT = 1
+Head = Literal["logistic", "centroid"]
+HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
 
 
@@ -41,8 +42,7 @@ class ModelCard:
     ----------
     embedder : EmbedderSpec
         What made the vectors that it was trained on.
-    head : str
-        ``logistic`` or ``centroid``.
+    head : {"logistic", "centroid"}
     regularization : float or None
         scikit-learn's C; None for a head that has none.
     temperature : float
@@ -58,7 +58,7 @@ class ModelCard:
     """
 
     embedder: EmbedderSpec
-    head: str
+    head: Head
     regularization: float | None
     temperature: float
     threshold: float | None
@@ -106,7 +106,9 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
         raise ModelFileError(f"there is no model file {name}; embedclf train makes one", path=name) from None
     except IsADirectoryError:
         raise ModelFileError(f"{name} is a folder, not a model file", path=name) from None
-    except (OSError, SafetensorError, TypeError, ValueError) as error:
+    except OSError as error:
+        raise ModelFileError(f"{name} cannot be read ({error.strerror or error})", path=name) from error
+    except (SafetensorError, TypeError, ValueError) as error:
         raise ModelFileError(
             f"{name} is not a model file, or is damaged or cut short ({error}); train or copy it again", path=name
         ) from error
@@ -116,7 +118,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
         return _parse(json.loads(metadata[_ENTRY]), tensors)
     except _NewerFormatError as error:
         raise ModelFileError(f"{name} {error}", path=name) from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         reason = f"{error} is missing" if isinstance(error, KeyError) else error
         raise ModelFileError(f"{name} is not a usable model file: {reason}; train it again", path=name) from error
 
@@ -127,6 +129,8 @@ class _NewerFormatError(Exception):
 
 def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> tuple[LinearModel, ModelCard]:
     number = _typed(metadata["format"], int, "format")
+    if number < 1:
+        raise ValueError(f"its 'format' is {number}")
     if number > FORMAT:
         raise _NewerFormatError(
             f"is of format {number}, and this embedclf reads formats up to {FORMAT}; update with: "
@@ -147,18 +151,25 @@ def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -
         raise ValueError(
             f"its weights have {model.weights.shape[1]} dimensions, and {embedder} is noted with {embedder.dimensions}"
         )
+    if (head := metadata["head"]) not in HEADS:
+        raise ValueError(f"its 'head' is {head!r:.40}")
     held_out = _typed(metadata["held_out"], dict | None, "held_out")
     card = ModelCard(
         embedder=embedder,
-        head=_typed(metadata["head"], str, "head"),
-        regularization=_number(metadata["regularization"], "regularization"),
-        temperature=_number(metadata["temperature"], "temperature") or 1.0,
-        threshold=_number(metadata["threshold"], "threshold"),
-        n_examples=_typed(metadata["n_examples"], int, "n_examples"),
-        held_out=None if held_out is None else HeldOut(**held_out),
+        head=head,
+        regularization=_optional(metadata, "regularization"),
+        temperature=_number(metadata, "temperature"),
+        threshold=_optional(metadata, "threshold", most=1.0),
+        n_examples=_count(metadata),
+        held_out=None if held_out is None else _held_out(held_out),
         version=_typed(metadata["version"], str, "version"),
     )
     return model, card
+
+
+def _held_out(figures: dict[str, Any]) -> HeldOut:
+    accuracy, macro_f1, ece = (_number(figures, name, least=0.0, most=1.0) for name in ("accuracy", "macro_f1", "ece"))
+    return HeldOut(accuracy, macro_f1, ece, _count(figures))
 
 
 def _typed(value: Any, kind: Any, name: str) -> Any:
@@ -167,7 +178,19 @@ def _typed(value: Any, kind: Any, name: str) -> Any:
     return value
 
 
-def _number(value: Any, name: str) -> float | None:
-    if value is not None and not math.isfinite(_typed(value, int | float, name)):
-        raise ValueError(f"its {name!r} is {value!r:.40}")
-    return None if value is None else float(value)
+def _number(values: dict[str, Any], name: str, *, least: float = 1e-300, most: float = 1e300) -> float:
+    number = float(_typed(values[name], int | float, name))
+    if not least <= number <= most:
+        raise ValueError(f"its {name!r} is {number:g}")
+    return number
+
+
+def _optional(values: dict[str, Any], name: str, *, most: float = 1e300) -> float | None:
+    return None if values[name] is None else _number(values, name, least=0.0, most=most)
+
+
+def _count(values: dict[str, Any]) -> int:
+    number: int = _typed(values["n_examples"], int, "n_examples")
+    if number < 1:
+        raise ValueError(f"its 'n_examples' is {number}")
+    return number

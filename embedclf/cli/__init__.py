@@ -1,6 +1,10 @@
 """The ``embedclf`` command. Each of its commands is a module of its own, loaded only when it is called."""
 
+import errno
+import io
 import logging
+import os
+import sys
 from importlib import import_module
 
 import click
@@ -44,10 +48,21 @@ class _Commands(click.Group):
         logger.handlers[:] = [_Remarks()]
         logger.setLevel(logging.INFO)
         logger.propagate = False
+        for stream in (sys.stdout, sys.stderr):
+            # A label that this terminal's encoding does not have is written as an escape, not as a traceback.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
         except EmbedclfError as error:
             raise click.ClickException(str(error)) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:  # of a pipe that is closed, click takes care
+                raise
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at exit
+            raise click.ClickException("cannot write to the standard output: no space left on device") from error
+        return result
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})

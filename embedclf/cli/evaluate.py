@@ -7,6 +7,7 @@ import click
 
 from embedclf.cli.models import load_model
 from embedclf.cli.options import cache_of, embedder_options, file_options, model_option
+from embedclf.errors import counted, list_faults
 
 if TYPE_CHECKING:
     from embedclf.evaluation.report import Report
@@ -50,11 +51,14 @@ def command(
         encoding=encoding,
         skip_bad_rows=skip_bad_rows,
     )
-    for fault in corpus.skipped:
-        click.echo(f"Left out {corpus.name}:{fault.line}: {fault.reason}", err=True)
+    if corpus.skipped:
+        faults = list_faults(corpus.name, corpus.skipped)
+        click.echo(f"Left out {counted(len(corpus.skipped), 'row')}:\n{faults}", err=True)
     report = evaluate(classifier, corpus.texts, corpus.labels)
     for name, count in report.unknown_labels.items():
-        click.echo(f"Warning: the model does not know the label {name!r}: {count:,} rows counted as wrong", err=True)
+        click.echo(
+            f"Warning: the model does not know the label {name!r}: {counted(count, 'row')} counted as wrong", err=True
+        )
     if as_json:
         click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     else:

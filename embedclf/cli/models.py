@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
+from embedclf.atomic_file import AtomicFile
 from embedclf.classifier.text_classifier import TextClassifier, load
-from embedclf.errors import EmbedclfError
+from embedclf.errors import EmbedclfError, OutputError
 
 FOLDER = Path("models")
 _LATEST = FOLDER / ".latest"
@@ -16,10 +17,10 @@ _LATEST = FOLDER / ".latest"
 def remember_latest(path: Path) -> None:
     """Leave the name of the model that was trained last, for the commands that follow."""
     try:
-        FOLDER.mkdir(exist_ok=True)
-        _LATEST.write_text(f"{path}\n", encoding="utf-8")
-    except OSError as error:
-        click.echo(f"Warning: {_LATEST} cannot be written ({error.strerror}): name the model with -m", err=True)
+        with AtomicFile(_LATEST) as file:
+            file.write(os.fsencode(path) + b"\n")
+    except OutputError as error:
+        click.echo(f"Warning: {error}: name the model with -m", err=True)
 
 
 def load_model(given: str | None, **settings: Any) -> TextClassifier:
@@ -46,8 +47,8 @@ def _find() -> tuple[str, str]:
     if from_environment := os.environ.get("EMBEDCLF_MODEL"):
         return from_environment, "from EMBEDCLF_MODEL"
     try:
-        latest = _LATEST.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        latest = os.fsdecode(_LATEST.read_bytes()).strip()
+    except OSError:
         latest = ""
     if latest and Path(latest).is_file():
         return latest, "the one trained last"

@@ -24,8 +24,9 @@ def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) ->
 def _encoding(ctx: click.Context, param: click.Parameter, value: str) -> str:
     try:
         known = codecs.lookup(value)
-        "".encode(known.name)  # not every codec is one of text
-    except LookupError:
+        "".encode(known.name)  # not every codec is one of text, and one exists to fail
+        codecs.getincrementaldecoder(known.name)
+    except (LookupError, UnicodeError):
         raise click.BadParameter(f"Python knows no encoding of text {value!r}", ctx, param) from None
     return value
 

@@ -9,7 +9,7 @@ import click
 
 from embedclf.cli.models import load_model
 from embedclf.cli.options import cache_of, embedder_options, file_options, model_option
-from embedclf.errors import RowFault, list_faults
+from embedclf.errors import RowFault, counted, list_faults
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
@@ -59,6 +59,8 @@ def command(
     """
     if bool(texts) == bool(input_file):
         raise click.UsageError("Give either texts or --input FILE." if texts else "Give a text, a -, or --input FILE.")
+    if "-" in texts[1:] or (texts[:1] == ("-",) and len(texts) > 1):
+        raise click.UsageError("A - reads the texts from the standard input, and stands alone.")
     if as_json and output:
         raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")
     from embedclf.corpus import CorpusReader, CorpusWriter, Row, read_lines
@@ -96,10 +98,10 @@ def command(
             else:
                 click.echo(_json(answer, top_k) if as_json else _plain(answer), nl=not as_json)
     if output is not None:
-        click.echo(f"Wrote {n_rows:,} rows to {output}", err=True)
+        click.echo(f"Wrote {counted(n_rows, 'row')} to {output}", err=True)
     if faults:
         raise click.ClickException(
-            f"{len(faults):,} of {n_rows:,} texts could not be labelled:\n{list_faults(name, faults)}"
+            f"{len(faults):,} of {counted(n_rows, 'text')} could not be labelled:\n{list_faults(name, faults)}"
         )
 
 
@@ -132,7 +134,12 @@ def _plain(answer: _Answer) -> str:
         return "-\t-"
     first, *others = answer.top
     pairs = [(answer.label or "-", first[1]), *others]
-    return "\t".join(f"{label}\t{confidence:.4f}" for label, confidence in pairs)
+    return "\t".join(f"{_in_one_line(label)}\t{confidence:.4f}" for label, confidence in pairs)
+
+
+def _in_one_line(label: str) -> str:
+    """Write control characters as escapes: a label may hold a tab, a line break or a terminal's command."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in label)
 
 
 def _json(answer: _Answer, top_k: int | None) -> bytes:

@@ -6,6 +6,7 @@ import click
 
 from embedclf.cli.models import FOLDER, remember_latest
 from embedclf.cli.options import cache_of, embedder_options, file_options
+from embedclf.errors import counted, list_faults
 
 
 class _Regularization(click.ParamType[str | float]):
@@ -97,8 +98,9 @@ def command(
         encoding=encoding,
         skip_bad_rows=skip_bad_rows,
     )
-    for fault in corpus.skipped:
-        click.echo(f"Left out {corpus.name}:{fault.line}: {fault.reason}", err=True)
+    if corpus.skipped:
+        faults = list_faults(corpus.name, corpus.skipped)
+        click.echo(f"Left out {counted(len(corpus.skipped), 'row')}:\n{faults}", err=True)
     cache = cache_of(cache_dir, no_cache)
     name, reason = (embedder, None) if embedder is not None else default_embedder()
     opened = open_embedder(name, dimensions=dimensions, cache=cache, base_url=base_url, allow_http=allow_http)
@@ -107,7 +109,9 @@ def command(
 
     from embedclf.training.trainer import train
 
-    click.echo(f"{corpus.name}: {len(corpus.texts):,} rows, {len(set(corpus.labels)):,} labels", err=True)
+    click.echo(
+        f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
+    )
     size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
     click.echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
     classifier = train(
@@ -124,7 +128,7 @@ def command(
     card = classifier.card
     if held_out := card.held_out:
         click.echo(
-            f"On {held_out.n_examples:,} rows held out: accuracy {held_out.accuracy:.3f}, "
+            f"On {counted(held_out.n_examples, 'row')} held out: accuracy {held_out.accuracy:.3f}, "
             f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
         )
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "

@@ -1,5 +1,6 @@
 """WordLlama, the embedded default: a static model whose weights come inside its wheel; no key, no network."""
 
+import logging
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -83,8 +84,9 @@ class WordLlamaEmbedder:
             np.add.at(sums, [index for index, _ in batch], piece_sums)
         # The length of the sum and that of the mean differ by a factor only, which the scaling removes.
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
-        if not np.all(lengths > 0) or not np.isfinite(lengths).all():
-            raise TextError({int(i): "WordLlama has no vector for it" for i in np.flatnonzero(~(lengths[:, 0] > 0))})
+        usable = (lengths[:, 0] > 0) & np.isfinite(lengths[:, 0])
+        if not usable.all():
+            raise TextError({int(i): "WordLlama has no vector for it" for i in np.flatnonzero(~usable)})
         sums /= lengths
         return sums
 
@@ -94,6 +96,8 @@ def _open(model: str, dimensions: int) -> WordLlamaEmbedder:
 
 
 def _load(dimensions: int) -> "WordLlamaInference":
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     try:
         import wordllama
     except ImportError as error:
@@ -103,6 +107,10 @@ def _load(dimensions: int) -> "WordLlamaInference":
             f"Windows x86_64 and macOS, and this is Python {python} on {platform.system()} {platform.machine()}. "
             "Use a Python it has a wheel for, or compile it with: pip install 'wordllama>=0.4.0.post1,<0.5'"
         ) from error
+    finally:
+        # It sets up logging for the whole process, which is for the program to do.
+        root.handlers[:] = handlers
+        root.setLevel(level)
     # By itself it looks for its tokenizer in a folder that its wheel does not have, and then asks the network.
     inside_the_wheel = Path(wordllama.__file__).parent
     try:

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedclf import metrics
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.errors import EmbedclfError
+from embedclf.errors import EmbedclfError, counted
 from embedclf.texts import check_texts, list_of_strings
 
 
@@ -66,7 +66,7 @@ def evaluate(classifier: TextClassifier, texts: Iterable[str], labels: Iterable[
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
     if len(texts) != len(labels) or not texts:
-        raise EmbedclfError(f"there are {len(texts):,} texts and {len(labels):,} labels")
+        raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     strange = sorted(set(labels) - set(classifier.classes))
     if len(strange) == len(set(labels)):
         raise EmbedclfError(

@@ -6,14 +6,15 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.model_file import Head
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding import Embedder, Vectors, as_embedder
 from embedclf.embedding.cache import VectorCache
 from embedclf.texts import check_texts
-from embedclf.training.heads import Head
 from embedclf.training.splits import group_duplicates
 from embedclf.training.trainer import check_classes, check_settings, fit_classifier
 
@@ -159,6 +160,7 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         C = check_settings(self.head, self.regularization)
         vectors = self._embed(X, reset=True)
         y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
         check_consistent_length(vectors, y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         names = check_classes(str(name) for name in self.classes_)

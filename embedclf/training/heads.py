@@ -1,20 +1,22 @@
 """The two heads, fitted with scikit-learn; the choice of C; calibration."""
 
 import logging
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
+from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
+from embedclf.errors import counted
 from embedclf.training.splits import Ints, Mask, assign_folds
 
 logger = logging.getLogger(__name__)
 
-Head = Literal["logistic", "centroid"]
-HEADS: tuple[Head, ...] = ("logistic", "centroid")
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
 # On unit-length embeddings scikit-learn's own C = 1 is far too strong with many classes.
@@ -22,6 +24,7 @@ C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 C_WITHOUT_EVIDENCE = 10.0
 _N_FOLDS = 5
 _ENOUGH_ROWS = 2_000
+_FEW_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,8 @@ def fit_logistic(vectors: Floats, y: Ints, C: float, *, start: Fit | None = None
         scale = 2 if binary else 1
         model.coef_ = (scale * start.weights[rows]).astype(vectors.dtype)
         model.intercept_ = (scale * start.bias[rows]).astype(vectors.dtype)
-    model.fit(vectors, y)
+    with _for_many_classes():
+        model.fit(vectors, y)
     weights, bias = model.coef_, model.intercept_
     if binary:
         weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
@@ -80,8 +84,17 @@ def fit_centroid(vectors: Floats, y: Ints) -> Fit:
     """Fit nearest centroid: the squared distance to centroid c, less what all classes share, is ‖c‖² − 2 x·c."""
     from sklearn.neighbors import NearestCentroid
 
-    centroids = NearestCentroid().fit(vectors.astype(np.float64), y).centroids_
+    with _for_many_classes(), np.errstate(invalid="ignore"):  # variances that are not used, of one example a class
+        centroids = NearestCentroid().fit(vectors.astype(np.float64), y).centroids_
     return Fit(2 * centroids, -(centroids**2).sum(axis=1))
+
+
+@contextmanager
+def _for_many_classes() -> Iterator[None]:
+    # scikit-learn suspects a regression where classes are many and small. Labels are names here.
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
+        yield
 
 
 def fit(head: Head, vectors: Vectors, y: Ints, C: float | None, *, start: Fit | None = None) -> Fit:
@@ -134,8 +147,10 @@ def choose_settings(head: Head, vectors: Vectors, y: Ints, groups: Ints, C: floa
             parts.append((~judged, judged))
             n_judged += int(judged.sum())
     if not parts:
-        logger.warning("too few examples to calibrate on: the confidences will mean little")
+        logger.warning("there are too few examples to calibrate on: the confidences mean little")
         return Settings(None if head == "centroid" else C or C_WITHOUT_EVIDENCE, 1.0, 0, None)
+    if n_judged < _FEW_ROWS:
+        logger.warning("calibrated on only %s: the confidences mean little", counted(n_judged, "row"))
     y_judged = np.concatenate([y[judged] for _, judged in parts])
 
     def judge(fits: list[Fit]) -> tuple[float, float]:

@@ -57,11 +57,13 @@ def hold_out(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
     groups, order, classes = _shuffled_by_class(y, groups, seed)
     sizes = np.bincount(classes, minlength=int(y.max()) + 1)
     spare = np.maximum(sizes - 1, 0)
-    wanted = round(fraction * len(order))
+    # A class of a single text is not held out, and does not count.
+    n_texts = int(sizes[sizes > 1].sum())
+    wanted = round(fraction * n_texts)
     if wanted > spare.sum():
         raise TrainingError(
-            f"a holdout of {fraction:g} is too large: {wanted:,} of {len(order):,} distinct texts would be held out, "
-            f"and every label needs one to be trained on; at most {np.floor(1000 * spare.sum() / len(order)) / 1000:g} "
+            f"a holdout of {fraction:g} is too large: {wanted:,} of {n_texts:,} distinct texts would be held out, "
+            f"and every label needs one to be trained on; at most {np.floor(1000 * spare.sum() / n_texts) / 1000:g} "
             "works here, and 0 holds nothing out"
         )
     counts = np.minimum(np.floor(fraction * sizes), spare).astype(np.intp)

@@ -8,16 +8,20 @@ import numpy as np
 
 from embedclf import __version__, metrics
 from embedclf.classifier.linear import LinearModel
-from embedclf.classifier.model_file import HeldOut, ModelCard
+from embedclf.classifier.model_file import HEADS, Head, HeldOut, ModelCard
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding import EmbedderSpec, Vectors, as_embedder
 from embedclf.embedding.cache import VectorCache
-from embedclf.errors import TrainingError
-from embedclf.texts import check_texts, list_of_strings
-from embedclf.training.heads import HEADS, Fit, Head, Settings, choose_settings, fit
+from embedclf.errors import TrainingError, counted
+from embedclf.texts import check_texts, list_of_strings, text_fault
+from embedclf.training.heads import Fit, Settings, choose_settings, fit
 from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
 
 logger = logging.getLogger(__name__)
+
+_FEW_ROWS = 20
+# Beyond these, the solver only fights with the last digits of a float.
+LEAST_C, MOST_C = 1e-6, 1e6
 
 
 def train(
@@ -87,7 +91,7 @@ def train(
 
 def _check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
     if len(texts) != len(labels):
-        raise TrainingError(f"there are {len(texts):,} texts and {len(labels):,} labels")
+        raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     if not texts:
         raise TrainingError("there are no examples to train on")
     classes = check_classes(sorted(set(labels)))
@@ -99,8 +103,8 @@ def check_classes(names: Iterable[str]) -> tuple[str, ...]:
     """See that the names of classes are two or more, different, and not empty."""
     classes = tuple(names)
     for name in classes:
-        if not name or name.isspace():
-            raise TrainingError("a label is empty")
+        if fault := text_fault(name, "label"):
+            raise TrainingError(f"{fault}: {name!r}")
     if len(classes) == 1:
         raise TrainingError(f"there is only one class, {classes[0]!r}: a classifier needs two labels or more")
     if len(set(classes)) != len(classes):
@@ -117,8 +121,8 @@ def check_settings(head: str, regularization: float | str) -> float | None:
     if head == "centroid":
         raise TrainingError("regularization belongs to the logistic head: the centroid head has none")
     C = float(regularization)
-    if not 0 < C < float("inf"):
-        raise TrainingError(f"regularization is scikit-learn's C, a number above 0, not {C:g}")
+    if not LEAST_C <= C <= MOST_C:
+        raise TrainingError(f"regularization is scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, not {C:g}")
     return C
 
 
@@ -131,7 +135,9 @@ def _choose_held_out(y: Ints, groups: Ints, classes: Sequence[str], holdout: flo
         named = ", ".join(map(repr, single[:5])) + (f" and {len(single) - 5} more" if len(single) > 5 else "")
         logger.warning("%s: only one text, so trained on but not held out; two or more are needed", named)
     if not held.any():
-        logger.warning("too few examples to hold any out: the classifier's quality is not measured")
+        logger.warning("there are too few examples to hold any out: the quality is not measured")
+    elif held.sum() < _FEW_ROWS:
+        logger.warning("only %s held out: the figures may be far from the truth", counted(int(held.sum()), "row"))
     return held
 
 
@@ -170,7 +176,7 @@ def fit_classifier(
     kept = ~held
     settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed)
     if head == "logistic" and C is None and settings.n_judged:
-        logger.info("Chose C = %g by log loss on %s rows not fitted on.", settings.C, f"{settings.n_judged:,}")
+        logger.info("Chose C = %g by log loss on %s not fitted on.", settings.C, counted(settings.n_judged, "row"))
     fitted, figures = settings.start, None
     if held.any():
         fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start)
