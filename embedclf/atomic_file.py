@@ -10,7 +10,6 @@ from typing import BinaryIO, Self
 
 from embedclf.errors import OutputError
 
-
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import embedclf
+from aimlapi_server import AimlapiServer
+from conftest import LABELS, TEXTS
 
 PACKAGE = Path(embedclf.__file__).parent
 # From the ground up: a module imports from its own floor or a lower one.
@@ -95,6 +97,13 @@ def test_predicting_loads_neither_scikit_learn_nor_langchain(model: Path):
     """To predict, numpy is enough."""
     assert not loaded_by(command("predict", "-m", str(model), "a text")) & HEAVY
     assert not loaded_by(f"import embedclf; embedclf.load({str(model)!r}).predict(['a text'])") & HEAVY
+
+
+def test_predicting_a_cached_text_loads_neither(api: AimlapiServer):
+    """Only a request that is about to be sent pays for langchain and openai."""
+    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    assert not loaded_by(command("predict", "-m", "m.safetensors", TEXTS[0])) & HEAVY
+    assert api.n_requests == 1
 
 
 def test_every_public_name_is_there():

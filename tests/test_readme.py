@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import embedclf
+from aimlapi_server import AimlapiServer
 from conftest import DATASETS, Cli
 
 ROOT = Path(__file__).parent.parent
@@ -37,12 +38,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_runs(process, checkout: Path, monkeypatch: pytest.MonkeyPatch, command: str):
-    """Each command line of the README ends well, as it stands there."""
+    """Each command line of the README ends well, as it stands there; AI/ML API is on loopback."""
     monkeypatch.chdir(checkout)
     echoed, _, rest = command.rpartition(" | ")
     words = shlex.split(rest)
-    assert words[0] == "embedclf"
-    done = process(*words[1:], stdin=echoed.removeprefix('echo "').removesuffix('"'))
+    with AimlapiServer(api_key="your-key") as api:
+        monkeypatch.setenv("AIMLAPI_BASE_URL", api.base_url)
+        while "=" in words[0]:
+            monkeypatch.setenv(*words.pop(0).split("=", 1))
+        assert words[0] == "embedclf"
+        done = process(*words[1:], stdin=echoed.removeprefix('echo "').removesuffix('"'))
     assert done.returncode == 0, done.stderr
 
 

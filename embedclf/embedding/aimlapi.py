@@ -170,8 +170,10 @@ class AimlapiModel:
 
     def _read(self, content: bytes, n_texts: int) -> tuple[Vectors, int]:
         """Decode and check an answer: float32 of shape (n_texts, n_dimensions), unit length, and its tokens."""
+        import jiter  # as the openai client does: four times as fast with floats as json
+
         try:
-            answer = json.loads(content)
+            answer = jiter.from_json(content)
         except ValueError:
             start = content[:60].decode("utf-8", "replace")
             raise _AnswerError(f"it is not JSON, or was cut short (it starts {start!r})") from None
@@ -219,10 +221,8 @@ def _decode(embedding: Any) -> Vectors:
         if isinstance(embedding, str):
             return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
         if isinstance(embedding, list):
-            numbers = np.array(embedding)
-            if numbers.ndim == 1 and numbers.dtype.kind in "fi":
-                return numbers.astype(np.float32)
-    except (binascii.Error, ValueError, OverflowError):
+            return np.fromiter(embedding, dtype=np.float32, count=len(embedding))
+    except (binascii.Error, TypeError, ValueError, OverflowError):
         pass
     raise _AnswerError("some of its vectors are neither base64 nor lists of numbers")
 

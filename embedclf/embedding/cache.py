@@ -17,6 +17,7 @@ import re
 import secrets
 import stat
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -377,7 +378,7 @@ class ModelCache:
             "vectors": np.ascontiguousarray(vectors, dtype=np.float32),
             "tokens": int(n_tokens),
         }
-        path = self._folder / f"{secrets.token_hex(12)}{_ENDING}"
+        path = self._folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}{_ENDING}"
         with AtomicFile(path) as file:
             joblib.dump(content, file.file)
 
@@ -404,7 +405,8 @@ class ModelCache:
         for segment in small:
             start, end = end, end + len(segment.keys)
             vectors[start:end] = segment.open()
-        _, first = np.unique(keys, return_index=True)
+        # In the order of writing, in which they are likely to be read: whole blocks are copied then.
+        first = np.sort(np.unique(keys, return_index=True)[1])
         self._write_segment(keys[first], vectors[first], sum(segment.n_tokens for segment in small))
         for segment in small:
             segment.path.unlink()
