@@ -109,7 +109,13 @@ class TrainingError(EmbedclfError, ValueError):
     """The examples or settings given do not make a classifier."""
 
 
-class ModelFileError(EmbedclfError):
+class _PathError(EmbedclfError):
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class ModelFileError(_PathError):
     """A model file cannot be used.
 
     Attributes
@@ -117,19 +123,11 @@ class ModelFileError(EmbedclfError):
     path : str
     """
 
-    def __init__(self, message: str, *, path: str) -> None:
-        super().__init__(message)
-        self.path = path
 
-
-class OutputError(EmbedclfError):
+class OutputError(_PathError):
     """A file cannot be written.
 
     Attributes
     ----------
     path : str
     """
-
-    def __init__(self, message: str, *, path: str) -> None:
-        super().__init__(message)
-        self.path = path

@@ -154,7 +154,7 @@ BAD_ANSWERS = {
     "index is text": (lambda a: a["data"][3].update(index="3"), "its vectors are not numbered as the texts are"),
     "NaN": (_set(7, float("nan")), "some of its numbers are not finite"),
     "infinity": (_set(7, float("inf")), "some of its numbers are not finite"),
-    "null": (_set(7, None), "some of its vectors are neither base64 nor lists of numbers"),
+    "null": (_set(7, None), "some of its numbers are not finite"),
     "text": (_set(7, "x"), "some of its vectors are neither base64 nor lists of numbers"),
     "zero": (lambda a: a["data"][0].update(embedding=[0.0] * 1536), "some of its vectors are zero"),
     "one short": (lambda a: a["data"][0]["embedding"].pop(), "its vectors have 1535, 1536 dimensions, not 1536"),
@@ -262,6 +262,14 @@ def test_only_our_key_is_sent(api: AimlapiServer, monkeypatch: pytest.MonkeyPatc
     assert request.path == "/v1/embeddings"
 
 
+def test_no_proxy_stands_before_this_machine(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
+    """A proxy of the environment's would read the key."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    embedclf.open_embedder(SMALL_MODEL).embed(["a text"])
+    assert api.n_requests == 1
+
+
 @pytest.mark.parametrize("key", ["", "  \n"])
 def test_without_a_key_the_error_says_where_to_get_one(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, key: str):
     """And nothing is sent; what is cached needs none."""
@@ -309,8 +317,9 @@ def test_addresses_that_are_refused(cli: Cli, dataset, url: str, message: str):
 def test_plain_http_can_be_allowed():
     """By the person who knows the way; loopback needs no leave."""
     embedclf.open_embedder(SMALL_MODEL, base_url="http://10.0.0.1/v1", allow_http=True)
-    for host in ("127.0.0.1", "localhost", "[::1]", "127.8.9.1"):
-        embedclf.open_embedder(SMALL_MODEL, base_url=f"http://{host}:8080/v1/")
+    for host in ("127.0.0.1", "localhost", "[::1]", "127.8.9.1", "LocalHost"):
+        embedder = embedclf.open_embedder(SMALL_MODEL, base_url=f"HTTP://{host}:8080/v1/")
+        assert embedder.spec.endpoint == f"http://{host.lower()}:8080/v1"
 
 
 def test_it_goes_to_another_process_without_its_client(api: AimlapiServer):
@@ -455,9 +464,13 @@ class TestTheKeyStaysInside:
             api.fault = lambda request, fault=fault: fault
             with pytest.raises(embedclf.EmbedderError) as caught:
                 embedclf.open_embedder(SMALL_MODEL).embed(["a text"])
-            shown = "".join(traceback.TracebackException.from_exception(caught.value).format())
-            assert self.KEY not in shown
+            shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+            assert self.KEY not in "".join(line for line in shown.format() if "KEY" not in line)
             assert self.KEY not in repr(caught.value)
+            # nothing behind it that a crash reporter could follow to the request
+            behind = caught.value
+            while (behind := behind.__context__) is not None:
+                assert not hasattr(behind, "request")
 
 
 def test_a_server_with_a_certificate_of_its_own_is_not_trusted(monkeypatch: pytest.MonkeyPatch):

@@ -19,6 +19,7 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from cache_worker import SPEC, TEXTS, vectors_of
 from conftest import Cli, write_csv
+from embedclf.embedding import EmbedderSpec
 from embedclf.embedding.cache import ModelCache, VectorCache, hash_texts
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
@@ -261,6 +262,24 @@ class TestSegments:
         assert check(part, [1]).all()
         assert (folder / "folder.joblib").is_dir() or (folder / "folder.joblib.damaged").is_dir()
         assert (folder / "notes.txt").exists()
+
+    def test_a_link_to_nowhere_is_passed_over(self, part: ModelCache, tmp_path: Path):
+        """And read again and again by nobody."""
+        fill(part, [1])
+        (segments(tmp_path)[0].parent / "link.joblib").symlink_to("nowhere")
+        assert check(part, [1]).all()
+
+    def test_a_model_of_unknown_dimension_is_not_taken_over(self, tmp_path: Path):
+        """The first vectors of such a model say its length; a planted file that sorts before them does not."""
+        spec = EmbedderSpec("aimlapi", "strange", None, "https://example.com/v1")
+        cache = VectorCache(tmp_path / "cache")
+        cache.of_model(spec).write(hash_texts(["a"]), np.ones((1, 48), np.float32), 1)
+        folder = segments(tmp_path)[0].parent
+        content = {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": np.ones((1, 5), np.float32), "tokens": 1}
+        joblib.dump(content, folder / "0.joblib")
+        assert cache.info()[0].n_segments == 2  # looking moves nothing
+        assert cache.of_model(spec).read(hash_texts(["a"]))[1].shape == (1, 48)
+        assert (folder / "0.joblib.damaged").exists()
 
     def test_planted_code_does_not_run(self, part: ModelCache, tmp_path: Path, caplog):
         """Neither a pickle, nor an array of objects, nor a pickle behind an array."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.models import load_model
-from embedclf.cli.options import cache_of, embedder_options, file_options, model_option
-from embedclf.errors import counted, list_faults
+from embedclf.cli.options import cache_of, embedder_options, file_options, model_option, read_labelled
+from embedclf.errors import counted
 
 if TYPE_CHECKING:
     from embedclf.evaluation.report import Report
@@ -38,12 +38,11 @@ def command(
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
     input. It should hold no text that the classifier was trained on.
     """
-    from embedclf.corpus import read_corpus
     from embedclf.evaluation.report import evaluate
 
     cache = cache_of(cache_dir, no_cache)
     classifier = load_model(model, cache=cache, base_url=base_url, allow_http=allow_http)
-    corpus = read_corpus(
+    corpus = read_labelled(
         dataset,
         text_column=text_column,
         label_column=label_column,
@@ -51,9 +50,6 @@ def command(
         encoding=encoding,
         skip_bad_rows=skip_bad_rows,
     )
-    if corpus.skipped:
-        faults = list_faults(corpus.name, corpus.skipped)
-        click.echo(f"Left out {counted(len(corpus.skipped), 'row')}:\n{faults}", err=True)
     report = evaluate(classifier, corpus.texts, corpus.labels)
     for name, count in report.unknown_labels.items():
         click.echo(

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedclf.errors import counted, list_faults
+
 if TYPE_CHECKING:
+    from embedclf.corpus import Corpus
     from embedclf.embedding.cache import VectorCache
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -60,6 +63,17 @@ def file_options(*, labelled: bool) -> Decorator:
     if labelled:
         return _add([text_column, label_column, delimiter, encoding, skip])
     return _add([text_column, delimiter, encoding])
+
+
+def read_labelled(dataset: str, **settings: Any) -> "Corpus":
+    """Read a labelled file as the options say, and name the rows that are left out."""
+    from embedclf.corpus import read_corpus
+
+    corpus = read_corpus(dataset, **settings)
+    if corpus.skipped:
+        faults = list_faults(corpus.name, corpus.skipped)
+        click.echo(f"Left out {counted(len(corpus.skipped), 'row')}:\n{faults}", err=True)
+    return corpus
 
 
 cache_dir_option = click.option(

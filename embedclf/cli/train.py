@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from embedclf.cli.models import FOLDER, remember_latest
-from embedclf.cli.options import cache_of, embedder_options, file_options
-from embedclf.errors import counted, list_faults
+from embedclf.cli.options import cache_of, embedder_options, file_options, read_labelled
+from embedclf.errors import counted
 
 
 class _Regularization(click.ParamType[str | float]):
@@ -87,10 +87,9 @@ def command(
     if head == "centroid" and regularization is not None:
         raise click.UsageError("--regularization goes with --head logistic: the centroid head has none.")
     from embedclf.atomic_file import AtomicFile
-    from embedclf.corpus import read_corpus
     from embedclf.embedding import default_embedder, open_embedder
 
-    corpus = read_corpus(
+    corpus = read_labelled(
         dataset,
         text_column=text_column,
         label_column=label_column,
@@ -98,9 +97,6 @@ def command(
         encoding=encoding,
         skip_bad_rows=skip_bad_rows,
     )
-    if corpus.skipped:
-        faults = list_faults(corpus.name, corpus.skipped)
-        click.echo(f"Left out {counted(len(corpus.skipped), 'row')}:\n{faults}", err=True)
     cache = cache_of(cache_dir, no_cache)
     name, reason = (embedder, None) if embedder is not None else default_embedder()
     opened = open_embedder(name, dimensions=dimensions, cache=cache, base_url=base_url, allow_http=allow_http)

@@ -112,8 +112,29 @@ class AimlapiModel:
             yield Batch(slice(start, end), vectors, n_tokens)
 
     def _request(self, texts: list[str]) -> tuple[Vectors, int]:
-        # Without a key nothing is imported, made or sent.
-        _key()
+        _key()  # without one, nothing is imported, made or sent
+        answer = self._send(texts)
+        if answer is None:
+            logger.debug("%s does not answer in base64: asking for floats", self._endpoint)
+            self._encoding = "float"
+            return self._request(texts)
+        if isinstance(answer, EmbedderError):
+            raise answer
+        try:
+            return self._read(answer.content, len(texts))
+        except _AnswerError as error:
+            identity = answer.headers.get("x-request-id")
+            request = f" (request {identity})" if identity else ""
+            raise EmbedderError(
+                f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {error}{request}. Nothing of it "
+                "was kept; try again, and tell the provider if it stays so"
+            ) from None
+
+    def _send(self, texts: list[str]) -> Any:
+        """Give the answer, or the error that it is, or None if base64 is refused.
+
+        An error is given and not raised: what it would be raised from holds the request, and that the key.
+        """
         import openai
 
         fields: dict[str, Any] = {"model": self._model, "input": texts, "encoding_format": self._encoding}
@@ -121,28 +142,15 @@ class AimlapiModel:
             # The schema's own default length is not the documented one, so the length is always sent.
             fields["dimensions"] = self._dimensions
         try:
-            answer = self._embeddings().client.with_raw_response.create(**fields)
-        # Their causes hold the request and with it the key: `from None`.
+            return self._embeddings().client.with_raw_response.create(**fields).http_response
         except openai.APIStatusError as error:
             if self._encoding == "base64" and error.status_code in (400, 422) and _is_about_encoding(error):
-                logger.debug("%s does not answer in base64: asking for floats", self._endpoint)
-                self._encoding = "float"
-                return self._request(texts)
-            raise _of_status(error, self.spec) from None
+                return None
+            return _of_status(error, self.spec)
         except openai.APITimeoutError:
-            raise EmbedderError(f"{self._endpoint} did not answer within {_SECONDS_A_READ:g} s; try again") from None
+            return EmbedderError(f"{self._endpoint} did not answer within {_SECONDS_A_READ:g} s; try again")
         except openai.APIConnectionError as error:
-            cause = _without_key(str(error.__cause__ or error))
-            raise EmbedderError(f"{self._endpoint} cannot be reached: {cause}") from None
-        content, identity = answer.http_response.content, answer.http_response.headers.get("x-request-id")
-        try:
-            return self._read(content, len(texts))
-        except _AnswerError as error:
-            request = f" (request {identity})" if identity else ""
-            raise EmbedderError(
-                f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {error}{request}. Nothing of it "
-                "was kept; try again, and tell the provider if it stays so"
-            ) from None
+            return EmbedderError(f"{self._endpoint} cannot be reached: {_without_key(str(error.__cause__ or error))}")
 
     def _embeddings(self) -> "OpenAIEmbeddings":
         with self._making:
@@ -150,7 +158,12 @@ class AimlapiModel:
                 import openai
                 from langchain_openai import OpenAIEmbeddings
 
-                http_client = openai.DefaultHttpxClient(follow_redirects=False, event_hooks={"request": [_prepare]})
+                http_client = openai.DefaultHttpxClient(
+                    follow_redirects=False,
+                    event_hooks={"request": [_prepare]},
+                    # What goes to this machine goes by no proxy of the environment's.
+                    trust_env=not _is_loopback(urlsplit(self._endpoint).hostname),
+                )
                 # Its connections are closed with this object, or at the latest when the process ends.
                 weakref.finalize(self, http_client.close)
                 # Every OPENAI_* variable has a parameter that goes before it, or is undone by `_prepare`.
@@ -241,15 +254,22 @@ def has_key() -> bool:
 
 
 def _key() -> str:
+    if fault := _key_fault():
+        raise EmbedderError(fault)
+    return os.environ[KEY_VARIABLE].strip()
+
+
+def _key_fault() -> str | None:
+    # Apart from `_key`, so that no frame of a traceback holds the key.
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key:
-        raise EmbedderError(
+        return (
             f"{KEY_VARIABLE} is not set, and the texts are to be embedded by AI/ML API: get a key at "
             f"https://aimlapi.com/app/keys and set it with: export {KEY_VARIABLE}=…"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise EmbedderError(f"{KEY_VARIABLE} holds characters that no key has: set it again")
-    return key
+        return f"{KEY_VARIABLE} holds characters that no key has: set it again"
+    return None
 
 
 def _without_key(message: str) -> str:
@@ -274,12 +294,12 @@ def _checked_url(url: str, allow_http: bool) -> str:
             f"the base URL {url} is not encrypted, so anyone on the way could read the key and the texts: "
             "use https, or allow it with --allow-http (allow_http=True)"
         )
-    return url
+    return parts._replace(netloc=parts.netloc.lower()).geturl()
 
 
-def _is_loopback(host: str) -> bool:
+def _is_loopback(host: str | None) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return host == "localhost"
 

@@ -38,11 +38,16 @@ Keys = npt.NDArray[np.void]
 _KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
 _FORMAT = 1
 _ENDING = ".joblib"
+_DAMAGED = ".damaged"
+_ENDINGS = (_ENDING, _DAMAGED, ".part")
 _ABOUT = "model.json"
+_LOCK = ".merge.lock"
 # A segment below this size is small; so many small ones are merged. Every vector is thus written about twice.
 _SMALL_BYTES = 4_000_000
 _MOST_SMALL = 8
 _MOST_AT_ONCE = 64
+# Others may merge what has just been listed; each time it is listed again.
+_TRIES = 50
 
 
 def default_folder() -> Path:
@@ -112,7 +117,7 @@ class VectorCache:
     def _parts(self) -> list[Path]:
         if not self._vectors.is_dir():
             return []
-        return sorted(path.parent for path in self._vectors.glob(f"*/{_ABOUT}"))
+        return sorted(path for path in self._vectors.iterdir() if path.is_dir())
 
     def info(self) -> list[CacheInfo]:
         """Tell what the cache holds, model by model."""
@@ -129,15 +134,12 @@ class VectorCache:
         for part in self._parts():
             try:
                 for path in [*part.iterdir()]:
-                    if path.name == _ABOUT or path.name == _LOCK or _ENDING in path.suffixes:
+                    if path.name in (_ABOUT, _LOCK) or path.suffix in _ENDINGS:
                         path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # something that is not ours is in it
                     part.rmdir()
             except OSError as error:
                 raise OutputError(f"cannot clear {part}: {error.strerror or error}", path=str(part)) from error
-
-
-_LOCK = ".merge.lock"
 
 
 class _Segment(NamedTuple):
@@ -173,13 +175,16 @@ class ModelCache:
     folder : Path
     spec : EmbedderSpec or None
         Noted in the folder when something is first written; its dimensions, if known, are those that segments must
-        have. None only reads.
+        have. None looks at what there is, and moves nothing.
     """
 
     def __init__(self, folder: Path, spec: EmbedderSpec | None) -> None:
         self._folder = folder
         self._spec = spec
-        self._dimensions = spec.dimensions if spec is not None else None
+        self._dimensions: int | None = None
+        if spec is not None:
+            known = self._about().get("dimensions")
+            self._dimensions = spec.dimensions or (known if isinstance(known, int) else None)
         self._lock = threading.RLock()
         self._segments: dict[str, _Segment] = {}
         self._refused: set[str] = set()
@@ -211,7 +216,7 @@ class ModelCache:
             Rows that were not found hold nothing in particular. None if nothing at all was found.
         """
         with self._lock:
-            while True:
+            for _ in range(_TRIES):
                 self._refresh()
                 try:
                     return self._gather(keys, n_columns)
@@ -222,6 +227,8 @@ class ModelCache:
                     logger.debug("reading the cache again: %s", error)
                     self._segments.clear()
                     self._index = None
+            self._warn("unread", f"cache: {self._folder} cannot be read: left out")
+            return np.zeros(len(keys), dtype=bool), None
 
     def _gather(self, keys: Keys, n_columns: int | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
         index = self._indexed()
@@ -264,24 +271,25 @@ class ModelCache:
 
     def _refresh(self) -> None:
         """See which segments there are, and read the keys of those that are new."""
-        names = self._names()
-        if names == self._segments.keys() | self._refused:
-            return
-        gone = self._segments.keys() - names
-        for name in gone:
-            del self._segments[name]
-        self._refused &= names
-        for name in sorted(names - self._segments.keys() - self._refused):
-            segment = self._read_segment(self._folder / name)
-            if segment is not None:
-                self._segments[name] = segment
-        self._index = None
+        for _ in range(_TRIES):
+            names = self._names()
+            if names == self._segments.keys() | self._refused:
+                return
+            self._index = None
+            for name in self._segments.keys() - names:
+                del self._segments[name]
+            self._refused &= names
+            for name in sorted(names - self._segments.keys() - self._refused):
+                segment = self._read_segment(self._folder / name)
+                if segment is not None:
+                    self._segments[name] = segment
+            # One that was merged meanwhile is in a file that may not have been listed: look again.
 
     def _names(self) -> set[str]:
         # A merge writes the new file before it removes the old ones, but a listing made meanwhile can miss both: it is
         # made until two agree.
         before: set[str] | None = None
-        for _ in range(20):
+        for _ in range(_TRIES):
             try:
                 now = {entry.name for entry in os.scandir(self._folder) if entry.name.endswith(_ENDING)}
             except OSError:
@@ -302,14 +310,14 @@ class ModelCache:
             fits = vectors.ndim == 2 and vectors.size and keys.shape == vectors.shape[:1] and isinstance(n_tokens, int)
             if not fits or not vectors.flags.c_contiguous:
                 raise ValueError("its parts do not fit together")
-            if self._dimensions is None:
+            if self._spec is not None and self._dimensions is None:
                 self._dimensions = vectors.shape[1]
-            if vectors.shape[1] != self._dimensions:
+            if vectors.shape[1] != (self._dimensions or vectors.shape[1]):
                 raise ValueError(f"its vectors have {vectors.shape[1]} dimensions, where {self._dimensions} belong")
             return _Segment(path, np.array(keys), vectors.offset, vectors.shape, n_tokens, n_bytes)
-        except FileNotFoundError:  # merged by another process
-            return None
         except (OSError, MemoryError) as error:  # no fault of the file's own, perhaps
+            if not os.path.lexists(path):  # merged by another process
+                return None
             self._refused.add(path.name)
             self._warn("unread", f"cache: {path} cannot be read ({error}): left out, its texts are embedded again")
             return None
@@ -319,7 +327,9 @@ class ModelCache:
 
     def _set_aside(self, path: Path, error: Exception) -> None:
         self._refused.add(path.name)
-        aside = path.with_name(f"{path.name}.damaged")
+        if self._spec is None:
+            return
+        aside = path.with_name(f"{path.name}{_DAMAGED}")
         try:
             path.rename(aside)
             done = f"set aside as {aside.name}"
@@ -348,22 +358,23 @@ class ModelCache:
         """
         with self._lock:
             try:
-                self._make_folder()
+                self._make_folder(vectors.shape[1])
                 self._write_segment(keys, vectors, n_tokens)
             except (OSError, OutputError) as error:
                 self._warn("write", f"the cache cannot be written, so these vectors are not kept: {error}")
                 return
             try:
                 self._merge()
-            except (OSError, OutputError, ValueError) as error:
+            except (OSError, OutputError, ValueError, NotImplementedError) as error:  # of a lock that is not to be had
                 logger.debug("cache: small segments were not merged: %s", error)
 
-    def _make_folder(self) -> None:
+    def _make_folder(self, n_dimensions: int) -> None:
         if not (self._folder / _ABOUT).exists() and self._spec is not None:
             # Only its owner may look in: what one has embedded is nobody else's business.
             for folder in (self._folder.parent.parent, self._folder.parent, self._folder):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            about = {"provider": self._spec.provider, "model": self._spec.model, "endpoint": self._spec.endpoint}
+            names = ("provider", "model", "endpoint")
+            about = {name: getattr(self._spec, name) for name in names} | {"dimensions": n_dimensions}
             with AtomicFile(self._folder / _ABOUT) as file:
                 file.write(json.dumps(about).encode())
         if os.name == "posix" and self._folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -414,19 +425,23 @@ class ModelCache:
     def _small(self) -> list[_Segment]:
         return [segment for segment in self._segments.values() if segment.n_bytes < _SMALL_BYTES]
 
+    def _about(self) -> dict[str, Any]:
+        try:
+            about = json.loads((self._folder / _ABOUT).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return about if isinstance(about, dict) else {}
+
     def info(self) -> CacheInfo:
         """Tell what it holds."""
         with self._lock:
             self._refresh()
-            try:
-                about = json.loads((self._folder / _ABOUT).read_text(encoding="utf-8"))
-                model, endpoint = f"{about['provider']}:{about['model']}", about["endpoint"]
-            except (OSError, ValueError, KeyError, TypeError):
-                model, endpoint = self._folder.name, None
+            about = self._about()
+            named = "provider" in about and "model" in about
             segments = self._segments.values()
             return CacheInfo(
-                model=model,
-                endpoint=endpoint,
+                model=f"{about['provider']}:{about['model']}" if named else self._folder.name,
+                endpoint=about.get("endpoint"),
                 n_vectors=len(np.unique(self._indexed().keys)),
                 n_segments=len(segments),
                 n_bytes=sum(segment.n_bytes for segment in segments),
