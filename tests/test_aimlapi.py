@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import os
 import pickle
 import ssl
 import threading
@@ -248,7 +249,8 @@ def test_only_our_key_is_sent(api: AimlapiServer, monkeypatch: pytest.MonkeyPatc
     """No OPENAI_* variable reaches the server, and none breaks the request."""
     for name in ("API_KEY", "ORG_ID", "ORGANIZATION", "PROJECT_ID", "WEBHOOK_SECRET", "ADMIN_KEY"):
         monkeypatch.setenv(f"OPENAI_{name}", f"planted-{name}")
-    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "Authorization: Bearer planted-header\nX-Planted: yes")
+    planted = [f"{name}: planted" for name in ("Authorization", "X-A", "Host", "User-Agent", "Accept", "X-Stainless-A")]
+    monkeypatch.setenv("OPENAI_CUSTOM_HEADERS", "\n".join([*planted, "Content-Type: text/planted", "X-B: €"]))
     monkeypatch.setenv("OPENAI_API_TYPE", "azure")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("OPENAI_API_BASE", "http://127.0.0.1:9")
@@ -302,6 +304,8 @@ def test_a_key_with_a_line_break_at_its_end_works(api: AimlapiServer, monkeypatc
         ("ftp://example.com", "is not an address such as https://api.aimlapi.com/v1"),
         ("api.aimlapi.com/v1", "is not an address such as https://api.aimlapi.com/v1"),
         ("https://", "is not an address"),
+        ("https://a\tb/v1", "is not an address"),
+        ("https://a b/v1", "is not an address"),
         ("https://me:secret@example.com/v1", "holds a user, a password or a query: give the address alone"),
         ("https://example.com/v1?key=secret", "holds a user, a password or a query: give the address alone"),
     ],
@@ -353,6 +357,72 @@ def test_threads_share_one_client(api: AimlapiServer):
         thread.join()
     assert not wrong
     assert api.n_requests == 32
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_process_gets_its_own_vectors(api: AimlapiServer):
+    """The connections that it inherits are its parent's: it makes its own."""
+    embedder = embedclf.open_embedder(SMALL_MODEL)
+    embedder.embed(["warm"])
+    children = []
+    for number in range(8):
+        if (child := os.fork()) == 0:
+            texts = [f"child {number} {i}" for i in range(20)]
+            right = all(np.allclose(embedder.embed([text]), expected([text]), atol=1e-6) for text in texts)
+            os._exit(0 if right else 3)
+        children.append(child)
+    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0] * 8
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HTTPS_PROXY", "socks5://127.0.0.1:9"),
+        ("HTTPS_PROXY", "foo://127.0.0.1:9"),
+        ("HTTPS_PROXY", "http://127.0.0.1:port"),
+        ("SSL_CERT_FILE", "/nonexistent"),
+    ],
+)
+def test_an_environment_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, name: str, value: str):
+    """Proxies and certificates that are set wrong are one line."""
+    monkeypatch.setattr("embedclf.embedding.aimlapi._RETRIES", 0)
+    monkeypatch.setenv("AIMLAPI_API_KEY", "test-key")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(embedclf.EmbedderError, match=r"^https://127.0.0.1:9/v1 cannot be (asked|reached): "):
+        embedclf.open_embedder(SMALL_MODEL, base_url="https://127.0.0.1:9/v1").embed(["a"])
+
+
+def test_what_a_server_says_is_shown_in_one_line_without_the_key(api: AimlapiServer):
+    """Also in an answer with status 200, nested without end, or with a terminal's commands in it."""
+    answers = [
+        (
+            200,
+            b'{"message": "no \\u001b[31mcredits, test-key", "requestId": "rid-1"}',
+            "says “no  [31mcredits, …” (request rid-1)",
+        ),
+        (200, b"test-key is no JSON", "it starts '… is no JSON'"),
+        (200, b"[" * 200_000, "it is not JSON, or was cut short"),
+        (400, b"[" * 200_000, "answered 400, “Bad Request”"),
+    ]
+    for status, body, message in answers:
+        api.fault = lambda request, status=status, body=body: Response(status, body, {"content-type": "text/html"})
+        with pytest.raises(embedclf.EmbedderError) as caught:
+            embedclf.open_embedder(SMALL_MODEL).embed(["a"])
+        assert message in str(caught.value)
+
+
+def test_an_index_may_be_written_as_any_number(api: AimlapiServer):
+    """The schema says "number"."""
+    api.tamper = tampered(lambda answer: [item.update(index=float(item["index"])) for item in answer["data"]])
+    np.testing.assert_allclose(embedclf.open_embedder(SMALL_MODEL).embed(TEXTS), expected(TEXTS), atol=1e-6)
+
+
+def test_base_url_needs_an_embedder_that_it_is_for(cli: Cli, dataset):
+    """It is not silently passed over."""
+    result = cli("train", dataset, "--base-url", "http://127.0.0.1:9/v1")
+    assert result.exit_code == 2
+    assert "--base-url goes with an aimlapi embedder: set AIMLAPI_API_KEY, or name one with --embedder" in result.stderr
 
 
 def test_the_default_embedder_depends_on_the_key(

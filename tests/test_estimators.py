@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -294,10 +295,10 @@ class IdentityClassifier(EmbeddingClassifier):
     """Takes matrices as they are, so that scikit-learn's own checks can be run on all the rest."""
 
     def _embed(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(self, X, reset=reset, dtype=np.float64)
-
-    def _spec(self) -> Any:
-        return EmbedderSpec("external", "identity", self.n_features_in_)
+        vectors = validate_data(self, X, reset=reset, dtype=np.float64)
+        if reset:
+            self.embedder_ = SimpleNamespace(spec=EmbedderSpec("external", "identity", self.n_features_in_))
+        return vectors
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

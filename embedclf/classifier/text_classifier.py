@@ -121,7 +121,8 @@ def load(
         Needed if the classifier was trained with an embedder that is not one of ours; None opens the one that the
         file names.
     cache : VectorCache or bool
-        Whether to read vectors from a cache and keep them there; True is the one that the command line uses.
+        Whether to read vectors from a cache and keep them there; True is the one that the command line uses. An
+        embedder that is handed over has its own, or none.
     base_url, allow_http
         The server for ``aimlapi``; see `embedclf.open_embedder`.
 

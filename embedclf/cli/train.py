@@ -99,6 +99,10 @@ def command(
     )
     cache = cache_of(cache_dir, no_cache)
     name, reason = (embedder, None) if embedder is not None else default_embedder()
+    if base_url is not None and not name.startswith("aimlapi"):
+        raise click.UsageError(
+            "--base-url goes with an aimlapi embedder: set AIMLAPI_API_KEY, or name one with --embedder aimlapi:MODEL."
+        )
     opened = open_embedder(name, dimensions=dimensions, cache=cache, base_url=base_url, allow_http=allow_http)
     place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
     AtomicFile(place).discard()  # whether it can be written is found out before the work, not after

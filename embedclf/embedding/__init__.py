@@ -154,6 +154,8 @@ def open_embedder(
     EmbedderError
         If the provider or model is unknown or not installed, or has no vectors of that length.
     """
+    if dimensions is not None and dimensions < 1:
+        raise EmbedderError(f"dimensions is a number above 0, not {dimensions}")
     provider, _, model = (default_embedder()[0] if name is None else name).partition(":")
     if provider == "wordllama":
         from embedclf.embedding.wordllama import WordLlamaEmbedder

@@ -7,7 +7,6 @@ the raw answer is read instead, which also keeps its usage, and is decoded strai
 import base64
 import binascii
 import ipaddress
-import json
 import logging
 import os
 import threading
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
+from embedclf import __version__
 from embedclf.embedding import Batch, EmbedderSpec, Vectors
 from embedclf.embedding.catalogue import CATALOGUE
 from embedclf.errors import EmbedderError
@@ -40,8 +40,14 @@ _BATCH_BYTES = 300_000
 _SECONDS_A_READ = 60.0
 _RETRIES = 4
 
-# What may be sent. The openai client adds more of its own accord, from OPENAI_* variables.
-_HEADERS = {"host", "accept", "accept-encoding", "connection", "user-agent", "content-type", "content-length"}
+# What is sent beside host, length and key. The openai client would add more, some of it from OPENAI_* variables.
+_HEADERS = {
+    "accept": "application/json",
+    "accept-encoding": "gzip, deflate",
+    "connection": "keep-alive",
+    "content-type": "application/json",
+    "user-agent": f"embedclf/{__version__}",
+}
 
 
 class AimlapiModel:
@@ -80,6 +86,7 @@ class AimlapiModel:
         self._dimensions = self._facts.dimensions if self._facts is not None else dimensions
         self._encoding = "base64"
         self._client: OpenAIEmbeddings | None = None
+        self._made_in = 0
         self._making = threading.Lock()
 
     def __repr__(self) -> str:
@@ -123,11 +130,10 @@ class AimlapiModel:
         try:
             return self._read(answer.content, len(texts))
         except _AnswerError as error:
-            identity = answer.headers.get("x-request-id")
-            request = f" (request {identity})" if identity else ""
             raise EmbedderError(
-                f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {error}{request}. Nothing of it "
-                "was kept; try again, and tell the provider if it stays so"
+                f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {_told(str(error))}"
+                f"{_named(answer.headers.get('x-request-id'))}. Nothing of it was kept; try again, and tell the "
+                "provider if it stays so"
             ) from None
 
     def _send(self, texts: list[str]) -> Any:
@@ -150,19 +156,26 @@ class AimlapiModel:
         except openai.APITimeoutError:
             return EmbedderError(f"{self._endpoint} did not answer within {_SECONDS_A_READ:g} s; try again")
         except openai.APIConnectionError as error:
-            return EmbedderError(f"{self._endpoint} cannot be reached: {_without_key(str(error.__cause__ or error))}")
+            return EmbedderError(f"{self._endpoint} cannot be reached: {_told(str(error.__cause__ or error))}")
+        except EmbedderError as error:
+            return error
+        except Exception as error:  # noqa: BLE001 - proxies, certificates and addresses fail in many ways
+            kind = type(error).__name__
+            return EmbedderError(f"{self._endpoint} cannot be asked: {_told(str(error))} ({kind})")
 
     def _embeddings(self) -> "OpenAIEmbeddings":
         with self._making:
-            if self._client is None:
+            # Connections that a forked process inherits are still its parent's: answers would be mixed up.
+            if self._client is None or self._made_in != os.getpid():
+                self._made_in = os.getpid()
                 import openai
                 from langchain_openai import OpenAIEmbeddings
 
                 http_client = openai.DefaultHttpxClient(
                     follow_redirects=False,
                     event_hooks={"request": [_prepare]},
-                    # What goes to this machine goes by no proxy of the environment's.
-                    trust_env=not _is_loopback(urlsplit(self._endpoint).hostname),
+                    # A proxy of the environment's could read what is not encrypted.
+                    trust_env=self._endpoint.startswith("https:"),
                 )
                 # Its connections are closed with this object, or at the latest when the process ends.
                 weakref.finalize(self, http_client.close)
@@ -179,6 +192,8 @@ class AimlapiModel:
                     max_retries=_RETRIES,
                     http_client=http_client,
                 )
+                # From OPENAI_CUSTOM_HEADERS; what no header can hold would fail before `_prepare` sees it.
+                self._client.client._client._custom_headers = {}
             return self._client
 
     def _read(self, content: bytes, n_texts: int) -> tuple[Vectors, int]:
@@ -190,13 +205,15 @@ class AimlapiModel:
         except ValueError:
             start = content[:60].decode("utf-8", "replace")
             raise _AnswerError(f"it is not JSON, or was cut short (it starts {start!r})") from None
-        data = answer.get("data") if isinstance(answer, dict) else None
+        answer = answer if isinstance(answer, dict) else {}
+        data = answer.get("data")
         if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-            raise _AnswerError("it holds no list of vectors")
+            said = f", but says “{answer['message']}”{_named(answer.get('requestId'))}" if "message" in answer else ""
+            raise _AnswerError(f"it holds no list of vectors{said}")
         if len(data) != n_texts:
             raise _AnswerError(f"it holds {len(data)} vectors for {n_texts} texts")
         order = [item.get("index") for item in data]
-        if any(type(index) is not int for index in order) or sorted(order) != list(range(n_texts)):
+        if any(type(index) not in (int, float) for index in order) or sorted(order) != list(range(n_texts)):
             raise _AnswerError("its vectors are not numbered as the texts are")
         rows = [_decode(item.get("embedding")) for item in data]
         lengths = {len(row) for row in rows}
@@ -205,7 +222,7 @@ class AimlapiModel:
             raise _AnswerError(f"its vectors have {', '.join(map(str, sorted(lengths)))} dimensions, not {expected}")
         vectors = np.empty((n_texts, expected), dtype=np.float32)
         for index, row in zip(order, rows, strict=True):
-            vectors[index] = row
+            vectors[int(index)] = row
         squares = np.einsum("ij,ij->i", vectors, vectors)
         if not np.isfinite(squares).all():
             raise _AnswerError("some of its numbers are not finite")
@@ -215,7 +232,7 @@ class AimlapiModel:
         self._dimensions = expected
         usage = answer.get("usage")
         tokens = (usage.get("prompt_tokens") or usage.get("total_tokens")) if isinstance(usage, dict) else None
-        return vectors, tokens if type(tokens) is int else 0
+        return vectors, tokens if type(tokens) is int and 0 <= tokens < 1e15 else 0
 
 
 _PLACEHOLDER = "the key is set on each request"
@@ -234,17 +251,21 @@ def _decode(embedding: Any) -> Vectors:
         if isinstance(embedding, str):
             return np.frombuffer(base64.b64decode(embedding, validate=True), dtype="<f4")
         if isinstance(embedding, list):
-            return np.fromiter(embedding, dtype=np.float32, count=len(embedding))
+            with np.errstate(over="ignore"):  # what becomes infinite is found out with the rest
+                return np.fromiter(embedding, dtype=np.float32, count=len(embedding))
     except (binascii.Error, TypeError, ValueError, OverflowError):
         pass
     raise _AnswerError("some of its vectors are neither base64 nor lists of numbers")
 
 
 def _prepare(request: Any) -> None:
-    """Leave a request only the headers that it needs, and give it the key."""
+    """Give a request the headers that it needs, the key among them, and leave it no others."""
     for name in list(request.headers):
-        if name not in _HEADERS and not name.startswith("x-stainless-"):
+        # The last is how the openai client knows that the raw answer is wanted.
+        if name not in ("content-length", "transfer-encoding", "x-stainless-raw-response"):
             del request.headers[name]
+    request.headers.update(_HEADERS)
+    request.headers["host"] = request.url.netloc.decode("ascii")
     request.headers["authorization"] = f"Bearer {_key()}"
 
 
@@ -272,9 +293,16 @@ def _key_fault() -> str | None:
     return None
 
 
-def _without_key(message: str) -> str:
+def _told(message: str) -> str:
+    """Make what others say fit to be shown: without the key, in one line, and not too long."""
     key = os.environ.get(KEY_VARIABLE, "").strip()
-    return message.replace(key, "…") if key else message
+    message = message.replace(key, "…") if key else message
+    return "".join(c if c.isprintable() else " " for c in message)[:500]
+
+
+def _named(identity: Any) -> str:
+    """Name a request by its id, which is what support asks for."""
+    return f" (request {_told(str(identity))[:80]})" if identity else ""
 
 
 def _checked_url(url: str, allow_http: bool) -> str:
@@ -284,7 +312,7 @@ def _checked_url(url: str, allow_http: bool) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if parts.scheme not in ("http", "https") or not host:
+    if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
         raise EmbedderError(f"the base URL {url!r} is not an address such as {BASE_URL}")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         # The address is noted in the model file, so nothing secret may stand in it.
@@ -294,7 +322,9 @@ def _checked_url(url: str, allow_http: bool) -> str:
             f"the base URL {url} is not encrypted, so anyone on the way could read the key and the texts: "
             "use https, or allow it with --allow-http (allow_http=True)"
         )
-    return parts._replace(netloc=parts.netloc.lower()).geturl()
+    # Written in one way, so that the cache and model files know it again.
+    default = {"http": ":80", "https": ":443"}[parts.scheme]
+    return parts._replace(netloc=parts.netloc.lower().removesuffix(default)).geturl()
 
 
 def _is_loopback(host: str | None) -> bool:
@@ -305,24 +335,25 @@ def _is_loopback(host: str | None) -> bool:
 
 
 def _is_about_encoding(error: Any) -> bool:
-    said = error.response.text.lower()
+    said = error.response.content.decode("utf-8", "replace").lower()
     return "encoding_format" in said or "base64" in said
 
 
 def _of_status(error: Any, spec: EmbedderSpec) -> EmbedderError:
     """Say what a refused request means, in the provider's words."""
+    import jiter
+
     status = error.status_code
     try:
-        body = json.loads(error.response.content)
+        body = jiter.from_json(error.response.content)
     except ValueError:
         body = {}
     body = body if isinstance(body, dict) else {}
     # AI/ML API has `message`, OpenAI itself an object `error` with one.
     of_openai = body.get("error")
     of_openai = of_openai if isinstance(of_openai, dict) else {}
-    said = _without_key(str(body.get("message") or of_openai.get("message") or error.response.reason_phrase))[:500]
-    identity = body.get("requestId") or error.response.headers.get("x-request-id")
-    request = f" (request {identity})" if identity else ""
+    said = _told(str(body.get("message") or of_openai.get("message") or error.response.reason_phrase))
+    request = _named(body.get("requestId") or error.response.headers.get("x-request-id"))
     if 300 <= status < 400:
         advice = "the texts are not sent on to another address; if it has moved, give the new one with --base-url"
     else:

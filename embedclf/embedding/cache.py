@@ -12,6 +12,7 @@ planted file cannot run code. A file that is damaged or not ours is set aside; i
 import contextlib
 import json
 import logging
+import math
 import os
 import re
 import secrets
@@ -39,13 +40,16 @@ _KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
 _FORMAT = 1
 _ENDING = ".joblib"
 _DAMAGED = ".damaged"
-_ENDINGS = (_ENDING, _DAMAGED, ".part")
+_ENDINGS = (_ENDING, f"{_ENDING}{_DAMAGED}", ".part")
 _ABOUT = "model.json"
 _LOCK = ".merge.lock"
-# A segment below this size is small; so many small ones are merged. Every vector is thus written about twice.
+# Segments below the size are small. So many small ones of about one size are merged, so that a vector is written again
+# only when its segment has grown by about that factor.
 _SMALL_BYTES = 4_000_000
-_MOST_SMALL = 8
+_MOST_ALIKE = 4
 _MOST_AT_ONCE = 64
+# Vectors have unit length; one that has not was damaged on the disk.
+_TOLERANCE = 1e-3
 # Others may merge what has just been listed; each time it is listed again.
 _TRIES = 50
 
@@ -53,7 +57,7 @@ _TRIES = 50
 def default_folder() -> Path:
     """Give the folder of the cache: ``EMBEDCLF_CACHE_DIR``, else the platform's folder for a user's caches."""
     if from_environment := os.environ.get("EMBEDCLF_CACHE_DIR"):
-        return Path(from_environment)
+        return Path(from_environment).expanduser()
     from platformdirs import user_cache_path
 
     return user_cache_path("embedclf", appauthor=False)
@@ -121,7 +125,7 @@ class VectorCache:
 
     def info(self) -> list[CacheInfo]:
         """Tell what the cache holds, model by model."""
-        return [ModelCache(path, None).info() for path in self._parts()]
+        return [info for path in self._parts() if (info := ModelCache(path, None).info()).n_vectors]
 
     def clear(self) -> None:
         """Delete every vector; what is not ours stays.
@@ -133,8 +137,8 @@ class VectorCache:
         """
         for part in self._parts():
             try:
-                for path in [*part.iterdir()]:
-                    if path.name in (_ABOUT, _LOCK) or path.suffix in _ENDINGS:
+                for path in [path for path in part.iterdir() if path.is_file()]:
+                    if path.name in (_ABOUT, _LOCK) or path.name.endswith(_ENDINGS):
                         path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # something that is not ours is in it
                     part.rmdir()
@@ -181,13 +185,12 @@ class ModelCache:
     def __init__(self, folder: Path, spec: EmbedderSpec | None) -> None:
         self._folder = folder
         self._spec = spec
-        self._dimensions: int | None = None
-        if spec is not None:
-            known = self._about().get("dimensions")
-            self._dimensions = spec.dimensions or (known if isinstance(known, int) else None)
+        known = self._about().get("dimensions")
+        self._dimensions = (spec and spec.dimensions) or (known if isinstance(known, int) else None)
         self._lock = threading.RLock()
         self._segments: dict[str, _Segment] = {}
         self._refused: set[str] = set()
+        self._unread: set[str] = set()
         self._index: _Index | None = None
         self._warned: set[str] = set()
 
@@ -254,6 +257,15 @@ class ModelCache:
             chosen = order[start:end]
             mapped = listed[segments[chosen[0]]].open()[:, :n_columns]
             _copy_rows(mapped, rows[chosen], out, wanted[chosen])
+        squares = np.einsum("ij,ij->i", out, out) if len(wanted) == len(out) else (out[wanted] ** 2).sum(axis=1)
+        sound = (squares > 0) & (squares < 1 + _TOLERANCE)
+        if out.shape[1] == listed[0].shape[1]:
+            sound &= squares > 1 - _TOLERANCE
+        if not sound.all():
+            self._warn(
+                "unsound", f"cache: {self._folder} holds vectors that are damaged: their texts are embedded again"
+            )
+            found[wanted[~sound]] = False
         return found, out
 
     def _indexed(self) -> _Index:
@@ -271,6 +283,9 @@ class ModelCache:
 
     def _refresh(self) -> None:
         """See which segments there are, and read the keys of those that are new."""
+        # What could not be read may be to be read now.
+        self._refused -= self._unread
+        self._unread.clear()
         for _ in range(_TRIES):
             names = self._names()
             if names == self._segments.keys() | self._refused:
@@ -291,9 +306,18 @@ class ModelCache:
         before: set[str] | None = None
         for _ in range(_TRIES):
             try:
-                now = {entry.name for entry in os.scandir(self._folder) if entry.name.endswith(_ENDING)}
-            except OSError:
+                # Plain files only: a named pipe would be waited for, and a link leads elsewhere.
+                with os.scandir(self._folder) as entries:
+                    now = {
+                        entry.name
+                        for entry in entries
+                        if entry.name.endswith(_ENDING) and entry.is_file(follow_symlinks=False)
+                    }
+            except (FileNotFoundError, NotADirectoryError):
                 return set()
+            except OSError as error:
+                self._warn("unread", f"cache: {self._folder} cannot be read ({error})")
+                return set(self._segments) | self._refused
             if now == before:
                 break
             before = now
@@ -303,39 +327,59 @@ class ModelCache:
         try:
             with path.open("rb") as file:
                 n_bytes = os.fstat(file.fileno()).st_size
-                content = _unpickle(file, path)
-            keys, vectors, n_tokens = content["keys"], content["vectors"], content["tokens"]
-            if content["embedclf"] != _FORMAT or keys.dtype != _KEY or vectors.dtype != np.float32:
-                raise ValueError("it is not a segment of this cache")
-            fits = vectors.ndim == 2 and vectors.size and keys.shape == vectors.shape[:1] and isinstance(n_tokens, int)
-            if not fits or not vectors.flags.c_contiguous:
-                raise ValueError("its parts do not fit together")
-            if self._spec is not None and self._dimensions is None:
-                self._dimensions = vectors.shape[1]
-            if vectors.shape[1] != (self._dimensions or vectors.shape[1]):
-                raise ValueError(f"its vectors have {vectors.shape[1]} dimensions, where {self._dimensions} belong")
-            return _Segment(path, np.array(keys), vectors.offset, vectors.shape, n_tokens, n_bytes)
+                unpickler = _unpickler(file, path)
+                try:
+                    content = unpickler.load()
+                except (OSError, MemoryError):
+                    raise
+                except Exception as error:  # noqa: BLE001 - what is cut or planted can raise anything
+                    self._set_aside(path, error)
+                    return None
         except (OSError, MemoryError) as error:  # no fault of the file's own, perhaps
-            if not os.path.lexists(path):  # merged by another process
-                return None
-            self._refused.add(path.name)
-            self._warn("unread", f"cache: {path} cannot be read ({error}): left out, its texts are embedded again")
+            if os.path.lexists(path):  # else another process has merged it
+                self._leave_out(path, str(error))
+                self._unread.add(path.name)
             return None
-        except Exception as error:  # noqa: BLE001 - a damaged pickle can raise anything
-            self._set_aside(path, error)
+        if fault := self._fault(content):
+            self._leave_out(path, fault)
             return None
+        keys, vectors = content["keys"], content["vectors"]
+        if self._spec is not None:
+            self._dimensions = vectors.shape[1]
+        return _Segment(path, np.array(keys), vectors.offset, vectors.shape, content["tokens"], n_bytes)
+
+    def _fault(self, content: Any) -> str | None:
+        """Say why what a file holds is not a segment of this cache, or None if it is."""
+        if not isinstance(content, dict) or content.get("embedclf") != _FORMAT:
+            return "it is not a segment of this format"
+        keys, vectors, n_tokens = content.get("keys"), content.get("vectors"), content.get("tokens")
+        if not (isinstance(keys, np.memmap) and isinstance(vectors, np.memmap) and type(n_tokens) is int):
+            return "it is not a segment of this cache"
+        if keys.dtype != _KEY or vectors.dtype != np.float32 or vectors.ndim != 2 or not vectors.flags.c_contiguous:
+            return "its arrays are not those of a segment"
+        if not vectors.size or keys.shape != vectors.shape[:1]:
+            return "its arrays do not fit together"
+        if vectors.shape[1] != (self._dimensions or vectors.shape[1]):
+            return f"its vectors have {vectors.shape[1]} dimensions, where {self._dimensions} belong"
+        return None
+
+    def _leave_out(self, path: Path, reason: str) -> None:
+        self._refused.add(path.name)
+        self._warn("left out", f"cache: {path} cannot be used ({reason}): left out, its texts are embedded again")
 
     def _set_aside(self, path: Path, error: Exception) -> None:
-        self._refused.add(path.name)
-        if self._spec is None:
-            return
+        """Rename a file that is damaged, unless this only looks."""
         aside = path.with_name(f"{path.name}{_DAMAGED}")
         try:
+            if self._spec is None:
+                raise PermissionError
             path.rename(aside)
-            done = f"set aside as {aside.name}"
         except OSError:
-            done = "left out"
-        self._warn("damaged", f"cache: {path} cannot be used ({error}): {done}, its texts are embedded again")
+            self._leave_out(path, str(error))
+            return
+        self._refused.add(path.name)
+        reason = f"({error}): set aside as {aside.name}, its texts are embedded again"
+        self._warn("damaged", f"cache: {path} cannot be used {reason}")
 
     def _warn(self, kind: str, message: str) -> None:
         if kind not in self._warned:
@@ -394,20 +438,27 @@ class ModelCache:
             joblib.dump(content, file.file)
 
     def _merge(self) -> None:
-        """Make one segment of the small ones, once they are many."""
+        """Make one segment of small ones of about the same size, once they are many."""
         self._refresh()
-        if len(self._small()) < _MOST_SMALL:
+        if not self._alike():
             return
         from filelock import FileLock, Timeout
 
         try:
             with FileLock(self._folder / _LOCK, timeout=0):
                 self._refresh()
-                while len(small := self._small()) >= _MOST_SMALL:
-                    self._merge_these(small[:_MOST_AT_ONCE])
+                while alike := self._alike():
+                    self._merge_these(alike[:_MOST_AT_ONCE])
                     self._refresh()
         except Timeout:  # another process does it
             return
+
+    def _alike(self) -> list[_Segment]:
+        by_size: dict[int, list[_Segment]] = {}
+        for segment in self._segments.values():
+            if segment.n_bytes < _SMALL_BYTES:
+                by_size.setdefault(int(math.log(segment.n_bytes, _MOST_ALIKE)), []).append(segment)
+        return next((alike for alike in by_size.values() if len(alike) >= _MOST_ALIKE), [])
 
     def _merge_these(self, small: list[_Segment]) -> None:
         keys = np.concatenate([segment.keys for segment in small])
@@ -421,9 +472,6 @@ class ModelCache:
         self._write_segment(keys[first], vectors[first], sum(segment.n_tokens for segment in small))
         for segment in small:
             segment.path.unlink()
-
-    def _small(self) -> list[_Segment]:
-        return [segment for segment in self._segments.values() if segment.n_bytes < _SMALL_BYTES]
 
     def _about(self) -> dict[str, Any]:
         try:
@@ -461,20 +509,24 @@ def _straight(numbers: npt.NDArray[np.intp]) -> bool:
     return bool(numbers[-1] - numbers[0] == len(numbers) - 1 and (np.diff(numbers) == 1).all())
 
 
-def _unpickle(file: Any, path: Path) -> Any:
+class _NoArray:
+    """Stands for numpy's array class in a file: it is named there, but nothing may be made of it."""
+
+
+def _unpickler(file: Any, path: Path) -> Any:
     """Read a joblib file with arrays of plain numbers in it, mapped; anything else in it is refused unread."""
     from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 
     class PlainArray(NumpyArrayWrapper):  # type: ignore[misc]
         def read(self, unpickler: Any, *args: Any) -> Any:
-            if not isinstance(self.dtype, np.dtype) or self.dtype.hasobject or self.subclass is not np.ndarray:
+            if not isinstance(self.dtype, np.dtype) or self.dtype.hasobject or self.subclass is not _NoArray:
                 raise ValueError("it holds an array of objects")
             return self.read_mmap(unpickler)
 
     allowed = {
         ("joblib.numpy_pickle", "NumpyArrayWrapper"): PlainArray,
         ("numpy", "dtype"): np.dtype,
-        ("numpy", "ndarray"): np.ndarray,
+        ("numpy", "ndarray"): _NoArray,
     }
 
     class SafeUnpickler(NumpyUnpickler):  # type: ignore[misc]
@@ -484,4 +536,4 @@ def _unpickle(file: Any, path: Path) -> Any:
             except KeyError:
                 raise ValueError(f"it asks for {module}.{name}") from None
 
-    return SafeUnpickler(str(path), file, ensure_native_byte_order=False, mmap_mode="r").load()
+    return SafeUnpickler(str(path), file, ensure_native_byte_order=False, mmap_mode="r")

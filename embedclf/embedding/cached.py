@@ -77,16 +77,16 @@ class CachedEmbedder:
         if len(missing):
             for batch in self._behind.embed_batches([texts[index] for index in missing]):
                 places = missing[batch.places]
-                if self._part is not None:
-                    self._part.write(keys[places], batch.vectors, batch.n_tokens)
-                if out is None:
-                    out = np.empty((len(texts), self._cut or batch.vectors.shape[1]), dtype=np.float32)
                 cut = batch.vectors[:, : self._cut]
+                if out is None:
+                    out = np.empty((len(texts), cut.shape[1]), dtype=np.float32)
                 if cut.shape[1] != out.shape[1]:
                     raise EmbedderError(
                         f"{self.spec} answered with {cut.shape[1]} dimensions where the cache has {out.shape[1]}: it "
                         "is not the model that it was; empty the cache with: embedclf cache clear"
                     )
+                if self._part is not None:
+                    self._part.write(keys[places], batch.vectors, batch.n_tokens)
                 out[places] = cut
                 if self._cut is not None:
                     _scale(out, places)

@@ -16,7 +16,8 @@ class EmbedclfEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed texts: a unit-length vector each."""
-        return [[float(number) for number in vector] for vector in self.embedder.embed(texts)]
+        vectors: list[list[float]] = self.embedder.embed(texts).tolist()
+        return vectors
 
     def embed_query(self, text: str) -> list[float]:
         """Embed one text, as `embed_documents` does."""

@@ -167,12 +167,9 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         groups = group_duplicates([vector.tobytes() for vector in vectors])
         self.model_: LinearModel
         self.model_, self._card = fit_classifier(
-            vectors, numbers, groups, names, self.head, C, spec=self._spec(), seed=self.random_state
+            vectors, numbers, groups, names, self.head, C, spec=self.embedder_.spec, seed=self.random_state
         )
         return self
-
-    def _spec(self) -> Any:
-        return self.embedder_.spec
 
     def predict_proba(self, X: Iterable[str]) -> Vectors:
         """Give each class's calibrated probability for each text: (n, n_classes) float32, columns as `classes_`."""
