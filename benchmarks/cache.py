@@ -30,7 +30,8 @@ def texts(n: int) -> list[str]:
 
 
 def vectors(n: int) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(n, 1536)).astype(np.float32)
+    made = np.random.default_rng(0).normal(size=(n, 1536)).astype(np.float32)
+    return made / np.linalg.norm(made, axis=1, keepdims=True)
 
 
 def embed_one(text: str) -> np.ndarray:

@@ -31,6 +31,11 @@ def part(tmp_path: Path) -> ModelCache:
     return VectorCache(tmp_path / "cache").of_model(SPEC)
 
 
+def stored(texts: list[str]) -> np.ndarray:
+    """Keys as they are in a file."""
+    return hash_texts(texts).view("<u8").reshape(-1, 2)
+
+
 def segments(folder: Path) -> list[Path]:
     return sorted((folder / "cache" / "vectors").glob("*/*.joblib"))
 
@@ -226,19 +231,19 @@ class TestSegments:
         [
             {"keys": 1},
             [1, 2, 3],
-            {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": np.ones((1, 49), np.float32), "tokens": 1},
-            {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": np.ones((2, 48), np.float32), "tokens": 1},
-            {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": np.ones((1, 48)), "tokens": 1},
-            {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": np.ones((1, 48), ">f4"), "tokens": 1},
+            {"embedclf": 1, "keys": stored(["a"]), "vectors": np.ones((1, 49), np.float32), "tokens": 1},
+            {"embedclf": 1, "keys": stored(["a"]), "vectors": np.ones((2, 48), np.float32), "tokens": 1},
+            {"embedclf": 1, "keys": stored(["a"]), "vectors": np.ones((1, 48)), "tokens": 1},
+            {"embedclf": 1, "keys": stored(["a"]), "vectors": np.ones((1, 48), ">f4"), "tokens": 1},
             {"embedclf": 1, "keys": np.zeros(1), "vectors": np.ones((1, 48), np.float32), "tokens": 1},
-            {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": [[1.0] * 48], "tokens": 1},
+            {"embedclf": 1, "keys": stored(["a"]), "vectors": [[1.0] * 48], "tokens": 1},
             {
                 "embedclf": 1,
-                "keys": hash_texts(["a", "b"]),
+                "keys": stored(["a", "b"]),
                 "vectors": np.asfortranarray(np.ones((2, 48), np.float32)),
                 "tokens": 1,
             },
-            {"embedclf": 2, "keys": hash_texts(["a"]), "vectors": np.ones((1, 48), np.float32), "tokens": 1},
+            {"embedclf": 2, "keys": stored(["a"]), "vectors": np.ones((1, 48), np.float32), "tokens": 1},
         ],
         ids=["dict", "list", "dimension", "lengths", "float64", "big-endian", "keys", "no array", "columns", "format"],
     )
@@ -317,7 +322,7 @@ class TestSegments:
         cache = VectorCache(tmp_path / "cache")
         cache.of_model(spec).write(hash_texts(["a"]), vectors_of([1]), 1)
         folder = segments(tmp_path)[0].parent
-        content = {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": np.ones((1, 5), np.float32), "tokens": 1}
+        content = {"embedclf": 1, "keys": stored(["a"]), "vectors": np.ones((1, 5), np.float32), "tokens": 1}
         joblib.dump(content, folder / "0.joblib")
         before = sorted(folder.iterdir())
         assert cache.info()[0].n_segments == 1
@@ -337,7 +342,7 @@ class TestSegments:
             "plain": Evil(),
             "value": {"embedclf": 1, "keys": Evil(), "vectors": Evil(), "tokens": Evil()},
             "objects": np.array([Evil(), None], dtype=object),
-            "mixed": {"embedclf": 1, "keys": hash_texts(["a"]), "vectors": np.array([[Evil()]], dtype=object)},
+            "mixed": {"embedclf": 1, "keys": stored(["a"]), "vectors": np.array([[Evil()]], dtype=object)},
             "structured": np.zeros(2, dtype=[("a", object)]),
             "after": [np.ones((1, 48), np.float32), Evil()],
         }
@@ -358,7 +363,7 @@ class TestSegments:
         fill(part, [0])
         folder = segments(tmp_path)[0].parent
         for number in range(1, 1_000):
-            keys, vectors = hash_texts([TEXTS[number]]), vectors_of([number])
+            keys, vectors = stored([TEXTS[number]]), vectors_of([number])
             joblib.dump({"embedclf": 1, "keys": keys, "vectors": vectors, "tokens": 1}, folder / f"{number}.joblib")
         code = (
             "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"

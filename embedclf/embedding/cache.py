@@ -10,6 +10,7 @@ planted file cannot run code. A file that is damaged or not ours is set aside; i
 """
 
 import contextlib
+import functools
 import json
 import logging
 import math
@@ -44,8 +45,10 @@ _ENDINGS = (_ENDING, f"{_ENDING}{_DAMAGED}", ".part")
 _ABOUT = "model.json"
 _LOCK = ".merge.lock"
 # Segments below the size are small. So many small ones of about one size are merged, so that a vector is written again
-# only when its segment has grown by about that factor.
-_SMALL_BYTES = 4_000_000
+# only when its segment has grown by about that factor. Below the lesser size, all count as of one size: there, files
+# cost more than bytes.
+_SMALL_BYTES = 4**11
+_TINY_BYTES = 4**9
 _MOST_ALIKE = 4
 _MOST_AT_ONCE = 64
 # Vectors have unit length; one that has not was damaged on the disk.
@@ -327,7 +330,7 @@ class ModelCache:
         try:
             with path.open("rb") as file:
                 n_bytes = os.fstat(file.fileno()).st_size
-                unpickler = _unpickler(file, path)
+                unpickler = _unpickler()(str(path), file, ensure_native_byte_order=False, mmap_mode="r")
                 try:
                     content = unpickler.load()
                 except (OSError, MemoryError):
@@ -346,7 +349,9 @@ class ModelCache:
         keys, vectors = content["keys"], content["vectors"]
         if self._spec is not None:
             self._dimensions = vectors.shape[1]
-        return _Segment(path, np.array(keys), vectors.offset, vectors.shape, content["tokens"], n_bytes)
+        return _Segment(
+            path, np.array(keys).view(_KEY)[:, 0], vectors.offset, vectors.shape, content["tokens"], n_bytes
+        )
 
     def _fault(self, content: Any) -> str | None:
         """Say why what a file holds is not a segment of this cache, or None if it is."""
@@ -355,9 +360,11 @@ class ModelCache:
         keys, vectors, n_tokens = content.get("keys"), content.get("vectors"), content.get("tokens")
         if not (isinstance(keys, np.memmap) and isinstance(vectors, np.memmap) and type(n_tokens) is int):
             return "it is not a segment of this cache"
-        if keys.dtype != _KEY or vectors.dtype != np.float32 or vectors.ndim != 2 or not vectors.flags.c_contiguous:
+        if keys.dtype != "<u8" or vectors.dtype != np.float32 or vectors.ndim != 2:
             return "its arrays are not those of a segment"
-        if not vectors.size or keys.shape != vectors.shape[:1]:
+        if not (keys.flags.c_contiguous and vectors.flags.c_contiguous):
+            return "its arrays are not in order of rows"
+        if not vectors.size or keys.shape != (len(vectors), 2):
             return "its arrays do not fit together"
         if vectors.shape[1] != (self._dimensions or vectors.shape[1]):
             return f"its vectors have {vectors.shape[1]} dimensions, where {self._dimensions} belong"
@@ -429,7 +436,8 @@ class ModelCache:
 
         content = {
             "embedclf": _FORMAT,
-            "keys": np.ascontiguousarray(keys),
+            # Two plain numbers each: a dtype of fields takes longer to unpickle than all the rest.
+            "keys": np.ascontiguousarray(keys).view("<u8").reshape(-1, 2),
             "vectors": np.ascontiguousarray(vectors, dtype=np.float32),
             "tokens": int(n_tokens),
         }
@@ -457,7 +465,8 @@ class ModelCache:
         by_size: dict[int, list[_Segment]] = {}
         for segment in self._segments.values():
             if segment.n_bytes < _SMALL_BYTES:
-                by_size.setdefault(int(math.log(segment.n_bytes, _MOST_ALIKE)), []).append(segment)
+                size = int(math.log(max(segment.n_bytes, _TINY_BYTES), _MOST_ALIKE))
+                by_size.setdefault(size, []).append(segment)
         return next((alike for alike in by_size.values() if len(alike) >= _MOST_ALIKE), [])
 
     def _merge_these(self, small: list[_Segment]) -> None:
@@ -513,8 +522,9 @@ class _NoArray:
     """Stands for numpy's array class in a file: it is named there, but nothing may be made of it."""
 
 
-def _unpickler(file: Any, path: Path) -> Any:
-    """Read a joblib file with arrays of plain numbers in it, mapped; anything else in it is refused unread."""
+@functools.cache
+def _unpickler() -> Any:
+    """Make the class that reads joblib files with arrays of plain numbers, mapped, and refuses all else unread."""
     from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
 
     class PlainArray(NumpyArrayWrapper):  # type: ignore[misc]
@@ -536,4 +546,4 @@ def _unpickler(file: Any, path: Path) -> Any:
             except KeyError:
                 raise ValueError(f"it asks for {module}.{name}") from None
 
-    return SafeUnpickler(str(path), file, ensure_native_byte_order=False, mmap_mode="r")
+    return SafeUnpickler
