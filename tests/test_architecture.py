@@ -115,14 +115,36 @@ def test_every_public_name_is_there():
         _ = embedclf.nothing
 
 
-def test_the_help_of_each_command_begins_with_its_line(process):
-    """The one-line helps that are kept apart from the commands say what the commands say."""
-    from embedclf.cli import _COMMANDS, main
+def test_the_help_is_what_a_person_reads(process):
+    """Exactly so, and each command has a help of its own."""
+    from embedclf.cli import _COMMANDS
 
-    listed = process("--help").stdout
-    for name, line in _COMMANDS.items():
-        assert f"{name:<8}  {line}" in listed
-        assert (main.get_command(None, name).help or "").strip()
+    assert (
+        process("--help").stdout
+        == """\
+Usage: embedclf [OPTIONS] COMMAND [ARGS]...
+
+  Classify texts on embedding features.
+
+    embedclf train tickets.csv               a CSV with the columns text and label
+    embedclf evaluate tickets_test.csv
+    embedclf predict "Where is my parcel?"
+
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+
+Commands:
+  train     Train a classifier on a file of labelled texts.
+  evaluate  Measure a classifier on a file of labelled texts.
+  predict   Label texts with a trained classifier.
+  cache     Look at the cache of vectors, or empty it.
+"""
+    )
+    for name in _COMMANDS:
+        shown = process(name, "--help").stdout
+        assert shown.startswith(f"Usage: embedclf {name} ")
+        assert "..." not in shown.partition("Commands:")[2]
 
 
 def test_an_unknown_command_is_a_usage_error(process):

@@ -68,10 +68,10 @@ class _Commands(click.Group):
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="embedclf")
 def main() -> None:
-    r"""Classify texts on embedding features.
+    """Classify texts on embedding features.
 
     \b
       embedclf train tickets.csv               a CSV with the columns text and label
       embedclf evaluate tickets_test.csv
       embedclf predict "Where is my parcel?"
-    """
+    """  # noqa: D301 - click wants the backspace itself

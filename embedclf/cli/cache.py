@@ -40,7 +40,10 @@ def info(cache_dir: str | None) -> None:
 @cache_dir_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def clear(cache_dir: str | None, yes: bool) -> None:
-    """Delete every vector; asks first, and says what they would cost again."""
+    """Delete every vector, after asking.
+
+    Says what the vectors would cost again.
+    """
     from embedclf.embedding.cache import VectorCache
 
     cache = VectorCache(cache_dir)
