@@ -132,8 +132,8 @@ class TestCommands:
         tokens = sum(aimlapi_tokens(text) for text in api.texts_sent)
         assert asked.returncode == 1
         assert asked.stderr.startswith(
-            f"{name}: 30 vectors, 0.2 MB, they would cost {tokens} tokens again, about $0.0000\n"
-            f"Delete all 30 vectors in {folder}? [y/N]: "
+            f"{name}: 30 vectors, 0.2 MB, they would cost {tokens} tokens again, less than $0.0001\n"
+            f"Delete all 30 vectors in {folder}? [y/N]:"
         )
         assert cli("cache", "clear", "--yes").stdout == f"Deleted 30 vectors from {folder}\n"
         assert cli("cache", "info").stdout == f"{folder}\nThe cache is empty.\n"
@@ -459,7 +459,7 @@ class TestKills:
         """What had been answered before the last request in flight is never asked for twice."""
         texts = [f"text number {number}" for number in range(2_500)]
         (tmp_path / "texts").write_text("\n".join(texts))
-        api.delay = 0.05
+        api.delay = 0.2
         code = (
             "import sys, embedclf; texts = open(sys.argv[1]).read().splitlines()\n"
             "embedclf.open_embedder('aimlapi:text-embedding-3-small', cache=True).embed(texts)\n"
@@ -473,13 +473,13 @@ class TestKills:
             while process.poll() is None and len(api.texts_sent) == sent:
                 time.sleep(0.01)
             try:
-                assert process.wait(timeout=rng.uniform(0.0, 0.6)) == 0
+                assert process.wait(timeout=rng.uniform(0.0, 0.6 + 0.1 * kills)) == 0
                 break
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGKILL)
                 process.wait()
                 kills += 1
-                assert kills < 20
+                assert kills < 50
         assert kills >= 2
         asked = api.texts_sent
         assert set(asked) == set(texts)
@@ -512,7 +512,7 @@ class TestKills:
             process.kill()
             assert process.wait() == -signal.SIGKILL
         acknowledged = {int(line) for note in tmp_path.glob("acknowledged-*") for line in note.read_text().split()}
-        assert len(acknowledged) > 1_000
+        assert len(acknowledged) > 100
         part = VectorCache(folder).of_model(SPEC)
         assert check(part, sorted(acknowledged)).all()
         assert not list(folder.rglob("*.damaged"))

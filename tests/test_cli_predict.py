@@ -324,3 +324,13 @@ def test_a_format_that_is_not_written_is_refused(cli: Cli, model: Path, name: st
     """Rather than something else written under its name."""
     result = cli("predict", "-m", model, "x", "--output", name)
     assert result.stderr == f"Error: cannot write {name}: the output is .csv, .tsv or .jsonl\n"
+
+
+def test_an_output_that_cannot_be_written_is_found_out_first(cli: Cli, model: Path, tmp_path: Path, monkeypatch):
+    """Before anything is embedded."""
+    monkeypatch.setattr("embedclf.embedding.wordllama.WordLlamaEmbedder.embed", None)
+    path = write_csv(tmp_path / "new.csv", [("my parcel",)], header=("text",))
+    (tmp_path / "folder").mkdir()
+    for place, reason in (("folder", "it is a folder"), ("new.csv/out.csv", "File exists")):
+        result = cli("predict", "-m", model, "--input", path, "--output", place)
+        assert (result.exit_code, result.stderr) == (1, f"Error: cannot write {place}: {reason}\n")

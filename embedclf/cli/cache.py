@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.options import cache_dir_option
+from embedclf.errors import counted
 
 if TYPE_CHECKING:
     from embedclf.embedding.cache import CacheInfo
@@ -54,10 +55,12 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            click.echo(f"{_name(one)}: {one.n_vectors:,} vectors, {_size(one.n_bytes)}, {_cost(one)}", err=True)
-        click.confirm(f"Delete all {n_vectors:,} vectors in {cache.folder}?", abort=True, err=True)
+            click.echo(
+                f"{_name(one)}: {counted(one.n_vectors, 'vector')}, {_size(one.n_bytes)}, {_cost(one)}", err=True
+            )
+        click.confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?", abort=True, err=True)
     cache.clear()
-    click.echo(f"Deleted {n_vectors:,} vectors from {cache.folder}")
+    click.echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
 
 
 def _name(one: "CacheInfo") -> str:
@@ -75,6 +78,9 @@ def _cost(one: "CacheInfo") -> str:
 
     if not one.n_tokens:
         return "what they would cost again is not known"
+    tokens = f"they would cost {counted(one.n_tokens, 'token')} again"
     facts = CATALOGUE.get(one.model.partition(":")[2])
-    dollars = f", about ${facts.dollars_per_million_tokens * one.n_tokens / 1e6:.4f}" if facts is not None else ""
-    return f"they would cost {one.n_tokens:,} tokens again{dollars}"
+    if facts is None:
+        return tokens
+    dollars = facts.dollars_per_million_tokens * one.n_tokens / 1e6
+    return f"{tokens}, {f'about ${dollars:,.4f}' if dollars >= 1e-4 else 'less than $0.0001'}"

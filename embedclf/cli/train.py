@@ -9,19 +9,16 @@ from embedclf.cli.options import cache_of, embedder_options, file_options, read_
 from embedclf.errors import counted
 
 
-class _Regularization(click.ParamType[str | float]):
-    name = "auto|FLOAT"
-
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
-        if value == "auto":
-            return value
-        try:
-            number = float(value)
-        except ValueError:
-            number = 0.0
-        if not 0 < number < float("inf"):
-            self.fail(f"{value!r} is neither 'auto' nor a number above 0.", param, ctx)
-        return number
+def _regularization(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
+    if value in (None, "auto"):
+        return value
+    try:
+        number = float(value or "")
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise click.BadParameter(f"{value!r} is neither 'auto' nor a number above 0.", ctx, param)
+    return number
 
 
 @click.command("train")
@@ -46,7 +43,8 @@ class _Regularization(click.ParamType[str | float]):
 )
 @click.option(
     "--regularization",
-    type=_Regularization(),
+    metavar="auto|FLOAT",
+    callback=_regularization,
     help="scikit-learn's C for logistic: larger fits closer.  [default: auto]",
 )
 @click.option(
