@@ -287,6 +287,11 @@ class TestSegments:
             content[place : place + 48 * 4] = damage
         path.write_bytes(content)
         assert np.flatnonzero(~check(part, list(range(100)))).tolist() == [10, 20]
+        fill(part, [10, 20])
+        assert check(part, list(range(100))).all()
+        fill(part, list(range(100, 120)), size=1)  # merges the damaged ones and their successors
+        assert len(segments(tmp_path)) < 10
+        assert check(VectorCache(tmp_path / "cache").of_model(SPEC), list(range(120))).all()
 
     def test_a_folder_that_cannot_be_listed_for_the_moment_is_not_empty(self, part: ModelCache):
         """What is known of it stays known, and it is listed again the next time."""

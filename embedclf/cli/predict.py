@@ -59,7 +59,7 @@ def command(
     """
     if bool(texts) == bool(input_file):
         raise click.UsageError("Give either texts or --input FILE." if texts else "Give a text, a -, or --input FILE.")
-    if "-" in texts[1:] or (texts[:1] == ("-",) and len(texts) > 1):
+    if "-" in texts and len(texts) > 1:
         raise click.UsageError("A - reads the texts from the standard input, and stands alone.")
     if as_json and output:
         raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")

@@ -240,14 +240,14 @@ class ModelCache:
         index = self._indexed()
         if not len(index.keys):
             return np.zeros(len(keys), dtype=bool), None
-        place = np.searchsorted(index.keys["high"], keys["high"])
-        place[place == len(index.keys)] = 0
+        # Of equal keys the last, which was written last: one that was damaged has been written again.
+        place = np.searchsorted(index.keys["high"], keys["high"], side="right") - 1
         found = index.keys[place] == keys
-        # Two keys with the same first half are next to each other, in the order of their second half.
+        # Different keys may have the same first half; then the right one is looked for.
         for number in np.flatnonzero(~found & (index.keys["high"][place] == keys["high"])):
             same = np.flatnonzero(index.keys == keys[number])
             if len(same):
-                place[number], found[number] = same[0], True
+                place[number], found[number] = same[-1], True
         wanted = np.flatnonzero(found)
         if not len(wanted):
             return found, None
@@ -476,9 +476,12 @@ class ModelCache:
         for segment in small:
             start, end = end, end + len(segment.keys)
             vectors[start:end] = segment.open()
-        # In the order of writing, in which they are likely to be read: whole blocks are copied then.
-        first = np.sort(np.unique(keys, return_index=True)[1])
-        self._write_segment(keys[first], vectors[first], sum(segment.n_tokens for segment in small))
+        sound = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < _TOLERANCE
+        keys, vectors = keys[sound], vectors[sound]
+        # Of equal keys the last. In the order of writing, in which they are likely to be read: whole blocks are copied.
+        last = np.sort(len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1])
+        if len(last):
+            self._write_segment(keys[last], vectors[last], sum(segment.n_tokens for segment in small))
         for segment in small:
             segment.path.unlink()
 
