@@ -125,8 +125,7 @@ class CorpusReader:
                 self._bytes.close()
                 raise self._error(advice)
         self.has_bom = start.startswith(codecs.BOM_UTF8)
-        decoder = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-        self._file = io.TextIOWrapper(cast(BinaryIO, self._bytes), encoding=decoder, newline="")
+        self._file = io.TextIOWrapper(cast(BinaryIO, self._bytes), encoding=_accepting_bom(encoding), newline="")
         if self._path is None and start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
             self.format: Format = "jsonl"
         else:
@@ -322,6 +321,10 @@ class CorpusReader:
         return Row(line, record, text, label, fault, source)
 
 
+def _accepting_bom(encoding: str) -> str:
+    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+
+
 def _stdin() -> io.BufferedReader:
     if sys.stdin is None:
         raise DataError("stdin: it is closed", source="stdin")
@@ -350,10 +353,9 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
 
 
 def _decoded_lines(encoding: str) -> Iterator[str]:
-    decoder = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
     if "\n".encode(encoding) == b"\n":
         # line by line, so that each is answered however the rest is encoded
-        decode = codecs.getincrementaldecoder(decoder)().decode
+        decode = codecs.getincrementaldecoder(_accepting_bom(encoding))().decode
         yield from (decode(line) for line in _stdin())
     else:
         file = io.TextIOWrapper(_stdin(), encoding=encoding, newline="")

@@ -291,7 +291,7 @@ class TestOurEmbedderInLangChain:
         assert best.page_content in TEXTS[:10]
 
 
-class IdentityClassifier(EmbeddingClassifier):
+class TakesMatrices:
     """Takes matrices as they are, so that scikit-learn's own checks can be run on all the rest."""
 
     def _embed(self, X: Any, *, reset: bool) -> Any:
@@ -308,17 +308,12 @@ class IdentityClassifier(EmbeddingClassifier):
         return tags
 
 
-class IdentityTransformer(EmbeddingTransformer):
-    """The same for the transformer."""
+class IdentityClassifier(TakesMatrices, EmbeddingClassifier):
+    """The classifier, of matrices."""
 
-    _embed = IdentityClassifier._embed
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array = True
-        tags.input_tags.string = False
-        tags.no_validation = False
-        return tags
+class IdentityTransformer(TakesMatrices, EmbeddingTransformer):
+    """The transformer, of matrices."""
 
 
 @parametrize_with_checks([IdentityClassifier(), IdentityClassifier(head="centroid"), IdentityTransformer()])

@@ -377,11 +377,12 @@ class ModelCache:
     def _set_aside(self, path: Path, error: Exception) -> None:
         """Rename a file that is damaged, unless this only looks."""
         aside = path.with_name(f"{path.name}{_DAMAGED}")
-        try:
-            if self._spec is None:
-                raise PermissionError
-            path.rename(aside)
-        except OSError:
+        renamed = False
+        if self._spec is not None:
+            with contextlib.suppress(OSError):
+                path.rename(aside)
+                renamed = True
+        if not renamed:
             self._leave_out(path, str(error))
             return
         self._refused.add(path.name)
