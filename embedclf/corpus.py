@@ -152,6 +152,13 @@ class CorpusReader:
         except OSError as error:
             raise self._error(f"cannot be read ({error.strerror})") from error
 
+    @property
+    def share_read(self) -> float | None:
+        """How much of the file has been read, from 0 to 1; None if its size is not known."""
+        if self._path is None or not self._bytes.seekable():
+            return None
+        return self._bytes.tell() / max(os.fstat(self._bytes.fileno()).st_size, 1)
+
     def close(self) -> None:
         """Close the file; the standard input stays open."""
         if self._path is None:

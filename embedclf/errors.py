@@ -7,6 +7,7 @@
     │   └── BadRowsError   … because of some of its rows
     ├── TextError        some of the texts cannot be embedded
     ├── EmbedderError    an embedder is unknown, not installed, or fails
+    │   └── MaxCostError   … because it would cost more, or has, than was allowed
     ├── TrainingError    the examples or settings do not make a classifier
     ├── ModelFileError   a model file cannot be used
     └── OutputError      a file cannot be written
@@ -86,7 +87,10 @@ class BadRowsError(DataError):
 
 
 class TextError(EmbedclfError, ValueError):
-    """Some of the texts given cannot be embedded; none of them was.
+    """Some of the texts given cannot be embedded.
+
+    If it is their form (empty, half a character), nothing was sent; if the embedder refused them, the others were
+    embedded, and are in the cache if there is one.
 
     Attributes
     ----------
@@ -103,6 +107,21 @@ class TextError(EmbedclfError, ValueError):
 
 class EmbedderError(EmbedclfError):
     """An embedder is unknown, not installed, or fails."""
+
+
+class MaxCostError(EmbedderError):
+    """What is to be embedded would cost more than was allowed, or has.
+
+    Attributes
+    ----------
+    spent, limit : float
+        In dollars.
+    """
+
+    def __init__(self, message: str, *, spent: float, limit: float) -> None:
+        super().__init__(message)
+        self.spent = spent
+        self.limit = limit
 
 
 class TrainingError(EmbedclfError, ValueError):

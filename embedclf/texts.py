@@ -52,6 +52,11 @@ def check_texts(texts: Iterable[str]) -> list[str]:
         If some are empty, only white space, or hold a lone surrogate.
     """
     checked = list_of_strings(texts, "texts")
-    if reasons := {index: fault for index, text in enumerate(checked) if (fault := text_fault(text))}:
+    if reasons := text_faults(checked):
         raise TextError(reasons)
     return checked
+
+
+def text_faults(texts: Iterable[str]) -> dict[int, str]:
+    """Say why some of the texts cannot be embedded, by their index."""
+    return {index: fault for index, text in enumerate(texts) if (fault := text_fault(text))}

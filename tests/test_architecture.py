@@ -135,10 +135,11 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  train     Train a classifier on a file of labelled texts.
-  evaluate  Measure a classifier on a file of labelled texts.
-  predict   Label texts with a trained classifier.
-  cache     Look at the cache of vectors, or empty it.
+  train      Train a classifier on a file of labelled texts.
+  evaluate   Measure a classifier on a file of labelled texts.
+  predict    Label texts with a trained classifier.
+  embedders  List the known embedders and their prices.
+  cache      Look at the cache of vectors, or empty it.
 """
     )
     for name in _COMMANDS:

@@ -103,8 +103,8 @@ def test_usage_errors_exit_2(cli: Cli, dataset: Path, args: list[str], message: 
     [
         (
             ["--embedder", "worldllama"],
-            "Error: there is no embedder 'worldllama'; the known ones are 'aimlapi:text-embedding-3-small' (and "
-            "-3-large, ada-002) and 'wordllama:l2_supercat'\n",
+            "Error: there is no embedder 'worldllama'; ours are aimlapi:… and wordllama:…, see embedclf embedders; any "
+            "other is PROVIDER:MODEL of LangChain's\n",
         ),
         (
             ["--embedder", "wordllama:l3"],

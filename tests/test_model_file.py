@@ -147,7 +147,10 @@ def test_an_embedder_that_is_unknown_here(cli: Cli, model: Path, tmp_path: Path)
     path = rewrite(model, tmp_path / "m.safetensors", embedder=spec)
     result = cli("predict", "-m", path, "x")
     assert result.exit_code == 1
-    assert result.stderr.startswith(f"Error: {path} was trained with other:m: there is no embedder 'other:m'")
+    assert result.stderr == (
+        f"Error: {path} was trained with an embedder that is not one of ours (other:m): none is opened because a file "
+        "says so. Name it again: --embedder other:m (embedder=…)\n"
+    )
 
 
 def test_an_endpoint_in_a_file_is_not_called(cli: Cli, model: Path, tmp_path: Path):

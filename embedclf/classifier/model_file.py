@@ -66,6 +66,10 @@ class ModelCard:
     held_out: HeldOut | None
     version: str
 
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain types, for JSON."""
+        return asdict(self)
+
 
 def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCard) -> None:
     """Write a model file, beside its place and then moved there.
@@ -77,7 +81,7 @@ def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCar
     """
     from safetensors.numpy import save
 
-    metadata = {"format": FORMAT, "classes": model.classes, **asdict(card)}
+    metadata = {"format": FORMAT, "classes": model.classes, **card.to_dict()}
     entry = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
     # safetensors writes an array's memory as it lies, whatever its strides say.
     tensors = {"weights": np.ascontiguousarray(model.weights), "bias": np.ascontiguousarray(model.bias)}

@@ -2,16 +2,24 @@
 
 import os
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import ModelCard, read_model, write_model
-from embedclf.embedding import EXTERNAL, Embedder, Vectors, as_embedder, open_embedder
-from embedclf.embedding.cache import VectorCache
-from embedclf.errors import EmbedderError, ModelFileError
-from embedclf.texts import check_texts
+from embedclf.embedding import (
+    EXTERNAL,
+    OURS,
+    Embedder,
+    EmbedderSettings,
+    Vectors,
+    as_embedder,
+    embed_usable,
+    open_embedder,
+)
+from embedclf.errors import EmbedderError, ModelFileError, TextError
+from embedclf.texts import check_texts, list_of_strings
 
 
 class TextClassifier:
@@ -53,7 +61,7 @@ class TextClassifier:
         TypeError
             If `texts` is a single string.
         TextError
-            If a text is empty or not Unicode; none is labelled then.
+            If a text is empty, not Unicode, or refused by the embedder; none is labelled then.
         EmbedderError
             If the embedder fails.
         """
@@ -73,9 +81,57 @@ class TextClassifier:
             As `predict` does.
         """
         checked = check_texts(texts)
-        if not checked:
-            return np.empty((0, len(self.classes)), dtype=np.float32)
-        vectors = self.embedder.embed(checked)
+        probabilities, reasons = self.predict_proba_usable(checked)
+        if reasons:
+            raise TextError(reasons)
+        return probabilities
+
+    def predict_proba_usable(self, texts: Iterable[str]) -> tuple[Vectors, dict[int, str]]:
+        """Give the probabilities for those texts that can be labelled, so that a bad one does not sink the rest.
+
+        Returns
+        -------
+        probabilities : ndarray of shape (n_texts, n_classes), float32
+            As of `predict_proba`; NaN for the texts that cannot be labelled. `decide` makes None of these.
+        reasons : dict of int to str
+            Why each of those cannot, by its index.
+
+        Raises
+        ------
+        TypeError, EmbedderError
+            As `predict` does.
+        """
+        strings = list_of_strings(texts, "texts")
+        if not strings:
+            return np.empty((0, len(self.classes)), dtype=np.float32), {}
+        vectors, reasons = embed_usable(self.embedder, strings)
+        if len(reasons) == len(strings):
+            return np.full((len(strings), len(self.classes)), np.nan, dtype=np.float32), reasons
+        return self.probabilities(vectors), reasons
+
+    async def apredict(self, texts: Iterable[str]) -> list[str | None]:
+        """Label texts, without holding up the event loop; otherwise as `predict`.
+
+        The work is done in one of the loop's threads, whose number bounds how many calls are under way.
+        """
+        from anyio.to_thread import run_sync
+
+        return await run_sync(self.predict, list_of_strings(texts, "texts"), abandon_on_cancel=True)
+
+    async def apredict_proba(self, texts: Iterable[str]) -> Vectors:
+        """Give each class's calibrated probability, without holding up the event loop; otherwise as `predict_proba`."""
+        from anyio.to_thread import run_sync
+
+        return await run_sync(self.predict_proba, list_of_strings(texts, "texts"), abandon_on_cancel=True)
+
+    def probabilities(self, vectors: Vectors) -> Vectors:
+        """Give each class's calibrated probability for each vector, (n_texts, n_dimensions), of its embedder.
+
+        Raises
+        ------
+        EmbedderError
+            If they are not of the length that it was trained on.
+        """
         if vectors.shape[1] != self.model.weights.shape[1]:
             raise EmbedderError(
                 f"{self.embedder.spec} gave vectors of {vectors.shape[1]} dimensions, and the classifier was trained "
@@ -87,11 +143,16 @@ class TextClassifier:
         """Choose a label for each row of `predict_proba`; None where the classifier abstains."""
         if not len(probabilities):
             return []
+        # NaN, of a text that cannot be labelled, is not above any threshold.
         best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
         threshold = 0.0 if self.card.threshold is None else self.card.threshold
         return [
             self.classes[index] if sure >= threshold else None for index, sure in zip(best, confidence, strict=True)
         ]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give what is known of it as plain types, for JSON; the weights are left out."""
+        return {"classes": list(self.classes), **self.card.to_dict()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the classifier to a ``.safetensors`` file, moved into place when it is whole.
@@ -104,27 +165,18 @@ class TextClassifier:
         write_model(path, self.model, self.card)
 
 
-def load(
-    path: str | os.PathLike[str],
-    *,
-    embedder: Any = None,
-    cache: VectorCache | bool = False,
-    base_url: str | None = None,
-    allow_http: bool = False,
-) -> TextClassifier:
+def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpack[EmbedderSettings]) -> TextClassifier:
     """Load a trained classifier from its file. Nothing in the file is run, and no address in it is called.
 
     Parameters
     ----------
     path : str or Path
-    embedder : Embedder or langchain_core.embeddings.Embeddings, optional
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         Needed if the classifier was trained with an embedder that is not one of ours; None opens the one that the
         file names.
-    cache : VectorCache or bool
-        Whether to read vectors from a cache and keep them there; True is the one that the command line uses. An
-        embedder that is handed over has its own, or none.
-    base_url, allow_http
-        The server for ``aimlapi``; see `embedclf.open_embedder`.
+    **settings
+        How the embedder is opened: ``cache``, ``base_url``, ``max_cost`` and so on, see `EmbedderSettings`. An embedder
+        that is handed over open has its own.
 
     Raises
     ------
@@ -135,20 +187,18 @@ def load(
     """
     model, card = read_model(path)
     name, trained_with = os.fspath(path), card.embedder
-    if embedder is None and trained_with.provider == EXTERNAL:
+    if embedder is None and trained_with.provider not in OURS:
+        again = "hand it over again, in Python, with embedclf.load(path, embedder=…)"
+        if trained_with.provider != EXTERNAL:
+            again = f"none is opened because a file says so. Name it again: --embedder {trained_with} (embedder=…)"
         raise EmbedderError(
-            f"{name} was trained with an embedder that is not one of ours ({trained_with.model}): hand it over again, "
-            "in Python, with embedclf.load(path, embedder=…)"
+            f"{name} was trained with an embedder that is not one of ours "
+            f"({trained_with if trained_with.provider != EXTERNAL else trained_with.model}): {again}"
         )
     try:
-        if embedder is None:
-            opened = open_embedder(
-                str(trained_with),
-                dimensions=trained_with.dimensions,
-                cache=cache,
-                base_url=base_url,
-                allow_http=allow_http,
-            )
+        if embedder is None or isinstance(embedder, str):
+            given = str(trained_with) if embedder is None else embedder
+            opened = open_embedder(given, dimensions=trained_with.dimensions, **settings)
         else:
             opened = as_embedder(embedder)
     except EmbedderError as error:

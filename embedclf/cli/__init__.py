@@ -17,8 +17,12 @@ _COMMANDS = {
     "train": "Train a classifier on a file of labelled texts.",
     "evaluate": "Measure a classifier on a file of labelled texts.",
     "predict": "Label texts with a trained classifier.",
+    "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }
+
+# 128 and the number of the signal, as shells have it.
+_INTERRUPTED = 130
 
 
 class _Remarks(logging.Handler):
@@ -57,6 +61,9 @@ class _Commands(click.Group):
             sys.stdout.flush()
         except EmbedclfError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            raise click.exceptions.Exit(_INTERRUPTED) from None
         except OSError as error:
             if error.errno != errno.ENOSPC:  # of a pipe that is closed, click takes care
                 raise

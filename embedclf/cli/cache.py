@@ -22,19 +22,31 @@ def command() -> None:
 @command.command("info")
 @cache_dir_option
 def info(cache_dir: str | None) -> None:
-    """List each model's vectors, bytes and files."""
+    """List each model's vectors, bytes and files, what was spent on it, and about what the cache has saved."""
     from embedclf.embedding.cache import VectorCache
+    from embedclf.embedding.usage import Usage
 
     cache = VectorCache(cache_dir)
-    known = cache.info()
+    known = {_name(one.model, one.endpoint): one for one in cache.info()}
+    totals = cache.ledger.totals()
+    spent = {_name(f"{one.provider}:{one.model}", one.endpoint): one.usage for one in totals}
     click.echo(f"{cache.folder}")
-    if not known:
+    if not known and not spent:
         click.echo("The cache is empty.")
         return
-    width = max(len("model"), *(len(_name(one)) for one in known))
-    click.echo(f"{'model':<{width}}  {'vectors':>10}  {'size':>9}  segments")
-    for one in known:
-        click.echo(f"{_name(one):<{width}}  {one.n_vectors:10,}  {_size(one.n_bytes):>9}  {one.n_segments:8,}")
+    names = sorted({*known, *spent})
+    width = max(len("model"), *map(len, names))
+    click.echo(
+        f"{'model':<{width}}  {'vectors':>10}  {'size':>9}  segments  {'requests':>9}  {'tokens':>12}  "
+        f"{'spent':>17}  {'saved':>17}"
+    )
+    for name in names:
+        one, usage = known.get(name), spent.get(name, Usage())
+        held = (one.n_vectors, _size(one.n_bytes), one.n_segments) if one else (0, _size(0), 0)
+        click.echo(
+            f"{name:<{width}}  {held[0]:10,}  {held[1]:>9}  {held[2]:8,}  {usage.requests:9,}  {usage.tokens:12,}  "
+            f"{_dollars(usage.dollars):>17}  {_dollars(_price(name, usage.saved_tokens)):>17}"
+        )
 
 
 @command.command("clear")
@@ -55,32 +67,40 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            click.echo(
-                f"{_name(one)}: {counted(one.n_vectors, 'vector')}, {_size(one.n_bytes)}, {_cost(one)}", err=True
-            )
+            held = f"{counted(one.n_vectors, 'vector')}, {_size(one.n_bytes)}"
+            click.echo(f"{_name(one.model, one.endpoint)}: {held}, {_cost(one)}", err=True)
         click.confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?", abort=True, err=True)
     cache.clear()
     click.echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
 
 
-def _name(one: "CacheInfo") -> str:
+def _name(model: str, endpoint: str | None) -> str:
     from embedclf.embedding.aimlapi import BASE_URL
 
-    return one.model if one.endpoint in (None, BASE_URL) else f"{one.model} at {one.endpoint}"
+    return model if endpoint in (None, BASE_URL) else f"{model} at {endpoint}"
 
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:,.1f} kB"
 
 
-def _cost(one: "CacheInfo") -> str:
-    from embedclf.embedding.catalogue import CATALOGUE
+def _price(name: str, n_tokens: int) -> float | None:
+    from embedclf.embedding.catalogue import CATALOGUE, UNKNOWN
 
+    model = name.partition(":")[2].partition(" at ")[0]
+    price = CATALOGUE.get(model, UNKNOWN).dollars_per_million_tokens
+    return None if price is None else price * n_tokens / 1e6
+
+
+def _dollars(dollars: float | None) -> str:
+    from embedclf.embedding.usage import shown_dollars
+
+    return "not known" if dollars is None else shown_dollars(dollars)
+
+
+def _cost(one: "CacheInfo") -> str:
     if not one.n_tokens:
         return "what they would cost again is not known"
     tokens = f"they would cost {counted(one.n_tokens, 'token')} again"
-    facts = CATALOGUE.get(one.model.partition(":")[2])
-    if facts is None:
-        return tokens
-    dollars = facts.dollars_per_million_tokens * one.n_tokens / 1e6
-    return f"{tokens}, {f'about ${dollars:,.4f}' if dollars >= 1e-4 else 'less than $0.0001'}"
+    dollars = _price(one.model, one.n_tokens)
+    return tokens if dollars is None else f"{tokens}, about {_dollars(dollars)}".replace("about less", "less")

@@ -5,8 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from embedclf.cli.models import load_model
-from embedclf.cli.options import cache_of, embedder_options, file_options, model_option, read_labelled
+from embedclf.cli.options import (
+    EmbedderOptions,
+    FileOptions,
+    embedder_again_option,
+    embedder_options,
+    file_options,
+    model_option,
+    read_labelled,
+)
 from embedclf.errors import counted
 
 if TYPE_CHECKING:
@@ -16,47 +23,47 @@ if TYPE_CHECKING:
 @click.command("evaluate")
 @click.argument("dataset")
 @model_option
+@embedder_again_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options(labelled=True)
 @embedder_options
 def command(
     dataset: str,
     model: str | None,
+    embedder: str | None,
     as_json: bool,
-    text_column: str,
-    label_column: str,
-    delimiter: str | None,
-    encoding: str,
-    skip_bad_rows: bool,
-    base_url: str | None,
-    allow_http: bool,
-    cache_dir: str | None,
-    no_cache: bool,
+    file: FileOptions,
+    asked: EmbedderOptions,
 ) -> None:
     """Measure a classifier on DATASET, a file of labelled texts.
 
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
     input. It should hold no text that the classifier was trained on.
     """
-    from embedclf.evaluation.report import evaluate
+    from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage, usage_of
+    from embedclf.cli.models import load_model
+    from embedclf.evaluation.report import check_labels, evaluate
 
-    cache = cache_of(cache_dir, no_cache)
-    classifier = load_model(model, cache=cache, base_url=base_url, allow_http=allow_http)
-    corpus = read_labelled(
-        dataset,
-        text_column=text_column,
-        label_column=label_column,
-        delimiter=delimiter,
-        encoding=encoding,
-        skip_bad_rows=skip_bad_rows,
-    )
-    report = evaluate(classifier, corpus.texts, corpus.labels)
+    with ProgressBar() as bar:
+        classifier = load_model(model, embedder=embedder, **asked.settings(bar.on_event))
+        corpus = read_labelled(dataset, file)
+        check_labels(classifier, corpus.labels)
+        if asked.dry_run:
+            print_estimate(classifier.embedder, corpus.texts, as_json=as_json)
+            return
+        try:
+            corpus, vectors = embed_corpus(classifier.embedder, corpus, skip_bad_rows=file.skip_bad_rows)
+        finally:
+            bar.end()
+            show_usage(classifier.embedder)
+    report = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors)
     for name, count in report.unknown_labels.items():
         click.echo(
             f"Warning: the model does not know the label {name!r}: {counted(count, 'row')} counted as wrong", err=True
         )
     if as_json:
-        click.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        usage = usage_of(classifier.embedder).to_dict()
+        click.echo(json.dumps({**report.to_dict(), "usage": usage}, ensure_ascii=False))
     else:
         click.echo(_table(report))
 

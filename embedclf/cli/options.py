@@ -2,16 +2,18 @@
 
 import codecs
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedclf.errors import counted, list_faults
+from embedclf.errors import RowFault, counted, list_faults
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
-    from embedclf.embedding.cache import VectorCache
+    from embedclf.embedding import EmbedderSettings
+    from embedclf.embedding.usage import OnEvent
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -38,42 +40,73 @@ def _add(options: list[Decorator]) -> Decorator:
     return lambda command: functools.reduce(lambda function, option: option(function), reversed(options), command)
 
 
+def _collected(name: str, make: Callable[..., Any], options: Mapping[str, Decorator]) -> Decorator:
+    """Add options whose values the command gets as one object, made of them by their names."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def collecting(**values: Any) -> Any:
+            own = {option: values.pop(option) for option in options}
+            return command(**values, **{name: make(**own)})
+
+        return _add(list(options.values()))(collecting)
+
+    return decorate
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """How a file of texts is to be read."""
+
+    text_column: str
+    delimiter: str | None
+    encoding: str
+    label_column: str | None = None
+    skip_bad_rows: bool = False
+
+
 def file_options(*, labelled: bool) -> Decorator:
-    """Add the options that say how a file of texts is to be read."""
-    text_column = click.option(
-        "--text-column", metavar="NAME", default="text", show_default=True, help="Column of the texts."
-    )
-    label_column = click.option(
-        "--label-column", metavar="NAME", default="label", show_default=True, help="Column of the labels."
-    )
-    delimiter = click.option(
-        "--delimiter", metavar="CHAR", callback=_delimiter, help="Between columns.  [default: by the extension]"
-    )
-    encoding = click.option(
-        "--encoding",
-        metavar="NAME",
-        default="utf-8",
-        show_default=True,
-        callback=_encoding,
-        help="Of the file; a byte order mark is accepted.",
-    )
-    skip = click.option(
-        "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be used, instead of stopping."
-    )
-    if labelled:
-        return _add([text_column, label_column, delimiter, encoding, skip])
-    return _add([text_column, delimiter, encoding])
+    """Add the options that say how a file of texts is to be read; the command gets them as `file`."""
+    options = {
+        "text_column": click.option(
+            "--text-column", metavar="NAME", default="text", show_default=True, help="Column of the texts."
+        ),
+        "label_column": click.option(
+            "--label-column", metavar="NAME", default="label", show_default=True, help="Column of the labels."
+        ),
+        "delimiter": click.option(
+            "--delimiter", metavar="CHAR", callback=_delimiter, help="Between columns.  [default: by the extension]"
+        ),
+        "encoding": click.option(
+            "--encoding",
+            metavar="NAME",
+            default="utf-8",
+            show_default=True,
+            callback=_encoding,
+            help="Of the file; a byte order mark is accepted.",
+        ),
+        "skip_bad_rows": click.option(
+            "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be used, instead of stopping."
+        ),
+    }
+    if not labelled:
+        del options["label_column"], options["skip_bad_rows"]
+    return _collected("file", FileOptions, options)
 
 
-def read_labelled(dataset: str, **settings: Any) -> "Corpus":
+def read_labelled(dataset: str, file: FileOptions) -> "Corpus":
     """Read a labelled file as the options say, and name the rows that are left out."""
     from embedclf.corpus import read_corpus
 
-    corpus = read_corpus(dataset, **settings)
+    corpus = read_corpus(dataset, **asdict(file))
     if corpus.skipped:
-        faults = list_faults(corpus.name, corpus.skipped)
-        click.echo(f"Left out {counted(len(corpus.skipped), 'row')}:\n{faults}", err=True)
+        show_left_out(corpus.name, corpus.skipped)
     return corpus
+
+
+def show_left_out(name: str, faults: Sequence[RowFault]) -> None:
+    """Name the rows that are left out."""
+    click.echo(f"Left out {counted(len(faults), 'row')}:\n{list_faults(name, faults)}", err=True)
 
 
 cache_dir_option = click.option(
@@ -83,29 +116,92 @@ cache_dir_option = click.option(
     help="Where vectors are kept.  [default: $EMBEDCLF_CACHE_DIR, else your cache folder]",
 )
 
-embedder_options = _add(
-    [
-        click.option(
+
+@dataclass(frozen=True)
+class EmbedderOptions:
+    """How an embedder is to be opened."""
+
+    base_url: str | None
+    allow_http: bool
+    cache_dir: str | None
+    no_cache: bool
+    batch_size: int | None
+    concurrency: int
+    retries: int
+    timeout: float
+    max_cost: float | None
+    dry_run: bool
+
+    def settings(self, on_event: "OnEvent") -> "EmbedderSettings":
+        """Give them as `embedclf.open_embedder` and `embedclf.load` take them."""
+        if self.no_cache and self.cache_dir is not None:
+            raise click.UsageError("Give either --cache-dir or --no-cache.")
+        from embedclf.embedding.cache import VectorCache
+
+        return {
+            "cache": False if self.no_cache else VectorCache(self.cache_dir),
+            "on_event": on_event,
+            "base_url": self.base_url,
+            "allow_http": self.allow_http,
+            "batch_size": self.batch_size,
+            "concurrency": self.concurrency,
+            "retries": self.retries,
+            "timeout": self.timeout,
+            "max_cost": self.max_cost,
+        }
+
+
+embedder_options = _collected(
+    "asked",
+    EmbedderOptions,
+    {
+        "base_url": click.option(
             "--base-url",
             metavar="URL",
             help="Another OpenAI-compatible server for aimlapi.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
         ),
-        click.option("--allow-http", is_flag=True, help="Allow a server that is not encrypted."),
-        cache_dir_option,
-        click.option("--no-cache", is_flag=True, help="Neither read nor keep vectors."),
-    ]
+        "allow_http": click.option("--allow-http", is_flag=True, help="Allow a server that is not encrypted."),
+        "cache_dir": cache_dir_option,
+        "no_cache": click.option("--no-cache", is_flag=True, help="Neither read nor keep vectors."),
+        "batch_size": click.option(
+            "--batch-size",
+            metavar="N",
+            type=click.IntRange(1, 2_048),
+            help="Texts of one request.  [default: what fills --concurrency, from 32 to 2,048]",
+        ),
+        "concurrency": click.option(
+            "--concurrency",
+            metavar="N",
+            type=click.IntRange(1, 1_024),
+            default=16,
+            show_default=True,
+            help="The most requests under way at once.",
+        ),
+        "retries": click.option(
+            "--retries",
+            metavar="N",
+            type=click.IntRange(0, 1_000),
+            default=14,
+            show_default=True,
+            help="How often a request is tried again; 14 last for over a minute.",
+        ),
+        "timeout": click.option(
+            "--timeout",
+            metavar="SECONDS",
+            type=click.FloatRange(min=0, min_open=True),
+            default=60,
+            show_default=True,
+            help="How long to wait for an answer.",
+        ),
+        "max_cost": click.option(
+            "--max-cost",
+            metavar="DOLLARS",
+            type=click.FloatRange(min=0),
+            help="Do not start if it is about to cost more, and stop when it has.",
+        ),
+        "dry_run": click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, and send nothing."),
+    },
 )
-
-
-def cache_of(cache_dir: str | None, no_cache: bool) -> "VectorCache | bool":
-    """Give the cache that the options mean."""
-    if no_cache and cache_dir is not None:
-        raise click.UsageError("Give either --cache-dir or --no-cache.")
-    if no_cache:
-        return False
-    from embedclf.embedding.cache import VectorCache
-
-    return VectorCache(cache_dir)
 
 
 model_option = click.option(
@@ -113,4 +209,10 @@ model_option = click.option(
     "--model",
     metavar="FILE",
     help="The trained classifier.  [default: $EMBEDCLF_MODEL, else the one trained last, else the only one in models/]",
+)
+
+embedder_again_option = click.option(
+    "--embedder",
+    metavar="PROVIDER:MODEL",
+    help="The embedder that the classifier was trained with, if it is neither aimlapi nor wordllama.",
 )

@@ -1,21 +1,32 @@
 """``embedclf predict``."""
 
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from embedclf.cli.models import load_model
-from embedclf.cli.options import cache_of, embedder_options, file_options, model_option
+from embedclf.cli.options import (
+    EmbedderOptions,
+    FileOptions,
+    embedder_again_option,
+    embedder_options,
+    file_options,
+    model_option,
+)
 from embedclf.errors import RowFault, counted, list_faults
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.cli.embedding import ProgressBar
     from embedclf.corpus import Row
 
 _CHUNK = 4_096
+# What is sent somewhere is sent many requests at once, and at the end of a chunk these are waited for.
+_CHUNK_SENT = 16_384
 
 
 class _Answer(NamedTuple):
@@ -30,6 +41,7 @@ class _Answer(NamedTuple):
 @click.command("predict")
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @model_option
+@embedder_again_option
 @click.option("--input", "input_file", metavar="FILE", help="A file with a column of texts; - is the standard input.")
 @click.option("--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv or .jsonl file.")
 @click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Give the N likeliest labels.")
@@ -39,17 +51,13 @@ class _Answer(NamedTuple):
 def command(
     texts: tuple[str, ...],
     model: str | None,
+    embedder: str | None,
     input_file: str | None,
     output: str | None,
     top_k: int | None,
     as_json: bool,
-    text_column: str,
-    delimiter: str | None,
-    encoding: str,
-    base_url: str | None,
-    allow_http: bool,
-    cache_dir: str | None,
-    no_cache: bool,
+    file: FileOptions,
+    asked: EmbedderOptions,
 ) -> None:
     """Label texts with a trained classifier.
 
@@ -63,65 +71,145 @@ def command(
         raise click.UsageError("A - reads the texts from the standard input, and stands alone.")
     if as_json and output:
         raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")
-    from embedclf.corpus import CorpusReader, CorpusWriter, Row, read_lines
-    from embedclf.texts import text_fault
+    from embedclf.cli.embedding import ProgressBar, print_estimate, show_usage
+    from embedclf.cli.models import load_model
+    from embedclf.corpus import CorpusWriter
+    from embedclf.embedding.cached import CachedEmbedder
 
-    cache = cache_of(cache_dir, no_cache)
-    classifier = load_model(model, cache=cache, base_url=base_url, allow_http=allow_http)
     with ExitStack() as stack:
-        rows: Iterable[Row]
-        columns, name, bom = ["text"], "text", False
-        if input_file is not None:
-            reader = stack.enter_context(
-                CorpusReader(
-                    input_file, text_column=text_column, label_column=None, delimiter=delimiter, encoding=encoding
-                )
-            )
-            rows, columns, name, bom = reader, reader.columns, reader.name, reader.has_bom
-        elif texts == ("-",):
-            rows, name = read_lines(encoding), "stdin"
-        else:
-            rows = (Row(number, {"text": text}, text, "", text_fault(text)) for number, text in enumerate(texts, 1))
+        # The answers on a terminal are a progress of their own, and a bar would stand among them.
+        quiet = output is None and sys.stdout.isatty()
+        bar = stack.enter_context(ProgressBar(shown=not quiet))
+        classifier = load_model(model, embedder=embedder, **asked.settings(bar.on_event))
+        source = stack.enter_context(_Source(texts, input_file, file))
+        if asked.dry_run:
+            print_estimate(classifier.embedder, _usable(source.rows), as_json=as_json)
+            return
+        if asked.max_cost is not None and isinstance(classifier.embedder, CachedEmbedder):
+            classifier.embedder.check_cost(classifier.embedder.estimate(_usable(source.twice())))
         writer = None
         if output is not None:
             added = ["predicted_label", "confidence", *_top_columns(classifier, top_k), "error"]
-            writer = stack.enter_context(CorpusWriter(output, columns, added, delimiter=delimiter, bom=bom))
+            writer = stack.enter_context(
+                CorpusWriter(output, source.columns, added, delimiter=file.delimiter, bom=source.has_bom)
+            )
         faults: list[RowFault] = []
         n_rows = 0
-        for answer in _answers(classifier, rows, top_k or 1):
-            n_rows += 1
-            if answer.row.fault is not None:
-                faults.append(RowFault(answer.row.line, answer.row.fault))
-            if writer is not None:
-                others: list[Any] = [value for pair in answer.top[1:] for value in pair] or [None] * (len(added) - 3)
-                writer.write(answer.row, [answer.label, answer.confidence, *others, answer.row.fault])
-            else:
-                click.echo(_json(answer, top_k) if as_json else _plain(answer), nl=not as_json)
+        try:
+            for answer in _answers(classifier, source, top_k or 1, bar):
+                n_rows += 1
+                if answer.row.fault is not None:
+                    faults.append(RowFault(answer.row.line, answer.row.fault))
+                if writer is not None:
+                    others: list[Any] = [value for pair in answer.top[1:] for value in pair]
+                    others = others or [None] * (len(added) - 3)
+                    writer.write(answer.row, [answer.label, answer.confidence, *others, answer.row.fault])
+                else:
+                    click.echo(_json(answer, top_k) if as_json else _plain(answer), nl=not as_json)
+        finally:
+            bar.end()
+            show_usage(classifier.embedder)
     if output is not None:
         click.echo(f"Wrote {counted(n_rows, 'row')} to {output}", err=True)
     if faults:
         raise click.ClickException(
-            f"{len(faults):,} of {counted(n_rows, 'text')} could not be labelled:\n{list_faults(name, faults)}"
+            f"{len(faults):,} of {counted(n_rows, 'text')} could not be labelled:\n{list_faults(source.name, faults)}"
         )
 
 
-def _answers(classifier: "TextClassifier", rows: "Iterable[Row]", top_k: int) -> Iterator[_Answer]:
+class _Source:
+    """Where the rows come from: the command line, the standard input, or a file.
+
+    Attributes
+    ----------
+    rows : iterable of Row
+        To be gone through once.
+    name : str
+        What messages call it.
+    columns : list of str
+        The rows' own columns.
+    has_bom : bool
+        Whether it starts with a byte order mark.
+    """
+
+    def __init__(self, texts: tuple[str, ...], input_file: str | None, file: FileOptions) -> None:
+        from embedclf.corpus import STDIN, CorpusReader, Row, read_lines
+        from embedclf.texts import text_fault
+
+        self.rows: Iterable[Row]
+        self.name, self.columns, self.has_bom = "text", ["text"], False
+        self._reader: CorpusReader | None = None
+        self._again: Callable[[], CorpusReader] | None = None
+        if input_file is not None:
+
+            def opened() -> CorpusReader:
+                return CorpusReader(
+                    input_file,
+                    text_column=file.text_column,
+                    label_column=None,
+                    delimiter=file.delimiter,
+                    encoding=file.encoding,
+                )
+
+            reader = self.rows = self._reader = opened()
+            self.name, self.columns, self.has_bom = reader.name, reader.columns, reader.has_bom
+            self._again = opened if input_file != STDIN else None
+        elif texts == ("-",):
+            self.rows, self.name = read_lines(file.encoding), "stdin"
+        else:
+            self.rows = [
+                Row(number, {"text": text}, text, "", text_fault(text)) for number, text in enumerate(texts, 1)
+            ]
+
+    def __enter__(self) -> "_Source":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._reader is not None:
+            self._reader.close()
+
+    def twice(self) -> "Iterator[Row]":
+        """Give the rows, to be gone through beforehand."""
+        if self._again is None:
+            self.rows = list(self.rows)
+            yield from self.rows
+        else:
+            with self._again() as reader:
+                yield from reader
+
+    @property
+    def share_read(self) -> float | None:
+        """How much of the whole has been read; None if that is not known."""
+        return None if self._reader is None else self._reader.share_read
+
+
+def _usable(rows: "Iterable[Row]") -> Iterator[str]:
+    return (row.text for row in rows if row.fault is None)
+
+
+def _answers(classifier: "TextClassifier", source: _Source, top_k: int, bar: "ProgressBar") -> Iterator[_Answer]:
     import numpy as np
 
-    rows = iter(rows)
-    while chunk := list(islice(rows, _CHUNK)):
-        probabilities = classifier.predict_proba([row.text for row in chunk if row.fault is None])
+    rows = iter(source.rows)
+    chunk_size = _CHUNK if classifier.embedder.spec.provider == "wordllama" else _CHUNK_SENT
+    while chunk := list(islice(rows, chunk_size)):
+        bar.share = source.share_read
+        usable = [index for index, row in enumerate(chunk) if row.fault is None]
+        probabilities, reasons = classifier.predict_proba_usable([chunk[index].text for index in usable])
+        for place, reason in reasons.items():
+            chunk[usable[place]] = replace(chunk[usable[place]], fault=reason)
         labels = iter(classifier.decide(probabilities))
         # A stable sort: of equals, the first in `classes` leads, as it does in the label.
         best = iter(np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k])
-        each = iter(probabilities)
-        for row in chunk:
+        each = dict(zip(usable, zip(probabilities, labels, best, strict=True), strict=True))
+        for index, row in enumerate(chunk):
             if row.fault is not None:
                 yield _Answer(row, None, None, [])
                 continue
-            of_row = next(each)
-            top = [(classifier.classes[index], float(of_row[index])) for index in next(best)]
-            yield _Answer(row, next(labels), top[0][1], top)
+            of_row, label, order = each[index]
+            top = [(classifier.classes[number], float(of_row[number])) for number in order]
+            yield _Answer(row, label, top[0][1], top)
+        bar.before += len(chunk)
 
 
 def _top_columns(classifier: "TextClassifier", top_k: int | None) -> list[str]:

@@ -1,21 +1,26 @@
 """Everything between a text and its vector."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.errors import EmbedderError
+from embedclf.errors import EmbedderError, TextError
+from embedclf.texts import text_faults
 
 if TYPE_CHECKING:
     from embedclf.embedding.cache import VectorCache
+    from embedclf.embedding.usage import Meter, OnEvent
 
 Vectors = npt.NDArray[np.float32]
 
 EXTERNAL = "external"
-"""The provider of embedders that are not ours: whoever loads a model must hand them over again."""
+"""The provider of embedders that were handed over as objects."""
+
+OURS = ("aimlapi", "wordllama")
+"""The providers that a model file may name: whoever loads a model must give any other embedder again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +73,22 @@ class Embedder(Protocol):
         ...
 
 
+@runtime_checkable
+class PartialEmbedder(Embedder, Protocol):
+    """An embedder that can embed the rest where some texts cannot be."""
+
+    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be; see the function `embed_usable`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A finished part of a list of texts.
 
     Attributes
     ----------
-    places : slice
+    places : ndarray of shape (n,), int
         Which of the texts.
     vectors : ndarray of shape (n, n_dimensions), float32
         At full length.
@@ -82,7 +96,7 @@ class Batch:
         What they cost; 0 if it is not known.
     """
 
-    places: slice
+    places: npt.NDArray[np.intp]
     vectors: Vectors
     n_tokens: int
 
@@ -100,8 +114,39 @@ class BatchEmbedder(Protocol):
         """Whether its vectors can be cut and scaled to unit length again."""
         ...
 
-    def embed_batches(self, texts: Sequence[str]) -> Iterator[Batch]:
-        """Embed distinct texts; each batch is given as soon as it is finished.
+    @property
+    def asked_dimensions(self) -> int | None:
+        """The length that it is asked for, if that is neither its own nor a matter of cutting."""
+        ...
+
+    @property
+    def meter(self) -> "Meter":
+        """What counts what it takes."""
+        ...
+
+    @property
+    def max_cost(self) -> float | None:
+        """How many dollars it may spend; None sets no limit."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are under way."""
+        ...
+
+    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, str]:
+        """Embed distinct texts.
+
+        Parameters
+        ----------
+        texts : sequence of str
+        keep : callable
+            Is given each batch as soon as it is finished, from any thread.
+
+        Returns
+        -------
+        dict of int to str
+            The texts that were refused for their content, by index, and why.
 
         Raises
         ------
@@ -111,7 +156,48 @@ class BatchEmbedder(Protocol):
         ...
 
 
-KNOWN = "'aimlapi:text-embedding-3-small' (and -3-large, ada-002) and 'wordllama:l2_supercat'"
+class RequestSettings(TypedDict, total=False):
+    """How ``aimlapi`` is asked; see `AimlapiModel` for more.
+
+    Attributes
+    ----------
+    base_url : str
+        Another OpenAI-compatible server for ``aimlapi``; by default ``AIMLAPI_BASE_URL``, else AI/ML API itself.
+    allow_http : bool
+        Whether a server without encryption that is not on this machine is allowed.
+    batch_size, concurrency : int
+        Texts of one request, and the most requests under way together.
+    retries : int
+        How often a request is tried again.
+    timeout : float
+        Seconds to wait for each part of an answer.
+    max_cost : float
+        Dollars, after which nothing more is sent.
+    """
+
+    base_url: str | None
+    allow_http: bool
+    batch_size: int | None
+    concurrency: int
+    retries: int
+    timeout: float
+    max_cost: float | None
+
+
+class EmbedderSettings(RequestSettings, total=False):
+    """How an embedder that is given by its name is opened; an embedder has no use for the settings of another kind.
+
+    Attributes
+    ----------
+    cache : VectorCache or bool
+        Where vectors are kept that cost something; True is the cache that the command line uses, False (the default)
+        none.
+    on_event : callable
+        Is given a `Progress` whenever some texts are done, from any thread.
+    """
+
+    cache: "VectorCache | bool"
+    on_event: "OnEvent | None"
 
 
 def default_embedder() -> tuple[str, str]:
@@ -119,35 +205,27 @@ def default_embedder() -> tuple[str, str]:
 
     AI/ML API's text-embedding-3-small if its key is set, else WordLlama.
     """
-    from embedclf.embedding.aimlapi import DEFAULT_MODEL, KEY_VARIABLE, has_key
+    from embedclf.embedding.api_key import KEY_VARIABLE, has_key
 
     if has_key():
-        return f"aimlapi:{DEFAULT_MODEL}", f"{KEY_VARIABLE} is set"
+        return "aimlapi:text-embedding-3-small", f"{KEY_VARIABLE} is set"
     return "wordllama:l2_supercat", f"{KEY_VARIABLE} is not set"
 
 
 def open_embedder(
-    name: str | None = None,
-    *,
-    dimensions: int | None = None,
-    cache: "VectorCache | bool" = False,
-    base_url: str | None = None,
-    allow_http: bool = False,
+    name: str | None = None, *, dimensions: int | None = None, **settings: Unpack[EmbedderSettings]
 ) -> Embedder:
     """Open an embedder by its name.
 
     Parameters
     ----------
     name : str, optional
-        ``provider:model``, or ``provider`` alone for its default model; None takes `default_embedder`.
+        ``provider:model``, or ``provider`` alone for its default model; None takes `default_embedder`. A provider that
+        is not ours is LangChain's: ``ollama:…``, ``huggingface:…``.
     dimensions : int, optional
         Length of the vectors; None takes the model's own.
-    cache : VectorCache or bool
-        Where vectors are kept that cost something; True is the cache that the command line uses.
-    base_url : str, optional
-        Another OpenAI-compatible server for ``aimlapi``; None takes ``AIMLAPI_BASE_URL``, else AI/ML API itself.
-    allow_http : bool
-        Whether a server without encryption that is not on this machine is allowed.
+    **settings
+        See `RequestSettings` and `EmbedderSettings`.
 
     Raises
     ------
@@ -157,38 +235,42 @@ def open_embedder(
     if dimensions is not None and dimensions < 1:
         raise EmbedderError(f"dimensions is a number above 0, not {dimensions}")
     provider, _, model = (default_embedder()[0] if name is None else name).partition(":")
+    cache, on_event = settings.get("cache", False), settings.get("on_event")
     if provider == "wordllama":
         from embedclf.embedding.wordllama import WordLlamaEmbedder
 
-        return WordLlamaEmbedder(model or None, dimensions=dimensions)
+        return WordLlamaEmbedder(model or None, dimensions=dimensions, on_event=on_event)
     if provider == "aimlapi":
         from embedclf.embedding.aimlapi import DEFAULT_MODEL, AimlapiModel
         from embedclf.embedding.cached import CachedEmbedder
 
-        behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, base_url=base_url, allow_http=allow_http)
-        return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache))
-    raise EmbedderError(f"there is no embedder {name!r}; the known ones are {KNOWN}")
+        asked = {name: value for name, value in settings.items() if name in RequestSettings.__annotations__}
+        behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, **cast(RequestSettings, asked))
+        return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
+    from embedclf.embedding.langchain_model import open_provider
+
+    return open_provider(provider, model, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
 
 
 def as_embedder(
     given: Any,
     *,
     dimensions: int | None = None,
-    cache: "VectorCache | bool" = False,
     cache_name: str | None = None,
+    **settings: Unpack[EmbedderSettings],
 ) -> Embedder:
     """Make an embedder of whatever stands for one.
 
     Parameters
     ----------
     given : str, Embedder, langchain_core.embeddings.Embeddings or None
-    dimensions, cache
+    dimensions, **settings
         For one given by its name; see `open_embedder`.
     cache_name : str, optional
         For a LangChain ``Embeddings``; see `from_langchain`.
     """
     if given is None or isinstance(given, str):
-        return open_embedder(given, dimensions=dimensions, cache=cache)
+        return open_embedder(given, dimensions=dimensions, **settings)
     if dimensions is not None:
         raise TypeError("dimensions goes with an embedder's name; an embedder that is open has its own")
     if isinstance(given, Embedder):
@@ -196,8 +278,45 @@ def as_embedder(
     if hasattr(given, "embed_documents"):
         from embedclf.embedding.langchain_model import from_langchain
 
-        return from_langchain(given, cache_name=cache_name, cache=cache)
+        return from_langchain(given, cache_name=cache_name, cache=settings.get("cache", False))
     raise TypeError(f"an embedder is a name, an Embedder or a LangChain Embeddings, not a {type(given).__name__}")
+
+
+def embed_usable(embedder: Embedder, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+    """Embed those texts that can be.
+
+    Parameters
+    ----------
+    embedder : Embedder
+    texts : sequence of str
+
+    Returns
+    -------
+    vectors : ndarray of shape (n_texts, n_dimensions), float32
+        NaN for the texts that cannot be embedded.
+    reasons : dict of int to str
+        Why each of those cannot, by its index.
+
+    Raises
+    ------
+    EmbedderError
+        If the embedder fails.
+    """
+    if isinstance(embedder, PartialEmbedder):
+        return embedder.embed_usable(texts)
+    reasons = text_faults(texts)
+    while True:
+        usable = [index for index in range(len(texts)) if index not in reasons]
+        try:
+            embedded = embedder.embed([texts[index] for index in usable])
+        except TextError as error:
+            reasons |= {usable[index]: reason for index, reason in error.reasons.items()}
+            continue
+        if not reasons:
+            return embedded, reasons
+        vectors = np.full((len(texts), embedded.shape[1]), np.nan, dtype=np.float32)
+        vectors[usable] = embedded
+        return vectors, reasons
 
 
 def open_cache(cache: "VectorCache | bool") -> "VectorCache | None":

@@ -18,9 +18,8 @@ import os
 import re
 import secrets
 import stat
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import pairwise
@@ -32,6 +31,8 @@ import numpy.typing as npt
 
 from embedclf.atomic_file import AtomicFile
 from embedclf.embedding import EmbedderSpec, Vectors
+from embedclf.embedding.forks import ForkSafeLock
+from embedclf.embedding.ledger import Ledger
 from embedclf.errors import OutputError
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ _MOST_ALIKE = 4
 _MOST_AT_ONCE = 64
 # Vectors have unit length; one that has not was damaged on the disk.
 _TOLERANCE = 1e-3
+_BLOCK_ROWS = 4_096
 # Others may merge what has just been listed; each time it is listed again.
 _TRIES = 50
 
@@ -111,11 +113,17 @@ class VectorCache:
     def __repr__(self) -> str:
         return f"VectorCache({str(self.folder)!r})"
 
-    def of_model(self, spec: EmbedderSpec) -> "ModelCache":
-        """Open the part that holds one model's vectors, at full length."""
-        named = json.dumps([spec.provider, spec.endpoint, spec.model]).encode()
+    def of_model(self, spec: EmbedderSpec, asked_dimensions: int | None = None) -> "ModelCache":
+        """Open the part that holds one model's vectors, at full length or at that which the model is asked for."""
+        asked = [] if asked_dimensions is None else [asked_dimensions]
+        named = json.dumps([spec.provider, spec.endpoint, spec.model, *asked]).encode()
         slug = re.sub(r"[^A-Za-z0-9.-]+", "_", spec.model)[:60]
         return ModelCache(self._vectors / f"{slug}-{blake2b(named, digest_size=6).hexdigest()}", spec)
+
+    @property
+    def ledger(self) -> Ledger:
+        """What each run spent; it stays when the cache is cleared."""
+        return Ledger(self.folder / "ledger.jsonl")
 
     @property
     def _vectors(self) -> Path:
@@ -190,7 +198,7 @@ class ModelCache:
         self._spec = spec
         known = self._about().get("dimensions")
         self._dimensions = (spec and spec.dimensions) or (known if isinstance(known, int) else None)
-        self._lock = threading.RLock()
+        self._lock = ForkSafeLock()
         self._segments: dict[str, _Segment] = {}
         self._refused: set[str] = set()
         self._unread: set[str] = set()
@@ -236,10 +244,17 @@ class ModelCache:
             self._warn("unread", f"cache: {self._folder} cannot be read: left out")
             return np.zeros(len(keys), dtype=bool), None
 
-    def _gather(self, keys: Keys, n_columns: int | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
+    def contains(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Tell of some keys, from `hash_texts`, whether their vectors are there: (n,), bool."""
+        with self._lock:
+            self._refresh()
+            return self._locate(keys)[0]
+
+    def _locate(self, keys: Keys) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+        """Find which keys there are, and where each stands in the index."""
         index = self._indexed()
         if not len(index.keys):
-            return np.zeros(len(keys), dtype=bool), None
+            return np.zeros(len(keys), dtype=bool), np.zeros(len(keys), dtype=np.intp)
         # Of equal keys the last, which was written last: one that was damaged has been written again.
         place = np.searchsorted(index.keys["high"], keys["high"], side="right") - 1
         found = index.keys[place] == keys
@@ -248,6 +263,11 @@ class ModelCache:
             same = np.flatnonzero(index.keys == keys[number])
             if len(same):
                 place[number], found[number] = same[-1], True
+        return found, place
+
+    def _gather(self, keys: Keys, n_columns: int | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
+        found, place = self._locate(keys)
+        index = self._indexed()
         wanted = np.flatnonzero(found)
         if not len(wanted):
             return found, None
@@ -260,7 +280,7 @@ class ModelCache:
             chosen = order[start:end]
             mapped = listed[segments[chosen[0]]].open()[:, :n_columns]
             _copy_rows(mapped, rows[chosen], out, wanted[chosen])
-        squares = np.einsum("ij,ij->i", out, out) if len(wanted) == len(out) else (out[wanted] ** 2).sum(axis=1)
+        squares = np.concatenate([_squares(out, rows) for rows in blocks_of(wanted)])
         sound = (squares > 0) & (squares < 1 + _TOLERANCE)
         if out.shape[1] == listed[0].shape[1]:
             sound &= squares > 1 - _TOLERANCE
@@ -508,6 +528,18 @@ class ModelCache:
                 n_bytes=sum(segment.n_bytes for segment in segments),
                 n_tokens=sum(segment.n_tokens for segment in segments),
             )
+
+
+def blocks_of(rows: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
+    """Divide numbers of rows into blocks, so that what is made of a block's vectors takes little memory."""
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        yield rows[start : start + _BLOCK_ROWS]
+
+
+def _squares(vectors: Vectors, rows: npt.NDArray[np.intp]) -> Vectors:
+    chosen = vectors[rows]
+    squares: Vectors = np.einsum("ij,ij->i", chosen, chosen)
+    return squares
 
 
 def _copy_rows(source: Vectors, rows: npt.NDArray[np.intp], target: Vectors, places: npt.NDArray[np.intp]) -> None:

@@ -1,32 +1,76 @@
 """What is known of the models that AI/ML API serves.
 
-Source: AI/ML API's public documentation, repository aimlapi/api-docs, commit f14fa72 of 2026-08-21. Prices follow from
-its pages per dollar at 800 tokens a page.
+Sources: AI/ML API's public documentation, repository aimlapi/api-docs, commit f14fa72 of 2026-08-21, its model card for
+dimensions, pages per dollar and MTEB scores, and its schemas for the fields that each model takes; input limits are
+those that the makers publish (OpenAI, Voyage AI, Google, BAAI, Alibaba Cloud).
 """
 
 from dataclasses import dataclass
 
+# OpenAI's count, by which pages per dollar become dollars per token.
+_TOKENS_A_PAGE = 800
+
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """Published facts of one model.
+    """Published facts of one model; None where nothing is published.
 
     Attributes
     ----------
-    dimensions : int
-        Length of its vectors.
+    input_tokens : int
+        The longest text.
+    dimensions : int or None
+        Length of its vectors; None leaves it to the first answer.
     shortens : bool
         Whether the vectors can be cut and scaled to unit length again, as the field ``dimensions`` does.
-    dollars_per_million_tokens : float
+    lengths : tuple of two int or None
+        The least and the most that can be asked for with ``dimensions``, where cutting is not said to be the same.
+    pages_per_dollar : int or None
+        Of 800 tokens each.
+    mteb : float or None
+        Mean score on the Massive Text Embedding Benchmark, in percent.
+    request_texts, request_tokens : int
+        The most of one request. Models that take one text take it as a string, not as a list.
+    encodes : bool
+        Whether ``encoding_format`` is a field that it takes.
+    truncates : bool
+        Whether it silently cuts long texts unless ``auto_truncate`` is false.
     """
 
-    dimensions: int
-    shortens: bool
-    dollars_per_million_tokens: float
+    input_tokens: int
+    dimensions: int | None = None
+    shortens: bool = False
+    pages_per_dollar: int | None = None
+    mteb: float | None = None
+    request_texts: int = 2_048
+    request_tokens: int = 300_000
+    encodes: bool = True
+    lengths: tuple[int, int] | None = None
+    truncates: bool = False
 
+    @property
+    def dollars_per_million_tokens(self) -> float | None:
+        """The price."""
+        return None if self.pages_per_dollar is None else round(1e6 / _TOKENS_A_PAGE / self.pages_per_dollar, 3)
+
+
+UNKNOWN = ModelFacts(input_tokens=8_191)
+"""What is taken to hold for a model that is not in the catalogue."""
 
 CATALOGUE = {
-    "text-embedding-3-small": ModelFacts(1536, True, 0.02),
-    "text-embedding-3-large": ModelFacts(3072, True, 0.13),
-    "text-embedding-ada-002": ModelFacts(1536, False, 0.10),
+    "text-embedding-3-small": ModelFacts(8_191, 1536, True, 62_500, 62.3),
+    "text-embedding-3-large": ModelFacts(8_191, 3072, True, 9_615, 64.6),
+    "text-embedding-ada-002": ModelFacts(8_191, 1536, False, 12_500, 61.0),
+    "voyage-2": ModelFacts(4_000, request_texts=128, request_tokens=120_000),
+    "voyage-large-2": ModelFacts(16_000, request_texts=128, request_tokens=120_000),
+    "voyage-large-2-instruct": ModelFacts(16_000, request_texts=128, request_tokens=120_000),
+    "voyage-code-2": ModelFacts(16_000, request_texts=128, request_tokens=120_000),
+    "voyage-finance-2": ModelFacts(32_000, request_texts=128, request_tokens=120_000),
+    "voyage-law-2": ModelFacts(16_000, request_texts=128, request_tokens=120_000),
+    "voyage-multilingual-2": ModelFacts(32_000, request_texts=128, request_tokens=120_000),
+    "text-multilingual-embedding-002": ModelFacts(2_048, request_texts=250, request_tokens=20_000, truncates=True),
+    "textembedding-gecko@003": ModelFacts(2_048, request_texts=250, request_tokens=20_000, truncates=True),
+    "BAAI/bge-base-en-v1.5": ModelFacts(512, request_texts=1),
+    "alibaba/qwen-text-embedding-v3": ModelFacts(8_192, 1024, request_texts=10, encodes=False, lengths=(64, 2_048)),
+    "alibaba/qwen-text-embedding-v4": ModelFacts(8_192, 1024, request_texts=10, encodes=False, lengths=(64, 2_048)),
 }

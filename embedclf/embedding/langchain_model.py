@@ -1,13 +1,15 @@
 """Any LangChain ``Embeddings`` as an embedder."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from embedclf.embedding import EXTERNAL, Batch, Embedder, EmbedderSpec, Vectors, open_cache
+from embedclf.embedding import EXTERNAL, OURS, Batch, Embedder, EmbedderSpec, Vectors, open_cache
 from embedclf.embedding.cache import VectorCache
 from embedclf.embedding.cached import CachedEmbedder
+from embedclf.embedding.usage import Meter, OnEvent
 from embedclf.errors import EmbedderError
 
 _BATCH_TEXTS = 512
@@ -22,14 +24,23 @@ class LangChainModel:
         Anything with its method ``embed_documents``.
     name : str
         What it is called in the cache and in model files.
+    provider : str
+        The same, of LangChain's providers.
+    dimensions : int, optional
+        The length that the vectors are known to have; None takes it from the first answer.
     """
 
     shortens = False
+    asked_dimensions = None
+    max_cost = None
+    in_flight = 0
 
-    def __init__(self, embeddings: Any, name: str) -> None:
+    def __init__(self, embeddings: Any, name: str, *, provider: str = EXTERNAL, dimensions: int | None = None) -> None:
         self._embeddings = embeddings
         self._name = name
-        self._dimensions: int | None = None
+        self._provider = provider
+        self._dimensions = dimensions
+        self.meter = Meter(None)
 
     def __repr__(self) -> str:
         return f"LangChainModel({type(self._embeddings).__name__}, {self._name!r})"
@@ -37,13 +48,24 @@ class LangChainModel:
     @property
     def spec(self) -> EmbedderSpec:
         """What tells its vectors apart; without dimensions before the first answer."""
-        return EmbedderSpec(EXTERNAL, self._name, self._dimensions)
+        return EmbedderSpec(self._provider, self._name, self._dimensions)
 
-    def embed_batches(self, texts: Sequence[str]) -> Iterator[Batch]:
-        """Embed texts, batch by batch; see `BatchEmbedder`."""
+    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, str]:
+        """Embed texts, batch after batch; see `BatchEmbedder`."""
         for start in range(0, len(texts), _BATCH_TEXTS):
             part = list(texts[start : start + _BATCH_TEXTS])
-            yield Batch(slice(start, start + len(part)), self._checked(self._embeddings.embed_documents(part), part), 0)
+            vectors = self._checked(self._answer(part), part)
+            keep(Batch(np.arange(start, start + len(part)), vectors, 0))
+        return {}
+
+    def _answer(self, texts: list[str]) -> Any:
+        self.meter.add(requests=1)
+        if self._provider == EXTERNAL:  # whoever handed it over knows its errors
+            return self._embeddings.embed_documents(texts)
+        try:
+            return self._embeddings.embed_documents(texts)
+        except Exception as error:
+            raise EmbedderError(f"{self.spec} failed: {_in_one_line(error)} ({type(error).__name__})") from error
 
     def _checked(self, answer: Any, texts: list[str]) -> Vectors:
         try:
@@ -80,3 +102,47 @@ def from_langchain(embeddings: Any, *, cache_name: str | None = None, cache: Vec
     """
     model = LangChainModel(embeddings, cache_name or type(embeddings).__name__)
     return CachedEmbedder(model, cache=open_cache(cache) if cache_name else None)
+
+
+def open_provider(
+    provider: str,
+    model: str,
+    *,
+    dimensions: int | None = None,
+    cache: VectorCache | None = None,
+    on_event: OnEvent | None = None,
+) -> Embedder:
+    """Open an embedder of one of LangChain's providers, by ``langchain.embeddings.init_embeddings``.
+
+    Raises
+    ------
+    EmbedderError
+        If there is no such provider, or a package that it needs is not installed.
+    """
+    known = f"ours are {' and '.join(f'{name}:…' for name in OURS)}, see embedclf embedders"
+    if not provider or not model:
+        raise EmbedderError(
+            f"there is no embedder {f'{provider}:{model}'.rstrip(':')!r}; {known}; any other is PROVIDER:MODEL of "
+            "LangChain's"
+        )
+    try:
+        from langchain.embeddings import init_embeddings
+    except ImportError:
+        raise EmbedderError(
+            f"there is no embedder '{provider}:{model}' of ours ({known}); for those of LangChain's providers install "
+            f"langchain and the provider's package: pip install langchain langchain-{provider.replace('_', '-')}"
+        ) from None
+    try:
+        embeddings = init_embeddings(model, provider=provider)
+    except ImportError as error:
+        package = re.search(r"[`']pip install (?:-U )?([\w.-]+)[`']", str(error))
+        name = package[1] if package else f"langchain-{provider.replace('_', '-')}"
+        raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from error
+    except Exception as error:
+        raise EmbedderError(f"{provider}:{model} cannot be opened: {_in_one_line(error)}") from error
+    opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions)
+    return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event)
+
+
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:500]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedclf.embedding import EmbedderSpec, Vectors
+from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, TextError
-from embedclf.texts import check_texts
+from embedclf.texts import check_texts, list_of_strings, text_faults
 
 if TYPE_CHECKING:
     from wordllama.inference import WordLlamaInference
@@ -37,6 +38,8 @@ class WordLlamaEmbedder:
         ``l2_supercat`` is the only one that comes inside the wheel.
     dimensions : int, optional
         64, 128 or 256 (the default).
+    on_event : callable, optional
+        Is given a `Progress` whenever some texts are done.
 
     Raises
     ------
@@ -44,7 +47,9 @@ class WordLlamaEmbedder:
         If WordLlama is not installed, or has no such model or dimensions.
     """
 
-    def __init__(self, model: str | None = None, *, dimensions: int | None = None) -> None:
+    def __init__(
+        self, model: str | None = None, *, dimensions: int | None = None, on_event: OnEvent | None = None
+    ) -> None:
         if model not in (None, _MODEL):
             raise EmbedderError(f"WordLlama has no model {model!r}; the one in its wheel is 'wordllama:{_MODEL}'")
         dimensions = _DIMENSIONS[-1] if dimensions is None else dimensions
@@ -52,6 +57,7 @@ class WordLlamaEmbedder:
             known = ", ".join(map(str, _DIMENSIONS[:-1])) + f" or {_DIMENSIONS[-1]}"
             raise EmbedderError(f"wordllama:{_MODEL} has vectors of {known} dimensions, not of {dimensions}")
         self._dimensions = dimensions
+        self._on_event = on_event
         loaded = _load(dimensions)
         self._tokenizer: Any = loaded.tokenizer
         self._tokenizer.no_padding()
@@ -73,22 +79,32 @@ class WordLlamaEmbedder:
 
         The vector of a text is the same whatever other texts stand beside it.
         """
-        texts = check_texts(texts)
+        vectors, reasons = self.embed_usable(check_texts(texts))
+        if reasons:
+            raise TextError(reasons)
+        return vectors
+
+    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be; see the function `embed_usable`."""
+        texts = list_of_strings(texts, "texts")
+        reasons = text_faults(texts)
         sums = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        pieces = ((index, piece) for index, text in enumerate(texts) for piece in _cut(text))
+        pieces = ((index, piece) for index, text in enumerate(texts) if index not in reasons for piece in _cut(text))
         for batch in _batches(pieces):
             encodings = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
             token_ids = [encoding.ids for encoding in encodings]
             starts = np.cumsum([0, *map(len, token_ids[:-1])])
             piece_sums = np.add.reduceat(self._token_vectors[np.concatenate(token_ids)], starts, axis=0)
             np.add.at(sums, [index for index, _ in batch], piece_sums)
+            if self._on_event is not None:
+                self._on_event(Progress(batch[-1][0], len(texts), 0, 0.0))
         # The length of the sum and that of the mean differ by a factor only, which the scaling removes.
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         usable = (lengths[:, 0] > 0) & np.isfinite(lengths[:, 0])
-        if not usable.all():
-            raise TextError({int(i): "WordLlama has no vector for it" for i in np.flatnonzero(~usable)})
+        no_vector = {int(index): "WordLlama has no vector for it" for index in np.flatnonzero(~usable)}
+        lengths[~usable] = np.nan
         sums /= lengths
-        return sums
+        return sums, dict(sorted((no_vector | reasons).items()))
 
 
 def _open(model: str, dimensions: int) -> WordLlamaEmbedder:

@@ -8,6 +8,7 @@ import numpy as np
 
 from embedclf import metrics
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding import Vectors
 from embedclf.errors import EmbedclfError, counted
 from embedclf.texts import check_texts, list_of_strings
 
@@ -54,32 +55,37 @@ class Report:
         }
 
 
-def evaluate(classifier: TextClassifier, texts: Iterable[str], labels: Iterable[str]) -> Report:
+def evaluate(
+    classifier: TextClassifier, texts: Iterable[str], labels: Iterable[str], *, vectors: Vectors | None = None
+) -> Report:
     """Measure a classifier on labelled texts.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    texts, labels : iterables of str, of equal length
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        What the classifier's embedder makes of the texts, if that is at hand; None embeds them.
 
     Raises
     ------
     EmbedclfError
         If there are no texts, not one label a text, or the classifier knows none of the labels.
     TextError
-        If a text is empty or not Unicode.
+        If a text is empty, not Unicode, or refused by the embedder.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
     if len(texts) != len(labels) or not texts:
         raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
+    check_labels(classifier, labels)
     strange = sorted(set(labels) - set(classifier.classes))
-    if len(strange) == len(set(labels)):
-        raise EmbedclfError(
-            f"the model knows none of the labels ({_some(strange)}); it knows {_some(classifier.classes)}. "
-            "Is it the right model?"
-        )
     names = sorted({*classifier.classes, *strange})
     numbers = {name: number for number, name in enumerate(names)}
     y_true = np.array([numbers[label] for label in labels], dtype=np.intp)
     columns = np.array([numbers[name] for name in classifier.classes], dtype=np.intp)
     column_of = {name: column for column, name in enumerate(classifier.classes)}
 
-    probabilities = classifier.predict_proba(texts)
+    probabilities = classifier.predict_proba(texts) if vectors is None else classifier.probabilities(vectors)
     y_pred = columns[probabilities.argmax(axis=1)]
     known = np.array([label in column_of for label in labels])
     true_columns = np.array([column_of[label] for label in labels if label in column_of], dtype=np.intp)
@@ -94,6 +100,21 @@ def evaluate(classifier: TextClassifier, texts: Iterable[str], labels: Iterable[
         per_class=per_class,
         unknown_labels={name: labels.count(name) for name in strange},
     )
+
+
+def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
+    """See that the classifier knows at least one of the labels.
+
+    Raises
+    ------
+    EmbedclfError
+    """
+    given = set(labels)
+    if given.isdisjoint(classifier.classes):
+        raise EmbedclfError(
+            f"the model knows none of the labels ({_some(sorted(given))}); it knows {_some(classifier.classes)}. "
+            "Is it the right model?"
+        )
 
 
 def _some(names: Iterable[str]) -> str:

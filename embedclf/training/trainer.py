@@ -35,6 +35,7 @@ def train(
     regularization: float | Literal["auto"] = "auto",
     holdout: float = 0.2,
     seed: int = 0,
+    vectors: Vectors | None = None,
 ) -> TextClassifier:
     """Train a classifier.
 
@@ -61,6 +62,8 @@ def train(
         stay on one side; a label with a single text is not held out.
     seed : int
         For the random choices of what is held out.
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        What the embedder makes of the texts, if that is at hand; None embeds them.
 
     Returns
     -------
@@ -72,24 +75,33 @@ def train(
     TrainingError
         If the examples or settings do not make a classifier.
     TextError
-        If a text is empty or not Unicode.
+        If a text is empty, not Unicode, or refused by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
-    classes, y = _check_examples(texts, labels)
+    classes, y = check_examples(texts, labels)
     C = check_settings(head, regularization)
+    if vectors is not None and len(vectors) != len(texts):
+        raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
     if not 0 <= holdout < 1:
         raise TrainingError(f"holdout is a share from 0 to less than 1, not {holdout:g}")
     opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
     groups = group_duplicates(texts)
     held = _choose_held_out(y, groups, classes, holdout, seed)
-    vectors = opened.embed(texts)
+    if vectors is None:
+        vectors = opened.embed(texts)
     model, card = fit_classifier(vectors, y, groups, classes, head, C, spec=opened.spec, seed=seed, held=held)
     return TextClassifier(opened, model, card)
 
 
-def _check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+def check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+    """See that examples make a classifier; gives its classes and, for each example, the index of its own.
+
+    Raises
+    ------
+    TrainingError
+    """
     if len(texts) != len(labels):
         raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     if not texts:

@@ -1,0 +1,201 @@
+"""How commands embed texts, and what they show of it: progress, rows that were refused, what it cost."""
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedclf.cli.options import show_left_out
+from embedclf.embedding import Embedder, Vectors, embed_usable
+from embedclf.embedding.usage import Estimate, Progress, Usage, shown_dollars
+from embedclf.errors import BadRowsError, DataError, RowFault, counted, list_faults
+
+if TYPE_CHECKING:
+    from embedclf.corpus import Corpus
+
+_SECONDS_BEFORE_IT_SHOWS = 2.0
+
+
+class ProgressBar:
+    """A bar on standard error, if that is a terminal and the work takes more than two seconds.
+
+    Parameters
+    ----------
+    shown : bool
+        Whether to show it at all.
+
+    Attributes
+    ----------
+    before : int
+        Texts that were done in earlier parts of the work.
+    share : float or None
+        How much of the whole work `before` and the present part are; None if this part is the whole.
+    """
+
+    def __init__(self, *, shown: bool = True) -> None:
+        self.before = 0
+        self.share: float | None = 1.0
+        self._shown = shown and sys.stderr.isatty()
+        self._lock = threading.Lock()
+        self._bar: Any = None
+        self._latest: Progress | None = None
+        self._started = time.monotonic()
+        self._timer = threading.Timer(_SECONDS_BEFORE_IT_SHOWS, self._show)
+        self._timer.daemon = True
+
+    def __enter__(self) -> "ProgressBar":
+        if self._shown:
+            self._timer.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Take it away."""
+        self._timer.cancel()
+        with self._lock:
+            self._shown = False
+            if self._bar is not None:
+                self._bar.stop()
+                self._bar = None
+
+    def on_event(self, progress: Progress) -> None:
+        """Show how far the work has come."""
+        with self._lock:
+            self._latest = progress
+            if self._bar is not None:
+                self._update(progress)
+
+    def _show(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn
+        from rich.progress import Progress as Bar
+
+        with self._lock:
+            if not self._shown:
+                return
+            # Nothing on standard output is touched: it may be a pipe.
+            console = Console(stderr=True)
+            columns = (BarColumn(bar_width=24), TextColumn("{task.description}"))
+            self._bar = Bar(*columns, console=console, transient=True, redirect_stdout=False)
+            self._task = self._bar.add_task("embedding …", total=None)
+            if self._latest is not None:
+                self._update(self._latest)
+            self._bar.start()
+
+    def _update(self, progress: Progress) -> None:
+        done = self.before + progress.done
+        total = None if not self.share else round((self.before + progress.total) / self.share)
+        seconds = time.monotonic() - self._started
+        parts = [f"{done:,} of {'' if self.share == 1 else 'about '}{total:,} texts" if total else f"{done:,} texts"]
+        if done:
+            parts.append(f"{done / seconds:,.0f}/s")
+            if total:
+                minutes, left = divmod(round(seconds * (total - done) / done), 60)
+                parts.append(f"{minutes}:{left:02} left")
+        if progress.in_flight:
+            parts.append(f"{progress.in_flight} in flight")
+        if progress.dollars:
+            parts.append(shown_dollars(progress.dollars))
+        self._bar.update(self._task, completed=done, total=total, description=" · ".join(parts))
+
+
+def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -> tuple["Corpus", Vectors]:
+    """Embed the texts of a labelled file.
+
+    Returns
+    -------
+    corpus : Corpus
+        Without the rows that the embedder refused.
+    vectors : ndarray of shape (n_texts, n_dimensions), float32
+        Of its texts.
+
+    Raises
+    ------
+    BadRowsError
+        If a row is refused and `skip_bad_rows` is false; the others are embedded, and in the cache.
+    DataError
+        If no row is left.
+    """
+    vectors, reasons = embed_usable(embedder, corpus.texts)
+    if not reasons:
+        return corpus, vectors
+    faults = [RowFault(corpus.lines[index], reason) for index, reason in reasons.items()]
+    name = corpus.name
+    if not skip_bad_rows:
+        raise BadRowsError(
+            f"{counted(len(faults), 'row')} of {name} cannot be embedded:\n{list_faults(name, faults)}\n"
+            "Mend them, or leave them out with --skip-bad-rows.",
+            source=name,
+            faults=faults,
+        )
+    show_left_out(name, faults)
+    kept = [index for index in range(len(corpus.texts)) if index not in reasons]
+    if not kept:
+        raise DataError(f"{name}: none of its rows can be embedded", source=name)
+    left = replace(
+        corpus,
+        texts=[corpus.texts[index] for index in kept],
+        labels=[corpus.labels[index] for index in kept],
+        lines=[corpus.lines[index] for index in kept],
+        skipped=[*corpus.skipped, *faults],
+    )
+    return left, vectors[kept]
+
+
+def usage_of(embedder: Embedder) -> Usage:
+    """Give what an embedder has taken; nothing, for one that runs on this machine."""
+    usage = getattr(embedder, "usage", None)
+    return usage if isinstance(usage, Usage) else Usage()
+
+
+def show_usage(embedder: Embedder) -> None:
+    """Say in one line on standard error what embedding took and cost, if it may cost anything."""
+    usage = usage_of(embedder)
+    if not (usage.requests or usage.from_cache):
+        return
+    parts = [
+        f"{usage.from_cache:,} from the cache",
+        counted(usage.duplicates, "duplicate"),
+        counted(usage.requests, "request"),
+        counted(usage.tokens, "token"),
+        f"{usage.credits:,.10g} credits",
+        "price not known" if usage.dollars is None else f"about {shown_dollars(usage.dollars)}",
+    ]
+    click.echo(f"Embedded {counted(usage.texts, 'text')}: {', '.join(parts)}", err=True)
+
+
+def estimate_of(embedder: Embedder, texts: Iterable[str]) -> Estimate:
+    """Estimate what embedding would take and cost; nothing, for an embedder that runs on this machine."""
+    estimate = getattr(embedder, "estimate", None)
+    if estimate is not None:
+        result: Estimate = estimate(texts)
+        return result
+    listed = list(texts)
+    unique = len(set(listed))
+    return Estimate(len(listed), unique, 0, unique, 0, 0, 0.0, 0.0)
+
+
+def print_estimate(embedder: Embedder, texts: Iterable[str], *, as_json: bool = False) -> None:
+    """Print what embedding would take and cost: the answer of ``--dry-run``."""
+    estimate = estimate_of(embedder, texts)
+    if as_json:
+        click.echo(json.dumps({"dry_run": True, "estimate": estimate.to_dict()}))
+        return
+    cost = "the price is not known"
+    if embedder.spec.provider == "wordllama":
+        cost = "free"
+    elif estimate.dollars is not None:
+        cost = f"about {shown_dollars(estimate.dollars)}"
+    click.echo(
+        f"{counted(estimate.texts, 'row')}, {estimate.unique:,} unique, {estimate.from_cache:,} cached, "
+        f"{estimate.to_embed:,} to embed: about {counted(estimate.tokens, 'token')} (at most "
+        f"{estimate.most_tokens:,}), {cost}"
+    )
+    click.echo("Nothing was sent.", err=True)

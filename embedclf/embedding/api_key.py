@@ -1,0 +1,52 @@
+"""The key of AI/ML API: read from the environment when it is needed, and kept out of everything that is shown."""
+
+import os
+from typing import Any
+
+from embedclf.errors import EmbedderError
+
+KEY_VARIABLE = "AIMLAPI_API_KEY"
+KEY_PAGE = "https://aimlapi.com/app/keys"
+
+
+def has_key() -> bool:
+    """Whether a key is set."""
+    return bool(os.environ.get(KEY_VARIABLE, "").strip())
+
+
+def read_key() -> str:
+    """Give the key.
+
+    Raises
+    ------
+    EmbedderError
+        If none is set, or what is set cannot be one.
+    """
+    if fault := _key_fault():
+        raise EmbedderError(fault)
+    return os.environ[KEY_VARIABLE].strip()
+
+
+def _key_fault() -> str | None:
+    # Apart from `read_key`, so that no frame of a traceback holds the key.
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    if not key:
+        return (
+            f"{KEY_VARIABLE} is not set, and the texts are to be embedded by AI/ML API: get a key at "
+            f"{KEY_PAGE} and set it with: export {KEY_VARIABLE}=…"
+        )
+    if not key.isascii() or not key.isprintable() or " " in key:
+        return f"{KEY_VARIABLE} holds characters that no key has: set it again"
+    return None
+
+
+def told(message: str) -> str:
+    """Make what others say fit to be shown: without the key, in one line, and not too long."""
+    key = os.environ.get(KEY_VARIABLE, "").strip()
+    message = message.replace(key, "…") if key else message
+    return "".join(c if c.isprintable() else " " for c in message)[:500]
+
+
+def named(identity: Any) -> str:
+    """Name a request by its id, which is what support asks for."""
+    return f" (request {told(str(identity))[:80]})" if identity else ""

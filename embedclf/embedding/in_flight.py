@@ -1,0 +1,238 @@
+"""Many requests under way together: as many as the server bears, and none that nobody waits for."""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Generic, TypeVar
+
+logger = logging.getLogger(__name__)
+
+Job = TypeVar("Job")
+
+# What is under way when someone interrupts is paid for: so long it is waited for.
+_SECONDS_AFTER_INTERRUPT = 3.0
+_SECONDS_A_LOOK = 0.2
+
+
+class StoppedError(BaseException):
+    """A request that is not to be sent any more.
+
+    Not an ``Exception``, since the client would take that for a fault of the line, and try again.
+    """
+
+
+class Run:
+    """One piece of work, done by several threads: whether it goes on, and who has a request under way."""
+
+    def __init__(self) -> None:
+        self._stopped = False
+        self._asking: set[int] = set()
+        self._changed = threading.Condition()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether no new request may start."""
+        return self._stopped
+
+    def begin(self) -> None:
+        """Note that this thread sends a request."""
+        with self._changed:
+            if self._stopped:
+                raise StoppedError
+            self._asking.add(threading.get_ident())
+
+    def end(self) -> None:
+        """Note that this thread waits for no answer, and has none to put away."""
+        with self._changed:
+            self._asking.discard(threading.get_ident())
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Let no new request start."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    def wait_for_answers(self, seconds: float | None = None) -> None:
+        """Wait until the requests under way are answered, and the answers put away."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._asking, seconds)
+
+    def count(self) -> int:
+        """Count the requests under way."""
+        return len(self._asking)
+
+
+_of_thread = threading.local()
+
+
+def this_run() -> Run | None:
+    """Give the run that this thread works for."""
+    return getattr(_of_thread, "run", None)
+
+
+class Gate:
+    """How many requests may be under way together.
+
+    The limit is halved when the server has too many, once for all that were under way together, and grows by one for
+    each round of answers, as TCP's window does (Jacobson, "Congestion avoidance and control", 1988).
+
+    Parameters
+    ----------
+    most : int
+        The limit to begin with, which is never exceeded.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._limit = float(most)
+        self._under_way = 0
+        self._held_until = 0.0
+        self._spread = 0.0
+        self._slowed_at = 0.0
+        self._changed = threading.Condition()
+
+    @property
+    def limit(self) -> int:
+        """The present limit."""
+        return int(self._limit)
+
+    @property
+    def under_way(self) -> int:
+        """How many requests are under way."""
+        return self._under_way
+
+    @contextmanager
+    def slot(self) -> Iterator[float]:
+        """Wait for leave to send a request, and hold it for as long as the block takes; gives the time it began.
+
+        Raises
+        ------
+        StoppedError
+            If the run that this thread works for is stopped meanwhile.
+        """
+        run = this_run()
+        lateness = random.random()  # noqa: S311 - so that those that were held do not come back all at once
+        with self._changed:
+            while True:
+                if run is not None and run.stopped:
+                    raise StoppedError
+                seconds = self._held_until + lateness * self._spread - time.monotonic()
+                if seconds <= 0 and self._under_way < self.limit:
+                    break
+                # Whoever stops a run does not know who waits here, so it is looked at now and then.
+                self._changed.wait(min(seconds, _SECONDS_A_LOOK) if seconds > 0 else _SECONDS_A_LOOK)
+            self._under_way += 1
+        try:
+            if run is not None:
+                run.begin()
+            yield time.monotonic()
+        finally:
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def slow_down(self, began: float, seconds: float) -> bool:
+        """Halve the limit, after a request that began at some time was one too many, and hold all for some seconds.
+
+        Gives whether anything changed: it does not where the limit was halved since the request began.
+        """
+        with self._changed:
+            now = time.monotonic()
+            held = now + seconds > self._held_until + 0.5
+            if held:
+                self._held_until = now + seconds
+                self._spread = min(1.0, seconds / 4)
+            halved = began > self._slowed_at
+            if halved:
+                self._slowed_at = now
+                self._limit = max(1.0, self._limit / 2)
+            return halved or (held and seconds > 0)
+
+    def speed_up(self) -> None:
+        """Let the limit grow, after a request was answered."""
+        with self._changed:
+            self._limit = min(float(self._most), self._limit + 1 / self._limit)
+            self._changed.notify_all()
+
+
+def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_threads: int) -> None:
+    """Do some jobs in several threads; each may give more jobs.
+
+    The first error ends the work: no new request starts, those under way are waited for, so that what is paid for is
+    kept, and it is raised here. One job alone is done in the caller's own thread.
+    """
+    run = Run()
+    crew = _Crew(jobs, work, run)
+    if len(jobs) == 1:
+        before = this_run()
+        try:
+            crew.labour()
+        finally:
+            run.stop()
+            _of_thread.run = before
+    else:
+        # Not the threads of a pool: these are waited for at the end of a process, however long their requests take.
+        for _ in range(min(n_threads, len(jobs))):
+            threading.Thread(target=crew.labour, daemon=True).start()
+        try:
+            crew.wait()
+        except BaseException:
+            run.stop()
+            with suppress(KeyboardInterrupt):
+                if n_under_way := run.count():
+                    logger.info("Stopping: waiting for %d requests under way, which are paid for …", n_under_way)
+                run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
+            raise
+    if crew.error is not None:
+        run.wait_for_answers()
+        raise crew.error
+
+
+class _Crew(Generic[Job]):
+    def __init__(self, jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], run: Run) -> None:
+        self._jobs = list(reversed(jobs))
+        self._work = work
+        self._run = run
+        self._busy = 0
+        self._changed = threading.Condition()
+        self.error: BaseException | None = None
+
+    def wait(self) -> None:
+        """Wait until every job is done, or the run is stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._run.stopped or not (self._jobs or self._busy))
+
+    def labour(self) -> None:
+        """Do jobs until there are none left."""
+        _of_thread.run = self._run
+        while (job := self._next()) is not None:
+            more: Sequence[Job] = ()
+            try:
+                more = self._work(job)
+            except StoppedError:
+                pass
+            except Exception as error:  # noqa: BLE001 - it is raised in the thread that waits
+                with self._changed:
+                    self.error = self.error or error
+                self._run.stop()
+            finally:
+                self._run.end()
+                with self._changed:
+                    self._busy -= 1
+                    self._jobs.extend(more)
+                    self._changed.notify_all()
+
+    def _next(self) -> Job | None:
+        with self._changed:
+            while not self._run.stopped:
+                if self._jobs:
+                    self._busy += 1
+                    return self._jobs.pop()
+                if not self._busy:
+                    return None
+                self._changed.wait()
+            return None

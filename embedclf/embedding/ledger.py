@@ -1,0 +1,124 @@
+"""The ledger: what each run spent, kept beside the cache."""
+
+import json
+import logging
+import time
+import weakref
+from dataclasses import asdict, fields
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from embedclf.embedding import EmbedderSpec
+from embedclf.embedding.forks import ForkSafeLock
+from embedclf.embedding.usage import Meter, Usage
+
+logger = logging.getLogger(__name__)
+
+# What cost nothing is written less often: a service that is served from the cache would fill the disk.
+_SECONDS_BETWEEN_FREE_LINES = 60.0
+
+
+class Entry(NamedTuple):
+    """What one run spent."""
+
+    provider: str
+    model: str
+    endpoint: str | None
+    usage: Usage
+
+
+class Ledger:
+    """A file of JSON lines, one for each run. Processes may share it: a line is added in one piece.
+
+    Parameters
+    ----------
+    path : Path
+        Made when something is first added.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def add(self, spec: EmbedderSpec, usage: Usage) -> None:
+        """Add a line. Where none can be written, the cache has said so."""
+        about = {"provider": spec.provider, "model": spec.model, "endpoint": spec.endpoint}
+        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **about, **asdict(usage)}
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with self._path.open("ab", buffering=0) as file:
+                file.write(json.dumps(line).encode() + b"\n")
+        except OSError as error:
+            logger.debug("the ledger %s cannot be written (%s)", self._path, error.strerror or error)
+
+    def entries(self) -> list[Entry]:
+        """Read every line; those that are not ours, or cut, are left out."""
+        try:
+            lines = self._path.read_bytes().splitlines()
+        except OSError:
+            return []
+        return [entry for line in lines if (entry := _entry(line)) is not None]
+
+    def totals(self) -> list[Entry]:
+        """Sum up the lines of each model."""
+        sums: dict[tuple[str, str, str | None], Usage] = {}
+        for entry in self.entries():
+            model = (entry.provider, entry.model, entry.endpoint)
+            sums[model] = _sum(sums[model], entry.usage) if model in sums else entry.usage
+        return [Entry(*model, usage) for model, usage in sums.items()]
+
+
+def _entry(line: bytes) -> Entry | None:
+    try:
+        content = json.loads(line)
+        counts = {field.name: content[field.name] for field in fields(Usage)}
+        if any(_is_no_count(value, name) for name, value in counts.items()):
+            return None
+        return Entry(str(content["provider"]), str(content["model"]), content["endpoint"], Usage(**counts))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _is_no_count(value: Any, name: str) -> bool:
+    return not (type(value) in (int, float) and 0 <= value < 1e18) and not (name == "dollars" and value is None)
+
+
+def _sum(one: Usage, other: Usage, sign: int = 1) -> Usage:
+    counts: dict[str, Any] = {}
+    for field in fields(Usage):
+        first, second = getattr(one, field.name), getattr(other, field.name)
+        counts[field.name] = None if first is None or second is None else first + sign * second
+    return Usage(**counts)
+
+
+class Account:
+    """Carries what a meter counts into a ledger.
+
+    Parameters
+    ----------
+    ledger : Ledger
+    spec : EmbedderSpec
+    meter : Meter
+    """
+
+    def __init__(self, ledger: Ledger, spec: EmbedderSpec, meter: Meter) -> None:
+        self._ledger, self._spec, self._meter = ledger, spec, meter
+        self._entered = meter.usage
+        self._entered_at = time.monotonic()
+        self._lock = ForkSafeLock()
+
+    def enter(self, *, last: bool = False) -> None:
+        """Enter what has been spent since the last time; what only was spared can wait, unless this is the last."""
+        with self._lock:
+            usage = self._meter.usage
+            if usage == self._entered:
+                return
+            spent = usage.requests != self._entered.requests
+            now = time.monotonic()
+            if spent or last or now > self._entered_at + _SECONDS_BETWEEN_FREE_LINES:
+                self._ledger.add(self._spec, _sum(usage, self._entered, -1))
+                self._entered, self._entered_at = usage, now
+
+    def enter_with(self, owner: object) -> None:
+        """Enter what is left when the owner goes, or the process ends."""
+        weakref.finalize(owner, self.enter, last=True)
