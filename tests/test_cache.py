@@ -130,7 +130,8 @@ class TestCommands:
         space = " " * (len(name) - len("model"))
         assert lines == [
             folder,
-            f"model{space}     vectors       size  segments   requests        tokens              spent              saved",
+            f"model{space}     vectors       size  segments   requests        tokens              spent"
+            "              saved",
             f"{name}          30     0.2 MB         1          1           {tokens}  less than $0.0001  "
             "less than $0.0001",
         ]

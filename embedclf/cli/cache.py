@@ -19,7 +19,7 @@ def command() -> None:
     """
 
 
-@command.command("info")
+@command.command("info", short_help="List vectors, what they cost, and what the cache saved.")
 @cache_dir_option
 def info(cache_dir: str | None) -> None:
     """List each model's vectors, bytes and files, what was spent on it, and about what the cache has saved."""
@@ -99,8 +99,10 @@ def _dollars(dollars: float | None) -> str:
 
 
 def _cost(one: "CacheInfo") -> str:
+    from embedclf.embedding.usage import about_dollars
+
     if not one.n_tokens:
         return "what they would cost again is not known"
     tokens = f"they would cost {counted(one.n_tokens, 'token')} again"
     dollars = _price(one.model, one.n_tokens)
-    return tokens if dollars is None else f"{tokens}, about {_dollars(dollars)}".replace("about less", "less")
+    return tokens if dollars is None else f"{tokens}, {about_dollars(dollars)}"

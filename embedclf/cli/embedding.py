@@ -12,7 +12,7 @@ import click
 
 from embedclf.cli.options import show_left_out
 from embedclf.embedding import Embedder, Vectors, embed_usable
-from embedclf.embedding.usage import Estimate, Progress, Usage, shown_dollars
+from embedclf.embedding.usage import Estimate, Progress, Usage, about_dollars, shown_dollars
 from embedclf.errors import BadRowsError, DataError, RowFault, counted, list_faults
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ProgressBar:
         self._lock = threading.Lock()
         self._bar: Any = None
         self._latest: Progress | None = None
-        self._started = time.monotonic()
+        self._started: float | None = None
         self._timer = threading.Timer(_SECONDS_BEFORE_IT_SHOWS, self._show)
         self._timer.daemon = True
 
@@ -68,6 +68,8 @@ class ProgressBar:
     def on_event(self, progress: Progress) -> None:
         """Show how far the work has come."""
         with self._lock:
+            # The rate is that of embedding: what comes before is loading.
+            self._started = time.monotonic() if self._started is None else self._started
             self._latest = progress
             if self._bar is not None:
                 self._update(progress)
@@ -92,7 +94,7 @@ class ProgressBar:
     def _update(self, progress: Progress) -> None:
         done = self.before + progress.done
         total = None if not self.share else round((self.before + progress.total) / self.share)
-        seconds = time.monotonic() - self._started
+        seconds = max(time.monotonic() - (self._started or 0.0), 1e-3)
         parts = [f"{done:,} of {'' if self.share == 1 else 'about '}{total:,} texts" if total else f"{done:,} texts"]
         if done:
             parts.append(f"{done / seconds:,.0f}/s")
@@ -166,9 +168,9 @@ def show_usage(embedder: Embedder) -> None:
         counted(usage.requests, "request"),
         counted(usage.tokens, "token"),
         f"{usage.credits:,.10g} credits",
-        "price not known" if usage.dollars is None else f"about {shown_dollars(usage.dollars)}",
+        "price not known" if usage.dollars is None else about_dollars(usage.dollars),
     ]
-    click.echo(f"Embedded {counted(usage.texts, 'text')}: {', '.join(parts)}", err=True)
+    click.echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
 
 
 def estimate_of(embedder: Embedder, texts: Iterable[str]) -> Estimate:
@@ -192,7 +194,7 @@ def print_estimate(embedder: Embedder, texts: Iterable[str], *, as_json: bool = 
     if embedder.spec.provider == "wordllama":
         cost = "free"
     elif estimate.dollars is not None:
-        cost = f"about {shown_dollars(estimate.dollars)}"
+        cost = about_dollars(estimate.dollars)
     click.echo(
         f"{counted(estimate.texts, 'row')}, {estimate.unique:,} unique, {estimate.from_cache:,} cached, "
         f"{estimate.to_embed:,} to embed: about {counted(estimate.tokens, 'token')} (at most "

@@ -26,6 +26,12 @@ def shown_dollars(dollars: float) -> str:
     return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:,.4f}"
 
 
+def about_dollars(dollars: float) -> str:
+    """Write an estimated sum: ``about $0.0004``, ``less than $0.0001``."""
+    shown = shown_dollars(dollars)
+    return shown if shown.startswith("less") else f"about {shown}"
+
+
 @dataclass(frozen=True, slots=True)
 class Usage:
     """What embedding took and cost.
@@ -162,7 +168,7 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
     if (estimate.dollars or 0.0) > limit - spent:
         already = f", of which {shown_dollars(spent)} is spent" if spent else ""
         raise MaxCostError(
-            f"embedding {counted(estimate.to_embed, 'text')} would cost about {shown_dollars(estimate.dollars or 0.0)} "
+            f"embedding {counted(estimate.to_embed, 'text')} would cost {about_dollars(estimate.dollars or 0.0)} "
             f"(at most {shown_dollars(estimate.most_dollars or 0.0)}), and --max-cost is {limit:g}{already}: nothing "
             "was sent",
             spent=spent,
