@@ -41,6 +41,28 @@ from numpy.typing import NDArray
 MODELS = {"text-embedding-3-small": 1536, "text-embedding-3-large": 3072, "text-embedding-ada-002": 1536}
 """The models served by default, and the full length of their vectors."""
 
+
+@dataclass(frozen=True)
+class Schema:
+    """What another model of the endpoint takes, and the full length of its vectors."""
+
+    size: int
+    fields: frozenset[str]
+    """Beside ``model`` and ``input``; any other is refused."""
+    one_string: bool = False
+    """Whether ``input`` must be a string."""
+
+
+OTHER_MODELS = {
+    "voyage-2": Schema(1024, frozenset({"encoding_format"})),
+    "BAAI/bge-base-en-v1.5": Schema(768, frozenset({"encoding_format"}), one_string=True),
+    "alibaba/qwen-text-embedding-v4": Schema(1024, frozenset({"dimensions"})),
+    "textembedding-gecko@003": Schema(768, frozenset({"encoding_format", "dimensions", "auto_truncate"})),
+}
+"""Some of the other models, as AI/ML API's schemas have them (repository aimlapi/api-docs)."""
+
+_OWN_FIELDS = frozenset({"encoding_format", "dimensions"})
+
 CREDITS_PER_TOKEN = 2
 """Not AI/ML API's rate: a number other than one, so that a test sees credits taken for tokens."""
 
@@ -208,7 +230,7 @@ class AimlapiServer:
         count_file: Path | None = None,
     ) -> None:
         self.api_key = api_key
-        self.models = MODELS | (models or {})
+        self.models = MODELS | {name: schema.size for name, schema in OTHER_MODELS.items()} | (models or {})
         self.allow_base64 = allow_base64
         self.always_float = always_float
         self.max_concurrent = max_concurrent
@@ -344,7 +366,9 @@ class AimlapiServer:
         """Return the texts of a body that the schema, and OpenAI behind it, would take."""
         if not isinstance(body, dict):
             raise _invalid(f"Expected a JSON object, received {_json_type(body)}")
-        if unknown := sorted(body.keys() - {"model", "input", "encoding_format", "dimensions"}):
+        schema = OTHER_MODELS.get(body["model"]) if isinstance(body.get("model"), str) else None
+        fields = _OWN_FIELDS if schema is None else schema.fields
+        if unknown := sorted(body.keys() - fields - {"model", "input"}):
             raise _invalid(f"Unrecognized key(s) in object: {', '.join(map(repr, unknown))}")
         for name in ("model", "input"):
             if name not in body:
@@ -356,6 +380,8 @@ class AimlapiServer:
         if model not in self.models:
             raise _RefusedError(404, f"The model {model!r} does not exist")
 
+        if schema is not None and schema.one_string and not isinstance(body["input"], str):
+            raise _invalid(f"input: Expected string, received {_json_type(body['input'])}")
         texts = self._checked_texts(body["input"])
         self._check_format(body.get("encoding_format"))
         self._check_dimensions(body.get("dimensions"), model)

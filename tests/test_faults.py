@@ -1,0 +1,390 @@
+"""Whatever the API does wrong: what a person sees, how often it was asked, and what is kept."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import embedclf
+from aimlapi_server import AimlapiServer, Request, Response, error, html
+from conftest import LABELS, TEXTS, Cli
+from embedclf.embedding.cache import VectorCache
+
+SMALL_MODEL = "aimlapi:text-embedding-3-small"
+FREE_TIER = "Free-tier limit: You've reached your free limit for the hour."
+
+
+def always(response: Response) -> Callable[[AimlapiServer], None]:
+    """Answer every request so."""
+
+    def arrange(api: AimlapiServer) -> None:
+        api.fault = lambda request: response
+
+    return arrange
+
+
+def tampered(change: Callable[[dict], object]) -> Callable[[AimlapiServer], None]:
+    """Change every answer."""
+
+    def arrange(api: AimlapiServer) -> None:
+        def tamper(answer: dict) -> None:
+            change(answer)
+
+        api.always_float = True
+        api.tamper = tamper
+
+    return arrange
+
+
+def hang(api: AimlapiServer) -> None:
+    def fault(request: Request) -> None:
+        time.sleep(0.5)
+
+    api.fault = fault
+
+
+def first(answer: dict) -> list:
+    return answer["data"][0]["embedding"]
+
+
+REQUEST = r" \(request [0-9a-f-]{36}\)"
+AT = rf"{SMALL_MODEL} at http://127\.0\.0\.1:\d+/v1"
+URL = r"http://127\.0\.0\.1:\d+/v1"
+USELESS = rf"{AT} gave an answer that cannot be used: "
+AGAIN = r"\. Nothing of it was kept; try again, and tell the provider if it stays so"
+
+# What the server does; the options of `train`; the message; how many requests there were.
+FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] = {
+    "401": (
+        always(error(401, "This request requires a valid API key.")),
+        [],
+        rf"{AT} answered 401, “This request requires a valid API key.”{REQUEST}: check AIMLAPI_API_KEY; keys are made "
+        r"at https://aimlapi\.com/app/keys",
+        1,
+    ),
+    "403": (
+        always(error(403, "You've run out of credits. Please top up your balance.")),
+        [],
+        rf"{AT} answered 403, “You've run out of credits. Please top up your balance.”{REQUEST}: top up the account; "
+        "what was paid for is kept in the cache",
+        1,
+    ),
+    "404": (
+        always(error(404, "Not Found")),
+        [],
+        rf"{AT} answered 404, “Not Found”{REQUEST}: check the model's name and the base URL",
+        1,
+    ),
+    "429 to the end": (
+        always(error(429, "Too Many Requests", retry_after="0.01")),
+        ["--retries", "2"],
+        rf"{AT} answered 429, “Too Many Requests”{REQUEST}: wait a while, or send fewer at once with --concurrency; "
+        "what was answered is kept in the cache",
+        3,
+    ),
+    "429 of the free tier": (
+        always(error(429, FREE_TIER)),
+        [],
+        rf"{AT} answered 429, “{re.escape(FREE_TIER)}”{REQUEST}: no more requests for now; come back at \d\d:\d\d, or "
+        "top up the account; what was answered is kept in the cache",
+        1,
+    ),
+    "429 for hours": (
+        always(error(429, "Too Many Requests", retry_after="7200")),
+        [],
+        rf"{AT} answered 429, “Too Many Requests”{REQUEST}: no more requests for now; come back at \d\d:\d\d, .*",
+        1,
+    ),
+    "400 of the request": (
+        always(error(400, "Body validation error\nmodel: Expected string, received number")),
+        [],
+        rf"{AT} answered 400, “Body validation error model: Expected string, received number”{REQUEST}",
+        2,  # and a harmless one
+    ),
+    "500 to the end": (
+        always(error(500, "Internal server error")),
+        ["--retries", "1"],
+        rf"{AT} answered 500, “Internal server error”{REQUEST}: try again, and tell the provider if it stays so",
+        2,
+    ),
+    "504 to the end": (
+        always(error(504, "Generation timeout")),
+        ["--retries", "1"],
+        rf"{AT} answered 504, “Generation timeout”{REQUEST}: try again, and tell the provider if it stays so",
+        2,
+    ),
+    "a proxy's page": (
+        always(html(502)),
+        ["--retries", "0"],
+        rf"{AT} answered 502, “Bad Gateway”: try again, and tell the provider if it stays so",
+        1,
+    ),
+    "a page": (
+        always(html()),
+        [],
+        rf"{USELESS}it is not JSON, or was cut short \(it starts '<!DOCTYPE html>.*'\); is the base URL right\?{AGAIN}",
+        1,
+    ),
+    "hangs": (
+        hang,
+        ["--retries", "1", "--timeout", "0.1"],
+        rf"{URL} did not answer within 0\.1 s: try again, wait longer with --timeout, or ask for less at once with "
+        "--batch-size",
+        2,
+    ),
+    "hangs up": (
+        always(Response(drop=True)),
+        ["--retries", "1"],
+        rf"{URL} cannot be reached: it hung up in the middle of an answer \(.*\)",
+        2,
+    ),
+    "hangs up in the body": (
+        always(Response(200, b'{"object": "list", "data": [{"object"', cut_after=20)),
+        ["--retries", "1"],
+        rf"{URL} cannot be reached: it hung up in the middle of an answer \(.*\)",
+        2,
+    ),
+    "a body that is cut": (
+        always(Response(200, b'{"object": "list", "data": [{"object"')),
+        [],
+        rf"{USELESS}it is not JSON, or was cut short \(it starts '.*'\){AGAIN}",
+        1,
+    ),
+    "fewer vectors": (tampered(lambda a: a["data"].pop()), [], rf"{USELESS}it holds 29 vectors for 30 texts{AGAIN}", 1),
+    "more vectors": (
+        tampered(lambda a: a["data"].append(a["data"][0])),
+        [],
+        rf"{USELESS}it holds 31 vectors for 30 texts{AGAIN}",
+        1,
+    ),
+    "no index": (
+        tampered(lambda a: a["data"][3].pop("index")),
+        [],
+        rf"{USELESS}its vectors are not numbered as the texts are{AGAIN}",
+        1,
+    ),
+    "an index twice": (
+        tampered(lambda a: a["data"][3].update(index=4)),
+        [],
+        rf"{USELESS}its vectors are not numbered as the texts are{AGAIN}",
+        1,
+    ),
+    "NaN": (
+        tampered(lambda a: first(a).__setitem__(7, float("nan"))),
+        [],
+        rf"{USELESS}some of its numbers are not finite{AGAIN}",
+        1,
+    ),
+    "infinity": (
+        tampered(lambda a: first(a).__setitem__(7, float("inf"))),
+        [],
+        rf"{USELESS}some of its numbers are not finite{AGAIN}",
+        1,
+    ),
+    "null": (
+        tampered(lambda a: first(a).__setitem__(7, None)),
+        [],
+        rf"{USELESS}some of its numbers are not finite{AGAIN}",
+        1,
+    ),
+    "zero": (
+        tampered(lambda a: a["data"][0].update(embedding=[0.0] * 1536)),
+        [],
+        rf"{USELESS}some of its vectors are zero{AGAIN}",
+        1,
+    ),
+    "another length": (
+        tampered(lambda a: [item["embedding"].pop() for item in a["data"]]),
+        [],
+        rf"{USELESS}its vectors have 1535 dimensions, not 1536{AGAIN}",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_what_a_person_sees(cli: Cli, api: AimlapiServer, dataset: Path, name: str):
+    """One error that says what to do, after no more requests than can help; no traceback; and nothing is cached."""
+    arrange, options, message, n_requests = FAULTS[name]
+    arrange(api)
+    result = cli("train", dataset, "--batch-size", "100", *options)
+    assert result.exit_code == 1
+    assert re.fullmatch(f"Error: {message}", result.stderr.splitlines()[-1]), result.stderr
+    assert api.n_requests == n_requests
+    assert result.stdout == ""
+    assert VectorCache().info() == []
+    assert f"Embedding: 30 texts, 0 from the cache, 0 duplicates, {n_requests} request" in result.stderr
+
+
+def test_vectors_out_of_order_are_put_right(api: AimlapiServer):
+    """By their index: that is no fault."""
+    right = embedclf.open_embedder(SMALL_MODEL).embed(TEXTS)
+    tampered(lambda answer: answer["data"].reverse())(api)
+    assert abs(embedclf.open_embedder(SMALL_MODEL).embed(TEXTS) - right).max() < 1e-6
+
+
+def test_a_host_that_is_not_there(monkeypatch: pytest.MonkeyPatch):
+    """It is not asked for again and again."""
+    import socket
+
+    def no_such_host(*args: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setenv("AIMLAPI_API_KEY", "test-key")
+    monkeypatch.setattr("socket.getaddrinfo", no_such_host)
+    started = time.monotonic()
+    with pytest.raises(
+        embedclf.EmbedderError,
+        match=r"^https://api\.nowhere\.example/v1 cannot be reached: there is no such host \(.*Name or service not "
+        r"known\); check the base URL and the network$",
+    ):
+        embedclf.open_embedder(SMALL_MODEL, base_url="https://api.nowhere.example/v1").embed(["a"])
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, dataset: Path, status: int):
+    """The second try succeeds; a remark says that there was one."""
+    api.fault = lambda request: error(status, "busy", retry_after="0.01") if request.number == 0 else None
+    result = cli("train", dataset)
+    assert result.exit_code == 0
+    said = {429: "it has too many requests (429): "}.get(status, f"it answered {status}: trying again (1 of at most 14")
+    assert f"{SMALL_MODEL}: {said}" in result.stderr
+    assert api.n_requests == 2
+
+
+def test_a_wait_is_as_long_as_told_and_shown(cli: Cli, api: AimlapiServer, dataset: Path):
+    """Retry-After is honoured."""
+    api.fault = lambda request: error(429, "Too Many Requests", retry_after="1.5") if request.number == 0 else None
+    result = cli("train", dataset, "--concurrency", 8)
+    assert (
+        f"{SMALL_MODEL}: it has too many requests (429): waiting 1.5 s, as it asks, and then sending at most 4 at "
+        "once\n"
+    ) in result.stderr
+    first_, second = api.requests
+    assert second.started - first_.ended >= 1.5
+
+
+class TestRefusedTexts:
+    """A batch that is refused for what stands in it."""
+
+    @pytest.fixture(autouse=True)
+    def _refusing(self, api: AimlapiServer) -> None:
+        refusal = error(400, "Your input was flagged")
+        api.fault = lambda request: refusal if any("BAD" in text for text in request.texts) else None
+        self.reason = f"“Your input was flagged” (request {json.loads(refusal.body)['requestId']})"
+
+    @pytest.fixture
+    def with_bad(self, tmp_path: Path) -> Path:
+        texts = list(TEXTS)
+        texts[3] += " BAD"
+        texts[17] += " BAD"
+        rows = [f'"{text}",{label}\n' for text, label in zip(texts, LABELS, strict=True)]
+        path = tmp_path / "bad.csv"
+        path.write_text("text,label\n" + "".join(rows))
+        return path
+
+    @pytest.mark.parametrize("command", ["train", "evaluate"])
+    def test_train_and_evaluate_list_them(self, cli: Cli, api, dataset: Path, with_bad: Path, command: str):
+        """By file and line; all others are in the cache, so that nothing is paid for twice."""
+        cli("train", dataset)
+        result = cli(command, with_bad)
+        assert result.exit_code == 1
+        assert result.stderr.endswith(
+            f"Error: 2 rows of {with_bad} cannot be embedded:\n"
+            f"  {with_bad}:5: text-embedding-3-small does not take it: {self.reason}\n"
+            f"  {with_bad}:19: text-embedding-3-small does not take it: {self.reason}\n"
+            "Mend them, or leave them out with --skip-bad-rows.\n"
+        )
+        assert result.stdout == ""
+        assert VectorCache().info()[0].n_vectors == 30
+        assert sorted(api.texts_sent) == sorted([*TEXTS, "hello"])
+
+    @pytest.mark.parametrize("command", ["train", "evaluate"])
+    def test_they_can_be_left_out(self, cli: Cli, dataset: Path, with_bad: Path, command: str):
+        """With --skip-bad-rows, named all the same."""
+        cli("train", dataset)
+        result = cli(command, with_bad, "--skip-bad-rows", "--json")
+        assert result.exit_code == 0
+        assert json.loads(result.stdout)["n_examples"] == 28
+        assert (
+            f"Left out 2 rows:\n  {with_bad}:5: text-embedding-3-small does not take it: {self.reason}\n"
+            f"  {with_bad}:19: text-embedding-3-small does not take it: {self.reason}\n"
+        ) in result.stderr
+
+    def test_predict_finishes_the_others(self, cli: Cli, dataset: Path, with_bad: Path):
+        """They get an `error`, the others their labels, and the exit code is 1 with a count."""
+        cli("train", dataset)
+        result = cli("predict", "--input", with_bad, "--output", "out.csv")
+        assert result.exit_code == 1
+        assert f"Error: 2 of 30 texts could not be labelled:\n  {with_bad}:5: text-emb" in result.stderr
+        lines = Path("out.csv").read_text().splitlines()
+        assert len(lines) == 31
+        assert lines[4].endswith(f",delivery,,,text-embedding-3-small does not take it: {self.reason}")
+        assert all(line.endswith(",") for line in [*lines[1:4], *lines[5:18], *lines[19:]])
+        result = cli("predict", "--json", "my parcel", "a BAD text")
+        good, bad = map(json.loads, result.stdout.splitlines())
+        assert good["label"] == "delivery"
+        assert (bad["label"], bad["confidence"]) == (None, None)
+        assert bad["error"] == f"text-embedding-3-small does not take it: {self.reason}"
+
+    def test_in_python(self, api: AimlapiServer):
+        """`predict` raises with the reason by index; `predict_proba_usable` gives the others."""
+        classifier = embedclf.train(TEXTS, LABELS)
+        texts = ["my parcel", "a BAD text", "my refund", "a BAD text", ""]
+        with pytest.raises(embedclf.TextError) as caught:
+            classifier.predict(texts[:4])
+        assert caught.value.reasons == dict.fromkeys((1, 3), f"text-embedding-3-small does not take it: {self.reason}")
+        probabilities, reasons = classifier.predict_proba_usable(texts)
+        assert classifier.decide(probabilities) == ["delivery", None, "refund", None, None]
+        assert list(reasons) == [1, 3, 4]
+        assert reasons[4] == "the text is empty"
+
+    def test_few_requests_find_them(self, api: AimlapiServer):
+        """Two for each halving, and none to prove what has been proven."""
+        texts = [f"text {number}" for number in range(256)]
+        texts[100] = "BAD"
+        embedder = embedclf.open_embedder(SMALL_MODEL, batch_size=256)
+        embedder.embed(["one that is fine"])
+        with pytest.raises(embedclf.TextError, match=r"^1 of the texts cannot be embedded \(texts\[100\]: "):
+            embedder.embed(texts)
+        assert api.n_requests == 1 + 1 + 2 * 8
+        assert sorted(api.texts_sent) == sorted(["one that is fine", *texts[:100], *texts[101:]])
+
+    def test_all_of_them(self, api: AimlapiServer):
+        """Each has its reason; a harmless text was accepted, so it is not the request's fault."""
+        with pytest.raises(embedclf.TextError) as caught:
+            embedclf.open_embedder(SMALL_MODEL).embed(["BAD 1", "BAD 2", "BAD 3"])
+        assert list(caught.value.reasons) == [0, 1, 2]
+        assert api.texts_sent == ["hello"]
+
+    def test_one_with_every_other_wrong_way(self, api: AimlapiServer, cli: Cli, dataset: Path):
+        """Empty and refused texts in one call."""
+        cli("train", dataset)
+        result = cli("predict", "", "a BAD one", "my refund please")
+        assert result.exit_code == 1
+        assert result.stdout.splitlines()[:2] == ["-\t-", "-\t-"]
+        assert result.stdout.splitlines()[2].startswith("refund\t")
+        assert "Error: 2 of 3 texts could not be labelled:\n  text:1: the text is empty\n  text:2: text-emb" in (
+            result.stderr
+        )
+
+
+def test_an_error_stops_the_rest_and_keeps_what_was_paid_for(api: AimlapiServer):
+    """No request starts after it; those under way are answered and cached."""
+    api.delay = 0.05
+    api.fault = lambda request: error(403, "You've run out of credits") if request.number == 5 else None
+    texts = [f"text {number}" for number in range(3_200)]
+    with pytest.raises(embedclf.EmbedderError, match="answered 403"):
+        embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=32, concurrency=4).embed(texts)
+    asked = api.n_requests
+    assert asked <= 10
+    time.sleep(0.3)
+    assert api.n_requests == asked
+    assert VectorCache().info()[0].n_vectors == len(api.texts_sent) >= 32
+    api.fault = None
+    embedclf.open_embedder(SMALL_MODEL, cache=True).embed(texts)
+    assert sorted(api.texts_sent) == sorted(texts)
