@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from embedclf.errors import DataError as DataError
     from embedclf.errors import EmbedclfError as EmbedclfError
     from embedclf.errors import EmbedderError as EmbedderError
+    from embedclf.errors import MaxCostError as MaxCostError
     from embedclf.errors import ModelFileError as ModelFileError
     from embedclf.errors import OutputError as OutputError
     from embedclf.errors import TextError as TextError
@@ -45,6 +46,7 @@ _HOMES = {
     "EmbeddingClassifier": "embedclf.training.estimators",
     "EmbeddingTransformer": "embedclf.training.estimators",
     "LinearModel": "embedclf.classifier.linear",
+    "MaxCostError": "embedclf.errors",
     "ModelFileError": "embedclf.errors",
     "OutputError": "embedclf.errors",
     "Report": "embedclf.evaluation.report",

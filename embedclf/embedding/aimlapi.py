@@ -260,8 +260,8 @@ class AimlapiModel:
             client = self._connected()
         except Exception as error:  # noqa: BLE001 - proxies and certificates fail in many ways
             return EmbedderError(f"{self._endpoint} cannot be asked: {told(str(error))} ({type(error).__name__})")
-        n_bytes = sum(len(text.encode()) for text in texts)
-        with client.budget.room_for(n_bytes) as settle:
+        sizes = [len(text.encode()) for text in texts]
+        with client.budget.room_for(sum(sizes)) as settle:
             response = client.response(texts[0] if self._facts.request_texts == 1 else texts, fields)
             if isinstance(response, Refusal | EmbedderError):
                 return response
@@ -275,7 +275,7 @@ class AimlapiModel:
                 )
             self._dimensions = answer.vectors.shape[1]
             self._accepted = True
-            tokens = about_tokens(n_bytes) if answer.tokens is None else answer.tokens
+            tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
             self.meter.add(tokens=tokens, credits=answer.credits)
             settle(tokens)
             return answer._replace(tokens=tokens)
