@@ -40,7 +40,10 @@ def main() -> None:
         url = server.stdout.readline().strip()
         ours = embedclf.open_embedder("aimlapi:text-embedding-3-small", base_url=url)
         floats = embedclf.open_embedder("aimlapi:text-embedding-3-small", base_url=url)
-        floats._behind._encoding = "float"  # as after a server has refused base64
+        floats._behind._fields = {
+            **floats._behind._fields,
+            "encoding_format": "float",
+        }  # as after a server has refused base64
         common = {
             "model": "text-embedding-3-small",
             "base_url": url,

@@ -7,6 +7,7 @@ several threads, its raw answers are read, which also keeps what they cost, and 
 import ipaddress
 import logging
 import os
+import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -49,6 +50,8 @@ CONCURRENCY = 16
 RETRIES = 14
 SECONDS = 60.0
 LEAST_BATCH, MOST_BATCH = 32, 2_048
+# An answer takes several times its size while it is read, up to 60 MB: more readers would only wait for each other.
+_READERS = 2
 # Below this, a text is not refused for its length.
 _LEAST_PIECE = 64
 _SECONDS_BETWEEN_REMARKS = 10.0
@@ -200,8 +203,8 @@ class AimlapiModel:
             return []
 
         try:
-            # Twice as many threads as requests, so that answers are read while others are waited for.
-            work_through(list(self._plan(sizes)), work, 2 * self._settings["concurrency"])
+            # A few threads more than requests, so that answers are read while others are waited for.
+            work_through(list(self._plan(sizes)), work, self._settings["concurrency"] + _READERS)
         finally:
             if n_cut:
                 logger.info(
@@ -266,7 +269,8 @@ class AimlapiModel:
             if isinstance(response, Refusal | EmbedderError):
                 return response
             try:
-                answer = read_answer(response.content, len(texts), self._dimensions)
+                with client.reading:
+                    answer = read_answer(response.content, len(texts), self._dimensions)
             except AnswerError as error:
                 return EmbedderError(
                     f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {told(str(error))}"
@@ -336,6 +340,7 @@ class _Client:
 
         self.made_in = os.getpid()
         self.gate = Gate(settings["concurrency"])
+        self.reading = threading.BoundedSemaphore(_READERS)
         self.budget = Budget(settings["max_cost"], meter)
         self._spec = spec
         self._retries = settings["retries"]
