@@ -106,6 +106,7 @@ def test_an_unknown_model_is_observed(api: AimlapiServer):
     assert set(api.requests[0].body) == {"model", "input", "encoding_format"}
     classifier.save("m.safetensors")
     assert embedclf.load("m.safetensors").predict(TEXTS[:2]) == classifier.predict(TEXTS[:2])
+    assert pickle.loads(pickle.dumps(embedder)).spec.dimensions == 48
     api.models = {**api.models, "other-model": 50}
     with pytest.raises(embedclf.EmbedderError, match="its vectors have 50 dimensions, not 48"):
         embedclf.load("m.safetensors").predict(["something else"])

@@ -10,7 +10,9 @@ from conftest import DATASETS
 from embedclf.corpus import read_corpus
 
 
-@pytest.mark.parametrize(("name", "n_labels", "rows", "test_rows"), [("support_tickets", 12, 40, 10), ("product_reviews", 3, 200, 60)])
+@pytest.mark.parametrize(
+    ("name", "n_labels", "rows", "test_rows"), [("support_tickets", 12, 40, 10), ("product_reviews", 3, 200, 60)]
+)
 def test_sizes_and_distance(name: str, n_labels: int, rows: int, test_rows: int):
     """Enough labels and rows, no text twice, and no test row that is nearly a training row."""
     training = read_corpus(DATASETS / f"{name}.csv")

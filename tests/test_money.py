@@ -219,10 +219,12 @@ class TestMaxCost:
 
     def test_a_price_that_is_not_known_cannot_be_held(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """It is not silently passed over."""
-        result = cli("train", dataset, "--embedder", "aimlapi:voyage-2", "--max-cost", "1")
-        assert result.stderr.endswith(
-            "Error: the price of aimlapi:voyage-2 is not known, so --max-cost (max_cost) cannot be held\n"
-        )
+        for name in ("aimlapi:voyage-2", "ollama:m"):
+            result = cli("train", dataset, "--embedder", name, "--max-cost", "1")
+            assert result.exit_code == 1
+            assert result.stderr.endswith(
+                f"Error: the price of {name} is not known, so --max-cost (max_cost) cannot be held\n"
+            )
 
 
 class TestLedger:

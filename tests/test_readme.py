@@ -24,7 +24,7 @@ def commands() -> list[str]:
     return [line for line in lines if "embedclf" in line]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the examples need: the datasets, the model, and the files that a reader would have."""
     folder = tmp_path_factory.mktemp("checkout")

@@ -247,6 +247,8 @@ def open_embedder(
         asked = {name: value for name, value in settings.items() if name in RequestSettings.__annotations__}
         behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, **cast(RequestSettings, asked))
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
+    if settings.get("max_cost") is not None:
+        raise EmbedderError(f"the price of {provider}:{model} is not known, so --max-cost (max_cost) cannot be held")
     from embedclf.embedding.langchain_model import open_provider
 
     return open_provider(provider, model, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)

@@ -152,8 +152,9 @@ class AimlapiModel:
         return f"AimlapiModel({self._model!r}, base_url={self._endpoint!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The client holds a lock and open connections: the copy makes its own.
-        return _remake, (self._model, self._settings)
+        # The client holds a lock and open connections: the copy makes its own. A length that was observed goes along.
+        known = self._settings["dimensions"] if self._facts.lengths else self._dimensions
+        return _remake, (self._model, {**self._settings, "dimensions": known})
 
     @property
     def spec(self) -> EmbedderSpec:
@@ -182,10 +183,9 @@ class AimlapiModel:
         read_key()  # without one, nothing is imported, made or sent
         sizes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
         refused: dict[int, str] = {}
-        n_cut = 0
+        in_pieces: list[int] = []
 
         def work(places: Places) -> list[Places]:
-            nonlocal n_cut
             answer = self._ask([texts[place] for place in places])
             if isinstance(answer, Answer):
                 keep(Batch(places, answer.vectors, answer.tokens or 0))
@@ -198,7 +198,7 @@ class AimlapiModel:
             if isinstance(whole, Refusal):
                 refused[int(place)] = f"{self._model} does not take it: “{whole.reason}”{whole.request}"
             else:
-                n_cut += 1
+                in_pieces.append(int(place))
                 keep(Batch(places, whole.vectors, whole.tokens or 0))
             return []
 
@@ -206,10 +206,10 @@ class AimlapiModel:
             # A few threads more than requests, so that answers are read while others are waited for.
             work_through(list(self._plan(sizes)), work, self._settings["concurrency"] + _READERS)
         finally:
-            if n_cut:
+            if in_pieces:
                 logger.info(
                     "%s longer than %s takes: embedded in pieces, and averaged by their length.",
-                    f"{counted(n_cut, 'text')} {'is' if n_cut == 1 else 'are'}",
+                    f"{counted(len(in_pieces), 'text')} {'is' if len(in_pieces) == 1 else 'are'}",
                     self._model,
                 )
         return refused
