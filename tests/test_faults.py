@@ -245,6 +245,20 @@ def test_a_host_that_is_not_there(monkeypatch: pytest.MonkeyPatch):
     assert time.monotonic() - started < 10
 
 
+def test_a_key_that_is_taken_away_meanwhile(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
+    """It is not waited for."""
+
+    def fault(request: Request) -> Response:
+        monkeypatch.delenv("AIMLAPI_API_KEY")
+        return error(503, "busy")
+
+    api.fault = fault
+    with pytest.raises(embedclf.EmbedderError, match=r"^AIMLAPI_API_KEY is not set, ") as caught:
+        embedclf.open_embedder(SMALL_MODEL).embed(["a"])
+    assert caught.value.__cause__ is None
+    assert api.n_requests == 1
+
+
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, dataset: Path, status: int):
     """The second try succeeds; a remark says that there was one."""

@@ -398,9 +398,9 @@ class _Client:
         except openai.APIStatusError as error:
             return of_status(error.response, self._spec)
         except (openai.APIConnectionError, _HopelessError) as error:
+            if isinstance(error.__cause__, EmbedderError):  # there is no key any more
+                return error.__cause__
             return EmbedderError(of_connection(error, self._spec, self._seconds))
-        except EmbedderError as error:
-            return error
         except Exception as error:  # noqa: BLE001 - proxies, certificates and addresses fail in many ways
             kind = type(error).__name__
             return EmbedderError(f"{self._spec.endpoint} cannot be asked: {told(str(error))} ({kind})")
@@ -428,7 +428,7 @@ class _Client:
     def note_failure(self, error: Exception, n_tried: int) -> None:
         """Remark on a connection that failed, and give up if it always will."""
         _no_longer_asking()
-        if is_hopeless(error):
+        if isinstance(error, EmbedderError) or is_hopeless(error):
             raise _HopelessError from error
         late = "Timeout" in type(error).__name__
         problem = f"no answer within {self._seconds:g} s" if late else f"the connection failed ({told(str(error))})"
