@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import embedclf
-from aimlapi_server import AimlapiServer, Request, Response, error, html
+from aimlapi_server import AimlapiServer, Request, Response, embed, error, html
 from conftest import LABELS, TEXTS, Cli
 from embedclf.embedding.cache import VectorCache
 
@@ -402,3 +403,28 @@ def test_an_error_stops_the_rest_and_keeps_what_was_paid_for(api: AimlapiServer)
     api.fault = None
     embedclf.open_embedder(SMALL_MODEL, cache=True).embed(texts)
     assert sorted(api.texts_sent) == sorted(texts)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_mix_of_texts_gets_its_vectors(api: AimlapiServer, seed: int):
+    """Duplicates, empty and refused texts, cached or not, cut or not, in batches of any size: each at its place."""
+    api.fault = lambda request: error(400, "flagged") if any("BAD" in text for text in request.texts) else None
+    rng = np.random.default_rng(seed)
+    dimensions = [None, 64][seed % 2]
+    for _ in range(4):
+        texts = [
+            ["", f"BAD {rng.integers(0, 5)}", f"text {rng.integers(0, 30)}"][rng.choice(3, p=[0.05, 0.1, 0.85])]
+            for _ in range(rng.integers(1, 80))
+        ]
+        batch_size, concurrency = (int(number) for number in rng.integers(1, 9, size=2))
+        embedder = embedclf.open_embedder(
+            SMALL_MODEL, dimensions=dimensions, cache=bool(seed % 3), batch_size=batch_size, concurrency=concurrency
+        )
+        vectors, reasons = embedder.embed_usable(texts)
+        for index, text in enumerate(texts):
+            if text.startswith("text"):
+                wanted = embed(text, "text-embedding-3-small", 1536, dimensions)
+                np.testing.assert_allclose(vectors[index], wanted, atol=1e-5)
+            else:
+                assert np.isnan(vectors[index]).all()
+        assert list(reasons) == [index for index, text in enumerate(texts) if not text.startswith("text")]
