@@ -537,7 +537,7 @@ def blocks_of(rows: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
 
 
 def _squares(vectors: Vectors, rows: npt.NDArray[np.intp]) -> Vectors:
-    chosen = vectors[rows]
+    chosen = vectors[rows[0] : rows[-1] + 1] if _straight(rows) else vectors[rows]
     squares: Vectors = np.einsum("ij,ij->i", chosen, chosen)
     return squares
 
