@@ -96,6 +96,17 @@ def test_a_server_that_refuses_base64_is_asked_for_floats(api: AimlapiServer):
     assert [request.body["encoding_format"] for request in api.requests] == ["base64", "float", "float"]
 
 
+def test_an_unknown_models_length_is_remembered(api: AimlapiServer, cli: Cli, dataset, tmp_path: Path):
+    """What is trained from the cache alone is as good as what was trained from answers."""
+    api.models = {**api.models, "strange": 48}
+    options = ("train", dataset, "--embedder", "aimlapi:strange", "-o")
+    assert cli(*options, "first.safetensors").exit_code == 0
+    result = cli(*options, "second.safetensors")
+    assert "Embedder: aimlapi:strange (48 dimensions)\n" in result.stderr
+    assert Path("second.safetensors").read_bytes() == Path("first.safetensors").read_bytes()
+    assert cli("predict", "-m", "second.safetensors", "my parcel is new").exit_code == 0
+
+
 def test_an_unknown_model_is_observed(api: AimlapiServer):
     """Its length is known from its first answer on, no field is sent that it may refuse, and it loads again."""
     api.models = {**api.models, "other-model": 48}
@@ -212,7 +223,7 @@ def test_the_error_of_a_bad_answer_names_the_request(api: AimlapiServer):
     [
         (400, "Body validation error", ""),
         (401, "This request requires a valid API key", ": check AIMLAPI_API_KEY; keys are made at"),
-        (403, "You've run out of credits. Please top up", ": top up the account; what was paid for is kept"),
+        (403, "You've run out of credits. Please top up", ": top up the account"),
         (404, "Not Found", ": check the model's name and the base URL"),
     ],
 )
@@ -398,7 +409,7 @@ def test_what_a_server_says_is_shown_in_one_line_without_the_key(api: AimlapiSer
         (
             200,
             b'{"message": "no \\u001b[31mcredits, test-key", "requestId": "rid-1"}',
-            "says “no  [31mcredits, …” (request rid-1)",
+            "says “no [31mcredits, …” (request rid-1)",
         ),
         (200, b"test-key is no JSON", "it starts '… is no JSON'"),
         (200, b"[" * 200_000, "it is not JSON, or was cut short"),

@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Callable
+from email.utils import formatdate
 from pathlib import Path
 
 import numpy as np
@@ -69,8 +70,7 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
     "403": (
         always(error(403, "You've run out of credits. Please top up your balance.")),
         [],
-        rf"{AT} answered 403, “You've run out of credits. Please top up your balance.”{REQUEST}: top up the account; "
-        "what was paid for is kept in the cache",
+        rf"{AT} answered 403, “You've run out of credits. Please top up your balance.”{REQUEST}: top up the account",
         1,
     ),
     "404": (
@@ -82,15 +82,14 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
     "429 to the end": (
         always(error(429, "Too Many Requests", retry_after="0.01")),
         ["--retries", "2"],
-        rf"{AT} answered 429, “Too Many Requests”{REQUEST}: wait a while, or send fewer at once with --concurrency; "
-        "what was answered is kept in the cache",
+        rf"{AT} answered 429, “Too Many Requests”{REQUEST}: wait a while, or send fewer at once with --concurrency",
         3,
     ),
     "429 of the free tier": (
         always(error(429, FREE_TIER)),
         [],
         rf"{AT} answered 429, “{re.escape(FREE_TIER)}”{REQUEST}: no more requests for now; come back at \d\d:\d\d, or "
-        "top up the account; what was answered is kept in the cache",
+        "top up the account",
         1,
     ),
     "429 for hours": (
@@ -104,6 +103,12 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
         [],
         rf"{AT} answered 400, “Body validation error model: Expected string, received number”{REQUEST}",
         2,  # and a harmless one
+    ),
+    "an error with status 200": (
+        always(Response(200, b'{"error": {"message": "The model is loading"}}')),
+        [],
+        rf"{USELESS}it holds no list of vectors, but says “The model is loading”{AGAIN}",
+        1,
     ),
     "500 to the end": (
         always(error(500, "Internal server error")),
@@ -133,7 +138,7 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
         hang,
         ["--retries", "1", "--timeout", "0.1"],
         rf"{URL} did not answer within 0\.1 s: try again, wait longer with --timeout, or ask for less at once with "
-        "--batch-size",
+        r"--batch-size \(what was sent may be charged all the same\)",
         2,
     ),
     "hangs up": (
@@ -366,8 +371,8 @@ class TestRefusedTexts:
         embedder.embed(["one that is fine"])
         with pytest.raises(embedclf.TextError, match=r"^1 of the texts cannot be embedded \(texts\[100\]: "):
             embedder.embed(texts)
-        assert api.n_requests == 1 + 1 + 2 * 8
-        assert sorted(api.texts_sent) == sorted(["one that is fine", *texts[:100], *texts[101:]])
+        assert api.n_requests == 1 + 1 + 1 + 2 * 8  # and a harmless one
+        assert sorted(api.texts_sent) == sorted(["one that is fine", "hello", *texts[:100], *texts[101:]])
 
     def test_all_of_them(self, api: AimlapiServer):
         """Each has its reason; a harmless text was accepted, so it is not the request's fault."""
@@ -388,12 +393,99 @@ class TestRefusedTexts:
         )
 
 
+def test_what_was_accepted_long_ago_proves_nothing(api: AimlapiServer):
+    """When every request is refused from now on, few are sent to find it out."""
+    embedder = embedclf.open_embedder(SMALL_MODEL)
+    embedder.embed(["one that is fine"])
+    api.reset()
+    api.fault = lambda request: error(400, "the model is retired")
+    with pytest.raises(embedclf.EmbedderError, match=r"answered 400, “the model is retired” \(request "):
+        embedder.embed([f"text {number}" for number in range(64)])
+    assert 2 <= api.n_requests <= 3
+
+
+def test_when_it_begins_to_refuse_everything(api: AimlapiServer):
+    """In the middle of the work: sixteen refusals in a row are enough to doubt."""
+    api.fault = lambda request: error(400, "the model is retired") if request.number >= 2 else None
+    with pytest.raises(embedclf.EmbedderError, match="the model is retired"):
+        embedclf.open_embedder(SMALL_MODEL, batch_size=64, concurrency=1).embed([f"text {i}" for i in range(1_280)])
+    assert api.n_requests < 40
+
+
+def test_a_field_is_left_out_only_where_it_is_refused(api: AimlapiServer):
+    """A refused text whose reason speaks of a field changes nothing for the others."""
+    embedder = embedclf.open_embedder(SMALL_MODEL)
+    embedder.embed(["one that is fine"])
+    api.fault = lambda request: error(400, "BAD dimensions of evil, in base64") if "BAD" in request.texts else None
+    vectors, reasons = embedder.embed_usable(["BAD", "fine"])
+    assert list(reasons) == [0]
+    assert vectors.shape == (2, 1536)
+    assert all(request.body["encoding_format"] == "base64" for request in api.requests)
+    assert all(request.body["dimensions"] == 1536 for request in api.requests)
+
+
+def test_a_length_that_was_asked_for_is_not_left_out(api: AimlapiServer):
+    """A model that does not have it is an error, not another length."""
+    api.models["alibaba/qwen-text-embedding-v3"] = 1_024
+    api.fault = lambda request: error(400, "dimensions: not supported") if "dimensions" in request.body else None
+    embedder = embedclf.open_embedder("aimlapi:alibaba/qwen-text-embedding-v3", dimensions=128)
+    with pytest.raises(embedclf.EmbedderError, match="dimensions: not supported"):
+        embedder.embed(["a"])
+
+
+def test_retry_after_as_a_date(api: AimlapiServer, caplog: pytest.LogCaptureFixture):
+    """HTTP allows it; and a 503 that asks for patience holds all, as a 429 does."""
+    date = formatdate(time.time() + 3, usegmt=True)  # of whole seconds
+    api.fault = lambda request: error(503, "busy", retry_after=date) if request.number == 0 else None
+    embedclf.open_embedder(SMALL_MODEL, batch_size=1).embed(["a", "b", "c"])
+    assert min(request.started for request in api.requests[3:]) - api.requests[0].started > 1.5
+
+
+class TestKeys:
+    """No key is in any message, whole or cut."""
+
+    KEY = "sk-0123456789abcdef0123456789abcdef"
+
+    @pytest.mark.parametrize("filler", [0, 30, 50, 470, 490])
+    @pytest.mark.parametrize("status", [200, 400, 401, 500])
+    def test_a_server_that_echoes_it(
+        self, cli: Cli, api: AimlapiServer, dataset: Path, monkeypatch: pytest.MonkeyPatch, filler: int, status: int
+    ):
+        """Where a message is cut, it may be cut in the middle of the key."""
+        api.api_key = self.KEY
+        monkeypatch.setenv("AIMLAPI_API_KEY", self.KEY)
+        said = "x" * filler + f" {self.KEY} and {self.KEY[:20]}"
+        body = json.dumps({"message": said}).encode() if status != 200 else f"<html>{said}".encode()
+        api.fault = lambda request: Response(status, body)
+        result = cli("train", dataset, "--retries", 0)
+        assert result.exit_code == 1
+        assert "Error: " in result.stderr
+        assert self.KEY[:8] not in result.output
+
+    def test_of_another_provider(self, monkeypatch: pytest.MonkeyPatch):
+        """Neither in the message nor in what it was raised from."""
+        import traceback
+
+        from embedclf.embedding.langchain_model import LangChainModel
+
+        class Failing:
+            def embed_documents(self, texts: list[str]) -> list[list[float]]:
+                raise RuntimeError(f"Incorrect API key provided: {TestKeys.KEY}")
+
+        monkeypatch.setenv("OTHER_API_KEY", self.KEY)
+        with pytest.raises(embedclf.EmbedderError, match="failed: Incorrect API key provided: … ") as caught:
+            LangChainModel(Failing(), "m", provider="other").embed_batches(["a"], lambda batch: None)
+        assert self.KEY[:8] not in "".join(traceback.format_exception(caught.value))
+
+
 def test_an_error_stops_the_rest_and_keeps_what_was_paid_for(api: AimlapiServer):
     """No request starts after it; those under way are answered and cached."""
     api.delay = 0.05
     api.fault = lambda request: error(403, "You've run out of credits") if request.number == 5 else None
     texts = [f"text {number}" for number in range(3_200)]
-    with pytest.raises(embedclf.EmbedderError, match="answered 403"):
+    with pytest.raises(
+        embedclf.EmbedderError, match=r"answered 403.*: top up the account; what was answered before is in the cache$"
+    ):
         embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=32, concurrency=4).embed(texts)
     asked = api.n_requests
     assert asked <= 10

@@ -15,10 +15,10 @@ import pytest
 
 import aimlapi_server
 import embedclf
-from aimlapi_server import AimlapiServer, Request
+from aimlapi_server import AimlapiServer, Request, error
 from conftest import LABELS, TEXTS
 from embedclf.embedding.cache import VectorCache
-from embedclf.embedding.in_flight import Gate
+from embedclf.embedding.in_flight import Gate, work_through
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
 
@@ -48,6 +48,36 @@ def test_requests_are_as_large_as_fills_them(api: AimlapiServer, n_texts: int, o
     assert sizes(api) == expected
     wanted = np.stack([aimlapi_server.embed(text, "tiny", 8) for text in texts])
     np.testing.assert_allclose(vectors, wanted, atol=1e-6)
+
+
+def test_answers_stay_of_a_size(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
+    """By itself, no request asks for more than 16 MB at once: of 3,072 dimensions, 1,024 texts; told to, it does."""
+    api.fault = lambda request: error(400, "no")
+    for options, n_texts in (({}, 1_024), ({"batch_size": 1_500}, 1_500)):
+        api.reset()
+        with pytest.raises(embedclf.EmbedderError, match="“no”"):
+            embedclf.open_embedder("aimlapi:text-embedding-3-large", concurrency=1, **options).embed(
+                [f"text {number}" for number in range(1_600)]
+            )
+        assert sizes(api)[-1] == n_texts
+
+
+def test_one_request_finds_out_what_ails_all(api: AimlapiServer):
+    """A wrong key, an empty account: the others wait for a moment for the first answer."""
+    api.fault = lambda request: error(429, "Free-tier limit: You've reached your free limit for the hour.")
+    with pytest.raises(embedclf.EmbedderError, match="no more requests for now"):
+        embedclf.open_embedder(SMALL_MODEL).embed([f"text {number}" for number in range(3_200)])
+    assert api.n_requests == 1
+
+
+def test_halves_of_a_batch_are_sent_together(api: AimlapiServer):
+    """Though there was one request to begin with."""
+    api.delay = 0.05
+    api.fault = lambda request: error(400, "flagged") if any("BAD" in text for text in request.texts) else None
+    texts = [f"{'BAD' if number % 8 == 0 else 'text'} {number}" for number in range(64)]
+    _, reasons = embedclf.open_embedder(SMALL_MODEL, batch_size=64).embed_usable(texts)
+    assert list(reasons) == list(range(0, 64, 8))
+    assert api.most_at_once > 4
 
 
 def test_no_more_than_asked_are_under_way(api: AimlapiServer):
@@ -122,11 +152,16 @@ class TestGate:
         assert max(came) - min(came) > 0.005
 
 
-CODE = """
-import sys, embedclf
-texts = [f"text {number}" for number in range(3_200)]
-embedclf.open_embedder("aimlapi:text-embedding-3-small", cache=True, batch_size=32, concurrency=4).embed(texts)
-"""
+def test_no_job_is_lost():
+    """What ends a thread is raised where it is waited for, whatever it is."""
+
+    def work(job: int) -> list[int]:
+        if job == 3:
+            raise SystemExit("the third")
+        return []
+
+    with pytest.raises(SystemExit, match="the third"):
+        work_through(list(range(10)), work, 2)
 
 
 def test_ctrl_c_keeps_what_was_paid_for(api: AimlapiServer, tmp_path: Path):
@@ -172,8 +207,8 @@ def test_a_run_that_was_stopped_does_not_try_again(api: AimlapiServer):
     def fault(request: Request) -> aimlapi_server.Response:
         if "text 0" in request.texts:
             time.sleep(0.2)
-            return aimlapi_server.error(401, "no")
-        return aimlapi_server.error(503, "busy")
+            return error(401, "no")
+        return error(503, "busy")
 
     api.fault = fault
     with pytest.raises(embedclf.EmbedderError, match="answered 401"):
@@ -250,6 +285,71 @@ class TestInAService:
 
         assert asyncio.run(main()) >= 10
 
+    def test_a_cancelled_call_sends_nothing_more(self, api: AimlapiServer):
+        """What nobody waits for any more is not paid for."""
+        classifier = embedclf.train(
+            TEXTS, LABELS, embedder=embedclf.open_embedder(SMALL_MODEL, concurrency=4, batch_size=32)
+        )
+        api.delay = 0.1
+        api.reset()
+        texts = [f"text {number}" for number in range(3_200)]
+
+        async def main() -> None:
+            task = asyncio.create_task(classifier.apredict(texts))
+            while api.n_requests < 2:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        asyncio.run(main())
+        asked = api.n_requests
+        time.sleep(0.5)
+        assert api.n_requests <= asked + 1 < 20
+
+    def test_a_new_text_is_paid_for_once(self, classifier: embedclf.TextClassifier, api: AimlapiServer):
+        """However many threads ask for it at the same time."""
+        api.delay = 0.2
+        api.reset()
+        answers: list = []
+        asked = ["my parcel is new", "so is my refund"]
+        threads = [threading.Thread(target=lambda: answers.append(classifier.predict(asked))) for _ in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert answers == [["delivery", "refund"]] * 16
+        assert sorted(api.texts_sent) == sorted(asked)
+
+    def test_a_text_that_one_thread_cannot_have_is_asked_for_by_the_next(
+        self, classifier: embedclf.TextClassifier, api: AimlapiServer
+    ):
+        """An error of one call is not another's."""
+        errors: list = []
+
+        def fault(request: Request) -> aimlapi_server.Response | None:
+            if request.number == asked:
+                time.sleep(0.3)
+                return error(401, "no")
+            return None
+
+        asked = api.n_requests
+        api.fault = fault
+
+        def work() -> None:
+            try:
+                assert classifier.predict(["my parcel is new"]) == ["delivery"]
+            except embedclf.EmbedderError as failure:
+                errors.append(failure)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(errors) == 1
+        assert api.texts_sent.count("my parcel is new") == 1
+
     def test_awaited_errors(self, classifier: embedclf.TextClassifier):
         """They are those of `predict`."""
         with pytest.raises(embedclf.TextError, match="the text is empty"):
@@ -291,13 +391,30 @@ class TestInAService:
         for thread in busy:
             thread.join()
 
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_a_fork_does_not_enter_what_its_parent_spent(self, api: AimlapiServer):
+        """The ledger has each token once."""
+        embedder = embedclf.open_embedder(SMALL_MODEL, cache=True)
+        embedder.embed(["one", "two", "three"])
+        for _ in range(10):
+            embedder.embed(["one"])
+        if (child := os.fork()) == 0:
+            embedder.embed(["four"])
+            os._exit(0)
+        os.waitpid(child, 0)
+        del embedder
+        (total,) = VectorCache().ledger.totals()
+        assert (total.usage.requests, total.usage.from_cache) == (2, 10)
+
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"concurrency": 0}, "concurrency is a number from 1 to 1024, not 0"),
-        ({"batch_size": 4_000}, "batch_size is a number from 1 to 2048, not 4000"),
-        ({"retries": -1}, "retries is a number from 0 to 1000, not -1"),
+        ({"concurrency": 0}, "concurrency is a whole number from 1 to 1024, not 0"),
+        ({"batch_size": 4_000}, "batch_size is a whole number from 1 to 2048, not 4000"),
+        ({"retries": -1}, "retries is a whole number from 0 to 1000, not -1"),
+        ({"concurrency": 2.5}, "concurrency is a whole number from 1 to 1024, not 2.5"),
         ({"timeout": 0}, "timeout is a number from 0.001 to 86400, not 0"),
         ({"max_cost": -1}, "max_cost is a number from 0, not -1"),
     ],

@@ -27,6 +27,8 @@ def expected(text: str) -> np.ndarray:
         ("äöüäöü", 5, ["äö", "üä", "öü"]),
         ("日本語テキスト", 10, ["日本語", "テキス", "ト"]),
         ("😀😀😀", 6, ["😀", "😀", "😀"]),
+        ("これは文です。次の文です。終わり", 40, ["これは文です。次の文です。", "終わり"]),
+        ("words\u3000between\u00a0other spaces", 22, ["words\u3000between\u00a0", "other spaces"]),
     ],
 )
 def test_where_a_text_is_cut(text: str, n_bytes: int, pieces: list[str]):
@@ -90,11 +92,46 @@ def test_a_model_with_another_limit(api: AimlapiServer):
         longest = max(len(text) for text in request.texts)
         return error(400, f"input is too long: {longest} > 500") if longest > 500 else None
 
+    api.models["tiny"] = 64
     api.fault = fault
-    text = "A sentence about a parcel. " * 100
-    vector = embedclf.open_embedder(SMALL_MODEL).embed([text])[0]
-    assert "".join(api.texts_sent).replace("hello", "", 1) == text
-    assert vector @ expected(text) > 0.9
+    text = "".join(f"This is sentence {number:03} about a parcel. " for number in range(60))
+    vector = embedclf.open_embedder("aimlapi:tiny").embed([text])[0]
+    sent = [text for text in api.texts_sent if text != "hello"]
+    assert "".join(sorted(sent, key=text.index)) == text
+    assert vector @ aimlapi_server.embed(text, "tiny", 64) > 0.9
+
+
+def test_a_short_text_is_not_cut(api: AimlapiServer):
+    """What surely fits is not refused for its length, whatever the refusal speaks of."""
+    api.fault = lambda request: error(400, "token smuggling is forbidden") if "BAD" in request.texts[0] else None
+    with pytest.raises(embedclf.TextError, match="smuggling"):
+        embedclf.open_embedder(SMALL_MODEL).embed(["BAD " * 100])
+    assert api.texts_sent == ["hello"]
+
+
+def test_pieces_are_kept_and_sent_together(api: AimlapiServer):
+    """What was paid for is not paid for again, though the text itself failed; what texts share is sent once."""
+    api.delay = 0.1
+    part = "".join(f"This is sentence {number:04} of what they share. " for number in range(170))[:8_190] + "\n"
+    texts = [part * 5 + f"This is text {number}. " * 1_000 for number in range(4)]
+
+    def fault(request: aimlapi_server.Request) -> aimlapi_server.Response | None:
+        ends = any("text 2" in text and len(text) < 8_192 for text in request.texts)
+        return error(403, "You've run out of credits") if ends else None
+
+    api.fault = fault
+    embedder = embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=4)
+    with pytest.raises(embedclf.EmbedderError, match=r"answered 403, .*; what was answered before is in the cache"):
+        embedder.embed([*texts, "a short one"])
+    assert api.texts_sent.count(part) == 1
+    api.fault = None
+    sent = len(api.texts_sent)
+    embedder.embed(texts)
+    assert api.most_at_once > 1
+    again = set(api.texts_sent[:sent]) & set(api.texts_sent[sent:])
+    assert again <= {"hello"}
+    assert embedder.usage.from_cache == 0
+    assert embedder.usage.texts == 9
 
 
 def test_a_piece_that_is_refused_refuses_the_text(api: AimlapiServer):

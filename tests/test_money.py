@@ -170,8 +170,8 @@ class TestMaxCost:
         cli("train", many)
         assert cli("train", many, "--max-cost", "0").exit_code == 0
 
-    def test_it_stops_when_it_is_spent(self, cli: Cli, api: AimlapiServer, many: Path):
-        """Though the estimate was lower; what was paid for is kept, and no request more than one is too many."""
+    def test_it_stops_before_it_is_spent(self, cli: Cli, api: AimlapiServer, many: Path):
+        """Though the estimate was lower; what was paid for is kept."""
 
         def tenfold(answer: dict) -> None:
             answer["usage"] = {"prompt_tokens": 2_240, "total_tokens": 2_240}  # of 32 texts
@@ -181,17 +181,18 @@ class TestMaxCost:
         result = cli("train", many, "--max-cost", 4.5 * 2_240 * PRICE)
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: $0.0002 is spent, and --max-cost is 0.0002016: stopped; what was paid for is kept in the cache\n"
+            "Error: $0.0002 is spent, and --max-cost is 0.0002016: stopped before the request that would go beyond it; "
+            "what was answered before is in the cache\n"
         )
-        assert api.n_requests == 5
-        assert VectorCache().info()[0].n_vectors == 5 * 32
+        assert api.n_requests == 4
+        assert VectorCache().info()[0].n_vectors == 4 * 32
 
     def test_it_holds_over_all_calls(self, api: AimlapiServer):
         """Of one embedder, in Python."""
         embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=10 * PRICE)
         embedder.embed(["seven tokens, or near to it"])
         with pytest.raises(
-            embedclf.MaxCostError, match=r"of which less than \$0.0001 is spent: nothing was sent"
+            embedclf.MaxCostError, match=r"of which less than \$0.0001 is spent: nothing more was sent"
         ) as hit:
             embedder.embed(["seven other tokens, or near to it"])
         assert hit.value.limit == 10 * PRICE

@@ -1,8 +1,8 @@
 """TextClassifier: what training gives and services use."""
 
 import os
-from collections.abc import Iterable
-from typing import Any, Unpack
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar, Unpack
 
 import numpy as np
 
@@ -18,8 +18,11 @@ from embedclf.embedding import (
     embed_usable,
     open_embedder,
 )
+from embedclf.embedding.in_flight import stopped_with
 from embedclf.errors import EmbedderError, ModelFileError, TextError
 from embedclf.texts import check_texts, list_of_strings
+
+Answer = TypeVar("Answer")
 
 
 class TextClassifier:
@@ -112,17 +115,14 @@ class TextClassifier:
     async def apredict(self, texts: Iterable[str]) -> list[str | None]:
         """Label texts, without holding up the event loop; otherwise as `predict`.
 
-        The work is done in one of the loop's threads, whose number bounds how many calls are under way.
+        The work is done in one of the loop's threads, whose number bounds how many calls are under way. Cancelled, it
+        sends nothing more; what is under way then is paid for, and kept.
         """
-        from anyio.to_thread import run_sync
-
-        return await run_sync(self.predict, list_of_strings(texts, "texts"), abandon_on_cancel=True)
+        return await _in_a_thread(self.predict, texts)
 
     async def apredict_proba(self, texts: Iterable[str]) -> Vectors:
         """Give each class's calibrated probability, without holding up the event loop; otherwise as `predict_proba`."""
-        from anyio.to_thread import run_sync
-
-        return await run_sync(self.predict_proba, list_of_strings(texts, "texts"), abandon_on_cancel=True)
+        return await _in_a_thread(self.predict_proba, texts)
 
     def probabilities(self, vectors: Vectors) -> Vectors:
         """Give each class's calibrated probability for each vector, (n_texts, n_dimensions), of its embedder.
@@ -163,6 +163,14 @@ class TextClassifier:
             If it cannot be written.
         """
         write_model(path, self.model, self.card)
+
+
+async def _in_a_thread(call: Callable[[list[str]], Answer], texts: Iterable[str]) -> Answer:
+    from anyio.to_thread import run_sync
+
+    strings = list_of_strings(texts, "texts")
+    with stopped_with():
+        return await run_sync(call, strings, abandon_on_cancel=True)
 
 
 def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpack[EmbedderSettings]) -> TextClassifier:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypedDict, Unpack, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, Unpack, cast, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -82,8 +82,7 @@ class PartialEmbedder(Embedder, Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """A finished part of a list of texts.
 
     Attributes
@@ -99,6 +98,20 @@ class Batch:
     places: npt.NDArray[np.intp]
     vectors: Vectors
     n_tokens: int
+
+
+class Refused(NamedTuple):
+    """Why a text was refused for its content.
+
+    Attributes
+    ----------
+    reason : str
+    piece : int or None
+        If it is too long, the UTF-8 bytes that a piece of it may have; None where cutting it would not help.
+    """
+
+    reason: str
+    piece: int | None
 
 
 class BatchEmbedder(Protocol):
@@ -134,7 +147,7 @@ class BatchEmbedder(Protocol):
         """How many requests are under way."""
         ...
 
-    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, str]:
+    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed distinct texts.
 
         Parameters
@@ -145,8 +158,8 @@ class BatchEmbedder(Protocol):
 
         Returns
         -------
-        dict of int to str
-            The texts that were refused for their content, by index, and why.
+        dict of int to Refused
+            The texts that were refused for their content, by index.
 
         Raises
         ------

@@ -8,8 +8,6 @@ import ipaddress
 import logging
 import os
 import threading
-import time
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,25 +16,16 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
-from embedclf import __version__
-from embedclf.embedding import Batch, EmbedderSpec
+from embedclf.embedding import Batch, EmbedderSpec, Refused
 from embedclf.embedding.answers import Answer, AnswerError, read_answer
 from embedclf.embedding.api_key import named, read_key, told
 from embedclf.embedding.catalogue import CATALOGUE, UNKNOWN
+from embedclf.embedding.client import READERS, Client
 from embedclf.embedding.forks import ForkSafeLock
-from embedclf.embedding.in_flight import Gate, this_run, work_through
-from embedclf.embedding.pieces import cut
-from embedclf.embedding.refusals import (
-    MOST_SECONDS_TO_WAIT,
-    Refusal,
-    is_final,
-    is_hopeless,
-    of_connection,
-    of_status,
-    seconds_to_wait,
-)
-from embedclf.embedding.usage import Budget, Meter, about_tokens
-from embedclf.errors import EmbedderError, counted
+from embedclf.embedding.in_flight import work_through
+from embedclf.embedding.refusals import Refusal
+from embedclf.embedding.usage import Meter, about_tokens
+from embedclf.errors import EmbedderError
 
 logger = logging.getLogger(__name__)
 
@@ -50,22 +39,12 @@ CONCURRENCY = 16
 RETRIES = 14
 SECONDS = 60.0
 LEAST_BATCH, MOST_BATCH = 32, 2_048
-# An answer takes several times its size while it is read, up to 60 MB: more readers would only wait for each other.
-_READERS = 2
-# Below this, a text is not refused for its length.
+# A request is not made larger of itself than that its answer has so many bytes, four thirds of the floats'.
+_MOST_ANSWER = 2**24
 _LEAST_PIECE = 64
-_SECONDS_BETWEEN_REMARKS = 10.0
 # Refused with everything around it in order, nothing would be accepted.
 _HARMLESS = "hello"
-
-# What is sent beside host, length and key. The openai client would add more, some of it from OPENAI_* variables.
-_HEADERS = {
-    "accept": "application/json",
-    "accept-encoding": "gzip, deflate",
-    "connection": "keep-alive",
-    "content-type": "application/json",
-    "user-agent": f"embedclf/{__version__}",
-}
+_REFUSED_IN_A_ROW = 16
 
 
 class AimlapiModel:
@@ -131,8 +110,8 @@ class AimlapiModel:
             "batch_size": _checked("batch_size", batch_size, 1, MOST_BATCH),
             "concurrency": _checked("concurrency", concurrency, 1, 1_024),
             "retries": _checked("retries", retries, 0, 1_000),
-            "timeout": _checked("timeout", timeout, 1e-3, 86_400),
-            "max_cost": _checked("max_cost", max_cost, 0, float("inf")),
+            "timeout": _checked("timeout", timeout, 1e-3, 86_400.0),
+            "max_cost": _checked("max_cost", max_cost, 0.0, float("inf")),
         }
         self.meter = Meter(self._facts.dollars_per_million_tokens)
         if max_cost is not None and self.meter.price is None:
@@ -144,8 +123,8 @@ class AimlapiModel:
             self._fields["dimensions"] = self._dimensions
         if self._facts.truncates:
             self._fields["auto_truncate"] = False
-        self._accepted = False
-        self._client: _Client | None = None
+        self._proven = False  # whether that has been accepted
+        self._client: Client | None = None
         self._making = ForkSafeLock()
 
     def __repr__(self) -> str:
@@ -178,41 +157,39 @@ class AimlapiModel:
         client = self._client
         return 0 if client is None else client.gate.under_way
 
-    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, str]:
+    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts, many requests at once; see `BatchEmbedder`."""
         read_key()  # without one, nothing is imported, made or sent
+        self._connected()
         sizes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
-        refused: dict[int, str] = {}
-        in_pieces: list[int] = []
+        refused: dict[int, Refused] = {}
+        doubt = _Doubt(lambda: isinstance(self._ask([_HARMLESS]), Answer))
 
         def work(places: Places) -> list[Places]:
             answer = self._ask([texts[place] for place in places])
             if isinstance(answer, Answer):
+                doubt.allay()
                 keep(Batch(places, answer.vectors, answer.tokens or 0))
                 return []
-            self._see_that_it_is_the_texts(answer)
+            if doubt.grows():
+                raise answer.error(self.spec)
             if len(places) > 1:
                 return list(np.array_split(places, 2))
-            (place,) = places
-            whole = self._embed_in_pieces(texts[place], answer)
-            if isinstance(whole, Refusal):
-                refused[int(place)] = f"{self._model} does not take it: “{whole.reason}”{whole.request}"
-            else:
-                in_pieces.append(int(place))
-                keep(Batch(places, whole.vectors, whole.tokens or 0))
+            (place,) = places.tolist()
+            reason = f"{self._model} does not take it: “{answer.reason}”{answer.request}"
+            refused[place] = Refused(reason, self._piece_of(int(sizes[place]), answer))
             return []
 
-        try:
-            # A few threads more than requests, so that answers are read while others are waited for.
-            work_through(list(self._plan(sizes)), work, self._settings["concurrency"] + _READERS)
-        finally:
-            if in_pieces:
-                logger.info(
-                    "%s longer than %s takes: embedded in pieces, and averaged by their length.",
-                    f"{counted(len(in_pieces), 'text')} {'is' if len(in_pieces) == 1 else 'are'}",
-                    self._model,
-                )
+        # A few threads more than requests, so that answers are read while others are waited for.
+        work_through(list(self._plan(sizes)), work, self._settings["concurrency"] + READERS)
         return refused
+
+    def _piece_of(self, size: int, refusal: Refusal) -> int | None:
+        """Give the bytes that a piece of a refused text may have; None where cutting would not help."""
+        fits = self._model in CATALOGUE and size <= self._facts.input_tokens
+        if fits or not refusal.about_length or size < _LEAST_PIECE:
+            return None
+        return min(self._facts.input_tokens, -(-size // 2))
 
     def _plan(self, sizes: npt.NDArray[np.int64]) -> Iterator[Places]:
         """Divide texts of some sizes, in bytes, into requests; those that may be too long stand apart."""
@@ -220,7 +197,8 @@ class AimlapiModel:
         most_texts = self._settings["batch_size"]
         if most_texts is None:
             fills = -(-len(sizes) // self._settings["concurrency"])
-            most_texts = min(max(fills, LEAST_BATCH), MOST_BATCH)
+            answered = _MOST_ANSWER * 3 // 16 // (self._dimensions or 1)
+            most_texts = min(max(fills, LEAST_BATCH), max(answered, LEAST_BATCH), MOST_BATCH)
         most_texts = min(most_texts, facts.request_texts)
         # A token has at least one byte.
         for places in (np.flatnonzero(sizes <= facts.input_tokens), np.flatnonzero(sizes > facts.input_tokens)):
@@ -241,28 +219,41 @@ class AimlapiModel:
         EmbedderError
             If there is no answer, or one that no other request would better.
         """
+        fields, proven = self._fields, self._proven
         while True:
-            fields = self._fields
             answer = self._send(texts, fields)
-            if isinstance(answer, Refusal):
-                fewer = _without_refused(fields, answer.reason)
-                if fewer != fields:
-                    logger.debug("%s is asked with %s from now on", self._endpoint, fewer)
-                    self._fields = fewer
-                    continue
             if isinstance(answer, EmbedderError):
                 raise answer
-            return answer
+            if isinstance(answer, Answer):
+                self._fields, self._proven = fields, True
+                return answer
+            # Once they were accepted, it is a text that is refused, whatever the refusal speaks of.
+            fewer = fields if proven else self._without_refused(fields, answer.reason)
+            if fewer == fields:
+                return answer
+            fields = fewer
+
+    def _without_refused(self, fields: dict[str, Any], reason: str) -> dict[str, Any]:
+        """Leave out, or ask otherwise for, what a refusal names; but not a length that was asked for."""
+        said = reason.lower()
+        fewer = dict(fields)
+        if "encoding_format" in fields and ("encoding_format" in said or "base64" in said):
+            if fields["encoding_format"] == "base64":
+                fewer["encoding_format"] = "float"
+            else:
+                del fewer["encoding_format"]
+            return fewer
+        for name in ("dimensions", "auto_truncate"):
+            if name in said and not (name == "dimensions" and self.asked_dimensions is not None):
+                fewer.pop(name, None)
+        return fewer
 
     def _send(self, texts: list[str], fields: dict[str, Any]) -> Answer | Refusal | EmbedderError:
         """Give the answer, or the refusal or error that it is.
 
         An error is given and not raised: what it would be raised from holds the request, and that the key.
         """
-        try:
-            client = self._connected()
-        except Exception as error:  # noqa: BLE001 - proxies and certificates fail in many ways
-            return EmbedderError(f"{self._endpoint} cannot be asked: {told(str(error))} ({type(error).__name__})")
+        client = self._connected()
         sizes = [len(text.encode()) for text in texts]
         with client.budget.room_for(sum(sizes)) as settle:
             response = client.response(texts[0] if self._facts.request_texts == 1 else texts, fields)
@@ -278,217 +269,76 @@ class AimlapiModel:
                     "provider if it stays so"
                 )
             self._dimensions = answer.vectors.shape[1]
-            self._accepted = True
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
             self.meter.add(tokens=tokens, credits=answer.credits)
             settle(tokens)
             return answer._replace(tokens=tokens)
 
-    def _see_that_it_is_the_texts(self, refusal: Refusal) -> None:
-        """Send a harmless text, unless one was accepted before: refused as well, the fault is the request's."""
-        if not self._accepted and isinstance(self._ask([_HARMLESS]), Refusal):
-            raise refusal.error(self.spec)
+    def _connected(self) -> Client:
+        """Give this process's client.
 
-    def _embed_in_pieces(self, text: str, refusal: Refusal) -> Answer | Refusal:
-        """Embed a text that is too long in pieces: the mean of their vectors by their length, at unit length."""
-        size = len(text.encode())
-        if not refusal.about_length or size < _LEAST_PIECE:
-            return refusal
-        pieces = list(cut(text, min(self._facts.input_tokens, -(-size // 2))))
-        sizes = np.fromiter((len(piece.encode()) for piece in pieces), dtype=np.int64, count=len(pieces))
-        total: Any = 0.0
-        tokens = 0
-        waiting = list(self._plan(sizes))
-        while waiting:
-            places = waiting.pop()
-            answer = self._ask([pieces[place] for place in places])
-            if isinstance(answer, Refusal):
-                if len(places) > 1:
-                    waiting.extend(np.array_split(places, 2))
-                    continue
-                answer = self._embed_in_pieces(pieces[places[0]], answer)
-                if isinstance(answer, Refusal):
-                    return answer
-            total = total + sizes[places] @ answer.vectors.astype(np.float64)
-            tokens += answer.tokens or 0
-        length = np.linalg.norm(total)
-        if not length:
-            return refusal
-        return Answer((total / length).astype(np.float32)[None, :], tokens, 0)
-
-    def _connected(self) -> "_Client":
+        It is made, and what it is made of imported, before the threads begin that share it.
+        """
         client = self._client
         if client is None or client.made_in != os.getpid():
             with self._making:
                 # Connections that a forked process inherits are still its parent's: answers would be mixed up.
                 if self._client is None or self._client.made_in != os.getpid():
-                    self._client = _Client(self.spec, self.meter, self._settings)
+                    self._client = self._made()
                 client = self._client
         return client
 
-
-class _HopelessError(BaseException):
-    """A fault of the connection that stays. Not an ``Exception``, which the client would answer by trying again."""
-
-
-class _Client:
-    """The shared ``OpenAIEmbeddings`` of one process, and what goes on between it and the server."""
-
-    def __init__(self, spec: EmbedderSpec, meter: Meter, settings: dict[str, Any]) -> None:
-        import openai
-        from langchain_openai import OpenAIEmbeddings
-
-        self.made_in = os.getpid()
-        self.gate = Gate(settings["concurrency"])
-        self.reading = threading.BoundedSemaphore(_READERS)
-        self.budget = Budget(settings["max_cost"], meter)
-        self._spec = spec
-        self._retries = settings["retries"]
-        self._seconds = settings["timeout"]
-        self._remarked_at = float("-inf")
-        watch = weakref.proxy(self)
-
-        class WatchedHttpxClient(openai.DefaultHttpxClient):
-            def send(self, request: Any, **kwargs: Any) -> Any:
-                n_tried = int(request.headers.get("x-stainless-retry-count", 0))
-                with watch.gate.slot() as began:
-                    meter.add(requests=1)
-                    try:
-                        response = super().send(request, **kwargs)
-                    except Exception as error:
-                        watch.note_failure(error, n_tried)
-                        raise
-                watch.note_answer(response, began, n_tried)
-                return response
-
-        http_client = WatchedHttpxClient(
-            follow_redirects=False,
-            event_hooks={"request": [_prepare]},
-            # A proxy of the environment's could read what is not encrypted.
-            trust_env=str(spec.endpoint).startswith("https:"),
-        )
-        # Its connections are closed with this object, or at the latest when the process ends.
-        weakref.finalize(self, http_client.close)
-        # Every OPENAI_* variable has a parameter that goes before it, or is undone by `_prepare`.
-        self.embeddings = OpenAIEmbeddings(
-            model=spec.model,
-            base_url=spec.endpoint,
-            api_key=lambda: _PLACEHOLDER,
-            organization=None,
-            openai_api_type="openai",
-            openai_proxy=None,
-            check_embedding_ctx_length=False,
-            timeout=self._seconds,
-            max_retries=self._retries,
-            http_client=http_client,
-        )
-        # From OPENAI_CUSTOM_HEADERS; what no header can hold would fail before `_prepare` sees it.
-        self.embeddings.client._client._custom_headers = {}
-
-    def response(self, texts: str | list[str], fields: dict[str, Any]) -> Any:
-        """Send a request; gives the answer, or the refusal or error that it is."""
-        import openai
-
-        # As fields of one's own they are sent as they are: the client would go through each text, three times as long
-        # as it takes to send it, and put in an encoding of its own.
-        body = {"input": texts, "encoding_format": openai.Omit(), **fields}
+    def _made(self) -> Client:
         try:
-            create = self.embeddings.client.with_raw_response.create
-            return create(model=self._spec.model, input="", extra_body=body).http_response
-        except openai.APIStatusError as error:
-            return of_status(error.response, self._spec)
-        except (openai.APIConnectionError, _HopelessError) as error:
-            if isinstance(error.__cause__, EmbedderError):  # there is no key any more
-                return error.__cause__
-            return EmbedderError(of_connection(error, self._spec, self._seconds))
-        except Exception as error:  # noqa: BLE001 - proxies, certificates and addresses fail in many ways
-            kind = type(error).__name__
-            return EmbedderError(f"{self._spec.endpoint} cannot be asked: {told(str(error))} ({kind})")
-
-    def note_answer(self, response: Any, began: float, n_tried: int) -> None:
-        """Slow down or speed up, as an answer asks for."""
-        status = response.status_code
-        if status < 400:
-            self.gate.speed_up()
-            return
-        _no_longer_asking()
-        if status == 429 and is_final(response):
-            response.headers["x-should-retry"] = "false"
-        elif status == 429:
-            seconds = min(seconds_to_wait(response), MOST_SECONDS_TO_WAIT)
-            changed = self.gate.slow_down(began, seconds)
-            wait = f"waiting {seconds:g} s, as it asks, and then " if seconds else ""
-            if n_tried < self._retries and changed:
-                self._remark(
-                    f"it has too many requests (429): {wait}sending at most {self.gate.limit} at once", seconds >= 1
-                )
-        elif status in (408, 409) or status >= 500:
-            self._remark_on_retry(f"it answered {status}", n_tried)
-
-    def note_failure(self, error: Exception, n_tried: int) -> None:
-        """Remark on a connection that failed, and give up if it always will."""
-        _no_longer_asking()
-        if isinstance(error, EmbedderError) or is_hopeless(error):
-            raise _HopelessError from error
-        late = "Timeout" in type(error).__name__
-        problem = f"no answer within {self._seconds:g} s" if late else f"the connection failed ({told(str(error))})"
-        self._remark_on_retry(problem, n_tried)
-
-    def _remark_on_retry(self, problem: str, n_tried: int) -> None:
-        if n_tried < self._retries:
-            self._remark(f"{problem}: trying again ({n_tried + 1} of at most {self._retries} times)", False)
-
-    def _remark(self, message: str, important: bool) -> None:
-        now = time.monotonic()
-        if important or now > self._remarked_at + _SECONDS_BETWEEN_REMARKS:
-            self._remarked_at = now
-            logger.info("%s: %s", self._spec, message)
+            return Client(self.spec, self.meter, self._settings)
+        except Exception as error:  # noqa: BLE001 - proxies and certificates fail in many ways
+            fault = f"{self._endpoint} cannot be asked: {told(str(error))} ({type(error).__name__})"
+        raise EmbedderError(fault)
 
 
-def _no_longer_asking() -> None:
-    run = this_run()
-    if run is not None:
-        run.end()
+class _Doubt:
+    """Whether requests are refused for their texts, or whatever their text.
 
+    Refused while nothing was accepted, or many times in a row, a harmless text tells: without it each text would be
+    asked for alone, to find that none is accepted.
 
-_PLACEHOLDER = "the key is set on each request"
+    Parameters
+    ----------
+    try_harmless : callable
+        Asks with a harmless text; gives whether it was accepted.
+    """
+
+    def __init__(self, try_harmless: Callable[[], bool]) -> None:
+        self._try_harmless = try_harmless
+        self._refused = 0
+        self._bearable = 1
+        self._lock = threading.Lock()
+
+    def allay(self) -> None:
+        """Note that something was accepted."""
+        with self._lock:
+            self._refused, self._bearable = 0, _REFUSED_IN_A_ROW
+
+    def grows(self) -> bool:
+        """Note that something was refused; gives whether it is the request's fault."""
+        with self._lock:
+            self._refused += 1
+            if self._refused < self._bearable:
+                return False
+            self._bearable = max(2 * self._bearable, _REFUSED_IN_A_ROW)
+            return not self._try_harmless()
 
 
 def _remake(model: str, settings: dict[str, Any]) -> AimlapiModel:
     return AimlapiModel(model, **settings)
 
 
-def _prepare(request: Any) -> None:
-    """Give a request the headers that it needs, the key among them, and leave it no others."""
-    for name in list(request.headers):
-        # The last is how the openai client knows that the raw answer is wanted.
-        if name not in ("content-length", "transfer-encoding", "x-stainless-raw-response"):
-            del request.headers[name]
-    request.headers.update(_HEADERS)
-    request.headers["host"] = request.url.netloc.decode("ascii")
-    request.headers["authorization"] = f"Bearer {read_key()}"
-
-
-def _without_refused(fields: dict[str, Any], reason: str) -> dict[str, Any]:
-    """Leave out, or ask otherwise for, what a refusal names."""
-    said = reason.lower()
-    fewer = dict(fields)
-    if "encoding_format" in fields and ("encoding_format" in said or "base64" in said):
-        if fields["encoding_format"] == "base64":
-            fewer["encoding_format"] = "float"
-        else:
-            del fewer["encoding_format"]
-        return fewer
-    for name in ("dimensions", "auto_truncate"):
-        if name in said:
-            fewer.pop(name, None)
-    return fewer
-
-
 def _checked(name: str, value: float | None, least: float, most: float) -> float | None:
-    if value is not None and not (isinstance(value, int | float) and least <= value <= most):
+    """See that a setting is within bounds, and a whole number if these are."""
+    whole = isinstance(least, int) and isinstance(most, int)
+    if value is not None and not (isinstance(value, int if whole else int | float) and least <= value <= most):
         upper = "" if most == float("inf") else f" to {most:g}"
-        raise EmbedderError(f"{name} is a number from {least:g}{upper}, not {value!r}")
+        raise EmbedderError(f"{name} is a {'whole ' if whole else ''}number from {least:g}{upper}, not {value!r}")
     return value
 
 

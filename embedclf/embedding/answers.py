@@ -4,12 +4,13 @@ The stock client takes what it gets: fewer vectors than texts, in any order, not
 answer is checked, and decoded straight into float32.
 """
 
+import json
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from embedclf.embedding import Vectors
-from embedclf.embedding.api_key import named
+from embedclf.embedding.api_key import named, told
 
 
 class Answer(NamedTuple):
@@ -55,13 +56,14 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
     try:
         answer = jiter.from_json(content)
     except ValueError:
-        start = content[:60].decode("utf-8", "replace")
+        start = told(content[:2_000].decode("utf-8", "replace"))[:60]
         hint = "; is the base URL right?" if start.lstrip().startswith("<") else ""
         raise AnswerError(f"it is not JSON, or was cut short (it starts {start!r}){hint}") from None
     answer = answer if isinstance(answer, dict) else {}
     data = answer.get("data")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        said = f", but says “{answer['message']}”{named(answer.get('requestId'))}" if "message" in answer else ""
+        message = error_message(answer)
+        said = f", but says “{message}”{named(answer.get('requestId'))}" if message else ""
         raise AnswerError(f"it holds no list of vectors{said}")
     if len(data) != n_texts:
         raise AnswerError(f"it holds {len(data)} vectors for {n_texts} texts")
@@ -86,6 +88,12 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
     tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
     credits_used = _count(_part(_part(answer, "meta"), "usage").get("credits_used"))
     return Answer(vectors, None if tokens is None else round(tokens), credits_used or 0)
+
+
+def error_message(body: dict[str, Any]) -> str:
+    """Read what an answer complains of: AI/ML API has `message`, OpenAI itself an object `error` with one."""
+    message = body.get("message") or _part(body, "error").get("message")
+    return told(message if isinstance(message, str) else json.dumps(message)) if message else ""
 
 
 def _count(value: Any) -> float | None:

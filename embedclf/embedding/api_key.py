@@ -1,12 +1,18 @@
 """The key of AI/ML API: read from the environment when it is needed, and kept out of everything that is shown."""
 
 import os
+import re
 from typing import Any
 
 from embedclf.errors import EmbedderError
 
 KEY_VARIABLE = "AIMLAPI_API_KEY"
 KEY_PAGE = "https://aimlapi.com/app/keys"
+
+# Those of other providers are in the environment, too, and in what their clients say.
+_ENDINGS_OF_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
+# As much of a secret as gives it away, and is no common word.
+_LEAST_SECRET = 8
 
 
 def has_key() -> bool:
@@ -41,10 +47,13 @@ def _key_fault() -> str | None:
 
 
 def told(message: str) -> str:
-    """Make what others say fit to be shown: without the key, in one line, and not too long."""
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    message = message.replace(key, "…") if key else message
-    return "".join(c if c.isprintable() else " " for c in message)[:500]
+    """Make what others say fit to be shown: without a key, in one line, and not too long."""
+    for name, value in os.environ.items():
+        if name.endswith(_ENDINGS_OF_SECRETS) and len(value.strip()) >= _LEAST_SECRET:
+            # Whoever quotes a key may have cut it.
+            start = re.escape(value.strip()[:_LEAST_SECRET])
+            message = re.sub(rf"{start}[\w.~+/=-]*", "…", message.replace(value.strip(), "…"))
+    return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:500]
 
 
 def named(identity: Any) -> str:

@@ -211,6 +211,11 @@ class ModelCache:
     def __setstate__(self, state: tuple[Path, EmbedderSpec | None]) -> None:
         self.__init__(*state)  # type: ignore[misc]
 
+    @property
+    def dimensions(self) -> int | None:
+        """Length of its vectors; None while it is not known."""
+        return self._dimensions
+
     # Reading
 
     def read(self, keys: Keys, n_columns: int | None = None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
@@ -416,8 +421,8 @@ class ModelCache:
 
     # Writing
 
-    def write(self, keys: Keys, vectors: Vectors, n_tokens: int) -> None:
-        """Add vectors. When it returns they are on disk, or there has been a warning.
+    def write(self, keys: Keys, vectors: Vectors, n_tokens: int) -> bool:
+        """Add vectors; gives whether they are on disk now. If not, there has been a warning.
 
         Parameters
         ----------
@@ -434,11 +439,12 @@ class ModelCache:
                 self._write_segment(keys, vectors, n_tokens)
             except (OSError, OutputError) as error:
                 self._warn("write", f"the cache cannot be written, so these vectors are not kept: {error}")
-                return
+                return False
             try:
                 self._merge()
             except (OSError, OutputError, ValueError, NotImplementedError) as error:  # of a lock that is not to be had
                 logger.debug("cache: small segments were not merged: %s", error)
+        return True
 
     def _make_folder(self, n_dimensions: int) -> None:
         if not (self._folder / _ABOUT).exists() and self._spec is not None:

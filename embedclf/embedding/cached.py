@@ -1,6 +1,7 @@
 """Every text embedded once: unique texts, those in the cache, and only the rest from the embedder behind it."""
 
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -8,12 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.embedding import Batch, BatchEmbedder, EmbedderSpec, Vectors
-from embedclf.embedding.cache import ModelCache, VectorCache, blocks_of, hash_texts
+from embedclf.embedding.cache import Keys, ModelCache, VectorCache, blocks_of, hash_texts
+from embedclf.embedding.claims import Claims
 from embedclf.embedding.forks import ForkSafeLock
+from embedclf.embedding.in_flight import wait_for
 from embedclf.embedding.ledger import Account
+from embedclf.embedding.pieces import cut
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens, check_cost
-from embedclf.errors import EmbedderError, TextError
+from embedclf.errors import EmbedderError, TextError, counted
 from embedclf.texts import check_texts, list_of_strings, text_fault, text_faults
+
+logger = logging.getLogger(__name__)
 
 _PART_TEXTS = 4_096
 
@@ -55,6 +61,7 @@ class CachedEmbedder:
         self._cut = dimensions if dimensions != full else None
         self._cache = cache
         self._on_event = on_event
+        self._claims = Claims()
         self._part: ModelCache | None = None
         self._account: Account | None = None
         if cache is not None:
@@ -72,7 +79,8 @@ class CachedEmbedder:
     def spec(self) -> EmbedderSpec:
         """What tells its vectors apart; without dimensions while they are not known."""
         of = self._behind.spec
-        return EmbedderSpec(of.provider, of.model, self._cut or of.dimensions, of.endpoint)
+        known = of.dimensions or (self._part.dimensions if self._part is not None else None)
+        return EmbedderSpec(of.provider, of.model, self._cut or known, of.endpoint)
 
     @property
     def usage(self) -> Usage:
@@ -170,9 +178,8 @@ class CachedEmbedder:
         missing = np.flatnonzero(~found[distinct])
         places = distinct[missing]
         had = len(distinct) - len(missing)
-        spared = sum(about_tokens(len(texts[place].encode())) for place in distinct[found[distinct]])
         repeated = int((first != np.arange(len(texts))).sum())
-        meter.add(texts=len(texts), from_cache=had, duplicates=repeated, saved_tokens=spared)
+        meter.add(texts=len(texts), from_cache=had, duplicates=repeated)
         refused: dict[int, str] = {}
         if len(missing):
             sizes = (len(texts[place].encode()) for place in places)
@@ -183,23 +190,161 @@ class CachedEmbedder:
 
             def keep(batch: Batch) -> None:
                 nonlocal done
-                if self._part is not None and keys is not None:
-                    self._part.write(keys[missing[batch.places]], batch.vectors, batch.n_tokens)
                 pool.fill(places[batch.places], batch.vectors)
                 with lock:
                     done += len(batch.places)
                     self._tell(done, len(distinct))
 
             self._tell(done, len(distinct))
-            by_number = self._behind.embed_batches([texts[place] for place in places], keep)
+            wanted = [texts[place] for place in places]
+            by_number = self._embed_missing(wanted, None if keys is None else keys[missing], keep)
             refused = {int(places[number]): reason for number, reason in by_number.items()}
+            self._tell(len(distinct), len(distinct))
             out = pool.rows
+        meter.add(saved_tokens=sum(about_tokens(len(texts[place].encode())) for place in distinct[found[distinct]]))
         if out is None:  # there is not one vector
             return np.full((len(texts), self.spec.dimensions or 0), np.nan, dtype=np.float32), refused
         repeats = np.flatnonzero(~found & (first != np.arange(len(texts))))
         for rows in blocks_of(repeats):
             out[rows] = out[first[rows]]
         return out, refused
+
+    def _embed_missing(self, texts: list[str], keys: Keys | None, keep: Callable[[Batch], None]) -> dict[int, str]:
+        """Embed distinct texts that the cache had not: those that no other thread is at work on, and then the rest.
+
+        Parameters
+        ----------
+        texts : list of str, of length n
+        keys : ndarray of shape (n,) or None
+            Of the texts; None without a cache.
+        keep : callable
+            Is given each batch, at full length, when it is in the cache.
+
+        Returns
+        -------
+        dict of int to str
+            Why some were refused.
+        """
+        if keys is None or self._part is None:
+            return self._embed_claimed(texts, None, keep)
+        refused: dict[int, str] = {}
+        waiting = np.arange(len(texts))
+        while len(waiting):
+            with self._claims.of(keys["high"][waiting]) as (mine, others):
+                chosen = waiting[mine]
+
+                def keep_chosen(batch: Batch, chosen: npt.NDArray[np.intp] = chosen) -> None:
+                    keep(batch._replace(places=chosen[batch.places]))
+
+                if len(chosen):
+                    mine_refused = self._embed_claimed([texts[place] for place in chosen], keys[chosen], keep_chosen)
+                    refused |= {int(chosen[place]): reason for place, reason in mine_refused.items()}
+            waiting = waiting[~mine]
+            for other in others:
+                wait_for(other)
+            if len(waiting):
+                # What another thread could not embed is asked for again, so that each learns the reason.
+                found, vectors = self._part.read(keys[waiting])
+                if vectors is not None and found.any():
+                    keep(Batch(waiting[found], vectors[found], 0))
+                waiting = waiting[~found]
+        return refused
+
+    def _embed_claimed(
+        self, texts: list[str], keys: Keys | None, keep: Callable[[Batch], None], *, whole: bool = True
+    ) -> dict[int, str]:
+        """Embed distinct texts, those that are too long in pieces; see `_embed_missing`.
+
+        Whole ones are what somebody asked for, and are told about.
+        """
+        any_kept = False
+
+        def store(batch: Batch) -> None:
+            nonlocal any_kept
+            if self._part is not None and keys is not None:
+                _see_length(self._part.dimensions, batch.vectors.shape[1], str(self.spec))
+                any_kept |= self._part.write(keys[batch.places], batch.vectors, batch.n_tokens)
+            keep(batch)
+
+        try:
+            refused = self._behind.embed_batches(texts, store)
+            too_long = {place: one.piece for place, one in sorted(refused.items()) if one.piece is not None}
+            reasons = {place: one.reason for place, one in refused.items() if one.piece is None}
+            for place, answer in self._in_pieces(texts, too_long):
+                if isinstance(answer, str):
+                    reasons[place] = answer
+                else:
+                    store(Batch(np.array([place]), answer, 0))
+        except EmbedderError as error:
+            if any_kept and whole:
+                error.args = (f"{error}; what was answered before is in the cache",)
+            raise
+        if whole and (n_cut := len(too_long.keys() - reasons.keys())):
+            logger.info(
+                "%s longer than %s takes: embedded in pieces, and averaged by their length.",
+                f"{counted(n_cut, 'text')} {'is' if n_cut == 1 else 'are'}",
+                self._behind.spec.model,
+            )
+        return reasons
+
+    def _in_pieces(self, texts: list[str], too_long: dict[int, int]) -> Iterator[tuple[int, Vectors | str]]:
+        """Embed some of the texts in pieces, which are texts like any other: sent together, kept, cut again.
+
+        Parameters
+        ----------
+        texts : list of str
+        too_long : dict of int to int
+            Which of them, and how many bytes a piece may have.
+
+        Yields
+        ------
+        place : int
+        answer : ndarray of shape (1, n_dimensions) or str
+            The mean of its pieces' vectors by their length, at unit length; or why a piece was refused.
+        """
+        left = list(too_long)
+        while left:
+            rows: dict[str, int] = {}
+            of_texts: list[tuple[int, list[int], list[int]]] = []
+            while left and len(rows) < _PART_TEXTS:
+                place = left.pop(0)
+                pieces = [piece for piece in cut(texts[place], too_long[place]) if text_fault(piece) is None]
+                numbers = [rows.setdefault(piece, len(rows)) for piece in pieces]
+                of_texts.append((place, numbers, [len(piece.encode()) for piece in pieces]))
+            vectors, refused = self._at_full_length(list(rows))
+            for place, numbers, sizes in of_texts:
+                reason = next((refused[number] for number in numbers if number in refused), None)
+                if reason is not None:
+                    yield place, reason
+                    continue
+                total = np.array(sizes) @ vectors[numbers].astype(np.float64)
+                length = np.linalg.norm(total)
+                yield place, (total / length).astype(np.float32)[None, :] if length else "its pieces cancel each other"
+
+    def _at_full_length(self, texts: list[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed distinct texts without cutting their vectors, and without counting them as texts that were asked for.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_texts, n_dimensions), float32
+        refused : dict of int to str
+            Why some were refused.
+        """
+        keys, found, rows = None, np.zeros(len(texts), dtype=bool), None
+        if self._part is not None:
+            keys = hash_texts(texts)
+            found, rows = self._part.read(keys)
+        missing = np.flatnonzero(~found)
+        pool = _Pool(rows, len(texts), None, str(self.spec))
+        # Without a claim: it could be another's, who waits for one of this thread's own.
+        refused = self._embed_claimed(
+            [texts[place] for place in missing],
+            None if keys is None else keys[missing],
+            lambda batch: pool.fill(missing[batch.places], batch.vectors),
+            whole=False,
+        )
+        vectors = np.empty((len(texts), 0), dtype=np.float32) if pool.rows is None else pool.rows
+        return vectors, {int(missing[place]): reason for place, reason in refused.items()}
 
     def _tell(self, done: int, total: int) -> None:
         if self._on_event is not None:
@@ -224,12 +369,16 @@ class _Pool:
         with self._making:
             if self.rows is None:
                 self.rows = np.empty((self._n_rows, vectors.shape[1]), dtype=np.float32)
-        if vectors.shape[1] != self.rows.shape[1]:
-            raise EmbedderError(
-                f"{self._name} answered with {vectors.shape[1]} dimensions where the cache has {self.rows.shape[1]}: "
-                "it is not the model that it was; empty the cache with: embedclf cache clear"
-            )
+        _see_length(self.rows.shape[1], vectors.shape[1], self._name)
         self.rows[places] = vectors
+
+
+def _see_length(known: int | None, answered: int, name: str) -> None:
+    if known is not None and answered != known:
+        raise EmbedderError(
+            f"{name} answered with {answered} dimensions, and before it had {known}: it is not the model that it was; "
+            "if it has changed for good, empty the cache with: embedclf cache clear"
+        )
 
 
 def _remake(behind: BatchEmbedder, cut: int | None, cache: VectorCache | None) -> CachedEmbedder:

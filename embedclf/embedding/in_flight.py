@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar, copy_context
 from typing import Generic, TypeVar
 
 logger = logging.getLogger(__name__)
@@ -14,7 +15,11 @@ Job = TypeVar("Job")
 
 # What is under way when someone interrupts is paid for: so long it is waited for.
 _SECONDS_AFTER_INTERRUPT = 3.0
+# After an error, nobody is impatient; but a server may trickle for ever.
+_SECONDS_AFTER_ERROR = 60.0
 _SECONDS_A_LOOK = 0.2
+# So long the others wait for the first answer: a wrong key or an empty account is found out by one request.
+_SECONDS_HEAD_START = 0.1
 
 
 class StoppedError(BaseException):
@@ -25,9 +30,16 @@ class StoppedError(BaseException):
 
 
 class Run:
-    """One piece of work, done by several threads: whether it goes on, and who has a request under way."""
+    """One piece of work, done by several threads: whether it goes on, and who has a request under way.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    part_of : Run, optional
+        The run that this one is a part of, and stops with.
+    """
+
+    def __init__(self, part_of: "Run | None" = None) -> None:
+        self._part_of = part_of
         self._stopped = False
         self._asking: set[int] = set()
         self._changed = threading.Condition()
@@ -35,12 +47,12 @@ class Run:
     @property
     def stopped(self) -> bool:
         """Whether no new request may start."""
-        return self._stopped
+        return self._stopped or (self._part_of is not None and self._part_of.stopped)
 
     def begin(self) -> None:
         """Note that this thread sends a request."""
         with self._changed:
-            if self._stopped:
+            if self.stopped:
                 raise StoppedError
             self._asking.add(threading.get_ident())
 
@@ -56,8 +68,8 @@ class Run:
             self._stopped = True
             self._changed.notify_all()
 
-    def wait_for_answers(self, seconds: float | None = None) -> None:
-        """Wait until the requests under way are answered, and the answers put away."""
+    def wait_for_answers(self, seconds: float) -> None:
+        """Wait until the requests under way are answered, and the answers put away, or so many seconds are over."""
         with self._changed:
             self._changed.wait_for(lambda: not self._asking, seconds)
 
@@ -66,12 +78,41 @@ class Run:
         return len(self._asking)
 
 
-_of_thread = threading.local()
+# Not a thread's own: whoever hands work to a thread hands it the context, too.
+_run: ContextVar[Run | None] = ContextVar("_run", default=None)
 
 
 def this_run() -> Run | None:
     """Give the run that this thread works for."""
-    return getattr(_of_thread, "run", None)
+    return _run.get()
+
+
+@contextmanager
+def stopped_with() -> Iterator[None]:
+    """Stop what is under way in the block, in whatever threads, when it is left by an exception."""
+    run = Run(this_run())
+    token = _run.set(run)
+    try:
+        yield
+    except BaseException:
+        run.stop()
+        raise
+    finally:
+        _run.reset(token)
+
+
+def wait_for(event: threading.Event) -> None:
+    """Wait for an event.
+
+    Raises
+    ------
+    StoppedError
+        If the run that this thread works for is stopped meanwhile.
+    """
+    run = this_run()
+    while not event.wait(_SECONDS_A_LOOK):
+        if run is not None and run.stopped:
+            raise StoppedError
 
 
 class Gate:
@@ -93,6 +134,7 @@ class Gate:
         self._held_until = 0.0
         self._spread = 0.0
         self._slowed_at = 0.0
+        self._head_start_until: float | None = None
         self._changed = threading.Condition()
 
     @property
@@ -120,12 +162,15 @@ class Gate:
             while True:
                 if run is not None and run.stopped:
                     raise StoppedError
-                seconds = self._held_until + lateness * self._spread - time.monotonic()
+                now = time.monotonic()
+                seconds = max(self._held_until + lateness * self._spread, self._head_start_until or 0.0) - now
                 if seconds <= 0 and self._under_way < self.limit:
                     break
                 # Whoever stops a run does not know who waits here, so it is looked at now and then.
                 self._changed.wait(min(seconds, _SECONDS_A_LOOK) if seconds > 0 else _SECONDS_A_LOOK)
             self._under_way += 1
+            if self._head_start_until is None:
+                self._head_start_until = now + _SECONDS_HEAD_START
         try:
             if run is not None:
                 run.begin()
@@ -141,20 +186,27 @@ class Gate:
         Gives whether anything changed: it does not where the limit was halved since the request began.
         """
         with self._changed:
-            now = time.monotonic()
-            held = now + seconds > self._held_until + 0.5
-            if held:
-                self._held_until = now + seconds
-                self._spread = min(1.0, seconds / 4)
+            held = self.hold(seconds)
             halved = began > self._slowed_at
             if halved:
-                self._slowed_at = now
+                self._slowed_at = time.monotonic()
                 self._limit = max(1.0, self._limit / 2)
-            return halved or (held and seconds > 0)
+            return halved or held
+
+    def hold(self, seconds: float) -> bool:
+        """Let no request start for some seconds; gives whether that is news."""
+        with self._changed:
+            until = time.monotonic() + seconds
+            if not seconds or until <= self._held_until + 0.5:
+                return False
+            self._held_until = until
+            self._spread = min(1.0, seconds / 4)
+            return True
 
     def speed_up(self) -> None:
         """Let the limit grow, after a request was answered."""
         with self._changed:
+            self._head_start_until = 0.0
             self._limit = min(float(self._most), self._limit + 1 / self._limit)
             self._changed.notify_all()
 
@@ -163,59 +215,79 @@ def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_th
     """Do some jobs in several threads; each may give more jobs.
 
     The first error ends the work: no new request starts, those under way are waited for, so that what is paid for is
-    kept, and it is raised here. One job alone is done in the caller's own thread.
+    kept, and it is raised here. The work is a part of the run that the caller works for.
+
+    Raises
+    ------
+    StoppedError
+        If that run is stopped meanwhile.
     """
-    run = Run()
-    crew = _Crew(jobs, work, run)
-    if len(jobs) == 1:
-        before = this_run()
-        try:
-            crew.labour()
-        finally:
-            run.stop()
-            _of_thread.run = before
-    else:
-        # Not the threads of a pool: these are waited for at the end of a process, however long their requests take.
-        for _ in range(min(n_threads, len(jobs))):
-            threading.Thread(target=crew.labour, daemon=True).start()
-        try:
-            crew.wait()
-        except BaseException:
-            run.stop()
-            with suppress(KeyboardInterrupt):
-                if n_under_way := run.count():
-                    logger.info("Stopping: waiting for %d requests under way, which are paid for …", n_under_way)
-                run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
-            raise
+    run = Run(this_run())
+    crew = _Crew(work, run, n_threads)
+    try:
+        crew.add(jobs)
+        crew.wait()
+    except BaseException:
+        run.stop()
+        with suppress(KeyboardInterrupt):
+            if n_under_way := run.count():
+                logger.info("Stopping: waiting for %d requests under way, which are paid for …", n_under_way)
+            run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
+        raise
     if crew.error is not None:
-        run.wait_for_answers()
+        run.wait_for_answers(_SECONDS_AFTER_ERROR)
         raise crew.error
+    if run.stopped:
+        raise StoppedError
 
 
 class _Crew(Generic[Job]):
-    def __init__(self, jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], run: Run) -> None:
-        self._jobs = list(reversed(jobs))
+    """Threads that do jobs, hired as the jobs become more."""
+
+    def __init__(self, work: Callable[[Job], Sequence[Job]], run: Run, n_threads: int) -> None:
+        self._jobs: list[Job] = []
         self._work = work
         self._run = run
+        self._most = n_threads
+        self._hired = 0
         self._busy = 0
         self._changed = threading.Condition()
         self.error: BaseException | None = None
 
+    def add(self, jobs: Sequence[Job]) -> None:
+        """Put jobs before those that wait, and see that there are hands for them."""
+        with self._changed:
+            self._jobs.extend(reversed(jobs))
+            while self._hired < min(self._most, self._busy + len(self._jobs)):
+                # Not the threads of a pool: these are waited for at the end of a process, however long their requests
+                # take.
+                try:
+                    threading.Thread(target=copy_context().run, args=(self._labour,), daemon=True).start()
+                except RuntimeError:  # the system has no more threads
+                    if not self._hired:
+                        raise
+                    self._most = self._hired
+                else:
+                    self._hired += 1
+            self._changed.notify_all()
+
     def wait(self) -> None:
         """Wait until every job is done, or the run is stopped."""
         with self._changed:
-            self._changed.wait_for(lambda: self._run.stopped or not (self._jobs or self._busy))
+            # Whoever stops a run that this is a part of does not know who waits here.
+            while not self._changed.wait_for(
+                lambda: self._run.stopped or not (self._jobs or self._busy), _SECONDS_A_LOOK
+            ):
+                pass
 
-    def labour(self) -> None:
-        """Do jobs until there are none left."""
-        _of_thread.run = self._run
+    def _labour(self) -> None:
+        _run.set(self._run)
         while (job := self._next()) is not None:
-            more: Sequence[Job] = ()
             try:
-                more = self._work(job)
+                self.add(self._work(job))
             except StoppedError:
                 pass
-            except Exception as error:  # noqa: BLE001 - it is raised in the thread that waits
+            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
                 with self._changed:
                     self.error = self.error or error
                 self._run.stop()
@@ -223,7 +295,6 @@ class _Crew(Generic[Job]):
                 self._run.end()
                 with self._changed:
                     self._busy -= 1
-                    self._jobs.extend(more)
                     self._changed.notify_all()
 
     def _next(self) -> Job | None:
@@ -234,5 +305,5 @@ class _Crew(Generic[Job]):
                     return self._jobs.pop()
                 if not self._busy:
                     return None
-                self._changed.wait()
+                self._changed.wait(_SECONDS_A_LOOK)
             return None

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from embedclf.embedding import EXTERNAL, OURS, Batch, Embedder, EmbedderSpec, Vectors, open_cache
+from embedclf.embedding import EXTERNAL, OURS, Batch, Embedder, EmbedderSpec, Refused, Vectors, open_cache
+from embedclf.embedding.api_key import told
 from embedclf.embedding.cache import VectorCache
 from embedclf.embedding.cached import CachedEmbedder
 from embedclf.embedding.usage import Meter, OnEvent
@@ -50,7 +51,7 @@ class LangChainModel:
         """What tells its vectors apart; without dimensions before the first answer."""
         return EmbedderSpec(self._provider, self._name, self._dimensions)
 
-    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, str]:
+    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts, batch after batch; see `BatchEmbedder`."""
         for start in range(0, len(texts), _BATCH_TEXTS):
             part = list(texts[start : start + _BATCH_TEXTS])
@@ -64,8 +65,10 @@ class LangChainModel:
             return self._embeddings.embed_documents(texts)
         try:
             return self._embeddings.embed_documents(texts)
-        except Exception as error:
-            raise EmbedderError(f"{self.spec} failed: {_in_one_line(error)} ({type(error).__name__})") from error
+        except Exception as error:  # noqa: BLE001 - each provider has its own
+            fault = f"{self.spec} failed: {told(str(error))} ({type(error).__name__})"
+        # Not from the provider's error: it, or what it was raised from, may hold a key.
+        raise EmbedderError(fault)
 
     def _checked(self, answer: Any, texts: list[str]) -> Vectors:
         try:
@@ -137,12 +140,8 @@ def open_provider(
     except ImportError as error:
         package = re.search(r"[`']pip install (?:-U )?([\w.-]+)[`']", str(error))
         name = package[1] if package else f"langchain-{provider.replace('_', '-')}"
-        raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from error
-    except Exception as error:
-        raise EmbedderError(f"{provider}:{model} cannot be opened: {_in_one_line(error)}") from error
+        raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from None
+    except Exception as error:  # noqa: BLE001 - each provider has its own
+        raise EmbedderError(f"{provider}:{model} cannot be opened: {told(str(error))}") from None
     opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions)
     return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event)
-
-
-def _in_one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:500]

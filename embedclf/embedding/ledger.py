@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 import weakref
 from dataclasses import asdict, fields
@@ -91,6 +92,9 @@ def _sum(one: Usage, other: Usage, sign: int = 1) -> Usage:
     return Usage(**counts)
 
 
+_accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()
+
+
 class Account:
     """Carries what a meter counts into a ledger.
 
@@ -106,6 +110,11 @@ class Account:
         self._entered = meter.usage
         self._entered_at = time.monotonic()
         self._lock = ForkSafeLock()
+        _accounts.add(self)
+
+    def leave_out(self) -> None:
+        """Never enter what has been counted so far."""
+        self._entered = self._meter.usage
 
     def enter(self, *, last: bool = False) -> None:
         """Enter what has been spent since the last time; what only was spared can wait, unless this is the last."""
@@ -122,3 +131,13 @@ class Account:
     def enter_with(self, owner: object) -> None:
         """Enter what is left when the owner goes, or the process ends."""
         weakref.finalize(owner, self.enter, last=True)
+
+
+def _leave_out_the_parents() -> None:
+    for account in _accounts:
+        account.leave_out()
+
+
+# What a forked process inherits, its parent enters.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_out_the_parents)

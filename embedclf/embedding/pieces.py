@@ -3,8 +3,17 @@
 import re
 from collections.abc import Iterator
 
+_SPACE = rb"(?:\s|%s)" % "|".join("\u00a0\u2002\u2003\u2009\u2028\u2029\u3000").encode()
 # In order of preference: the end of a paragraph, of a line, of a sentence, of a word.
-_BORDERS = [re.compile(pattern) for pattern in (rb"\n\s*\n\s*", rb"\n\s*", rb"[.!?][\"')\]]*\s+", rb"\s+")]
+_BORDERS = [
+    re.compile(pattern)
+    for pattern in (
+        rb"\n\s*\n\s*",
+        rb"\n\s*",
+        rb"[.!?][\"')\]]*%s+|(?:%s)+" % (_SPACE, "|".join("。！？｡").encode()),
+        rb"%s+" % _SPACE,
+    )
+]
 
 
 def cut(text: str, n_bytes: int) -> Iterator[str]:

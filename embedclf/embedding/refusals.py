@@ -5,12 +5,15 @@ import json
 import re
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from embedclf.embedding import EmbedderSpec
+from embedclf.embedding.answers import error_message
 from embedclf.embedding.api_key import KEY_PAGE, KEY_VARIABLE, named, told
 from embedclf.errors import EmbedderError
 
@@ -18,7 +21,10 @@ from embedclf.errors import EmbedderError
 _FREE_TIER = re.compile(rb"free[- ]tier|free limit", re.IGNORECASE)
 # The openai client waits for no longer than this when it is told how long.
 MOST_SECONDS_TO_WAIT = 120.0
-_ABOUT_LENGTH = re.compile(r"token|context|too long|too large|length|at most|maximum|exceed", re.IGNORECASE)
+_ABOUT_LENGTH = re.compile(
+    r"\btokens?\b|context length|input length|maximum\b.*\blength|too (long|large)|longer than|at most \d",
+    re.IGNORECASE,
+)
 _COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp"}
 
 
@@ -56,13 +62,22 @@ def seconds_to_wait(response: Any) -> float:
     """Read how long an answer asks to wait; 0 if it does not say."""
     headers = response.headers
     for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
+        value = headers.get(name, "")
         try:
-            seconds = float(headers.get(name, "")) * unit
+            seconds = float(value) * unit
         except ValueError:
-            continue
-        if 0 <= seconds < 1e9:
+            seconds = _seconds_until(value)
+        if 0 < seconds < 1e9:
             return seconds
     return 0.0
+
+
+def _seconds_until(date: str) -> float:
+    """Read an HTTP date as the seconds from now; 0 if it is none."""
+    try:
+        return parsedate_to_datetime(date).timestamp() - time.time()
+    except ValueError:
+        return 0.0
 
 
 def of_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
@@ -82,11 +97,7 @@ def of_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
     except ValueError:
         body = {}
     body = body if isinstance(body, dict) else {}
-    # AI/ML API has `message`, OpenAI itself an object `error` with one.
-    of_openai = body.get("error")
-    of_openai = of_openai if isinstance(of_openai, dict) else {}
-    message = body.get("message") or of_openai.get("message")
-    said = told(message if isinstance(message, str) else json.dumps(message) if message else response.reason_phrase)
+    said = error_message(body) or told(response.reason_phrase)
     more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and name != "error" and value}
     if "message" in body and more:
         said += told(f" {json.dumps(more, ensure_ascii=False)}")[:300]
@@ -103,15 +114,12 @@ def _advice(response: Any) -> str:
     if status == 429 and is_final(response):
         # Whether it is the hour of the clock or one from the first request on is not said: an hour is enough for both.
         until = datetime.now().astimezone() + timedelta(seconds=seconds_to_wait(response) or 3_600)
-        return (
-            f": no more requests for now; come back at {until:%H:%M}, or top up the account; what was answered is kept "
-            "in the cache"
-        )
+        return f": no more requests for now; come back at {until:%H:%M}, or top up the account"
     advice = {
         401: f"check {KEY_VARIABLE}; keys are made at {KEY_PAGE}",
-        403: "top up the account; what was paid for is kept in the cache",
+        403: "top up the account",
         404: "check the model's name and the base URL",
-        429: "wait a while, or send fewer at once with --concurrency; what was answered is kept in the cache",
+        429: "wait a while, or send fewer at once with --concurrency",
     }.get(status, "try again, and tell the provider if it stays so" if status >= 500 else "")
     return f": {advice}" if advice else ""
 
@@ -134,29 +142,38 @@ def of_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> s
     if any("Timeout" in kind for kind in kinds):
         return (
             f"{endpoint} did not answer within {seconds:g} s: try again, wait longer with --timeout, or ask for less "
-            "at once with --batch-size"
+            "at once with --batch-size (what was sent may be charged all the same)"
         )
     said = told(next((str(cause) for cause in reversed(causes) if str(cause)), kinds[-1]))
-    if is_hopeless(error):
-        if any(isinstance(cause, socket.gaierror) for cause in causes):
-            return f"{endpoint} cannot be reached: there is no such host ({said}); check the base URL and the network"
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return f"{endpoint} cannot be reached: there is no such host ({said}); check the base URL and the network"
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return (
             f"{endpoint} cannot be reached: its certificate is not trusted ({said}); if a proxy stands between, name "
             "its certificates with SSL_CERT_FILE"
         )
+    if any(map(_is_without_tls, causes)):
+        return f"{endpoint} cannot be reached: it does not speak TLS ({said}); is its address http://…?"
+    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
+        return f"{endpoint} cannot be reached: nothing listens there ({said}); check the base URL"
     if any(kind in ("RemoteProtocolError", "ReadError", "DecodingError") for kind in kinds):
         return f"{endpoint} cannot be reached: it hung up in the middle of an answer ({said})"
     return f"{endpoint} cannot be reached: {said}"
 
 
 def is_hopeless(error: BaseException) -> bool:
-    """Whether a fault of the connection stays, however often it is tried: no such host, or a certificate's."""
+    """Whether a fault of the connection stays, however often it is tried: of the host, of TLS, of its certificate."""
     return any(
         isinstance(cause, ssl.SSLCertVerificationError)
+        or _is_without_tls(cause)
         or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
         or (isinstance(cause, OSError) and cause.errno == errno.EAFNOSUPPORT)
         for cause in _causes(error)
     )
+
+
+def _is_without_tls(cause: BaseException) -> bool:
+    return isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) == "WRONG_VERSION_NUMBER"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

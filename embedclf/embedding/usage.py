@@ -162,7 +162,7 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
     Raises
     ------
     MaxCostError
-        If it is about to cost more; nothing was sent then.
+        If it is about to cost more; nothing of it was sent then.
     """
     spent = meter.usage.dollars or 0.0
     if (estimate.dollars or 0.0) > limit - spent:
@@ -170,7 +170,7 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
         raise MaxCostError(
             f"embedding {counted(estimate.to_embed, 'text')} would cost {about_dollars(estimate.dollars or 0.0)} "
             f"(at most {shown_dollars(estimate.most_dollars or 0.0)}), and --max-cost is {limit:g}{already}: nothing "
-            "was sent",
+            f"{'more ' if spent else ''}was sent",
             spent=spent,
             limit=limit,
         )
@@ -179,8 +179,8 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
 class Budget:
     """Sees that no more is spent than was allowed, whatever was estimated. Threads may share it.
 
-    A request is let go while what is spent, and what is under way by the measure of what came before, is below the
-    limit. The first goes alone, since it is the measure.
+    A request is let go while it, those under way and what is spent are within the limit, by the measure of what came
+    before. The first goes alone, since it is the measure. What a copy in another process spends is not known here.
 
     Parameters
     ----------
@@ -205,18 +205,18 @@ class Budget:
         Raises
         ------
         MaxCostError
-            If the limit is reached.
+            If it would go beyond the limit.
         """
         if self._limit is None:
             yield lambda taken: None
             return
         with self._changed:
-            while not self._has_room(self._limit):
+            while not self._has_room(n_bytes, self._limit):
                 if not self._under_way:
                     spent = self._spent()
                     raise MaxCostError(
-                        f"{shown_dollars(spent)} is spent, and --max-cost is {self._limit:g}: stopped; what was paid "
-                        "for is kept in the cache",
+                        f"{shown_dollars(spent)} is spent, and --max-cost is {self._limit:g}: stopped before the "
+                        "request that would go beyond it",
                         spent=spent,
                         limit=self._limit,
                     )
@@ -238,13 +238,11 @@ class Budget:
                     self._settled_tokens += tokens
                 self._changed.notify_all()
 
-    def _has_room(self, limit: float) -> bool:
-        if not self._under_way:
-            return self._spent() < limit
+    def _has_room(self, n_bytes: int, limit: float) -> bool:
         if not self._settled_bytes:
-            return False
-        expected = self._settled_tokens * self._under_way // self._settled_bytes
-        return self._spent() + (self._meter.dollars(expected) or 0.0) < limit
+            return not self._under_way and self._spent() + (self._meter.dollars(about_tokens(n_bytes)) or 0.0) <= limit
+        expected = self._settled_tokens * (self._under_way + n_bytes) // self._settled_bytes
+        return self._spent() + (self._meter.dollars(expected) or 0.0) <= limit
 
     def _spent(self) -> float:
         return self._meter.usage.dollars or 0.0

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -195,7 +196,7 @@ def fit_classifier(
         figures = _measure(_linear_model(fitted, settings, classes), vectors[held], y[held])
     fitted = fit(head, vectors, y, settings.C, start=fitted)
     card = ModelCard(
-        embedder=spec,
+        embedder=replace(spec, dimensions=vectors.shape[1]),
         head=head,
         regularization=settings.C,
         temperature=settings.temperature,
