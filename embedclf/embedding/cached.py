@@ -1,6 +1,7 @@
 """Every text embedded once: unique texts, those in the cache, and only the rest from the embedder behind it."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -302,12 +303,12 @@ class CachedEmbedder:
         answer : ndarray of shape (1, n_dimensions) or str
             The mean of its pieces' vectors by their length, at unit length; or why a piece was refused.
         """
-        left = list(too_long)
+        left = deque(too_long)
         while left:
             rows: dict[str, int] = {}
             of_texts: list[tuple[int, list[int], list[int]]] = []
             while left and len(rows) < _PART_TEXTS:
-                place = left.pop(0)
+                place = left.popleft()
                 pieces = [piece for piece in cut(texts[place], too_long[place]) if text_fault(piece) is None]
                 numbers = [rows.setdefault(piece, len(rows)) for piece in pieces]
                 of_texts.append((place, numbers, [len(piece.encode()) for piece in pieces]))
