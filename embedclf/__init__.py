@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from embedclf.errors import OutputError as OutputError
     from embedclf.errors import TextError as TextError
     from embedclf.errors import TrainingError as TrainingError
+    from embedclf.evaluation.neighbourhood import Explanation as Explanation
+    from embedclf.evaluation.neighbourhood import explain as explain
     from embedclf.evaluation.report import Report as Report
     from embedclf.evaluation.report import evaluate as evaluate
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
@@ -45,6 +47,7 @@ _HOMES = {
     "EmbedderError": "embedclf.errors",
     "EmbeddingClassifier": "embedclf.training.estimators",
     "EmbeddingTransformer": "embedclf.training.estimators",
+    "Explanation": "embedclf.evaluation.neighbourhood",
     "LinearModel": "embedclf.classifier.linear",
     "MaxCostError": "embedclf.errors",
     "ModelFileError": "embedclf.errors",
@@ -56,6 +59,7 @@ _HOMES = {
     "VectorCache": "embedclf.embedding.cache",
     "as_langchain": "embedclf.embedding.langchain_embeddings",
     "evaluate": "embedclf.evaluation.report",
+    "explain": "embedclf.evaluation.neighbourhood",
     "from_langchain": "embedclf.embedding.langchain_model",
     "load": "embedclf.classifier.text_classifier",
     "open_embedder": "embedclf.embedding",

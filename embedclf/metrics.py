@@ -1,6 +1,6 @@
 """How good, and how honest about it: figures computed from labels and probabilities, in plain numpy."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -84,3 +84,101 @@ def expected_calibration_error(correct: npt.NDArray[np.bool_], confidence: Float
     bins = np.minimum((confidence * n_bins).astype(np.intp), n_bins - 1)
     gaps = np.bincount(bins, weights=confidence.astype(np.float64) - correct, minlength=n_bins)
     return float(np.abs(gaps).sum() / len(correct))
+
+
+class ReliabilityBin(NamedTuple):
+    """Answers of about one confidence.
+
+    Attributes
+    ----------
+    low, high : float
+        Their confidence is from low to below high; 1 belongs to the last bin.
+    n_examples : int
+    confidence, accuracy : float
+        Their mean confidence, and the share of them that is right.
+    """
+
+    low: float
+    high: float
+    n_examples: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(correct: npt.NDArray[np.bool_], confidence: Floats, n_bins: int = 10) -> tuple[ReliabilityBin, ...]:
+    """Compare confidence with accuracy in bins of equal width; those without an answer are left out.
+
+    Parameters
+    ----------
+    correct, confidence : ndarray of shape (n,)
+        As of `expected_calibration_error`.
+    """
+    numbers = np.minimum((confidence * n_bins).astype(np.intp), n_bins - 1)
+    counts = np.bincount(numbers, minlength=n_bins)
+    sure = np.bincount(numbers, weights=confidence.astype(np.float64), minlength=n_bins)
+    right = np.bincount(numbers, weights=correct, minlength=n_bins)
+    return tuple(
+        ReliabilityBin(
+            number / n_bins,
+            (number + 1) / n_bins,
+            int(counts[number]),
+            float(sure[number] / counts[number]),
+            float(right[number] / counts[number]),
+        )
+        for number in map(int, np.flatnonzero(counts))
+    )
+
+
+class CoveragePoint(NamedTuple):
+    """What a threshold brings about.
+
+    Attributes
+    ----------
+    threshold : float
+        The least confidence that is answered.
+    coverage : float
+        Share of the texts that are.
+    accuracy : float or None
+        Share of these answers that is right; None if there are none.
+    """
+
+    threshold: float
+    coverage: float
+    accuracy: float | None
+
+
+def coverage(
+    correct: npt.NDArray[np.bool_], confidence: Floats, thresholds: Iterable[float]
+) -> tuple[CoveragePoint, ...]:
+    """Tell for each threshold which share of the texts is answered, and how well.
+
+    Parameters
+    ----------
+    correct, confidence : ndarray of shape (n,)
+        As of `expected_calibration_error`.
+    thresholds : iterable of float
+    """
+    points = []
+    for threshold in thresholds:
+        answered = confidence >= threshold
+        right = float(correct[answered].mean()) if answered.any() else None
+        points.append(CoveragePoint(float(threshold), float(answered.mean()), right))
+    return tuple(points)
+
+
+def auroc(positive: npt.NDArray[np.bool_], score: Floats) -> float:
+    """Chance that a positive example scores higher than another, equal scores counting half.
+
+    The area under the receiver operating characteristic, by the Mann–Whitney statistic (Hanley & McNeil, "The Meaning
+    and Use of the Area under a ROC Curve", 1982).
+
+    Parameters
+    ----------
+    positive : ndarray of shape (n,)
+        Which examples are positive; some are, and some are not.
+    score : ndarray of shape (n,)
+    """
+    _, places, counts = np.unique(score, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    n = int(positive.sum())
+    return float((ranks[positive].sum() - n * (n + 1) / 2) / (n * (len(score) - n)))

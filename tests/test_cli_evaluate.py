@@ -1,6 +1,8 @@
 """``embedclf evaluate``, at the command line."""
 
+import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -35,15 +37,90 @@ def test_json_is_one_object_with_scikit_learns_figures(
     assert 0 <= report["ece"] <= 1
 
 
-def test_the_table_shows_every_class(cli: Cli, dataset: Path, model: Path):
-    """The plain output is a table that a person reads."""
-    lines = cli("evaluate", dataset, "-m", model).stdout.splitlines()
-    assert lines[0] == "rows               30"
-    assert lines[1].startswith("accuracy           ")
-    assert lines[5].startswith("calibration error  ")
-    assert lines[7] == "label     precision  recall     F1     rows"
-    assert [line.split()[0] for line in lines[8:]] == ["delivery", "password", "refund"]
-    assert len({len(line) for line in lines[7:]}) == 1
+def test_what_a_person_sees(cli: Cli, dataset: Path, model: Path):
+    """Figures with intervals, each class, confusions, reliability, coverage, and the surest of the wrong rows."""
+    wrong = [(TEXTS[0], "refund"), (TEXTS[1], "refund"), (TEXTS[10], "refund")]
+    right = list(zip(TEXTS[11:30], LABELS[11:30], strict=True))
+    write_csv(dataset, [(f'"{text}"', label) for text, label in [*wrong, *right]])
+    result = cli("evaluate", dataset, "-m", model)
+    lines = result.stdout.splitlines()
+    assert lines[0] == "rows               22"
+    assert re.fullmatch(r"accuracy           0\.864  \(0\.7\d\d to 1\.000\)", lines[1])
+    assert re.fullmatch(r"macro-F1           0\.\d{3}  \(0\.\d{3} to 1\.000\)", lines[2])
+    assert lines[5].startswith("calibration error  0.")
+    assert lines[7:11] == [
+        "label     precision  recall     F1  rows",
+        "delivery      0.000   0.000  0.000     0",
+        "password      0.900   1.000  0.947     9",
+        "refund        1.000   0.769  0.870    13",
+    ]
+    assert lines[12:16] == [
+        "Most frequent confusions:",
+        "rows  label   taken for",
+        "   2  refund  delivery",
+        "   1  refund  password",
+    ]
+    assert lines[17] == "confidence  rows  on average  accuracy"
+    start = lines.index("confidence at least  answered  of these right")
+    assert lines[start + 1].startswith("0.5 ")
+    assert lines[start + 7].startswith("0.99 ")
+    start = lines.index("3 rows are wrong; the surest, which are the likeliest to be labelled wrong:")
+    assert {line.split()[0] for line in lines[start + 1 :: 2]} == {f"{dataset}:{line}" for line in (2, 3, 4)}
+    assert all(", taken for " in line for line in lines[start + 1 :: 2])
+    assert "--errors" not in result.stdout
+
+
+def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
+    """All of them, the surest first, with their lines; with the train set also their nearest examples."""
+    shifted = [*LABELS[5:], *LABELS[:5]]
+    test = write_csv(Path("test.csv"), [(f'"{text}"', label) for text, label in zip(TEXTS, shifted, strict=True)])
+    result = cli("evaluate", test, "-m", model, "--errors", "wrong.csv", "--train-set", dataset)
+    assert result.stderr == "Wrote 15 rows to wrong.csv\n"
+    rows = list(csv.DictReader(Path("wrong.csv").read_text().splitlines()))
+    assert list(rows[0]) == [
+        *("line", "text", "label", "predicted_label", "confidence"),
+        *(f"nearest_{place}_{part}" for place in (1, 2, 3) for part in ("text", "label", "similarity")),
+    ]
+    assert len(rows) == 15
+    confidences = [float(row["confidence"]) for row in rows]
+    assert confidences == sorted(confidences, reverse=True)
+    for row in rows:
+        place = int(row["line"]) - 2
+        assert row["text"] == row["nearest_1_text"] == TEXTS[place]
+        assert row["nearest_1_similarity"] == "1.0000"
+        assert row["label"] == shifted[place] != row["predicted_label"]
+    shown = json.loads(cli("evaluate", test, "-m", model, "--json").stdout)
+    assert [wrong["line"] for wrong in shown["wrong"]] == [int(row["line"]) for row in rows]
+    few = write_csv(Path("few.csv"), [("my parcel", "delivery"), ("my refund", "refund")])
+    assert cli("evaluate", test, "-m", model, "--errors", "wrong.jsonl", "--train-set", few).exit_code == 0
+    first = json.loads(Path("wrong.jsonl").read_text().splitlines()[0])
+    assert (first["nearest_2_label"], first["nearest_3_label"]) in {("refund", None), ("delivery", None)}
+    result = cli("evaluate", test, "-m", model, "--errors", "wrong.xlsx")
+    assert result.exit_code == 1
+    assert result.stderr == "Error: cannot write wrong.xlsx: the output is .csv, .tsv or .jsonl\n"
+
+
+def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
+    """It is marked in the table of coverage."""
+    result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.77")
+    (marked,) = [line for line in result.stdout.splitlines() if line.endswith("the model abstains below this")]
+    assert marked.startswith("0.77 ")
+    assert (
+        json.loads(cli("evaluate", dataset, "-m", model, "--min-confidence", 0.77, "--json").stdout)["threshold"]
+        == 0.77
+    )
+
+
+def test_a_label_that_is_no_line(cli: Cli, dataset: Path):
+    """Control characters are written as escapes, and long texts are cut."""
+    rows = [("a\x1b[31mred" if label == "refund" else label, text) for label, text in zip(LABELS, TEXTS, strict=True)]
+    Path("odd.jsonl").write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for label, text in rows))
+    cli("train", "odd.jsonl", "-o", "odd.safetensors")
+    Path("test.jsonl").write_text(json.dumps({"text": "my parcel\n" + "is late " * 40, "label": "a\x1b[31mred"}) + "\n")
+    shown = cli("evaluate", "test.jsonl", "-m", "odd.safetensors").stdout
+    assert "\x1b" not in shown
+    assert "a\\x1b[31mred, taken for delivery" in shown
+    assert max(map(len, shown.splitlines())) <= 100
 
 
 def test_an_unknown_label_is_wrong_named_and_outside_the_log_loss(cli: Cli, dataset: Path, model: Path):

@@ -49,6 +49,8 @@ class ModelCard:
         What the scores were divided by; it is folded into the weights.
     threshold : float or None
         The confidence below which the classifier abstains; None if it always answers.
+    out_of_scope_label : str or None
+        The label of the examples of what it is to reject; no class.
     n_examples : int
         How many examples it was trained on.
     held_out : HeldOut or None
@@ -62,6 +64,7 @@ class ModelCard:
     regularization: float | None
     temperature: float
     threshold: float | None
+    out_of_scope_label: str | None
     n_examples: int
     held_out: HeldOut | None
     version: str
@@ -164,6 +167,8 @@ def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -
         regularization=_optional(metadata, "regularization"),
         temperature=_number(metadata, "temperature"),
         threshold=_optional(metadata, "threshold", most=1.0),
+        # Files of older versions are without it, and older versions pass over it.
+        out_of_scope_label=_typed(metadata.get("out_of_scope_label"), str | None, "out_of_scope_label"),
         n_examples=_count(metadata),
         held_out=None if held_out is None else _held_out(held_out),
         version=_typed(metadata["version"], str, "version"),

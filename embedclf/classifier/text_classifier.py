@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any, TypeVar, Unpack
 
 import numpy as np
@@ -19,7 +20,7 @@ from embedclf.embedding import (
     open_embedder,
 )
 from embedclf.embedding.in_flight import stopped_with
-from embedclf.errors import EmbedderError, ModelFileError, TextError
+from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextError
 from embedclf.texts import check_texts, list_of_strings
 
 Answer = TypeVar("Answer")
@@ -150,6 +151,22 @@ class TextClassifier:
             self.classes[index] if sure >= threshold else None for index, sure in zip(best, confidence, strict=True)
         ]
 
+    def with_min_confidence(self, min_confidence: float | None) -> "TextClassifier":
+        """Give the same classifier, which abstains below another confidence.
+
+        Parameters
+        ----------
+        min_confidence : float or None
+            In [0, 1]; None always answers.
+
+        Raises
+        ------
+        EmbedclfError
+            If it is not a confidence.
+        """
+        check_min_confidence(min_confidence)
+        return TextClassifier(self.embedder, self.model, replace(self.card, threshold=min_confidence))
+
     def to_dict(self) -> dict[str, Any]:
         """Give what is known of it as plain types, for JSON; the weights are left out."""
         return {"classes": list(self.classes), **self.card.to_dict()}
@@ -163,6 +180,17 @@ class TextClassifier:
             If it cannot be written.
         """
         write_model(path, self.model, self.card)
+
+
+def check_min_confidence(min_confidence: float | None) -> None:
+    """See that a number is a confidence.
+
+    Raises
+    ------
+    EmbedclfError
+    """
+    if min_confidence is not None and not 0 <= min_confidence <= 1:
+        raise EmbedclfError(f"min_confidence is a probability from 0 to 1, not {min_confidence!r}")
 
 
 async def _in_a_thread(call: Callable[[list[str]], Answer], texts: Iterable[str]) -> Answer:

@@ -17,6 +17,7 @@ from embedclf.errors import BadRowsError, DataError, RowFault, counted, list_fau
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
+    from embedclf.evaluation.neighbourhood import Examples
 
 _SECONDS_BEFORE_IT_SHOWS = 2.0
 
@@ -149,6 +150,14 @@ def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -
         skipped=[*corpus.skipped, *faults],
     )
     return left, vectors[kept]
+
+
+def embed_train_set(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -> "Examples":
+    """Embed what a classifier was trained on; see `embed_corpus`."""
+    from embedclf.evaluation.neighbourhood import Examples
+
+    corpus, vectors = embed_corpus(embedder, corpus, skip_bad_rows=skip_bad_rows)
+    return Examples(corpus.texts, corpus.labels, vectors)
 
 
 def usage_of(embedder: Embedder) -> Usage:

@@ -1,6 +1,7 @@
 """``embedclf evaluate``."""
 
 import json
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
@@ -11,19 +12,31 @@ from embedclf.cli.options import (
     embedder_again_option,
     embedder_options,
     file_options,
+    min_confidence_option,
     model_option,
     read_labelled,
+    train_set_option,
 )
+from embedclf.cli.tables import in_one_line, percent, shortened, table, with_interval
 from embedclf.errors import counted
 
 if TYPE_CHECKING:
-    from embedclf.evaluation.report import Report
+    from embedclf.corpus import Corpus, CorpusWriter
+    from embedclf.evaluation.report import Report, WrongRow
+
+_N_WRONG_SHOWN = 5
+_THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 @click.command("evaluate")
 @click.argument("dataset")
 @model_option
 @embedder_again_option
+@click.option(
+    "--errors", metavar="FILE", help="Write the rows that it gets wrong to a .csv, .tsv or .jsonl file, surest first."
+)
+@train_set_option
+@min_confidence_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options(labelled=True)
 @embedder_options
@@ -31,6 +44,9 @@ def command(
     dataset: str,
     model: str | None,
     embedder: str | None,
+    errors: str | None,
+    train_set: str | None,
+    min_confidence: float | None,
     as_json: bool,
     file: FileOptions,
     asked: EmbedderOptions,
@@ -40,48 +56,150 @@ def command(
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
     input. It should hold no text that the classifier was trained on.
     """
-    from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage, usage_of
+    from embedclf.cli.embedding import ProgressBar, embed_corpus, embed_train_set, print_estimate, show_usage, usage_of
     from embedclf.cli.models import load_model
+    from embedclf.evaluation.neighbourhood import N_NEAREST
     from embedclf.evaluation.report import check_labels, evaluate
 
-    with ProgressBar() as bar:
+    with ExitStack() as stack:
+        bar = stack.enter_context(ProgressBar())
         classifier = load_model(model, embedder=embedder, **asked.settings(bar.on_event))
+        if min_confidence is not None:
+            classifier = classifier.with_min_confidence(min_confidence)
         corpus = read_labelled(dataset, file)
         check_labels(classifier, corpus.labels)
+        examples = None if train_set is None else read_labelled(train_set, file)
         if asked.dry_run:
-            print_estimate(classifier.embedder, corpus.texts, as_json=as_json)
+            texts = corpus.texts if examples is None else [*corpus.texts, *examples.texts]
+            print_estimate(classifier.embedder, texts, as_json=as_json)
             return
+        # Whether it can be written is found out before the work, not after.
+        writer = None if errors is None else stack.enter_context(_errors_writer(errors, train_set is not None))
         try:
             corpus, vectors = embed_corpus(classifier.embedder, corpus, skip_bad_rows=file.skip_bad_rows)
+            near = None
+            if examples is not None:
+                near = embed_train_set(classifier.embedder, examples, skip_bad_rows=file.skip_bad_rows)
         finally:
             bar.end()
             show_usage(classifier.embedder)
-    report = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors)
+        report = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=near)
+        if writer is not None:
+            _write_errors(writer, report, corpus, 0 if near is None else N_NEAREST)
+    if errors is not None:
+        click.echo(f"Wrote {counted(len(report.wrong), 'row')} to {errors}", err=True)
     for name, count in report.unknown_labels.items():
         click.echo(
             f"Warning: the model does not know the label {name!r}: {counted(count, 'row')} counted as wrong", err=True
         )
     if as_json:
-        usage = usage_of(classifier.embedder).to_dict()
-        click.echo(json.dumps({**report.to_dict(), "usage": usage}, ensure_ascii=False))
+        shown = {**report.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
+        for wrong in shown["wrong"]:
+            wrong["line"] = corpus.lines[wrong["row"]]
+        click.echo(json.dumps(shown, ensure_ascii=False))
     else:
-        click.echo(_table(report))
+        click.echo("\n".join([*figures(report), *_wrong_rows(report, corpus, errors)]))
 
 
-def _table(report: "Report") -> str:
-    width = max(len("label"), *(len(name) for name in report.per_class))
+def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":
+    from embedclf.corpus import CorpusWriter
+    from embedclf.evaluation.neighbourhood import N_NEAREST
+
+    added = ["predicted_label", "confidence"]
+    if with_neighbours:
+        added += [
+            f"nearest_{place}_{part}" for place in range(1, N_NEAREST + 1) for part in ("text", "label", "similarity")
+        ]
+    return CorpusWriter(path, ["line", "text", "label"], added)
+
+
+def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", n_near: int) -> None:
+    from embedclf.corpus import Row
+
+    for wrong in report.wrong:
+        line = corpus.lines[wrong.row]
+        row = Row(line, {"line": line, "text": wrong.text, "label": wrong.label}, wrong.text, wrong.label, None)
+        near = [part for one in wrong.neighbours for part in (one.text, one.label, one.similarity)]
+        # A train set may have fewer.
+        missing = [None] * (3 * n_near - len(near))
+        writer.write(row, [wrong.predicted, wrong.confidence, *near, *missing])
+
+
+def figures(report: "Report") -> list[str]:
+    """Write all figures of a report but its wrong rows, as lines."""
     lines = [
         f"rows               {report.n_examples:,}",
-        f"accuracy           {report.accuracy:.3f}",
-        f"macro-F1           {report.macro_f1:.3f}",
+        f"accuracy           {with_interval(report.accuracy, report.accuracy_interval)}",
+        f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
         f"weighted F1        {report.weighted_f1:.3f}",
         f"log loss           {report.log_loss:.3f}",
         f"calibration error  {report.ece:.3f}",
-        "",
-        f"{'label':<{width}}  precision  recall     F1     rows",
     ]
-    lines += [
-        f"{name:<{width}}  {one.precision:9.3f}  {one.recall:6.3f}  {one.f1:5.3f}  {one.support:7,}"
+    if outside := report.out_of_scope:
+        lines += [
+            "",
+            f"out of scope       {counted(outside.n_examples, 'row')}",
+            f"  rejected         {percent(outside.recall)}",
+            f"  AUROC            {outside.auroc:.3f}",
+            f"  in-scope rows answered right  {percent(outside.in_scope_accuracy)}",
+        ]
+    lines += ["", *_by_class(report)]
+    if report.confusions:
+        lines += ["", "Most frequent confusions:", *_confusions(report)]
+    return [*lines, "", *_reliability(report), "", *_coverage(report)]
+
+
+def _by_class(report: "Report") -> list[str]:
+    rows = [
+        [in_one_line(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
         for name, one in report.per_class.items()
     ]
-    return "\n".join(lines)
+    return table(["label", "precision", "recall", "F1", "rows"], rows)
+
+
+def _confusions(report: "Report") -> list[str]:
+    rows = [[f"{one.n_texts:,}", in_one_line(one.label), in_one_line(one.predicted)] for one in report.confusions]
+    return table(["rows", "label", "taken for"], rows, left=(1, 2))
+
+
+def _reliability(report: "Report") -> list[str]:
+    rows = [
+        [f"{one.low:.1f} to {one.high:.1f}", f"{one.n_examples:,}", f"{one.confidence:.3f}", f"{one.accuracy:.3f}"]
+        for one in report.reliability
+    ]
+    return table(["confidence", "rows", "on average", "accuracy"], rows)
+
+
+def _coverage(report: "Report") -> list[str]:
+    shown = {*_THRESHOLDS_SHOWN, report.threshold}
+    rows = [
+        [
+            f"{one.threshold:.3g}",
+            percent(one.coverage),
+            percent(one.accuracy),
+            "the model abstains below this" if one.threshold == report.threshold else "",
+        ]
+        for one in report.coverage
+        if one.threshold in shown
+    ]
+    return table(["confidence at least", "answered", "of these right", ""], rows, left=(0, 3))
+
+
+def _wrong_rows(report: "Report", corpus: "Corpus", errors: str | None) -> list[str]:
+    if not report.wrong:
+        return []
+    title = f"{counted(len(report.wrong), 'row')} {'is' if len(report.wrong) == 1 else 'are'} wrong"
+    lines = ["", f"{title}; the surest, which are the likeliest to be labelled wrong:"]
+    for wrong in report.wrong[:_N_WRONG_SHOWN]:
+        lines += [f"  {corpus.name}:{corpus.lines[wrong.row]}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]
+        lines += [
+            f"      {one.similarity:.2f}  {in_one_line(one.label)}: {shortened(one.text, 66)}"
+            for one in wrong.neighbours
+        ]
+    if errors is None and len(report.wrong) > _N_WRONG_SHOWN:
+        lines.append("--errors FILE writes them all.")
+    return lines
+
+
+def _mistake(wrong: "WrongRow") -> str:
+    return f"{in_one_line(wrong.label)}, taken for {in_one_line(wrong.predicted)} ({wrong.confidence:.2f})"

@@ -216,3 +216,16 @@ embedder_again_option = click.option(
     metavar="PROVIDER:MODEL",
     help="The embedder that the classifier was trained with, if it is neither aimlapi nor wordllama.",
 )
+
+train_set_option = click.option(
+    "--train-set",
+    metavar="FILE",
+    help="What the classifier was trained on: show the nearest examples to each wrong row.",
+)
+
+min_confidence_option = click.option(
+    "--min-confidence",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    help="Abstain below this confidence.  [default: what the model was trained with]",
+)

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -15,14 +15,19 @@ from embedclf.cli.options import (
     embedder_again_option,
     embedder_options,
     file_options,
+    min_confidence_option,
     model_option,
+    read_labelled,
+    train_set_option,
 )
+from embedclf.cli.tables import in_one_line, shortened
 from embedclf.errors import RowFault, counted, list_faults
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.embedding import ProgressBar
     from embedclf.corpus import Row
+    from embedclf.evaluation.neighbourhood import Examples, Explanation
 
 _CHUNK = 4_096
 # What is sent somewhere is sent many requests at once, and at the end of a chunk these are waited for.
@@ -36,6 +41,7 @@ class _Answer(NamedTuple):
     label: str | None
     confidence: float | None
     top: list[tuple[str, float]]
+    explanation: "Explanation | None" = None
 
 
 @click.command("predict")
@@ -45,6 +51,9 @@ class _Answer(NamedTuple):
 @click.option("--input", "input_file", metavar="FILE", help="A file with a column of texts; - is the standard input.")
 @click.option("--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv or .jsonl file.")
 @click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Give the N likeliest labels.")
+@min_confidence_option
+@click.option("--explain", is_flag=True, help="Show the nearest training examples for and against; needs --train-set.")
+@train_set_option
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a text.")
 @file_options(labelled=False)
 @embedder_options
@@ -55,6 +64,9 @@ def command(
     input_file: str | None,
     output: str | None,
     top_k: int | None,
+    min_confidence: float | None,
+    explain: bool,
+    train_set: str | None,
     as_json: bool,
     file: FileOptions,
     asked: EmbedderOptions,
@@ -71,7 +83,11 @@ def command(
         raise click.UsageError("A - reads the texts from the standard input, and stands alone.")
     if as_json and output:
         raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")
-    from embedclf.cli.embedding import ProgressBar, print_estimate, show_usage
+    if explain != (train_set is not None):
+        raise click.UsageError("--explain and --train-set FILE, what the classifier was trained on, go together.")
+    if explain and output:
+        raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
+    from embedclf.cli.embedding import ProgressBar, embed_train_set, print_estimate, show_usage
     from embedclf.cli.models import load_model
     from embedclf.corpus import CorpusWriter
     from embedclf.embedding.cached import CachedEmbedder
@@ -81,12 +97,17 @@ def command(
         quiet = output is None and sys.stdout.isatty()
         bar = stack.enter_context(ProgressBar(shown=not quiet))
         classifier = load_model(model, embedder=embedder, **asked.settings(bar.on_event))
+        if min_confidence is not None:
+            classifier = classifier.with_min_confidence(min_confidence)
         source = stack.enter_context(_Source(texts, input_file, file))
+        # The train set is read as a file of labels is by default: its rows have nothing to do with the input's.
+        trained_on = None if train_set is None else read_labelled(train_set, replace(file, label_column="label"))
+        also = [] if trained_on is None else trained_on.texts
         if asked.dry_run:
-            print_estimate(classifier.embedder, _usable(source.rows), as_json=as_json)
+            print_estimate(classifier.embedder, chain(_usable(source.rows), also), as_json=as_json)
             return
         if asked.max_cost is not None and isinstance(classifier.embedder, CachedEmbedder):
-            classifier.embedder.check_cost(classifier.embedder.estimate(_usable(source.twice())))
+            classifier.embedder.check_cost(classifier.embedder.estimate(chain(_usable(source.twice()), also)))
         writer = None
         if output is not None:
             added = ["predicted_label", "confidence", *_top_columns(classifier, top_k), "error"]
@@ -96,7 +117,10 @@ def command(
         faults: list[RowFault] = []
         n_rows = 0
         try:
-            for answer in _answers(classifier, source, top_k or 1, bar):
+            examples = None
+            if trained_on is not None:
+                examples = embed_train_set(classifier.embedder, trained_on, skip_bad_rows=False)
+            for answer in _answers(classifier, source, top_k or 1, bar, examples):
                 n_rows += 1
                 if answer.row.fault is not None:
                     faults.append(RowFault(answer.row.line, answer.row.fault))
@@ -187,28 +211,38 @@ def _usable(rows: "Iterable[Row]") -> Iterator[str]:
     return (row.text for row in rows if row.fault is None)
 
 
-def _answers(classifier: "TextClassifier", source: _Source, top_k: int, bar: "ProgressBar") -> Iterator[_Answer]:
+def _answers(
+    classifier: "TextClassifier", source: _Source, top_k: int, bar: "ProgressBar", examples: "Examples | None"
+) -> Iterator[_Answer]:
     import numpy as np
+
+    from embedclf.embedding import embed_usable
+    from embedclf.evaluation.neighbourhood import explain
 
     rows = iter(source.rows)
     chunk_size = _CHUNK if classifier.embedder.spec.provider == "wordllama" else _CHUNK_SENT
     while chunk := list(islice(rows, chunk_size)):
         bar.share = source.share_read
-        usable = [index for index, row in enumerate(chunk) if row.fault is None]
-        probabilities, reasons = classifier.predict_proba_usable([chunk[index].text for index in usable])
+        asked = [index for index, row in enumerate(chunk) if row.fault is None]
+        vectors, reasons = embed_usable(classifier.embedder, [chunk[index].text for index in asked])
         for place, reason in reasons.items():
-            chunk[usable[place]] = replace(chunk[usable[place]], fault=reason)
-        labels = iter(classifier.decide(probabilities))
-        # A stable sort: of equals, the first in `classes` leads, as it does in the label.
-        best = iter(np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k])
-        each = dict(zip(usable, zip(probabilities, labels, best, strict=True), strict=True))
+            chunk[asked[place]] = replace(chunk[asked[place]], fault=reason)
+        if sound := [place for place in range(len(asked)) if place not in reasons]:
+            vectors = vectors[sound] if reasons else vectors
+            probabilities = classifier.probabilities(vectors)
+            labels = classifier.decide(probabilities)
+            # A stable sort: of equals, the first in `classes` leads, as it does in the label.
+            best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+            why = explain(classifier, [], examples, vectors=vectors) if examples is not None else [None] * len(sound)
+            places = [asked[place] for place in sound]
+            each = dict(zip(places, zip(probabilities, labels, best, why, strict=True), strict=True))
         for index, row in enumerate(chunk):
             if row.fault is not None:
                 yield _Answer(row, None, None, [])
                 continue
-            of_row, label, order = each[index]
+            of_row, label, order, reason_why = each[index]
             top = [(classifier.classes[number], float(of_row[number])) for number in order]
-            yield _Answer(row, label, top[0][1], top)
+            yield _Answer(row, label, top[0][1], top, reason_why)
         bar.before += len(chunk)
 
 
@@ -222,12 +256,16 @@ def _plain(answer: _Answer) -> str:
         return "-\t-"
     first, *others = answer.top
     pairs = [(answer.label or "-", first[1]), *others]
-    return "\t".join(f"{_in_one_line(label)}\t{confidence:.4f}" for label, confidence in pairs)
-
-
-def _in_one_line(label: str) -> str:
-    """Write control characters as escapes: a label may hold a tab, a line break or a terminal's command."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in label)
+    line = "\t".join(f"{in_one_line(label)}\t{confidence:.4f}" for label, confidence in pairs)
+    if answer.explanation is None:
+        return line
+    sides = (("for", answer.explanation.supporting), ("against", answer.explanation.opposing))
+    near = [
+        f"  {side:<7}  {one.similarity:.2f}  {in_one_line(one.label)}: {shortened(one.text)}"
+        for side, neighbours in sides
+        for one in neighbours
+    ]
+    return "\n".join([line, *near])
 
 
 def _json(answer: _Answer, top_k: int | None) -> bytes:
@@ -240,6 +278,9 @@ def _json(answer: _Answer, top_k: int | None) -> bytes:
     }
     if top_k is not None:
         record["top"] = [{"label": label, "confidence": round(confidence, 6)} for label, confidence in answer.top]
+    if answer.explanation is not None:
+        shown = answer.explanation.to_dict()
+        record |= {"for": shown["for"], "against": shown["against"]}
     if answer.row.fault is not None:
         record["error"] = answer.row.fault
     return json_line(record)

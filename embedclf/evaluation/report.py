@@ -1,64 +1,179 @@
 """How a classifier does on labelled texts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from embedclf import metrics
+from embedclf import intervals, metrics
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding import Vectors
 from embedclf.errors import EmbedclfError, counted
+from embedclf.evaluation.neighbourhood import Examples, Neighbour, examples_of, neighbours_of
+from embedclf.intervals import Interval
 from embedclf.texts import check_texts, list_of_strings
+
+Ints = npt.NDArray[np.intp]
+
+_N_CONFUSIONS = 10
+_THRESHOLDS = (*(step / 20 for step in range(20)), 0.99)
+
+
+class Confusion(NamedTuple):
+    """How often the texts of a label were taken for another."""
+
+    label: str
+    predicted: str
+    n_texts: int
+
+
+class WrongRow(NamedTuple):
+    """A text whose likeliest label is not its own.
+
+    Attributes
+    ----------
+    row : int
+        Which of the texts.
+    text, label, predicted : str
+    confidence : float
+        The probability of the predicted label.
+    neighbours : tuple of Neighbour
+        The nearest training examples, if these are known.
+    """
+
+    row: int
+    text: str
+    label: str
+    predicted: str
+    confidence: float
+    neighbours: tuple[Neighbour, ...]
+
+
+class OutOfScope(NamedTuple):
+    """How a classifier rejects what it is not for.
+
+    Attributes
+    ----------
+    n_examples : int
+        Texts with the label that stands for out of scope.
+    recall : float or None
+        Share of them on which it abstains; None without a threshold.
+    auroc : float
+        Chance that a text that is in scope has a higher confidence than one that is not.
+    in_scope_accuracy : float
+        Share of the other texts that are answered and answered right.
+    """
+
+    n_examples: int
+    recall: float | None
+    auroc: float
+    in_scope_accuracy: float
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a classifier did on labelled texts.
+    """How a classifier did on labelled texts; the likeliest label counts, abstaining or not.
 
     Attributes
     ----------
     accuracy, macro_f1, weighted_f1 : float
         Shares in [0, 1].
+    accuracy_interval, macro_f1_interval : Interval
+        95 %, by the bootstrap over the texts.
     log_loss : float
         Mean −ln of the true label's probability, over the texts whose label the classifier knows.
     ece : float
         Expected calibration error, in [0, 1].
     n_examples : int
+        Those out of scope not counted.
     per_class : dict of str to ClassFigures
         For each label that occurs, true or predicted, in sorted order.
     unknown_labels : dict of str to int
         Labels that the classifier does not know, each counted wrong, and how often they occur.
+    classes : tuple of str
+        The labels that occur or that the classifier knows, sorted.
+    confusion_matrix : tuple of tuples of int
+        How often each of these (rows) was taken for each (columns).
+    reliability : tuple of ReliabilityBin
+    coverage : tuple of CoveragePoint
+    threshold : float or None
+        The confidence below which the classifier abstains.
+    wrong : tuple of WrongRow
+        The surest first: these are the likeliest to be labelled wrong.
+    out_of_scope : OutOfScope or None
+        None if there are no such texts.
     """
 
     accuracy: float
+    accuracy_interval: Interval
     macro_f1: float
+    macro_f1_interval: Interval
     weighted_f1: float
     log_loss: float
     ece: float
     n_examples: int
     per_class: dict[str, metrics.ClassFigures]
     unknown_labels: dict[str, int]
+    classes: tuple[str, ...]
+    confusion_matrix: tuple[tuple[int, ...], ...]
+    reliability: tuple[metrics.ReliabilityBin, ...]
+    coverage: tuple[metrics.CoveragePoint, ...]
+    threshold: float | None
+    wrong: tuple[WrongRow, ...]
+    out_of_scope: OutOfScope | None
+
+    @property
+    def confusions(self) -> tuple[Confusion, ...]:
+        """The ten most frequent confusions, the most frequent first."""
+        found = [
+            Confusion(label, predicted, count)
+            for label, row in zip(self.classes, self.confusion_matrix, strict=True)
+            for predicted, count in zip(self.classes, row, strict=True)
+            if count and label != predicted
+        ]
+        return tuple(sorted(found, key=lambda one: -one.n_texts)[:_N_CONFUSIONS])
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as plain types, for JSON."""
         return {
             "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
             "macro_f1": self.macro_f1,
+            "macro_f1_interval": list(self.macro_f1_interval),
             "weighted_f1": self.weighted_f1,
             "log_loss": self.log_loss,
             "ece": self.ece,
             "n_examples": self.n_examples,
             "per_class": {name: figures._asdict() for name, figures in self.per_class.items()},
             "unknown_labels": dict(self.unknown_labels),
+            "confusions": [one._asdict() for one in self.confusions],
+            "confusion_matrix": {"labels": list(self.classes), "counts": [list(row) for row in self.confusion_matrix]},
+            "reliability": [one._asdict() for one in self.reliability],
+            "coverage": [one._asdict() for one in self.coverage],
+            "threshold": self.threshold,
+            "wrong": [
+                {**one._asdict(), "neighbours": [neighbour._asdict() for neighbour in one.neighbours]}
+                for one in self.wrong
+            ],
+            "out_of_scope": None if self.out_of_scope is None else self.out_of_scope._asdict(),
         }
 
 
 def evaluate(
-    classifier: TextClassifier, texts: Iterable[str], labels: Iterable[str], *, vectors: Vectors | None = None
+    classifier: TextClassifier,
+    texts: Iterable[str],
+    labels: Iterable[str],
+    *,
+    vectors: Vectors | None = None,
+    train_set: Examples | tuple[Iterable[str], Iterable[str]] | None = None,
 ) -> Report:
     """Measure a classifier on labelled texts.
+
+    Texts under the label that it was told stands for out of scope are measured apart: what it is to do with them is to
+    abstain.
 
     Parameters
     ----------
@@ -66,6 +181,8 @@ def evaluate(
     texts, labels : iterables of str, of equal length
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         What the classifier's embedder makes of the texts, if that is at hand; None embeds them.
+    train_set : Examples or (texts, labels), optional
+        What the classifier was trained on: each wrong row gets its three nearest examples.
 
     Raises
     ------
@@ -78,27 +195,110 @@ def evaluate(
     if len(texts) != len(labels) or not texts:
         raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     check_labels(classifier, labels)
-    strange = sorted(set(labels) - set(classifier.classes))
-    names = sorted({*classifier.classes, *strange})
-    numbers = {name: number for number, name in enumerate(names)}
-    y_true = np.array([numbers[label] for label in labels], dtype=np.intp)
-    columns = np.array([numbers[name] for name in classifier.classes], dtype=np.intp)
-    column_of = {name: column for column, name in enumerate(classifier.classes)}
+    vectors = classifier.embedder.embed(texts) if vectors is None else vectors
+    probabilities = classifier.probabilities(vectors)
+    threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
+    inside = np.array([label != foreign for label in labels])
+    neighbours = {}
+    if train_set is not None:
+        examples = examples_of(classifier, train_set)
+        column_of = {name: column for column, name in enumerate(classifier.classes)}
+        own = np.array([column_of.get(label, -1) for label in labels])
+        wrong = np.flatnonzero(inside & (probabilities.argmax(axis=1) != own))
+        neighbours = dict(zip(wrong.tolist(), neighbours_of(vectors[wrong], examples), strict=True))
+    return report_on(
+        texts,
+        labels,
+        classifier.classes,
+        probabilities,
+        inside=inside,
+        threshold=threshold,
+        neighbours=neighbours,
+    )
 
-    probabilities = classifier.predict_proba(texts) if vectors is None else classifier.probabilities(vectors)
+
+def report_on(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    classes: Sequence[str],
+    probabilities: Vectors,
+    *,
+    inside: npt.NDArray[np.bool_] | None = None,
+    threshold: float | None = None,
+    neighbours: Mapping[int, tuple[Neighbour, ...]] = MappingProxyType({}),
+) -> Report:
+    """Measure probabilities, wherever they come from.
+
+    Parameters
+    ----------
+    texts, labels : sequences of str, of length n
+    classes : sequence of str, of length n_classes
+    probabilities : ndarray of shape (n, n_classes)
+    inside : ndarray of shape (n,), bool, optional
+        Which texts are in scope; None says that all are. Some are.
+    threshold : float, optional
+        The confidence below which the classifier abstains.
+    neighbours : mapping of int to tuple of Neighbour
+        The nearest examples of wrong rows, by index.
+    """
+    rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
+    mine = [labels[row] for row in rows.tolist()]
+    strange = sorted(set(mine) - set(classes))
+    names = sorted({*classes, *strange})
+    numbers = {name: number for number, name in enumerate(names)}
+    y_true = np.array([numbers[label] for label in mine], dtype=np.intp)
+    columns = np.array([numbers[name] for name in classes], dtype=np.intp)
+    column_of = {name: column for column, name in enumerate(classes)}
+
+    of_all = probabilities.max(axis=1)
+    probabilities, confidence = probabilities[rows], of_all[rows]
     y_pred = columns[probabilities.argmax(axis=1)]
-    known = np.array([label in column_of for label in labels])
-    true_columns = np.array([column_of[label] for label in labels if label in column_of], dtype=np.intp)
+    correct = y_true == y_pred
+    known = np.array([label in column_of for label in mine])
+    true_columns = np.array([column_of[label] for label in mine if label in column_of], dtype=np.intp)
     per_class = metrics.per_class(y_true, y_pred, names)
+    matrix = np.zeros((len(names), len(names)), dtype=np.intp)
+    np.add.at(matrix, (y_true, y_pred), 1)
+    wrong = np.flatnonzero(~correct)
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
     return Report(
         accuracy=metrics.accuracy(y_true, y_pred),
+        accuracy_interval=intervals.interval_of_mean(correct),
         macro_f1=metrics.macro_f1(per_class),
+        macro_f1_interval=intervals.interval_of_macro_f1(matrix),
         weighted_f1=metrics.weighted_f1(per_class),
         log_loss=metrics.log_loss(true_columns, probabilities[known]),
-        ece=metrics.expected_calibration_error(y_true == y_pred, probabilities.max(axis=1)),
-        n_examples=len(texts),
+        ece=metrics.expected_calibration_error(correct, confidence),
+        n_examples=len(rows),
         per_class=per_class,
-        unknown_labels={name: labels.count(name) for name in strange},
+        unknown_labels={name: mine.count(name) for name in strange},
+        classes=tuple(names),
+        confusion_matrix=tuple(tuple(row) for row in matrix.tolist()),
+        reliability=metrics.reliability(correct, confidence),
+        coverage=metrics.coverage(correct, confidence, thresholds),
+        threshold=threshold,
+        wrong=tuple(
+            WrongRow(
+                row, texts[row], labels[row], names[y_pred[place]], float(confidence[place]), neighbours.get(row, ())
+            )
+            for place, row in zip(wrong.tolist(), rows[wrong].tolist(), strict=True)
+        ),
+        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
+    )
+
+
+def _out_of_scope(
+    inside: npt.NDArray[np.bool_], correct: npt.NDArray[np.bool_], confidence: Vectors, threshold: float | None
+) -> OutOfScope | None:
+    if inside.all():
+        return None
+    rejected = confidence < (0.0 if threshold is None else threshold)
+    return OutOfScope(
+        n_examples=int((~inside).sum()),
+        recall=None if threshold is None else float(rejected[~inside].mean()),
+        auroc=metrics.auroc(inside, confidence),
+        in_scope_accuracy=float((correct & ~rejected[inside]).mean()),
     )
 
 

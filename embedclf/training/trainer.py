@@ -201,6 +201,7 @@ def fit_classifier(
         regularization=settings.C,
         temperature=settings.temperature,
         threshold=None,
+        out_of_scope_label=None,
         n_examples=len(y),
         held_out=figures,
         version=__version__,

@@ -1,0 +1,158 @@
+"""Why a classifier answers as it does: the training examples that are nearest to a text."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding import Vectors
+from embedclf.errors import EmbedclfError, counted
+from embedclf.neighbours import nearest
+from embedclf.texts import check_texts, list_of_strings
+
+N_NEAREST = 3
+
+
+class Examples(NamedTuple):
+    """Labelled texts and their vectors.
+
+    Attributes
+    ----------
+    texts, labels : sequences of str, of length n
+    vectors : ndarray of shape (n, n_dimensions), float32
+    """
+
+    texts: Sequence[str]
+    labels: Sequence[str]
+    vectors: Vectors
+
+
+class Neighbour(NamedTuple):
+    """A training example near a text.
+
+    Attributes
+    ----------
+    row : int
+        Which of the training examples.
+    text, label : str
+    similarity : float
+        Cosine similarity, from −1 to 1.
+    """
+
+    row: int
+    text: str
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """An answer, with the training examples that are nearest to its text.
+
+    Attributes
+    ----------
+    label : str
+        The likeliest.
+    confidence : float
+        Its probability.
+    supporting, opposing : tuple of Neighbour
+        The nearest examples of this label, and of all others.
+    """
+
+    label: str
+    confidence: float
+    supporting: tuple[Neighbour, ...]
+    opposing: tuple[Neighbour, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain types, for JSON."""
+        return {
+            "label": self.label,
+            "confidence": self.confidence,
+            "for": [neighbour._asdict() for neighbour in self.supporting],
+            "against": [neighbour._asdict() for neighbour in self.opposing],
+        }
+
+
+def explain(
+    classifier: TextClassifier,
+    texts: Iterable[str],
+    train_set: Examples | tuple[Iterable[str], Iterable[str]],
+    *,
+    vectors: Vectors | None = None,
+) -> list[Explanation]:
+    """Give the likeliest label of each text, and the three nearest training examples for and against it.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    texts : iterable of str
+    train_set : Examples or (texts, labels)
+        What the classifier was trained on.
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        What the classifier's embedder makes of the texts, if that is at hand; None embeds them.
+
+    Raises
+    ------
+    EmbedclfError
+        If there is not one label a training text, or there is none.
+    TextError
+        If a text is empty, not Unicode, or refused by the embedder.
+    """
+    if vectors is None:
+        vectors = classifier.embedder.embed(check_texts(texts))
+    examples = examples_of(classifier, train_set)
+    probabilities = classifier.probabilities(vectors)
+    best = probabilities.argmax(axis=1)
+    labels = np.array(examples.labels)
+    out: list[Explanation | None] = [None] * len(vectors)
+    for column in np.unique(best):
+        label = classifier.classes[column]
+        rows, same = np.flatnonzero(best == column), labels == label
+        supporting, opposing = (neighbours_of(vectors[rows], examples, which) for which in (same, ~same))
+        for row, for_it, against in zip(rows.tolist(), supporting, opposing, strict=True):
+            out[row] = Explanation(label, float(probabilities[row, column]), for_it, against)
+    return [explanation for explanation in out if explanation is not None]
+
+
+def examples_of(classifier: TextClassifier, train_set: Examples | tuple[Iterable[str], Iterable[str]]) -> Examples:
+    """Give labelled texts with their vectors.
+
+    Raises
+    ------
+    EmbedclfError
+        If there is not one label a text, or there is none.
+    """
+    if isinstance(train_set, Examples):
+        return train_set
+    texts, labels = check_texts(train_set[0]), list_of_strings(train_set[1], "labels")
+    if len(texts) != len(labels) or not texts:
+        raise EmbedclfError(f"the train set has {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
+    return Examples(texts, labels, classifier.embedder.embed(texts))
+
+
+def neighbours_of(
+    vectors: Vectors, examples: Examples, which: "np.ndarray[Any, np.dtype[np.bool_]] | None" = None
+) -> list[tuple[Neighbour, ...]]:
+    """Give the three nearest examples to each of some vectors.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_dimensions), float32
+    examples : Examples
+    which : ndarray of shape (n_examples,), bool, optional
+        Those to look among; None looks among all.
+    """
+    rows = np.arange(len(examples.texts)) if which is None else np.flatnonzero(which)
+    if not len(rows):
+        return [()] * len(vectors)
+    found = nearest(examples.vectors if which is None else examples.vectors[rows], vectors, N_NEAREST)
+    return [
+        tuple(
+            Neighbour(row, examples.texts[row], examples.labels[row], similarity)
+            for row, similarity in zip(rows[of_one].tolist(), similarities.tolist(), strict=True)
+        )
+        for of_one, similarities in zip(found.rows, found.similarities, strict=True)
+    ]

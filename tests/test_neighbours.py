@@ -1,0 +1,102 @@
+"""The nearest rows, and what they explain."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import embedclf
+from aimlapi_server import AimlapiServer
+from conftest import LABELS, TEXTS, Cli, write_csv
+from embedclf import neighbours
+from embedclf.neighbours import nearest
+
+
+@pytest.mark.parametrize("most", [60, 900, 10**7])
+@pytest.mark.parametrize("n_queries", [0, 1, 7, 1_100])
+def test_they_are_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch, most: int, n_queries: int):
+    """In blocks of any size, of any number of queries; of equals, the first row."""
+    monkeypatch.setattr(neighbours, "_MOST_NUMBERS", most)
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((200, 16)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    queries = vectors[rng.integers(0, 200, n_queries)]
+    found = nearest(vectors, queries, 5)
+    similarities = queries @ vectors.T
+    expected = np.argsort(-similarities, axis=1, kind="stable")[:, :5]
+    np.testing.assert_allclose(found.similarities, np.take_along_axis(similarities, expected, 1), atol=1e-6)
+    if n_queries == 1:
+        np.testing.assert_array_equal(found.rows, expected)
+    assert found.rows.shape == (n_queries, 5)
+
+
+def test_of_equals_the_first():
+    """And no more rows than there are."""
+    vectors = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
+    assert nearest(vectors, vectors[:1], 9).rows.tolist() == [[0, 2, 1, 3]]
+
+
+def test_explain_in_python(trained: embedclf.TextClassifier):
+    """For and against: of the answer's label, and of all others."""
+    (one,) = embedclf.explain(trained, ["Where is my parcel, please?"], (TEXTS, LABELS))
+    assert one.label == "delivery"
+    assert [neighbour.label for neighbour in one.supporting] == ["delivery"] * 3
+    assert one.supporting[0].text == "Where is my parcel?"
+    assert one.supporting[0].row == 0
+    assert "delivery" not in {neighbour.label for neighbour in one.opposing}
+    assert one.to_dict()["against"][0]["similarity"] == one.opposing[0].similarity
+    assert embedclf.explain(trained, [], (TEXTS, LABELS)) == []
+    (alone,) = embedclf.explain(trained, ["my parcel"], (TEXTS[:2], LABELS[:2]))
+    assert (len(alone.supporting), alone.opposing) == (2, ())
+    with pytest.raises(embedclf.EmbedclfError, match="the train set has 2 texts and 1 label"):
+        embedclf.explain(trained, ["my parcel"], (TEXTS[:2], LABELS[:1]))
+
+
+def test_predict_explains_itself(cli: Cli, dataset: Path, model: Path):
+    """Below each answer; in JSON in the same object; a row that cannot be labelled has nothing to explain."""
+    result = cli("predict", "-m", model, "--explain", "--train-set", dataset, "Where is my parcel?", "", "my refund")
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("delivery\t0.")
+    assert lines[1] == "  for      1.00  delivery: Where is my parcel?"
+    assert [line[:9] for line in lines[1:7]] == ["  for    "] * 3 + ["  against"] * 3
+    assert lines[7] == "-\t-"
+    assert lines[8].startswith("refund\t")
+    result = cli("predict", "-m", model, "--explain", "--train-set", dataset, "--json", "Where is my parcel?", "")
+    first, second = map(json.loads, result.stdout.splitlines())
+    assert first["for"][0] == {
+        "row": 0,
+        "text": "Where is my parcel?",
+        "label": "delivery",
+        "similarity": pytest.approx(1, abs=1e-5),
+    }
+    assert len(first["against"]) == 3
+    assert "for" not in second
+
+
+def test_what_explaining_needs(cli: Cli, dataset: Path, model: Path):
+    """Said before any work."""
+    for options in (["--explain"], ["--train-set", dataset]):
+        result = cli("predict", "-m", model, *options, "my parcel")
+        assert result.exit_code == 2
+        assert "--explain and --train-set FILE, what the classifier was trained on, go together." in result.stderr
+    result = cli("predict", "-m", model, "--explain", "--train-set", dataset, "--input", dataset, "--output", "out.csv")
+    assert result.exit_code == 2
+    assert "--explain is for the screen" in result.stderr
+
+
+def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServer, dataset: Path, tmp_path: Path):
+    """--dry-run counts it, and what was trained on is in the cache."""
+    cli("train", dataset, "-o", "m.safetensors")
+    new = write_csv(tmp_path / "new.csv", [("my parcel is new", "delivery"), ("so is my refund", "delivery")])
+    options = ("evaluate", new, "-m", "m.safetensors", "--train-set", dataset)
+    api.reset()
+    assert "32 rows, 32 unique, 30 cached, 2 to embed" in cli(*options, "--dry-run").stdout
+    result = cli(*options)
+    assert sorted(api.texts_sent) == ["my parcel is new", "so is my refund"]
+    assert "1 row is wrong; the surest" in result.stdout
+    assert "  delivery, taken for refund (" in result.stdout
+    api.reset()
+    explained = cli("predict", "-m", "m.safetensors", "--no-cache", "--explain", "--train-set", dataset, "a new text")
+    assert explained.exit_code == 0
+    assert api.texts_sent.count("a new text") == 1
