@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from embedclf.errors import OutputError as OutputError
     from embedclf.errors import TextError as TextError
     from embedclf.errors import TrainingError as TrainingError
+    from embedclf.evaluation.comparison import Comparison as Comparison
+    from embedclf.evaluation.comparison import compare as compare
+    from embedclf.evaluation.cross_validation import CrossValidation as CrossValidation
+    from embedclf.evaluation.cross_validation import cross_validate as cross_validate
+    from embedclf.evaluation.learning import LearningCurve as LearningCurve
+    from embedclf.evaluation.learning import learning_curve as learning_curve
     from embedclf.evaluation.neighbourhood import Explanation as Explanation
     from embedclf.evaluation.neighbourhood import explain as explain
     from embedclf.evaluation.report import Report as Report
@@ -41,6 +47,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BadRowsError": "embedclf.errors",
+    "Comparison": "embedclf.evaluation.comparison",
+    "CrossValidation": "embedclf.evaluation.cross_validation",
     "DataError": "embedclf.errors",
     "EmbedclfError": "embedclf.errors",
     "Embedder": "embedclf.embedding",
@@ -48,6 +56,7 @@ _HOMES = {
     "EmbeddingClassifier": "embedclf.training.estimators",
     "EmbeddingTransformer": "embedclf.training.estimators",
     "Explanation": "embedclf.evaluation.neighbourhood",
+    "LearningCurve": "embedclf.evaluation.learning",
     "LinearModel": "embedclf.classifier.linear",
     "MaxCostError": "embedclf.errors",
     "ModelFileError": "embedclf.errors",
@@ -58,9 +67,12 @@ _HOMES = {
     "TrainingError": "embedclf.errors",
     "VectorCache": "embedclf.embedding.cache",
     "as_langchain": "embedclf.embedding.langchain_embeddings",
+    "compare": "embedclf.evaluation.comparison",
+    "cross_validate": "embedclf.evaluation.cross_validation",
     "evaluate": "embedclf.evaluation.report",
     "explain": "embedclf.evaluation.neighbourhood",
     "from_langchain": "embedclf.embedding.langchain_model",
+    "learning_curve": "embedclf.evaluation.learning",
     "load": "embedclf.classifier.text_classifier",
     "open_embedder": "embedclf.embedding",
     "train": "embedclf.training.trainer",

@@ -391,6 +391,11 @@ class Corpus:
     lines: list[int] = field(repr=False)
     skipped: list[RowFault]
 
+    def row(self, number: int) -> Row:
+        """Give a row, counted from 0, as it is written: its line in the file, its text and its label."""
+        line, text, label = self.lines[number], self.texts[number], self.labels[number]
+        return Row(line, {"line": line, "text": text, "label": label}, text, label, None)
+
 
 def read_corpus(
     path: str | os.PathLike[str],

@@ -14,7 +14,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 N_RESAMPLES = 2_000
-_ENDS = (2.5, 97.5)
+_SHARE = 0.95
+_ENDS = (50 * (1 - _SHARE), 50 * (1 + _SHARE))
 # What is drawn at once has so many numbers at most.
 _MOST_NUMBERS = 4_000_000
 
@@ -35,42 +36,52 @@ def interval_of_mean(values: npt.NDArray[np.generic], *, seed: int = 0) -> Inter
     Parameters
     ----------
     values : ndarray of shape (n,)
-        One a row, n at least 1.
+        One a row, n at least 1; truth values for a share.
     seed : int
     """
+    if values.dtype == bool and (values.all() or not values.any()):
+        # However often rows that are all alike are drawn, they are alike: the exact interval (Clopper & Pearson, "The
+        # Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", 1934) is not so sure.
+        end = float((1 - _SHARE) / 2) ** (1 / len(values))
+        return Interval(end, 1.0) if values.all() else Interval(0.0, 1 - end)
     kinds, counts = np.unique(values.astype(np.float64), return_counts=True)
-    return _between(np.concatenate([drawn @ kinds / len(values) for drawn in _resampled(counts, seed)]))
+    return _between(np.concatenate([drawn @ kinds / len(values) for drawn in _resampled(counts, len(values), seed)]))
 
 
-def interval_of_macro_f1(confusion: npt.NDArray[np.integer], *, seed: int = 0) -> Interval:
+def interval_of_macro_f1(confusion: npt.NDArray[np.integer], *, n_repeats: int = 1, seed: int = 0) -> Interval:
     """Give the interval of macro-F1, the mean over the classes that occur in each resample.
 
     Parameters
     ----------
     confusion : ndarray of shape (n_classes, n_classes), int
         How often each class (rows) was taken for each (columns).
+    n_repeats : int
+        How often each row was counted; this makes an interval no shorter.
     seed : int
     """
     true, predicted = np.nonzero(confusion)
+    if (true == predicted).all():
+        return interval_of_mean(np.ones(int(confusion.sum()) // n_repeats, dtype=bool))
     classes = np.arange(len(confusion))
     # Which cells count for a class: as its support and predictions, and, twice, as its right answers.
     both = (true[:, None] == classes).astype(np.float64) + (predicted[:, None] == classes)
     right = 2.0 * ((true == predicted)[:, None] & (true[:, None] == classes))
     means = []
-    for drawn in _resampled(confusion[true, predicted], seed):
+    counts = confusion[true, predicted]
+    for drawn in _resampled(counts, int(counts.sum()) // n_repeats, seed):
         n_both = drawn @ both
         f1 = np.divide(drawn @ right, n_both, out=np.zeros_like(n_both), where=n_both > 0)
         means.append(f1.sum(axis=1) / (n_both > 0).sum(axis=1))
     return _between(np.concatenate(means))
 
 
-def _resampled(counts: npt.NDArray[np.integer], seed: int) -> Iterator[Floats]:
-    """Draw how often each kind occurs, 2,000 times: blocks of shape (n_drawn, n_kinds)."""
+def _resampled(counts: npt.NDArray[np.integer], n: int, seed: int) -> Iterator[Floats]:
+    """Draw how often each kind occurs among n rows, 2,000 times: blocks of shape (n_drawn, n_kinds)."""
     rng = np.random.default_rng(seed)
     size = max(1, _MOST_NUMBERS // len(counts))
-    n = int(counts.sum())
+    shares = counts / counts.sum()
     for start in range(0, N_RESAMPLES, size):
-        yield rng.multinomial(n, counts / n, size=min(size, N_RESAMPLES - start)).astype(np.float64)
+        yield rng.multinomial(n, shares, size=min(size, N_RESAMPLES - start)).astype(np.float64)
 
 
 def _between(figures: Floats) -> Interval:

@@ -19,7 +19,8 @@ FLOORS = [
     ["texts", "atomic_file", "metrics", "intervals", "neighbours"],
     ["corpus", "embedding"],
     ["classifier"],
-    ["training", "evaluation"],
+    ["training"],
+    ["evaluation"],
     ["cli"],
     ["__main__"],
 ]
@@ -135,11 +136,14 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  train      Train a classifier on a file of labelled texts.
-  evaluate   Measure a classifier on a file of labelled texts.
-  predict    Label texts with a trained classifier.
-  embedders  List the known embedders and their prices.
-  cache      Look at the cache of vectors, or empty it.
+  train           Train a classifier on a file of labelled texts.
+  evaluate        Measure a classifier on a file of labelled texts.
+  predict         Label texts with a trained classifier.
+  cross-validate  Measure how good a classifier trained on a file would be.
+  learning-curve  Measure what more labels would bring.
+  compare         Compare embedders, lengths of vectors and heads on a file.
+  embedders       List the known embedders and their prices.
+  cache           Look at the cache of vectors, or empty it.
 """
     )
     for name in _COMMANDS:

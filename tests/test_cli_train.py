@@ -50,7 +50,8 @@ def test_the_file_holds_what_is_known_and_nothing_secret(cli: Cli, dataset: Path
     cli("train", dataset, "--dimensions", 64, "--head", "centroid")
     known = card(Path("models/small.safetensors"))
     assert set(known) == {
-        "format", "classes", "embedder", "head", "regularization", "temperature", "threshold", "n_examples",
+        "format", "classes", "embedder", "head", "regularization", "temperature", "threshold", "out_of_scope_label",
+        "n_examples",
         "held_out", "version",
     }  # fmt: skip
     assert known["embedder"] == {

@@ -51,6 +51,14 @@ def test_a_difference_is_between_its_signs(answers):
     assert interval_of_mean(1 - right).low > 0
 
 
+def test_all_right_is_not_certain():
+    """Of 30 rows that are all right, the interval is the exact one: a classifier that is right 89 % may do that."""
+    low, high = interval_of_mean(np.ones(30, dtype=bool))
+    assert (low**30, high) == (pytest.approx(0.025), 1)
+    assert interval_of_mean(np.zeros(30, dtype=bool)) == (0, pytest.approx(1 - low))
+    assert interval_of_macro_f1(np.diag([10, 20])) == (low, 1)
+
+
 def test_many_kinds_of_rows_take_little_memory():
     """They are drawn block by block; the same seed gives the same interval."""
     values = np.random.default_rng(3).random(20_000)

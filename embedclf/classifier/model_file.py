@@ -82,15 +82,20 @@ def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCar
     OutputError
         If it cannot be written.
     """
+    data = model_bytes(model, card)
+    with AtomicFile(path) as file:
+        file.write(data)
+
+
+def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
+    """Give what a model file holds."""
     from safetensors.numpy import save
 
     metadata = {"format": FORMAT, "classes": model.classes, **card.to_dict()}
     entry = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
     # safetensors writes an array's memory as it lies, whatever its strides say.
     tensors = {"weights": np.ascontiguousarray(model.weights), "bias": np.ascontiguousarray(model.bias)}
-    data = save(tensors, metadata={_ENTRY: entry})
-    with AtomicFile(path) as file:
-        file.write(data)
+    return bytes(save(tensors, metadata={_ENTRY: entry}))
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:

@@ -17,6 +17,9 @@ _COMMANDS = {
     "train": "Train a classifier on a file of labelled texts.",
     "evaluate": "Measure a classifier on a file of labelled texts.",
     "predict": "Label texts with a trained classifier.",
+    "cross-validate": "Measure how good a classifier trained on a file would be.",
+    "learning-curve": "Measure what more labels would bring.",
+    "compare": "Compare embedders, lengths of vectors and heads on a file.",
     "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }
@@ -40,7 +43,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"embedclf.cli.{cmd_name}").command
+        command: click.Command = import_module(f"embedclf.cli.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -4,14 +4,14 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedclf.cli.options import show_left_out
-from embedclf.embedding import Embedder, Vectors, embed_usable
+from embedclf.cli.options import EmbedderOptions, FileOptions, read_labelled, show_left_out
+from embedclf.embedding import Embedder, Vectors, default_embedder, embed_usable, open_embedder
 from embedclf.embedding.usage import Estimate, Progress, Usage, about_dollars, shown_dollars
 from embedclf.errors import BadRowsError, DataError, RowFault, counted, list_faults
 
@@ -109,6 +109,46 @@ class ProgressBar:
         self._bar.update(self._task, completed=done, total=total, description=" · ".join(parts))
 
 
+def open_dataset(
+    dataset: str,
+    embedder: str | None,
+    dimensions: int | None,
+    file: FileOptions,
+    asked: EmbedderOptions,
+    bar: ProgressBar,
+) -> tuple["Corpus", Embedder, str | None]:
+    """Read a labelled file and open the embedder that is meant; gives the reason, too, if none was named."""
+    corpus = read_labelled(dataset, file)
+    settings = asked.settings(bar.on_event)
+    name, reason = (embedder, None) if embedder is not None else default_embedder()
+    if asked.base_url is not None and not name.startswith("aimlapi"):
+        raise click.UsageError(
+            "--base-url goes with an aimlapi embedder: set AIMLAPI_API_KEY, or name one with --embedder aimlapi:MODEL."
+        )
+    opened = open_embedder(name, dimensions=dimensions, **settings)
+    return corpus, opened, reason
+
+
+def introduce(corpus: "Corpus", opened: Embedder, reason: str | None) -> None:
+    """Say what is worked on, and with what."""
+    click.echo(
+        f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
+    )
+    size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
+    click.echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
+
+
+def embed_and_tell(
+    embedder: Embedder, corpus: "Corpus", bar: ProgressBar, *, skip_bad_rows: bool
+) -> tuple["Corpus", Vectors]:
+    """Embed the texts of a labelled file, and say what it took; see `embed_corpus`."""
+    try:
+        return embed_corpus(embedder, corpus, skip_bad_rows=skip_bad_rows)
+    finally:
+        bar.end()
+        show_usage(embedder)
+
+
 def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -> tuple["Corpus", Vectors]:
     """Embed the texts of a labelled file.
 
@@ -129,6 +169,12 @@ def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -
     vectors, reasons = embed_usable(embedder, corpus.texts)
     if not reasons:
         return corpus, vectors
+    corpus, kept = without_refused(corpus, reasons, skip_bad_rows=skip_bad_rows)
+    return corpus, vectors[kept]
+
+
+def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_rows: bool) -> tuple["Corpus", list[int]]:
+    """Leave out the rows that an embedder refused; gives the numbers of the others, too; see `embed_corpus`."""
     faults = [RowFault(corpus.lines[index], reason) for index, reason in reasons.items()]
     name = corpus.name
     if not skip_bad_rows:
@@ -149,7 +195,7 @@ def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -
         lines=[corpus.lines[index] for index in kept],
         skipped=[*corpus.skipped, *faults],
     )
-    return left, vectors[kept]
+    return left, kept
 
 
 def embed_train_set(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -> "Examples":
@@ -168,7 +214,11 @@ def usage_of(embedder: Embedder) -> Usage:
 
 def show_usage(embedder: Embedder) -> None:
     """Say in one line on standard error what embedding took and cost, if it may cost anything."""
-    usage = usage_of(embedder)
+    tell_usage(usage_of(embedder))
+
+
+def tell_usage(usage: Usage) -> None:
+    """Say in one line on standard error what has been taken, if it may cost anything."""
     if not (usage.requests or usage.from_cache):
         return
     parts = [
@@ -199,14 +249,15 @@ def print_estimate(embedder: Embedder, texts: Iterable[str], *, as_json: bool = 
     if as_json:
         click.echo(json.dumps({"dry_run": True, "estimate": estimate.to_dict()}))
         return
-    cost = "the price is not known"
-    if embedder.spec.provider == "wordllama":
-        cost = "free"
-    elif estimate.dollars is not None:
-        cost = about_dollars(estimate.dollars)
-    click.echo(
+    click.echo(estimate_line(estimate, free=embedder.spec.provider == "wordllama"))
+    click.echo("Nothing was sent.", err=True)
+
+
+def estimate_line(estimate: Estimate, *, free: bool = False) -> str:
+    """Write an estimate in one line."""
+    cost = "the price is not known" if estimate.dollars is None else about_dollars(estimate.dollars)
+    return (
         f"{counted(estimate.texts, 'row')}, {estimate.unique:,} unique, {estimate.from_cache:,} cached, "
         f"{estimate.to_embed:,} to embed: about {counted(estimate.tokens, 'token')} (at most "
-        f"{estimate.most_tokens:,}), {cost}"
+        f"{estimate.most_tokens:,}), {'free' if free else cost}"
     )
-    click.echo("Nothing was sent.", err=True)

@@ -114,15 +114,11 @@ def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":
 
 
 def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", n_near: int) -> None:
-    from embedclf.corpus import Row
-
     for wrong in report.wrong:
-        line = corpus.lines[wrong.row]
-        row = Row(line, {"line": line, "text": wrong.text, "label": wrong.label}, wrong.text, wrong.label, None)
         near = [part for one in wrong.neighbours for part in (one.text, one.label, one.similarity)]
         # A train set may have fewer.
         missing = [None] * (3 * n_near - len(near))
-        writer.write(row, [wrong.predicted, wrong.confidence, *near, *missing])
+        writer.write(corpus.row(wrong.row), [wrong.predicted, wrong.confidence, *near, *missing])
 
 
 def figures(report: "Report") -> list[str]:

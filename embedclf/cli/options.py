@@ -94,6 +94,75 @@ def file_options(*, labelled: bool) -> Decorator:
     return _collected("file", FileOptions, options)
 
 
+def _regularization(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
+    if value in (None, "auto"):
+        return value
+    try:
+        number = float(value or "")
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise click.BadParameter(f"{value!r} is neither 'auto' nor a number above 0.", ctx, param)
+    return number
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """How a classifier is to be trained."""
+
+    embedder: str | None
+    dimensions: int | None
+    head: str
+    regularization: str | float | None
+
+    def check(self) -> None:
+        """See that they go together."""
+        if self.head == "centroid" and self.regularization is not None:
+            raise click.UsageError("--regularization goes with --head logistic: the centroid head has none.")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Give those of the head as `embedclf.train` takes them."""
+        return {"head": self.head, "regularization": self.regularization or "auto"}
+
+
+training_options = _collected(
+    "training",
+    TrainingOptions,
+    {
+        "embedder": click.option(
+            "--embedder",
+            metavar="PROVIDER:MODEL",
+            help="What makes vectors; see embedclf embedders.  [default: aimlapi:text-embedding-3-small if "
+            "AIMLAPI_API_KEY is set, else wordllama]",
+        ),
+        "dimensions": click.option(
+            "--dimensions",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="Length of the vectors.  [default: the model's]",
+        ),
+        "head": click.option(
+            "--head",
+            type=click.Choice(["logistic", "centroid"]),
+            default="logistic",
+            show_default=True,
+            help="Logistic regression or nearest centroid.",
+        ),
+        "regularization": click.option(
+            "--regularization",
+            metavar="auto|FLOAT",
+            callback=_regularization,
+            help="scikit-learn's C for logistic: larger fits closer.  [default: auto]",
+        ),
+    },
+)
+
+seed_option = click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses what is held out."
+)
+
+
 def read_labelled(dataset: str, file: FileOptions) -> "Corpus":
     """Read a labelled file as the options say, and name the rows that are left out."""
     from embedclf.corpus import read_corpus

@@ -3,6 +3,7 @@
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -88,13 +89,20 @@ class CachedEmbedder:
         """What it has taken since it was opened."""
         return self._behind.meter.usage
 
-    def estimate(self, texts: Iterable[str]) -> Estimate:
+    @property
+    def source(self) -> tuple[EmbedderSpec, int | None]:
+        """What its vectors are cut from: embedders of the same source share them in a cache."""
+        return replace(self._behind.spec, dimensions=None), self._behind.asked_dimensions
+
+    def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
         """Estimate what it takes to embed texts. Nothing is sent, and no key is needed.
 
         Parameters
         ----------
         texts : iterable of str
             Those that cannot be embedded are passed over.
+        anew : bool
+            Whether to estimate as if nothing were cached.
         """
         n_texts, sizes = 0, []
         seen: set[tuple[int, int]] = set()
@@ -107,7 +115,8 @@ class CachedEmbedder:
                 if key not in seen:
                     seen.add(key)
                     new.append(place)
-            there = self._part.contains(keys[new]) if self._part is not None else [False] * len(new)
+            cache = None if anew else self._part
+            there = [False] * len(new) if cache is None else cache.contains(keys[new])
             sizes += [len(part[place].encode()) for place, is_there in zip(new, there, strict=True) if not is_there]
         return self._behind.meter.estimate(sizes, texts=n_texts, unique=len(seen))
 

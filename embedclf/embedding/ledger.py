@@ -65,7 +65,7 @@ class Ledger:
         sums: dict[tuple[str, str, str | None], Usage] = {}
         for entry in self.entries():
             model = (entry.provider, entry.model, entry.endpoint)
-            sums[model] = _sum(sums[model], entry.usage) if model in sums else entry.usage
+            sums[model] = sums[model].plus(entry.usage) if model in sums else entry.usage
         return [Entry(*model, usage) for model, usage in sums.items()]
 
 
@@ -82,14 +82,6 @@ def _entry(line: bytes) -> Entry | None:
 
 def _is_no_count(value: Any, name: str) -> bool:
     return not (type(value) in (int, float) and 0 <= value < 1e18) and not (name == "dollars" and value is None)
-
-
-def _sum(one: Usage, other: Usage, sign: int = 1) -> Usage:
-    counts: dict[str, Any] = {}
-    for field in fields(Usage):
-        first, second = getattr(one, field.name), getattr(other, field.name)
-        counts[field.name] = None if first is None or second is None else first + sign * second
-    return Usage(**counts)
 
 
 _accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()
@@ -125,7 +117,7 @@ class Account:
             spent = usage.requests != self._entered.requests
             now = time.monotonic()
             if spent or last or now > self._entered_at + _SECONDS_BETWEEN_FREE_LINES:
-                self._ledger.add(self._spec, _sum(usage, self._entered, -1))
+                self._ledger.add(self._spec, usage.plus(self._entered, -1))
                 self._entered, self._entered_at = usage, now
 
     def enter_with(self, owner: object) -> None:

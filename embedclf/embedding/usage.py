@@ -61,6 +61,14 @@ class Usage:
     dollars: float | None = 0.0
     saved_tokens: int = 0
 
+    def plus(self, other: "Usage", sign: int = 1) -> "Usage":
+        """Add another's counts to these, or, with a sign of −1, take them away."""
+        counts: dict[str, Any] = {}
+        for field in fields(Usage):
+            first, second = getattr(self, field.name), getattr(other, field.name)
+            counts[field.name] = None if first is None or second is None else first + sign * second
+        return Usage(**counts)
+
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain types, for JSON."""
         return asdict(self)

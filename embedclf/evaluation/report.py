@@ -1,7 +1,7 @@
 """How a classifier does on labelled texts."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -135,6 +135,10 @@ class Report:
             if count and label != predicted
         ]
         return tuple(sorted(found, key=lambda one: -one.n_texts)[:_N_CONFUSIONS])
+
+    def at_rows(self, rows: Sequence[int]) -> "Report":
+        """Give the same report, where the texts were only some of all: those at these rows."""
+        return replace(self, wrong=tuple(one._replace(row=rows[one.row]) for one in self.wrong))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the report as plain types, for JSON."""

@@ -1,6 +1,5 @@
 """The two heads, fitted with scikit-learn; the choice of C; calibration."""
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +11,7 @@ import numpy.typing as npt
 
 from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
-from embedclf.errors import counted
 from embedclf.training.splits import Ints, Mask, assign_folds
-
-logger = logging.getLogger(__name__)
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 
@@ -24,7 +20,6 @@ C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 C_WITHOUT_EVIDENCE = 10.0
 _N_FOLDS = 5
 _ENOUGH_ROWS = 2_000
-_FEW_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,10 +142,7 @@ def choose_settings(head: Head, vectors: Vectors, y: Ints, groups: Ints, C: floa
             parts.append((~judged, judged))
             n_judged += int(judged.sum())
     if not parts:
-        logger.warning("there are too few examples to calibrate on: the confidences mean little")
         return Settings(None if head == "centroid" else C or C_WITHOUT_EVIDENCE, 1.0, 0, None)
-    if n_judged < _FEW_ROWS:
-        logger.warning("calibrated on only %s: the confidences mean little", counted(n_judged, "row"))
     y_judged = np.concatenate([y[judged] for _, judged in parts])
 
     def judge(fits: list[Fit]) -> tuple[float, float]:

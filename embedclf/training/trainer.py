@@ -188,12 +188,16 @@ def fit_classifier(
     held = np.zeros(len(y), dtype=bool) if held is None else held
     kept = ~held
     settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed)
+    if not settings.n_judged:
+        logger.warning("there are too few examples to calibrate on: the confidences mean little")
+    elif settings.n_judged < _FEW_ROWS:
+        logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
     if head == "logistic" and C is None and settings.n_judged:
         logger.info("Chose C = %g by log loss on %s not fitted on.", settings.C, counted(settings.n_judged, "row"))
     fitted, figures = settings.start, None
     if held.any():
         fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start)
-        figures = _measure(_linear_model(fitted, settings, classes), vectors[held], y[held])
+        figures = _measure(linear_model(fitted, settings, classes), vectors[held], y[held])
     fitted = fit(head, vectors, y, settings.C, start=fitted)
     card = ModelCard(
         embedder=replace(spec, dimensions=vectors.shape[1]),
@@ -206,10 +210,11 @@ def fit_classifier(
         held_out=figures,
         version=__version__,
     )
-    return _linear_model(fitted, settings, classes), card
+    return linear_model(fitted, settings, classes), card
 
 
-def _linear_model(fitted: Fit, settings: Settings, classes: tuple[str, ...]) -> LinearModel:
+def linear_model(fitted: Fit, settings: Settings, classes: tuple[str, ...]) -> LinearModel:
+    """Make a model of a fit, its temperature folded in."""
     folded = fitted.divided_by(settings.temperature)
     return LinearModel(folded.weights.astype(np.float32), folded.bias.astype(np.float32), classes)
 

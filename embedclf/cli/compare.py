@@ -1,0 +1,169 @@
+"""``embedclf compare``."""
+
+import json
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import click
+
+from embedclf.cli.options import (
+    EmbedderOptions,
+    FileOptions,
+    embedder_options,
+    file_options,
+    read_labelled,
+    seed_option,
+)
+from embedclf.cli.tables import table
+from embedclf.errors import counted
+
+if TYPE_CHECKING:
+    from embedclf.evaluation.comparison import Choice, Compared, Comparison
+
+
+@click.command("compare")
+@click.argument("dataset")
+@click.option(
+    "--embedder",
+    "embedders",
+    metavar="PROVIDER:MODEL",
+    multiple=True,
+    help="What makes vectors; may be given more than once.  [default: that of train]",
+)
+@click.option(
+    "--dimensions",
+    metavar="N",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Length of the vectors; may be given more than once.  [default: the model's]",
+)
+@click.option(
+    "--head",
+    "heads",
+    type=click.Choice(["logistic", "centroid"]),
+    multiple=True,
+    help="May be given more than once.  [default: logistic]",
+)
+@click.option(
+    "--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Parts to leave out in turn."
+)
+@seed_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@file_options(labelled=True)
+@embedder_options
+def command(
+    dataset: str,
+    embedders: tuple[str, ...],
+    dimensions: tuple[int, ...],
+    heads: tuple[str, ...],
+    folds: int,
+    seed: int,
+    as_json: bool,
+    file: FileOptions,
+    asked: EmbedderOptions,
+) -> None:
+    """Compare embedders, lengths of vectors and heads on DATASET.
+
+    Every combination is cross-validated on the same folds. Is a bigger model worth it? The differences are paired: each
+    row counts with both answers to it.
+    """
+    from embedclf.cli.embedding import ProgressBar, tell_usage, without_refused
+    from embedclf.embedding import default_embedder
+    from embedclf.evaluation import comparison
+    from embedclf.training.trainer import check_examples
+
+    with ExitStack() as stack:
+        bar = stack.enter_context(ProgressBar())
+        corpus = read_labelled(dataset, file)
+        check_examples(corpus.texts, corpus.labels)
+        if asked.no_cache:
+            # Several lengths of one model share its vectors: what is kept is kept for this run.
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            asked = replace(asked, no_cache=False, cache_dir=folder)
+        settings = asked.settings(bar.on_event)
+        choices = comparison.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), **settings)
+        click.echo(
+            f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
+        )
+        if asked.dry_run:
+            _print_estimates(choices, corpus.texts, as_json=as_json)
+            return
+        comparison.check_cost_of_all(choices, corpus.texts, asked.max_cost)
+        embedded: list[comparison.Embedded] = []
+        try:
+            reasons = comparison.embed_choices(choices, corpus.texts, embedded, **settings)
+        finally:
+            bar.end()
+            tell_usage(comparison.usage_of_all(embedded))
+        if reasons:
+            corpus, kept = without_refused(corpus, reasons, skip_bad_rows=file.skip_bad_rows)
+            embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
+        result = comparison.compare_vectors(
+            corpus.texts,
+            corpus.labels,
+            embedded,
+            heads or ("logistic",),  # type: ignore[arg-type]
+            folds=folds,
+            seed=seed,
+        )
+    click.echo(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else "\n".join(_lines(result)))
+
+
+def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
+    from embedclf.cli.embedding import estimate_line
+    from embedclf.embedding.usage import about_dollars
+    from embedclf.evaluation.comparison import estimate_all
+
+    estimates = estimate_all(choices, texts)
+    known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
+    if as_json:
+        of_each = [{"embedder": str(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
+        click.echo(json.dumps({"dry_run": True, "estimates": of_each, "dollars": sum(known)}))
+    else:
+        for choice, estimate in estimates:
+            click.echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
+        unknown = len(estimates) - len(known)
+        more = f", and {counted(unknown, 'model')} whose price is not known" if unknown else ""
+        click.echo(f"All together: {about_dollars(sum(known)) if estimates else 'free'}{more}")
+    click.echo("Nothing was sent.", err=True)
+
+
+def _lines(result: "Comparison") -> list[str]:
+    rows = [
+        [
+            one.embedder,
+            f"{one.dimensions:,}",
+            one.head,
+            f"{one.accuracy:.3f} ({one.accuracy_interval.low:.3f} to {one.accuracy_interval.high:.3f})",
+            "the best" if place == 0 else _points_behind(one),
+            "–" if one.tokens is None else f"{one.tokens:,}",
+            _dollars(one),
+            f"{one.model_bytes / 1_000:,.1f} kB",
+            f"{one.ms_to_classify + (one.ms_to_embed or 0):.3f}{'' if one.ms_to_embed is not None else ' + API'}",
+        ]
+        for place, one in enumerate(result.candidates)
+    ]
+    header = [
+        *("embedder", "dims", "head", "accuracy (95 %)", "points behind (95 %)"),
+        *("tokens", "dollars", "model", "ms a text"),
+    ]
+    return [
+        f"{counted(result.n_examples, 'row')}, each left out once in {result.n_folds} folds:",
+        *table(header, rows, left=(0, 2, 4)),
+    ]
+
+
+def _points_behind(one: "Compared") -> str:
+    low, high = (-100 * end for end in reversed(one.difference_interval))
+    matters = "" if one.worse else ", may be chance"
+    return f"{-100 * one.difference:.1f} ({low:.1f} to {high:.1f}){matters}"
+
+
+def _dollars(one: "Compared") -> str:
+    from embedclf.embedding.usage import shown_dollars
+
+    if one.tokens is None:
+        return "free"
+    return "not known" if one.dollars is None else shown_dollars(one.dollars)

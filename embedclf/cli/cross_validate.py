@@ -1,0 +1,131 @@
+"""``embedclf cross-validate``."""
+
+import json
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import click
+
+from embedclf.cli.options import (
+    EmbedderOptions,
+    FileOptions,
+    TrainingOptions,
+    embedder_options,
+    file_options,
+    seed_option,
+    training_options,
+)
+from embedclf.cli.tables import table, with_interval
+from embedclf.errors import counted
+
+if TYPE_CHECKING:
+    from embedclf.corpus import Corpus, CorpusWriter
+    from embedclf.evaluation.cross_validation import CrossValidation
+
+
+@click.command("cross-validate")
+@click.argument("dataset")
+@click.option(
+    "--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Parts to leave out in turn."
+)
+@click.option(
+    "--repeats", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="How often to divide anew."
+)
+@click.option("--output", metavar="FILE", help="Write what was predicted for each row to a .csv, .tsv or .jsonl file.")
+@training_options
+@seed_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@file_options(labelled=True)
+@embedder_options
+def command(
+    dataset: str,
+    folds: int,
+    repeats: int,
+    output: str | None,
+    seed: int,
+    as_json: bool,
+    training: TrainingOptions,
+    file: FileOptions,
+    asked: EmbedderOptions,
+) -> None:
+    """Measure how good a classifier trained on DATASET would be.
+
+    The rows are divided into folds, and each fold is predicted by a classifier trained on the others. Every row is
+    predicted once a repeat, by a classifier that has not seen it; exact duplicates are in one fold.
+    """
+    training.check()
+    from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.evaluation.cross_validation import cross_validate
+    from embedclf.training.trainer import check_examples, check_settings
+
+    with ExitStack() as stack:
+        bar = stack.enter_context(ProgressBar())
+        corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)
+        introduce(corpus, opened, reason)
+        check_examples(corpus.texts, corpus.labels)
+        check_settings(**training.settings)
+        if asked.dry_run:
+            print_estimate(opened, corpus.texts, as_json=as_json)
+            return
+        writer = None if output is None else stack.enter_context(_writer(output))
+        corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
+        result = cross_validate(
+            corpus.texts,
+            corpus.labels,
+            folds=folds,
+            repeats=repeats,
+            seed=seed,
+            vectors=vectors,
+            **training.settings,
+        )
+        if writer is not None:
+            _write(writer, result, corpus)
+    if output is not None:
+        click.echo(f"Wrote {counted(len(result.predictions), 'row')} to {output}", err=True)
+    if as_json:
+        shown = result.to_dict()
+        for wrong in shown["report"]["wrong"]:
+            wrong["line"] = corpus.lines[wrong["row"]]
+        click.echo(json.dumps({**shown, "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_lines(result)))
+
+
+def _writer(path: str) -> "CorpusWriter":
+    from embedclf.corpus import CorpusWriter
+
+    return CorpusWriter(path, ["line", "text", "label"], ["predicted_label", "confidence", "repeat", "fold"])
+
+
+def _write(writer: "CorpusWriter", result: "CrossValidation", corpus: "Corpus") -> None:
+    for one in result.predictions:
+        writer.write(corpus.row(one.row), [one.label, one.confidence, one.repeat, one.fold])
+
+
+def _lines(result: "CrossValidation") -> list[str]:
+    times = "" if result.n_repeats == 1 else f", {result.n_repeats} times"
+    lines = [
+        f"rows               {result.n_examples:,}, each left out once in {result.n_folds} folds{times}",
+        f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}",
+        f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
+        f"log loss           {result.log_loss:.3f}",
+        f"calibration error  {result.ece:.3f}",
+    ]
+    if result.n_always_fitted:
+        lines.append(
+            f"not measured       {counted(result.n_always_fitted, 'row')}, the only text of a label: needed to train on"
+        )
+    rows = [
+        [
+            str(one.repeat),
+            str(one.fold),
+            f"{one.n_examples:,}",
+            f"{one.accuracy:.3f}",
+            f"{one.macro_f1:.3f}",
+            f"{one.log_loss:.3f}",
+        ]
+        for one in result.folds
+    ]
+    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
+    skipped = 1 if result.n_repeats == 1 else 0
+    return [*lines, "", *table(header[skipped:], [row[skipped:] for row in rows], left=())]

@@ -1,0 +1,88 @@
+"""``embedclf learning-curve``."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from embedclf.cli.options import (
+    EmbedderOptions,
+    FileOptions,
+    TrainingOptions,
+    embedder_options,
+    file_options,
+    seed_option,
+    training_options,
+)
+from embedclf.cli.tables import table
+from embedclf.errors import counted
+
+if TYPE_CHECKING:
+    from embedclf.evaluation.learning import LearningCurve
+
+_PLOT_WIDTH = 40
+
+
+@click.command("learning-curve")
+@click.argument("dataset")
+@training_options
+@seed_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@file_options(labelled=True)
+@embedder_options
+def command(
+    dataset: str,
+    seed: int,
+    as_json: bool,
+    training: TrainingOptions,
+    file: FileOptions,
+    asked: EmbedderOptions,
+) -> None:
+    """Measure what more labels would bring: train on more and more of DATASET.
+
+    A fifth of the rows is held out to measure on. Of the rest, more and more are trained on, about twice as many each
+    time, and several choices of them where they are few.
+    """
+    training.check()
+    from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.evaluation.learning import learning_curve
+    from embedclf.training.trainer import check_examples, check_settings
+
+    with ProgressBar() as bar:
+        corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)
+        introduce(corpus, opened, reason)
+        check_examples(corpus.texts, corpus.labels)
+        check_settings(**training.settings)
+        if asked.dry_run:
+            print_estimate(opened, corpus.texts, as_json=as_json)
+            return
+        corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
+    curve = learning_curve(corpus.texts, corpus.labels, seed=seed, vectors=vectors, **training.settings)
+    if as_json:
+        click.echo(json.dumps({**curve.to_dict(), "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_lines(curve)))
+
+
+def _lines(curve: "LearningCurve") -> list[str]:
+    low = min(point.interval.low for point in curve.points)
+    high = max(point.interval.high for point in curve.points)
+
+    def place(accuracy: float) -> int:
+        return round((accuracy - low) / max(high - low, 1e-9) * (_PLOT_WIDTH - 1))
+
+    rows = []
+    for point in curve.points:
+        line = [" "] * _PLOT_WIDTH
+        start, end = place(point.interval.low), place(point.interval.high)
+        line[start : end + 1] = "-" * (end + 1 - start)
+        line[place(point.accuracy)] = "o"
+        interval = f"{point.interval.low:.3f} to {point.interval.high:.3f}"
+        rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", interval, "".join(line)])
+    scale = f"{low:.3f}{f'{high:.3f}':>{_PLOT_WIDTH - 5}}"
+    return [
+        f"Measured on {counted(curve.n_held_out, 'row')} held out:",
+        *table(["labels", "accuracy", "95 % interval", scale], rows, left=(3,)),
+        "",
+        curve.verdict,
+    ]

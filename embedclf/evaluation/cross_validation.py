@@ -1,0 +1,281 @@
+"""Cross-validation: how good a classifier would be that is trained on these examples."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from embedclf import intervals, metrics
+from embedclf.classifier.model_file import Head
+from embedclf.embedding import Vectors, as_embedder
+from embedclf.embedding.cache import VectorCache
+from embedclf.errors import TrainingError, counted
+from embedclf.evaluation.report import Report, report_on
+from embedclf.intervals import Interval
+from embedclf.texts import check_texts, list_of_strings
+from embedclf.training.folds import Examples, OutOfFold, out_of_fold
+from embedclf.training.splits import Ints, group_duplicates
+from embedclf.training.trainer import check_examples, check_settings
+
+
+class FoldFigures(NamedTuple):
+    """How the classifier did on one fold.
+
+    Attributes
+    ----------
+    repeat, fold : int
+        From 1.
+    n_examples : int
+    accuracy, macro_f1, log_loss : float
+    """
+
+    repeat: int
+    fold: int
+    n_examples: int
+    accuracy: float
+    macro_f1: float
+    log_loss: float
+
+
+class Prediction(NamedTuple):
+    """What was said of an example by a classifier that was not fitted on it.
+
+    Attributes
+    ----------
+    row : int
+        Which of the examples.
+    repeat, fold : int
+        From 1.
+    label : str
+    confidence : float
+    """
+
+    row: int
+    repeat: int
+    fold: int
+    label: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class CrossValidation:
+    """How classifiers did on examples that they were not fitted on, each example being left out once a repeat.
+
+    The intervals are those of the bootstrap over the examples, the repeats of each averaged. They hold for other
+    examples of the same kind, not for other training sets: no unbiased estimate of the latter can be had from one
+    cross-validation (Bengio & Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation", 2004),
+    since the folds share what they are trained on. How far the folds lie apart is in `folds`.
+
+    Attributes
+    ----------
+    n_folds, n_repeats : int
+    n_examples : int
+        Those that were left out and predicted.
+    n_always_fitted : int
+        The others: the only text of their label is needed wherever one fits.
+    head : {"logistic", "centroid"}
+    accuracy, macro_f1, log_loss, ece : float
+        Of all predictions together; means over the repeats.
+    accuracy_interval, macro_f1_interval : Interval
+        95 %.
+    folds : tuple of FoldFigures
+    predictions : tuple of Prediction
+        By repeat, and then in the order of the examples.
+    report : Report
+        All about the predictions of the first repeat; the rows are those of the examples.
+    """
+
+    n_folds: int
+    n_repeats: int
+    n_examples: int
+    n_always_fitted: int
+    head: Head
+    accuracy: float
+    accuracy_interval: Interval
+    macro_f1: float
+    macro_f1_interval: Interval
+    log_loss: float
+    ece: float
+    folds: tuple[FoldFigures, ...]
+    predictions: tuple[Prediction, ...]
+    report: Report
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain types, for JSON; the single predictions are left out."""
+        return {
+            "n_folds": self.n_folds,
+            "n_repeats": self.n_repeats,
+            "n_examples": self.n_examples,
+            "n_always_fitted": self.n_always_fitted,
+            "head": self.head,
+            "accuracy": self.accuracy,
+            "accuracy_interval": list(self.accuracy_interval),
+            "macro_f1": self.macro_f1,
+            "macro_f1_interval": list(self.macro_f1_interval),
+            "log_loss": self.log_loss,
+            "ece": self.ece,
+            "folds": [fold._asdict() for fold in self.folds],
+            "report": self.report.to_dict(),
+        }
+
+
+def cross_validate(
+    texts: Iterable[str],
+    labels: Iterable[str],
+    *,
+    embedder: Any = None,
+    dimensions: int | None = None,
+    cache: VectorCache | bool = True,
+    head: Head = "logistic",
+    regularization: float | Literal["auto"] = "auto",
+    folds: int = 5,
+    repeats: int = 1,
+    seed: int = 0,
+    vectors: Vectors | None = None,
+) -> CrossValidation:
+    """Measure how good a classifier would be that is trained on these examples.
+
+    Each fold is predicted by a classifier that was trained on the others as `embedclf.train` does, C and temperature
+    chosen without it. Folds are stratified by label, and exact duplicates are in one.
+
+    Parameters
+    ----------
+    texts, labels : iterables of str, of equal length
+    embedder, dimensions, cache, head, regularization
+        As of `embedclf.train`.
+    folds : int
+        At least 2.
+    repeats : int
+        How often the examples are divided anew.
+    seed : int
+        For the division.
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        What the embedder makes of the texts, if that is at hand; None embeds them.
+
+    Raises
+    ------
+    TrainingError
+        If the examples or settings do not make classifiers.
+    TextError
+        If a text is empty, not Unicode, or refused by the embedder.
+    EmbedderError
+        If the embedder is unknown, not installed, or fails.
+    """
+    texts, labels = check_texts(texts), list_of_strings(labels, "labels")
+    C = check_settings(head, regularization)
+    if folds < 2 or repeats < 1:
+        raise TrainingError(f"there are 2 folds or more and 1 repeat or more, not {folds} and {repeats}")
+    examples = examples_for(texts, labels, embedder, dimensions, cache, vectors)
+    divided = out_of_fold(examples, head, C, n_folds=folds, seeds=range(seed, seed + repeats))
+    return _summed_up(texts, labels, examples, divided, head, folds)
+
+
+def examples_for(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    embedder: Any,
+    dimensions: int | None,
+    cache: VectorCache | bool,
+    vectors: Vectors | None,
+) -> Examples:
+    """Check texts and labels, and embed them unless their vectors are at hand."""
+    classes, y = check_examples(texts, labels)
+    if vectors is None:
+        vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
+    if len(vectors) != len(texts):
+        raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
+    return Examples(vectors, y, group_duplicates(texts), classes)
+
+
+def _summed_up(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    examples: Examples,
+    divided: Sequence[OutOfFold],
+    head: Head,
+    n_folds: int,
+) -> CrossValidation:
+    classes, y = examples.classes, examples.y
+    each = [Figures.of(y, one, classes) for one in divided]
+    judged = np.flatnonzero(divided[0].folds >= 0)
+    matrix = np.zeros((len(classes), len(classes)), dtype=np.intp)
+    for one in each:
+        np.add.at(matrix, (y[one.rows], one.predicted), 1)
+    chosen = [texts[row] for row in judged.tolist()], [labels[row] for row in judged.tolist()]
+    report = report_on(*chosen, classes, divided[0].probabilities[judged])
+    predictions = [one for repeat, of in enumerate(divided, 1) for one in _predictions(of, classes, repeat)]
+    return CrossValidation(
+        n_folds=n_folds,
+        n_repeats=len(divided),
+        n_examples=len(judged),
+        n_always_fitted=len(y) - len(judged),
+        head=head,
+        accuracy=float(np.mean([one.accuracy for one in each])),
+        accuracy_interval=intervals.interval_of_mean(mean_right(y, classes, predictions, len(divided))),
+        macro_f1=float(np.mean([one.macro_f1 for one in each])),
+        macro_f1_interval=intervals.interval_of_macro_f1(matrix, n_repeats=len(divided)),
+        log_loss=float(np.mean([one.log_loss for one in each])),
+        ece=float(np.mean([one.ece for one in each])),
+        folds=tuple(figures for repeat, one in enumerate(divided, 1) for figures in _by_fold(y, one, classes, repeat)),
+        predictions=tuple(predictions),
+        report=report.at_rows(judged.tolist()),
+    )
+
+
+class Figures(NamedTuple):
+    """Figures of some out-of-fold predictions.
+
+    Attributes
+    ----------
+    rows, predicted : ndarray of shape (n_judged,)
+        Which examples, and the class that each was taken for.
+    accuracy, macro_f1, log_loss, ece : float
+    """
+
+    rows: Ints
+    predicted: Ints
+    accuracy: float
+    macro_f1: float
+    log_loss: float
+    ece: float
+
+    @classmethod
+    def of(cls, y: Ints, one: OutOfFold, classes: Sequence[str], fold: int | None = None) -> "Figures":
+        """Measure the predictions of one division, or of one of its folds."""
+        rows = np.flatnonzero(one.folds >= 0 if fold is None else one.folds == fold)
+        probabilities = one.probabilities[rows]
+        predicted = probabilities.argmax(axis=1)
+        return cls(
+            rows=rows,
+            predicted=predicted,
+            accuracy=metrics.accuracy(y[rows], predicted),
+            macro_f1=metrics.macro_f1(metrics.per_class(y[rows], predicted, classes)),
+            log_loss=metrics.log_loss(y[rows], probabilities),
+            ece=metrics.expected_calibration_error(y[rows] == predicted, probabilities.max(axis=1)),
+        )
+
+
+def mean_right(y: Ints, classes: Sequence[str], predictions: Iterable[Prediction], n_repeats: int) -> npt.NDArray[Any]:
+    """Give the share of the repeats in which each example was predicted right: (n_judged,), truth values for one."""
+    numbers = {name: number for number, name in enumerate(classes)}
+    counts, right = np.zeros(len(y), dtype=np.intp), np.zeros(len(y))
+    for one in predictions:
+        counts[one.row] += 1
+        right[one.row] += numbers[one.label] == y[one.row]
+    # Those that are needed for fitting in one of the repeats are left out.
+    judged = counts == n_repeats
+    return np.asarray(right[judged] == 1 if n_repeats == 1 else right[judged] / n_repeats)
+
+
+def _by_fold(y: Ints, one: OutOfFold, classes: Sequence[str], repeat: int) -> Iterator[FoldFigures]:
+    for fold in np.unique(one.folds[one.folds >= 0]).tolist():
+        figures = Figures.of(y, one, classes, fold)
+        yield FoldFigures(repeat, fold + 1, len(figures.rows), figures.accuracy, figures.macro_f1, figures.log_loss)
+
+
+def _predictions(one: OutOfFold, classes: Sequence[str], repeat: int) -> Iterator[Prediction]:
+    for row in np.flatnonzero(one.folds >= 0).tolist():
+        column = int(one.probabilities[row].argmax())
+        yield Prediction(row, repeat, int(one.folds[row]) + 1, classes[column], float(one.probabilities[row, column]))

@@ -1,0 +1,194 @@
+"""The learning curve: how good a classifier is with more and more labels."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from embedclf.classifier.model_file import Head
+from embedclf.embedding import Vectors
+from embedclf.embedding.cache import VectorCache
+from embedclf.errors import TrainingError
+from embedclf.evaluation.cross_validation import examples_for
+from embedclf.intervals import Interval, interval_of_mean
+from embedclf.texts import check_texts, list_of_strings
+from embedclf.training.folds import Examples, Task, predict_apart
+from embedclf.training.splits import Ints, hold_out
+from embedclf.training.trainer import check_settings
+
+_HOLDOUT = 0.2
+_LEAST_PER_CLASS = 2
+# So many different choices of the labels at a size; fewer where these would be nearly the same.
+_MOST_DRAWS = 5
+# A gain of less than a point is not worth doubling the labels.
+_WORTHWHILE = 0.01
+
+
+class LearningPoint(NamedTuple):
+    """How good a classifier is with so many labels.
+
+    Attributes
+    ----------
+    n_labels : int
+        Examples that it is trained on.
+    n_draws : int
+        How many different choices of them the figures are the mean of.
+    accuracy : float
+        On the examples held out.
+    interval : Interval
+        95 %, over the examples held out.
+    """
+
+    n_labels: int
+    n_draws: int
+    accuracy: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class LearningCurve:
+    """Accuracy at growing numbers of labels, on the same examples held out.
+
+    Attributes
+    ----------
+    n_held_out : int
+    points : tuple of LearningPoint
+        Each of about twice as many labels as the one before.
+    gain : float
+        How much the accuracy rose with the last doubling.
+    gain_interval : Interval
+        95 %, paired over the examples held out.
+    """
+
+    n_held_out: int
+    points: tuple[LearningPoint, ...]
+    gain: float
+    gain_interval: Interval
+
+    @property
+    def verdict(self) -> str:
+        """Whether more labels would help, in a sentence."""
+        before, after = self.points[-2:]
+        low, high = (100 * end for end in self.gain_interval)
+        last = (
+            f"From {before.n_labels:,} to {after.n_labels:,} labels the accuracy rose by {100 * self.gain:.1f} points "
+            f"({low:.1f} to {high:.1f})"
+        )
+        if self.gain_interval.low > 0:
+            return f"{last}: more labels are likely to help."
+        if self.gain_interval.high < 0:
+            return f"{last}: it fell. Are the later labels right?"
+        if self.gain_interval.high < _WORTHWHILE:
+            return f"{last}: more labels of this kind are unlikely to help much."
+        return f"{last}, which may be chance: more rows held out would tell whether more labels help."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain types, for JSON."""
+        return {
+            "n_held_out": self.n_held_out,
+            "points": [{**point._asdict(), "interval": list(point.interval)} for point in self.points],
+            "gain": self.gain,
+            "gain_interval": list(self.gain_interval),
+            "verdict": self.verdict,
+        }
+
+
+def learning_curve(
+    texts: Iterable[str],
+    labels: Iterable[str],
+    *,
+    embedder: Any = None,
+    dimensions: int | None = None,
+    cache: VectorCache | bool = True,
+    head: Head = "logistic",
+    regularization: float | Literal["auto"] = "auto",
+    seed: int = 0,
+    vectors: Vectors | None = None,
+) -> LearningCurve:
+    """Measure how good a classifier is with more and more of the labels.
+
+    A fifth of the examples is held out. Of the rest, more and more are trained on, from two a label, about twice as
+    many each time. Each choice of examples is a part of the next larger one, and has the labels in their proportion.
+
+    Parameters
+    ----------
+    texts, labels : iterables of str, of equal length
+    embedder, dimensions, cache, head, regularization
+        As of `embedclf.train`.
+    seed : int
+        For what is held out, and what is chosen of the rest.
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        What the embedder makes of the texts, if that is at hand; None embeds them.
+
+    Raises
+    ------
+    TrainingError
+        If the examples are too few for two points, or do not make classifiers.
+    TextError
+        If a text is empty, not Unicode, or refused by the embedder.
+    EmbedderError
+        If the embedder is unknown, not installed, or fails.
+    """
+    texts, labels = check_texts(texts), list_of_strings(labels, "labels")
+    C = check_settings(head, regularization)
+    examples = examples_for(texts, labels, embedder, dimensions, cache, vectors)
+    held = hold_out(examples.y, examples.groups, _HOLDOUT, seed=seed)
+    sizes = sizes_of(int((~held).sum()), len(examples.classes))
+    if len(sizes) < 2 or not held.any():
+        raise TrainingError(
+            f"{len(texts):,} examples of {len(examples.classes)} labels are too few for a learning curve: it begins "
+            "with two a label, beside those held out, and doubles them"
+        )
+    tasks = [
+        (size, Task(chosen, held))
+        for draw in range(_MOST_DRAWS)
+        for size, chosen in _choices(examples, np.flatnonzero(~held), sizes, np.random.default_rng([seed, draw]))
+        if draw < max(1, sizes[-1] // size)
+    ]
+    answers = predict_apart(examples, [task for _, task in tasks], head, C, seed=seed)
+    y = examples.y[held]
+    right: dict[int, list[Any]] = {size: [] for size in sizes}
+    for (size, _), probabilities in zip(tasks, answers, strict=True):
+        right[size].append(probabilities.argmax(axis=1) == y)
+    means = {size: np.mean(of_size, axis=0) for size, of_size in right.items()}
+    gained = means[sizes[-1]] - means[sizes[-2]]
+    return LearningCurve(
+        n_held_out=len(y),
+        points=tuple(
+            LearningPoint(size, len(right[size]), float(mean.mean()), interval_of_mean(mean))
+            for size, mean in means.items()
+        ),
+        gain=float(gained.mean()),
+        gain_interval=interval_of_mean(gained),
+    )
+
+
+def sizes_of(n: int, n_classes: int) -> list[int]:
+    """Give the numbers of labels to train on: all, half of them, a quarter and so on, down to two a class."""
+    sizes = []
+    while n >= _LEAST_PER_CLASS * n_classes:
+        sizes.append(n)
+        n //= 2
+    return sizes[::-1]
+
+
+def _choices(
+    examples: Examples, rows: Ints, sizes: list[int], rng: np.random.Generator
+) -> list[tuple[int, "np.ndarray[Any, np.dtype[np.bool_]]"]]:
+    """Choose so many of some rows at random, each choice a part of the next."""
+    rows = rng.permutation(rows)
+    y = examples.y[rows]
+    rank = np.empty(len(rows))
+    for number in range(len(examples.classes)):
+        of_class = np.flatnonzero(y == number)
+        # The first two of each class come first, the others in proportion.
+        rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
+        rank[of_class[:_LEAST_PER_CLASS]] -= 1
+    order = rows[np.argsort(rank, kind="stable")]
+    choices = []
+    for size in sizes:
+        chosen = np.zeros(len(examples.y), dtype=bool)
+        chosen[order[:size]] = True
+        choices.append((size, chosen))
+    return choices
