@@ -4,6 +4,7 @@ import json
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +15,7 @@ from embedclf.cli.options import (
     embedder_options,
     file_options,
     read_labelled,
+    report_option,
     seed_option,
 )
 from embedclf.cli.tables import table
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     "--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Parts to leave out in turn."
 )
 @seed_option
+@report_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options(labelled=True)
 @embedder_options
@@ -60,6 +63,7 @@ def command(
     heads: tuple[str, ...],
     folds: int,
     seed: int,
+    report: str | None,
     as_json: bool,
     file: FileOptions,
     asked: EmbedderOptions,
@@ -70,8 +74,10 @@ def command(
     row counts with both answers to it.
     """
     from embedclf.cli.embedding import ProgressBar, tell_usage, without_refused
+    from embedclf.cli.pages import PageFile
     from embedclf.embedding import default_embedder
     from embedclf.evaluation import comparison
+    from embedclf.evaluation.page import comparison_page
     from embedclf.training.trainer import check_examples
 
     with ExitStack() as stack:
@@ -90,6 +96,7 @@ def command(
         if asked.dry_run:
             _print_estimates(choices, corpus.texts, as_json=as_json)
             return
+        page = PageFile(report)
         comparison.check_cost_of_all(choices, corpus.texts, asked.max_cost)
         embedded: list[comparison.Embedded] = []
         try:
@@ -108,6 +115,7 @@ def command(
             folds=folds,
             seed=seed,
         )
+    page.write(comparison_page, result, f"Comparison on {Path(corpus.name).name}")
     click.echo(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else "\n".join(_lines(result)))
 
 

@@ -2,6 +2,7 @@
 
 import json
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,7 @@ from embedclf.cli.options import (
     TrainingOptions,
     embedder_options,
     file_options,
+    report_option,
     seed_option,
     training_options,
 )
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     "--repeats", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="How often to divide anew."
 )
 @click.option("--output", metavar="FILE", help="Write what was predicted for each row to a .csv, .tsv or .jsonl file.")
+@report_option
 @training_options
 @seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -42,6 +45,7 @@ def command(
     folds: int,
     repeats: int,
     output: str | None,
+    report: str | None,
     seed: int,
     as_json: bool,
     training: TrainingOptions,
@@ -55,7 +59,9 @@ def command(
     """
     training.check()
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.cli.pages import PageFile
     from embedclf.evaluation.cross_validation import cross_validate
+    from embedclf.evaluation.page import cross_validation_page
     from embedclf.training.trainer import check_examples, check_settings
 
     with ExitStack() as stack:
@@ -67,6 +73,7 @@ def command(
         if asked.dry_run:
             print_estimate(opened, corpus.texts, as_json=as_json)
             return
+        page = PageFile(report)
         writer = None if output is None else stack.enter_context(_writer(output))
         corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
         result = cross_validate(
@@ -82,6 +89,9 @@ def command(
             _write(writer, result, corpus)
     if output is not None:
         click.echo(f"Wrote {counted(len(result.predictions), 'row')} to {output}", err=True)
+    page.write(
+        cross_validation_page, result, f"Cross-validation: {opened.spec}, {result.head}, on {Path(corpus.name).name}"
+    )
     if as_json:
         shown = result.to_dict()
         for wrong in shown["report"]["wrong"]:

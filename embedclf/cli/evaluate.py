@@ -2,6 +2,7 @@
 
 import json
 from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +16,7 @@ from embedclf.cli.options import (
     min_confidence_option,
     model_option,
     read_labelled,
+    report_option,
     train_set_option,
 )
 from embedclf.cli.tables import in_one_line, percent, shortened, table, with_interval
@@ -35,6 +37,7 @@ _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 @click.option(
     "--errors", metavar="FILE", help="Write the rows that it gets wrong to a .csv, .tsv or .jsonl file, surest first."
 )
+@report_option
 @train_set_option
 @min_confidence_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -45,6 +48,7 @@ def command(
     model: str | None,
     embedder: str | None,
     errors: str | None,
+    report: str | None,
     train_set: str | None,
     min_confidence: float | None,
     as_json: bool,
@@ -58,7 +62,9 @@ def command(
     """
     from embedclf.cli.embedding import ProgressBar, embed_corpus, embed_train_set, print_estimate, show_usage, usage_of
     from embedclf.cli.models import load_model
+    from embedclf.cli.pages import PageFile
     from embedclf.evaluation.neighbourhood import N_NEAREST
+    from embedclf.evaluation.page import evaluation_page
     from embedclf.evaluation.report import check_labels, evaluate
 
     with ExitStack() as stack:
@@ -73,6 +79,7 @@ def command(
             texts = corpus.texts if examples is None else [*corpus.texts, *examples.texts]
             print_estimate(classifier.embedder, texts, as_json=as_json)
             return
+        page = PageFile(report)
         # Whether it can be written is found out before the work, not after.
         writer = None if errors is None else stack.enter_context(_errors_writer(errors, train_set is not None))
         try:
@@ -83,22 +90,23 @@ def command(
         finally:
             bar.end()
             show_usage(classifier.embedder)
-        report = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=near)
+        result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=near)
         if writer is not None:
-            _write_errors(writer, report, corpus, 0 if near is None else N_NEAREST)
+            _write_errors(writer, result, corpus, 0 if near is None else N_NEAREST)
     if errors is not None:
-        click.echo(f"Wrote {counted(len(report.wrong), 'row')} to {errors}", err=True)
-    for name, count in report.unknown_labels.items():
+        click.echo(f"Wrote {counted(len(result.wrong), 'row')} to {errors}", err=True)
+    page.write(evaluation_page, result, f"{in_one_line(str(classifier.card.embedder))} on {Path(corpus.name).name}")
+    for name, count in result.unknown_labels.items():
         click.echo(
             f"Warning: the model does not know the label {name!r}: {counted(count, 'row')} counted as wrong", err=True
         )
     if as_json:
-        shown = {**report.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
+        shown = {**result.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
         for wrong in shown["wrong"]:
             wrong["line"] = corpus.lines[wrong["row"]]
         click.echo(json.dumps(shown, ensure_ascii=False))
     else:
-        click.echo("\n".join([*figures(report), *_wrong_rows(report, corpus, errors)]))
+        click.echo("\n".join([*figures(result), *_wrong_rows(result, corpus, errors)]))
 
 
 def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":

@@ -1,6 +1,7 @@
 """``embedclf learning-curve``."""
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from embedclf.cli.options import (
     TrainingOptions,
     embedder_options,
     file_options,
+    report_option,
     seed_option,
     training_options,
 )
@@ -25,6 +27,7 @@ _PLOT_WIDTH = 40
 
 @click.command("learning-curve")
 @click.argument("dataset")
+@report_option
 @training_options
 @seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -32,6 +35,7 @@ _PLOT_WIDTH = 40
 @embedder_options
 def command(
     dataset: str,
+    report: str | None,
     seed: int,
     as_json: bool,
     training: TrainingOptions,
@@ -45,7 +49,9 @@ def command(
     """
     training.check()
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.cli.pages import PageFile
     from embedclf.evaluation.learning import learning_curve
+    from embedclf.evaluation.page import learning_curve_page
     from embedclf.training.trainer import check_examples, check_settings
 
     with ProgressBar() as bar:
@@ -56,8 +62,12 @@ def command(
         if asked.dry_run:
             print_estimate(opened, corpus.texts, as_json=as_json)
             return
+        page = PageFile(report)
         corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
     curve = learning_curve(corpus.texts, corpus.labels, seed=seed, vectors=vectors, **training.settings)
+    page.write(
+        learning_curve_page, curve, f"Learning curve: {opened.spec}, {training.head}, on {Path(corpus.name).name}"
+    )
     if as_json:
         click.echo(json.dumps({**curve.to_dict(), "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
     else:

@@ -298,3 +298,7 @@ min_confidence_option = click.option(
     type=click.FloatRange(0, 1),
     help="Abstain below this confidence.  [default: what the model was trained with]",
 )
+
+report_option = click.option(
+    "--report", metavar="FILE", help="Write a page to look at and to send, an .html file; needs embedclf[report]."
+)
