@@ -54,6 +54,15 @@ def test_a_stored_threshold_abstains(model: Path, tmp_path: Path):
     assert sure.predict(["hello"]) == [None]
 
 
+def test_a_file_of_before_there_were_thresholds_still_loads(model: Path, tmp_path: Path):
+    """Without the fields that came later, they are None."""
+    figures = {"accuracy": 0.9, "macro_f1": 0.8, "ece": 0.1, "n_examples": 6}
+    old = embedclf.load(rewrite(model, tmp_path / "m.safetensors", out_of_scope_label=..., held_out=figures))
+    assert old.card.out_of_scope_label is None
+    assert (old.card.held_out.accuracy, old.card.held_out.coverage) == (0.9, None)
+    assert old.predict(["Where is my refund?"]) == ["refund"]
+
+
 def test_threads_share_a_classifier(trained: embedclf.TextClassifier):
     """Eight threads get the answers that one gets."""
     expected = trained.predict_proba(TEXTS)
@@ -96,6 +105,12 @@ def test_it_never_runs_code(tmp_path: Path):
         ({"held_out": {"accuracy": 1}}, "'macro_f1' is missing"),
         ({"held_out": {"accuracy": "x", "macro_f1": 1, "ece": 1, "n_examples": 1}}, "its 'accuracy' is 'x'"),
         ({"threshold": 2}, "its 'threshold' is 2"),
+        ({"out_of_scope_label": 3}, "its 'out_of_scope_label' is 3"),
+        ({"out_of_scope_label": "refund"}, "its 'out_of_scope_label' 'refund' is a class"),
+        (
+            {"held_out": {"accuracy": 1, "macro_f1": 1, "ece": 0, "n_examples": 1, "coverage": 2}},
+            "its 'coverage' is 2",
+        ),
         ({"n_examples": -4}, "its 'n_examples' is -4"),
         ({"head": "evil"}, "its 'head' is 'evil'"),
         ({"format": 0}, "its 'format' is 0"),

@@ -26,12 +26,25 @@ _ENTRY = "embedclf"
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Figures on examples that the classifier was not fitted on: shares in [0, 1], and how many examples."""
+    """Figures on examples that the classifier was not fitted on.
+
+    Attributes
+    ----------
+    accuracy, macro_f1, ece : float
+        In [0, 1], of answers to all of them.
+    n_examples : int
+    coverage : float or None
+        Share that is answered with the threshold; None if there is none.
+    answered_accuracy : float or None
+        Accuracy among those answered; None if there is no threshold, or none is answered.
+    """
 
     accuracy: float
     macro_f1: float
     ece: float
     n_examples: int
+    coverage: float | None = None
+    answered_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +185,7 @@ def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -
         regularization=_optional(metadata, "regularization"),
         temperature=_number(metadata, "temperature"),
         threshold=_optional(metadata, "threshold", most=1.0),
-        # Files of older versions are without it, and older versions pass over it.
-        out_of_scope_label=_typed(metadata.get("out_of_scope_label"), str | None, "out_of_scope_label"),
+        out_of_scope_label=_out_of_scope_label(metadata, classes),
         n_examples=_count(metadata),
         held_out=None if held_out is None else _held_out(held_out),
         version=_typed(metadata["version"], str, "version"),
@@ -183,7 +195,19 @@ def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -
 
 def _held_out(figures: dict[str, Any]) -> HeldOut:
     accuracy, macro_f1, ece = (_number(figures, name, least=0.0, most=1.0) for name in ("accuracy", "macro_f1", "ece"))
-    return HeldOut(accuracy, macro_f1, ece, _count(figures))
+    # Files of older versions are without these, and older versions pass over them.
+    coverage, answered_accuracy = (
+        _optional(figures, name, most=1.0) if name in figures else None for name in ("coverage", "answered_accuracy")
+    )
+    return HeldOut(accuracy, macro_f1, ece, _count(figures), coverage, answered_accuracy)
+
+
+def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:
+    # As with what is held out: older files are without it.
+    label: str | None = _typed(metadata.get("out_of_scope_label"), str | None, "out_of_scope_label")
+    if label in classes:
+        raise ValueError(f"its 'out_of_scope_label' {label!r:.40} is a class")
+    return label
 
 
 def _typed(value: Any, kind: Any, name: str) -> Any:

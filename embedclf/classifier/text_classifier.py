@@ -144,8 +144,8 @@ class TextClassifier:
         """Choose a label for each row of `predict_proba`; None where the classifier abstains."""
         if not len(probabilities):
             return []
-        # NaN, of a text that cannot be labelled, is not above any threshold.
-        best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+        # NaN, of a text that cannot be labelled, is not above any threshold. float32 would round the threshold, too.
+        best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(np.float64)
         threshold = 0.0 if self.card.threshold is None else self.card.threshold
         return [
             self.classes[index] if sure >= threshold else None for index, sure in zip(best, confidence, strict=True)

@@ -1,5 +1,6 @@
 """``embedclf predict``."""
 
+import math
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -74,8 +75,8 @@ def command(
     """Label texts with a trained classifier.
 
     Give each TEXT in quotes, a single - to read one text a line from the standard input, or a file with --input. A
-    line is printed for each, the label and its confidence with a tab between, in the order of the texts. A text that
-    cannot be labelled does not stop the others; the exit code is then 1.
+    line is printed for each, the label (- where the classifier abstains) and its confidence with a tab between, in the
+    order of the texts. A text that cannot be labelled does not stop the others; the exit code is then 1.
     """
     if bool(texts) == bool(input_file):
         raise click.UsageError("Give either texts or --input FILE." if texts else "Give a text, a -, or --input FILE.")
@@ -125,9 +126,10 @@ def command(
                 if answer.row.fault is not None:
                     faults.append(RowFault(answer.row.line, answer.row.fault))
                 if writer is not None:
-                    others: list[Any] = [value for pair in answer.top[1:] for value in pair]
+                    others: list[Any] = [value for label, sure in answer.top[1:] for value in (label, _shown(sure))]
                     others = others or [None] * (len(added) - 3)
-                    writer.write(answer.row, [answer.label, answer.confidence, *others, answer.row.fault])
+                    confidence = None if answer.confidence is None else _shown(answer.confidence)
+                    writer.write(answer.row, [answer.label, confidence, *others, answer.row.fault])
                 else:
                     click.echo(_json(answer, top_k) if as_json else _plain(answer), nl=not as_json)
         finally:
@@ -256,7 +258,7 @@ def _plain(answer: _Answer) -> str:
         return "-\t-"
     first, *others = answer.top
     pairs = [(answer.label or "-", first[1]), *others]
-    line = "\t".join(f"{in_one_line(label)}\t{confidence:.4f}" for label, confidence in pairs)
+    line = "\t".join(f"{in_one_line(label)}\t{_shown(confidence):.4f}" for label, confidence in pairs)
     if answer.explanation is None:
         return line
     sides = (("for", answer.explanation.supporting), ("against", answer.explanation.opposing))
@@ -268,16 +270,22 @@ def _plain(answer: _Answer) -> str:
     return "\n".join([line, *near])
 
 
+def _shown(confidence: float, decimals: int = 4) -> float:
+    """Round down, so that what is shown is below a threshold just where the classifier abstains."""
+    scale: int = 10**decimals
+    return math.floor(confidence * scale) / scale
+
+
 def _json(answer: _Answer, top_k: int | None) -> bytes:
     from embedclf.corpus import json_line
 
     record: dict[str, Any] = {
         "text": answer.row.text,
         "label": answer.label,
-        "confidence": None if answer.confidence is None else round(answer.confidence, 6),
+        "confidence": None if answer.confidence is None else _shown(answer.confidence, 6),
     }
     if top_k is not None:
-        record["top"] = [{"label": label, "confidence": round(confidence, 6)} for label, confidence in answer.top]
+        record["top"] = [{"label": label, "confidence": _shown(confidence, 6)} for label, confidence in answer.top]
     if answer.explanation is not None:
         shown = answer.explanation.to_dict()
         record |= {"for": shown["for"], "against": shown["against"]}

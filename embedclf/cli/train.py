@@ -36,6 +36,23 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of the rows to measure on before all are trained on; 0 measures nothing.",
 )
+@click.option(
+    "--target-accuracy",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Abstain where it takes that for this share of the answers to be right.",
+)
+@click.option(
+    "--min-confidence",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    help="Abstain below this confidence.  [default: never]",
+)
+@click.option(
+    "--out-of-scope-label",
+    metavar="NAME",
+    help="Rows with this label are examples of what to reject: not a class, but used to choose when to abstain.",
+)
 @seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options(labelled=True)
@@ -44,6 +61,9 @@ def command(
     dataset: str,
     output: str | None,
     holdout: float,
+    target_accuracy: float | None,
+    min_confidence: float | None,
+    out_of_scope_label: str | None,
     seed: int,
     as_json: bool,
     training: TrainingOptions,
@@ -56,6 +76,10 @@ def command(
     input. The classifier is measured on the rows held out, then trained on all of them and saved.
     """
     training.check()
+    if target_accuracy is not None and min_confidence is not None:
+        raise click.UsageError(
+            "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
+        )
     from embedclf.atomic_file import AtomicFile
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
 
@@ -66,11 +90,12 @@ def command(
             AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
         introduce(corpus, opened, reason)
 
-        from embedclf.training.trainer import check_examples, check_settings, train
+        from embedclf.training.trainer import check_abstaining, check_examples, check_settings, train
 
         # All that can be wrong without an embedding is found before one is paid for.
-        check_examples(corpus.texts, corpus.labels)
+        check_examples(corpus.texts, corpus.labels, out_of_scope_label)
         check_settings(**training.settings)
+        check_abstaining(target_accuracy, min_confidence)
         if asked.dry_run:
             print_estimate(opened, corpus.texts, as_json=as_json)
             return
@@ -81,6 +106,9 @@ def command(
         embedder=opened,
         holdout=holdout,
         seed=seed,
+        target_accuracy=target_accuracy,
+        min_confidence=min_confidence,
+        out_of_scope_label=out_of_scope_label,
         vectors=vectors,
         **training.settings,
     )
@@ -101,7 +129,12 @@ def _summary(classifier: "TextClassifier", place: Path) -> str:
             f"On {counted(held_out.n_examples, 'row')} held out: accuracy {held_out.accuracy:.3f}, "
             f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
         )
+        if held_out.coverage is not None:
+            accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
+            lines.append(f"Answered with a confidence of {card.threshold:g} or more: {held_out.coverage:.1%}{accuracy}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
-    lines.append(f"Trained on all {card.n_examples:,} rows ({card.head}, {chosen}temperature {card.temperature:.3g})")
+    rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
+    abstains = "" if card.threshold is None else f", threshold {card.threshold:g}"
+    lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     lines.append(f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)")
     return "\n".join(lines)

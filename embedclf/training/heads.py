@@ -4,11 +4,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
 
+from embedclf.classifier.linear import softmax
 from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
 from embedclf.training.splits import Ints, Mask, assign_folds
@@ -101,6 +102,23 @@ def fit(head: Head, vectors: Vectors, y: Ints, C: float | None, *, start: Fit | 
     return fit_logistic(vectors.astype(np.float64), y, C, start=start)
 
 
+class Judged(NamedTuple):
+    """How examples that were not fitted on were answered: arrays of shape (n_judged,).
+
+    Attributes
+    ----------
+    confidence : ndarray of float
+        Calibrated.
+    correct : ndarray of bool
+    in_scope : ndarray of bool
+        False for an example of what is to be rejected; its answer is never correct.
+    """
+
+    confidence: Floats
+    correct: Mask
+    in_scope: Mask
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What was chosen on examples not fitted on.
@@ -115,15 +133,20 @@ class Settings:
         How many examples it was chosen on.
     start : Fit or None
         A fit with this C, to start another from.
+    judged : Judged or None
+        What was answered to these examples; None if there were none.
     """
 
     C: float | None
     temperature: float
     n_judged: int
     start: Fit | None
+    judged: Judged | None
 
 
-def choose_settings(head: Head, vectors: Vectors, y: Ints, groups: Ints, C: float | None, *, seed: int) -> Settings:
+def choose_settings(
+    head: Head, vectors: Vectors, y: Ints, groups: Ints, C: float | None, *, seed: int, n_classes: int | None = None
+) -> Settings:
     """Choose C by log loss, and the temperature that makes it smallest, on examples not fitted on.
 
     Of five folds, as many are scored as it takes to judge by 2,000 examples. C goes upwards, each fit starting from the
@@ -131,35 +154,43 @@ def choose_settings(head: Head, vectors: Vectors, y: Ints, groups: Ints, C: floa
 
     Parameters
     ----------
+    y : ndarray of shape (n,)
+        Classes from 0; `n_classes` for an example that is out of scope, which is neither fitted on nor chosen by, only
+        answered.
     C : float or None
         A fixed value for the logistic head; None chooses it.
+    n_classes : int, optional
+        None if no example is out of scope.
     """
+    in_scope = y < (len(y) if n_classes is None else n_classes)
     folds = assign_folds(y, groups, _N_FOLDS, seed=seed)
     parts: list[tuple[Mask, Mask]] = []
     n_judged = 0
     for fold in range(_N_FOLDS):
-        if n_judged < _ENOUGH_ROWS and (judged := folds == fold).any():
-            parts.append((~judged, judged))
-            n_judged += int(judged.sum())
+        if n_judged < _ENOUGH_ROWS and (in_scope & (judged := folds == fold)).any():
+            parts.append((in_scope & ~judged, judged))
+            n_judged += int((in_scope & judged).sum())
     if not parts:
-        return Settings(None if head == "centroid" else C or C_WITHOUT_EVIDENCE, 1.0, 0, None)
-    y_judged = np.concatenate([y[judged] for _, judged in parts])
+        return Settings(None if head == "centroid" else C or C_WITHOUT_EVIDENCE, 1.0, 0, None, None)
+    y_judged, known = (np.concatenate([values[judged] for _, judged in parts]) for values in (y, in_scope))
 
-    def judge(fits: list[Fit]) -> tuple[float, float]:
+    def judge(fits: list[Fit]) -> tuple[float, float, Judged]:
         scores = np.concatenate([one.scores(vectors[judged]) for one, (_, judged) in zip(fits, parts, strict=True)])
-        return fit_temperature(scores, y_judged)
+        temperature, loss = fit_temperature(scores[known], y_judged[known])
+        confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
+        return temperature, loss, Judged(confidence, scores.argmax(axis=1) == y_judged, known)
 
     if head == "centroid":
-        temperature, _ = judge([fit_centroid(vectors[kept], y[kept]) for kept, _ in parts])
-        return Settings(None, temperature, n_judged, None)
+        temperature, _, answers = judge([fit_centroid(vectors[kept], y[kept]) for kept, _ in parts])
+        return Settings(None, temperature, n_judged, None, answers)
 
-    best = Settings(None, 1.0, 0, None)
+    best = Settings(None, 1.0, 0, None, None)
     least = float("inf")
     for value, fits in _logistic_path(vectors, y, [kept for kept, _ in parts], C_GRID if C is None else (C,)):
-        temperature, loss = judge(fits)
+        temperature, loss, answers = judge(fits)
         if loss > least:
             break
-        least, best = loss, Settings(value, temperature, n_judged, fits[0])
+        least, best = loss, Settings(value, temperature, n_judged, fits[0], answers)
     return best
 
 

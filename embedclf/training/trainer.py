@@ -10,13 +10,14 @@ import numpy as np
 from embedclf import __version__, metrics
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HEADS, Head, HeldOut, ModelCard
-from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.classifier.text_classifier import TextClassifier, check_min_confidence
 from embedclf.embedding import EmbedderSpec, Vectors, as_embedder
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError, counted
 from embedclf.texts import check_texts, list_of_strings, text_fault
 from embedclf.training.heads import Fit, Settings, choose_settings, fit
 from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
+from embedclf.training.thresholds import choose_threshold
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +37,9 @@ def train(
     regularization: float | Literal["auto"] = "auto",
     holdout: float = 0.2,
     seed: int = 0,
+    target_accuracy: float | None = None,
+    min_confidence: float | None = None,
+    out_of_scope_label: str | None = None,
     vectors: Vectors | None = None,
 ) -> TextClassifier:
     """Train a classifier.
@@ -63,6 +67,14 @@ def train(
         stay on one side; a label with a single text is not held out.
     seed : int
         For the random choices of what is held out.
+    target_accuracy : float, optional
+        Chooses the threshold that answers most while this share of the answers is right, on examples not fitted on.
+    min_confidence : float, optional
+        Sets the threshold: the confidence below which the classifier abstains. None of both: it always answers, unless
+        there is an `out_of_scope_label`.
+    out_of_scope_label : str, optional
+        The label of examples of what to reject. It is not a class; the threshold is chosen such that these are rejected
+        and the others answered, or such that the target is reached with these counted wrong where they are answered.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         What the embedder makes of the texts, if that is at hand; None embeds them.
 
@@ -74,15 +86,16 @@ def train(
     Raises
     ------
     TrainingError
-        If the examples or settings do not make a classifier.
+        If the examples or settings do not make a classifier, or no threshold reaches the target.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
-    classes, y = check_examples(texts, labels)
+    classes, y = check_examples(texts, labels, out_of_scope_label)
     C = check_settings(head, regularization)
+    check_abstaining(target_accuracy, min_confidence)
     if vectors is not None and len(vectors) != len(texts):
         raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
     if not 0 <= holdout < 1:
@@ -92,12 +105,28 @@ def train(
     held = _choose_held_out(y, groups, classes, holdout, seed)
     if vectors is None:
         vectors = opened.embed(texts)
-    model, card = fit_classifier(vectors, y, groups, classes, head, C, spec=opened.spec, seed=seed, held=held)
-    return TextClassifier(opened, model, card)
+    model, card = fit_classifier(
+        vectors,
+        y,
+        groups,
+        classes,
+        head,
+        C,
+        spec=opened.spec,
+        seed=seed,
+        held=held,
+        target_accuracy=target_accuracy,
+        min_confidence=min_confidence,
+    )
+    return TextClassifier(opened, model, replace(card, out_of_scope_label=out_of_scope_label))
 
 
-def check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[str, ...], Ints]:
+def check_examples(
+    texts: Sequence[str], labels: Sequence[str], out_of_scope_label: str | None = None
+) -> tuple[tuple[str, ...], Ints]:
     """See that examples make a classifier; gives its classes and, for each example, the index of its own.
+
+    Examples out of scope have the index after the last.
 
     Raises
     ------
@@ -107,8 +136,18 @@ def check_examples(texts: Sequence[str], labels: Sequence[str]) -> tuple[tuple[s
         raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     if not texts:
         raise TrainingError("there are no examples to train on")
-    classes = check_classes(sorted(set(labels)))
+    names = set(labels)
+    if out_of_scope_label is not None and out_of_scope_label not in names:
+        raise TrainingError(f"no example has the out-of-scope label {out_of_scope_label!r}: is it written so?")
+    classes = check_classes(sorted(names - {out_of_scope_label}))
     numbers = {name: number for number, name in enumerate(classes)}
+    if out_of_scope_label is not None:
+        numbers[out_of_scope_label] = len(classes)
+        if len({text for text, label in zip(texts, labels, strict=True) if label == out_of_scope_label}) == 1:
+            raise TrainingError(
+                f"the out-of-scope label {out_of_scope_label!r} has only one text: a threshold needs two or more, and "
+                "is good with dozens"
+            )
     return classes, np.array([numbers[label] for label in labels], dtype=np.intp)
 
 
@@ -139,6 +178,21 @@ def check_settings(head: str, regularization: float | str) -> float | None:
     return C
 
 
+def check_abstaining(target_accuracy: float | None, min_confidence: float | None) -> None:
+    """See that a threshold is asked for in one way.
+
+    Raises
+    ------
+    TrainingError
+    """
+    if target_accuracy is not None:
+        if min_confidence is not None:
+            raise TrainingError("target_accuracy chooses the threshold and min_confidence sets it: give one of them")
+        if not 0 < target_accuracy < 1:
+            raise TrainingError(f"target_accuracy is a share between 0 and 1, not {target_accuracy:g}")
+    check_min_confidence(min_confidence)
+
+
 def _choose_held_out(y: Ints, groups: Ints, classes: Sequence[str], holdout: float, seed: int) -> Mask:
     if holdout == 0:
         return np.zeros(len(y), dtype=bool)
@@ -165,6 +219,8 @@ def fit_classifier(
     spec: EmbedderSpec,
     seed: int,
     held: Mask | None = None,
+    target_accuracy: float | None = None,
+    min_confidence: float | None = None,
 ) -> tuple[LinearModel, ModelCard]:
     """Choose the settings, measure on what is held out, and fit on everything.
 
@@ -172,7 +228,7 @@ def fit_classifier(
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
     y : ndarray of shape (n,)
-        Indices into `classes`.
+        Indices into `classes`; their number for an example that is out of scope.
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     classes : tuple of str
@@ -184,29 +240,36 @@ def fit_classifier(
     seed : int
     held : ndarray of shape (n,), bool, optional
         What is held out.
+    target_accuracy, min_confidence : float, optional
+        As of `train`.
     """
+    in_scope = y < len(classes)
     held = np.zeros(len(y), dtype=bool) if held is None else held
     kept = ~held
-    settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed)
+    settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed, n_classes=len(classes))
     if not settings.n_judged:
         logger.warning("there are too few examples to calibrate on: the confidences mean little")
     elif settings.n_judged < _FEW_ROWS:
         logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
     if head == "logistic" and C is None and settings.n_judged:
         logger.info("Chose C = %g by log loss on %s not fitted on.", settings.C, counted(settings.n_judged, "row"))
+    threshold = min_confidence
+    if target_accuracy is not None or (min_confidence is None and not in_scope.all()):
+        threshold = _choose_threshold(settings, target_accuracy)
     fitted, figures = settings.start, None
+    kept, held = kept & in_scope, held & in_scope
     if held.any():
         fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start)
-        figures = _measure(linear_model(fitted, settings, classes), vectors[held], y[held])
-    fitted = fit(head, vectors, y, settings.C, start=fitted)
+        figures = _measure(linear_model(fitted, settings, classes), vectors[held], y[held], threshold)
+    fitted = fit(head, vectors[in_scope], y[in_scope], settings.C, start=fitted)
     card = ModelCard(
         embedder=replace(spec, dimensions=vectors.shape[1]),
         head=head,
         regularization=settings.C,
         temperature=settings.temperature,
-        threshold=None,
+        threshold=threshold,
         out_of_scope_label=None,
-        n_examples=len(y),
+        n_examples=int(in_scope.sum()),
         held_out=figures,
         version=__version__,
     )
@@ -219,12 +282,44 @@ def linear_model(fitted: Fit, settings: Settings, classes: tuple[str, ...]) -> L
     return LinearModel(folded.weights.astype(np.float32), folded.bias.astype(np.float32), classes)
 
 
-def _measure(model: LinearModel, vectors: Vectors, y: Ints) -> HeldOut:
+def _choose_threshold(settings: Settings, target_accuracy: float | None) -> float:
+    judged = settings.judged
+    if judged is None or (target_accuracy is None and judged.in_scope.all()):
+        raise TrainingError(
+            "there are too few examples to choose a threshold on; give more, or set one with --min-confidence "
+            "(min_confidence=…)"
+        )
+    threshold = choose_threshold(judged, target_accuracy)
+    inside, outside = judged.in_scope, ~judged.in_scope
+    (answered,) = metrics.coverage(judged.correct[inside], judged.confidence[inside], [threshold])
+    rejects = ""
+    if outside.any():
+        rejected = float((judged.confidence[outside] < threshold).mean())
+        rejects = f", and rejects {rejected:.1%} of {outside.sum():,} out of scope"
+    logger.info(
+        "Chose the threshold %g on %s not fitted on: it answers %.1f%%, %.1f%% of these rightly%s.",
+        threshold,
+        counted(settings.n_judged, "row"),
+        100 * answered.coverage,
+        100 * (answered.accuracy or 0),
+        rejects,
+    )
+    if outside.any() and outside.sum() < _FEW_ROWS:
+        logger.warning(
+            "only %s out of scope to choose by: the threshold may be far off", counted(int(outside.sum()), "row")
+        )
+    return threshold
+
+
+def _measure(model: LinearModel, vectors: Vectors, y: Ints, threshold: float | None) -> HeldOut:
     probabilities = model.probabilities(vectors)
-    predicted = probabilities.argmax(axis=1)
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    (answered,) = (None,) if threshold is None else metrics.coverage(predicted == y, confidence, [threshold])
     return HeldOut(
         accuracy=metrics.accuracy(y, predicted),
         macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, model.classes)),
-        ece=metrics.expected_calibration_error(predicted == y, probabilities.max(axis=1)),
+        ece=metrics.expected_calibration_error(predicted == y, confidence),
         n_examples=len(y),
+        coverage=None if answered is None else answered.coverage,
+        answered_accuracy=None if answered is None else answered.accuracy,
     )

@@ -1,0 +1,67 @@
+"""The choice of the confidence below which a classifier abstains, on examples that it was not fitted on.
+
+The confidence is the largest probability: of what was measured (see ``benchmarks/abstaining.py``), it orders answers
+from right to wrong best.
+"""
+
+import numpy as np
+
+from embedclf.errors import TrainingError, counted
+from embedclf.training.heads import Floats, Judged
+from embedclf.training.splits import Ints, Mask
+
+# As many as are shown of a confidence.
+_DECIMALS = 4
+
+
+def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
+    """Choose the threshold that answers most at an accuracy, or that best tells what is in scope from what is not.
+
+    With a target, an answer to an example out of scope is wrong, and the accuracy counts by the lower end of Wilson's
+    interval of one standard error ("Probable Inference, the Law of Succession, and Statistical Inference", 1927): where
+    examples are few, there is always a threshold at which the target happens to be reached. Without, the threshold has
+    the largest J of Youden ("Index for Rating Diagnostic Tests", 1950): the share answered of what is in scope less the
+    share answered of what is not.
+
+    Parameters
+    ----------
+    judged : Judged
+    target_accuracy : float or None
+
+    Returns
+    -------
+    float
+        Of four decimals; 0 if nothing need be rejected.
+
+    Raises
+    ------
+    TrainingError
+        If no threshold reaches the target; names the best that one reaches.
+    """
+    shown = np.floor(judged.confidence.astype(np.float64) * 10**_DECIMALS)
+    steps, place = np.unique(shown, return_inverse=True)
+
+    def answered(rows: Mask) -> Ints:
+        """Count those of the rows that are answered with each threshold."""
+        return np.bincount(place[rows], minlength=len(steps))[::-1].cumsum()[::-1]
+
+    n_answered = answered(np.ones(len(place), dtype=bool))
+    if target_accuracy is None:
+        in_scope, out_of_scope = answered(judged.in_scope), answered(~judged.in_scope)
+        chosen = int((in_scope / in_scope[0] - out_of_scope / out_of_scope[0]).argmax())
+    else:
+        reliable = _wilson_low(answered(judged.correct) / n_answered, n_answered)
+        if reliable.max() < target_accuracy:
+            best = int(reliable.argmax())
+            raise TrainingError(
+                f"an accuracy of {target_accuracy:g} cannot be relied on, whatever is abstained from: by "
+                f"{counted(len(place), 'row')} not fitted on, the most is {np.floor(1000 * reliable[best]) / 1000:g}, "
+                f"with {n_answered[best] / len(place):.1%} of them answered. Ask for less, or give more rows"
+            )
+        chosen = int((reliable >= target_accuracy).argmax())
+    return 0.0 if chosen == 0 else float(steps[chosen]) / 10**_DECIMALS
+
+
+def _wilson_low(share: Floats, n: Ints) -> Floats:
+    """Lower end of the interval of one standard error of a share of n."""
+    return (share + 0.5 / n - np.sqrt(share * (1 - share) / n + 0.25 / n**2)) / (1 + 1 / n)
