@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 import time
 from collections.abc import Callable
 from email.utils import formatdate
@@ -441,6 +442,69 @@ def test_retry_after_as_a_date(api: AimlapiServer, caplog: pytest.LogCaptureFixt
     assert min(request.started for request in api.requests[3:]) - api.requests[0].started > 1.5
 
 
+def test_what_is_answered_is_kept_while_a_doubt_is_tested(api: AimlapiServer):
+    """The harmless text may take long."""
+
+    def fault(request: Request) -> Response | None:
+        if "hello" in request.texts:
+            time.sleep(1)
+        return error(400, "flagged") if "BAD" in request.texts else None
+
+    api.fault = fault
+    embedder = embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=1)
+    work = threading.Thread(target=embedder.embed_usable, args=(["BAD", "one", "two"],))
+    work.start()
+    while not {"one", "two"} <= set(api.texts_sent):
+        time.sleep(0.01)
+    time.sleep(0.4)
+    assert "hello" not in api.texts_sent
+    assert VectorCache().info()[0].n_vectors == 2
+    work.join()
+
+
+def test_one_odd_answer_does_not_change_the_model(api: AimlapiServer):
+    """Its length is what the cache has; the next answer is as good as before."""
+    api.models = {**api.models, "strange": 64}
+    embedclf.open_embedder("aimlapi:strange", cache=True).embed(["a"])
+    embedder = embedclf.open_embedder("aimlapi:strange", cache=True)
+    api.models = {**api.models, "strange": 32}
+    with pytest.raises(embedclf.EmbedderError, match="answered with 32 dimensions, and before it had 64"):
+        embedder.embed(["b"])
+    api.models = {**api.models, "strange": 64}
+    assert embedder.embed(["b"]).shape == (1, 64)
+    assert embedder.spec.dimensions == 64
+
+
+def test_what_cannot_be_used_is_paid_for_all_the_same(api: AimlapiServer):
+    """It counts, so that a limit holds."""
+
+    def tamper(answer: dict) -> None:
+        answer["data"][0]["index"] = 7
+
+    api.tamper = tamper
+    embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=1e-6)
+    for number in range(20):
+        with pytest.raises(embedclf.EmbedderError):
+            embedder.embed([f"a text of about eight tokens {number}"])
+    assert 0 < embedder.usage.dollars <= 1e-6
+    assert api.n_requests < 20
+
+
+@pytest.mark.parametrize(
+    "body", [{"error": "SAID"}, {"detail": "SAID"}, {"detail": [{"msg": "SAID"}]}, {"message": "SAID"}]
+)
+def test_other_shapes_of_errors_are_read(api: AimlapiServer, body: dict):
+    """What other servers of the same interface say."""
+    said = json.dumps(body).replace("SAID", "input is too long, at most 512 tokens")
+    api.models["tiny"] = 8
+    api.fault = lambda request: Response(400, said.encode()) if len(request.texts[0]) > 512 else None
+    embedder = embedclf.open_embedder("aimlapi:tiny")
+    assert embedder.embed(["some words " * 100]).shape == (1, 8)
+    api.fault = lambda request: Response(400, said.encode())
+    with pytest.raises(embedclf.EmbedderError, match="input is too long, at most 512 tokens"):
+        embedder.embed(["some"])
+
+
 class TestKeys:
     """No key is in any message, whole or cut."""
 
@@ -454,13 +518,23 @@ class TestKeys:
         """Where a message is cut, it may be cut in the middle of the key."""
         api.api_key = self.KEY
         monkeypatch.setenv("AIMLAPI_API_KEY", self.KEY)
-        said = "x" * filler + f" {self.KEY} and {self.KEY[:20]}"
+        said = "x" * filler + f" {self.KEY} and {self.KEY[:20]} and …{self.KEY[-12:]}"
         body = json.dumps({"message": said}).encode() if status != 200 else f"<html>{said}".encode()
         api.fault = lambda request: Response(status, body)
         result = cli("train", dataset, "--retries", 0)
         assert result.exit_code == 1
         assert "Error: " in result.stderr
         assert self.KEY[:8] not in result.output
+        assert self.KEY[-8:] not in result.output
+
+    @pytest.mark.parametrize("url", [KEY, "htps://me:hunter2secret@host/v1", f"https://{KEY}@host/v1"])
+    def test_given_as_the_address(self, monkeypatch: pytest.MonkeyPatch, url: str):
+        """By mistake."""
+        monkeypatch.setenv("AIMLAPI_API_KEY", self.KEY)
+        with pytest.raises(embedclf.EmbedderError, match="the base URL ") as caught:
+            embedclf.open_embedder(SMALL_MODEL, base_url=url)
+        assert self.KEY[:8] not in str(caught.value)
+        assert "hunter2" not in str(caught.value)
 
     def test_of_another_provider(self, monkeypatch: pytest.MonkeyPatch):
         """Neither in the message nor in what it was raised from."""

@@ -321,6 +321,51 @@ class TestInAService:
         assert answers == [["delivery", "refund"]] * 16
         assert sorted(api.texts_sent) == sorted(asked)
 
+    def test_a_cancelled_call_keeps_what_is_under_way(self, classifier: embedclf.TextClassifier, api: AimlapiServer):
+        """And another call for the same text waits for it."""
+        api.delay = 0.5
+        api.reset()
+
+        async def main() -> list:
+            first = asyncio.create_task(classifier.apredict(["my parcel is new"]))
+            while not api.texts_sent:
+                await asyncio.sleep(0.01)
+            second = asyncio.create_task(classifier.apredict(["my parcel is new"]))
+            await asyncio.sleep(0.1)
+            first.cancel()
+            return await second
+
+        assert asyncio.run(main()) == ["delivery"]
+        assert api.texts_sent == ["my parcel is new"]
+
+    def test_a_text_of_a_long_work_is_waited_for_no_longer_than_it_takes(self, api: AimlapiServer):
+        """What is in the cache already is taken from it."""
+        api.delay = 0.2
+        embedder = embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=1, concurrency=1)
+        texts = [f"text {number}" for number in range(30)]
+        work = threading.Thread(target=embedder.embed, args=(texts,))
+        work.start()
+        while api.n_requests < 3:
+            time.sleep(0.01)
+        embedder.embed(texts[:1])
+        assert work.is_alive()
+        work.join()
+        assert sorted(api.texts_sent) == sorted(texts)
+
+    def test_what_cannot_be_kept_is_not_waited_for(self, api: AimlapiServer, tmp_path: Path):
+        """With a cache that cannot be written, each asks for itself, all at once."""
+        (tmp_path / "cache").write_text("not a folder")
+        embedder = embedclf.open_embedder(SMALL_MODEL, cache=VectorCache(tmp_path / "cache"))
+        embedder.embed(["something"])
+        api.reset()
+        api.delay = 0.2
+        threads = [threading.Thread(target=embedder.embed, args=(["hot"],)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert api.most_at_once == 8
+
     def test_a_text_that_one_thread_cannot_have_is_asked_for_by_the_next(
         self, classifier: embedclf.TextClassifier, api: AimlapiServer
     ):

@@ -80,7 +80,10 @@ def test_train_json_has_what_the_text_has(cli: Cli, dataset: Path):
         "endpoint": None,
     }
     assert shown["n_examples"] == 30
-    assert set(shown["held_out"]) == {"accuracy", "macro_f1", "ece", "n_examples"}
+    assert set(shown["held_out"]) == {
+        *("accuracy", "macro_f1", "ece", "n_examples"),
+        *("coverage", "answered_accuracy"),
+    }
 
 
 class TestDryRun:

@@ -229,3 +229,32 @@ def test_a_classifier_of_langchains_provider_in_python(ollama: list):
     loaded = embedclf.load("m.safetensors", embedder="ollama:m", cache=True)
     assert loaded.predict(TEXTS[:3]) == ["delivery"] * 3
     assert len(ollama) == 1
+
+
+def test_a_cancelled_call_of_a_langchain_embedder_sends_nothing_more():
+    """Batch by batch."""
+    import asyncio
+    import time
+
+    class Slow:
+        sent = 0
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            Slow.sent += 1
+            time.sleep(0.1)
+            return [[1.0, float(len(text))] for text in texts]
+
+    classifier = embedclf.train(["a", "bbbb", "cc", "ddddd"], ["x", "y", "x", "y"], embedder=Slow(), holdout=0)
+    Slow.sent = 0
+
+    async def main() -> None:
+        task = asyncio.create_task(classifier.apredict([f"text {number}" for number in range(512 * 10)]))
+        while not Slow.sent:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    time.sleep(0.5)
+    assert Slow.sent <= 2

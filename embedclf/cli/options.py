@@ -266,7 +266,7 @@ embedder_options = _collected(
             "--max-cost",
             metavar="DOLLARS",
             type=click.FloatRange(min=0),
-            help="Do not start if it is about to cost more, and stop when it has.",
+            help="Do not start if it is about to cost more, and stop before it does.",
         ),
         "dry_run": click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, and send nothing."),
     },

@@ -185,7 +185,7 @@ class RequestSettings(TypedDict, total=False):
     timeout : float
         Seconds to wait for each part of an answer.
     max_cost : float
-        Dollars, after which nothing more is sent.
+        Dollars that it may spend, by the measure of what was answered before.
     """
 
     base_url: str | None
@@ -206,7 +206,7 @@ class EmbedderSettings(RequestSettings, total=False):
         Where vectors are kept that cost something; True is the cache that the command line uses, False (the default)
         none.
     on_event : callable
-        Is given a `Progress` whenever some texts are done, from any thread.
+        Is given a `Progress` whenever some texts are done, from any thread; it must not embed itself.
     """
 
     cache: "VectorCache | bool"

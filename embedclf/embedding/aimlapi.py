@@ -72,7 +72,7 @@ class AimlapiModel:
     timeout : float
         Seconds to wait for each part of an answer.
     max_cost : float, optional
-        Dollars, after which nothing more is sent; None sets no limit.
+        Dollars that it may spend, by the measure of what was answered before; None sets no limit.
 
     Raises
     ------
@@ -168,8 +168,10 @@ class AimlapiModel:
         def work(places: Places) -> list[Places]:
             answer = self._ask([texts[place] for place in places])
             if isinstance(answer, Answer):
-                doubt.allay()
                 keep(Batch(places, answer.vectors, answer.tokens or 0))
+                # Not before they are kept: whoever keeps them may know that they cannot be of this model.
+                self._dimensions = answer.vectors.shape[1]
+                doubt.allay()
                 return []
             if doubt.grows():
                 raise answer.error(self.spec)
@@ -263,12 +265,14 @@ class AimlapiModel:
                 with client.reading:
                     answer = read_answer(response.content, len(texts), self._dimensions)
             except AnswerError as error:
+                # It is charged all the same, if it is an answer at all.
+                self.meter.add(tokens=error.tokens, credits=error.credits)
+                settle(error.tokens)
                 return EmbedderError(
                     f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {told(str(error))}"
                     f"{named(response.headers.get('x-request-id'))}. Nothing of it was kept; try again, and tell the "
                     "provider if it stays so"
                 )
-            self._dimensions = answer.vectors.shape[1]
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
             self.meter.add(tokens=tokens, credits=answer.credits)
             settle(tokens)
@@ -312,7 +316,7 @@ class _Doubt:
         self._try_harmless = try_harmless
         self._refused = 0
         self._bearable = 1
-        self._lock = threading.Lock()
+        self._lock, self._trying = threading.Lock(), threading.Lock()
 
     def allay(self) -> None:
         """Note that something was accepted."""
@@ -321,11 +325,12 @@ class _Doubt:
 
     def grows(self) -> bool:
         """Note that something was refused; gives whether it is the request's fault."""
-        with self._lock:
-            self._refused += 1
-            if self._refused < self._bearable:
-                return False
-            self._bearable = max(2 * self._bearable, _REFUSED_IN_A_ROW)
+        with self._trying:  # while one asks, the other refusals wait for what it learns
+            with self._lock:
+                self._refused += 1
+                if self._refused < self._bearable:
+                    return False
+                self._bearable = max(2 * self._bearable, _REFUSED_IN_A_ROW)
             return not self._try_harmless()
 
 
@@ -349,11 +354,11 @@ def _checked_url(url: str, allow_http: bool) -> str:
         host, _ = parts.hostname, parts.port
     except ValueError:
         host, parts = None, urlsplit("")
-    if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise EmbedderError(f"the base URL {url!r} is not an address such as {BASE_URL}")
-    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+    if "@" in url or parts.query or parts.fragment:
         # The address is noted in the model file, so nothing secret may stand in it.
-        raise EmbedderError(f"the base URL of {host} holds a user, a password or a query: give the address alone")
+        raise EmbedderError("the base URL holds a user, a password or a query: give the address alone")
+    if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
+        raise EmbedderError(f"the base URL {told(url)!r} is not an address such as {BASE_URL}")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise EmbedderError(
             f"the base URL {url} is not encrypted, so anyone on the way could read the key and the texts: "

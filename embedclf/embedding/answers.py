@@ -32,7 +32,17 @@ class Answer(NamedTuple):
 
 
 class AnswerError(Exception):
-    """An answer that cannot be used; its text says why."""
+    """An answer that cannot be used; its text says why.
+
+    Attributes
+    ----------
+    tokens : int
+    credits : float
+        What it costs all the same; 0 if it does not say.
+    """
+
+    tokens = 0
+    credits = 0.0
 
 
 def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answer:
@@ -60,6 +70,18 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
         hint = "; is the base URL right?" if start.lstrip().startswith("<") else ""
         raise AnswerError(f"it is not JSON, or was cut short (it starts {start!r}){hint}") from None
     answer = answer if isinstance(answer, dict) else {}
+    usage = _part(answer, "usage")
+    tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
+    credits_used = _count(_part(_part(answer, "meta"), "usage").get("credits_used")) or 0
+    try:
+        vectors = _vectors(answer, n_texts, n_dimensions)
+    except AnswerError as error:
+        error.tokens, error.credits = round(tokens or 0), credits_used
+        raise
+    return Answer(vectors, None if tokens is None else round(tokens), credits_used)
+
+
+def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> Vectors:
     data = answer.get("data")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         message = error_message(answer)
@@ -84,15 +106,15 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
     if not squares.all():
         raise AnswerError("some of its vectors are zero")
     vectors /= np.sqrt(squares)[:, None]
-    usage = _part(answer, "usage")
-    tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
-    credits_used = _count(_part(_part(answer, "meta"), "usage").get("credits_used"))
-    return Answer(vectors, None if tokens is None else round(tokens), credits_used or 0)
+    return vectors
 
 
 def error_message(body: dict[str, Any]) -> str:
-    """Read what an answer complains of: AI/ML API has `message`, OpenAI itself an object `error` with one."""
-    message = body.get("message") or _part(body, "error").get("message")
+    """Read what an answer complains of.
+
+    AI/ML API has `message`, OpenAI itself an object `error` with one; other servers a text `error`, or `detail`.
+    """
+    message = body.get("message") or _part(body, "error").get("message") or body.get("error") or body.get("detail")
     return told(message if isinstance(message, str) else json.dumps(message)) if message else ""
 
 

@@ -50,9 +50,10 @@ def told(message: str) -> str:
     """Make what others say fit to be shown: without a key, in one line, and not too long."""
     for name, value in os.environ.items():
         if name.endswith(_ENDINGS_OF_SECRETS) and len(value.strip()) >= _LEAST_SECRET:
-            # Whoever quotes a key may have cut it.
-            start = re.escape(value.strip()[:_LEAST_SECRET])
-            message = re.sub(rf"{start}[\w.~+/=-]*", "…", message.replace(value.strip(), "…"))
+            secret = value.strip()
+            # Whoever quotes a key may have cut it, at either end.
+            start, end = re.escape(secret[:_LEAST_SECRET]), re.escape(secret[-_LEAST_SECRET:])
+            message = re.sub(rf"{start}[\w.~+/=-]*|[\w.~+/=-]*{end}", "…", message.replace(secret, "…"))
     return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:500]
 
 

@@ -216,6 +216,11 @@ class ModelCache:
         """Length of its vectors; None while it is not known."""
         return self._dimensions
 
+    @property
+    def writable(self) -> bool:
+        """Whether nothing has failed to be written."""
+        return "write" not in self._warned
+
     # Reading
 
     def read(self, keys: Keys, n_columns: int | None = None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:

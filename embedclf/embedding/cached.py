@@ -14,7 +14,7 @@ from embedclf.embedding import Batch, BatchEmbedder, EmbedderSpec, Vectors
 from embedclf.embedding.cache import Keys, ModelCache, VectorCache, blocks_of, hash_texts
 from embedclf.embedding.claims import Claims
 from embedclf.embedding.forks import ForkSafeLock
-from embedclf.embedding.in_flight import wait_for
+from embedclf.embedding.in_flight import SECONDS_A_LOOK, see_that_it_goes_on
 from embedclf.embedding.ledger import Account
 from embedclf.embedding.pieces import cut
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens, check_cost
@@ -235,13 +235,15 @@ class CachedEmbedder:
         dict of int to str
             Why some were refused.
         """
-        if keys is None or self._part is None:
-            return self._embed_claimed(texts, None, keep)
+        if keys is None or self._part is None or not self._part.writable:
+            # What is not kept is of no use to who waits for it.
+            return self._embed_claimed(texts, keys, keep)
         refused: dict[int, str] = {}
         waiting = np.arange(len(texts))
         while len(waiting):
             with self._claims.of(keys["high"][waiting]) as (mine, others):
-                chosen = waiting[mine]
+                # Others may have been done with some since the cache was read.
+                chosen = self._taken_from_cache(waiting[mine], keys, keep)
 
                 def keep_chosen(batch: Batch, chosen: npt.NDArray[np.intp] = chosen) -> None:
                     keep(batch._replace(places=chosen[batch.places]))
@@ -251,42 +253,58 @@ class CachedEmbedder:
                     refused |= {int(chosen[place]): reason for place, reason in mine_refused.items()}
             waiting = waiting[~mine]
             for other in others:
-                wait_for(other)
-            if len(waiting):
-                # What another thread could not embed is asked for again, so that each learns the reason.
-                found, vectors = self._part.read(keys[waiting])
-                if vectors is not None and found.any():
-                    keep(Batch(waiting[found], vectors[found], 0))
-                waiting = waiting[~found]
+                # Theirs may be a long work, of which these are done early.
+                while len(waiting) and not other.wait(SECONDS_A_LOOK):
+                    see_that_it_goes_on()
+                    waiting = self._taken_from_cache(waiting, keys, keep)
+            # What another thread could not embed is asked for again, so that each learns the reason.
+            waiting = self._taken_from_cache(waiting, keys, keep)
         return refused
 
+    def _taken_from_cache(
+        self, places: npt.NDArray[np.intp], keys: Keys, keep: Callable[[Batch], None]
+    ) -> npt.NDArray[np.intp]:
+        """Keep what the cache has now of some texts, by their places; gives the places of the others."""
+        if self._part is None or not len(places):
+            return places
+        found, vectors = self._part.read(keys[places])
+        if vectors is not None and found.any():
+            keep(Batch(places[found], vectors[found], 0))
+        return places[~found]
+
     def _embed_claimed(
-        self, texts: list[str], keys: Keys | None, keep: Callable[[Batch], None], *, whole: bool = True
+        self,
+        texts: list[str],
+        keys: Keys | None,
+        keep: Callable[[Batch], None],
+        written: list[bool] | None = None,
     ) -> dict[int, str]:
         """Embed distinct texts, those that are too long in pieces; see `_embed_missing`.
 
-        Whole ones are what somebody asked for, and are told about.
+        Of pieces, `written` notes whether they are in the cache; None is for whole texts, which are told about.
         """
-        any_kept = False
+        import joblib  # noqa: F401 - to keep what comes when the process ends already, when nothing is imported any more
+
+        whole = written is None
+        written = [] if written is None else written
 
         def store(batch: Batch) -> None:
-            nonlocal any_kept
             if self._part is not None and keys is not None:
                 _see_length(self._part.dimensions, batch.vectors.shape[1], str(self.spec))
-                any_kept |= self._part.write(keys[batch.places], batch.vectors, batch.n_tokens)
+                written.append(self._part.write(keys[batch.places], batch.vectors, batch.n_tokens))
             keep(batch)
 
         try:
             refused = self._behind.embed_batches(texts, store)
             too_long = {place: one.piece for place, one in sorted(refused.items()) if one.piece is not None}
             reasons = {place: one.reason for place, one in refused.items() if one.piece is None}
-            for place, answer in self._in_pieces(texts, too_long):
+            for place, answer in self._in_pieces(texts, too_long, written):
                 if isinstance(answer, str):
                     reasons[place] = answer
                 else:
                     store(Batch(np.array([place]), answer, 0))
         except EmbedderError as error:
-            if any_kept and whole:
+            if any(written) and whole:
                 error.args = (f"{error}; what was answered before is in the cache",)
             raise
         if whole and (n_cut := len(too_long.keys() - reasons.keys())):
@@ -297,7 +315,9 @@ class CachedEmbedder:
             )
         return reasons
 
-    def _in_pieces(self, texts: list[str], too_long: dict[int, int]) -> Iterator[tuple[int, Vectors | str]]:
+    def _in_pieces(
+        self, texts: list[str], too_long: dict[int, int], written: list[bool]
+    ) -> Iterator[tuple[int, Vectors | str]]:
         """Embed some of the texts in pieces, which are texts like any other: sent together, kept, cut again.
 
         Parameters
@@ -305,6 +325,8 @@ class CachedEmbedder:
         texts : list of str
         too_long : dict of int to int
             Which of them, and how many bytes a piece may have.
+        written : list of bool
+            Gets whether pieces are in the cache.
 
         Yields
         ------
@@ -321,7 +343,7 @@ class CachedEmbedder:
                 pieces = [piece for piece in cut(texts[place], too_long[place]) if text_fault(piece) is None]
                 numbers = [rows.setdefault(piece, len(rows)) for piece in pieces]
                 of_texts.append((place, numbers, [len(piece.encode()) for piece in pieces]))
-            vectors, refused = self._at_full_length(list(rows))
+            vectors, refused = self._at_full_length(list(rows), written)
             for place, numbers, sizes in of_texts:
                 reason = next((refused[number] for number in numbers if number in refused), None)
                 if reason is not None:
@@ -331,8 +353,8 @@ class CachedEmbedder:
                 length = np.linalg.norm(total)
                 yield place, (total / length).astype(np.float32)[None, :] if length else "its pieces cancel each other"
 
-    def _at_full_length(self, texts: list[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed distinct texts without cutting their vectors, and without counting them as texts that were asked for.
+    def _at_full_length(self, texts: list[str], written: list[bool]) -> tuple[Vectors, dict[int, str]]:
+        """Embed pieces without cutting their vectors, and without counting them as texts that were asked for.
 
         Returns
         -------
@@ -351,7 +373,7 @@ class CachedEmbedder:
             [texts[place] for place in missing],
             None if keys is None else keys[missing],
             lambda batch: pool.fill(missing[batch.places], batch.vectors),
-            whole=False,
+            written,
         )
         vectors = np.empty((len(texts), 0), dtype=np.float32) if pool.rows is None else pool.rows
         return vectors, {int(missing[place]): reason for place, reason in refused.items()}
@@ -387,7 +409,7 @@ def _see_length(known: int | None, answered: int, name: str) -> None:
     if known is not None and answered != known:
         raise EmbedderError(
             f"{name} answered with {answered} dimensions, and before it had {known}: it is not the model that it was; "
-            "if it has changed for good, empty the cache with: embedclf cache clear"
+            "if it has changed for good, what the cache has of it is of no use: embedclf cache clear"
         )
 
 

@@ -17,7 +17,7 @@ Job = TypeVar("Job")
 _SECONDS_AFTER_INTERRUPT = 3.0
 # After an error, nobody is impatient; but a server may trickle for ever.
 _SECONDS_AFTER_ERROR = 60.0
-_SECONDS_A_LOOK = 0.2
+SECONDS_A_LOOK = 0.2
 # So long the others wait for the first answer: a wrong key or an empty account is found out by one request.
 _SECONDS_HEAD_START = 0.1
 
@@ -101,18 +101,16 @@ def stopped_with() -> Iterator[None]:
         _run.reset(token)
 
 
-def wait_for(event: threading.Event) -> None:
-    """Wait for an event.
+def see_that_it_goes_on() -> None:
+    """See that the run that this thread works for is not stopped.
 
     Raises
     ------
     StoppedError
-        If the run that this thread works for is stopped meanwhile.
     """
-    run = this_run()
-    while not event.wait(_SECONDS_A_LOOK):
-        if run is not None and run.stopped:
-            raise StoppedError
+    run = _run.get()
+    if run is not None and run.stopped:
+        raise StoppedError
 
 
 class Gate:
@@ -160,14 +158,13 @@ class Gate:
         lateness = random.random()  # noqa: S311 - so that those that were held do not come back all at once
         with self._changed:
             while True:
-                if run is not None and run.stopped:
-                    raise StoppedError
+                see_that_it_goes_on()
                 now = time.monotonic()
                 seconds = max(self._held_until + lateness * self._spread, self._head_start_until or 0.0) - now
                 if seconds <= 0 and self._under_way < self.limit:
                     break
                 # Whoever stops a run does not know who waits here, so it is looked at now and then.
-                self._changed.wait(min(seconds, _SECONDS_A_LOOK) if seconds > 0 else _SECONDS_A_LOOK)
+                self._changed.wait(min(seconds, SECONDS_A_LOOK) if seconds > 0 else SECONDS_A_LOOK)
             self._under_way += 1
             if self._head_start_until is None:
                 self._head_start_until = now + _SECONDS_HEAD_START
@@ -238,6 +235,7 @@ def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_th
         run.wait_for_answers(_SECONDS_AFTER_ERROR)
         raise crew.error
     if run.stopped:
+        run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
         raise StoppedError
 
 
@@ -276,7 +274,7 @@ class _Crew(Generic[Job]):
         with self._changed:
             # Whoever stops a run that this is a part of does not know who waits here.
             while not self._changed.wait_for(
-                lambda: self._run.stopped or not (self._jobs or self._busy), _SECONDS_A_LOOK
+                lambda: self._run.stopped or not (self._jobs or self._busy), SECONDS_A_LOOK
             ):
                 pass
 
@@ -305,5 +303,5 @@ class _Crew(Generic[Job]):
                     return self._jobs.pop()
                 if not self._busy:
                     return None
-                self._changed.wait(_SECONDS_A_LOOK)
+                self._changed.wait(SECONDS_A_LOOK)
             return None

@@ -10,6 +10,7 @@ from embedclf.embedding import EXTERNAL, OURS, Batch, Embedder, EmbedderSpec, Re
 from embedclf.embedding.api_key import told
 from embedclf.embedding.cache import VectorCache
 from embedclf.embedding.cached import CachedEmbedder
+from embedclf.embedding.in_flight import see_that_it_goes_on
 from embedclf.embedding.usage import Meter, OnEvent
 from embedclf.errors import EmbedderError
 
@@ -54,9 +55,11 @@ class LangChainModel:
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts, batch after batch; see `BatchEmbedder`."""
         for start in range(0, len(texts), _BATCH_TEXTS):
+            see_that_it_goes_on()
             part = list(texts[start : start + _BATCH_TEXTS])
             vectors = self._checked(self._answer(part), part)
             keep(Batch(np.arange(start, start + len(part)), vectors, 0))
+            self._dimensions = vectors.shape[1]
         return {}
 
     def _answer(self, texts: list[str]) -> Any:
@@ -85,7 +88,6 @@ class LangChainModel:
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not lengths.all():
             raise EmbedderError(f"{self._name} gave vectors that are zero or not finite")
-        self._dimensions = vectors.shape[1]
         return np.asarray(vectors / lengths, dtype=np.float32)
 
 

@@ -25,7 +25,7 @@ _ABOUT_LENGTH = re.compile(
     r"\btokens?\b|context length|input length|maximum\b.*\blength|too (long|large)|longer than|at most \d",
     re.IGNORECASE,
 )
-_COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp"}
+_COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp", "error", "detail"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def of_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
         body = {}
     body = body if isinstance(body, dict) else {}
     said = error_message(body) or told(response.reason_phrase)
-    more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and name != "error" and value}
+    more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and value}
     if "message" in body and more:
         said += told(f" {json.dumps(more, ensure_ascii=False)}")[:300]
     request = named(body.get("requestId") or response.headers.get("x-request-id"))
