@@ -43,6 +43,21 @@ def test_centroid_is_scikit_learns(tickets):
     assert (np.array(ours.predict(texts)) == theirs.predict(vectors)).all()
 
 
+@pytest.mark.parametrize("head", ["logistic", "centroid"])
+@pytest.mark.parametrize("same", [slice(None), slice(0, 10)])
+def test_vectors_that_are_all_equal(head: str, same: slice):
+    """Of all examples, or of a class: whatever is measured, it comes to an end."""
+    vectors = np.random.default_rng(0).standard_normal((30, 4)).astype(np.float32)
+    vectors[same] = [1, 0, 0, 0]
+    classifier = embedclf.train(TEXTS, LABELS, vectors=vectors, head=head)
+    probabilities = classifier.probabilities(vectors)
+    assert np.isfinite(probabilities).all()
+    if same == slice(None):
+        np.testing.assert_allclose(probabilities, 1 / 3, atol=1e-3)
+    assert 0 <= embedclf.cross_validate(TEXTS, LABELS, vectors=vectors, head=head).accuracy <= 1
+    assert 0 <= embedclf.learning_curve(TEXTS, LABELS, vectors=vectors, head=head).points[-1].accuracy <= 1
+
+
 def test_the_measured_quality_is_that_of_unseen_rows(tickets):
     """The held-out accuracy is what a fit on the other rows, with the same C, scores on them."""
     texts, labels, vectors = tickets

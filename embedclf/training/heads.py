@@ -78,10 +78,8 @@ def fit_logistic(vectors: Floats, y: Ints, C: float, *, start: Fit | None = None
 
 def fit_centroid(vectors: Floats, y: Ints) -> Fit:
     """Fit nearest centroid: the squared distance to centroid c, less what all classes share, is ‖c‖² − 2 x·c."""
-    from sklearn.neighbors import NearestCentroid
-
-    with _for_many_classes(), np.errstate(invalid="ignore"):  # variances that are not used, of one example a class
-        centroids = NearestCentroid().fit(vectors.astype(np.float64), y).centroids_
+    # scikit-learn's NearestCentroid refuses vectors that are all equal, for the sake of variances that are not used.
+    centroids = np.stack([vectors[y == number].mean(axis=0, dtype=np.float64) for number in range(int(y.max()) + 1)])
     return Fit(2 * centroids, -(centroids**2).sum(axis=1))
 
 
