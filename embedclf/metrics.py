@@ -66,7 +66,7 @@ def log_loss(y_true: Ints, probabilities: Floats) -> float:
     probabilities : ndarray of shape (n, n_classes)
     """
     of_true = probabilities[np.arange(len(y_true)), y_true].astype(np.float64)
-    return float(-np.log(np.clip(of_true, np.finfo(np.float32).eps, 1.0)).mean())
+    return float(np.abs(np.log(np.clip(of_true, np.finfo(np.float32).eps, 1.0))).mean())
 
 
 def expected_calibration_error(correct: npt.NDArray[np.bool_], confidence: Floats, n_bins: int = 15) -> float:
@@ -158,6 +158,8 @@ def coverage(
         As of `expected_calibration_error`.
     thresholds : iterable of float
     """
+    # float32 would round the threshold, too, and answer what a classifier does not.
+    confidence = confidence.astype(np.float64)
     points = []
     for threshold in thresholds:
         answered = confidence >= threshold

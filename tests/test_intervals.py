@@ -69,6 +69,16 @@ def test_many_kinds_of_rows_take_little_memory():
     assert interval_of_mean(values, seed=1) != (low, high)
 
 
+def test_a_log_loss_of_nothing_has_no_sign():
+    """It is not shown as -0.000."""
+    assert str(metrics.log_loss(np.array([0]), np.array([[1.0, 0.0]]))) == "0.0"
+
+
+def test_coverage_compares_as_the_classifier_does():
+    """0.9 as float32 is below 0.9: it abstains there."""
+    assert metrics.coverage(np.array([True]), np.array([0.9], dtype=np.float32), [0.9]) == ((0.9, 0.0, None),)
+
+
 def test_coverage_and_auroc_by_hand():
     """And AUROC as scikit-learn has it, with ties."""
     from sklearn.metrics import roc_auc_score

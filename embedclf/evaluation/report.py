@@ -297,7 +297,8 @@ def _out_of_scope(
 ) -> OutOfScope | None:
     if inside.all():
         return None
-    rejected = confidence < (0.0 if threshold is None else threshold)
+    # As `TextClassifier.decide` compares: float32 would round the threshold, too.
+    rejected = confidence.astype(np.float64) < (0.0 if threshold is None else threshold)
     return OutOfScope(
         n_examples=int((~inside).sum()),
         recall=None if threshold is None else float(rejected[~inside].mean()),
