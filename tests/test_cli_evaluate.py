@@ -11,6 +11,7 @@ from sklearn import metrics as sk
 
 import embedclf
 from conftest import LABELS, TEXTS, Cli, write_csv
+from embedclf.evaluation.neighbourhood import Examples
 
 
 def test_json_is_one_object_with_scikit_learns_figures(
@@ -166,3 +167,25 @@ def test_from_python_it_is_a_record(trained: embedclf.TextClassifier):
         embedclf.evaluate(trained, [], [])
     with pytest.raises(embedclf.EmbedclfError, match="there are 30 texts and 1 label"):
         embedclf.evaluate(trained, TEXTS, ["refund"])
+
+
+def test_vectors_that_do_not_fit(trained: embedclf.TextClassifier):
+    """Of the texts or of the train set: both numbers are said."""
+    vectors = trained.embedder.embed(TEXTS)
+    assert embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors.tolist()).accuracy == pytest.approx(1)
+    with pytest.raises(embedclf.EmbedclfError, match="there are 30 texts and 29 vectors"):
+        embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:29])
+    with pytest.raises(embedclf.EmbedclfError, match=r"the shape \(n_texts, n_dimensions\), not \(256,\)"):
+        embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[0])
+    with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
+        embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:, :64])
+    with pytest.raises(embedclf.EmbedclfError, match="there are 1 text and 30 vectors"):
+        embedclf.explain(trained, ["my parcel"], (TEXTS, LABELS), vectors=vectors)
+    with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
+        embedclf.explain(trained, TEXTS, (TEXTS, LABELS), vectors=vectors[:, :64])
+    with pytest.raises(embedclf.EmbedclfError, match="the train set has 30 texts and 29 vectors"):
+        embedclf.explain(trained, ["my parcel"], Examples(TEXTS, LABELS, vectors[:29]))
+    with pytest.raises(embedclf.EmbedclfError, match="the train set has 30 texts and 29 labels"):
+        embedclf.explain(trained, ["my parcel"], Examples(TEXTS, LABELS[:29], vectors))
+    with pytest.raises(embedclf.EmbedderError, match="the train set has vectors of 64 dimensions"):
+        embedclf.evaluate(trained, TEXTS, LABELS, train_set=Examples(TEXTS, LABELS, vectors[:, :64]))

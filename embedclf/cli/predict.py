@@ -235,8 +235,10 @@ def _answers(
             labels = classifier.decide(probabilities)
             # A stable sort: of equals, the first in `classes` leads, as it does in the label.
             best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-            why = explain(classifier, [], examples, vectors=vectors) if examples is not None else [None] * len(sound)
             places = [asked[place] for place in sound]
+            why: list[Explanation | None] = [None] * len(places)
+            if examples is not None:
+                why = [*explain(classifier, [chunk[place].text for place in places], examples, vectors=vectors)]
             each = dict(zip(places, zip(probabilities, labels, best, why, strict=True), strict=True))
         for index, row in enumerate(chunk):
             if row.fault is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypedDict, Unpack, 
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.errors import EmbedderError, TextError
+from embedclf.errors import EmbedclfError, EmbedderError, TextError, counted
 from embedclf.texts import text_faults
 
 if TYPE_CHECKING:
@@ -332,6 +332,34 @@ def embed_usable(embedder: Embedder, texts: Sequence[str]) -> tuple[Vectors, dic
         vectors = np.full((len(texts), embedded.shape[1]), np.nan, dtype=np.float32)
         vectors[usable] = embedded
         return vectors, reasons
+
+
+def check_vectors(
+    vectors: Vectors, n_texts: int, *, of: str | None = None, error: type[EmbedclfError] = EmbedclfError
+) -> Vectors:
+    """See that vectors that were handed over are one a text.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_texts, n_dimensions), float32
+    n_texts : int
+    of : str, optional
+        What the texts are, for the error.
+    error : type
+        What is raised.
+
+    Raises
+    ------
+    EmbedclfError
+        Or its child that `error` names.
+    """
+    vectors = np.asarray(vectors, dtype=np.float32)
+    if vectors.ndim != 2:
+        raise error(f"vectors have the shape (n_texts, n_dimensions), not {vectors.shape}")
+    if len(vectors) != n_texts:
+        numbers = f"{counted(n_texts, 'text')} and {counted(len(vectors), 'vector')}"
+        raise error(f"there are {numbers}" if of is None else f"{of} has {numbers}")
+    return vectors
 
 
 def open_cache(cache: "VectorCache | bool") -> "VectorCache | None":

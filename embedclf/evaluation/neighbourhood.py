@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Vectors
-from embedclf.errors import EmbedclfError, counted
+from embedclf.embedding import Vectors, check_vectors
+from embedclf.errors import EmbedclfError, EmbedderError, counted
 from embedclf.neighbours import nearest
 from embedclf.texts import check_texts, list_of_strings
 
@@ -97,20 +97,21 @@ def explain(
     Raises
     ------
     EmbedclfError
-        If there is not one label a training text, or there is none.
+        If there is not one label or vector a training text, or there is none, or not one vector a text.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
+    EmbedderError
+        If the embedder fails, or vectors are not of the length that the classifier was trained on.
     """
-    if vectors is None:
-        vectors = classifier.embedder.embed(check_texts(texts))
+    texts = check_texts(texts)
+    vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
     examples = examples_of(classifier, train_set)
     probabilities = classifier.probabilities(vectors)
     best = probabilities.argmax(axis=1)
-    labels = np.array(examples.labels)
     out: list[Explanation | None] = [None] * len(vectors)
     for column in np.unique(best):
         label = classifier.classes[column]
-        rows, same = np.flatnonzero(best == column), labels == label
+        rows, same = np.flatnonzero(best == column), np.array([other == label for other in examples.labels])
         supporting, opposing = (neighbours_of(vectors[rows], examples, which) for which in (same, ~same))
         for row, for_it, against in zip(rows.tolist(), supporting, opposing, strict=True):
             out[row] = Explanation(label, float(probabilities[row, column]), for_it, against)
@@ -123,14 +124,23 @@ def examples_of(classifier: TextClassifier, train_set: Examples | tuple[Iterable
     Raises
     ------
     EmbedclfError
-        If there is not one label a text, or there is none.
+        If there is not one label or vector a text, or there is none.
+    EmbedderError
+        If vectors are not of the length that the classifier was trained on.
     """
-    if isinstance(train_set, Examples):
-        return train_set
     texts, labels = check_texts(train_set[0]), list_of_strings(train_set[1], "labels")
     if len(texts) != len(labels) or not texts:
         raise EmbedclfError(f"the train set has {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
-    return Examples(texts, labels, classifier.embedder.embed(texts))
+    if not isinstance(train_set, Examples):
+        return Examples(texts, labels, classifier.embedder.embed(texts))
+    vectors = check_vectors(train_set.vectors, len(texts), of="the train set")
+    n_dimensions = classifier.model.weights.shape[1]
+    if vectors.shape[1] != n_dimensions:
+        raise EmbedderError(
+            f"the train set has vectors of {vectors.shape[1]} dimensions, and the classifier was trained on "
+            f"{n_dimensions}"
+        )
+    return Examples(texts, labels, vectors)
 
 
 def neighbours_of(

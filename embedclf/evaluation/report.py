@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embedclf import intervals, metrics
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Vectors
+from embedclf.embedding import Vectors, check_vectors
 from embedclf.errors import EmbedclfError, counted
 from embedclf.evaluation.neighbourhood import Examples, Neighbour, examples_of, neighbours_of
 from embedclf.intervals import Interval
@@ -191,15 +191,17 @@ def evaluate(
     Raises
     ------
     EmbedclfError
-        If there are no texts, not one label a text, or the classifier knows none of the labels.
+        If there are no texts, not one label or vector a text, or the classifier knows none of the labels.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
+    EmbedderError
+        If the embedder fails, or vectors are not of the length that the classifier was trained on.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
     if len(texts) != len(labels) or not texts:
         raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     check_labels(classifier, labels)
-    vectors = classifier.embedder.embed(texts) if vectors is None else vectors
+    vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
     probabilities = classifier.probabilities(vectors)
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
