@@ -12,6 +12,7 @@ from sklearn.datasets import make_blobs
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
+from embedclf.corpus import read_corpus
 from embedclf.evaluation.learning import sizes_of
 from embedclf.training.folds import Examples, out_of_fold
 
@@ -115,8 +116,6 @@ class TestCrossValidate:
 
     def test_it_is_near_what_a_new_test_shows(self):
         """As good as the classifier on texts that it has not seen."""
-        from embedclf.corpus import read_corpus
-
         corpus, test = read_corpus(REVIEWS), read_corpus(DATASETS / "product_reviews_test.csv")
         result = embedclf.cross_validate(corpus.texts, corpus.labels)
         report = embedclf.evaluate(embedclf.train(corpus.texts, corpus.labels), test.texts, test.labels)
@@ -135,6 +134,20 @@ class TestCrossValidate:
             embedclf.cross_validate(TEXTS, LABELS, vectors=np.zeros((29, 4), dtype=np.float32))
         with pytest.raises(embedclf.TrainingError, match="no label has two different texts"):
             embedclf.cross_validate(["a", "b"], ["1", "2"])
+        with pytest.raises(embedclf.TrainingError, match=r"regularization is scikit-learn's C, .* not 'much'"):
+            embedclf.cross_validate(TEXTS, LABELS, regularization="much")
+        for measure in (embedclf.cross_validate, embedclf.compare):
+            with pytest.raises(TypeError, match=r"folds is a whole number, not 2\.5"):
+                measure(TEXTS, LABELS, folds=2.5)
+            with pytest.raises(embedclf.TrainingError, match="2 folds or more and 1 repeat or more, not 0 and 1"):
+                measure(TEXTS, LABELS, folds=0)
+        with pytest.raises(embedclf.TrainingError, match="2 folds or more and 1 repeat or more, not 5 and 0"):
+            embedclf.cross_validate(TEXTS, LABELS, repeats=0)
+        for measure in (embedclf.cross_validate, embedclf.compare, embedclf.learning_curve, embedclf.train):
+            with pytest.raises(embedclf.TrainingError, match="seed is a whole number from 0, not -1"):
+                measure(TEXTS, LABELS, seed=-1)
+            with pytest.raises(TypeError, match="seed is a whole number, not None"):
+                measure(TEXTS, LABELS, seed=None)
         result = cli("cross-validate", dataset, "--head", "centroid", "--regularization", 1)
         assert result.exit_code == 2
 
@@ -146,6 +159,47 @@ class TestCrossValidate:
         result = cli("cross-validate", dataset, "--folds", 2)
         assert api.n_requests == 1
         assert "Embedding: 30 texts, 30 from the cache, 0 duplicates, 0 requests" in result.stderr
+
+    @pytest.mark.parametrize("repeats", [1, 2])
+    def test_copies_make_nothing_surer(self, repeats: int):
+        """Examples that stand three times have intervals as wide as those that stand once."""
+        corpus = read_corpus(REVIEWS)
+        texts, labels = corpus.texts[:200], corpus.labels[:200]
+        options = {"folds": 4, "repeats": repeats, "head": "centroid"}
+        once = embedclf.cross_validate(texts, labels, **options)
+        thrice = embedclf.cross_validate(texts * 3, labels * 3, **options)
+        for name in ("accuracy_interval", "macro_f1_interval"):
+            low, high = getattr(thrice, name)
+            least, most = getattr(once, name)
+            assert high - low == pytest.approx(most - least, rel=0.15)
+
+    def test_nothing_is_embedded_for_nothing(self, api: AimlapiServer):
+        """What cannot be measured is said before anything is sent."""
+        for measure, texts, labels, options in (
+            (embedclf.cross_validate, ["a", "b"], ["1", "2"], {}),
+            (embedclf.learning_curve, ["a", "b", "c", "d"], ["1", "2", "1", "2"], {}),
+            (embedclf.compare, TEXTS, LABELS, {"folds": 1}),
+            (embedclf.compare, TEXTS, LABELS, {"heads": []}),
+            (embedclf.compare, ["a", "b"], ["1", "2"], {}),
+        ):
+            with pytest.raises(embedclf.TrainingError):
+                measure(texts, labels, **options)
+        assert api.n_requests == 0
+
+    def test_few_rows_are_warned_of(self, cli: Cli, tmp_path: Path):
+        """Once, by each command that measures."""
+        chosen = [*range(6), *range(10, 16), *range(20, 26)]
+        path = write_csv(tmp_path / "few.csv", [(f'"{TEXTS[row]}"', LABELS[row]) for row in chosen])
+        far = "the figures may be far from the truth\n"
+        for command, what in (
+            (("cross-validate",), "18 rows left out and predicted"),
+            (("compare", "--head", "logistic", "--head", "centroid"), "18 rows left out and predicted"),
+            (("learning-curve", "--head", "centroid"), "4 rows held out"),
+        ):
+            result = cli(*command, path)
+            assert result.exit_code == 0
+            assert result.stderr.count("Warning: ") == 1
+            assert f"Warning: only {what}: {far}" in result.stderr
 
 
 class TestLearningCurve:
@@ -249,6 +303,12 @@ class TestCompare:
         )
         assert lines[2].split()[-4:-1] == ["free", "3.6", "kB"]
 
+    def test_what_is_as_good_is_not_surely_so(self, cli: Cli, dataset: Path):
+        """Of 30 rows that both have right, an exact 11.6 points may be between them."""
+        lines = cli("compare", dataset, "--head", "logistic", "--head", "centroid").stdout.splitlines()
+        assert "  the best  " in lines[2]
+        assert "  0.0 (-11.6 to 11.6), may be chance  " in lines[3]
+
     def test_the_same_folds(self, cli: Cli):
         """The best is what cross-validate says; heads of one embedder differ by their pairs."""
         shown = json.loads(cli("compare", REVIEWS, "--head", "logistic", "--head", "centroid", "--json").stdout)
@@ -312,6 +372,13 @@ class TestCompare:
         result = embedclf.compare(TEXTS, LABELS, embedders=["wordllama"], heads=["logistic", "centroid"], folds=2)
         assert [one.head for one in result.candidates].count("centroid") == 1
         assert result.to_dict()["candidates"][0]["difference_interval"] == [0, 0]
+        with pytest.raises(TypeError, match=r"embedders must be a list, not a single str: \['wordllama'\]"):
+            embedclf.compare(TEXTS, LABELS, embedders="wordllama")
+        with pytest.raises(TypeError, match="heads must be a list"):
+            embedclf.compare(TEXTS, LABELS, heads="centroid")
+        worse = result.candidates[1]
+        assert worse.difference_interval.low < worse.difference < worse.difference_interval.high
+        assert worse.difference_interval.high > 0
         with pytest.raises(embedclf.EmbedderError, match="dimensions, not of 999"):
             embedclf.compare(TEXTS, LABELS, embedders=["wordllama"], dimensions=[999])
 

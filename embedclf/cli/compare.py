@@ -166,7 +166,7 @@ def _lines(result: "Comparison") -> list[str]:
 def _points_behind(one: "Compared") -> str:
     low, high = (-100 * end for end in reversed(one.difference_interval))
     matters = "" if one.worse else ", may be chance"
-    return f"{-100 * one.difference:.1f} ({low:.1f} to {high:.1f}){matters}"
+    return f"{-100 * one.difference:z.1f} ({low:z.1f} to {high:z.1f}){matters}"
 
 
 def _dollars(one: "Compared") -> str:

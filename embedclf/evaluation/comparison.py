@@ -11,13 +11,15 @@ import numpy as np
 from embedclf import __version__
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import Head, ModelCard, model_bytes
-from embedclf.embedding import Embedder, EmbedderSettings, Vectors, as_embedder, embed_usable
+from embedclf.embedding import Embedder, EmbedderSettings, Vectors, as_embedder, check_vectors, embed_usable
 from embedclf.embedding.cached import CachedEmbedder
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import EmbedderError, MaxCostError, TextError, TrainingError
-from embedclf.evaluation.cross_validation import CrossValidation, cross_validate, mean_right
-from embedclf.intervals import Interval, interval_of_mean
+from embedclf.evaluation.cross_validation import CrossValidation, check_division, cross_validate_examples
+from embedclf.intervals import Floats, Interval, interval_of_mean, warn_of_few
 from embedclf.texts import check_texts, list_of_strings
+from embedclf.training.folds import Examples
+from embedclf.training.splits import group_duplicates
 from embedclf.training.trainer import check_examples, check_settings
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ class Compared:
     difference : float
         Its accuracy less that of the best.
     difference_interval : Interval
-        95 %, paired over the examples.
+        95 %, paired over the different texts; of the best, which is compared with itself, it is 0.
     tokens : int or None
         About what embedding the examples takes where nothing is cached; None for an embedder that counts none.
     dollars : float or None
@@ -159,9 +161,10 @@ def compare(
         If an embedder is unknown, not installed, has none of the lengths, or fails.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
-    check_examples(texts, labels)
-    for head in heads:
-        check_settings(head, "auto")
+    for name, given in (("embedders", embedders), ("heads", heads)):
+        if isinstance(given, str):
+            raise TypeError(f"{name} must be a list, not a single str: [{given!r}]")
+    check_comparison(texts, labels, heads, folds, seed)
     choices = open_choices(embedders, dimensions, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))
     embedded: list[Embedded] = []
@@ -169,6 +172,21 @@ def compare(
     if reasons:
         raise TextError(reasons)
     return compare_vectors(texts, labels, embedded, heads, folds=folds, seed=seed)
+
+
+def check_comparison(texts: Sequence[str], labels: Sequence[str], heads: Sequence[Head], folds: int, seed: int) -> None:
+    """See that there is something to compare, before anything is embedded.
+
+    Raises
+    ------
+    TrainingError
+    """
+    _, y = check_examples(texts, labels)
+    if not heads:
+        raise TrainingError("there is nothing to compare: give a head")
+    for head in heads:
+        check_settings(head, "auto")
+    check_division(y, group_duplicates(texts), folds, seed)
 
 
 def open_choices(
@@ -285,20 +303,26 @@ def compare_vectors(
     seed: int,
 ) -> Comparison:
     """Compare embedders whose vectors of the texts are at hand; see `compare`."""
-    if not embedded or not heads:
-        raise TrainingError("there is nothing to compare: give an embedder and a head")
+    if not embedded:
+        raise TrainingError("there is nothing to compare: give an embedder")
+    check_comparison(texts, labels, heads, folds, seed)
     classes, y = check_examples(texts, labels)
-    found = [
-        (one, cross_validate(texts, labels, head=head, folds=folds, seed=seed, vectors=one.vectors))
-        for one in embedded
-        for head in heads
-    ]
+    groups = group_duplicates(texts)
+    found = []
+    for one in embedded:
+        examples = Examples(check_vectors(one.vectors, len(texts), error=TrainingError), y, groups, classes)
+        for head in heads:
+            result = cross_validate_examples(texts, labels, examples, head, None, folds, seed)
+            found.append((one, result))
+    # The folds, and so the rows that are predicted, are the same for all.
+    groups = groups[[one.row for one in found[0][1].predictions]]
+    warn_of_few(groups, "left out and predicted")
     # Of equals, the smaller.
     found.sort(key=lambda pair: (-pair[1].accuracy, pair[0].vectors.shape[1]))
-    best = mean_right(y, classes, found[0][1].predictions, 1).astype(float)
+    best = _right(found[0][1], labels)
     candidates = []
     for one, result in found:
-        differences = mean_right(y, classes, result.predictions, 1) - best
+        differences = _right(result, labels) - best
         tokens, dollars = _cost(one.embedder, texts)
         n_bytes, seconds = _head(one, classes, result.head)
         candidates.append(
@@ -311,7 +335,9 @@ def compare_vectors(
                 macro_f1=result.macro_f1,
                 macro_f1_interval=result.macro_f1_interval,
                 difference=float(differences.mean()),
-                difference_interval=interval_of_mean(differences),
+                difference_interval=(
+                    Interval(0.0, 0.0) if result is found[0][1] else interval_of_mean(differences, groups, least=-1)
+                ),
                 tokens=tokens,
                 dollars=dollars,
                 model_bytes=n_bytes,
@@ -321,6 +347,11 @@ def compare_vectors(
             )
         )
     return Comparison(found[0][1].n_examples, folds, tuple(candidates), usage_of_all(embedded))
+
+
+def _right(result: CrossValidation, labels: Sequence[str]) -> Floats:
+    """Tell which rows were predicted right: 1 or 0 for each that was predicted."""
+    return np.array([float(one.label == labels[one.row]) for one in result.predictions])
 
 
 def _cost(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float | None]:

@@ -5,19 +5,18 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from embedclf import intervals, metrics
 from embedclf.classifier.model_file import Head
-from embedclf.embedding import Vectors, as_embedder
+from embedclf.embedding import Vectors, as_embedder, check_vectors
 from embedclf.embedding.cache import VectorCache
-from embedclf.errors import TrainingError, counted
+from embedclf.errors import TrainingError
 from embedclf.evaluation.report import Report, report_on
 from embedclf.intervals import Interval
 from embedclf.texts import check_texts, list_of_strings
 from embedclf.training.folds import Examples, OutOfFold, out_of_fold
-from embedclf.training.splits import Ints, group_duplicates
-from embedclf.training.trainer import check_examples, check_settings
+from embedclf.training.splits import Ints, Mask, assign_folds, group_duplicates
+from embedclf.training.trainer import check_examples, check_settings, check_whole
 
 
 class FoldFigures(NamedTuple):
@@ -63,7 +62,7 @@ class Prediction(NamedTuple):
 class CrossValidation:
     """How classifiers did on examples that they were not fitted on, each example being left out once a repeat.
 
-    The intervals are those of the bootstrap over the examples, the repeats of each averaged. They hold for other
+    The intervals are those of the bootstrap over the different texts, the repeats of each together. They hold for other
     examples of the same kind, not for other training sets: no unbiased estimate of the latter can be had from one
     cross-validation (Bengio & Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation", 2004),
     since the folds share what they are trained on. How far the folds lie apart is in `folds`.
@@ -165,28 +164,56 @@ def cross_validate(
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
     C = check_settings(head, regularization)
-    if folds < 2 or repeats < 1:
+    classes, y = check_examples(texts, labels)
+    groups = group_duplicates(texts)
+    # Before anything is embedded, and perhaps paid for.
+    judged = check_division(y, groups, folds, seed, repeats)
+    vectors = vectors_of(texts, embedder, dimensions, cache, vectors)
+    intervals.warn_of_few(groups[judged], "left out and predicted")
+    return cross_validate_examples(texts, labels, Examples(vectors, y, groups, classes), head, C, folds, seed, repeats)
+
+
+def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 1) -> Mask:
+    """See that examples can be divided so; tells which are left out and predicted: (n,).
+
+    Raises
+    ------
+    TrainingError
+    """
+    if check_whole(folds, "folds") < 2 or check_whole(repeats, "repeats") < 1:
         raise TrainingError(f"there are 2 folds or more and 1 repeat or more, not {folds} and {repeats}")
-    examples = examples_for(texts, labels, embedder, dimensions, cache, vectors)
-    divided = out_of_fold(examples, head, C, n_folds=folds, seeds=range(seed, seed + repeats))
-    return _summed_up(texts, labels, examples, divided, head, folds)
+    judged = assign_folds(y, groups, folds, seed=check_whole(seed, "seed", least=0)) >= 0
+    if not judged.any():
+        raise TrainingError("no label has two different texts, so none can be left out and predicted")
+    return judged
 
 
-def examples_for(
+def vectors_of(
     texts: Sequence[str],
-    labels: Sequence[str],
     embedder: Any,
     dimensions: int | None,
     cache: VectorCache | bool,
     vectors: Vectors | None,
-) -> Examples:
-    """Check texts and labels, and embed them unless their vectors are at hand."""
-    classes, y = check_examples(texts, labels)
+) -> Vectors:
+    """Embed texts to train on, unless their vectors are at hand."""
     if vectors is None:
         vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-    if len(vectors) != len(texts):
-        raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
-    return Examples(vectors, y, group_duplicates(texts), classes)
+    return check_vectors(vectors, len(texts), error=TrainingError)
+
+
+def cross_validate_examples(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    examples: Examples,
+    head: Head,
+    C: float | None,
+    n_folds: int,
+    seed: int,
+    repeats: int = 1,
+) -> CrossValidation:
+    """Cross-validate on what was checked; see `cross_validate`."""
+    divided = out_of_fold(examples, head, C, n_folds=n_folds, seeds=range(seed, seed + repeats))
+    return _summed_up(texts, labels, examples, divided, head, n_folds)
 
 
 def _summed_up(
@@ -200,12 +227,12 @@ def _summed_up(
     classes, y = examples.classes, examples.y
     each = [Figures.of(y, one, classes) for one in divided]
     judged = np.flatnonzero(divided[0].folds >= 0)
-    matrix = np.zeros((len(classes), len(classes)), dtype=np.intp)
-    for one in each:
-        np.add.at(matrix, (y[one.rows], one.predicted), 1)
+    # The repeats of a text belong together. Each repeat has a macro-F1 of its own: its classes count as others.
+    groups = np.concatenate([examples.groups[one.rows] for one in each])
+    y_true = np.concatenate([y[one.rows] + repeat * len(classes) for repeat, one in enumerate(each)])
+    y_pred = np.concatenate([one.predicted + repeat * len(classes) for repeat, one in enumerate(each)])
     chosen = [texts[row] for row in judged.tolist()], [labels[row] for row in judged.tolist()]
     report = report_on(*chosen, classes, divided[0].probabilities[judged])
-    predictions = [one for repeat, of in enumerate(divided, 1) for one in _predictions(of, classes, repeat)]
     return CrossValidation(
         n_folds=n_folds,
         n_repeats=len(divided),
@@ -213,13 +240,15 @@ def _summed_up(
         n_always_fitted=len(y) - len(judged),
         head=head,
         accuracy=float(np.mean([one.accuracy for one in each])),
-        accuracy_interval=intervals.interval_of_mean(mean_right(y, classes, predictions, len(divided))),
+        accuracy_interval=intervals.interval_of_mean(y_true == y_pred, groups),
         macro_f1=float(np.mean([one.macro_f1 for one in each])),
-        macro_f1_interval=intervals.interval_of_macro_f1(matrix, n_repeats=len(divided)),
+        macro_f1_interval=intervals.interval_of_macro_f1(y_true, y_pred, groups),
         log_loss=float(np.mean([one.log_loss for one in each])),
         ece=float(np.mean([one.ece for one in each])),
         folds=tuple(figures for repeat, one in enumerate(divided, 1) for figures in _by_fold(y, one, classes, repeat)),
-        predictions=tuple(predictions),
+        predictions=tuple(
+            prediction for repeat, one in enumerate(divided, 1) for prediction in _predictions(one, classes, repeat)
+        ),
         report=report.at_rows(judged.tolist()),
     )
 
@@ -255,18 +284,6 @@ class Figures(NamedTuple):
             log_loss=metrics.log_loss(y[rows], probabilities),
             ece=metrics.expected_calibration_error(y[rows] == predicted, probabilities.max(axis=1)),
         )
-
-
-def mean_right(y: Ints, classes: Sequence[str], predictions: Iterable[Prediction], n_repeats: int) -> npt.NDArray[Any]:
-    """Give the share of the repeats in which each example was predicted right: (n_judged,), truth values for one."""
-    numbers = {name: number for number, name in enumerate(classes)}
-    counts, right = np.zeros(len(y), dtype=np.intp), np.zeros(len(y))
-    for one in predictions:
-        counts[one.row] += 1
-        right[one.row] += numbers[one.label] == y[one.row]
-    # Those that are needed for fitting in one of the repeats are left out.
-    judged = counts == n_repeats
-    return np.asarray(right[judged] == 1 if n_repeats == 1 else right[judged] / n_repeats)
 
 
 def _by_fold(y: Ints, one: OutOfFold, classes: Sequence[str], repeat: int) -> Iterator[FoldFigures]:

@@ -10,12 +10,12 @@ from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError
-from embedclf.evaluation.cross_validation import examples_for
-from embedclf.intervals import Interval, interval_of_mean
+from embedclf.evaluation.cross_validation import vectors_of
+from embedclf.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.texts import check_texts, list_of_strings
 from embedclf.training.folds import Examples, Task, predict_apart
-from embedclf.training.splits import Ints, hold_out
-from embedclf.training.trainer import check_settings
+from embedclf.training.splits import Ints, group_duplicates, hold_out
+from embedclf.training.trainer import check_examples, check_settings, check_whole
 
 _HOLDOUT = 0.2
 _LEAST_PER_CLASS = 2
@@ -37,7 +37,7 @@ class LearningPoint(NamedTuple):
     accuracy : float
         On the examples held out.
     interval : Interval
-        95 %, over the examples held out.
+        95 %, over the different texts held out.
     """
 
     n_labels: int
@@ -58,7 +58,7 @@ class LearningCurve:
     gain : float
         How much the accuracy rose with the last doubling.
     gain_interval : Interval
-        95 %, paired over the examples held out.
+        95 %, paired over the different texts held out.
     """
 
     n_held_out: int
@@ -72,8 +72,8 @@ class LearningCurve:
         before, after = self.points[-2:]
         low, high = (100 * end for end in self.gain_interval)
         last = (
-            f"From {before.n_labels:,} to {after.n_labels:,} labels the accuracy rose by {100 * self.gain:.1f} points "
-            f"({low:.1f} to {high:.1f})"
+            f"From {before.n_labels:,} to {after.n_labels:,} labels the accuracy rose by {100 * self.gain:z.1f} points "
+            f"({low:z.1f} to {high:z.1f})"
         )
         if self.gain_interval.low > 0:
             return f"{last}: more labels are likely to help."
@@ -132,14 +132,19 @@ def learning_curve(
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
     C = check_settings(head, regularization)
-    examples = examples_for(texts, labels, embedder, dimensions, cache, vectors)
-    held = hold_out(examples.y, examples.groups, _HOLDOUT, seed=seed)
-    sizes = sizes_of(int((~held).sum()), len(examples.classes))
+    check_whole(seed, "seed", least=0)
+    classes, y = check_examples(texts, labels)
+    groups = group_duplicates(texts)
+    held = hold_out(y, groups, _HOLDOUT, seed=seed)
+    sizes = sizes_of(int((~held).sum()), len(classes))
+    # Before anything is embedded, and perhaps paid for.
     if len(sizes) < 2 or not held.any():
         raise TrainingError(
-            f"{len(texts):,} examples of {len(examples.classes)} labels are too few for a learning curve: it begins "
+            f"{len(texts):,} examples of {len(classes)} labels are too few for a learning curve: it begins "
             "with two a label, beside those held out, and doubles them"
         )
+    examples = Examples(vectors_of(texts, embedder, dimensions, cache, vectors), y, groups, classes)
+    warn_of_few(groups[held], "held out")
     tasks = [
         (size, Task(chosen, held))
         for draw in range(_MOST_DRAWS)
@@ -147,20 +152,19 @@ def learning_curve(
         if draw < max(1, sizes[-1] // size)
     ]
     answers = predict_apart(examples, [task for _, task in tasks], head, C, seed=seed)
-    y = examples.y[held]
     right: dict[int, list[Any]] = {size: [] for size in sizes}
     for (size, _), probabilities in zip(tasks, answers, strict=True):
-        right[size].append(probabilities.argmax(axis=1) == y)
+        right[size].append(probabilities.argmax(axis=1) == y[held])
     means = {size: np.mean(of_size, axis=0) for size, of_size in right.items()}
     gained = means[sizes[-1]] - means[sizes[-2]]
     return LearningCurve(
-        n_held_out=len(y),
+        n_held_out=int(held.sum()),
         points=tuple(
-            LearningPoint(size, len(right[size]), float(mean.mean()), interval_of_mean(mean))
+            LearningPoint(size, len(right[size]), float(mean.mean()), interval_of_mean(mean, groups[held]))
             for size, mean in means.items()
         ),
         gain=float(gained.mean()),
-        gain_interval=interval_of_mean(gained),
+        gain_interval=interval_of_mean(gained, groups[held], least=-1),
     )
 
 

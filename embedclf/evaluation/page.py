@@ -96,7 +96,7 @@ def learning_curve_page(curve: LearningCurve, title: str) -> str:
     last = curve.points[-1]
     tiles = [
         _tile(f"accuracy with {last.n_labels:,} labels", last.accuracy, last.interval),
-        ("last doubling", f"{100 * curve.gain:+.1f} points", _between(curve.gain_interval, 100, 1)),
+        ("last doubling", f"{100 * curve.gain:+z.1f} points", _between(curve.gain_interval, 100, 1)),
         ("rows held out", f"{curve.n_held_out:,}", ""),
     ]
     values = [
@@ -161,7 +161,7 @@ def comparison_page(result: Comparison, title: str) -> str:
     rows = []
     for place, one in enumerate(result.candidates):
         low, high = (-100 * end for end in reversed(one.difference_interval))
-        behind = f"{-100 * one.difference:.1f} ({low:.1f} to {high:.1f}){'' if one.worse else ', may be chance'}"
+        behind = f"{-100 * one.difference:z.1f} ({low:z.1f} to {high:z.1f}){'' if one.worse else ', may be chance'}"
         tokens = "–" if one.tokens is None else f"{one.tokens:,}"
         dollars = "not known" if one.dollars is None else f"${one.dollars:,.4f}"
         rows.append(
@@ -196,7 +196,7 @@ def _tile(name: str, figure: float, interval: Interval) -> tuple[str, str, str]:
 
 def _between(interval: Interval, factor: float = 1, decimals: int = 3) -> str:
     low, high = (factor * end for end in interval)
-    return f"{low:.{decimals}f} to {high:.{decimals}f}"
+    return f"{low:z.{decimals}f} to {high:z.{decimals}f}"
 
 
 def _three(*figures: float) -> list[str]:

@@ -15,6 +15,7 @@ from embedclf.errors import EmbedclfError, counted
 from embedclf.evaluation.neighbourhood import Examples, Neighbour, examples_of, neighbours_of
 from embedclf.intervals import Interval
 from embedclf.texts import check_texts, list_of_strings
+from embedclf.training.splits import group_duplicates
 
 Ints = npt.NDArray[np.intp]
 
@@ -82,7 +83,7 @@ class Report:
     accuracy, macro_f1, weighted_f1 : float
         Shares in [0, 1].
     accuracy_interval, macro_f1_interval : Interval
-        95 %, by the bootstrap over the texts.
+        95 %, by the bootstrap over the different texts.
     log_loss : float
         Mean −ln of the true label's probability, over the texts whose label the classifier knows.
     ece : float
@@ -205,6 +206,7 @@ def evaluate(
     probabilities = classifier.probabilities(vectors)
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
+    intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to measure on")
     neighbours = {}
     if train_set is not None:
         examples = examples_of(classifier, train_set)
@@ -249,6 +251,7 @@ def report_on(
     """
     rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
     mine = [labels[row] for row in rows.tolist()]
+    groups = group_duplicates([texts[row] for row in rows.tolist()])
     strange = sorted(set(mine) - set(classes))
     names = sorted({*classes, *strange})
     numbers = {name: number for number, name in enumerate(names)}
@@ -270,9 +273,9 @@ def report_on(
     thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
     return Report(
         accuracy=metrics.accuracy(y_true, y_pred),
-        accuracy_interval=intervals.interval_of_mean(correct),
+        accuracy_interval=intervals.interval_of_mean(correct, groups),
         macro_f1=metrics.macro_f1(per_class),
-        macro_f1_interval=intervals.interval_of_macro_f1(matrix),
+        macro_f1_interval=intervals.interval_of_macro_f1(y_true, y_pred, groups),
         weighted_f1=metrics.weighted_f1(per_class),
         log_loss=metrics.log_loss(true_columns, probabilities[known]),
         ece=metrics.expected_calibration_error(correct, confidence),

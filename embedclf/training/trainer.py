@@ -1,6 +1,8 @@
 """Training: texts and labels in, a classifier with measured quality out."""
 
 import logging
+import math
+import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -11,9 +13,10 @@ from embedclf import __version__, metrics
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HEADS, Head, HeldOut, ModelCard
 from embedclf.classifier.text_classifier import TextClassifier, check_min_confidence
-from embedclf.embedding import EmbedderSpec, Vectors, as_embedder
+from embedclf.embedding import EmbedderSpec, Vectors, as_embedder, check_vectors
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError, counted
+from embedclf.intervals import FEW_ROWS, warn_of_few
 from embedclf.texts import check_texts, list_of_strings, text_fault
 from embedclf.training.heads import Fit, Settings, choose_settings, fit
 from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
@@ -21,7 +24,6 @@ from embedclf.training.thresholds import choose_threshold
 
 logger = logging.getLogger(__name__)
 
-_FEW_ROWS = 20
 # Beyond these, the solver only fights with the last digits of a float.
 LEAST_C, MOST_C = 1e-6, 1e6
 
@@ -96,8 +98,9 @@ def train(
     classes, y = check_examples(texts, labels, out_of_scope_label)
     C = check_settings(head, regularization)
     check_abstaining(target_accuracy, min_confidence)
-    if vectors is not None and len(vectors) != len(texts):
-        raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
+    check_whole(seed, "seed", least=0)
+    if vectors is not None:
+        vectors = check_vectors(vectors, len(texts), error=TrainingError)
     if not 0 <= holdout < 1:
         raise TrainingError(f"holdout is a share from 0 to less than 1, not {holdout:g}")
     opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
@@ -172,10 +175,33 @@ def check_settings(head: str, regularization: float | str) -> float | None:
         return None
     if head == "centroid":
         raise TrainingError("regularization belongs to the logistic head: the centroid head has none")
-    C = float(regularization)
+    try:
+        C = float(regularization)
+    except ValueError:
+        C = math.nan
     if not LEAST_C <= C <= MOST_C:
-        raise TrainingError(f"regularization is scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, not {C:g}")
+        raise TrainingError(
+            f"regularization is scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, not {regularization!r}"
+        )
     return C
+
+
+def check_whole(number: int, name: str, *, least: int | None = None) -> int:
+    """See that an argument is a whole number.
+
+    Raises
+    ------
+    TypeError
+    TrainingError
+        If it is below the least that it may be.
+    """
+    try:
+        whole = operator.index(number)
+    except TypeError:
+        raise TypeError(f"{name} is a whole number, not {number!r}") from None
+    if least is not None and whole < least:
+        raise TrainingError(f"{name} is a whole number from {least}, not {whole}")
+    return whole
 
 
 def check_abstaining(target_accuracy: float | None, min_confidence: float | None) -> None:
@@ -203,8 +229,8 @@ def _choose_held_out(y: Ints, groups: Ints, classes: Sequence[str], holdout: flo
         logger.warning("%s: only one text, so trained on but not held out; two or more are needed", named)
     if not held.any():
         logger.warning("there are too few examples to hold any out: the quality is not measured")
-    elif held.sum() < _FEW_ROWS:
-        logger.warning("only %s held out: the figures may be far from the truth", counted(int(held.sum()), "row"))
+    else:
+        warn_of_few(groups[held], "held out")
     return held
 
 
@@ -249,7 +275,7 @@ def fit_classifier(
     settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed, n_classes=len(classes))
     if not settings.n_judged:
         logger.warning("there are too few examples to calibrate on: the confidences mean little")
-    elif settings.n_judged < _FEW_ROWS:
+    elif settings.n_judged < FEW_ROWS:
         logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
     if head == "logistic" and C is None and settings.n_judged:
         logger.info("Chose C = %g by log loss on %s not fitted on.", settings.C, counted(settings.n_judged, "row"))
@@ -304,7 +330,7 @@ def _choose_threshold(settings: Settings, target_accuracy: float | None) -> floa
         100 * (answered.accuracy or 0),
         rejects,
     )
-    if outside.any() and outside.sum() < _FEW_ROWS:
+    if outside.any() and outside.sum() < FEW_ROWS:
         logger.warning(
             "only %s out of scope to choose by: the threshold may be far off", counted(int(outside.sum()), "row")
         )
