@@ -75,11 +75,13 @@ def command(
     """
     from embedclf.cli.embedding import ProgressBar, tell_usage, without_refused
     from embedclf.cli.pages import PageFile
+    from embedclf.cli.places import check_places
     from embedclf.embedding import default_embedder
     from embedclf.evaluation import comparison
     from embedclf.evaluation.page import comparison_page
     from embedclf.training.trainer import check_examples
 
+    check_places({"the dataset": dataset}, {"--report": report})
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
         corpus = read_labelled(dataset, file)

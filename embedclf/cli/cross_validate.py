@@ -60,10 +60,12 @@ def command(
     training.check()
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
     from embedclf.cli.pages import PageFile
+    from embedclf.cli.places import check_places
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.evaluation.page import cross_validation_page
     from embedclf.training.trainer import check_examples, check_settings
 
+    check_places({"the dataset": dataset}, {"--output": output, "--report": report})
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
         corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)

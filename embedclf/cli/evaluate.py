@@ -60,16 +60,23 @@ def command(
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
     input. It should hold no text that the classifier was trained on.
     """
+    from embedclf.classifier.text_classifier import load
     from embedclf.cli.embedding import ProgressBar, embed_corpus, embed_train_set, print_estimate, show_usage, usage_of
-    from embedclf.cli.models import load_model
+    from embedclf.cli.models import find_model
     from embedclf.cli.pages import PageFile
+    from embedclf.cli.places import check_places
     from embedclf.evaluation.neighbourhood import N_NEAREST
     from embedclf.evaluation.page import evaluation_page
     from embedclf.evaluation.report import check_labels, evaluate
 
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
-        classifier = load_model(model, embedder=embedder, **asked.settings(bar.on_event))
+        model = find_model(model)
+        check_places(
+            {"the dataset": dataset, "--train-set": train_set, "the model": model},
+            {"--errors": errors, "--report": report},
+        )
+        classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
         corpus = read_labelled(dataset, file)

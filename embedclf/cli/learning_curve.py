@@ -50,10 +50,12 @@ def command(
     training.check()
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
     from embedclf.cli.pages import PageFile
+    from embedclf.cli.places import check_places
     from embedclf.evaluation.learning import learning_curve
     from embedclf.evaluation.page import learning_curve_page
     from embedclf.training.trainer import check_examples, check_settings
 
+    check_places({"the dataset": dataset}, {"--report": report})
     with ProgressBar() as bar:
         corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)
         introduce(corpus, opened, reason)

@@ -2,52 +2,44 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
 import click
 
 from embedclf.atomic_file import AtomicFile
-from embedclf.classifier.text_classifier import TextClassifier, load
 from embedclf.errors import EmbedclfError, OutputError
 
 FOLDER = Path("models")
-_LATEST = FOLDER / ".latest"
+LATEST = FOLDER / ".latest"
 
 
 def remember_latest(path: Path) -> None:
     """Leave the name of the model that was trained last, for the commands that follow."""
     try:
-        with AtomicFile(_LATEST) as file:
+        with AtomicFile(LATEST) as file:
             file.write(os.fsencode(path) + b"\n")
     except OutputError as error:
         click.echo(f"Warning: {error}: name the model with -m", err=True)
 
 
-def load_model(given: str | None, **settings: Any) -> TextClassifier:
-    """Load the model that was given, or the one that is meant; the latter is named on stderr.
-
-    Parameters
-    ----------
-    given : str or None
-    **settings
-        As those of `embedclf.load`.
+def find_model(given: str | None) -> str:
+    """Give the path of the model that was given, or of the one that is meant; the latter is named on stderr.
 
     Raises
     ------
     EmbedclfError
-        If none was given and it is not clear which one is meant, or it cannot be loaded.
+        If none was given and it is not clear which one is meant.
     """
     if given is None:
         given, reason = _find()
         click.echo(f"Model: {given} ({reason})", err=True)
-    return load(given, **settings)
+    return given
 
 
 def _find() -> tuple[str, str]:
     if from_environment := os.environ.get("EMBEDCLF_MODEL"):
         return from_environment, "from EMBEDCLF_MODEL"
     try:
-        latest = os.fsdecode(_LATEST.read_bytes()).strip()
+        latest = os.fsdecode(LATEST.read_bytes()).strip()
     except OSError:
         latest = ""
     if latest and Path(latest).is_file():

@@ -88,8 +88,10 @@ def command(
         raise click.UsageError("--explain and --train-set FILE, what the classifier was trained on, go together.")
     if explain and output:
         raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
+    from embedclf.classifier.text_classifier import load
     from embedclf.cli.embedding import ProgressBar, embed_train_set, print_estimate, show_usage
-    from embedclf.cli.models import load_model
+    from embedclf.cli.models import find_model
+    from embedclf.cli.places import check_places
     from embedclf.corpus import CorpusWriter
     from embedclf.embedding.cached import CachedEmbedder
 
@@ -97,7 +99,9 @@ def command(
         # The answers on a terminal are a progress of their own, and a bar would stand among them.
         quiet = output is None and sys.stdout.isatty()
         bar = stack.enter_context(ProgressBar(shown=not quiet))
-        classifier = load_model(model, embedder=embedder, **asked.settings(bar.on_event))
+        model = find_model(model)
+        check_places({"--input": input_file, "the model": model}, {"--output": output})
+        classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
         source = stack.enter_context(_Source(texts, input_file, file))

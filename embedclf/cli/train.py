@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from embedclf.cli.models import FOLDER, remember_latest
+from embedclf.cli.models import FOLDER, LATEST, remember_latest
 from embedclf.cli.options import (
     EmbedderOptions,
     FileOptions,
@@ -82,10 +82,12 @@ def command(
         )
     from embedclf.atomic_file import AtomicFile
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.cli.places import check_places
 
     with ProgressBar() as bar:
         corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)
         place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
+        check_places({"the dataset": dataset}, {"the name of the latest model,": LATEST, "-o": place})
         if not asked.dry_run:
             AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
         introduce(corpus, opened, reason)
