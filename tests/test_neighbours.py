@@ -100,3 +100,34 @@ def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServ
     explained = cli("predict", "-m", "m.safetensors", "--no-cache", "--explain", "--train-set", dataset, "a new text")
     assert explained.exit_code == 0
     assert api.texts_sent.count("a new text") == 1
+
+
+def test_a_limit_is_for_the_file_and_the_train_set_together(cli: Cli, api: AimlapiServer, dataset: Path):
+    """A text of both counts once, in the estimate, before the limit, and when it is paid for; nothing is sent first."""
+    cli("train", dataset, "-o", "m.safetensors")
+    new = write_csv(Path("new.csv"), [(f'"{TEXTS[0]}"', "delivery"), ("my new parcel is late", "delivery")])
+    evaluate = ("evaluate", new, "-m", "m.safetensors", "--train-set", dataset, "--no-cache")
+    predict = ("predict", "--input", new, "-m", "m.safetensors", "--explain", "--train-set", dataset, "--no-cache")
+    api.reset()
+    for options in (evaluate, predict):
+        assert cli(*options, "--dry-run").stdout.startswith("32 rows, 31 unique, 0 cached, 31 to embed: about ")
+        dollars = json.loads(cli(*options, "--dry-run", "--json").stdout)["estimate"]["dollars"]
+        result = cli(*options, "--max-cost", f"{dollars * 0.99:.12f}")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert "Error: embedding 31 texts would cost " in result.stderr
+        assert result.stderr.endswith(": nothing was sent\n")
+    assert api.n_requests == 0
+    for options in (evaluate, predict):
+        api.reset()
+        assert cli(*options).exit_code == 0
+        assert sorted(api.texts_sent) == sorted([*TEXTS, "my new parcel is late"])
+
+
+def test_what_is_explained_has_the_vectors_of_the_train_set(cli: Cli, dataset: Path, model: Path):
+    """A text that is in it, beside others and beside one that cannot be embedded, is answered as it is alone."""
+    texts = ["so so", TEXTS[0], " ", TEXTS[12], "my refund"]
+    plain = cli("predict", "-m", model, "--json", *texts).stdout.splitlines()
+    explained = cli("predict", "-m", model, "--json", "--explain", "--train-set", dataset, *texts).stdout.splitlines()
+    for one, other in zip(map(json.loads, plain), map(json.loads, explained), strict=True):
+        assert {key: other[key] for key in one} == one
+    assert json.loads(explained[3])["for"][0]["text"] == TEXTS[12]

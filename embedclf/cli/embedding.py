@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,6 @@ from embedclf.errors import BadRowsError, DataError, RowFault, counted, list_fau
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
-    from embedclf.evaluation.neighbourhood import Examples
 
 _SECONDS_BEFORE_IT_SHOWS = 2.0
 
@@ -166,11 +165,31 @@ def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -
     DataError
         If no row is left.
     """
-    vectors, reasons = embed_usable(embedder, corpus.texts)
-    if not reasons:
-        return corpus, vectors
-    corpus, kept = without_refused(corpus, reasons, skip_bad_rows=skip_bad_rows)
-    return corpus, vectors[kept]
+    ((corpus, vectors),) = embed_corpora(embedder, [corpus], skip_bad_rows=skip_bad_rows)
+    return corpus, vectors
+
+
+def embed_corpora(
+    embedder: Embedder, corpora: Sequence["Corpus"], *, skip_bad_rows: bool
+) -> list[tuple["Corpus", Vectors]]:
+    """Embed the texts of several files together, under one limit of cost, each distinct text once; see `embed_corpus`.
+
+    Returns
+    -------
+    list of (Corpus, ndarray)
+        As `embed_corpus` gives them, for each file.
+    """
+    vectors, reasons = embed_usable(embedder, [text for corpus in corpora for text in corpus.texts])
+    done, start = [], 0
+    for corpus in corpora:
+        end = start + len(corpus.texts)
+        own, refused = vectors[start:end], {row - start: why for row, why in reasons.items() if start <= row < end}
+        start = end
+        if refused:
+            corpus, kept = without_refused(corpus, refused, skip_bad_rows=skip_bad_rows)
+            own = own[kept]
+        done.append((corpus, own))
+    return done
 
 
 def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_rows: bool) -> tuple["Corpus", list[int]]:
@@ -196,14 +215,6 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
         skipped=[*corpus.skipped, *faults],
     )
     return left, kept
-
-
-def embed_train_set(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -> "Examples":
-    """Embed what a classifier was trained on; see `embed_corpus`."""
-    from embedclf.evaluation.neighbourhood import Examples
-
-    corpus, vectors = embed_corpus(embedder, corpus, skip_bad_rows=skip_bad_rows)
-    return Examples(corpus.texts, corpus.labels, vectors)
 
 
 def usage_of(embedder: Embedder) -> Usage:

@@ -61,11 +61,11 @@ def command(
     input. It should hold no text that the classifier was trained on.
     """
     from embedclf.classifier.text_classifier import load
-    from embedclf.cli.embedding import ProgressBar, embed_corpus, embed_train_set, print_estimate, show_usage, usage_of
+    from embedclf.cli.embedding import ProgressBar, embed_corpora, print_estimate, show_usage, usage_of
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import PageFile
     from embedclf.cli.places import check_places
-    from embedclf.evaluation.neighbourhood import N_NEAREST
+    from embedclf.evaluation.neighbourhood import N_NEAREST, Examples
     from embedclf.evaluation.page import evaluation_page
     from embedclf.evaluation.report import check_labels, evaluate
 
@@ -81,25 +81,25 @@ def command(
             classifier = classifier.with_min_confidence(min_confidence)
         corpus = read_labelled(dataset, file)
         check_labels(classifier, corpus.labels)
-        examples = None if train_set is None else read_labelled(train_set, file)
+        corpora = [corpus, *([] if train_set is None else [read_labelled(train_set, file)])]
         if asked.dry_run:
-            texts = corpus.texts if examples is None else [*corpus.texts, *examples.texts]
-            print_estimate(classifier.embedder, texts, as_json=as_json)
+            print_estimate(classifier.embedder, [text for one in corpora for text in one.texts], as_json=as_json)
             return
         page = PageFile(report)
         # Whether it can be written is found out before the work, not after.
         writer = None if errors is None else stack.enter_context(_errors_writer(errors, train_set is not None))
         try:
-            corpus, vectors = embed_corpus(classifier.embedder, corpus, skip_bad_rows=file.skip_bad_rows)
-            near = None
-            if examples is not None:
-                near = embed_train_set(classifier.embedder, examples, skip_bad_rows=file.skip_bad_rows)
+            embedded = embed_corpora(classifier.embedder, corpora, skip_bad_rows=file.skip_bad_rows)
         finally:
             bar.end()
             show_usage(classifier.embedder)
-        result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=near)
+        (corpus, vectors), trained_on, examples = embedded[0], None, None
+        if train_set is not None:
+            trained_on, of_train_set = embedded[1]
+            examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
+        result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=examples)
         if writer is not None:
-            _write_errors(writer, result, corpus, 0 if near is None else N_NEAREST)
+            _write_errors(writer, result, corpus, 0 if examples is None else N_NEAREST)
     if errors is not None:
         click.echo(f"Wrote {counted(len(result.wrong), 'row')} to {errors}", err=True)
     page.write(evaluation_page, result, f"{in_one_line(str(classifier.card.embedder))} on {Path(corpus.name).name}")

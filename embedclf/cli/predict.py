@@ -2,7 +2,7 @@
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.embedding import ProgressBar
     from embedclf.corpus import Row
+    from embedclf.embedding import Embedder, Vectors
     from embedclf.evaluation.neighbourhood import Examples, Explanation
 
 _CHUNK = 4_096
@@ -89,11 +90,12 @@ def command(
     if explain and output:
         raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
     from embedclf.classifier.text_classifier import load
-    from embedclf.cli.embedding import ProgressBar, embed_train_set, print_estimate, show_usage
+    from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.places import check_places
     from embedclf.corpus import CorpusWriter
     from embedclf.embedding.cached import CachedEmbedder
+    from embedclf.evaluation.neighbourhood import Examples
 
     with ExitStack() as stack:
         # The answers on a terminal are a progress of their own, and a bar would stand among them.
@@ -124,7 +126,8 @@ def command(
         try:
             examples = None
             if trained_on is not None:
-                examples = embed_train_set(classifier.embedder, trained_on, skip_bad_rows=False)
+                trained_on, of_train_set = embed_corpus(classifier.embedder, trained_on, skip_bad_rows=False)
+                examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
             for answer in _answers(classifier, source, top_k or 1, bar, examples):
                 n_rows += 1
                 if answer.row.fault is not None:
@@ -222,15 +225,15 @@ def _answers(
 ) -> Iterator[_Answer]:
     import numpy as np
 
-    from embedclf.embedding import embed_usable
     from embedclf.evaluation.neighbourhood import explain
 
     rows = iter(source.rows)
+    at_hand = {} if examples is None else dict(zip(examples.texts, examples.vectors, strict=True))
     chunk_size = _CHUNK if classifier.embedder.spec.provider == "wordllama" else _CHUNK_SENT
     while chunk := list(islice(rows, chunk_size)):
         bar.share = source.share_read
         asked = [index for index, row in enumerate(chunk) if row.fault is None]
-        vectors, reasons = embed_usable(classifier.embedder, [chunk[index].text for index in asked])
+        vectors, reasons = _embedded(classifier.embedder, [chunk[index].text for index in asked], at_hand)
         for place, reason in reasons.items():
             chunk[asked[place]] = replace(chunk[asked[place]], fault=reason)
         if sound := [place for place in range(len(asked)) if place not in reasons]:
@@ -252,6 +255,27 @@ def _answers(
             top = [(classifier.classes[number], float(of_row[number])) for number in order]
             yield _Answer(row, label, top[0][1], top, reason_why)
         bar.before += len(chunk)
+
+
+def _embedded(
+    embedder: "Embedder", texts: list[str], at_hand: "Mapping[str, Vectors]"
+) -> "tuple[Vectors, dict[int, str]]":
+    """Embed texts as `embed_usable` does, except those whose vectors are at hand, so that none is paid for twice."""
+    import numpy as np
+
+    from embedclf.embedding import embed_usable
+
+    new = [place for place, text in enumerate(texts) if text not in at_hand]
+    vectors, reasons = embed_usable(embedder, [texts[place] for place in new])
+    if len(new) == len(texts):
+        return vectors, reasons
+    out = np.full((len(texts), len(next(iter(at_hand.values())))), np.nan, dtype=np.float32)
+    if sound := [number for number in range(len(new)) if number not in reasons]:
+        out[[new[number] for number in sound]] = vectors[sound]
+    for place, text in enumerate(texts):
+        if text in at_hand:
+            out[place] = at_hand[text]
+    return out, {new[number]: reason for number, reason in reasons.items()}
 
 
 def _top_columns(classifier: "TextClassifier", top_k: int | None) -> list[str]:
