@@ -80,6 +80,9 @@ def test_what_explaining_needs(cli: Cli, dataset: Path, model: Path):
         result = cli("predict", "-m", model, *options, "my parcel")
         assert result.exit_code == 2
         assert "--explain and --train-set FILE, what the classifier was trained on, go together." in result.stderr
+    result = cli("predict", "-m", model, "--label-column", "topic", "my parcel")
+    assert result.exit_code == 2
+    assert "--label-column names a column of the --train-set, which is not given." in result.stderr
     result = cli("predict", "-m", model, "--explain", "--train-set", dataset, "--input", dataset, "--output", "out.csv")
     assert result.exit_code == 2
     assert "--explain is for the screen" in result.stderr
@@ -100,6 +103,18 @@ def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServ
     explained = cli("predict", "-m", "m.safetensors", "--no-cache", "--explain", "--train-set", dataset, "a new text")
     assert explained.exit_code == 0
     assert api.texts_sent.count("a new text") == 1
+
+
+def test_the_labels_of_the_train_set_may_have_another_name(cli: Cli, model: Path):
+    """--label-column names their column; without it, it is `label`."""
+    rows = [("my parcel", "delivery"), ("my refund", "refund")]
+    path = write_csv(Path("other.csv"), rows, header=("text", "topic"))
+    explained = ("predict", "-m", model, "--explain", "--train-set", path, "my parcel")
+    assert "  delivery: my parcel" in cli(*explained, "--label-column", "topic").stdout
+    assert cli(*explained).stderr == (
+        "Error: other.csv:1: there is no column 'label'; there are 'text', 'topic'; "
+        "name the right one with --label-column\n"
+    )
 
 
 def test_a_limit_is_for_the_file_and_the_train_set_together(cli: Cli, api: AimlapiServer, dataset: Path):

@@ -56,6 +56,7 @@ class _Answer(NamedTuple):
 @min_confidence_option
 @click.option("--explain", is_flag=True, help="Show the nearest training examples for and against; needs --train-set.")
 @train_set_option
+@click.option("--label-column", metavar="NAME", help="Column of the labels in the train set.  [default: label]")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a text.")
 @file_options(labelled=False)
 @embedder_options
@@ -69,6 +70,7 @@ def command(
     min_confidence: float | None,
     explain: bool,
     train_set: str | None,
+    label_column: str | None,
     as_json: bool,
     file: FileOptions,
     asked: EmbedderOptions,
@@ -87,6 +89,8 @@ def command(
         raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")
     if explain != (train_set is not None):
         raise click.UsageError("--explain and --train-set FILE, what the classifier was trained on, go together.")
+    if label_column is not None and train_set is None:
+        raise click.UsageError("--label-column names a column of the --train-set, which is not given.")
     if explain and output:
         raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
     from embedclf.classifier.text_classifier import load
@@ -107,8 +111,8 @@ def command(
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
         source = stack.enter_context(_Source(texts, input_file, file))
-        # The train set is read as a file of labels is by default: its rows have nothing to do with the input's.
-        trained_on = None if train_set is None else read_labelled(train_set, replace(file, label_column="label"))
+        labelled = replace(file, label_column="label" if label_column is None else label_column)
+        trained_on = None if train_set is None else read_labelled(train_set, labelled)
         also = [] if trained_on is None else trained_on.texts
         if asked.dry_run:
             print_estimate(classifier.embedder, chain(_usable(source.rows), also), as_json=as_json)
