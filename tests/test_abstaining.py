@@ -216,12 +216,54 @@ class TestOutOfScope:
             "recall": pytest.approx(answers[30:].count(None) / 12),
             "auroc": pytest.approx(sk.roc_auc_score(truth, confidence)),
             "n_examples": 12,
+            "n_answered": sum(answer is not None for answer in answers[30:]),
         }
         assert report["out_of_scope"]["auroc"] > 0.8
         assert "out of scope       12 rows" in cli("evaluate", mixed).stdout.splitlines()
         never = json.loads(cli("evaluate", mixed, "--json", "--min-confidence", 0).stdout)
         assert never["out_of_scope"]["recall"] == 0
         assert never["out_of_scope"]["in_scope_accuracy"] == never["accuracy"] == report["accuracy"]
+
+    def test_those_answered_are_wrong_rows(self, cli: Cli, mixed: Path):
+        """Marked by their label, among the others by confidence; without a threshold, none is."""
+        cli("train", mixed, "--out-of-scope-label", "other")
+        classifier = embedclf.load("models/small.safetensors")
+        sure = classifier.predict_proba(STRANGE).max(axis=1).astype(float)
+        threshold = float(np.sort(sure)[6])  # answered just at it
+        texts, labels = [*TEXTS, *STRANGE], [*LABELS[1:], "delivery", *["other"] * 12]
+        in_scope = {one.row for one in embedclf.evaluate(classifier.with_min_confidence(None), texts, labels).wrong}
+        assert in_scope
+        assert in_scope < set(range(30))
+        report = embedclf.evaluate(classifier.with_min_confidence(threshold), texts, labels, train_set=(TEXTS, LABELS))
+        outside = [one for one in report.wrong if one.row >= 30]
+        assert {one.row for one in report.wrong} == in_scope | {30 + place for place in np.argsort(sure)[6:]}
+        assert [one.confidence for one in report.wrong] == sorted(
+            (one.confidence for one in report.wrong), reverse=True
+        )
+        assert {one.label for one in outside} == {"other"}
+        assert report.out_of_scope.n_answered == len(outside) == 6
+        assert report.out_of_scope.recall == 0.5
+        assert all(len(one.neighbours) == 3 and one.neighbours[0].text in TEXTS for one in report.wrong)
+        assert report.n_examples == 30
+        assert report.accuracy == pytest.approx(1 - len(in_scope) / 30)
+
+    def test_those_answered_are_listed(self, cli: Cli, mixed: Path):
+        """In the text, in --errors, and in the page."""
+        cli("train", mixed, "--out-of-scope-label", "other")
+        result = cli("evaluate", mixed, "--min-confidence", 0, "--errors", "wrong.csv", "--report", "report.html")
+        assert result.exit_code == 0
+        lines = result.stdout.splitlines()
+        assert (
+            "12 rows are wrong, 12 of them out of scope; the surest, which are the likeliest to be labelled wrong:"
+            in (lines)
+        )
+        assert sum(": other, taken for " in line or "  other, taken for " in line for line in lines) == 5
+        rows = list(csv.DictReader(Path("wrong.csv").read_text().splitlines()))
+        assert {row["text"] for row in rows} == set(STRANGE)
+        assert {row["label"] for row in rows} == {"other"}
+        page = Path("report.html").read_text()
+        assert "<dd>30</dd>" in page
+        assert "0 wrong, and 12 out of scope answered" in page
 
     def test_with_a_target_those_answered_are_wrong(self, reviews):
         """So the threshold is higher than without them."""

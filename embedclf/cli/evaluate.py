@@ -200,6 +200,8 @@ def _wrong_rows(report: "Report", corpus: "Corpus", errors: str | None) -> list[
     if not report.wrong:
         return []
     title = f"{counted(len(report.wrong), 'row')} {'is' if len(report.wrong) == 1 else 'are'} wrong"
+    if report.out_of_scope is not None and report.out_of_scope.n_answered:
+        title += f", {report.out_of_scope.n_answered:,} of them out of scope"
     lines = ["", f"{title}; the surest, which are the likeliest to be labelled wrong:"]
     for wrong in report.wrong[:_N_WRONG_SHOWN]:
         lines += [f"  {corpus.name}:{corpus.lines[wrong.row]}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]

@@ -208,7 +208,7 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         _tile("accuracy", report.accuracy, report.accuracy_interval),
         _tile("macro-F1", report.macro_f1, report.macro_f1_interval),
         ("calibration error", f"{report.ece:.3f}", ""),
-        ("rows", f"{report.n_examples:,}", f"{len(report.wrong):,} wrong"),
+        ("rows", f"{report.n_examples:,}", _n_wrong(report)),
     ]
     if report.threshold is not None:
         (point,) = [one for one in report.coverage if one.threshold == report.threshold]
@@ -218,6 +218,13 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         rejected = "" if outside.recall is None else f"{outside.recall:.1%} rejected"
         tiles.append(("out of scope: AUROC", f"{outside.auroc:.3f}", rejected))
     return tiles
+
+
+def _n_wrong(report: Report) -> str:
+    if report.out_of_scope is None or not report.out_of_scope.n_answered:
+        return f"{len(report.wrong):,} wrong"
+    answered = report.out_of_scope.n_answered
+    return f"{len(report.wrong) - answered:,} wrong, and {answered:,} out of scope answered"
 
 
 def _sections(report: Report) -> list[Section]:

@@ -1,8 +1,7 @@
 """How a classifier does on labelled texts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,7 +31,7 @@ class Confusion(NamedTuple):
 
 
 class WrongRow(NamedTuple):
-    """A text whose likeliest label is not its own.
+    """A text that is taken for what it is not: its likeliest label is not its own, or it is out of scope and answered.
 
     Attributes
     ----------
@@ -60,6 +59,8 @@ class OutOfScope(NamedTuple):
     ----------
     n_examples : int
         Texts with the label that stands for out of scope.
+    n_answered : int or None
+        How many of them are answered all the same; None without a threshold.
     recall : float or None
         Share of them on which it abstains; None without a threshold.
     auroc : float
@@ -69,6 +70,7 @@ class OutOfScope(NamedTuple):
     """
 
     n_examples: int
+    n_answered: int | None
     recall: float | None
     auroc: float
     in_scope_accuracy: float
@@ -103,7 +105,9 @@ class Report:
     threshold : float or None
         The confidence below which the classifier abstains.
     wrong : tuple of WrongRow
-        The surest first: these are the likeliest to be labelled wrong.
+        The surest first: these are the likeliest to be labelled wrong. With a threshold, the texts out of scope that
+        are answered are among them, under their own label, though all other figures but `out_of_scope` leave them out;
+        without one, none of them could be rejected, and none is here.
     out_of_scope : OutOfScope or None
         None if there are no such texts.
     """
@@ -207,22 +211,12 @@ def evaluate(
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to measure on")
-    neighbours = {}
-    if train_set is not None:
-        examples = examples_of(classifier, train_set)
-        column_of = {name: column for column, name in enumerate(classifier.classes)}
-        own = np.array([column_of.get(label, -1) for label in labels])
-        wrong = np.flatnonzero(inside & (probabilities.argmax(axis=1) != own))
-        neighbours = dict(zip(wrong.tolist(), neighbours_of(vectors[wrong], examples), strict=True))
-    return report_on(
-        texts,
-        labels,
-        classifier.classes,
-        probabilities,
-        inside=inside,
-        threshold=threshold,
-        neighbours=neighbours,
-    )
+    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
+    if train_set is None:
+        return report
+    near = neighbours_of(vectors[[one.row for one in report.wrong]], examples_of(classifier, train_set))
+    wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
+    return replace(report, wrong=tuple(wrong))
 
 
 def report_on(
@@ -233,7 +227,6 @@ def report_on(
     *,
     inside: npt.NDArray[np.bool_] | None = None,
     threshold: float | None = None,
-    neighbours: Mapping[int, tuple[Neighbour, ...]] = MappingProxyType({}),
 ) -> Report:
     """Measure probabilities, wherever they come from.
 
@@ -246,8 +239,6 @@ def report_on(
         Which texts are in scope; None says that all are. Some are.
     threshold : float, optional
         The confidence below which the classifier abstains.
-    neighbours : mapping of int to tuple of Neighbour
-        The nearest examples of wrong rows, by index.
     """
     rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
     mine = [labels[row] for row in rows.tolist()]
@@ -259,17 +250,21 @@ def report_on(
     columns = np.array([numbers[name] for name in classes], dtype=np.intp)
     column_of = {name: column for column, name in enumerate(classes)}
 
-    of_all = probabilities.max(axis=1)
-    probabilities, confidence = probabilities[rows], of_all[rows]
-    y_pred = columns[probabilities.argmax(axis=1)]
+    # In float32, a threshold would be rounded; `TextClassifier.decide` compares so, too.
+    best, of_all = columns[probabilities.argmax(axis=1)], probabilities.max(axis=1).astype(np.float64)
+    probabilities, confidence, y_pred = probabilities[rows], of_all[rows], best[rows]
     correct = y_true == y_pred
     known = np.array([label in column_of for label in mine])
     true_columns = np.array([column_of[label] for label in mine if label in column_of], dtype=np.intp)
     per_class = metrics.per_class(y_true, y_pred, names)
     matrix = np.zeros((len(names), len(names)), dtype=np.intp)
     np.add.at(matrix, (y_true, y_pred), 1)
-    wrong = np.flatnonzero(~correct)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    mistaken = np.zeros(len(texts), dtype=bool)
+    mistaken[rows] = ~correct
+    if inside is not None and threshold is not None:
+        mistaken |= ~inside & (of_all >= threshold)
+    wrong = np.flatnonzero(mistaken)
+    wrong = wrong[np.argsort(-of_all[wrong], kind="stable")]
     thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
     return Report(
         accuracy=metrics.accuracy(y_true, y_pred),
@@ -288,17 +283,17 @@ def report_on(
         coverage=metrics.coverage(correct, confidence, thresholds),
         threshold=threshold,
         wrong=tuple(
-            WrongRow(
-                row, texts[row], labels[row], names[y_pred[place]], float(confidence[place]), neighbours.get(row, ())
-            )
-            for place, row in zip(wrong.tolist(), rows[wrong].tolist(), strict=True)
+            WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
         out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
     )
 
 
 def _out_of_scope(
-    inside: npt.NDArray[np.bool_], correct: npt.NDArray[np.bool_], confidence: Vectors, threshold: float | None
+    inside: npt.NDArray[np.bool_],
+    correct: npt.NDArray[np.bool_],
+    confidence: npt.NDArray[np.float64],
+    threshold: float | None,
 ) -> OutOfScope | None:
     if inside.all():
         return None
@@ -306,6 +301,7 @@ def _out_of_scope(
     rejected = confidence.astype(np.float64) < (0.0 if threshold is None else threshold)
     return OutOfScope(
         n_examples=int((~inside).sum()),
+        n_answered=None if threshold is None else int((~rejected[~inside]).sum()),
         recall=None if threshold is None else float(rejected[~inside].mean()),
         auroc=metrics.auroc(inside, confidence),
         in_scope_accuracy=float((correct & ~rejected[inside]).mean()),
