@@ -391,6 +391,10 @@ class Corpus:
     lines: list[int] = field(repr=False)
     skipped: list[RowFault]
 
+    def place(self, number: int) -> str:
+        """Give where a row, counted from 0, starts: ``file:line``."""
+        return f"{self.name}:{self.lines[number]}"
+
     def row(self, number: int) -> Row:
         """Give a row, counted from 0, as it is written: its line in the file, its text and its label."""
         line, text, label = self.lines[number], self.texts[number], self.labels[number]

@@ -1,10 +1,14 @@
 """How good, and how honest about it: figures computed from labels and probabilities, in plain numpy."""
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+# Of a confidence, where people read it. A threshold that is chosen has as many.
+SHOWN_DECIMALS = 4
 
 Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
@@ -166,6 +170,23 @@ def coverage(
         right = float(correct[answered].mean()) if answered.any() else None
         points.append(CoveragePoint(float(threshold), float(answered.mean()), right))
     return tuple(points)
+
+
+def rounded_down(confidence: float, decimals: int = SHOWN_DECIMALS) -> float:
+    """Give a confidence as it is shown: below a threshold of as many decimals just where the confidence is."""
+    scale: int = 10**decimals
+    return math.floor(confidence * scale) / scale
+
+
+def shown_confidence(confidence: float) -> str:
+    """Write a confidence; see `rounded_down`."""
+    return f"{rounded_down(confidence):.{SHOWN_DECIMALS}f}"
+
+
+def shown_threshold(threshold: float) -> str:
+    """Write a threshold with as many decimals as a confidence, and with all of them if it was given with more."""
+    shown = f"{threshold:.{SHOWN_DECIMALS}f}"
+    return shown if float(shown) == threshold else str(threshold)
 
 
 def auroc(positive: npt.NDArray[np.bool_], score: Floats) -> float:

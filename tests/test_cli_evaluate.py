@@ -63,8 +63,8 @@ def test_what_a_person_sees(cli: Cli, dataset: Path, model: Path):
     ]
     assert lines[17] == "confidence  rows  on average  accuracy"
     start = lines.index("confidence at least  answered  of these right")
-    assert lines[start + 1].startswith("0.5 ")
-    assert lines[start + 7].startswith("0.99 ")
+    assert lines[start + 1].startswith("0.5000 ")
+    assert lines[start + 7].startswith("0.9900 ")
     start = lines.index("3 rows are wrong; the surest, which are the likeliest to be labelled wrong:")
     assert {line.split()[0] for line in lines[start + 1 :: 2]} == {f"{dataset}:{line}" for line in (2, 3, 4)}
     assert all(", taken for " in line for line in lines[start + 1 :: 2])
@@ -80,7 +80,7 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     rows = list(csv.DictReader(Path("wrong.csv").read_text().splitlines()))
     assert list(rows[0]) == [
         *("line", "text", "label", "predicted_label", "confidence"),
-        *(f"nearest_{place}_{part}" for place in (1, 2, 3) for part in ("text", "label", "similarity")),
+        *(f"nearest_{place}_{part}" for place in (1, 2, 3) for part in ("line", "text", "label", "similarity")),
     ]
     assert len(rows) == 15
     confidences = [float(row["confidence"]) for row in rows]
@@ -88,6 +88,7 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     for row in rows:
         place = int(row["line"]) - 2
         assert row["text"] == row["nearest_1_text"] == TEXTS[place]
+        assert row["nearest_1_line"] == row["line"]
         assert row["nearest_1_similarity"] == "1.0000"
         assert row["label"] == shifted[place] != row["predicted_label"]
     shown = json.loads(cli("evaluate", test, "-m", model, "--json").stdout)
@@ -101,14 +102,55 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     assert result.stderr == "Error: cannot write wrong.xlsx: the output is .csv, .tsv or .jsonl\n"
 
 
+def test_neighbours_say_where_they_stand(cli: Cli, model: Path):
+    """By file and line of the train set, rows that are left out counted: in the text, in JSON and in the page."""
+    Path("in").mkdir()
+    train = write_csv(Path("in/train.csv"), [("", "refund"), ("my parcel", "delivery"), ("my refund", "refund")])
+    test = write_csv(Path("in/test.csv"), [("my refund", "refund"), ("my own parcel", "refund")])
+    options = ("evaluate", test, "-m", model, "--train-set", train, "--skip-bad-rows", "--report", "report.html")
+    lines = cli(*options).stdout.splitlines()
+    start = lines.index("1 row is wrong; the surest, which are the likeliest to be labelled wrong:")
+    assert lines[start + 1].startswith("  in/test.csv:3  refund, taken for delivery (0.")
+    assert lines[start + 2] == "    my own parcel"
+    near, other = lines[start + 3 :]
+    assert re.fullmatch(r"      0\.\d\d  in/train.csv:3  delivery: my parcel", near)
+    assert re.fullmatch(r"      0\.\d\d  in/train.csv:4  refund: my refund", other)
+    (wrong,) = json.loads(cli(*options, "--json").stdout)["wrong"]
+    assert wrong["line"] == 3
+    assert [(one["row"], one["line"]) for one in wrong["neighbours"]] == [(0, 3), (1, 4)]
+    page = Path("report.html").read_text()
+    places = re.findall(r'<span class="place">(.*?)</span>', page)
+    assert places == ["test.csv:3", "train.csv:3", "train.csv:4"]  # a page is sent: it tells no folders
+
+
+def test_a_confidence_is_shown_below_the_threshold_just_where_it_is_abstained_from(
+    cli: Cli, dataset: Path, trained: embedclf.TextClassifier, tmp_path: Path
+):
+    """Rounded down to four decimals, on the screen, in --errors and in the page."""
+    text = "so so"
+    (confidence,) = map(float, trained.predict_proba([text]).max(axis=1))
+    threshold = np.ceil(confidence * 10_000) / 10_000
+    assert round(confidence, 2) != np.floor(confidence * 10_000) / 10_000
+    trained.with_min_confidence(threshold).save("m.safetensors")
+    write_csv(Path("test.csv"), [(text, "none"), ("my refund", "refund")])
+    shown = f"{threshold - 0.0001:.4f}"
+    result = cli("evaluate", "test.csv", "-m", "m.safetensors", "--errors", "wrong.csv", "--report", "report.html")
+    assert re.search(rf"  test.csv:2  none, taken for \w+ \({shown}\)\n", result.stdout)
+    (row,) = csv.DictReader(Path("wrong.csv").read_text().splitlines())
+    assert row["confidence"] == shown
+    page = Path("report.html").read_text()
+    assert f'data-name="confidence">{shown}</td>' in page
+    assert f"answered from {threshold:.4f} on" in page
+
+
 def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
     """It is marked in the table of coverage."""
-    result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.77")
+    result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.7743")
     (marked,) = [line for line in result.stdout.splitlines() if line.endswith("the model abstains below this")]
-    assert marked.startswith("0.77 ")
+    assert marked.startswith("0.7743 ")
     assert (
-        json.loads(cli("evaluate", dataset, "-m", model, "--min-confidence", 0.77, "--json").stdout)["threshold"]
-        == 0.77
+        json.loads(cli("evaluate", dataset, "-m", model, "--min-confidence", 0.7743, "--json").stdout)["threshold"]
+        == 0.7743
     )
 
 

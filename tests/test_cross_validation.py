@@ -104,6 +104,10 @@ class TestCrossValidate:
         assert list(rows[0]) == ["line", "text", "label", "predicted_label", "confidence", "repeat", "fold"]
         assert [int(row["line"]) for row in rows] == [*range(2, 32)] * 2
         right = np.mean([row["label"] == row["predicted_label"] for row in rows])
+        result_again = embedclf.cross_validate(TEXTS, LABELS, folds=3, repeats=2)
+        assert [row["confidence"] for row in rows] == [
+            f"{np.floor(one.confidence * 10_000) / 10_000:.4f}" for one in result_again.predictions
+        ]
         assert json.loads(result.stdout)["accuracy"] == pytest.approx(right)
 
     def test_a_label_with_one_text_is_named_as_not_measured(self, cli: Cli, dataset: Path):

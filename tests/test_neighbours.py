@@ -58,7 +58,7 @@ def test_predict_explains_itself(cli: Cli, dataset: Path, model: Path):
     result = cli("predict", "-m", model, "--explain", "--train-set", dataset, "Where is my parcel?", "", "my refund")
     lines = result.stdout.splitlines()
     assert lines[0].startswith("delivery\t0.")
-    assert lines[1] == "  for      1.00  delivery: Where is my parcel?"
+    assert lines[1] == f"  for      1.00  {dataset}:2  delivery: Where is my parcel?"
     assert [line[:9] for line in lines[1:7]] == ["  for    "] * 3 + ["  against"] * 3
     assert lines[7] == "-\t-"
     assert lines[8].startswith("refund\t")
@@ -66,6 +66,7 @@ def test_predict_explains_itself(cli: Cli, dataset: Path, model: Path):
     first, second = map(json.loads, result.stdout.splitlines())
     assert first["for"][0] == {
         "row": 0,
+        "line": 2,
         "text": "Where is my parcel?",
         "label": "delivery",
         "similarity": pytest.approx(1, abs=1e-5),

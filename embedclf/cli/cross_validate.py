@@ -19,6 +19,7 @@ from embedclf.cli.options import (
 )
 from embedclf.cli.tables import table, with_interval
 from embedclf.errors import counted
+from embedclf.metrics import rounded_down
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus, CorpusWriter
@@ -58,8 +59,16 @@ def command(
     predicted once a repeat, by a classifier that has not seen it; exact duplicates are in one fold.
     """
     training.check()
-    from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
-    from embedclf.cli.pages import PageFile
+    from embedclf.cli.embedding import (
+        ProgressBar,
+        add_lines,
+        embed_and_tell,
+        introduce,
+        open_dataset,
+        print_estimate,
+        usage_of,
+    )
+    from embedclf.cli.pages import PageFile, places_in
     from embedclf.cli.places import check_places
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.evaluation.page import cross_validation_page
@@ -92,12 +101,14 @@ def command(
     if output is not None:
         click.echo(f"Wrote {counted(len(result.predictions), 'row')} to {output}", err=True)
     page.write(
-        cross_validation_page, result, f"Cross-validation: {opened.spec}, {result.head}, on {Path(corpus.name).name}"
+        cross_validation_page,
+        result,
+        f"Cross-validation: {opened.spec}, {result.head}, on {Path(corpus.name).name}",
+        places_in(corpus),
     )
     if as_json:
         shown = result.to_dict()
-        for wrong in shown["report"]["wrong"]:
-            wrong["line"] = corpus.lines[wrong["row"]]
+        add_lines(shown["report"]["wrong"], corpus)
         click.echo(json.dumps({**shown, "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
     else:
         click.echo("\n".join(_lines(result)))
@@ -111,7 +122,7 @@ def _writer(path: str) -> "CorpusWriter":
 
 def _write(writer: "CorpusWriter", result: "CrossValidation", corpus: "Corpus") -> None:
     for one in result.predictions:
-        writer.write(corpus.row(one.row), [one.label, one.confidence, one.repeat, one.fold])
+        writer.write(corpus.row(one.row), [one.label, rounded_down(one.confidence), one.repeat, one.fold])
 
 
 def _lines(result: "CrossValidation") -> list[str]:

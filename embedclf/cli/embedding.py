@@ -217,6 +217,12 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
     return left, kept
 
 
+def add_lines(records: Iterable[dict[str, Any]], corpus: "Corpus") -> None:
+    """Add to what is said of some rows of a file in JSON the `line` at which each starts."""
+    for record in records:
+        record["line"] = corpus.lines[record["row"]]
+
+
 def usage_of(embedder: Embedder) -> Usage:
     """Give what an embedder has taken; nothing, for one that runs on this machine."""
     usage = getattr(embedder, "usage", None)

@@ -19,14 +19,16 @@ from embedclf.cli.options import (
     report_option,
     train_set_option,
 )
-from embedclf.cli.tables import in_one_line, percent, shortened, table, with_interval
+from embedclf.cli.tables import in_one_line, nearby, percent, shortened, table, with_interval
 from embedclf.errors import counted
+from embedclf.metrics import rounded_down, shown_confidence, shown_threshold
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus, CorpusWriter
     from embedclf.evaluation.report import Report, WrongRow
 
 _N_WRONG_SHOWN = 5
+_OF_NEAREST = ("line", "text", "label", "similarity")
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -61,11 +63,11 @@ def command(
     input. It should hold no text that the classifier was trained on.
     """
     from embedclf.classifier.text_classifier import load
-    from embedclf.cli.embedding import ProgressBar, embed_corpora, print_estimate, show_usage, usage_of
+    from embedclf.cli.embedding import ProgressBar, add_lines, embed_corpora, print_estimate, show_usage, usage_of
     from embedclf.cli.models import find_model
-    from embedclf.cli.pages import PageFile
+    from embedclf.cli.pages import PageFile, places_in
     from embedclf.cli.places import check_places
-    from embedclf.evaluation.neighbourhood import N_NEAREST, Examples
+    from embedclf.evaluation.neighbourhood import Examples
     from embedclf.evaluation.page import evaluation_page
     from embedclf.evaluation.report import check_labels, evaluate
 
@@ -99,21 +101,28 @@ def command(
             examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
         result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=examples)
         if writer is not None:
-            _write_errors(writer, result, corpus, 0 if examples is None else N_NEAREST)
+            _write_errors(writer, result, corpus, trained_on)
     if errors is not None:
         click.echo(f"Wrote {counted(len(result.wrong), 'row')} to {errors}", err=True)
-    page.write(evaluation_page, result, f"{in_one_line(str(classifier.card.embedder))} on {Path(corpus.name).name}")
+    page.write(
+        evaluation_page,
+        result,
+        f"{in_one_line(str(classifier.card.embedder))} on {Path(corpus.name).name}",
+        places_in(corpus),
+        places_in(trained_on),
+    )
     for name, count in result.unknown_labels.items():
         click.echo(
             f"Warning: the model does not know the label {name!r}: {counted(count, 'row')} counted as wrong", err=True
         )
     if as_json:
         shown = {**result.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
-        for wrong in shown["wrong"]:
-            wrong["line"] = corpus.lines[wrong["row"]]
+        add_lines(shown["wrong"], corpus)
+        if trained_on is not None:
+            add_lines((near for wrong in shown["wrong"] for near in wrong["neighbours"]), trained_on)
         click.echo(json.dumps(shown, ensure_ascii=False))
     else:
-        click.echo("\n".join([*figures(result), *_wrong_rows(result, corpus, errors)]))
+        click.echo("\n".join([*figures(result), *_wrong_rows(result, corpus, trained_on, errors)]))
 
 
 def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":
@@ -122,18 +131,21 @@ def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":
 
     added = ["predicted_label", "confidence"]
     if with_neighbours:
-        added += [
-            f"nearest_{place}_{part}" for place in range(1, N_NEAREST + 1) for part in ("text", "label", "similarity")
-        ]
+        added += [f"nearest_{place}_{part}" for place in range(1, N_NEAREST + 1) for part in _OF_NEAREST]
     return CorpusWriter(path, ["line", "text", "label"], added)
 
 
-def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", n_near: int) -> None:
+def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", trained_on: "Corpus | None") -> None:
+    from embedclf.evaluation.neighbourhood import N_NEAREST
+
     for wrong in report.wrong:
-        near = [part for one in wrong.neighbours for part in (one.text, one.label, one.similarity)]
-        # A train set may have fewer.
-        missing = [None] * (3 * n_near - len(near))
-        writer.write(corpus.row(wrong.row), [wrong.predicted, wrong.confidence, *near, *missing])
+        near: list[str | float | None] = []
+        if trained_on is not None:
+            for one in wrong.neighbours:
+                near += [trained_on.lines[one.row], one.text, one.label, one.similarity]
+            # A train set may have fewer.
+            near += [None] * (len(_OF_NEAREST) * N_NEAREST - len(near))
+        writer.write(corpus.row(wrong.row), [wrong.predicted, rounded_down(wrong.confidence), *near])
 
 
 def figures(report: "Report") -> list[str]:
@@ -185,7 +197,7 @@ def _coverage(report: "Report") -> list[str]:
     shown = {*_THRESHOLDS_SHOWN, report.threshold}
     rows = [
         [
-            f"{one.threshold:.3g}",
+            shown_threshold(one.threshold),
             percent(one.coverage),
             percent(one.accuracy),
             "the model abstains below this" if one.threshold == report.threshold else "",
@@ -196,7 +208,7 @@ def _coverage(report: "Report") -> list[str]:
     return table(["confidence at least", "answered", "of these right", ""], rows, left=(0, 3))
 
 
-def _wrong_rows(report: "Report", corpus: "Corpus", errors: str | None) -> list[str]:
+def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors: str | None) -> list[str]:
     if not report.wrong:
         return []
     title = f"{counted(len(report.wrong), 'row')} {'is' if len(report.wrong) == 1 else 'are'} wrong"
@@ -204,15 +216,15 @@ def _wrong_rows(report: "Report", corpus: "Corpus", errors: str | None) -> list[
         title += f", {report.out_of_scope.n_answered:,} of them out of scope"
     lines = ["", f"{title}; the surest, which are the likeliest to be labelled wrong:"]
     for wrong in report.wrong[:_N_WRONG_SHOWN]:
-        lines += [f"  {corpus.name}:{corpus.lines[wrong.row]}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]
-        lines += [
-            f"      {one.similarity:.2f}  {in_one_line(one.label)}: {shortened(one.text, 66)}"
-            for one in wrong.neighbours
-        ]
+        lines += [f"  {corpus.place(wrong.row)}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]
+        if trained_on is not None:
+            lines += [f"      {nearby(one, trained_on)}" for one in wrong.neighbours]
     if errors is None and len(report.wrong) > _N_WRONG_SHOWN:
         lines.append("--errors FILE writes them all.")
     return lines
 
 
 def _mistake(wrong: "WrongRow") -> str:
-    return f"{in_one_line(wrong.label)}, taken for {in_one_line(wrong.predicted)} ({wrong.confidence:.2f})"
+    return (
+        f"{in_one_line(wrong.label)}, taken for {in_one_line(wrong.predicted)} ({shown_confidence(wrong.confidence)})"
+    )

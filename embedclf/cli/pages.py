@@ -1,13 +1,16 @@
 """How commands write pages."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from embedclf.atomic_file import AtomicFile
 
-Record = TypeVar("Record")
+if TYPE_CHECKING:
+    from embedclf.corpus import Corpus
+    from embedclf.evaluation.page import RowPlace
 
 
 class PageFile:
@@ -32,9 +35,17 @@ class PageFile:
             check_extra()
             AtomicFile(path).discard()
 
-    def write(self, make: Callable[[Record, str], str], record: Record, title: str) -> None:
-        """Write the page that is made of a record."""
+    def write(self, make: Callable[..., str], record: object, title: str, *places: "RowPlace | None") -> None:
+        """Write the page that is made of a record, and of where its rows stand, if it is a page that shows these."""
         if self._path is not None:
             with AtomicFile(self._path) as file:
-                file.write(make(record, title).encode())
+                file.write(make(record, title, *places).encode())
             click.echo(f"Wrote {self._path}", err=True)
+
+
+def places_in(corpus: "Corpus | None") -> "RowPlace | None":
+    """Give what says where a row of a file stands; without its folder, since a page is sent to others."""
+    if corpus is None:
+        return None
+    name, lines = Path(corpus.name).name, corpus.lines
+    return lambda row: f"{name}:{lines[row]}"

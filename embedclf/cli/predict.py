@@ -1,6 +1,5 @@
 """``embedclf predict``."""
 
-import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
@@ -21,13 +20,14 @@ from embedclf.cli.options import (
     read_labelled,
     train_set_option,
 )
-from embedclf.cli.tables import in_one_line, shortened
+from embedclf.cli.tables import in_one_line, nearby
 from embedclf.errors import RowFault, counted, list_faults
+from embedclf.metrics import rounded_down, shown_confidence
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.embedding import ProgressBar
-    from embedclf.corpus import Row
+    from embedclf.corpus import Corpus, Row
     from embedclf.embedding import Embedder, Vectors
     from embedclf.evaluation.neighbourhood import Examples, Explanation
 
@@ -137,12 +137,16 @@ def command(
                 if answer.row.fault is not None:
                     faults.append(RowFault(answer.row.line, answer.row.fault))
                 if writer is not None:
-                    others: list[Any] = [value for label, sure in answer.top[1:] for value in (label, _shown(sure))]
+                    others: list[Any] = [
+                        value for label, sure in answer.top[1:] for value in (label, rounded_down(sure))
+                    ]
                     others = others or [None] * (len(added) - 3)
-                    confidence = None if answer.confidence is None else _shown(answer.confidence)
+                    confidence = None if answer.confidence is None else rounded_down(answer.confidence)
                     writer.write(answer.row, [answer.label, confidence, *others, answer.row.fault])
                 else:
-                    click.echo(_json(answer, top_k) if as_json else _plain(answer), nl=not as_json)
+                    click.echo(
+                        _json(answer, top_k, trained_on) if as_json else _plain(answer, trained_on), nl=not as_json
+                    )
         finally:
             bar.end()
             show_usage(classifier.embedder)
@@ -287,41 +291,35 @@ def _top_columns(classifier: "TextClassifier", top_k: int | None) -> list[str]:
     return [name for place in places for name in (f"top_{place}_label", f"top_{place}_confidence")]
 
 
-def _plain(answer: _Answer) -> str:
+def _plain(answer: _Answer, trained_on: "Corpus | None") -> str:
     if answer.row.fault is not None:
         return "-\t-"
     first, *others = answer.top
     pairs = [(answer.label or "-", first[1]), *others]
-    line = "\t".join(f"{in_one_line(label)}\t{_shown(confidence):.4f}" for label, confidence in pairs)
-    if answer.explanation is None:
+    line = "\t".join(f"{in_one_line(label)}\t{shown_confidence(confidence)}" for label, confidence in pairs)
+    if answer.explanation is None or trained_on is None:
         return line
     sides = (("for", answer.explanation.supporting), ("against", answer.explanation.opposing))
-    near = [
-        f"  {side:<7}  {one.similarity:.2f}  {in_one_line(one.label)}: {shortened(one.text)}"
-        for side, neighbours in sides
-        for one in neighbours
-    ]
+    near = [f"  {side:<7}  {nearby(one, trained_on)}" for side, neighbours in sides for one in neighbours]
     return "\n".join([line, *near])
 
 
-def _shown(confidence: float, decimals: int = 4) -> float:
-    """Round down, so that what is shown is below a threshold just where the classifier abstains."""
-    scale: int = 10**decimals
-    return math.floor(confidence * scale) / scale
-
-
-def _json(answer: _Answer, top_k: int | None) -> bytes:
+def _json(answer: _Answer, top_k: int | None, trained_on: "Corpus | None") -> bytes:
+    from embedclf.cli.embedding import add_lines
     from embedclf.corpus import json_line
 
     record: dict[str, Any] = {
         "text": answer.row.text,
         "label": answer.label,
-        "confidence": None if answer.confidence is None else _shown(answer.confidence, 6),
+        "confidence": None if answer.confidence is None else rounded_down(answer.confidence, 6),
     }
     if top_k is not None:
-        record["top"] = [{"label": label, "confidence": _shown(confidence, 6)} for label, confidence in answer.top]
-    if answer.explanation is not None:
+        record["top"] = [
+            {"label": label, "confidence": rounded_down(confidence, 6)} for label, confidence in answer.top
+        ]
+    if answer.explanation is not None and trained_on is not None:
         shown = answer.explanation.to_dict()
+        add_lines([*shown["for"], *shown["against"]], trained_on)
         record |= {"for": shown["for"], "against": shown["against"]}
     if answer.row.fault is not None:
         record["error"] = answer.row.fault

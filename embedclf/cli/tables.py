@@ -1,8 +1,13 @@
 """How figures and texts are written on a terminal."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from embedclf.intervals import Interval
+
+if TYPE_CHECKING:
+    from embedclf.corpus import Corpus
+    from embedclf.evaluation.neighbourhood import Neighbour
 
 _TEXT_WIDTH = 80
 
@@ -16,6 +21,11 @@ def shortened(text: str, width: int = _TEXT_WIDTH) -> str:
     """Write a text in one line of at most so many characters."""
     line = in_one_line(" ".join(text.split()))
     return line if len(line) <= width else f"{line[: width - 2].rstrip()} …"
+
+
+def nearby(one: "Neighbour", trained_on: "Corpus") -> str:
+    """Write a training example near a text in one line: how near, where it stands, and what it is."""
+    return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {in_one_line(one.label)}: {shortened(one.text, 66)}"
 
 
 def with_interval(figure: float, interval: Interval) -> str:

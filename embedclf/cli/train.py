@@ -124,7 +124,10 @@ def command(
 
 
 def _summary(classifier: "TextClassifier", place: Path) -> str:
+    from embedclf.metrics import shown_threshold
+
     card = classifier.card
+    threshold = None if card.threshold is None else shown_threshold(card.threshold)
     lines = []
     if held_out := card.held_out:
         lines.append(
@@ -133,10 +136,11 @@ def _summary(classifier: "TextClassifier", place: Path) -> str:
         )
         if held_out.coverage is not None:
             accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
-            lines.append(f"Answered with a confidence of {card.threshold:g} or more: {held_out.coverage:.1%}{accuracy}")
+            answered = f"{held_out.coverage:.1%}{accuracy}"
+            lines.append(f"Answered with a confidence of {threshold} or more: {answered}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
-    abstains = "" if card.threshold is None else f", threshold {card.threshold:g}"
+    abstains = "" if threshold is None else f", threshold {threshold}"
     lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     lines.append(f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)")
     return "\n".join(lines)

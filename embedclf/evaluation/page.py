@@ -6,7 +6,7 @@ is put into the page. Every text goes through Jinja's escaping.
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -17,6 +17,7 @@ from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.intervals import Interval
+from embedclf.metrics import shown_confidence, shown_threshold
 
 # A larger matrix is shown by its busiest part, with the whole behind a click.
 _MOST_IN_MATRIX = 25
@@ -25,6 +26,9 @@ _FEW_IN_MATRIX = 8
 _LEAST_ANSWERED = 10
 _MOST_CHARACTERS = 2_000
 _ROW_HEIGHT = 20
+
+# What says where a row stands: `file:line`, as whoever has read the file knows it.
+RowPlace = Callable[[int], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class Section:
         A table.
     wrong : Report or None
         Its wrong rows, to be filtered and searched.
+    place, near_place : RowPlace or None
+        Where these stand, and their nearest training examples; None does not say it.
     """
 
     title: str
@@ -48,6 +54,8 @@ class Section:
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     wrong: Report | None = None
+    place: RowPlace | None = None
+    near_place: RowPlace | None = None
 
 
 def check_extra() -> None:
@@ -66,12 +74,14 @@ def check_extra() -> None:
         ) from None
 
 
-def evaluation_page(report: Report, title: str) -> str:
-    """Make the page of an evaluation."""
-    return _page(title, _tiles(report), _sections(report))
+def evaluation_page(
+    report: Report, title: str, place: RowPlace | None = None, near_place: RowPlace | None = None
+) -> str:
+    """Make the page of an evaluation, which says where rows and training examples stand, if that is known."""
+    return _page(title, _tiles(report), _sections(report, place, near_place))
 
 
-def cross_validation_page(result: CrossValidation, title: str) -> str:
+def cross_validation_page(result: CrossValidation, title: str, place: RowPlace | None = None) -> str:
     """Make the page of a cross-validation: its figures, each fold's, and all about the first repeat."""
     tiles = [
         _tile("accuracy", result.accuracy, result.accuracy_interval),
@@ -88,7 +98,7 @@ def cross_validation_page(result: CrossValidation, title: str) -> str:
             for one in result.folds
         ],
     )
-    return _page(title, tiles, [*_sections(result.report), folds])
+    return _page(title, tiles, [*_sections(result.report, place), folds])
 
 
 def learning_curve_page(curve: LearningCurve, title: str) -> str:
@@ -213,7 +223,7 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     if report.threshold is not None:
         (point,) = [one for one in report.coverage if one.threshold == report.threshold]
         right = "" if point.accuracy is None else f"{point.accuracy:.1%} of these right"
-        tiles.append((f"answered from {report.threshold:.3g} on", f"{point.coverage:.1%}", right))
+        tiles.append((f"answered from {shown_threshold(report.threshold)} on", f"{point.coverage:.1%}", right))
     if outside := report.out_of_scope:
         rejected = "" if outside.recall is None else f"{outside.recall:.1%} rejected"
         tiles.append(("out of scope: AUROC", f"{outside.auroc:.3f}", rejected))
@@ -227,8 +237,9 @@ def _n_wrong(report: Report) -> str:
     return f"{len(report.wrong) - answered:,} wrong, and {answered:,} out of scope answered"
 
 
-def _sections(report: Report) -> list[Section]:
-    wrong = Section("Wrong rows", "The surest first: these are the likeliest to be labelled wrong.", wrong=report)
+def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | None = None) -> list[Section]:
+    note = "The surest first: these are the likeliest to be labelled wrong."
+    wrong = Section("Wrong rows", note, wrong=report, place=place, near_place=near_place)
     return [
         Section("Confusion matrix", *_confusion_matrix(report)),
         Section("Labels", "F1 of each label, the worst first.", [("F1 of each label", _bars(report))]),
@@ -443,6 +454,7 @@ def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[
         charts=json.dumps(charts, ensure_ascii=False).replace("<", "\\u003c"),
         library=_library(vl_convert),
         most=_MOST_CHARACTERS,
+        shown_confidence=shown_confidence,
     )
 
 

@@ -7,11 +7,9 @@ from right to wrong best.
 import numpy as np
 
 from embedclf.errors import TrainingError, counted
+from embedclf.metrics import SHOWN_DECIMALS
 from embedclf.training.heads import Floats, Judged
 from embedclf.training.splits import Ints, Mask
-
-# As many as are shown of a confidence.
-_DECIMALS = 4
 
 
 def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
@@ -38,7 +36,7 @@ def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
     TrainingError
         If no threshold reaches the target; names the best that one reaches.
     """
-    shown = np.floor(judged.confidence.astype(np.float64) * 10**_DECIMALS)
+    shown = np.floor(judged.confidence.astype(np.float64) * 10**SHOWN_DECIMALS)
     steps, place = np.unique(shown, return_inverse=True)
 
     def answered(rows: Mask) -> Ints:
@@ -59,7 +57,7 @@ def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
                 f"with {n_answered[best] / len(place):.1%} of them answered. Ask for less, or give more rows"
             )
         chosen = int((reliable >= target_accuracy).argmax())
-    return 0.0 if chosen == 0 else float(steps[chosen]) / 10**_DECIMALS
+    return 0.0 if chosen == 0 else float(steps[chosen]) / 10**SHOWN_DECIMALS
 
 
 def _wilson_low(share: Floats, n: Ints) -> Floats:

@@ -323,8 +323,8 @@ def _choose_threshold(settings: Settings, target_accuracy: float | None) -> floa
         rejected = float((judged.confidence[outside] < threshold).mean())
         rejects = f", and rejects {rejected:.1%} of {outside.sum():,} out of scope"
     logger.info(
-        "Chose the threshold %g on %s not fitted on: it answers %.1f%%, %.1f%% of these rightly%s.",
-        threshold,
+        "Chose the threshold %s on %s not fitted on: it answers %.1f%%, %.1f%% of these rightly%s.",
+        metrics.shown_threshold(threshold),
         counted(settings.n_judged, "row"),
         100 * answered.coverage,
         100 * (answered.accuracy or 0),
