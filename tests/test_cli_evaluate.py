@@ -144,7 +144,9 @@ def test_a_confidence_is_shown_below_the_threshold_just_where_it_is_abstained_fr
 
 
 def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
-    """It is marked in the table of coverage."""
+    """It is marked in the table of coverage, with four decimals, or as many as it was given with."""
+    result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.774321")
+    assert "\n0.774321 " in result.stdout
     result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.7743")
     (marked,) = [line for line in result.stdout.splitlines() if line.endswith("the model abstains below this")]
     assert marked.startswith("0.7743 ")
@@ -164,6 +166,39 @@ def test_a_label_that_is_no_line(cli: Cli, dataset: Path):
     assert "\x1b" not in shown
     assert "a\\x1b[31mred, taken for delivery" in shown
     assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_long_and_wide_labels_leave_tables_in_shape(cli: Cli, dataset: Path):
+    """A long label keeps its two ends, and a column is as wide as a terminal shows it."""
+    long = {"refund": "a label " * 30 + "one", "password": "a label " * 30 + "two", "delivery": "配達の遅れ"}
+    rows = [{"text": text, "label": long[label]} for text, label in zip(TEXTS, LABELS, strict=True)]
+    Path("long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cli("train", "long.jsonl", "-o", "long.safetensors")
+    rows[0]["label"] = rows[-1]["label"]
+    Path("long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = cli("evaluate", "long.jsonl", "-m", "long.safetensors", "--train-set", "long.jsonl").stdout.splitlines()
+    start = lines.index("Most frequent confusions:")
+    assert lines[8].startswith("a label a label a … label a label one      1.000   0.909  0.952    11")
+    assert lines[9].startswith("a label a label a … label a label two      1.000   1.000  1.000    10")
+    assert lines[10].startswith("配達の遅れ                                 0.900   1.000  0.947     9")
+    assert lines[start + 2] == "   1  a label a label a … label a label one  配達の遅れ"
+    assert max(map(len, lines)) <= 120
+
+
+def test_many_unknown_labels_are_not_a_page_of_warnings(cli: Cli, dataset: Path, model: Path):
+    """The five most frequent are named, in one line each, and the others counted."""
+    names = ["a\x1b[31m" + "b" * 100, *"cdefgh"]
+    with dataset.open("a") as file:
+        file.writelines(f"text {place},{name}\n" for place, name in enumerate([*names, "h"]))
+    assert cli("evaluate", dataset, "-m", model).stderr == (
+        "Warning: the model does not know the label 'h': 2 rows counted as wrong\n"
+        "Warning: the model does not know the label 'a\\x1b[31mbbbbbbbbb … bbbbbbbbbbbbbbbbbb': "
+        "1 row counted as wrong\n"
+        "Warning: the model does not know the label 'c': 1 row counted as wrong\n"
+        "Warning: the model does not know the label 'd': 1 row counted as wrong\n"
+        "Warning: the model does not know the label 'e': 1 row counted as wrong\n"
+        "Warning: the model does not know 2 more labels: 2 rows counted as wrong\n"
+    )
 
 
 def test_an_unknown_label_is_wrong_named_and_outside_the_log_loss(cli: Cli, dataset: Path, model: Path):

@@ -19,7 +19,7 @@ from embedclf.cli.options import (
     report_option,
     train_set_option,
 )
-from embedclf.cli.tables import in_one_line, nearby, percent, shortened, table, with_interval
+from embedclf.cli.tables import in_one_line, nearby, percent, shortened, shown_label, table, with_interval
 from embedclf.errors import counted
 from embedclf.metrics import rounded_down, shown_confidence, shown_threshold
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from embedclf.evaluation.report import Report, WrongRow
 
 _N_WRONG_SHOWN = 5
+_N_UNKNOWN_SHOWN = 5
 _OF_NEAREST = ("line", "text", "label", "similarity")
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -111,10 +112,7 @@ def command(
         places_in(corpus),
         places_in(trained_on),
     )
-    for name, count in result.unknown_labels.items():
-        click.echo(
-            f"Warning: the model does not know the label {name!r}: {counted(count, 'row')} counted as wrong", err=True
-        )
+    _warn_of_unknown(result)
     if as_json:
         shown = {**result.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
         add_lines(shown["wrong"], corpus)
@@ -123,6 +121,15 @@ def command(
         click.echo(json.dumps(shown, ensure_ascii=False))
     else:
         click.echo("\n".join([*figures(result), *_wrong_rows(result, corpus, trained_on, errors)]))
+
+
+def _warn_of_unknown(report: "Report") -> None:
+    ordered = sorted(report.unknown_labels.items(), key=lambda pair: -pair[1])
+    unknown = [(f"the label '{shown_label(name)}'", count) for name, count in ordered[:_N_UNKNOWN_SHOWN]]
+    if others := ordered[_N_UNKNOWN_SHOWN:]:
+        unknown.append((f"{counted(len(others), 'more label')}", sum(n for _, n in others)))
+    for what, count in unknown:
+        click.echo(f"Warning: the model does not know {what}: {counted(count, 'row')} counted as wrong", err=True)
 
 
 def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":
@@ -174,14 +181,14 @@ def figures(report: "Report") -> list[str]:
 
 def _by_class(report: "Report") -> list[str]:
     rows = [
-        [in_one_line(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
+        [shown_label(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
         for name, one in report.per_class.items()
     ]
     return table(["label", "precision", "recall", "F1", "rows"], rows)
 
 
 def _confusions(report: "Report") -> list[str]:
-    rows = [[f"{one.n_texts:,}", in_one_line(one.label), in_one_line(one.predicted)] for one in report.confusions]
+    rows = [[f"{one.n_texts:,}", shown_label(one.label), shown_label(one.predicted)] for one in report.confusions]
     return table(["rows", "label", "taken for"], rows, left=(1, 2))
 
 
@@ -226,5 +233,5 @@ def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None",
 
 def _mistake(wrong: "WrongRow") -> str:
     return (
-        f"{in_one_line(wrong.label)}, taken for {in_one_line(wrong.predicted)} ({shown_confidence(wrong.confidence)})"
+        f"{shown_label(wrong.label)}, taken for {shown_label(wrong.predicted)} ({shown_confidence(wrong.confidence)})"
     )

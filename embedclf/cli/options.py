@@ -289,7 +289,7 @@ embedder_again_option = click.option(
 train_set_option = click.option(
     "--train-set",
     metavar="FILE",
-    help="What the classifier was trained on: show the nearest examples to each wrong row.",
+    help="What the classifier was trained on, to show the nearest examples.",
 )
 
 min_confidence_option = click.option(

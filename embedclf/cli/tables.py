@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from embedclf.evaluation.neighbourhood import Neighbour
 
 _TEXT_WIDTH = 80
+_LABEL_WIDTH = 40
 
 
 def in_one_line(text: str) -> str:
@@ -23,9 +24,16 @@ def shortened(text: str, width: int = _TEXT_WIDTH) -> str:
     return line if len(line) <= width else f"{line[: width - 2].rstrip()} …"
 
 
+def shown_label(label: str) -> str:
+    """Write a label in one line of at most 40 characters; of a longer one, both ends, by which labels differ."""
+    line = in_one_line(label)
+    half = (_LABEL_WIDTH - 3) // 2
+    return line if len(line) <= _LABEL_WIDTH else f"{line[:half].rstrip()} … {line[-half:].lstrip()}"
+
+
 def nearby(one: "Neighbour", trained_on: "Corpus") -> str:
     """Write a training example near a text in one line: how near, where it stands, and what it is."""
-    return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {in_one_line(one.label)}: {shortened(one.text, 66)}"
+    return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {shown_label(one.label)}: {shortened(one.text, 66)}"
 
 
 def with_interval(figure: float, interval: Interval) -> str:
@@ -40,11 +48,14 @@ def percent(share: float | None) -> str:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
     """Write a table, each column as wide as it needs; those that `left` names start at the left, others end right."""
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    return [
-        "  ".join(
-            cell.ljust(width) if number in left else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in (header, *rows)
-    ]
+    from rich.cells import cell_len  # what a terminal shows: an ideograph has two columns, an accent by itself none
+
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
+    lines = []
+    for row in (header, *rows):
+        cells = []
+        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            space = " " * (width - cell_len(cell))
+            cells.append(cell + space if number in left else space + cell)
+        lines.append("  ".join(cells).rstrip())
+    return lines
