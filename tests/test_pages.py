@@ -1,7 +1,6 @@
 """The pages, in a real browser."""
 
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import embedclf
@@ -18,6 +18,7 @@ BROWSER = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 REVIEWS = DATASETS / "product_reviews.csv"
+COMPLAINTS = ("error", "warning")
 HOSTILE = "<script>document.title='hacked'</script> & </script><b>bold</b> {{ 7 * 7 }}"
 
 
@@ -37,25 +38,26 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def show(browser: Any) -> Iterator[Any]:
     """Open a page from disk, without a network, and see that it complains of nothing."""
-    contexts = []
+    pages: list[tuple[Any, list[str]]] = []
 
     def opened(path: str, *, width: int = 1_100, scheme: str = "light") -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
-        contexts.append(context)
         page = context.new_page()
         complaints: list[str] = []
-        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("console", lambda message: complaints.append(message.text) if message.type in COMPLAINTS else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: complaints.append(request.url) if request.url[:5] == "http:" else None)
         page.goto(Path(path).absolute().as_uri())
         assert complaints == []
         page.wait_for_selector("html[data-drawn]")
         assert complaints == []
+        pages.append((page, complaints))
         return page
 
     yield opened
-    for context in contexts:
-        context.close()
+    for page, complaints in pages:
+        assert complaints == []
+        page.context.close()
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +98,23 @@ def test_an_evaluation(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     expected = [one["text"] for one in report["wrong"] if one["label"] == "positive"]
     assert wrong_rows(page) == expected
     assert page.locator("#shown").text_content() == f"{len(expected)} of {len(report['wrong'])} rows"
-    page.select_option("select[name=predicted]", "negative")
-    page.fill("input[name=search]", "NEVER AGAIN")
+    page.get_by_role("combobox", name="taken for", exact=True).select_option("negative")
+    page.get_by_label("search").fill("NEVER AGAIN")
     expected = [
         one["text"]
         for one in report["wrong"]
         if one["predicted"] == "negative" and "never again" in one["text"].lower()
     ]
     assert wrong_rows(page) == expected != []
+    page.get_by_label("search").fill("no text has this")
+    assert wrong_rows(page) == []
+    assert page.locator("#shown").text_content() == f"0 of {len(report['wrong'])} rows"
+    assert page.get_by_text("Nothing found: no wrong row fits all three.").is_visible()
+    assert not page.locator("#wrong").is_visible()
+    page.get_by_role("button", name="Clear").click()
+    page.wait_for_selector("#wrong")
+    assert wrong_rows(page) == [one["text"] for one in report["wrong"]]
+    assert not page.locator("#nothing").is_visible()
 
 
 def test_texts_are_text(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
@@ -157,44 +168,190 @@ def rgb(colour: str) -> str:
     return f"rgb({', '.join(str(int(colour[place : place + 2], 16)) for place in (1, 3, 5))})"
 
 
-def test_many_labels_and_rows(show: Any):
-    """77 labels: the busiest part first, the whole behind a click; 3,000 wrong rows stay under 5 MB."""
-    import numpy as np
-
+def written(
+    name: str, labels: list[str], classes: list[str], probabilities: Any, texts: list[str] | None = None, **more: Any
+) -> tuple[Any, str]:
+    """Write the page of an evaluation with these answers; give the report, too."""
     from embedclf.evaluation.page import evaluation_page
     from embedclf.evaluation.report import report_on
 
+    texts = texts or [f"row {number}" for number in range(len(labels))]
+    report = report_on(texts, labels, classes, np.array(probabilities, dtype=np.float32), **more)
+    Path(name).write_text(evaluation_page(report, name), encoding="utf-8")
+    return report, name
+
+
+def drawn_names(page: Any, chart: int = 0) -> list[str]:
+    """Names of labels along a side of a chart; the last tick has none."""
+    axes = page.locator(f"[data-chart='{chart}'] svg .role-axis-label").evaluate_all(
+        "all => all.map(one => [...one.querySelectorAll('text')].map(text => text.textContent).filter(Boolean))"
+    )
+    return max(axes, key=len)
+
+
+def test_many_labels_and_rows(show: Any):
+    """77 labels: the busiest part with every mistake in it, and the whole behind a click, to be zoomed."""
     rng = np.random.default_rng(0)
-    classes = [f"a label with a rather long name {number:02}" for number in range(77)]
+    classes = [f"a label with a rather long name {number:02}, of which two parts differ" for number in range(77)]
     labels = [classes[number] for number in rng.integers(0, 77, 3_100)]
-    probabilities = rng.dirichlet(np.full(77, 0.1), 3_100).astype(np.float32)
-    texts = [f"row {number}: " + "some words of a usual length " * 6 for number in range(3_100)]
-    report = report_on(texts, labels, classes, probabilities)
+    texts = [f"row {number}: " + "some words of a usual length " * 100 for number in range(3_100)]
+    report, path = written("large.html", labels, classes, rng.dirichlet(np.full(77, 0.1), 3_100), texts)
     assert len(report.wrong) > 3_000
-    Path("large.html").write_text(evaluation_page(report, "large"))
-    assert Path("large.html").stat().st_size < 5_000_000
-    page = show("large.html")
-    first = page.locator("[data-chart='0'] svg")
-    assert first.locator("text", has_text=re.compile("rather long name|…")).count() >= 50
+    assert Path(path).stat().st_size < 5_000_000
+    page = show(path)
+    names = drawn_names(page)
+    assert len(set(names)) == 26
+    assert names[-1] == "52 other labels"
+    mistakes = page.locator("[data-chart='0'] svg .mark-text[class*=layer] text[fill='#000']").all_text_contents()
+    assert sum(map(int, mistakes)) == len(report.wrong)
+
     page.get_by_text("All 77 labels", exact=True).click()
-    page.wait_for_selector("[data-chart='1'] svg")
+    whole = page.locator("[data-chart='1'] svg")
+    whole.wait_for()
+    assert len(set(drawn_names(page, 1))) == 77
+    large = whole.bounding_box()["width"]
+    assert large > 77 * 20
     assert page.evaluate("document.documentElement.scrollWidth") <= 1_100
-    page.fill("input[name=search]", "row 17:")
+    page.get_by_role("button", name="See it whole").click()
+    assert whole.bounding_box()["width"] < 1_100
+    whole.click(position={"x": 900, "y": 500})
+    assert whole.bounding_box()["width"] == large
+    assert page.locator(".map").evaluate("map => map.scrollLeft") > 300
+
+    page.get_by_label("search").fill("ROW 17:")
     assert len(wrong_rows(page)) == 1
 
 
-def test_the_other_pages(cli: Cli, show: Any):
+def test_names_that_are_hard_to_write(show: Any):
+    """Each is drawn, no two are drawn the same, and what is pointed at is named in full."""
+    long = "the same long beginning " * 12
+    classes = sorted([
+        *(long + end for end in ("1", "2", "and 1 of the same", "and 2 of the same")),
+        "<b>bold</b>", "</script><!--<script>",
+        "q\"'`\\ \\n", "two\nlines", "two lines", "😀👩‍👩‍👧", "שלום עולם",
+        "日本語のとても長いラベルの名前です、はい、そうです", "a" * 300,
+        "toString", "__proto__", "null", "a.b['c']", "Refund", "refund",
+    ])  # fmt: skip
+    n = len(classes)
+    probabilities = 0.5 * np.roll(np.eye(n), 1, axis=1) + 0.5 / n
+    report, path = written("odd.html", classes, classes, probabilities, [f"of {name}" for name in classes])
+    page = show(path)
+    for chart in (0, 1):
+        names = drawn_names(page, chart)
+        assert len(set(names)) == n
+        assert max(map(len, names)) <= 30
+    # All are mistaken as often, and so in their order, with one cell in each row.
+    page.locator("[data-chart='0'] .mark-text[class*=layer] text").nth(classes.index(long + "1")).hover()
+    assert page.locator("#vg-tooltip-element .value").first.text_content() == long + "1"
+    for one in report.wrong:
+        for field, name in (("label", one.label), ("taken for", one.predicted)):
+            choice = page.get_by_role("combobox", name=field, exact=True)
+            # By its place, for by its name Playwright takes two lines for one.
+            choices = choice.evaluate("choice => [...choice.options].map(one => one.value)")
+            choice.select_option(index=choices.index(name))
+        assert wrong_rows(page) == [one.text]
+
+
+def test_few_rows(show: Any):
+    """One wrong row, none, and a single row."""
+    page = show(written("one.html", ["a", "b", "a"], ["a", "b"], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])[1])
+    assert page.locator("#shown").text_content() == "1 of 1 row"
+    for labels in (["a", "b"], ["a"]):
+        page = show(written("none.html", labels, ["a", "b"], np.eye(2)[: len(labels)] * 0.8 + 0.1)[1])
+        assert page.locator("section").last.inner_text() == "Wrong rows\n\nNone."
+        assert page.locator(".chart svg").count() == 4
+
+
+def test_confidences(show: Any):
+    """Four decimals, rounded down: what is shown is below the threshold just where the classifier abstains."""
+    rows = [[0.69999, 0.30001], [0.70001, 0.29999], [0.5, 0.5], [1.0, 0.0]]
+    page = show(written("sure.html", ["b"] * 4, ["a", "b"], rows, threshold=0.7)[1])
+    assert page.locator("#wrong .number").all_text_contents()[1:] == ["1.0000", "0.7000", "0.6999", "0.5000"]
+    assert page.locator(".tiles dt").last.text_content() == "answered from 0.7000 on"
+    page = show(written("fine.html", ["b"] * 4, ["a", "b"], rows, threshold=0.123456)[1])
+    assert page.locator(".tiles dt").last.text_content() == "answered from 0.123456 on"
+
+
+def test_long_texts(show: Any):
+    """They are cut, to less where there are many."""
+    rows = [[0.9, 0.1]] * 2
+    page = show(written("few.html", ["b"] * 2, ["a", "b"], rows, ["<" * 10_000_000, "short"])[1])
+    assert wrong_rows(page) == ["<" * 2_000 + " …", "short"]
+    assert Path("few.html").stat().st_size < 1_500_000
+    page = show(written("many.html", ["b"] * 3_000, ["a", "b"], rows * 1_500, ["<" * 5_000] * 3_000)[1])
+    assert Path("many.html").stat().st_size < 5_000_000
+    assert wrong_rows(page)[0] == "<" * 250 + " …"
+
+
+def test_on_paper(show: Any):
+    """Of a dark screen, too: black on white, every chart, all figures, no filters, and nothing sticks out."""
+    rng = np.random.default_rng(0)
+    classes = [f"a_label_with_a_long_name_number_{number:02}" for number in range(40)]
+    labels = [classes[number] for number in rng.integers(0, 40, 400)]
+    page = show(written("paper.html", labels, classes, rng.dirichlet(np.full(40, 0.1), 400))[1], scheme="dark")
+    page.set_viewport_size({"width": 680, "height": 900})
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 680
+    assert page.locator(".wide").evaluate_all(
+        "all => all.filter(one => one.checkVisibility() && one.scrollWidth > one.clientWidth).length"
+    ) == 0  # fmt: skip
+    text = page.locator(".chart svg .role-axis-label text").first
+    assert luminance(page.evaluate("getComputedStyle(document.body).getPropertyValue('--paper').trim()")) == 1
+    assert text.evaluate("text => getComputedStyle(text).fill") == "rgb(27, 31, 36)"
+    assert [one.is_visible() for one in page.locator(".chart").all()] == [True, False, True, True, True]
+    assert page.get_by_role("cell", name=classes[-1]).first.is_visible()
+    assert not page.locator("#filters").is_visible()
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    assert page.locator("details[open]").count() == 0
+
+
+def test_the_scheme_changes_while_it_is_open(show: Any):
+    """Charts change their colours with the page."""
+    page = show(written("live.html", ["a", "b", "a"], ["a", "b"], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])[1])
+    colour = "text => getComputedStyle(text).fill"
+    text = page.locator(".chart svg .role-axis-label text").first
+    assert text.evaluate(colour) == "rgb(27, 31, 36)"
+    page.emulate_media(color_scheme="dark")
+    assert text.evaluate(colour) == "rgb(232, 234, 237)"
+
+
+def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
+    """A language, headings in order, named fields and columns, and a focus that is seen."""
+    rng = np.random.default_rng(0)
+    classes = [f"label {number}" for number in range(30)]
+    labels = [classes[number] for number in rng.integers(0, 30, 90)]
+    page = show(written("use.html", labels, classes, rng.dirichlet(np.full(30, 0.1), 90))[1])
+    assert page.locator("html").get_attribute("lang") == "en"
+    headings = page.locator("h1, h2, h3, h4").evaluate_all("all => all.map(one => one.tagName)")
+    assert headings == ["H1", *["H2"] * 5]
+    assert page.locator("th:not([scope])").count() == 0
+    assert page.locator("select, input").evaluate_all("all => all.filter(one => !one.labels.length).length") == 0
+    assert page.get_by_role("img", name="Reliability").is_visible()
+    reached = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        tag, style = page.evaluate(
+            "[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
+        )
+        assert tag == "BODY" or style == "solid", tag
+        reached.add(tag)
+    assert {"SUMMARY", "SELECT", "INPUT", "BUTTON", "DIV"} <= reached
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_other_pages(cli: Cli, show: Any, scheme: str):
     """Of cross-validation, the learning curve and a comparison."""
     cli("cross-validate", REVIEWS, "--head", "centroid", "--repeats", 2, "--report", "cv.html")
-    page = show("cv.html")
+    page = show("cv.html", scheme=scheme)
     assert page.locator("h2").all_text_contents()[-1] == "Folds"
     assert page.locator("table").last.locator("tbody tr").count() == 10
     cli("learning-curve", REVIEWS, "--head", "centroid", "--report", "curve.html")
-    page = show("curve.html", scheme="dark")
+    page = show("curve.html", scheme=scheme)
     assert page.locator(".note").first.text_content().startswith("From 252 to 504 labels the accuracy rose by ")
     assert page.locator(".chart svg").count() == 1
     cli("compare", REVIEWS, "--head", "centroid", "--dimensions", 64, "--dimensions", 256, "--report", "compare.html")
-    page = show("compare.html", width=400)
+    page = show("compare.html", width=400, scheme=scheme)
     assert page.locator("tbody tr").count() == 2
     assert page.locator("tbody td").first.text_content() == "wordllama:l2_supercat"
     assert page.evaluate("document.documentElement.scrollWidth") <= 400

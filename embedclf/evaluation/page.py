@@ -6,26 +6,36 @@ is put into the page. Every text goes through Jinja's escaping.
 
 import functools
 import json
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-from embedclf.errors import EmbedclfError
+from embedclf.errors import EmbedclfError, counted
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.intervals import Interval
-from embedclf.metrics import shown_confidence, shown_threshold
+from embedclf.metrics import ClassFigures, shown_confidence, shown_threshold
 
-# A larger matrix is shown by its busiest part, with the whole behind a click.
+# A larger matrix is shown by its busiest part, with the whole behind a click; and more bars by the worst.
 _MOST_IN_MATRIX = 25
 _FEW_IN_MATRIX = 8
 # Of fewer answers, the share that is right says nothing.
 _LEAST_ANSWERED = 10
-_MOST_CHARACTERS = 2_000
+# How much of a text is shown: the most at which all of them together stay within the budget.
+_MOST_CHARACTERS = (2_000, 1_000, 500, 250, 120)
+_MOST_BYTES = 3_000_000
+_MOST_IN_NAME = 26
 _ROW_HEIGHT = 20
+# Of the page's style, which has one for the light, one for the dark and one for paper; these change without a redraw.
+_INK, _FAINT, _PAPER, _WRONG = "var(--ink)", "var(--faint)", "var(--paper)", "var(--wrong)"
+# Black on these, and ink on grey, has the contrast of WCAG's AA.
+_OF_MISTAKES = ["#fde3c4", "#f58a3c"]
+_OF_RIGHT = "#7c8a99"
+_PERCENT = {"format": ".0%", "tickCount": 5}
 
 # What says where a row stands: `file:line`, as whoever has read the file knows it.
 RowPlace = Callable[[int], str]
@@ -42,10 +52,16 @@ class Section:
         Vega-Lite specifications, and what each is called; all but the first are behind a click.
     header, rows : sequences
         A table.
+    left : sequence of int
+        Its columns of words; the others are of numbers.
+    folded : str
+        What is to be clicked to see the table; empty if it is in sight.
     wrong : Report or None
         Its wrong rows, to be filtered and searched.
     place, near_place : RowPlace or None
         Where these stand, and their nearest training examples; None does not say it.
+    half : bool
+        Whether it can stand beside another.
     """
 
     title: str
@@ -53,9 +69,12 @@ class Section:
     charts: Sequence[tuple[str, dict[str, Any]]] = ()
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    left: Sequence[int] = ()
+    folded: str = ""
     wrong: Report | None = None
     place: RowPlace | None = None
     near_place: RowPlace | None = None
+    half: bool = False
 
 
 def check_extra() -> None:
@@ -113,19 +132,23 @@ def learning_curve_page(curve: LearningCurve, title: str) -> str:
         {"labels": one.n_labels, "accuracy": one.accuracy, "low": one.interval.low, "high": one.interval.high}
         for one in curve.points
     ]
-    x = {"field": "labels", "type": "quantitative", "scale": {"type": "log"}, "title": "labels"}
-    y = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}}
+    # A tick where there is a point; each is about twice the one before.
+    axis = {"values": [one.n_labels for one in curve.points], "format": ",", "labelOverlap": True}
+    x = {"field": "labels", "type": "quantitative", "scale": {"type": "log"}, "title": "labels", "axis": axis}
+    y = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 6}}
+    kinds = (("labels", ","), ("accuracy", ".3f"), ("low", ".3f"), ("high", ".3f"))
+    tooltip = [{"field": name, "type": "quantitative", "format": kind} for name, kind in kinds]
     chart = {
         "data": {"values": values},
         "height": 300,
-        "encoding": {"x": x},
+        "encoding": {"x": x, "tooltip": tooltip},
         "layer": [
             {
                 "mark": {"type": "area", "opacity": 0.25},
                 "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
             },
             {
-                "mark": {"type": "line", "point": True, "tooltip": {"content": "data"}},
+                "mark": {"type": "line", "point": {"size": 60}},
                 "encoding": {"y": {**y, "field": "accuracy"}},
             },
         ],
@@ -144,7 +167,11 @@ def learning_curve_page(curve: LearningCurve, title: str) -> str:
 def comparison_page(result: Comparison, title: str) -> str:
     """Make the page of a comparison."""
     best = result.candidates[0]
-    names = [f"{one.embedder}, {one.dimensions:,}, {one.head}" for one in result.candidates]
+    embedders = [_cut(one.embedder, 2 * _MOST_IN_NAME) for one in result.candidates]
+    names = [
+        f"{name}\n{one.dimensions:,} dimensions, {one.head}"
+        for name, one in zip(embedders, result.candidates, strict=True)
+    ]
     tiles = [
         ("the best", best.embedder, f"{best.dimensions:,} dimensions, {best.head}"),
         _tile("its accuracy", best.accuracy, best.accuracy_interval),
@@ -154,16 +181,18 @@ def comparison_page(result: Comparison, title: str) -> str:
         {"name": name, "accuracy": one.accuracy, "low": one.accuracy_interval.low, "high": one.accuracy_interval.high}
         for name, one in zip(names, result.candidates, strict=True)
     ]
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 260}}
-    x = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}}
+    axis = {"labelLimit": 0, "labelExpr": "split(datum.label, '\\n')"}
+    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
+    x = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 5}}
+    tooltip = [{"field": name, "type": "quantitative", "format": ".3f"} for name in ("accuracy", "low", "high")]
     chart = {
         "data": {"values": values},
-        "height": {"step": 2 * _ROW_HEIGHT},
-        "encoding": {"y": y},
+        "height": 2 * _ROW_HEIGHT * len(values),
+        "encoding": {"y": y, "tooltip": tooltip},
         "layer": [
-            {"mark": "rule", "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},
+            {"mark": {"type": "rule", "size": 2}, "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},
             {
-                "mark": {"type": "point", "filled": True, "size": 80, "tooltip": {"content": "data"}},
+                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
                 "encoding": {"x": {**x, "field": "accuracy"}},
             },
         ],
@@ -195,7 +224,7 @@ def comparison_page(result: Comparison, title: str) -> str:
         Section(
             "Accuracy", "With 95 % intervals. The differences below are paired, and tell more.", [("Accuracy", chart)]
         ),
-        Section("Figures", header=header, rows=rows),
+        Section("Figures", header=header, rows=rows, left=(0, 2)),
     ]
     return _page(title, tiles, sections)
 
@@ -238,22 +267,27 @@ def _n_wrong(report: Report) -> str:
 
 
 def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | None = None) -> list[Section]:
+    used = "" if report.threshold is None else f" The dot is the threshold {shown_threshold(report.threshold)}."
     note = "The surest first: these are the likeliest to be labelled wrong."
     wrong = Section("Wrong rows", note, wrong=report, place=place, near_place=near_place)
+    if not report.wrong:
+        wrong = Section("Wrong rows", "None.")
     return [
         Section("Confusion matrix", *_confusion_matrix(report)),
-        Section("Labels", "F1 of each label, the worst first.", [("F1 of each label", _bars(report))]),
+        _labels(report),
         Section(
             "Reliability",
             "Of answers with a confidence of 80 %, 80 % should be right: on the line.",
             [("Reliability", _reliability(report))],
+            half=True,
         ),
         Section(
             "Coverage",
-            "How much is answered, and how well, when the classifier abstains below a confidence.",
+            f"How much is answered, and how well, when the classifier abstains below a confidence.{used}",
             [("Coverage", _coverage(report))],
+            half=True,
         ),
-        *([wrong] if report.wrong else []),
+        wrong,
     ]
 
 
@@ -269,9 +303,10 @@ def _confusion_matrix(report: Report) -> tuple[str, list[tuple[str, dict[str, An
     # The busiest first; a stable sort keeps the others in order.
     order = sorted(range(n), key=lambda i: -mistakes[i])
     note = "Rows are the labels, columns what they were taken for; the labels with most mistakes first."
-    if n <= _MOST_IN_MATRIX:
+    # A single label is not put together with others: it is no longer than they would be.
+    if n <= _MOST_IN_MATRIX + 1:
         return note, [("Confusion matrix", _heat_map(report, order))]
-    note += f" Of {n} labels, the {_MOST_IN_MATRIX} with most mistakes."
+    note += f" The mistakes with the {n - _MOST_IN_MATRIX} labels that have fewest are in the last row and column."
     return note, [
         (f"The {_MOST_IN_MATRIX} labels with most mistakes", _heat_map(report, order[:_MOST_IN_MATRIX])),
         (f"All {n} labels", _heat_map(report, order)),
@@ -279,37 +314,39 @@ def _confusion_matrix(report: Report) -> tuple[str, list[tuple[str, dict[str, An
 
 
 def _heat_map(report: Report, order: Sequence[int]) -> dict[str, Any]:
-    names = [report.classes[i] for i in order]
-    values = [
-        {
-            "label": report.classes[i],
-            "taken for": report.classes[j],
-            "rows": report.confusion_matrix[i][j],
-            "right": i == j,
-            "share": report.confusion_matrix[i][j] / max(1, sum(report.confusion_matrix[i])),
-        }
-        for i in order
-        for j in order
-        if report.confusion_matrix[i][j]
-    ]
-    axis = {"labelLimit": 130, "labelOverlap": False}
-    x = {"field": "taken for", "type": "nominal", "scale": {"domain": names}, "axis": {**axis, "labelAngle": -90}}
-    y = {"field": "label", "type": "nominal", "scale": {"domain": names}, "axis": axis}
+    rest = sorted(set(range(len(report.classes))) - set(order))
+    groups = [[i] for i in order] + ([rest] if rest else [])
+    full = [report.classes[i] for i in order] + ([f"{len(rest)} other labels"] if rest else [])
+    names = _shown_names(full)
+    values = []
+    for row, of_row in enumerate(groups):
+        total = sum(sum(report.confusion_matrix[i]) for i in of_row)
+        for column, of_column in enumerate(groups):
+            # Of the others among themselves, only the mistakes.
+            right = column == row and len(of_row) == 1
+            rows = sum(report.confusion_matrix[i][j] for i in of_row for j in of_column if right or i != j)
+            if rows:
+                shown = {"y": names[row], "x": names[column], "label": full[row], "taken for": full[column]}
+                values.append({**shown, "rows": rows, "right": right, "share": rows / total})
+    axis = {"labelLimit": 0, "labelOverlap": False, "grid": True, "tickBand": "extent"}
+    top = {**axis, "labelAngle": -90, "orient": "top"}
+    x = {"field": "x", "type": "nominal", "scale": {"domain": names}, "axis": top, "title": "taken for"}
+    y = {"field": "y", "type": "nominal", "scale": {"domain": names}, "axis": axis, "title": "label"}
     color = {
-        "condition": {"test": "datum.right", "value": "#7c8a99"},
+        "condition": {"test": "datum.right", "value": _OF_RIGHT},
         "field": "share",
         "type": "quantitative",
-        "scale": {"scheme": "oranges", "domain": [0, 0.5], "clamp": True},
+        "scale": {"range": _OF_MISTAKES, "domain": [0, 0.5], "clamp": True},
         "legend": None,
     }
-    tooltip = [{"field": name, "type": kind} for name, kind in (("label", "nominal"), ("taken for", "nominal"))]
-    small, large = len(names) <= _FEW_IN_MATRIX, len(names) > _MOST_IN_MATRIX
-    size = {"step": 2 * _ROW_HEIGHT if small else 14 if large else _ROW_HEIGHT}
+    tooltip = [{"field": name, "type": "nominal"} for name in ("label", "taken for", "rows")]
+    small = len(names) <= _FEW_IN_MATRIX
+    size = {"step": 2 * _ROW_HEIGHT if small else _ROW_HEIGHT + 2}
     return {
         "data": {"values": values},
         "width": size,
         "height": size,
-        "encoding": {"x": x, "y": y, "tooltip": [*tooltip, {"field": "rows", "type": "quantitative"}]},
+        "encoding": {"x": x, "y": y, "tooltip": tooltip},
         "layer": [
             {
                 "mark": "rect",
@@ -319,35 +356,99 @@ def _heat_map(report: Report, order: Sequence[int]) -> dict[str, Any]:
                 },
             },
             {
-                "mark": {"type": "text", "fontSize": 13 if small else 8 if large else 10},
+                "mark": {"type": "text", "fontSize": 14 if small else 11},
                 "encoding": {
                     "text": {"field": "rows"},
-                    "color": {"condition": {"test": "!datum.right", "value": "#000"}, "value": {"expr": "ink"}},
+                    "color": {"condition": {"test": "!datum.right", "value": "#000"}, "value": _INK},
                 },
             },
         ],
     }
 
 
-def _bars(report: Report) -> dict[str, Any]:
+def _shown_names(names: Sequence[str]) -> list[str]:
+    """Write names short and in one line, no two the same."""
+    shown: dict[str, None] = {}
+    for name in names:
+        # Only what joins emoji is kept of the characters without a shape.
+        line = " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in name).split())
+        short, number = _cut(line, _MOST_IN_NAME), 1
+        while short in shown:
+            number += 1
+            short = f"{_cut(line, _MOST_IN_NAME - len(f' ({number})'))} ({number})"
+        shown[short] = None
+    return list(shown)
+
+
+def _cut(name: str, most: int) -> str:
+    """Leave out the middle of a long name, for names often differ at their end."""
+    widths = [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in name]
+    if sum(widths) <= most:
+        return name
+    start, end, room = 0, len(name), most - 1
+    while room >= (nearer := widths[start] if start <= len(name) - end else widths[end - 1]):
+        start, end = (start + 1, end) if start <= len(name) - end else (start, end - 1)
+        room -= nearer
+    return f"{name[:start]}…{name[end:]}"
+
+
+def _labels(report: Report) -> Section:
     ordered = sorted(report.per_class.items(), key=lambda pair: pair[1].f1)
+    n = len(ordered)
+    few = n <= _MOST_IN_MATRIX + 1
+    bars = ordered if few else ordered[:_MOST_IN_MATRIX]
+    return Section(
+        "Labels",
+        f"F1 of {'each label' if few else f'the {len(bars)} worst of {n} labels'}, the worst first.",
+        [("F1 of labels", _bars(bars))],
+        header=["label", "F1", "precision", "recall", "rows"],
+        rows=[[name, *_three(one.f1, one.precision, one.recall), f"{one.support:,}"] for name, one in ordered],
+        left=(0,),
+        folded=f"Figures of {'all ' if n > 1 else ''}{counted(n, 'label')}",
+    )
+
+
+def _bars(figures: Sequence[tuple[str, ClassFigures]]) -> dict[str, Any]:
+    names = _shown_names([name for name, _ in figures])
     values = [
-        {"label": name, "F1": one.f1, "precision": one.precision, "recall": one.recall, "rows": one.support}
-        for name, one in ordered
+        {"y": shown, "label": name, "F1": one.f1, "precision": one.precision, "recall": one.recall, "rows": one.support}
+        for shown, (name, one) in zip(names, figures, strict=True)
     ]
     fields = [("label", "nominal"), *((name, "quantitative") for name in ("F1", "precision", "recall", "rows"))]
+    tooltip = [
+        {"field": name, "type": kind, **({"format": ".3f"} if kind != "nominal" and name != "rows" else {})}
+        for name, kind in fields
+    ]
+    y = {"field": "y", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 0, "grid": False}}
+    # Not stacked: for that, Vega keeps bars under their names, and stumbles over one named toString.
+    x = {
+        "field": "F1",
+        "type": "quantitative",
+        "stack": None,
+        "scale": {"domain": [0, 1]},
+        "axis": {"tickCount": 5},
+    }
+    # In the bar, or after one that is too short for it.
+    inside = "datum.F1 >= 0.2"
+    mark = {
+        "type": "text",
+        "align": {"expr": f"{inside} ? 'right' : 'left'"},
+        "dx": {"expr": f"{inside} ? -5 : 5"},
+    }
     return {
         "data": {"values": values},
-        "height": {"step": _ROW_HEIGHT},
-        "mark": "bar",
-        "encoding": {
-            "y": {"field": "label", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 180}},
-            "x": {"field": "F1", "type": "quantitative", "scale": {"domain": [0, 1]}},
-            "tooltip": [
-                {"field": name, "type": kind, **({"format": ".3f"} if kind != "nominal" and name != "rows" else {})}
-                for name, kind in fields
-            ],
-        },
+        "height": _ROW_HEIGHT * len(values),
+        "encoding": {"y": y, "x": x, "tooltip": tooltip},
+        "layer": [
+            {"mark": {"type": "bar", "height": {"band": 0.8}, "cornerRadiusEnd": 2}},
+            {
+                "mark": mark,
+                "encoding": {
+                    "text": {"field": "F1", "type": "quantitative", "format": ".3f"},
+                    "color": {"condition": {"test": inside, "value": _PAPER}, "value": _INK},
+                },
+            },
+        ],
     }
 
 
@@ -355,14 +456,15 @@ def _reliability(report: Report) -> dict[str, Any]:
     values = [
         {"confidence": one.confidence, "accuracy": one.accuracy, "rows": one.n_examples} for one in report.reliability
     ]
-    x = {"field": "confidence", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "confidence"}
-    y = {"field": "accuracy", "type": "quantitative", "scale": {"domain": [0, 1]}, "title": "accuracy"}
+    scale = {"scale": {"domain": [0, 1]}, "axis": _PERCENT}
+    x = {"field": "confidence", "type": "quantitative", "title": "confidence", **scale}
+    y = {"field": "accuracy", "type": "quantitative", "title": "right", **scale}
     return {
         "height": 320,
         "layer": [
             {
                 "data": {"values": [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]},
-                "mark": {"type": "line", "strokeDash": [5, 5], "color": "#7c8a99"},
+                "mark": {"type": "line", "strokeDash": [5, 5], "color": _FAINT},
                 "encoding": {"x": x, "y": y},
             },
             {
@@ -397,20 +499,20 @@ def _coverage(report: Report) -> dict[str, Any]:
             "used": one.threshold == report.threshold,
         }
         for one in report.coverage
-        if one.accuracy is not None and one.coverage * report.n_examples >= _LEAST_ANSWERED
+        if one.accuracy is not None and one.coverage * report.n_examples >= min(_LEAST_ANSWERED, report.n_examples)
     ]
     x = {
         "field": "answered",
         "type": "quantitative",
         "title": "answered",
-        "axis": {"format": "%"},
+        "axis": _PERCENT,
         "scale": {"domain": [0, 1]},
     }
     y = {
         "field": "right",
         "type": "quantitative",
         "title": "of these right",
-        "axis": {"format": "%"},
+        "axis": {"format": "~%", "tickCount": 6},
         "scale": {"zero": False},
     }
     tooltip = [
@@ -419,10 +521,10 @@ def _coverage(report: Report) -> dict[str, Any]:
     ]
     layers: list[dict[str, Any]] = [{"mark": {"type": "line", "point": True}}]
     if any(value["used"] for value in values):
-        mark = {"type": "point", "filled": True, "size": 160, "color": "#c2410c", "opacity": 1}
+        mark = {"type": "point", "filled": True, "size": 160, "color": _WRONG, "opacity": 1}
         layers.append({"transform": [{"filter": "datum.used"}], "mark": mark})
     return {
-        "height": 300,
+        "height": 320,
         "data": {"values": values},
         "encoding": {"x": x, "y": y, "tooltip": tooltip, "order": {"field": "confidence at least"}},
         "layer": layers,
@@ -443,8 +545,10 @@ def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[
     for section in sections:
         numbers = []
         for name, chart in section.charts:
-            numbers.append((name, len(charts), isinstance(chart.get("width"), dict)))
-            charts.append({"width": "container", **chart})
+            numbers.append((name, len(charts), "width" in chart))
+            # As wide as the page is, if it has no size of its own.
+            fitted = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+            charts.append(chart if "width" in chart else {**fitted, **chart})
         numbered.append((section, numbers))
     return template.render(
         title=title,
@@ -453,9 +557,34 @@ def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[
         # Within a script, only a "<" could end it.
         charts=json.dumps(charts, ensure_ascii=False).replace("<", "\\u003c"),
         library=_library(vl_convert),
-        most=_MOST_CHARACTERS,
         shown_confidence=shown_confidence,
+        breakable=_breakable,
+        most=_most_characters([text for section in sections if section.wrong for text in _texts(section.wrong)]),
     )
+
+
+def _breakable(name: str) -> Any:
+    """Tell where a long name had better be broken; its text stays the same."""
+    from markupsafe import Markup, escape
+
+    return escape(name).replace("_", Markup("_<wbr>")).replace(":", Markup(":<wbr>"))
+
+
+def _texts(report: Report) -> Iterator[str]:
+    for one in report.wrong:
+        yield one.text
+        yield from (near.text for near in one.neighbours)
+
+
+def _most_characters(texts: Sequence[str]) -> int:
+    """Choose how much of each text is shown."""
+    from markupsafe import escape
+
+    *larger, least = _MOST_CHARACTERS
+    for most in larger:
+        if sum(len(escape(text[:most]).encode()) for text in texts) <= _MOST_BYTES:
+            return most
+    return least
 
 
 @functools.cache
