@@ -189,6 +189,11 @@ def shown_threshold(threshold: float) -> str:
     return shown if float(shown) == threshold else str(threshold)
 
 
+def shown_share(share: float) -> str:
+    """Write a share as a percentage."""
+    return f"{100 * share:.1f} %"
+
+
 def auroc(positive: npt.NDArray[np.bool_], score: Floats) -> float:
     """Chance that a positive example scores higher than another, equal scores counting half.
 

@@ -102,7 +102,7 @@ class TestTraining:
     def test_min_confidence_is_kept_and_measured(self, cli: Cli, dataset: Path):
         """It stands in the file and in the summary; predict keeps to it, unless told another."""
         lines = cli("train", dataset, "--min-confidence", "0.9999").stdout.splitlines()
-        assert lines[1] == "Answered with a confidence of 0.9999 or more: 0.0%"
+        assert lines[1] == "Answered with a confidence of 0.9999 or more: 0.0 %"
         assert lines[2].endswith(", threshold 0.9999)")
         assert embedclf.load("models/small.safetensors").card.threshold == 0.9999
         assert cli("predict", "my parcel").stdout.startswith("-\t0.9")
@@ -127,7 +127,7 @@ class TestTraining:
         card = embedclf.load("models/product_reviews.safetensors").card
         assert f"Chose the threshold {card.threshold:g} on 504 rows not fitted on: it answers 5" in result.stderr
         assert result.stdout.splitlines()[1] == (
-            f"Answered with a confidence of {card.threshold:g} or more: {card.held_out.coverage:.1%}, accuracy "
+            f"Answered with a confidence of {card.threshold:g} or more: {100 * card.held_out.coverage:.1f} %, accuracy "
             f"{card.held_out.answered_accuracy:.3f}"
         )
 
@@ -308,14 +308,14 @@ class TestChoosing:
         judged = self.judged([0.9] * 100 + [0.4] * 20, [1] * 100 + [0] * 20)
         assert choose_threshold(judged, 0.985) == 0.9
         assert choose_threshold(judged, 0.79) == 0.0
-        with pytest.raises(embedclf.TrainingError, match=r"the most is 0\.99, with 83\.3% of them answered"):
+        with pytest.raises(embedclf.TrainingError, match=r"the most is 0\.99, with 83\.3 % of them answered"):
             choose_threshold(judged, 0.991)
 
     def test_few_answers_do_not_vouch_for_much(self):
         """Seven right answers, and no wrong one, reach 7/8 and no more."""
         judged = self.judged([0.9] * 7, [1] * 7)
         assert choose_threshold(judged, 0.874) == 0.0
-        with pytest.raises(embedclf.TrainingError, match=r"the most is 0\.875, with 100\.0% of them answered"):
+        with pytest.raises(embedclf.TrainingError, match=r"the most is 0\.875, with 100\.0 % of them answered"):
             choose_threshold(judged, 0.876)
 
     def test_it_parts_in_scope_from_out_of_scope(self):

@@ -61,8 +61,8 @@ def test_what_a_person_sees(cli: Cli, dataset: Path, model: Path):
         "   2  refund  delivery",
         "   1  refund  password",
     ]
-    assert lines[17] == "confidence  rows  on average  accuracy"
-    start = lines.index("confidence at least  answered  of these right")
+    assert lines[17] == "confidence  rows  mean confidence  accuracy"
+    start = lines.index("confidence at least  answered  rows  of these right")
     assert lines[start + 1].startswith("0.5000 ")
     assert lines[start + 7].startswith("0.9900 ")
     start = lines.index("3 rows are wrong; the surest, which are the likeliest to be labelled wrong:")
@@ -148,7 +148,7 @@ def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
     result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.774321")
     assert "\n0.774321 " in result.stdout
     result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.7743")
-    (marked,) = [line for line in result.stdout.splitlines() if line.endswith("the model abstains below this")]
+    (marked,) = [line for line in result.stdout.splitlines() if line.endswith("it abstains below this")]
     assert marked.startswith("0.7743 ")
     assert (
         json.loads(cli("evaluate", dataset, "-m", model, "--min-confidence", 0.7743, "--json").stdout)["threshold"]

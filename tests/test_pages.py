@@ -348,7 +348,7 @@ def test_the_other_pages(cli: Cli, show: Any, scheme: str):
     assert page.locator("table").last.locator("tbody tr").count() == 10
     cli("learning-curve", REVIEWS, "--head", "centroid", "--report", "curve.html")
     page = show("curve.html", scheme=scheme)
-    assert page.locator(".note").first.text_content().startswith("From 252 to 504 labels the accuracy rose by ")
+    assert page.locator(".note").first.text_content().startswith("From 252 to 504 labelled rows the accuracy ")
     assert page.locator(".chart svg").count() == 1
     cli("compare", REVIEWS, "--head", "centroid", "--dimensions", 64, "--dimensions", 256, "--report", "compare.html")
     page = show("compare.html", width=400, scheme=scheme)

@@ -79,14 +79,14 @@ def command(
     from embedclf.embedding import default_embedder
     from embedclf.evaluation import comparison
     from embedclf.evaluation.page import comparison_page
-    from embedclf.training.trainer import check_examples
 
     check_places({"the dataset": dataset}, {"--report": report})
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
         corpus = read_labelled(dataset, file)
-        check_examples(corpus.texts, corpus.labels)
-        if asked.no_cache:
+        compared = heads or ("logistic",)
+        comparison.check_comparison(corpus.texts, corpus.labels, compared, folds, seed)  # type: ignore[arg-type]
+        if asked.no_cache and asked.cache_dir is None:
             # Several lengths of one model share its vectors: what is kept is kept for this run.
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
@@ -113,7 +113,7 @@ def command(
             corpus.texts,
             corpus.labels,
             embedded,
-            heads or ("logistic",),  # type: ignore[arg-type]
+            compared,  # type: ignore[arg-type]
             folds=folds,
             seed=seed,
         )
@@ -134,6 +134,10 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
     else:
         for choice, estimate in estimates:
             click.echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
+        for name in sorted(
+            {str(choice.opened.spec) for choice in choices if choice.opened.spec.provider == "wordllama"}
+        ):
+            click.echo(f"{name}: free, on this machine")
         unknown = len(estimates) - len(known)
         more = f", and {counted(unknown, 'model')} whose price is not known" if unknown else ""
         click.echo(f"All together: {about_dollars(sum(known)) if estimates else 'free'}{more}")
@@ -151,7 +155,7 @@ def _lines(result: "Comparison") -> list[str]:
             "–" if one.tokens is None else f"{one.tokens:,}",
             _dollars(one),
             f"{one.model_bytes / 1_000:,.1f} kB",
-            f"{one.ms_to_classify + (one.ms_to_embed or 0):.3f}{'' if one.ms_to_embed is not None else ' + API'}",
+            f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
         ]
         for place, one in enumerate(result.candidates)
     ]

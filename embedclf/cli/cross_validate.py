@@ -135,9 +135,8 @@ def _lines(result: "CrossValidation") -> list[str]:
         f"calibration error  {result.ece:.3f}",
     ]
     if result.n_always_fitted:
-        lines.append(
-            f"not measured       {counted(result.n_always_fitted, 'row')}, the only text of a label: needed to train on"
-        )
+        rows_left = counted(result.n_always_fitted, "row")
+        lines.append(f"not measured       {rows_left}: the only texts of their labels, needed to train on")
     rows = [
         [
             str(one.repeat),

@@ -197,7 +197,7 @@ def _reliability(report: "Report") -> list[str]:
         [f"{one.low:.1f} to {one.high:.1f}", f"{one.n_examples:,}", f"{one.confidence:.3f}", f"{one.accuracy:.3f}"]
         for one in report.reliability
     ]
-    return table(["confidence", "rows", "on average", "accuracy"], rows)
+    return table(["confidence", "rows", "mean confidence", "accuracy"], rows)
 
 
 def _coverage(report: "Report") -> list[str]:
@@ -206,13 +206,14 @@ def _coverage(report: "Report") -> list[str]:
         [
             shown_threshold(one.threshold),
             percent(one.coverage),
+            f"{round(one.coverage * report.n_examples):,}",
             percent(one.accuracy),
-            "the model abstains below this" if one.threshold == report.threshold else "",
+            "it abstains below this" if one.threshold and one.threshold == report.threshold else "",
         ]
         for one in report.coverage
         if one.threshold in shown
     ]
-    return table(["confidence at least", "answered", "of these right", ""], rows, left=(0, 3))
+    return table(["confidence at least", "answered", "rows", "of these right", ""], rows, left=(0, 4))
 
 
 def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors: str | None) -> list[str]:

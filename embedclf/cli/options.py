@@ -159,7 +159,7 @@ training_options = _collected(
 )
 
 seed_option = click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses what is held out."
+    "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses what is held out."
 )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.atomic_file import AtomicFile
+from embedclf.errors import OutputError
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
@@ -24,12 +25,14 @@ class PageFile:
     Raises
     ------
     EmbedclfError
-        If a package that pages need is not installed, or the file cannot be written.
+        If a package that pages need is not installed, or the file cannot be written or is no ``.html``.
     """
 
     def __init__(self, path: str | None) -> None:
         self._path = path
         if path is not None:
+            if Path(path).suffix.lower() not in (".html", ".htm", ""):
+                raise OutputError(f"cannot write {path}: a page is an .html file", path=path)
             from embedclf.evaluation.page import check_extra
 
             check_extra()

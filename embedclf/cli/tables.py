@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedclf.intervals import Interval
+from embedclf.metrics import shown_share
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
@@ -43,7 +44,7 @@ def with_interval(figure: float, interval: Interval) -> str:
 
 def percent(share: float | None) -> str:
     """Write a share as a percentage; a dash where there is none."""
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return "–" if share is None else shown_share(share)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:

@@ -124,7 +124,7 @@ def command(
 
 
 def _summary(classifier: "TextClassifier", place: Path) -> str:
-    from embedclf.metrics import shown_threshold
+    from embedclf.metrics import shown_share, shown_threshold
 
     card = classifier.card
     threshold = None if card.threshold is None else shown_threshold(card.threshold)
@@ -136,7 +136,7 @@ def _summary(classifier: "TextClassifier", place: Path) -> str:
         )
         if held_out.coverage is not None:
             accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
-            answered = f"{held_out.coverage:.1%}{accuracy}"
+            answered = f"{shown_share(held_out.coverage)}{accuracy}"
             lines.append(f"Answered with a confidence of {threshold} or more: {answered}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")

@@ -72,13 +72,13 @@ class LearningCurve:
         before, after = self.points[-2:]
         low, high = (100 * end for end in self.gain_interval)
         last = (
-            f"From {before.n_labels:,} to {after.n_labels:,} labels the accuracy rose by {100 * self.gain:z.1f} points "
-            f"({low:z.1f} to {high:z.1f})"
-        )
+            f"From {before.n_labels:,} to {after.n_labels:,} labelled rows the accuracy changed by "
+            f"{100 * self.gain:+.1f} points ({low:+.1f} to {high:+.1f})"
+        ).replace("-", "−")
         if self.gain_interval.low > 0:
             return f"{last}: more labels are likely to help."
         if self.gain_interval.high < 0:
-            return f"{last}: it fell. Are the later labels right?"
+            return f"{last}, it fell: are the later labels right?"
         if self.gain_interval.high < _WORTHWHILE:
             return f"{last}: more labels of this kind are unlikely to help much."
         return f"{last}, which may be chance: more rows held out would tell whether more labels help."

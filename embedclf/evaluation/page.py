@@ -18,7 +18,7 @@ from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.intervals import Interval
-from embedclf.metrics import ClassFigures, shown_confidence, shown_threshold
+from embedclf.metrics import ClassFigures, shown_confidence, shown_share, shown_threshold
 
 # A larger matrix is shown by its busiest part, with the whole behind a click; and more bars by the worst.
 _MOST_IN_MATRIX = 25
@@ -202,7 +202,7 @@ def comparison_page(result: Comparison, title: str) -> str:
         low, high = (-100 * end for end in reversed(one.difference_interval))
         behind = f"{-100 * one.difference:z.1f} ({low:z.1f} to {high:z.1f}){'' if one.worse else ', may be chance'}"
         tokens = "–" if one.tokens is None else f"{one.tokens:,}"
-        dollars = "not known" if one.dollars is None else f"${one.dollars:,.4f}"
+        dollars = "free" if one.tokens is None else "not known" if one.dollars is None else f"${one.dollars:,.4f}"
         rows.append(
             [
                 *(
@@ -213,7 +213,7 @@ def comparison_page(result: Comparison, title: str) -> str:
                     _between(one.accuracy_interval),
                 ),
                 *("the best" if place == 0 else behind, tokens, dollars, f"{one.model_bytes / 1_000:,.1f} kB"),
-                f"{one.ms_to_classify + (one.ms_to_embed or 0):.3f}{'' if one.ms_to_embed is not None else ' + API'}",
+                f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]
         )
     header = [
@@ -251,10 +251,10 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     ]
     if report.threshold is not None:
         (point,) = [one for one in report.coverage if one.threshold == report.threshold]
-        right = "" if point.accuracy is None else f"{point.accuracy:.1%} of these right"
-        tiles.append((f"answered from {shown_threshold(report.threshold)} on", f"{point.coverage:.1%}", right))
+        right = "" if point.accuracy is None else f"{shown_share(point.accuracy)} of these right"
+        tiles.append((f"answered from {shown_threshold(report.threshold)} on", shown_share(point.coverage), right))
     if outside := report.out_of_scope:
-        rejected = "" if outside.recall is None else f"{outside.recall:.1%} rejected"
+        rejected = "" if outside.recall is None else f"{shown_share(outside.recall)} rejected"
         tiles.append(("out of scope: AUROC", f"{outside.auroc:.3f}", rejected))
     return tiles
 

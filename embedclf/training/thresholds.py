@@ -7,7 +7,7 @@ from right to wrong best.
 import numpy as np
 
 from embedclf.errors import TrainingError, counted
-from embedclf.metrics import SHOWN_DECIMALS
+from embedclf.metrics import SHOWN_DECIMALS, shown_share
 from embedclf.training.heads import Floats, Judged
 from embedclf.training.splits import Ints, Mask
 
@@ -54,7 +54,7 @@ def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
             raise TrainingError(
                 f"an accuracy of {target_accuracy:g} cannot be relied on, whatever is abstained from: by "
                 f"{counted(len(place), 'row')} not fitted on, the most is {np.floor(1000 * reliable[best]) / 1000:g}, "
-                f"with {n_answered[best] / len(place):.1%} of them answered. Ask for less, or give more rows"
+                f"with {shown_share(n_answered[best] / len(place))} of them answered. Ask for less, or give more rows"
             )
         chosen = int((reliable >= target_accuracy).argmax())
     return 0.0 if chosen == 0 else float(steps[chosen]) / 10**SHOWN_DECIMALS

@@ -321,13 +321,13 @@ def _choose_threshold(settings: Settings, target_accuracy: float | None) -> floa
     rejects = ""
     if outside.any():
         rejected = float((judged.confidence[outside] < threshold).mean())
-        rejects = f", and rejects {rejected:.1%} of {outside.sum():,} out of scope"
+        rejects = f", and rejects {metrics.shown_share(rejected)} of {outside.sum():,} out of scope"
     logger.info(
-        "Chose the threshold %s on %s not fitted on: it answers %.1f%%, %.1f%% of these rightly%s.",
+        "Chose the threshold %s on %s not fitted on: it answers %s, %s of these rightly%s.",
         metrics.shown_threshold(threshold),
         counted(settings.n_judged, "row"),
-        100 * answered.coverage,
-        100 * (answered.accuracy or 0),
+        metrics.shown_share(answered.coverage),
+        metrics.shown_share(answered.accuracy or 0),
         rejects,
     )
     if outside.any() and outside.sum() < FEW_ROWS:
