@@ -13,7 +13,8 @@ import os
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
@@ -39,6 +40,8 @@ _FOREIGN = {
     b"PAR1": "it is a Parquet file: save it as CSV or JSON lines",
 }
 STDIN = "-"
+
+_LABEL = "label"
 
 # csv counts a field's characters in a C long, which has 32 bits on some platforms.
 _ANY_FIELD_SIZE = 2**31 - 1
@@ -85,6 +88,9 @@ class CorpusReader:
     text_column : str
     label_column : str or None
         None reads no labels.
+    needs_labels : bool
+        Whether a row without a label is at fault. If not, there need be no column ``label`` either; one of another name
+        is there since somebody said so.
     delimiter : str or None
         None takes a tab for ``.tsv`` and a comma otherwise.
     encoding : str
@@ -110,13 +116,15 @@ class CorpusReader:
         path: str | os.PathLike[str],
         *,
         text_column: str = "text",
-        label_column: str | None = "label",
+        label_column: str | None = _LABEL,
+        needs_labels: bool = True,
         delimiter: str | None = None,
         encoding: str = "utf-8",
     ) -> None:
         self.name = "stdin" if os.fspath(path) == STDIN else os.fspath(path)
         self._path = None if os.fspath(path) == STDIN else Path(path)
         self._text_column, self._label_column = text_column, label_column
+        self._needs_labels = needs_labels
         self._encoding = encoding
         self._bytes = self._open()
         start = self._bytes.peek(4)
@@ -223,6 +231,8 @@ class CorpusReader:
                 return columns
         else:
             columns = self._header
+        if not self._needs_labels and self._label_column == _LABEL and _LABEL not in columns:
+            self._label_column = None
         for column in [self._text_column, *([] if self._label_column is None else [self._label_column])]:
             if column not in columns:
                 raise self._error(self._missing(column, columns), 1)
@@ -324,7 +334,8 @@ class CorpusReader:
                 fault = fault or "the label is a list or an object, where one name is needed"
             else:
                 label = value or ""
-                fault = fault or text_fault(label, "label")
+                if label or self._needs_labels:
+                    fault = fault or text_fault(label, "label")
         return Row(line, record, text, label, fault, source)
 
 
@@ -372,24 +383,41 @@ def _decoded_lines(encoding: str) -> Iterator[str]:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The usable rows of a labelled file.
+    """The usable rows of a file.
 
     Attributes
     ----------
     name : str
         What messages call the file.
-    texts, labels : list of str, of equal length
-    lines : list of int
-        Where each row starts in the file, counted from 1.
+    rows : list of Row
+    columns : list of str
+        The rows' own columns.
+    has_bom : bool
+        Whether the file starts with a UTF-8 byte order mark.
     skipped : list of RowFault
         The rows that were left out.
     """
 
     name: str
-    texts: list[str] = field(repr=False)
-    labels: list[str] = field(repr=False)
-    lines: list[int] = field(repr=False)
+    rows: list[Row] = field(repr=False)
+    columns: list[str]
+    has_bom: bool
     skipped: list[RowFault]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The text of each row."""
+        return [row.text for row in self.rows]
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The label of each row; empty where there is none."""
+        return [row.label for row in self.rows]
+
+    @cached_property
+    def lines(self) -> list[int]:
+        """Where each row starts in the file, counted from 1."""
+        return [row.line for row in self.rows]
 
     def place(self, number: int) -> str:
         """Give where a row, counted from 0, starts: ``file:line``."""
@@ -397,20 +425,21 @@ class Corpus:
 
     def row(self, number: int) -> Row:
         """Give a row, counted from 0, as it is written: its line in the file, its text and its label."""
-        line, text, label = self.lines[number], self.texts[number], self.labels[number]
-        return Row(line, {"line": line, "text": text, "label": label}, text, label, None)
+        row = self.rows[number]
+        return replace(row, record={"line": row.line, "text": row.text, "label": row.label}, source="")
 
 
 def read_corpus(
     path: str | os.PathLike[str],
     *,
     text_column: str = "text",
-    label_column: str = "label",
+    label_column: str = _LABEL,
+    needs_labels: bool = True,
     delimiter: str | None = None,
     encoding: str = "utf-8",
     skip_bad_rows: bool = False,
 ) -> Corpus:
-    """Read a file of labelled texts.
+    """Read a file of texts and labels; see `CorpusReader`.
 
     Raises
     ------
@@ -419,26 +448,29 @@ def read_corpus(
     DataError
         If the file as a whole cannot be used, or holds no usable row.
     """
-    texts, labels, lines, faults = [], [], [], []
+    rows, faults = [], []
     with CorpusReader(
-        path, text_column=text_column, label_column=label_column, delimiter=delimiter, encoding=encoding
+        path,
+        text_column=text_column,
+        label_column=label_column,
+        needs_labels=needs_labels,
+        delimiter=delimiter,
+        encoding=encoding,
     ) as reader:
         for row in reader:
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))
             else:
-                texts.append(row.text)
-                labels.append(row.label)
-                lines.append(row.line)
+                rows.append(row)
     name = reader.name
     if faults and not skip_bad_rows:
-        rows = f"{counted(len(faults), 'row')} of {name} cannot be used"
-        message = f"{rows}:\n{list_faults(name, faults)}\nMend them, or leave them out with --skip-bad-rows."
+        bad = f"{counted(len(faults), 'row')} of {name} cannot be used"
+        message = f"{bad}:\n{list_faults(name, faults)}\nMend them, or leave them out with --skip-bad-rows."
         raise BadRowsError(message, source=name, faults=faults)
-    if not texts:
+    if not rows:
         problem = "none of its rows can be used" if faults else "the file has a header but no rows"
         raise DataError(f"{name}: {problem}", source=name)
-    return Corpus(name, texts, labels, lines, faults)
+    return Corpus(name, rows, reader.columns, reader.has_bom, faults)
 
 
 class CorpusWriter:

@@ -20,7 +20,7 @@ FLOORS = [
     ["corpus", "embedding"],
     ["classifier"],
     ["training"],
-    ["evaluation"],
+    ["evaluation", "exploration"],
     ["cli"],
     ["__main__"],
 ]

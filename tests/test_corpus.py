@@ -181,6 +181,17 @@ def test_columns_of_the_same_name_are_all_carried(tmp_path: Path):
         assert list(row.record.values()) == ["a", "1", "2", "3"]
 
 
+def test_labels_that_are_not_needed(tmp_path: Path):
+    """A row may be without one, and the file without the column, unless that was named."""
+    (tmp_path / "some.csv").write_text("text,label\na,x\nb,\n")
+    (tmp_path / "none.csv").write_text("text,other\na,x\n")
+    assert read_corpus(tmp_path / "some.csv", needs_labels=False).labels == ["x", ""]
+    assert read_corpus(tmp_path / "none.csv", needs_labels=False).labels == [""]
+    assert read_corpus(tmp_path / "none.csv", label_column="other", needs_labels=False).labels == ["x"]
+    with pytest.raises(embedclf.DataError, match="there is no column 'kind'"):
+        read_corpus(tmp_path / "none.csv", label_column="kind", needs_labels=False)
+
+
 def test_deeply_nested_json_is_one_bad_row(tmp_path: Path):
     """It does not end the program."""
     (tmp_path / "d.jsonl").write_text('{"text": "a", "label": "x"}\n' + "[" * 100_000 + "\n")

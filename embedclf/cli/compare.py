@@ -14,7 +14,7 @@ from embedclf.cli.options import (
     FileOptions,
     embedder_options,
     file_options,
-    read_labelled,
+    read_texts,
     report_option,
     seed_option,
 )
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 @seed_option
 @report_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options(labelled=True)
+@file_options("needed")
 @embedder_options
 def command(
     dataset: str,
@@ -83,7 +83,7 @@ def command(
     check_places({"the dataset": dataset}, {"--report": report})
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
-        corpus = read_labelled(dataset, file)
+        corpus = read_texts(dataset, file)
         compared = heads or ("logistic",)
         comparison.check_comparison(corpus.texts, corpus.labels, compared, folds, seed)  # type: ignore[arg-type]
         if asked.no_cache and asked.cache_dir is None:

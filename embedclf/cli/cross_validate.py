@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @training_options
 @seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options(labelled=True)
+@file_options("needed")
 @embedder_options
 def command(
     dataset: str,
@@ -77,7 +77,7 @@ def command(
     check_places({"the dataset": dataset}, {"--output": output, "--report": report})
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
-        corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)
+        corpus, opened, reason = open_dataset(dataset, training, file, asked, bar)
         introduce(corpus, opened, reason)
         check_examples(corpus.texts, corpus.labels)
         check_settings(**training.settings)

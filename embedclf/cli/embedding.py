@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from embedclf.cli.options import EmbedderOptions, FileOptions, read_labelled, show_left_out
+from embedclf.cli.options import EmbedderOptions, EmbeddingOptions, FileOptions, read_texts, show_left_out
 from embedclf.embedding import Embedder, Vectors, default_embedder, embed_usable, open_embedder
 from embedclf.embedding.usage import Estimate, Progress, Usage, about_dollars, shown_dollars
-from embedclf.errors import BadRowsError, DataError, RowFault, counted, list_faults
+from embedclf.errors import BadRowsError, DataError, RowFault, TextError, counted, list_faults
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
@@ -110,31 +110,75 @@ class ProgressBar:
 
 def open_dataset(
     dataset: str,
-    embedder: str | None,
-    dimensions: int | None,
+    embedding: EmbeddingOptions,
     file: FileOptions,
     asked: EmbedderOptions,
     bar: ProgressBar,
 ) -> tuple["Corpus", Embedder, str | None]:
-    """Read a labelled file and open the embedder that is meant; gives the reason, too, if none was named."""
-    corpus = read_labelled(dataset, file)
+    """Read a file and open the embedder that is meant; gives the reason, too, if none was named."""
+    corpus = read_texts(dataset, file)
     settings = asked.settings(bar.on_event)
-    name, reason = (embedder, None) if embedder is not None else default_embedder()
+    name, reason = (embedding.embedder, None) if embedding.embedder is not None else default_embedder()
     if asked.base_url is not None and not name.startswith("aimlapi"):
         raise click.UsageError(
             "--base-url goes with an aimlapi embedder: set AIMLAPI_API_KEY, or name one with --embedder aimlapi:MODEL."
         )
-    opened = open_embedder(name, dimensions=dimensions, **settings)
+    opened = open_embedder(name, dimensions=embedding.dimensions, **settings)
     return corpus, opened, reason
 
 
 def introduce(corpus: "Corpus", opened: Embedder, reason: str | None) -> None:
     """Say what is worked on, and with what."""
-    click.echo(
-        f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
-    )
+    n_labels = len(set(corpus.labels) - {""})
+    labels = f", {counted(n_labels, 'label')}" if n_labels else ""
+    click.echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
     size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
     click.echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
+
+
+def read_and_embed(
+    dataset: str,
+    embedding: EmbeddingOptions,
+    file: FileOptions,
+    asked: EmbedderOptions,
+    bar: ProgressBar,
+    *,
+    also: Sequence[str] = (),
+    as_json: bool,
+) -> "tuple[Corpus, Embedder, Vectors, Vectors] | None":
+    """Read a file, embed its texts and some others with them, and say what it took; see `embed_corpus`.
+
+    Returns
+    -------
+    corpus : Corpus
+    embedder : Embedder
+    vectors : ndarray of shape (n_rows, n_dimensions), float32
+    of_others : ndarray of shape (n_others, n_dimensions), float32
+        Or None of all these, where nothing is to be sent.
+
+    Raises
+    ------
+    TextError
+        If one of the others cannot be embedded.
+    """
+    corpus, opened, reason = open_dataset(dataset, embedding, file, asked, bar)
+    introduce(corpus, opened, reason)
+    if asked.dry_run:
+        print_estimate(opened, [*corpus.texts, *also], as_json=as_json)
+        return None
+    n = len(corpus.rows)
+    try:
+        vectors, reasons = embed_usable(opened, [*corpus.texts, *also])
+    finally:
+        bar.end()
+        show_usage(opened)
+    if refused := {index - n: why for index, why in reasons.items() if index >= n}:
+        raise TextError(refused)
+    vectors, of_others = vectors[:n], vectors[n:]
+    if reasons:
+        corpus, kept = without_refused(corpus, reasons, skip_bad_rows=file.skip_bad_rows)
+        vectors = vectors[kept]
+    return corpus, opened, vectors, of_others
 
 
 def embed_and_tell(
@@ -207,14 +251,7 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
     kept = [index for index in range(len(corpus.texts)) if index not in reasons]
     if not kept:
         raise DataError(f"{name}: none of its rows can be embedded", source=name)
-    left = replace(
-        corpus,
-        texts=[corpus.texts[index] for index in kept],
-        labels=[corpus.labels[index] for index in kept],
-        lines=[corpus.lines[index] for index in kept],
-        skipped=[*corpus.skipped, *faults],
-    )
-    return left, kept
+    return replace(corpus, rows=[corpus.rows[index] for index in kept], skipped=[*corpus.skipped, *faults]), kept
 
 
 def add_lines(records: Iterable[dict[str, Any]], corpus: "Corpus") -> None:

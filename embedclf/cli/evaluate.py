@@ -15,7 +15,7 @@ from embedclf.cli.options import (
     file_options,
     min_confidence_option,
     model_option,
-    read_labelled,
+    read_texts,
     report_option,
     train_set_option,
 )
@@ -44,7 +44,7 @@ _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 @train_set_option
 @min_confidence_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options(labelled=True)
+@file_options("needed")
 @embedder_options
 def command(
     dataset: str,
@@ -82,9 +82,9 @@ def command(
         classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
-        corpus = read_labelled(dataset, file)
+        corpus = read_texts(dataset, file)
         check_labels(classifier, corpus.labels)
-        corpora = [corpus, *([] if train_set is None else [read_labelled(train_set, file)])]
+        corpora = [corpus, *([] if train_set is None else [read_texts(train_set, file)])]
         if asked.dry_run:
             print_estimate(classifier.embedder, [text for one in corpora for text in one.texts], as_json=as_json)
             return

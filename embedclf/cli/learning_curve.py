@@ -31,7 +31,7 @@ _PLOT_WIDTH = 40
 @training_options
 @seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options(labelled=True)
+@file_options("needed")
 @embedder_options
 def command(
     dataset: str,
@@ -57,7 +57,7 @@ def command(
 
     check_places({"the dataset": dataset}, {"--report": report})
     with ProgressBar() as bar:
-        corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)
+        corpus, opened, reason = open_dataset(dataset, training, file, asked, bar)
         introduce(corpus, opened, reason)
         check_examples(corpus.texts, corpus.labels)
         check_settings(**training.settings)

@@ -4,7 +4,8 @@ import codecs
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -62,17 +63,22 @@ class FileOptions:
     delimiter: str | None
     encoding: str
     label_column: str | None = None
+    needs_labels: bool = True
     skip_bad_rows: bool = False
 
 
-def file_options(*, labelled: bool) -> Decorator:
+def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
     """Add the options that say how a file of texts is to be read; the command gets them as `file`."""
     options = {
         "text_column": click.option(
             "--text-column", metavar="NAME", default="text", show_default=True, help="Column of the texts."
         ),
         "label_column": click.option(
-            "--label-column", metavar="NAME", default="label", show_default=True, help="Column of the labels."
+            "--label-column",
+            metavar="NAME",
+            default="label",
+            show_default=True,
+            help="Column of the labels." if labels == "needed" else "Column of the labels, if there are any.",
         ),
         "delimiter": click.option(
             "--delimiter", metavar="CHAR", callback=_delimiter, help="Between columns.  [default: by the extension]"
@@ -89,9 +95,9 @@ def file_options(*, labelled: bool) -> Decorator:
             "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be used, instead of stopping."
         ),
     }
-    if not labelled:
+    if labels == "none":
         del options["label_column"], options["skip_bad_rows"]
-    return _collected("file", FileOptions, options)
+    return _collected("file", partial(FileOptions, needs_labels=labels == "needed"), options)
 
 
 def _regularization(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
@@ -107,11 +113,35 @@ def _regularization(ctx: click.Context, param: click.Parameter, value: str | Non
 
 
 @dataclass(frozen=True)
-class TrainingOptions:
-    """How a classifier is to be trained."""
+class EmbeddingOptions:
+    """Which embedder is to be opened."""
 
     embedder: str | None
     dimensions: int | None
+
+
+_EMBEDDING_OPTIONS = {
+    "embedder": click.option(
+        "--embedder",
+        metavar="PROVIDER:MODEL",
+        help="What makes vectors; see embedclf embedders.  [default: aimlapi:text-embedding-3-small if "
+        "AIMLAPI_API_KEY is set, else wordllama]",
+    ),
+    "dimensions": click.option(
+        "--dimensions",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Length of the vectors.  [default: the model's]",
+    ),
+}
+
+embedding_options = _collected("embedding", EmbeddingOptions, _EMBEDDING_OPTIONS)
+
+
+@dataclass(frozen=True)
+class TrainingOptions(EmbeddingOptions):
+    """How a classifier is to be trained."""
+
     head: str
     regularization: str | float | None
 
@@ -130,18 +160,7 @@ training_options = _collected(
     "training",
     TrainingOptions,
     {
-        "embedder": click.option(
-            "--embedder",
-            metavar="PROVIDER:MODEL",
-            help="What makes vectors; see embedclf embedders.  [default: aimlapi:text-embedding-3-small if "
-            "AIMLAPI_API_KEY is set, else wordllama]",
-        ),
-        "dimensions": click.option(
-            "--dimensions",
-            metavar="N",
-            type=click.IntRange(min=1),
-            help="Length of the vectors.  [default: the model's]",
-        ),
+        **_EMBEDDING_OPTIONS,
         "head": click.option(
             "--head",
             type=click.Choice(["logistic", "centroid"]),
@@ -163,8 +182,8 @@ seed_option = click.option(
 )
 
 
-def read_labelled(dataset: str, file: FileOptions) -> "Corpus":
-    """Read a labelled file as the options say, and name the rows that are left out."""
+def read_texts(dataset: str, file: FileOptions) -> "Corpus":
+    """Read a file as the options say, and name the rows that are left out."""
     from embedclf.corpus import read_corpus
 
     corpus = read_corpus(dataset, **asdict(file))

@@ -17,7 +17,7 @@ from embedclf.cli.options import (
     file_options,
     min_confidence_option,
     model_option,
-    read_labelled,
+    read_texts,
     train_set_option,
 )
 from embedclf.cli.tables import in_one_line, nearby
@@ -58,7 +58,7 @@ class _Answer(NamedTuple):
 @train_set_option
 @click.option("--label-column", metavar="NAME", help="Column of the labels in the train set.  [default: label]")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a text.")
-@file_options(labelled=False)
+@file_options("none")
 @embedder_options
 def command(
     texts: tuple[str, ...],
@@ -111,8 +111,9 @@ def command(
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
         source = stack.enter_context(_Source(texts, input_file, file))
-        labelled = replace(file, label_column="label" if label_column is None else label_column)
-        trained_on = None if train_set is None else read_labelled(train_set, labelled)
+        labels = "label" if label_column is None else label_column
+        labelled = replace(file, label_column=labels, needs_labels=True)
+        trained_on = None if train_set is None else read_texts(train_set, labelled)
         also = [] if trained_on is None else trained_on.texts
         if asked.dry_run:
             print_estimate(classifier.embedder, chain(_usable(source.rows), also), as_json=as_json)

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 )
 @seed_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options(labelled=True)
+@file_options("needed")
 @embedder_options
 def command(
     dataset: str,
@@ -85,7 +85,7 @@ def command(
     from embedclf.cli.places import check_places
 
     with ProgressBar() as bar:
-        corpus, opened, reason = open_dataset(dataset, training.embedder, training.dimensions, file, asked, bar)
+        corpus, opened, reason = open_dataset(dataset, training, file, asked, bar)
         place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
         check_places({"the dataset": dataset}, {"the name of the latest model,": LATEST, "-o": place})
         if not asked.dry_run:

@@ -1,0 +1,1 @@
+"""Looking at texts, by what their vectors say: before there is a classifier, and after."""
