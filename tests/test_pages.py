@@ -1,6 +1,7 @@
 """The pages, in a real browser."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -383,3 +384,15 @@ def test_a_report_that_cannot_be_written(cli: Cli, model: Path):
     result = cli("evaluate", path, "-m", model, "--report", ".")
     assert result.exit_code == 1
     assert result.stderr == "Error: cannot write .: it is a folder\n"
+
+
+def test_a_name_that_is_not_utf8(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
+    """A file's name may hold any bytes; the page shows those that are no letters as escapes."""
+    model, test = reviewed
+    name = os.fsdecode(b"caf\xe9.jsonl")
+    shutil.copy(test, name)
+    result = cli("evaluate", name, "-m", model, "--report", "report.html")
+    assert result.exit_code == 0
+    page = show("report.html")
+    assert page.title() == "wordllama:l2_supercat on caf\\udce9.jsonl"
+    assert page.locator("#wrong .place").first.text_content().startswith("caf\\udce9.jsonl:")

@@ -42,7 +42,8 @@ class PageFile:
         """Write the page that is made of a record, and of where its rows stand, if it is a page that shows these."""
         if self._path is not None:
             with AtomicFile(self._path) as file:
-                file.write(make(record, title, *places).encode())
+                # The name of a file may hold bytes that are no letters.
+                file.write(make(record, title, *places).encode(errors="backslashreplace"))
             click.echo(f"Wrote {self._path}", err=True)
 
 
