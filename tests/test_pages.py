@@ -396,3 +396,14 @@ def test_a_name_that_is_not_utf8(cli: Cli, show: Any, reviewed: tuple[Path, Path
     page = show("report.html")
     assert page.title() == "wordllama:l2_supercat on caf\\udce9.jsonl"
     assert page.locator("#wrong .place").first.text_content().startswith("caf\\udce9.jsonl:")
+
+
+def test_the_dot_is_spoken_of_where_there_is_one(cli: Cli, reviewed: tuple[Path, Path]):
+    """A threshold at which fewer than ten rows are answered has no point on the curve, and the page says so."""
+    model, test = reviewed
+    for threshold, dotted in (("0.6", True), ("1", False)):
+        cli("evaluate", test, "-m", model, "--min-confidence", threshold, "--report", "report.html")
+        written = Path("report.html").read_text()
+        assert ('"used": true' in written) == dotted
+        assert ("The dot is the threshold 0.6000." in written) == dotted
+        assert ("At the threshold 1.0000 too few are answered for a dot." in written) != dotted

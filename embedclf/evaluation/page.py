@@ -18,7 +18,7 @@ from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.intervals import Interval
-from embedclf.metrics import ClassFigures, shown_confidence, shown_share, shown_threshold
+from embedclf.metrics import ClassFigures, CoveragePoint, shown_confidence, shown_share, shown_threshold
 
 # A larger matrix is shown by its busiest part, with the whole behind a click; and more bars by the worst.
 _MOST_IN_MATRIX = 25
@@ -267,7 +267,15 @@ def _n_wrong(report: Report) -> str:
 
 
 def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | None = None) -> list[Section]:
-    used = "" if report.threshold is None else f" The dot is the threshold {shown_threshold(report.threshold)}."
+    shown = _shown_coverage(report)
+    used = ""
+    if report.threshold is not None:
+        threshold, dotted = shown_threshold(report.threshold), any(one.threshold == report.threshold for one in shown)
+        used = (
+            f" The dot is the threshold {threshold}."
+            if dotted
+            else f" At the threshold {threshold} too few are answered for a dot."
+        )
     note = "The surest first: these are the likeliest to be labelled wrong."
     wrong = Section("Wrong rows", note, wrong=report, place=place, near_place=near_place)
     if not report.wrong:
@@ -284,7 +292,7 @@ def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | Non
         Section(
             "Coverage",
             f"How much is answered, and how well, when the classifier abstains below a confidence.{used}",
-            [("Coverage", _coverage(report))],
+            [("Coverage", _coverage(report, shown))],
             half=True,
         ),
         wrong,
@@ -490,7 +498,14 @@ def _reliability(report: Report) -> dict[str, Any]:
     }
 
 
-def _coverage(report: Report) -> dict[str, Any]:
+def _shown_coverage(report: Report) -> list[CoveragePoint]:
+    least = min(_LEAST_ANSWERED, report.n_examples)
+    return [
+        one for one in report.coverage if one.accuracy is not None and one.coverage * report.n_examples >= least - 0.5
+    ]
+
+
+def _coverage(report: Report, points: Sequence[CoveragePoint]) -> dict[str, Any]:
     values = [
         {
             "confidence at least": one.threshold,
@@ -498,8 +513,7 @@ def _coverage(report: Report) -> dict[str, Any]:
             "right": one.accuracy,
             "used": one.threshold == report.threshold,
         }
-        for one in report.coverage
-        if one.accuracy is not None and one.coverage * report.n_examples >= min(_LEAST_ANSWERED, report.n_examples)
+        for one in points
     ]
     x = {
         "field": "answered",
