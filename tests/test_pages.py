@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -407,3 +408,15 @@ def test_the_dot_is_spoken_of_where_there_is_one(cli: Cli, reviewed: tuple[Path,
         assert ('"used": true' in written) == dotted
         assert ("The dot is the threshold 0.6000." in written) == dotted
         assert ("At the threshold 1.0000 too few are answered for a dot." in written) != dotted
+
+
+def test_which_repeat_a_page_shows(cli: Cli):
+    """The figures at the top are of all repeats, what follows is of the first: the page says which is which."""
+    for repeats in (1, 2):
+        cli("cross-validate", REVIEWS, "--head", "centroid", "--repeats", repeats, "--report", "report.html")
+        written = Path("report.html").read_text()
+        notes = re.findall(r"<h2>(.*?)</h2>\n<p class=\"note\">(.*?)</p>", written)
+        assert len(notes) == 6
+        assert [title for title, note in notes if "Of the first repeat." in note] == (
+            [] if repeats == 1 else ["Confusion matrix", "Labels", "Reliability", "Coverage", "Wrong rows"]
+        )

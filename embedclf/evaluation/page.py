@@ -8,7 +8,7 @@ import functools
 import json
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
@@ -117,7 +117,10 @@ def cross_validation_page(result: CrossValidation, title: str, place: RowPlace |
             for one in result.folds
         ],
     )
-    return _page(title, tiles, [*_sections(result.report, place), folds])
+    sections = _sections(result.report, place)
+    if result.n_repeats > 1:
+        sections = [replace(section, note=f"{section.note} Of the first repeat.") for section in sections]
+    return _page(title, tiles, [*sections, folds])
 
 
 def learning_curve_page(curve: LearningCurve, title: str) -> str:
