@@ -78,7 +78,9 @@ class LearningCurve:
         if self.gain_interval.low > 0:
             return f"{last}: more labels are likely to help."
         if self.gain_interval.high < 0:
-            return f"{last}, it fell: are the later labels right?"
+            return (
+                f"{last}, it fell, which more labels hardly ever cause: look with another seed before you believe it."
+            )
         if self.gain_interval.high < _WORTHWHILE:
             return f"{last}: more labels of this kind are unlikely to help much."
         return f"{last}, which may be chance: more rows held out would tell whether more labels help."
