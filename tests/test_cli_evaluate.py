@@ -213,6 +213,8 @@ def test_an_unknown_label_is_wrong_named_and_outside_the_log_loss(cli: Cli, data
     assert report["log_loss"] == pytest.approx(without["log_loss"])
     assert report["per_class"]["shopping"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 2}
     assert report["unknown_labels"] == {"shopping": 2}
+    lines = cli("evaluate", dataset, "-m", model).stdout.splitlines()
+    assert f"log loss           {report['log_loss']:.3f}  (of the 30 rows with a label that the model knows)" in lines
 
 
 def test_only_unknown_labels_ask_whether_it_is_the_right_model(cli: Cli, model: Path, tmp_path: Path):

@@ -157,12 +157,16 @@ def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", tr
 
 def figures(report: "Report") -> list[str]:
     """Write all figures of a report but its wrong rows, as lines."""
+    n_known = report.n_examples - sum(report.unknown_labels.values())
+    of_known = (
+        f"  (of the {counted(n_known, 'row')} with a label that the model knows)" if report.unknown_labels else ""
+    )
     lines = [
         f"rows               {report.n_examples:,}",
         f"accuracy           {with_interval(report.accuracy, report.accuracy_interval)}",
         f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
         f"weighted F1        {report.weighted_f1:.3f}",
-        f"log loss           {report.log_loss:.3f}",
+        f"log loss           {report.log_loss:.3f}{of_known}",
         f"calibration error  {report.ece:.3f}",
     ]
     if outside := report.out_of_scope:
