@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 import embedclf
-from conftest import DATASETS, LABELS, TEXTS, Cli
+from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
 from embedclf.corpus import read_corpus
 from embedclf.training.heads import Judged
 from embedclf.training.thresholds import choose_threshold
@@ -223,6 +223,15 @@ class TestOutOfScope:
         never = json.loads(cli("evaluate", mixed, "--json", "--min-confidence", 0).stdout)
         assert never["out_of_scope"]["recall"] == 0
         assert never["out_of_scope"]["in_scope_accuracy"] == never["accuracy"] == report["accuracy"]
+
+    def test_a_file_of_nothing_but_these_is_told_so(self, cli: Cli, mixed: Path, tmp_path: Path):
+        """The model knows their label: what is missing are rows in scope."""
+        cli("train", mixed, "--out-of-scope-label", "other")
+        result = cli("evaluate", write_csv(tmp_path / "strange.csv", [(text, "other") for text in STRANGE]))
+        assert result.exit_code == 1
+        assert result.stderr.endswith(
+            "Error: all rows have the out-of-scope label 'other': accuracy is measured on the others; add some\n"
+        )
 
     def test_those_answered_are_wrong_rows(self, cli: Cli, mixed: Path):
         """Marked by their label, among the others by confidence; without a threshold, none is."""

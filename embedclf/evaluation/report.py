@@ -315,7 +315,11 @@ def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
     ------
     EmbedclfError
     """
-    given = set(labels)
+    given, foreign = set(labels), classifier.card.out_of_scope_label
+    if given == {foreign}:
+        raise EmbedclfError(
+            f"all rows have the out-of-scope label {foreign!r}: accuracy is measured on the others; add some"
+        )
     if given.isdisjoint(classifier.classes):
         raise EmbedclfError(
             f"the model knows none of the labels ({_some(sorted(given))}); it knows {_some(classifier.classes)}. "
