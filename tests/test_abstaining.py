@@ -198,6 +198,17 @@ class TestOutOfScope:
         scores = classifier.model.weights * classifier.card.temperature
         np.testing.assert_allclose(scores, alone.model.weights * alone.card.temperature, atol=1e-3)
 
+    def test_it_is_measured_on_rows_that_chose_nothing(self, mixed: Path, cli: Cli):
+        """What is held out is neither fitted on nor chosen by, in scope and out of scope alike."""
+        result = cli("train", mixed, "--out-of-scope-label", "other")
+        recall = embedclf.load("models/small.safetensors").card.held_out.out_of_scope_recall
+        assert recall in (0.0, 0.5, 1.0)  # of the two that are held out
+        assert f"Rejected of the rows out of scope held out: {100 * recall:.1f} %\n" in result.stdout
+        cli("train", mixed, "--out-of-scope-label", "other", "--min-confidence", 1)
+        assert embedclf.load("models/small.safetensors").card.held_out.out_of_scope_recall == 1.0
+        cli("train", mixed, "--out-of-scope-label", "other", "--holdout", 0)
+        assert embedclf.load("models/small.safetensors").card.held_out is None
+
     def test_evaluate_reports_it_and_keeps_it_out_of_the_rest(self, mixed: Path, cli: Cli):
         """Recall, AUROC and the accuracy with abstaining are as scikit-learn has them."""
         cli("train", mixed, "--out-of-scope-label", "other")

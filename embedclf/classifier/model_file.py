@@ -37,6 +37,8 @@ class HeldOut:
         Share that is answered with the threshold; None if there is none.
     answered_accuracy : float or None
         Accuracy among those answered; None if there is no threshold, or none is answered.
+    out_of_scope_recall : float or None
+        Share of the examples out of scope, held out as well, on which it abstains; None if there are none.
     """
 
     accuracy: float
@@ -45,6 +47,7 @@ class HeldOut:
     n_examples: int
     coverage: float | None = None
     answered_accuracy: float | None = None
+    out_of_scope_recall: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +199,12 @@ def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -
 def _held_out(figures: dict[str, Any]) -> HeldOut:
     accuracy, macro_f1, ece = (_number(figures, name, least=0.0, most=1.0) for name in ("accuracy", "macro_f1", "ece"))
     # Files of older versions are without these, and older versions pass over them.
-    coverage, answered_accuracy = (
-        _optional(figures, name, most=1.0) if name in figures else None for name in ("coverage", "answered_accuracy")
-    )
-    return HeldOut(accuracy, macro_f1, ece, _count(figures), coverage, answered_accuracy)
+    later = {
+        name: _optional(figures, name, most=1.0)
+        for name in ("coverage", "answered_accuracy", "out_of_scope_recall")
+        if name in figures
+    }
+    return HeldOut(accuracy, macro_f1, ece, _count(figures), **later)
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:

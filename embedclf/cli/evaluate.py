@@ -99,6 +99,7 @@ def command(
         (corpus, vectors), trained_on, examples = embedded[0], None, None
         if train_set is not None:
             trained_on, of_train_set = embedded[1]
+            _warn_of_leakage(corpus, trained_on)
             examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
         result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=examples)
         if writer is not None:
@@ -121,6 +122,16 @@ def command(
         click.echo(json.dumps(shown, ensure_ascii=False))
     else:
         click.echo("\n".join([*figures(result), *_wrong_rows(result, corpus, trained_on, errors)]))
+
+
+def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:
+    seen = set(trained_on.texts)
+    if n := sum(text in seen for text in corpus.texts):
+        click.echo(
+            f"Warning: {counted(n, 'row')} of {corpus.name} can be found in {trained_on.name}: the classifier has seen "
+            "them, so the figures are too good",
+            err=True,
+        )
 
 
 def _warn_of_unknown(report: "Report") -> None:

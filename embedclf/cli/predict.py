@@ -321,7 +321,7 @@ def _json(answer: _Answer, top_k: int | None, trained_on: "Corpus | None") -> by
     if answer.explanation is not None and trained_on is not None:
         shown = answer.explanation.to_dict()
         add_lines([*shown["for"], *shown["against"]], trained_on)
-        record |= {"for": shown["for"], "against": shown["against"]}
+        record |= {"likeliest": shown["label"], "for": shown["for"], "against": shown["against"]}
     if answer.row.fault is not None:
         record["error"] = answer.row.fault
     return json_line(record)

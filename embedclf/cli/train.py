@@ -138,6 +138,8 @@ def _summary(classifier: "TextClassifier", place: Path) -> str:
             accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
             answered = f"{shown_share(held_out.coverage)}{accuracy}"
             lines.append(f"Answered with a confidence of {threshold} or more: {answered}")
+        if held_out.out_of_scope_recall is not None:
+            lines.append(f"Rejected of the rows out of scope held out: {shown_share(held_out.out_of_scope_recall)}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
     abstains = "" if threshold is None else f", threshold {threshold}"

@@ -283,8 +283,8 @@ def fit_classifier(
     if target_accuracy is not None or (min_confidence is None and not in_scope.all()):
         threshold = _choose_threshold(settings, target_accuracy)
     fitted, figures = settings.start, None
-    kept, held = kept & in_scope, held & in_scope
-    if held.any():
+    kept = kept & in_scope
+    if (held & in_scope).any():
         fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start)
         figures = _measure(linear_model(fitted, settings, classes), vectors[held], y[held], threshold)
     fitted = fit(head, vectors[in_scope], y[in_scope], settings.C, start=fitted)
@@ -338,7 +338,13 @@ def _choose_threshold(settings: Settings, target_accuracy: float | None) -> floa
 
 
 def _measure(model: LinearModel, vectors: Vectors, y: Ints, threshold: float | None) -> HeldOut:
-    probabilities = model.probabilities(vectors)
+    in_scope = y < len(model.classes)
+    probabilities, y = model.probabilities(vectors), y[in_scope]
+    rejected = None
+    if threshold is not None and not in_scope.all():
+        (outside,) = metrics.coverage(~in_scope[~in_scope], probabilities[~in_scope].max(axis=1), [threshold])
+        rejected = 1 - outside.coverage
+    probabilities = probabilities[in_scope]
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     (answered,) = (None,) if threshold is None else metrics.coverage(predicted == y, confidence, [threshold])
     return HeldOut(
@@ -348,4 +354,5 @@ def _measure(model: LinearModel, vectors: Vectors, y: Ints, threshold: float | N
         n_examples=len(y),
         coverage=None if answered is None else answered.coverage,
         answered_accuracy=None if answered is None else answered.accuracy,
+        out_of_scope_recall=rejected,
     )
