@@ -7,9 +7,16 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
 
-# The similarities of a block of rows to all queries are at hand at once: so many numbers at most.
+# The similarities of a block of rows to all queries are at hand at once: so many numbers at most, of so many rows. Few
+# enough that those of one query stay in the processor's cache.
 _MOST_NUMBERS = 8_000_000
+_MOST_ROWS = 65_536
 _MOST_QUERIES = 1_024
+# A product of matrices gives equal rows similarities that differ in the last digits, by where they stand in a block. So
+# what is within this of the k-th best is a candidate, and the similarities of the candidates are computed anew, each by
+# itself. Of more than so many candidates that near to the k-th best, the first rows are taken.
+_SLACK = np.float32(2e-6)
+_MOST_NEAR = 1_024
 
 
 class Nearest(NamedTuple):
@@ -29,6 +36,8 @@ class Nearest(NamedTuple):
 def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
     """Find the nearest rows by cosine similarity.
 
+    The answer does not depend on how many queries are asked together.
+
     Parameters
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
@@ -38,35 +47,71 @@ def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
     k : int
         How many for each; no more than n are given.
     """
-    parts = [
-        _nearest(vectors, queries[start : start + _MOST_QUERIES], min(k, len(vectors)))
-        for start in range(0, max(len(queries), 1), _MOST_QUERIES)
-    ]
-    return Nearest(np.concatenate([part.rows for part in parts]), np.concatenate([part.similarities for part in parts]))
-
-
-def _nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
-    rows = np.empty((len(queries), 0), dtype=np.intp)
-    similarities = np.empty((len(queries), 0), dtype=np.float32)
-    size = max(k, _MOST_NUMBERS // max(len(queries), 1))
-    for start in range(0, len(vectors), size):
-        of_block = queries @ vectors[start : start + size].T
-        best = _best(of_block, min(k, of_block.shape[1]))
-        rows = np.concatenate([rows, best + start], axis=1)
-        similarities = np.concatenate([similarities, np.take_along_axis(of_block, best, axis=1)], axis=1)
-        chosen = _best(similarities, min(k, similarities.shape[1]))
-        rows, similarities = np.take_along_axis(rows, chosen, 1), np.take_along_axis(similarities, chosen, 1)
+    k = min(k, len(vectors))
+    rows = np.empty((len(queries), k), dtype=np.intp)
+    similarities = np.empty((len(queries), k), dtype=np.float32)
+    for start in range(0, len(queries), _MOST_QUERIES):
+        some = queries[start : start + _MOST_QUERIES]
+        for number, candidates in enumerate(_candidates(vectors, some, k), start):
+            exact = _similarities(vectors, candidates, queries[number])
+            best = np.argsort(-exact, kind="stable")[:k]
+            rows[number], similarities[number] = candidates[best], exact[best]
     return Nearest(rows, similarities)
 
 
-def _best(similarities: Vectors, k: int) -> npt.NDArray[np.intp]:
-    """Find the columns of the k largest of each row, the largest first; of equals, the first column."""
-    n = similarities.shape[1]
-    columns = (
-        np.argpartition(similarities, n - k, axis=1)[:, n - k :]
-        if k < n
-        else np.arange(n)[None, :].repeat(len(similarities), axis=0)
-    )
-    columns.sort(axis=1)
-    order = np.argsort(-np.take_along_axis(similarities, columns, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1)
+def _candidates(vectors: Vectors, queries: Vectors, k: int) -> list[npt.NDArray[np.intp]]:
+    """Find the rows that may be among the k nearest to each of some queries, in their order."""
+    kept = [_Candidates(k) for _ in queries]
+    size = min(_MOST_ROWS, max(_MOST_NUMBERS // max(len(queries), 1), 1))
+    for start in range(0, len(vectors), size):
+        of_block = queries @ vectors[start : start + size].T
+        for candidates, similarities in zip(kept, of_block, strict=True):
+            candidates.add(start, similarities)
+    return [candidates.rows for candidates in kept]
+
+
+class _Candidates:
+    """The rows that may be among the k nearest to a query.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n,), int
+        In their order.
+    similarities : ndarray of shape (n,), float32
+    least : float
+        What a similarity has to exceed; not less than the k-th best so far, but for the slack.
+    """
+
+    def __init__(self, k: int) -> None:
+        self.k = k
+        self.rows = np.empty(0, dtype=np.intp)
+        self.similarities = np.empty(0, dtype=np.float32)
+        self.least = np.float32(-np.inf)
+
+    def add(self, start: int, similarities: Vectors) -> None:
+        """Take the next rows, from `start` on."""
+        near = np.flatnonzero(similarities > self.least)
+        if not len(near):
+            return
+        self.rows = np.concatenate([self.rows, near + start])
+        self.similarities = np.concatenate([self.similarities, similarities[near]])
+        if len(self.rows) > self.k:
+            border = np.partition(self.similarities, -self.k)[-self.k]
+            self.least = border - _SLACK
+            self._keep(self.similarities > self.least)
+            beyond = self.similarities > border + _SLACK
+            if len(self.rows) > np.count_nonzero(beyond) + self.k + _MOST_NEAR:
+                self._keep(beyond | (np.cumsum(~beyond) <= self.k + _MOST_NEAR))
+
+    def _keep(self, which: npt.NDArray[np.bool_]) -> None:
+        self.rows, self.similarities = self.rows[which], self.similarities[which]
+
+
+def _similarities(vectors: Vectors, rows: npt.NDArray[np.intp], query: Vectors) -> Vectors:
+    """Compute the similarities of some rows to a query such that equal rows have equal ones."""
+    exact = np.empty(len(rows), dtype=np.float32)
+    size = max(_MOST_NUMBERS // len(query), 1)
+    for start in range(0, len(rows), size):
+        products = vectors[rows[start : start + size]] * query.astype(np.float64)
+        exact[start : start + size] = products.sum(axis=1)
+    return exact.clip(-1, 1)

@@ -23,11 +23,10 @@ def test_they_are_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch, most: in
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     queries = vectors[rng.integers(0, 200, n_queries)]
     found = nearest(vectors, queries, 5)
-    similarities = queries @ vectors.T
+    similarities = queries.astype(float) @ vectors.T.astype(float)
     expected = np.argsort(-similarities, axis=1, kind="stable")[:, :5]
     np.testing.assert_allclose(found.similarities, np.take_along_axis(similarities, expected, 1), atol=1e-6)
-    if n_queries == 1:
-        np.testing.assert_array_equal(found.rows, expected)
+    np.testing.assert_array_equal(found.rows, expected)
     assert found.rows.shape == (n_queries, 5)
 
 
@@ -35,6 +34,44 @@ def test_of_equals_the_first():
     """And no more rows than there are."""
     vectors = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], dtype=np.float32)
     assert nearest(vectors, vectors[:1], 9).rows.tolist() == [[0, 2, 1, 3]]
+
+
+@pytest.mark.parametrize("most", [60, 900, 10**7])
+@pytest.mark.parametrize("k", [1, 7, 30, 199, 500])
+def test_of_equals_the_first_wherever_the_last_of_them_is_cut_off(monkeypatch: pytest.MonkeyPatch, most: int, k: int):
+    """Rows that come again, so that some of the equals are among the k and others not; the similarities are equal."""
+    monkeypatch.setattr(neighbours, "_MOST_NUMBERS", most)
+    rng = np.random.default_rng(1)
+    distinct = rng.standard_normal((20, 50)).astype(np.float32)
+    distinct /= np.linalg.norm(distinct, axis=1, keepdims=True)
+    which = rng.integers(0, 20, 203)
+    found = nearest(distinct[which], distinct, k)
+    for query, rows, similarities in zip(distinct, found.rows, found.similarities, strict=True):
+        nearness = (distinct.astype(float) @ query.astype(float))[which]
+        assert rows.tolist() == sorted(range(203), key=lambda row: (-nearness[row], row))[:k]
+        assert len(set(similarities.tolist())) == len(set(which[rows].tolist()))
+
+
+def test_of_many_equals_the_first(monkeypatch: pytest.MonkeyPatch):
+    """Also where they are too many to be looked at one by one, and better ones come late."""
+    monkeypatch.setattr(neighbours, "_MOST_ROWS", 700)
+    vectors = np.tile(np.array([[0.6, 0.8]], dtype=np.float32), (5_000, 1))
+    vectors[4_321] = vectors[4_999] = [1, 0]
+    (rows,) = nearest(vectors, vectors[4_321:4_322], 6).rows.tolist()
+    assert rows == [4_321, 4_999, 0, 1, 2, 3]
+
+
+def test_vectors_may_be_mapped_from_a_file(tmp_path: Path):
+    """And are not changed; a row is as near to itself as can be."""
+    vectors = np.random.default_rng(2).standard_normal((300, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    np.save(tmp_path / "vectors.npy", vectors)
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    found = nearest(mapped, vectors, 3)
+    np.testing.assert_array_equal(found.rows, nearest(vectors, vectors, 3).rows)
+    assert found.rows[:, 0].tolist() == list(range(300))
+    np.testing.assert_allclose(found.similarities[:, 0], 1, atol=1e-6)
+    assert found.similarities.max() <= 1
 
 
 def test_explain_in_python(trained: embedclf.TextClassifier):
