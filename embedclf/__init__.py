@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from embedclf.evaluation.neighbourhood import explain as explain
     from embedclf.evaluation.report import Report as Report
     from embedclf.evaluation.report import evaluate as evaluate
+    from embedclf.exploration.diversity import Recommendation as Recommendation
+    from embedclf.exploration.diversity import recommend as recommend
+    from embedclf.exploration.retrieval import SearchResult as SearchResult
+    from embedclf.exploration.retrieval import search as search
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
@@ -61,7 +65,9 @@ _HOMES = {
     "MaxCostError": "embedclf.errors",
     "ModelFileError": "embedclf.errors",
     "OutputError": "embedclf.errors",
+    "Recommendation": "embedclf.exploration.diversity",
     "Report": "embedclf.evaluation.report",
+    "SearchResult": "embedclf.exploration.retrieval",
     "TextClassifier": "embedclf.classifier.text_classifier",
     "TextError": "embedclf.errors",
     "TrainingError": "embedclf.errors",
@@ -75,6 +81,8 @@ _HOMES = {
     "learning_curve": "embedclf.evaluation.learning",
     "load": "embedclf.classifier.text_classifier",
     "open_embedder": "embedclf.embedding",
+    "recommend": "embedclf.exploration.diversity",
+    "search": "embedclf.exploration.retrieval",
     "train": "embedclf.training.trainer",
 }
 

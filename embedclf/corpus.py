@@ -3,6 +3,7 @@
 Rows are read and written one at a time, in order. Every complaint says ``file:line``, the header being line 1.
 """
 
+import bisect
 import codecs
 import csv
 import io
@@ -422,6 +423,24 @@ class Corpus:
     def place(self, number: int) -> str:
         """Give where a row, counted from 0, starts: ``file:line``."""
         return f"{self.name}:{self.lines[number]}"
+
+    def number_at(self, line: int) -> int:
+        """Give the number, counted from 0, of the row that starts at a line.
+
+        Raises
+        ------
+        DataError
+            If none of the rows does.
+        """
+        after = bisect.bisect_left(self.lines, line)
+        if self.lines[after : after + 1] == [line]:
+            return after
+        reason = next((fault.reason for fault in self.skipped if fault.line == line), None)
+        problem = "no row starts at this line" if reason is None else f"the row is left out, as {reason}"
+        near = [f"{self.name}:{number}" for number in self.lines[max(after - 1, 0) : after + 1]]
+        nearest = f"row starts at {near[0]}" if len(near) == 1 else f"rows start at {' and '.join(near)}"
+        message = f"{self.name}:{line}: {problem}; the nearest usable {nearest}"
+        raise DataError(message, source=self.name, line=line)
 
     def row(self, number: int) -> Row:
         """Give a row, counted from 0, as it is written: its line in the file, its text and its label."""

@@ -100,6 +100,12 @@ def test_predicting_loads_neither_scikit_learn_nor_langchain(model: Path):
     assert not loaded_by(f"import embedclf; embedclf.load({str(model)!r}).predict(['a text'])") & HEAVY
 
 
+def test_searching_loads_neither(dataset: Path):
+    """Nor does recommending."""
+    assert not loaded_by(command("search", str(dataset), "my parcel")) & HEAVY
+    assert not loaded_by(command("recommend", str(dataset), "--row", "2")) & HEAVY
+
+
 def test_predicting_a_cached_text_loads_neither(api: AimlapiServer):
     """Only a request that is about to be sent pays for langchain and openai."""
     embedclf.train(TEXTS, LABELS).save("m.safetensors")
@@ -142,6 +148,8 @@ Commands:
   cross-validate  Measure how good a classifier trained on a file would be.
   learning-curve  Measure what more labels would bring.
   compare         Compare embedders, lengths of vectors and heads on a file.
+  search          Find the rows of a file that are nearest to a text.
+  recommend       Find rows that are like one, and unlike each other.
   embedders       List the known embedders and their prices.
   cache           Look at the cache of vectors, or empty it.
 """

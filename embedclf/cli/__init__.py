@@ -20,6 +20,8 @@ _COMMANDS = {
     "cross-validate": "Measure how good a classifier trained on a file would be.",
     "learning-curve": "Measure what more labels would bring.",
     "compare": "Compare embedders, lengths of vectors and heads on a file.",
+    "search": "Find the rows of a file that are nearest to a text.",
+    "recommend": "Find rows that are like one, and unlike each other.",
     "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }

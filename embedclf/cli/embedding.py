@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -144,9 +144,12 @@ def read_and_embed(
     bar: ProgressBar,
     *,
     also: Sequence[str] = (),
+    check: "Callable[[Corpus], object] | None" = None,
     as_json: bool,
 ) -> "tuple[Corpus, Embedder, Vectors, Vectors] | None":
     """Read a file, embed its texts and some others with them, and say what it took; see `embed_corpus`.
+
+    `check` is given the file before anything is embedded, and perhaps paid for, and raises if that should not be.
 
     Returns
     -------
@@ -163,6 +166,8 @@ def read_and_embed(
     """
     corpus, opened, reason = open_dataset(dataset, embedding, file, asked, bar)
     introduce(corpus, opened, reason)
+    if check is not None:
+        check(corpus)
     if asked.dry_run:
         print_estimate(opened, [*corpus.texts, *also], as_json=as_json)
         return None

@@ -9,6 +9,7 @@ from embedclf.metrics import shown_share
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
     from embedclf.evaluation.neighbourhood import Neighbour
+    from embedclf.exploration.retrieval import Hit
 
 _TEXT_WIDTH = 80
 _LABEL_WIDTH = 40
@@ -35,6 +36,18 @@ def shown_label(label: str) -> str:
 def nearby(one: "Neighbour", trained_on: "Corpus") -> str:
     """Write a training example near a text in one line: how near, where it stands, and what it is."""
     return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {shown_label(one.label)}: {shortened(one.text, 66)}"
+
+
+def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:
+    """Write rows of a file that were found as a table: how near, where they stand, and what they are."""
+    rows = [
+        [f"{hit.similarity:z.3f}", corpus.place(hit.row), shown_label(hit.label or ""), shortened(hit.text)]
+        for hit in hits
+    ]
+    header = ["similarity", "row", "label", "text"]
+    if not any(corpus.labels):
+        header, rows = header[:2] + header[3:], [row[:2] + row[3:] for row in rows]
+    return table(header, rows, left=(1, 2, 3))
 
 
 def with_interval(figure: float, interval: Interval) -> str:
