@@ -39,8 +39,8 @@ if TYPE_CHECKING:
     from embedclf.evaluation.neighbourhood import explain as explain
     from embedclf.evaluation.report import Report as Report
     from embedclf.evaluation.report import evaluate as evaluate
-    from embedclf.exploration.diversity import Recommendation as Recommendation
-    from embedclf.exploration.diversity import recommend as recommend
+    from embedclf.exploration.recommendation import Recommendation as Recommendation
+    from embedclf.exploration.recommendation import recommend as recommend
     from embedclf.exploration.retrieval import SearchResult as SearchResult
     from embedclf.exploration.retrieval import search as search
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
@@ -65,7 +65,7 @@ _HOMES = {
     "MaxCostError": "embedclf.errors",
     "ModelFileError": "embedclf.errors",
     "OutputError": "embedclf.errors",
-    "Recommendation": "embedclf.exploration.diversity",
+    "Recommendation": "embedclf.exploration.recommendation",
     "Report": "embedclf.evaluation.report",
     "SearchResult": "embedclf.exploration.retrieval",
     "TextClassifier": "embedclf.classifier.text_classifier",
@@ -81,7 +81,7 @@ _HOMES = {
     "learning_curve": "embedclf.evaluation.learning",
     "load": "embedclf.classifier.text_classifier",
     "open_embedder": "embedclf.embedding",
-    "recommend": "embedclf.exploration.diversity",
+    "recommend": "embedclf.exploration.recommendation",
     "search": "embedclf.exploration.retrieval",
     "train": "embedclf.training.trainer",
 }

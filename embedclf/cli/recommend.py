@@ -18,7 +18,7 @@ from embedclf.errors import EmbedclfError, TextError
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
-    from embedclf.exploration.diversity import Recommendation
+    from embedclf.exploration.recommendation import Recommendation
 
 
 @click.command("recommend")
@@ -50,7 +50,7 @@ def command(
     if (line is None) == (text is None):
         raise click.UsageError("Give either --row LINE or --text TEXT.")
     from embedclf.cli.embedding import ProgressBar, add_lines, read_and_embed, usage_of
-    from embedclf.exploration.diversity import recommend
+    from embedclf.exploration.recommendation import recommend
     from embedclf.exploration.retrieval import check_text
 
     if text is not None:
