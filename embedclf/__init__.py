@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from embedclf.exploration.recommendation import recommend as recommend
     from embedclf.exploration.retrieval import SearchResult as SearchResult
     from embedclf.exploration.retrieval import search as search
+    from embedclf.exploration.suggestions import Suggestions as Suggestions
+    from embedclf.exploration.suggestions import suggest as suggest
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
@@ -68,6 +70,7 @@ _HOMES = {
     "Recommendation": "embedclf.exploration.recommendation",
     "Report": "embedclf.evaluation.report",
     "SearchResult": "embedclf.exploration.retrieval",
+    "Suggestions": "embedclf.exploration.suggestions",
     "TextClassifier": "embedclf.classifier.text_classifier",
     "TextError": "embedclf.errors",
     "TrainingError": "embedclf.errors",
@@ -83,6 +86,7 @@ _HOMES = {
     "open_embedder": "embedclf.embedding",
     "recommend": "embedclf.exploration.recommendation",
     "search": "embedclf.exploration.retrieval",
+    "suggest": "embedclf.exploration.suggestions",
     "train": "embedclf.training.trainer",
 }
 

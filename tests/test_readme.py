@@ -3,6 +3,7 @@
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, Cli
+from embedclf.corpus import CorpusWriter, read_corpus
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,6 +41,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(DATASETS, folder / "datasets")
     shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns(".latest"))
     (folder / "new.csv").write_text("id,text\n1,where is my parcel\n")
+    tickets = read_corpus(folder / "datasets" / "support_tickets_test.csv")
+    with CorpusWriter(folder / "unlabelled.csv", ["text"], []) as writer:
+        for row in tickets.rows:
+            writer.write(replace(row, record={"text": row.text}), [])
     rows = ["gut;1", "schlecht;2", "schön;1", "übel;2"]
     (folder / "reviews.csv").write_text("review;stars\n" + "\n".join(rows) + "\n", encoding="cp1252")
     return folder

@@ -22,6 +22,7 @@ _COMMANDS = {
     "compare": "Compare embedders, lengths of vectors and heads on a file.",
     "search": "Find the rows of a file that are nearest to a text.",
     "recommend": "Find rows that are like one, and unlike each other.",
+    "suggest": "Choose which rows to label next.",
     "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }
