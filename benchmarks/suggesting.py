@@ -103,8 +103,9 @@ def simulate(name: str, train: Rows, test: Rows, n: int, rounds: int, draws: int
         pairs = zip(own, columns["random"], strict=True)
         cells = [f"{a.mean():.1f}" if way == "random" else gain(a - b) for a, b in pairs]
         print(f"{way:20}" + "".join(f"{cell:>22}" for cell in cells))
-    pairs = zip(columns["suggest"], columns["weighted k-means"], strict=True)
-    print(f"{'… over the k-means':20}" + "".join(f"{gain(a - b):>22}" for a, b in pairs), flush=True)
+    for way in ("margin", "spread", "weighted k-means"):
+        cells = [gain(a - b) for a, b in zip(columns["suggest"], columns[way], strict=True)]
+        print(f"suggest over {way[-7:]:7}" + "".join(f"{cell:>22}" for cell in cells), flush=True)
 
 
 def gain(differences: np.ndarray) -> str:

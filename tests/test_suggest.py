@@ -124,7 +124,7 @@ def test_near_copies_are_suggested_once(cli: Cli, model: Path):
     copies = [(UNSURE[0],), (UNSURE[0],), (f"{UNSURE[0]} 2",), (UNSURE[1],), (f"{UNSURE[0]} 3",)]
     done = cli("suggest", write_csv(Path("inbox.csv"), copies, ("text",)), "-m", model)
     assert done.stdout.startswith("2 rows to label next, of 5 without a label:\n")
-    assert done.stderr == "No more to suggest: 3 other rows say nearly the same as these\n"
+    assert done.stderr == "No more to suggest: near-copies of these are left out (3 rows)\n"
 
 
 def test_no_two_suggestions_are_near_copies(trained: embedclf.TextClassifier):

@@ -83,8 +83,8 @@ def command(
     if output is not None:
         click.echo(f"Wrote {counted(len(result.rows), 'row')} to {output}", err=True)
     if len(result.rows) < min(n, result.n_texts):
-        others = counted(result.n_texts - len(result.rows), "other row")
-        click.echo(f"No more to suggest: {others} say nearly the same as these", err=True)
+        others = counted(result.n_texts - len(result.rows), "row")
+        click.echo(f"No more to suggest: near-copies of these are left out ({others})", err=True)
     if as_json:
         shown = {"n_labelled": n_labelled, **result.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
         add_lines(shown["rows"], corpus)
