@@ -45,6 +45,9 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
+    from embedclf.exploration.page import map_page as map_page
+    from embedclf.exploration.projection import TextMap as TextMap
+    from embedclf.exploration.projection import text_map as text_map
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
@@ -73,6 +76,7 @@ _HOMES = {
     "Suggestions": "embedclf.exploration.suggestions",
     "TextClassifier": "embedclf.classifier.text_classifier",
     "TextError": "embedclf.errors",
+    "TextMap": "embedclf.exploration.projection",
     "TrainingError": "embedclf.errors",
     "VectorCache": "embedclf.embedding.cache",
     "as_langchain": "embedclf.embedding.langchain_embeddings",
@@ -83,10 +87,12 @@ _HOMES = {
     "from_langchain": "embedclf.embedding.langchain_model",
     "learning_curve": "embedclf.evaluation.learning",
     "load": "embedclf.classifier.text_classifier",
+    "map_page": "embedclf.exploration.page",
     "open_embedder": "embedclf.embedding",
     "recommend": "embedclf.exploration.recommendation",
     "search": "embedclf.exploration.retrieval",
     "suggest": "embedclf.exploration.suggestions",
+    "text_map": "embedclf.exploration.projection",
     "train": "embedclf.training.trainer",
 }
 

@@ -151,6 +151,7 @@ Commands:
   search          Find the rows of a file that are nearest to a text.
   recommend       Find rows that are like one, and unlike each other.
   suggest         Choose which rows to label next.
+  map             Draw the texts of a file on a page to look at.
   embedders       List the known embedders and their prices.
   cache           Look at the cache of vectors, or empty it.
 """
