@@ -561,8 +561,7 @@ def test_without_labels_there_is_no_legend(show: Any):
     point_at(page, 0, 0)
     assert page.locator("#tip").text_content() == "text 1one"
     page = show(written([[3, 3]], ["alone"], ["x"]))
-    box = page.locator("#map").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    point_at(page, 0.5, 0.5)
     assert page.locator("#tip .text").text_content() == "alone"
 
 

@@ -89,7 +89,7 @@ def _kept(text_map: TextMap) -> str:
 
 
 def _on_paper(positions: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Give places in whole numbers, no two the same: equal ones are spread around their place as sunflower seeds are."""
+    """Give places in whole numbers, no two the same: equal ones are spread around theirs as sunflower seeds are."""
     low = positions.min(axis=0)
     side = float((positions.max(axis=0) - low).max())
     cells = np.rint((positions - low) * (_SIDE / (side or 1))).astype(np.int64)

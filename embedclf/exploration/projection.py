@@ -23,7 +23,7 @@ _PERPLEXITY = 30
 _LEAST_FOR_TSNE = 12
 # Above these, the work takes so long that somebody should be told: seconds of one core for so many texts, measured by
 # benchmarks/map.py; a little more than in proportion, for the tree that it walks gets deeper.
-_MANY, _SECONDS_FOR_10_000, _GROWTH = 3_000, 45, 1.15
+_MANY, _SECONDS_FOR_10_000, _GROWTH = 3_000, 60, 1.15
 # Of so many nearest, the share that is still among the nearest on the map; of so many texts at most.
 N_NEAREST = 10
 _MOST_MEASURED = 1_000
