@@ -176,7 +176,7 @@ def test_without_labels_and_by_another_column(cli: Cli):
 
 
 def test_money(cli: Cli, dataset: Path, api: AimlapiServer):
-    """A dry run sends nothing, vectors are kept, and a refused text stops it or is left out."""
+    """A dry run sends nothing, and vectors are kept."""
     result = cli("map", dataset, "--dry-run")
     assert result.exit_code == 0
     assert result.stdout.startswith("30 rows, 30 unique, 0 cached, 30 to embed: ")
@@ -351,7 +351,7 @@ def test_points_on_each_other_can_all_be_read(show: Any):
     """The tooltip counts them, a click lists them, and zooming parts them."""
     page = show(square())
     point_at(page, 0.5, 0.5)
-    assert page.locator("#tip").text_content() == "atext 5middle firstand 2 more texts here: click to read them"
+    assert page.locator("#tip").text_content() == "atext 5middle firstand 2 more texts here: click to list them all"
     point_at(page, 0.5, 0.5, click=True)
     assert listed(page) == SQUARE[4:]
     assert page.locator("#which").text_content() == "Texts at this place"
