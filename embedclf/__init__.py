@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
+    from embedclf.exploration.clustering import Clustering as Clustering
+    from embedclf.exploration.clustering import cluster as cluster
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
@@ -56,6 +58,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "BadRowsError": "embedclf.errors",
+    "Clustering": "embedclf.exploration.clustering",
     "Comparison": "embedclf.evaluation.comparison",
     "CrossValidation": "embedclf.evaluation.cross_validation",
     "DataError": "embedclf.errors",
@@ -80,6 +83,7 @@ _HOMES = {
     "TrainingError": "embedclf.errors",
     "VectorCache": "embedclf.embedding.cache",
     "as_langchain": "embedclf.embedding.langchain_embeddings",
+    "cluster": "embedclf.exploration.clustering",
     "compare": "embedclf.evaluation.comparison",
     "cross_validate": "embedclf.evaluation.cross_validation",
     "evaluate": "embedclf.evaluation.report",

@@ -24,6 +24,7 @@ _COMMANDS = {
     "recommend": "Find rows that are like one, and unlike each other.",
     "suggest": "Choose which rows to label next.",
     "map": "Draw the texts of a file on a page to look at.",
+    "cluster": "Find groups of texts that are alike, to make labels of.",
     "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }
