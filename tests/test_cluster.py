@@ -79,7 +79,6 @@ class TestTheCommand:
         Path("labelled.csv").write_text(content)
         assert cli("train", "labelled.csv", "--label-column", "cluster", "-o", "m.safetensors").exit_code == 0
         assert embedclf.load("m.safetensors").predict(["my package is lost"]) == ["delivery"]
-        assert cli("evaluate", unlabelled.parent / "labelled.csv", "--label-column", "cluster", "-m", "m.safetensors")
 
     def test_what_fits_nowhere_is_written_empty(self, cli: Cli):
         """And train leaves such rows out with --skip-bad-rows, or names them."""

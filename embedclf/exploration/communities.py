@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float64]
 _LEAST_GAIN = 1e-9
 _MOST_ROUNDS = 3
 _MOST_BISECTIONS = 6
+# So many times as many groups as there are to be are few enough to join.
+_CLOSE = 1.2
 
 
 def communities(graph: "sparse.csr_array", resolution: float, *, seed: int = 0) -> Ints:
@@ -99,7 +101,7 @@ def exactly(graph: "sparse.csr_array", n_groups: int, resolution: float, *, seed
             break
         low, high = high, 2 * high
     for _ in range(_MOST_BISECTIONS):
-        if best.max() + 1 == n_groups or at is None:
+        if best.max() + 1 <= _CLOSE * n_groups or at is None:
             break
         middle = (low + high) / 2
         groups = communities(graph, middle, seed=seed)
