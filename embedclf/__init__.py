@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from embedclf.evaluation.neighbourhood import explain as explain
     from embedclf.evaluation.report import Report as Report
     from embedclf.evaluation.report import evaluate as evaluate
+    from embedclf.exploration.clustering import Clustering as Clustering
+    from embedclf.exploration.clustering import cluster as cluster
     from embedclf.exploration.page import map_page as map_page
     from embedclf.exploration.projection import TextMap as TextMap
     from embedclf.exploration.projection import text_map as text_map
@@ -48,8 +50,6 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
-    from embedclf.exploration.clustering import Clustering as Clustering
-    from embedclf.exploration.clustering import cluster as cluster
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train

@@ -22,9 +22,9 @@ _COMMANDS = {
     "compare": "Compare embedders, lengths of vectors and heads on a file.",
     "search": "Find the rows of a file that are nearest to a text.",
     "recommend": "Find rows that are like one, and unlike each other.",
+    "cluster": "Find groups of texts that are alike, to make labels of.",
     "suggest": "Choose which rows to label next.",
     "map": "Draw the texts of a file on a page to look at.",
-    "cluster": "Find groups of texts that are alike, to make labels of.",
     "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }
