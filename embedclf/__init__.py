@@ -50,6 +50,8 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
+    from embedclf.exploration.data_quality import check as check
+    from embedclf.exploration.findings import DataCheck as DataCheck
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
@@ -61,6 +63,7 @@ _HOMES = {
     "Clustering": "embedclf.exploration.clustering",
     "Comparison": "embedclf.evaluation.comparison",
     "CrossValidation": "embedclf.evaluation.cross_validation",
+    "DataCheck": "embedclf.exploration.findings",
     "DataError": "embedclf.errors",
     "EmbedclfError": "embedclf.errors",
     "Embedder": "embedclf.embedding",
@@ -84,6 +87,7 @@ _HOMES = {
     "VectorCache": "embedclf.embedding.cache",
     "as_langchain": "embedclf.embedding.langchain_embeddings",
     "cluster": "embedclf.exploration.clustering",
+    "check": "embedclf.exploration.data_quality",
     "compare": "embedclf.evaluation.comparison",
     "cross_validate": "embedclf.evaluation.cross_validation",
     "evaluate": "embedclf.evaluation.report",

@@ -588,6 +588,8 @@ def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
     """Write a record with keys added to it; what was read is copied as it stands, every digit of it."""
     if not row.source:
         return json_line({**row.record, **added})
+    if not added:
+        return f"{row.source.strip()}\n".encode("utf-8", "backslashreplace")
     own = row.source.strip().removesuffix("}").rstrip()
     return f"{own}{', ' if row.record else ''}".encode("utf-8", "backslashreplace") + json_line(added)[1:]
 

@@ -87,6 +87,8 @@ HEAVY = {"sklearn", "scipy", "pandas", "langchain_openai", "langchain_core", "op
         ("import embedclf", HEAVY | {"numpy", "click", "safetensors", "wordllama"}),
         (command("--help"), HEAVY | {"numpy", "safetensors", "wordllama"}),
         (command("predict", "--help"), HEAVY | {"safetensors", "wordllama"}),
+        # what train looks for before it embeds
+        ("import embedclf.exploration.plain_faults, embedclf.cli.findings", HEAVY | {"cleanlab", "wordllama"}),
     ],
 )
 def test_what_is_not_loaded(code: str, absent: set[str]):
@@ -153,6 +155,7 @@ Commands:
   cluster         Find groups of texts that are alike, to make labels of.
   suggest         Choose which rows to label next.
   map             Draw the texts of a file on a page to look at.
+  check           Find what is wrong with a file of labelled texts.
   embedders       List the known embedders and their prices.
   cache           Look at the cache of vectors, or empty it.
 """

@@ -25,6 +25,7 @@ _COMMANDS = {
     "cluster": "Find groups of texts that are alike, to make labels of.",
     "suggest": "Choose which rows to label next.",
     "map": "Draw the texts of a file on a page to look at.",
+    "check": "Find what is wrong with a file of labelled texts.",
     "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }

@@ -117,14 +117,18 @@ def open_dataset(
 ) -> tuple["Corpus", Embedder, str | None]:
     """Read a file and open the embedder that is meant; gives the reason, too, if none was named."""
     corpus = read_texts(dataset, file)
+    return corpus, *open_meant(embedding, asked, bar)
+
+
+def open_meant(embedding: EmbeddingOptions, asked: EmbedderOptions, bar: ProgressBar) -> tuple[Embedder, str | None]:
+    """Open the embedder that is meant; gives the reason, too, if none was named."""
     settings = asked.settings(bar.on_event)
     name, reason = (embedding.embedder, None) if embedding.embedder is not None else default_embedder()
     if asked.base_url is not None and not name.startswith("aimlapi"):
         raise click.UsageError(
             "--base-url goes with an aimlapi embedder: set AIMLAPI_API_KEY, or name one with --embedder aimlapi:MODEL."
         )
-    opened = open_embedder(name, dimensions=embedding.dimensions, **settings)
-    return corpus, opened, reason
+    return open_embedder(name, dimensions=embedding.dimensions, **settings), reason
 
 
 def introduce(corpus: "Corpus", opened: Embedder, reason: str | None) -> None:

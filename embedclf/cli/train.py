@@ -20,6 +20,8 @@ from embedclf.errors import counted
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.corpus import Corpus
+    from embedclf.embedding import Embedder
 
 
 @click.command("train")
@@ -98,6 +100,7 @@ def command(
         check_examples(corpus.texts, corpus.labels, out_of_scope_label)
         check_settings(**training.settings)
         check_abstaining(target_accuracy, min_confidence)
+        _warn_of(corpus, opened)
         if asked.dry_run:
             print_estimate(opened, corpus.texts, as_json=as_json)
             return
@@ -121,6 +124,23 @@ def command(
         click.echo(json.dumps({"model": str(place), **classifier.to_dict(), "usage": usage}, ensure_ascii=False))
     else:
         click.echo(_summary(classifier, place))
+
+
+def _warn_of(corpus: "Corpus", opened: "Embedder") -> None:
+    """Say in short what is wrong with the texts and labels, as far as it is seen without vectors."""
+    from embedclf.cli.findings import short_lines
+    from embedclf.exploration.findings import in_order
+    from embedclf.exploration.plain_faults import plain_findings
+
+    found = [
+        finding
+        for finding in in_order(plain_findings(corpus.texts, corpus.labels, spec=opened.spec))
+        if not (finding.kind == "small_classes" and finding.score == 1)  # whoever holds out warns of these
+    ]
+    for line in short_lines(found, corpus):
+        click.echo(f"Warning: {line}", err=True)
+    if found:
+        click.echo(f"embedclf check {'-' if corpus.name == 'stdin' else corpus.name} shows all.", err=True)
 
 
 def _summary(classifier: "TextClassifier", place: Path) -> str:
