@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from embedclf.evaluation.report import evaluate as evaluate
     from embedclf.exploration.clustering import Clustering as Clustering
     from embedclf.exploration.clustering import cluster as cluster
+    from embedclf.exploration.data_quality import check as check
+    from embedclf.exploration.findings import DataCheck as DataCheck
     from embedclf.exploration.page import map_page as map_page
     from embedclf.exploration.projection import TextMap as TextMap
     from embedclf.exploration.projection import text_map as text_map
@@ -50,8 +52,6 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
-    from embedclf.exploration.data_quality import check as check
-    from embedclf.exploration.findings import DataCheck as DataCheck
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train

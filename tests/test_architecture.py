@@ -150,12 +150,12 @@ Commands:
   cross-validate  Measure how good a classifier trained on a file would be.
   learning-curve  Measure what more labels would bring.
   compare         Compare embedders, lengths of vectors and heads on a file.
+  check           Find what is wrong with a file of labelled texts.
   search          Find the rows of a file that are nearest to a text.
   recommend       Find rows that are like one, and unlike each other.
   cluster         Find groups of texts that are alike, to make labels of.
   suggest         Choose which rows to label next.
   map             Draw the texts of a file on a page to look at.
-  check           Find what is wrong with a file of labelled texts.
   embedders       List the known embedders and their prices.
   cache           Look at the cache of vectors, or empty it.
 """

@@ -71,7 +71,7 @@ def test_the_commands_print_what_is_shown(cli: Cli, checkout: Path, monkeypatch:
     A figure may differ a little on another machine, and how long something takes is not compared.
     """
     monkeypatch.chdir(checkout)
-    assert len(SHOWN) == 12
+    assert len(SHOWN) == 15
     for command, shown in SHOWN:
         name, *arguments = shlex.split(command)
         assert name == "embedclf"

@@ -43,7 +43,7 @@ def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence
     source : str
         Name of the file of the texts.
     lines : sequence of int, optional
-        Where each text stands in it; None says that it is the how-manieth.
+        Where each text stands in it; None counts them from 1.
 
     Returns
     -------
