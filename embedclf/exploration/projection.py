@@ -23,7 +23,7 @@ _PERPLEXITY = 30
 _LEAST_FOR_TSNE = 12
 # Above these, the work takes so long that somebody should be told: seconds of one core for so many texts, measured by
 # benchmarks/map.py; a little more than in proportion, for the tree that it walks gets deeper.
-_MANY, _SECONDS_FOR_10_000, _GROWTH = 3_000, 60, 1.15
+_MANY, _SECONDS_FOR_10_000, _GROWTH = 3_000, 60, 1.25
 # Of so many nearest, the share that is still among the nearest on the map; of so many texts at most.
 N_NEAREST = 10
 _MOST_MEASURED = 1_000
@@ -145,7 +145,7 @@ def _project(vectors: Vectors) -> tuple[npt.NDArray[np.float32], Method]:
         seconds = _SECONDS_FOR_10_000 * (n / 10_000) ** _GROWTH
         about = f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
         logger.info("Placing %s different texts: this takes about %s", f"{n:,}", about)
-    # On one core: several add up the forces in an order of their own each time, and the map would never be the same.
+    # On one core: with each number of cores, the forces are added up in another order, and the map is another.
     with threadpool_limits(1):
         tsne = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=0)
         positions = tsne.fit_transform(vectors)
