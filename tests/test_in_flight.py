@@ -305,7 +305,8 @@ class TestInAService:
         asyncio.run(main())
         asked = api.n_requests
         time.sleep(0.5)
-        assert api.n_requests <= asked + 1 < 20
+        # Of the four that may be under way together, some may have reached the server since it was counted.
+        assert api.n_requests <= asked + 4 < 12
 
     def test_a_new_text_is_paid_for_once(self, classifier: embedclf.TextClassifier, api: AimlapiServer):
         """However many threads ask for it at the same time."""

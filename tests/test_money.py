@@ -82,7 +82,7 @@ def test_train_json_has_what_the_text_has(cli: Cli, dataset: Path):
     assert shown["n_examples"] == 30
     assert set(shown["held_out"]) == {
         *("accuracy", "macro_f1", "ece", "n_examples"),
-        *("coverage", "answered_accuracy"),
+        *("coverage", "answered_accuracy", "out_of_scope_recall"),
     }
 
 

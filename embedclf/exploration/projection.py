@@ -139,7 +139,7 @@ def _project(vectors: Vectors) -> tuple[npt.NDArray[np.float32], Method]:
             positions[:, : found.shape[1]] = found
         return positions, "PCA"
     from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # scikit-learn's own requirement
+    from threadpoolctl import threadpool_limits
 
     if n > _MANY:
         seconds = _SECONDS_FOR_10_000 * (n / 10_000) ** _GROWTH
