@@ -164,6 +164,16 @@ def test_where_to_write(cli: Cli, dataset: Path):
     assert page.read_text().startswith("text,label")
 
 
+def test_a_file_name_of_other_bytes(process: Callable[..., Any], dataset: Path):
+    """Is written as escapes: on Linux a name need not be Unicode."""
+    dataset.rename(dataset.with_name("caf\udce9.csv"))
+    result = process("map", "caf\udce9.csv", "--output", "map.html")
+    assert result.returncode == 0, result.stderr
+    page = Path("map.html").read_text(encoding="utf-8")
+    assert r"<title>Map: wordllama:l2_supercat on caf\udce9.csv</title>" in page
+    assert r'"source":"caf\udce9.csv"' in page  # where it is an escape of JSON
+
+
 def test_without_labels_and_by_another_column(cli: Cli):
     """One colour, or that of the column which is named."""
     path = write_csv(Path("t.csv"), [(f"text {number}", str(number % 2)) for number in range(30)], ("text", "cluster"))

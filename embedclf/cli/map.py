@@ -60,7 +60,8 @@ def command(
     if output is not None:
         page = map_page(result, f"Map: {opened.spec} on {name}", source=name, lines=corpus.lines)
         with AtomicFile(output) as opened_file:
-            opened_file.write(page.encode())
+            # The name of a file may hold bytes that are no letters.
+            opened_file.write(page.encode(errors="backslashreplace"))
         click.echo(f"Wrote {output}", err=True)
     if as_json:
         shown = result.to_dict()
