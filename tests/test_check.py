@@ -1,6 +1,7 @@
 """embedclf check: is the data any good?"""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -141,6 +142,29 @@ All clear: nothing wrong was found in 30 rows.
         assert result.exit_code == 0
         assert result.stdout.startswith("Warning: 1 row repeating an earlier one\n")
         assert result.stdout.endswith("\n0 errors, 1 warning. Nothing is surely wrong.\n")
+
+    def test_errors_and_warnings_of_a_kind_stand_apart(self, cli: Cli, dataset: Path):
+        """The numbers of the headings add up to those of the last line."""
+        with dataset.open("a") as file:
+            file.write("The lamp is broken,lamp\nStop writing to me,privacy\nDelete what you have of me,privacy\n")
+        result = cli("check", dataset)
+        assert result.exit_code == 1
+        assert (
+            f"""\
+Error: 1 label with too few texts to learn or to measure
+  Add texts, or merge the labels.
+    {dataset}:32  lamp: only 1 text
+
+Warning: 1 label with too few texts to learn or to measure
+  Add texts, or merge the labels.
+    {dataset}:33  privacy: only 2 texts
+"""
+            in result.stdout
+        )
+        headings = re.findall("^(?:Error|Warning): ([0-9]+) ", result.stdout, re.M)
+        n_errors, n_warnings = map(int, re.findall("([0-9]+) (?:error|warning)", result.stdout.splitlines()[-1]))
+        assert sum(map(int, headings)) == n_errors + n_warnings
+        assert n_errors == 1
 
     def test_only_the_first_are_shown(self, cli: Cli, dataset: Path):
         """Five of a kind; --json has all."""

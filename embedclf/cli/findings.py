@@ -73,9 +73,9 @@ def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None
     """Write all kinds that were found, each with its first findings and what to do, and how diverse the texts are."""
     lines = []
     for severity in ("error", "warning"):
-        for kind, findings in _by_kind(result.findings).items():
-            if severity == _worst(findings):
-                lines += [*_of_kind(kind, findings, corpus, against), ""]
+        of_severity = [finding for finding in result.findings if finding.severity == severity]
+        for kind, findings in _by_kind(of_severity).items():
+            lines += [*_of_kind(kind, findings, corpus, against), ""]
     lines += _diversity(result)
     if not result.findings:
         by_far = ", as far as was looked" if result.not_checked else ""
@@ -101,10 +101,6 @@ def _by_kind(findings: "Sequence[Finding]") -> "dict[str, list[Finding]]":
     return by_kind
 
 
-def _worst(findings: "Sequence[Finding]") -> str:
-    return min(finding.severity for finding in findings)  # "error" comes before "warning"
-
-
 def _title(kind: str, number: int) -> str:
     words = _WORDS[kind]
     return f"{counted(number, words.thing)} {words.problem}"
@@ -117,7 +113,7 @@ def _place_of(finding: "Finding", corpus: "Corpus") -> str:
 
 
 def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: "Corpus", against: "Corpus | None") -> list[str]:
-    lines = [f"{_worst(findings).capitalize()}: {_title(kind, len(findings))}", f"  {_WORDS[kind].advice}"]
+    lines = [f"{findings[0].severity.capitalize()}: {_title(kind, len(findings))}", f"  {_WORDS[kind].advice}"]
     for finding in findings[:_MOST_SHOWN]:
         lines += [f"    {line}" for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
