@@ -235,6 +235,13 @@ class TestFix:
         kept = [line for line in UGLY.splitlines(True) if line.split(",")[0] not in ("4", "5", "8")]
         assert Path("clean.csv").read_text() == "".join(kept)
 
+    def test_rows_still_to_be_labelled(self, cli: Cli):
+        """Are kept, but each text once: a copy is one whether there is a label yet or not."""
+        Path("a.csv").write_text("text,label\nto do,\na,x\nto do,\na,\nb,y\na,x\n")
+        result = cli("check", "a.csv", "--fix", "b.csv")
+        assert "Wrote 4 rows to b.csv; left out: 2 exact duplicates\n" in result.stderr
+        assert Path("b.csv").read_text() == "text,label\nto do,\na,x\na,\nb,y\n"
+
     @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
     def test_it_may_be_the_file_itself(self, cli: Cli, name: str):
         """In the format that the extension says; each number of a JSON line stays as it was written."""

@@ -91,7 +91,7 @@ def command(
             _end(plain)
             return
         if fix is not None:
-            _write(fix, corpus, rows, {corpus.lines[one.row or 0] for one in plain.of("duplicates")}, file)
+            _write(fix, corpus, rows, file)
         try:
             result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
         except EmbedderError:
@@ -177,7 +177,7 @@ def _fault(row: "Row") -> "Finding":
     return Finding(kind, "error", None, row.text, row.label, row.fault or "", line=row.line)
 
 
-def _write(path: str, corpus: "Corpus", rows: "Sequence[Row]", repeated: set[int], file: FileOptions) -> None:
+def _write(path: str, corpus: "Corpus", rows: "Sequence[Row]", file: FileOptions) -> None:
     """Write a copy of a file without exact duplicates and rows without a text, and say what is left out."""
     from embedclf.corpus import CorpusWriter
 
@@ -189,14 +189,19 @@ def _write(path: str, corpus: "Corpus", rows: "Sequence[Row]", repeated: set[int
             source=corpus.name,
             faults=unreadable,
         )
-    dropped = repeated | {fault.line for fault in unreadable}
-    empty = {row.line for row in rows if row.fault is not None and _lacks_something(row) and not row.text.strip()}
     # A text without a label is worth a label: it stays.
-    kept = [row for row in rows if row.line not in dropped | empty]
+    readable = [row for row in rows if row.fault is None or _lacks_something(row)]
+    filled = [row for row in readable if row.text.strip()]
+    firsts = {(row.text, row.label): row for row in reversed(filled)}
+    kept = [row for row in filled if firsts[row.text, row.label] is row]
     with CorpusWriter(path, corpus.columns, [], delimiter=file.delimiter, bom=corpus.has_bom) as writer:
         for row in kept:
             writer.write(row, [])
-    numbers = [(len(repeated), "exact duplicate"), (len(empty), "empty row"), (len(unreadable), "unreadable row")]
+    numbers = [
+        (len(filled) - len(kept), "exact duplicate"),
+        (len(readable) - len(filled), "empty row"),
+        (len(unreadable), "unreadable row"),
+    ]
     named = ", ".join(counted(number, thing) for number, thing in numbers if number)
     recoded = "" if codecs.lookup(file.encoding).name in ("utf-8", "ascii") else ", in UTF-8"
     click.echo(f"Wrote {counted(len(kept), 'row')} to {path}{recoded}; left out: {named or 'nothing'}", err=True)
