@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -509,6 +510,17 @@ class TestTrain:
             f"Warning: 4 rows repeating an earlier one ({name}:32, {name}:33, {name}:34 …)",
             f"embedclf check {name} shows all.",
         ]
+
+    def test_the_command_that_shows_all_works(self, cli: Cli, dataset: Path):
+        """As it is printed: a shell takes the name, and the file is read in the same way."""
+        lines = dataset.read_text().replace(",", ";").replace("text;label", "my review;stars").splitlines(True)
+        Path("my reviews.csv").write_text("".join([*lines, lines[1]]))
+        reading = ("--text-column", "my review", "--label-column", "stars", "--delimiter", ";")
+        command = cli("train", "my reviews.csv", *reading).stderr.splitlines()[3].removesuffix(" shows all.")
+        assert command == (
+            "embedclf check 'my reviews.csv' --text-column 'my review' --label-column stars --delimiter ';'"
+        )
+        assert cli(*shlex.split(command)[1:]).stdout.startswith("Warning: 1 row repeating an earlier one\n")
 
     def test_nothing_of_clean_data(self, cli: Cli, dataset: Path):
         """Not a word."""

@@ -1,6 +1,7 @@
 """``embedclf train``."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +101,7 @@ def command(
         check_examples(corpus.texts, corpus.labels, out_of_scope_label)
         check_settings(**training.settings)
         check_abstaining(target_accuracy, min_confidence)
-        _warn_of(corpus, opened)
+        _warn_of(corpus, opened, _check_command(dataset, file))
         if asked.dry_run:
             print_estimate(opened, corpus.texts, as_json=as_json)
             return
@@ -126,8 +127,23 @@ def command(
         click.echo(_summary(classifier, place))
 
 
-def _warn_of(corpus: "Corpus", opened: "Embedder") -> None:
-    """Say in short what is wrong with the texts and labels, as far as it is seen without vectors."""
+def _check_command(dataset: str, file: FileOptions) -> str:
+    """Write the command that looks through the same file, as a shell takes it."""
+    options = [
+        ("--text-column", file.text_column, "text"),
+        ("--label-column", file.label_column, "label"),
+        ("--delimiter", file.delimiter, None),
+        ("--encoding", file.encoding, "utf-8"),
+    ]
+    given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
+    return shlex.join(["embedclf", "check", dataset, *given])
+
+
+def _warn_of(corpus: "Corpus", opened: "Embedder", command: str) -> None:
+    """Say in short what is wrong with the texts and labels, as far as it is seen without vectors.
+
+    `command` is what shows all of it.
+    """
     from embedclf.cli.findings import short_lines
     from embedclf.exploration.findings import in_order
     from embedclf.exploration.plain_faults import plain_findings
@@ -140,7 +156,7 @@ def _warn_of(corpus: "Corpus", opened: "Embedder") -> None:
     for line in short_lines(found, corpus):
         click.echo(f"Warning: {line}", err=True)
     if found:
-        click.echo(f"embedclf check {'-' if corpus.name == 'stdin' else corpus.name} shows all.", err=True)
+        click.echo(f"{command} shows all.", err=True)
 
 
 def _summary(classifier: "TextClassifier", place: Path) -> str:
