@@ -449,6 +449,9 @@ class TestByVectors:
         result = cli("check", dataset, "--skip-bad-rows")
         assert result.exit_code == 0
         assert "Left out 1 row:\n" in result.stderr
+        write_csv(Path("other.csv"), [("BAD text too", "refund"), ("Something else", "refund")])
+        result = cli("check", dataset, "--skip-bad-rows", "--against", "other.csv")
+        assert "Warning: 1 row of the other texts cannot be embedded, nor be compared\n" in result.stderr
 
 
 class TestWhateverIsGiven:

@@ -105,7 +105,7 @@ def check(
         if row < len(texts) and row not in at_fault
     ]
     if n_refused := sum(index >= len(texts) for index in reasons):
-        logger.warning("%s of the other texts cannot be embedded, and are not compared", counted(n_refused, "row"))
+        logger.warning("%s of the other texts cannot be embedded, nor be compared", counted(n_refused, "row"))
     usable = np.array([row for row in range(len(texts)) if row not in reasons and row not in at_fault], dtype=np.intp)
     if not len(usable):
         return replace(plain, findings=in_order(findings))
