@@ -57,7 +57,7 @@ _WORDS = {
     ),
     "anomalies": _Words("text", "far from all others, the farthest first", "See whether they belong here."),
     "imbalance": _Words(
-        "label", "much rarer than another", "Add texts with it, and judge a classifier by macro-F1, not by accuracy."
+        "label", "much rarer than another", "Add texts, and judge a classifier by macro-F1, not by accuracy."
     ),
     "too_long": _Words(
         "text", "longer than the embedder takes well", "Keep the part that decides on the label: a text has one vector."

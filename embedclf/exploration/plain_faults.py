@@ -136,11 +136,11 @@ def _of_classes(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]
         for label, suggested in _variants(n_rows, first_row).items()
     ]
     most = max(n_rows, key=n_rows.__getitem__)
-    fewest = min(n_rows, key=n_rows.__getitem__)
-    if n_rows[most] > MOST_IMBALANCE * n_rows[fewest]:
-        ratio = n_rows[most] / n_rows[fewest]
-        detail = f"{counted(n_rows[fewest], 'row')}; {most!r} has {n_rows[most]:,}, {ratio:,.0f} times as many"
-        findings.append(about("imbalance", fewest, detail, ratio))
+    for label in sorted(n_rows, key=lambda label: (n_rows[label], first_row[label])):
+        if n_rows[most] > MOST_IMBALANCE * n_rows[label]:
+            ratio = n_rows[most] / n_rows[label]
+            detail = f"{counted(n_rows[label], 'row')}; {most!r} has {n_rows[most]:,}, {ratio:,.0f} times as many"
+            findings.append(about("imbalance", label, detail, ratio))
     return findings
 
 
