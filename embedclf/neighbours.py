@@ -17,6 +17,10 @@ _MOST_QUERIES = 1_024
 # itself. Of more than so many candidates that near to the k-th best, the first rows are taken.
 _SLACK = np.float32(2e-6)
 _MOST_NEAR = 1_024
+# Whoever makes vectors scales all of them or none, so that these many tell; to measure a million takes longer than to
+# search them.
+_MEASURED = 1_000
+_ROUNDING = 1e-3
 
 
 class Nearest(NamedTuple):
@@ -57,6 +61,22 @@ def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
             best = np.argsort(-exact, kind="stable")[:k]
             rows[number], similarities[number] = candidates[best], exact[best]
     return Nearest(rows, similarities)
+
+
+def of_unit_length(vectors: Vectors) -> Vectors:
+    """Give vectors of unit length: these if they are, else a copy, each divided by its length; zeros stay zeros.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_dimensions), float32
+        May be mapped from a file.
+    """
+    lengths = np.linalg.norm(vectors[:: len(vectors) // _MEASURED + 1], axis=1)
+    if ((np.abs(lengths - 1) < _ROUNDING) | (lengths == 0)).all():
+        return vectors
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    lengths[lengths == 0] = 1
+    return np.asarray(vectors / lengths, dtype=np.float32)
 
 
 def _candidates(vectors: Vectors, queries: Vectors, k: int) -> list[npt.NDArray[np.intp]]:

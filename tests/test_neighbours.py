@@ -74,6 +74,35 @@ def test_vectors_may_be_mapped_from_a_file(tmp_path: Path):
     assert found.similarities.max() <= 1
 
 
+def test_vectors_at_hand_may_be_of_any_length():
+    """What is found is by their direction, as with vectors of unit length; zeros are like nothing."""
+    rng = np.random.default_rng(0)
+    unit = np.repeat(np.eye(3), 20, axis=0) + 0.1 * rng.standard_normal((60, 3))
+    unit = (unit / np.linalg.norm(unit, axis=1, keepdims=True)).astype(np.float32)
+    unit[5] = 0
+    longer = unit * rng.uniform(0.5, 20, (60, 1)).astype(np.float32)
+    texts = [f"number {row}" for row in range(60)]
+
+    def found(vectors: np.ndarray) -> list[list[tuple[int, float]]]:
+        query = vectors[30]
+        results = [
+            embedclf.search(texts, "query", k=60, vectors=vectors, query_vector=query),
+            embedclf.recommend(texts, text="text", vectors=vectors, text_vector=query),
+            embedclf.recommend(texts, row=30, vectors=vectors),
+        ]
+        return [[(hit.row, pytest.approx(hit.similarity, abs=1e-5)) for hit in one.hits] for one in results]
+
+    searched, *_ = found(longer)
+    assert dict(searched)[5] == 0
+    assert sorted(row for row, _ in searched[:20]) == [*range(20, 40)]
+    assert [[row for row, _ in one] for one in found(longer)[1:]] == [
+        [row for row, _ in one] for one in found(unit)[1:]
+    ]
+    cosines = unit @ unit[30]
+    assert all(cosines[row] == similarity for row, similarity in searched)
+    assert embedclf.cluster(texts, vectors=longer).assigned == embedclf.cluster(texts, vectors=unit).assigned
+
+
 def test_explain_in_python(trained: embedclf.TextClassifier):
     """For and against: of the answer's label, and of all others."""
     (one,) = embedclf.explain(trained, ["Where is my parcel, please?"], (TEXTS, LABELS))

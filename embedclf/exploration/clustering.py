@@ -13,7 +13,7 @@ from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError, counted
 from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words
-from embedclf.neighbours import nearest
+from embedclf.neighbours import nearest, of_unit_length
 from embedclf.texts import check_texts
 from embedclf.training.splits import group_duplicates
 from embedclf.training.trainer import check_whole
@@ -156,7 +156,7 @@ def cluster(
     check_clusters(texts, n_clusters)
     if vectors is None:
         vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-    vectors = check_vectors(vectors, len(texts), error=TrainingError)
+    vectors = of_unit_length(check_vectors(vectors, len(texts), error=TrainingError))
     # Equal vectors are one, or each would be surrounded by copies of itself.
     same = group_duplicates([vector.tobytes() for vector in vectors])
     _, first = np.unique(same, return_index=True)

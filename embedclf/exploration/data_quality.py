@@ -23,6 +23,7 @@ from embedclf.exploration.vector_faults import (
     near_leakage,
     neighbours_among,
 )
+from embedclf.neighbours import of_unit_length
 from embedclf.texts import list_of_strings, text_faults
 from embedclf.training.splits import Ints, group_duplicates
 from embedclf.training.trainer import check_whole
@@ -109,7 +110,7 @@ def check(
     usable = np.array([row for row in range(len(texts)) if row not in reasons and row not in at_fault], dtype=np.intp)
     if not len(usable):
         return replace(plain, findings=in_order(findings))
-    vectors = _of_unit_length(vectors)
+    vectors = of_unit_length(vectors)
     distinct = _distinct(texts, labels, vectors, usable)
     near = neighbours_among(distinct)
     findings += near_duplicates(distinct, near)
@@ -157,12 +158,6 @@ def plain_check(
     if against is None:
         del not_checked["near_leakage"]
     return DataCheck(len(texts), len(set(labels) - {""}), in_order(findings), not_checked)
-
-
-def _of_unit_length(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    lengths[lengths == 0] = 1
-    return np.asarray(vectors / lengths, dtype=np.float32)
 
 
 def _distinct(texts: Sequence[str], labels: Sequence[str], vectors: Vectors, rows: Ints) -> Rows:

@@ -10,7 +10,7 @@ from embedclf.embedding import Vectors, as_embedder, check_vectors
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import EmbedclfError
 from embedclf.exploration.retrieval import Hit, check_rows, check_text, hits_of, with_vector_of
-from embedclf.neighbours import Nearest, nearest
+from embedclf.neighbours import Nearest, nearest, of_unit_length
 from embedclf.training.trainer import check_whole
 
 NEAR_COPY = 0.95
@@ -118,7 +118,7 @@ def recommend(
             raise EmbedclfError(f"row is the index of a text, from 0 to {len(texts) - 1:,}, not {row:,}")
         if vectors is None:
             vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-        vectors = check_vectors(vectors, len(texts))
+        vectors = of_unit_length(check_vectors(vectors, len(texts)))
         text, wanted = texts[row], vectors[row]
     found = _recommended(vectors, wanted, row, k)
     return Recommendation(text, row, len(texts), hits_of(texts, names, found.rows[0], found.similarities[0]))

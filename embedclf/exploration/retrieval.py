@@ -9,7 +9,7 @@ import numpy as np
 from embedclf.embedding import Vectors, as_embedder, check_vectors
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import EmbedclfError, TextError, counted
-from embedclf.neighbours import nearest
+from embedclf.neighbours import nearest, of_unit_length
 from embedclf.texts import check_texts, list_of_strings, text_fault
 from embedclf.training.trainer import check_whole
 
@@ -174,7 +174,7 @@ def with_vector_of(
             f"the vectors of the texts have {counted(vectors.shape[1], 'dimension')}, and that of the {kind} has the "
             f"shape {of_text.shape}: they are of one embedder"
         )
-    return vectors, of_text
+    return of_unit_length(vectors), of_unit_length(of_text[None, :])[0]
 
 
 def hits_of(
