@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 Vectors = npt.NDArray[np.float32]
 
+NEAR_COPY = 0.95
+"""The cosine similarity from which on a text says the same as another."""
+
 # The similarities of a block of rows to all queries are at hand at once: so many numbers at most, of so many rows. Few
 # enough that those of one query stay in the processor's cache.
 _MOST_NUMBERS = 8_000_000

@@ -10,11 +10,8 @@ from embedclf.embedding import Vectors, as_embedder, check_vectors
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import EmbedclfError
 from embedclf.exploration.retrieval import Hit, check_rows, check_text, hits_of, with_vector_of
-from embedclf.neighbours import Nearest, nearest, of_unit_length
+from embedclf.neighbours import NEAR_COPY, Nearest, nearest, of_unit_length
 from embedclf.training.trainer import check_whole
-
-NEAR_COPY = 0.95
-"""The cosine similarity from which on a text says the same as another."""
 
 # Lambda of MMR: how much the similarity to the text counts, against that to what was chosen before. With 0.6 and less
 # the last of five are often about something else, with 0.8 and more they are nearly as much alike as the nearest are

@@ -11,14 +11,13 @@ import numpy.typing as npt
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding import Vectors, check_vectors
+from embedclf.neighbours import NEAR_COPY
 from embedclf.texts import check_texts
 from embedclf.training.trainer import check_whole
 
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.intp]
 
-# Cosine similarity from which two texts say so nearly the same that a second label would teach nothing.
-NEAR_COPY = 0.95
 # Chosen among so many of the least sure for each that is asked for, each counting by this power of its uncertainty;
 # benchmarks/suggesting.py has what others would bring.
 _CANDIDATES = 20

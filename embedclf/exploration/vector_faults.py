@@ -11,13 +11,11 @@ import numpy as np
 
 from embedclf.embedding import Vectors
 from embedclf.exploration.findings import Finding, Other
-from embedclf.neighbours import Nearest, nearest
+from embedclf.neighbours import NEAR_COPY, Nearest, nearest
 from embedclf.training.folds import Examples, out_of_fold
 from embedclf.training.splits import Ints
 
 N_NEAREST = 10
-NEAR = 0.95
-"""Cosine similarity from which two texts say nearly the same."""
 FEWEST_TEXTS = 20
 """Different texts among which one can be far from all."""
 
@@ -138,7 +136,7 @@ def _likest_earlier(vectors: Vectors) -> list[tuple[int, int, float]]:
         similarities[:, start:][np.triu_indices(end - start)] = -np.inf
         nearest_one = similarities.argmax(axis=1)
         highest = similarities[np.arange(end - start), nearest_one]
-        for place in np.flatnonzero(highest >= NEAR).tolist():
+        for place in np.flatnonzero(highest >= NEAR_COPY).tolist():
             found.append((start + place, int(nearest_one[place]), float(highest[place])))
     return found
 
@@ -161,7 +159,7 @@ def _near_pairs(texts: Sequence[str], others: Sequence[str], near: Nearest) -> l
             pairs.append((one, found, _Pair(1.0, found, "the same but for case, spaces and punctuation")))
     for one, place in np.argwhere(near.similarities >= _LEAST_ALIKE).tolist():
         other, similarity = int(near.rows[one, place]), float(near.similarities[one, place])
-        if similarity >= NEAR:
+        if similarity >= NEAR_COPY:
             pairs.append((one, other, _by_cosine(other, similarity)))
             continue
         same = _same_letters(letters(one), of_others(other))
