@@ -1,21 +1,30 @@
-"""A process that reads and writes a cache until it is killed; for `test_cache.py`.
+"""A process that reads, writes and prunes a cache until it is killed; for `test_cache.py` and `benchmarks/soak.py`.
 
     python cache_worker.py FOLDER ACKNOWLEDGED SEED
 
-Every text's vector is known, so each one read is checked, and each one whose writing returned is noted.
+Every text's vector is known, so each one read is checked, and each one whose writing returned is noted. What it prunes
+are segments that it has put there as old ones itself, of texts of their own; how many vectors went is noted as ``-n``.
 """
 
+import os
 import random
+import secrets
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 
+import joblib
 import numpy as np
 
+from embedclf.atomic_file import AtomicFile
 from embedclf.embedding import EmbedderSpec
 from embedclf.embedding.cache import VectorCache, hash_texts
 
 SPEC = EmbedderSpec("aimlapi", "text-embedding-3-small", 48, "https://api.aimlapi.com/v1")
 TEXTS = [f"text {number}" for number in range(3_000)]
+OLD_TEXTS = [f"text {number}" for number in range(3_000, 4_000)]
+DAYS_OLD = 100
 
 
 def vectors_of(numbers: list[int]) -> np.ndarray:
@@ -24,9 +33,24 @@ def vectors_of(numbers: list[int]) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+def put_old(part_folder: Path, numbers: list[int], days: float = DAYS_OLD) -> Path:
+    """Put a segment there that was written some days ago."""
+    texts = [f"text {number}" for number in numbers]
+    keys = hash_texts(texts).view("<u8").reshape(-1, 2)
+    content = {"embedclf": 1, "keys": keys, "vectors": vectors_of(numbers), "tokens": len(numbers)}
+    path = part_folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}.joblib"
+    with AtomicFile(path) as file:
+        joblib.dump(content, file.file)
+        file.file.flush()
+        written = time.time() - days * 86_400
+        os.utime(file.file.fileno(), (written, written))
+    return path
+
+
 def main() -> None:
     folder, acknowledged, seed = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
-    cache = VectorCache(folder).of_model(SPEC)
+    whole = VectorCache(folder)
+    cache = whole.of_model(SPEC)
     rng = random.Random(seed)
     mine: set[int] = set()
     with acknowledged.open("a") as file:
@@ -45,6 +69,15 @@ def main() -> None:
                 file.write("".join(f"{numbers[index]}\n" for index in missing))
                 file.flush()
                 mine |= {numbers[index] for index in missing}
+            if rng.random() < 0.1:
+                old = rng.sample(range(len(TEXTS), len(TEXTS) + len(OLD_TEXTS)), 30)
+                put_old(cache._folder, old)
+                found, vectors = cache.read(hash_texts([f"text {number}" for number in old[:3]]))
+                if vectors is not None and not (vectors[found] == vectors_of(old[:3])[found]).all():
+                    sys.exit(3)
+            if rng.random() < 0.1:
+                file.write(f"-{whole.prune(older_than=timedelta(days=90)).n_dropped}\n")
+                file.flush()
 
 
 if __name__ == "__main__":

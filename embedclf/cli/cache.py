@@ -1,6 +1,9 @@
 """``embedclf cache``."""
 
-from typing import TYPE_CHECKING
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group("cache")
 def command() -> None:
-    """Look at the cache of vectors, or empty it.
+    """Look at the cache of vectors, prune or empty it.
 
     Vectors that cost something are kept on disk, so that no text is paid for twice.
     """
@@ -67,11 +70,80 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            held = f"{counted(one.n_vectors, 'vector')}, {_size(one.n_bytes)}"
-            click.echo(f"{_name(one.model, one.endpoint)}: {held}, {_cost(one)}", err=True)
+            click.echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
         click.confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?", abort=True, err=True)
     cache.clear()
     click.echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
+
+
+def _amount(units: dict[str, float], example: str) -> Callable[[Any, Any, str | None], float | None]:
+    """Make the callback that turns a number with a unit into how many of the smallest unit it is."""
+    by_name = {name.lower(): size for name, size in units.items()}
+
+    def convert(_context: Any, _parameter: Any, value: str | None) -> float | None:
+        if value is None:
+            return None
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", value)
+        unit = None if match is None else by_name.get(match[2].lower())
+        if match is None or unit is None:
+            *others, last = units
+            raise click.BadParameter(
+                f"{value!r} is not a number with its unit ({', '.join(others)} or {last}), like {example}."
+            )
+        return float(match[1]) * unit
+
+    return convert
+
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_BYTES |= {"kiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
+
+
+@command.command("prune", short_help="Drop the least recently used vectors.")
+@cache_dir_option
+@click.option(
+    "--older-than", metavar="TIME", callback=_amount(_SECONDS, "90d"), help="Drop what has not been used for so long."
+)
+@click.option(
+    "--max-size",
+    metavar="SIZE",
+    callback=_amount(_BYTES, "2GB"),
+    help="Drop until the rest, of all models, fits in it.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def prune(cache_dir: str | None, older_than: float | None, max_size: float | None, yes: bool) -> None:
+    """Drop the vectors that were not used for longest, after asking.
+
+    Says what they would cost again. A use is noted to the hour.
+    """
+    from embedclf.embedding.cache import VectorCache
+
+    if older_than is None and max_size is None:
+        raise click.UsageError("Say what may stay: --older-than 90d, --max-size 2GB, or both.")
+    try:
+        age = None if older_than is None else timedelta(seconds=older_than)
+    except OverflowError:
+        raise click.BadParameter("no vector is so old.", param_hint="--older-than") from None
+    max_bytes = None if max_size is None else int(max_size)
+    cache = VectorCache(cache_dir)
+    report = cache.to_prune(age, max_bytes)
+    if not report.n_dropped:
+        click.echo(f"{cache.folder}: nothing to drop; {_held(report.n_kept, report.kept_bytes)}")
+        return
+    if not yes:
+        for one in report.dropped:
+            click.echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+        stays = _held(report.n_kept, report.kept_bytes)
+        question = f"Drop {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
+        click.confirm(question, abort=True, err=True)
+    report = cache.prune(age, max_bytes)
+    stays = _held(report.n_kept, report.kept_bytes)
+    click.echo(f"Dropped {counted(report.n_dropped, 'vector')} from {cache.folder}, kept {stays}")
+
+
+def _held(n_vectors: int, n_bytes: int) -> str:
+    return f"{counted(n_vectors, 'vector')}, {_size(n_bytes)}"
 
 
 def _name(model: str, endpoint: str | None) -> str:

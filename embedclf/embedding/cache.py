@@ -21,19 +21,26 @@ import stat
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from embedclf.atomic_file import AtomicFile
-from embedclf.embedding import EmbedderSpec, Vectors
+from embedclf.embedding import EmbedderSpec, Vectors, last_used
 from embedclf.embedding.forks import ForkSafeLock
+from embedclf.embedding.last_used import LastUsed, Times
 from embedclf.embedding.ledger import Ledger
 from embedclf.errors import OutputError
+
+if TYPE_CHECKING:
+    from filelock import FileLock
+
+    from embedclf.embedding.pruning import PruneReport
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +49,7 @@ _KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
 _FORMAT = 1
 _ENDING = ".joblib"
 _DAMAGED = ".damaged"
-_ENDINGS = (_ENDING, f"{_ENDING}{_DAMAGED}", ".part")
+_ENDINGS = (_ENDING, f"{_ENDING}{_DAMAGED}", ".part", last_used.ENDING)
 _ABOUT = "model.json"
 _LOCK = ".merge.lock"
 # Segments below the size are small. So many small ones of about one size are merged, so that a vector is written again
@@ -55,6 +62,10 @@ _MOST_AT_ONCE = 64
 # Vectors have unit length; one that has not was damaged on the disk.
 _TOLERANCE = 1e-3
 _BLOCK_ROWS = 4_096
+# Who is killed while it writes leaves half a file, of a name of its own; nobody takes so long to write one.
+_HALF_WRITTEN = re.compile(r"\.[0-9a-f]{16}\.part")
+_SECONDS_TO_WRITE = 3_600.0
+_SECONDS_FOR_LOCK = 60.0
 # Others may merge what has just been listed; each time it is listed again.
 _TRIES = 50
 
@@ -122,7 +133,7 @@ class VectorCache:
 
     @property
     def ledger(self) -> Ledger:
-        """What each run spent; it stays when the cache is cleared."""
+        """What each run spent; it stays when the cache is cleared or pruned."""
         return Ledger(self.folder / "ledger.jsonl")
 
     @property
@@ -156,8 +167,37 @@ class VectorCache:
             except OSError as error:
                 raise OutputError(f"cannot clear {part}: {error.strerror or error}", path=str(part)) from error
 
+    def to_prune(self, older_than: timedelta | None = None, max_bytes: int | None = None) -> "PruneReport":
+        """Tell what `prune` would drop, and drop nothing."""
+        from embedclf.embedding import pruning
 
-class _Segment(NamedTuple):
+        return pruning.preview([ModelCache(path, None) for path in self._parts()], older_than, max_bytes)
+
+    def prune(self, older_than: timedelta | None = None, max_bytes: int | None = None) -> "PruneReport":
+        """Drop the least recently used vectors, of all models together.
+
+        A use is noted when the last one noted is an hour old; what was never read counts as used when it was written.
+        Other processes may read and write meanwhile, and what they use is kept. Damaged and foreign files are left
+        alone, and not counted.
+
+        Parameters
+        ----------
+        older_than : timedelta, optional
+            Drop what has not been used for so long.
+        max_bytes : int, optional
+            Drop as many more as it takes for the rest to fit into so many bytes.
+
+        Raises
+        ------
+        OutputError
+            If the cache cannot be written; what was dropped before is gone, everything else is there.
+        """
+        from embedclf.embedding import pruning
+
+        return pruning.prune([ModelCache(path, None) for path in self._parts()], older_than, max_bytes)
+
+
+class Segment(NamedTuple):
     """Where a file's vectors lie; it is not kept open, since each open mapping holds a file descriptor."""
 
     path: Path
@@ -166,8 +206,10 @@ class _Segment(NamedTuple):
     shape: tuple[int, int]
     n_tokens: int
     n_bytes: int
+    written: float
 
     def open(self) -> Vectors:
+        """Map its vectors: (n, d)."""
         return np.memmap(self.path, dtype=np.float32, mode="r", offset=self.offset, shape=self.shape)
 
 
@@ -199,7 +241,8 @@ class ModelCache:
         known = self._about().get("dimensions")
         self._dimensions = (spec and spec.dimensions) or (known if isinstance(known, int) else None)
         self._lock = ForkSafeLock()
-        self._segments: dict[str, _Segment] = {}
+        self._segments: dict[str, Segment] = {}
+        self._uses: dict[str, LastUsed] = {}
         self._refused: set[str] = set()
         self._unread: set[str] = set()
         self._index: _Index | None = None
@@ -290,6 +333,8 @@ class ModelCache:
             chosen = order[start:end]
             mapped = listed[segments[chosen[0]]].open()[:, :n_columns]
             _copy_rows(mapped, rows[chosen], out, wanted[chosen])
+        for start, end in pairwise(bounds):
+            self._note_use(listed[segments[order[start]]], rows[order[start:end]])
         squares = np.concatenate([_squares(out, rows) for rows in blocks_of(wanted)])
         sound = (squares > 0) & (squares < 1 + _TOLERANCE)
         if out.shape[1] == listed[0].shape[1]:
@@ -326,6 +371,7 @@ class ModelCache:
             self._index = None
             for name in self._segments.keys() - names:
                 del self._segments[name]
+                self._uses.pop(name, None)
             self._refused &= names
             for name in sorted(names - self._segments.keys() - self._refused):
                 segment = self._read_segment(self._folder / name)
@@ -356,10 +402,10 @@ class ModelCache:
             before = now
         return now
 
-    def _read_segment(self, path: Path) -> _Segment | None:
+    def _read_segment(self, path: Path) -> Segment | None:
         try:
             with path.open("rb") as file:
-                n_bytes = os.fstat(file.fileno()).st_size
+                status = os.fstat(file.fileno())
                 unpickler = _unpickler()(str(path), file, ensure_native_byte_order=False, mmap_mode="r")
                 try:
                     content = unpickler.load()
@@ -379,8 +425,14 @@ class ModelCache:
         keys, vectors = content["keys"], content["vectors"]
         if self._spec is not None:
             self._dimensions = vectors.shape[1]
-        return _Segment(
-            path, np.array(keys).view(_KEY)[:, 0], vectors.offset, vectors.shape, content["tokens"], n_bytes
+        return Segment(
+            path,
+            np.array(keys).view(_KEY)[:, 0],
+            vectors.offset,
+            vectors.shape,
+            content["tokens"],
+            status.st_size,
+            status.st_mtime,
         )
 
     def _fault(self, content: Any) -> str | None:
@@ -463,7 +515,7 @@ class ModelCache:
         if os.name == "posix" and self._folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             self._warn("mode", f"cache: others can write to {self._folder}; mend it with: chmod -R go-w {self._folder}")
 
-    def _write_segment(self, keys: Keys, vectors: Vectors, n_tokens: int) -> None:
+    def _write_segment(self, keys: Keys, vectors: Vectors, n_tokens: int, used: Times | None = None) -> None:
         import joblib
 
         content = {
@@ -475,6 +527,8 @@ class ModelCache:
         }
         path = self._folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}{_ENDING}"
         with AtomicFile(path) as file:
+            if used is not None:  # before the segment is in its place, when nobody else writes to it yet
+                last_used.write_times(path, used)
             joblib.dump(content, file.file)
 
     def _merge(self) -> None:
@@ -482,40 +536,146 @@ class ModelCache:
         self._refresh()
         if not self._alike():
             return
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         try:
-            with FileLock(self._folder / _LOCK, timeout=0):
+            with self._alone(seconds=0):
                 self._refresh()
-                while alike := self._alike():
-                    self._merge_these(alike[:_MOST_AT_ONCE])
-                    self._refresh()
+                self._merge_alike()
         except Timeout:  # another process does it
             return
 
-    def _alike(self) -> list[_Segment]:
-        by_size: dict[int, list[_Segment]] = {}
+    def _alone(self, seconds: float) -> "FileLock":
+        """Make the lock of who takes segments away."""
+        from filelock import FileLock
+
+        return FileLock(self._folder / _LOCK, timeout=seconds)
+
+    def _merge_alike(self) -> None:
+        while alike := self._alike():
+            self._merge_these(alike[:_MOST_AT_ONCE])
+            self._refresh()
+        self._sweep()
+
+    def _alike(self) -> list[Segment]:
+        by_size: dict[int, list[Segment]] = {}
         for segment in self._segments.values():
             if segment.n_bytes < _SMALL_BYTES:
                 size = int(math.log(max(segment.n_bytes, _TINY_BYTES), _MOST_ALIKE))
                 by_size.setdefault(size, []).append(segment)
         return next((alike for alike in by_size.values() if len(alike) >= _MOST_ALIKE), [])
 
-    def _merge_these(self, small: list[_Segment]) -> None:
+    def _merge_these(self, small: list[Segment]) -> None:
         keys = np.concatenate([segment.keys for segment in small])
         vectors = np.empty((len(keys), small[0].shape[1]), dtype=np.float32)
         end = 0
         for segment in small:
             start, end = end, end + len(segment.keys)
             vectors[start:end] = segment.open()
+        used = np.concatenate([self._use_of(segment).read() for segment in small])
         sound = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < _TOLERANCE
-        keys, vectors = keys[sound], vectors[sound]
+        keys, vectors, used = keys[sound], vectors[sound], used[sound]
         # Of equal keys the last. In the order of writing, in which they are likely to be read: whole blocks are copied.
-        last = np.sort(len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1])
+        _, first_from_end, of_key = np.unique(keys[::-1], return_index=True, return_inverse=True)
+        latest = np.zeros(len(first_from_end), dtype=used.dtype)
+        np.maximum.at(latest, of_key, used[::-1])
+        last = np.sort(len(keys) - 1 - first_from_end)
         if len(last):
-            self._write_segment(keys[last], vectors[last], sum(segment.n_tokens for segment in small))
+            n_tokens = sum(segment.n_tokens for segment in small)
+            self._write_segment(keys[last], vectors[last], n_tokens, latest[of_key[::-1][last]])
         for segment in small:
-            segment.path.unlink()
+            self._delete(segment)
+
+    def _delete(self, segment: Segment) -> None:
+        segment.path.unlink()
+        self._use_of(segment).delete()
+
+    def _sweep(self) -> None:
+        """Delete what killed processes have left: files half written long ago, and times of no segment."""
+        long_ago = time.time() - _SECONDS_TO_WRITE
+        with os.scandir(self._folder) as entries:
+            there = {entry.name: entry for entry in entries if entry.is_file(follow_symlinks=False)}
+        for name, entry in there.items():
+            half = _HALF_WRITTEN.fullmatch(name) and entry.stat().st_mtime < long_ago
+            orphan = name.endswith(last_used.ENDING) and name.removesuffix(last_used.ENDING) + _ENDING not in there
+            if half or orphan:
+                Path(entry.path).unlink(missing_ok=True)
+
+    # Pruning
+
+    def times(self) -> list[tuple[Segment, int, Times]]:
+        """Tell of each segment how many bytes its times take, and when each row was last used (seconds since 1970)."""
+        self._refresh()
+        uses = [(segment, self._use_of(segment)) for segment in self._segments.values()]
+        return [(segment, use.size(), use.read()) for segment, use in uses]
+
+    @contextlib.contextmanager
+    def taking_away(self) -> Iterator[None]:
+        """Be the only one who takes segments away, for as long as the block takes.
+
+        Raises
+        ------
+        OutputError
+            If that cannot be had.
+        """
+        from filelock import Timeout
+
+        try:
+            lock = self._alone(_SECONDS_FOR_LOCK).acquire()
+        except Timeout as error:
+            reason = "another process has been at work on it for a minute: try again later"
+            raise OutputError(f"cannot prune {self._folder}: {reason}", path=str(self._folder)) from error
+        except (OSError, NotImplementedError) as error:
+            cause = getattr(error, "strerror", None) or error
+            raise OutputError(f"cannot prune {self._folder}: {cause}", path=str(self._folder)) from error
+        with lock:
+            yield
+
+    def drop(self, segment: Segment, seen: Times, dropped: npt.NDArray[np.bool_], n_tokens: int) -> None:
+        """Drop rows of a segment, unless they have been used meanwhile; only within `taking_away`.
+
+        Parameters
+        ----------
+        segment : Segment
+        seen : ndarray of shape (n,)
+            When each row had last been used when it was chosen.
+        dropped : ndarray of shape (n,), bool
+        n_tokens : int
+            What the others cost.
+
+        Raises
+        ------
+        OSError or OutputError
+            If these cannot be written; the segment stays as it is.
+        """
+        used = self._use_of(segment).read()
+        kept = np.flatnonzero(~dropped | (used > seen))
+        if len(kept) == len(used):
+            return
+        if len(kept):
+            vectors = segment.open()[kept]
+            sound = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < _TOLERANCE
+            if sound.any():
+                kept = kept[sound]
+                self._write_segment(segment.keys[kept], vectors[sound], n_tokens, used[kept])
+        self._delete(segment)
+
+    def tidy(self) -> None:
+        """Merge what has become small, and sweep; only within `taking_away`."""
+        self._refresh()
+        self._merge_alike()
+
+    def _use_of(self, segment: Segment) -> LastUsed:
+        name = segment.path.name
+        if name not in self._uses:
+            self._uses[name] = LastUsed(segment.path, len(segment.keys), segment.written)
+        return self._uses[name]
+
+    def _note_use(self, segment: Segment, rows: npt.NDArray[np.intp]) -> None:
+        try:
+            self._use_of(segment).note(rows)
+        except OSError as error:  # of a folder that may only be read, for one
+            logger.debug("cache: when vectors of %s were used cannot be noted: %s", segment.path, error)
 
     def _about(self) -> dict[str, Any]:
         try:
@@ -536,7 +696,7 @@ class ModelCache:
                 endpoint=about.get("endpoint"),
                 n_vectors=len(np.unique(self._indexed().keys)),
                 n_segments=len(segments),
-                n_bytes=sum(segment.n_bytes for segment in segments),
+                n_bytes=sum(segment.n_bytes + self._use_of(segment).size() for segment in segments),
                 n_tokens=sum(segment.n_tokens for segment in segments),
             )
 
