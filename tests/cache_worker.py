@@ -6,6 +6,7 @@ Every text's vector is known, so each one read is checked, and each one whose wr
 are segments that it has put there as old ones itself, of texts of their own; how many vectors went is noted as ``-n``.
 """
 
+import contextlib
 import os
 import random
 import secrets
@@ -17,6 +18,7 @@ from pathlib import Path
 import joblib
 import numpy as np
 
+import embedclf.embedding.cache
 from embedclf.atomic_file import AtomicFile
 from embedclf.embedding import EmbedderSpec
 from embedclf.embedding.cache import VectorCache, hash_texts
@@ -41,9 +43,9 @@ def put_old(part_folder: Path, numbers: list[int], days: float = DAYS_OLD) -> Pa
     path = part_folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}.joblib"
     with AtomicFile(path) as file:
         joblib.dump(content, file.file)
-        file.file.flush()
-        written = time.time() - days * 86_400
-        os.utime(file.file.fileno(), (written, written))
+    written = time.time() - days * 86_400
+    with contextlib.suppress(FileNotFoundError):  # merged by another process, as one of today
+        os.utime(path, (written, written))
     return path
 
 
@@ -52,6 +54,8 @@ def main() -> None:
     whole = VectorCache(folder)
     cache = whole.of_model(SPEC)
     rng = random.Random(seed)
+    if seed % 2:  # an index of keys is made of few segments already
+        embedclf.embedding.cache._MANY_SEGMENTS = 3
     mine: set[int] = set()
     with acknowledged.open("a") as file:
         while True:

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.atomic_file import AtomicFile
-from embedclf.embedding import EmbedderSpec, Vectors, last_used
+from embedclf.embedding import EmbedderSpec, Vectors, key_index, last_used
 from embedclf.embedding.forks import ForkSafeLock
 from embedclf.embedding.last_used import LastUsed, Times
 from embedclf.embedding.ledger import Ledger
@@ -66,6 +66,8 @@ _BLOCK_ROWS = 4_096
 _HALF_WRITTEN = re.compile(r"\.[0-9a-f]{16}\.part")
 _SECONDS_TO_WRITE = 3_600.0
 _SECONDS_FOR_LOCK = 60.0
+# To open so many segments one by one takes longer than one likes to wait: then their keys are put into one file.
+_MANY_SEGMENTS = 64
 # Others may merge what has just been listed; each time it is listed again.
 _TRIES = 50
 
@@ -160,7 +162,7 @@ class VectorCache:
         for part in self._parts():
             try:
                 for path in [path for path in part.iterdir() if path.is_file()]:
-                    if path.name in (_ABOUT, _LOCK) or path.name.endswith(_ENDINGS):
+                    if path.name in (_ABOUT, _LOCK, key_index.NAME) or path.name.endswith(_ENDINGS):
                         path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # something that is not ours is in it
                     part.rmdir()
@@ -206,7 +208,7 @@ class Segment(NamedTuple):
     shape: tuple[int, int]
     n_tokens: int
     n_bytes: int
-    written: float
+    written_ns: int
 
     def open(self) -> Vectors:
         """Map its vectors: (n, d)."""
@@ -246,6 +248,9 @@ class ModelCache:
         self._refused: set[str] = set()
         self._unread: set[str] = set()
         self._index: _Index | None = None
+        # What sorts the keys of the first segments, as long as all of these are there.
+        self._first_order: npt.NDArray[np.intp] | None = None
+        self._in_index: set[str] = set()
         self._warned: set[str] = set()
 
     def __getstate__(self) -> tuple[Path, EmbedderSpec | None]:
@@ -293,7 +298,7 @@ class ModelCache:
                     # Damaged since it was listed: read anew, and set aside as any damaged file is.
                     logger.debug("reading the cache again: %s", error)
                     self._segments.clear()
-                    self._index = None
+                    self._index = self._first_order = None
             self._warn("unread", f"cache: {self._folder} cannot be read: left out")
             return np.zeros(len(keys), dtype=bool), None
 
@@ -351,7 +356,12 @@ class ModelCache:
             segments = list(self._segments.values())
             keys = np.concatenate([segment.keys for segment in segments] or [np.empty(0, dtype=_KEY)])
             sizes = [len(segment.keys) for segment in segments]
-            order = np.argsort(keys["high"], kind="stable")
+            order = np.arange(len(keys))
+            if self._first_order is not None:
+                order[: len(self._first_order)] = self._first_order
+            if self._first_order is None or len(self._first_order) < len(keys):
+                # Of what is in order already, this is a quick sort: a run is not taken apart.
+                order = order[np.argsort(keys["high"][order], kind="stable")]
             self._index = _Index(
                 keys[order],
                 np.repeat(np.arange(len(segments)), sizes)[order],
@@ -370,14 +380,58 @@ class ModelCache:
                 return
             self._index = None
             for name in self._segments.keys() - names:
+                self._first_order = None
                 del self._segments[name]
                 self._uses.pop(name, None)
             self._refused &= names
+            if not self._segments and len(names) >= _MANY_SEGMENTS:
+                self._read_index(names)
             for name in sorted(names - self._segments.keys() - self._refused):
                 segment = self._read_segment(self._folder / name)
                 if segment is not None:
                     self._segments[name] = segment
+            if self._spec is not None and len(self._segments.keys() - self._in_index) >= _MANY_SEGMENTS:
+                self._write_index()
             # One that was merged meanwhile is in a file that may not have been listed: look again.
+
+    def _read_index(self, names: set[str]) -> None:
+        """Take over what the index knows of the segments that are there and have not changed."""
+        index = key_index.read(self._folder)
+        if index is None:
+            return
+        keys = index.keys.view(_KEY)[:, 0]
+        start = 0
+        for one in index.segments:
+            own = keys[start : start + one.n_rows]
+            start += one.n_rows
+            if one.name not in names or one.n_columns != (self._dimensions or one.n_columns):
+                continue
+            path = self._folder / one.name
+            with contextlib.suppress(OSError):
+                status = path.lstat()
+                if (status.st_size, status.st_mtime_ns) == (one.n_bytes, one.written_ns):
+                    shape = (one.n_rows, one.n_columns)
+                    segment = Segment(path, own, one.offset, shape, one.n_tokens, one.n_bytes, one.written_ns)
+                    self._segments[one.name] = segment
+                    if self._spec is not None:
+                        self._dimensions = one.n_columns
+        self._in_index = set(self._segments)
+        if len(self._segments) == len(index.segments):
+            self._first_order = index.order.astype(np.intp)
+
+    def _write_index(self) -> None:
+        self._in_index = set(self._segments)
+        segments = [
+            key_index.IndexedSegment(name, one.n_bytes, one.written_ns, *one.shape, one.offset, one.n_tokens)
+            for name, one in self._segments.items()
+        ]
+        keys = np.concatenate([segment.keys for segment in self._segments.values()] or [np.empty(0, dtype=_KEY)])
+        order = np.argsort(keys["high"], kind="stable")
+        self._first_order = order
+        try:
+            key_index.write(self._folder, segments, keys.view("<u8").reshape(-1, 2), order)
+        except OutputError as error:  # it is opened without, then
+            logger.debug("cache: its index was not written: %s", error)
 
     def _names(self) -> set[str]:
         # A merge writes the new file before it removes the old ones, but a listing made meanwhile can miss both: it is
@@ -432,7 +486,7 @@ class ModelCache:
             vectors.shape,
             content["tokens"],
             status.st_size,
-            status.st_mtime,
+            status.st_mtime_ns,
         )
 
     def _fault(self, content: Any) -> str | None:
@@ -661,14 +715,19 @@ class ModelCache:
         self._delete(segment)
 
     def tidy(self) -> None:
-        """Merge what has become small, and sweep; only within `taking_away`."""
+        """Merge what has become small, and delete what is of no use any more; only within `taking_away`."""
         self._refresh()
         self._merge_alike()
+        index = self._folder / key_index.NAME
+        if len(self._segments) >= _MANY_SEGMENTS:
+            self._write_index()
+        elif index.is_file():
+            index.unlink(missing_ok=True)
 
     def _use_of(self, segment: Segment) -> LastUsed:
         name = segment.path.name
         if name not in self._uses:
-            self._uses[name] = LastUsed(segment.path, len(segment.keys), segment.written)
+            self._uses[name] = LastUsed(segment.path, len(segment.keys), segment.written_ns / 1e9)
         return self._uses[name]
 
     def _note_use(self, segment: Segment, rows: npt.NDArray[np.intp]) -> None:
