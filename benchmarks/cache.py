@@ -5,9 +5,16 @@
 1,536 dimensions, warm. Opening the cache and hashing the texts are included; every side runs in a process of its own,
 in turn, and the median of the ratios is what counts. joblib.Memory is measured on at most 5,000 texts, and its rate is
 taken for the rest: it is the same for each. Needs 3 GB of disk for a while.
+
+    python benchmarks/cache.py --opening
+
+How long a fresh process takes to open a cache of 1,000,000 vectors and read one. Only the keys matter, so the vectors
+have 96 dimensions and segments are merged at a 16th of the size, which leaves the files that 1,536 dimensions would
+leave. Cold means that the system's cache has forgotten the files. Needs 500 MB of disk for a while.
 """
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,11 +25,14 @@ from statistics import median
 import joblib
 import numpy as np
 
-from embedclf.embedding import EmbedderSpec
+from embedclf.embedding import EmbedderSpec, cache
 from embedclf.embedding.cache import VectorCache, hash_texts
 
 SPEC = EmbedderSpec("aimlapi", "text-embedding-3-small", 1536, "https://api.aimlapi.com/v1")
 MEMORY_TEXTS = 5_000
+MANY = 1_000_000
+NARROW_SPEC = EmbedderSpec("aimlapi", "narrow", 96, "https://api.aimlapi.com/v1")
+NARROWER = 16
 
 
 def texts(n: int) -> list[str]:
@@ -99,15 +109,73 @@ def one_at_a_time(folder: Path, runs: int) -> None:
     print("written at once (at most 2 ×)")
 
 
+def fill_many(folder: Path, size: int) -> None:
+    """Write many vectors as a client does, in batches."""
+    before = cache._SMALL_BYTES, cache._TINY_BYTES
+    cache._SMALL_BYTES, cache._TINY_BYTES = (n_bytes // NARROWER for n_bytes in before)
+    part = VectorCache(folder).of_model(NARROW_SPEC)
+    made = np.random.default_rng(0).normal(size=(size, 96)).astype(np.float32)
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    for start in range(0, MANY, size):
+        keys = hash_texts([f"text {number}" for number in range(start, min(start + size, MANY))])
+        part.write(keys, made[: len(keys)], len(keys))
+    cache._SMALL_BYTES, cache._TINY_BYTES = before
+
+
+def open_one(folder: Path, number: int) -> float:
+    """Seconds until one vector is there; run in a process of its own."""
+    start = time.perf_counter()
+    found, _ = VectorCache(folder).of_model(NARROW_SPEC).read(hash_texts([f"text {number}"]))
+    assert found.all()
+    return time.perf_counter() - start
+
+
+def forget(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def opening(runs: int) -> None:
+    print(f"opening a cache of {MANY:,} vectors until one of them is there, in a fresh process, median of {runs}")
+    for size in (100, 512, 683):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            fill_many(folder, size)
+            n_segments = len(list(folder.rglob("*.joblib")))
+            times: dict[str, list[float]] = {"warm": [], "cold": [], "no index, cold": []}
+            for run in range(runs):
+                for kind, seconds in times.items():
+                    if kind.startswith("no index"):
+                        for path in folder.rglob("keys.index"):
+                            path.unlink()
+                    if kind.endswith("cold"):
+                        forget(folder)
+                    command = [sys.executable, __file__, "--open", str(run * 37_003), "--folder", name]
+                    done = subprocess.run(command, check=True, capture_output=True, text=True)
+                    seconds.append(float(done.stdout))
+            shown = ", ".join(f"{kind} {median(seconds):.2f} s" for kind, seconds in times.items())
+            print(f"  written in batches of {size}: {n_segments:,} segments: {shown} (at most 1 s)", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--opening", action="store_true", help="Only how long opening takes.")
     parser.add_argument("--read", help=argparse.SUPPRESS)
+    parser.add_argument("--open", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--texts", type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.read:
         print(read(args.read, args.folder, args.texts))
+        return
+    if args.open is not None:
+        print(open_one(args.folder, args.open))
+        return
+    if args.opening:
+        opening(args.runs)
         return
     for n in (13_000, 100_000):
         with tempfile.TemporaryDirectory() as folder:
