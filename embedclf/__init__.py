@@ -52,6 +52,8 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
+    from embedclf.service.application import Limits as Limits
+    from embedclf.service.application import create_app as create_app
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
@@ -72,6 +74,7 @@ _HOMES = {
     "EmbeddingTransformer": "embedclf.training.estimators",
     "Explanation": "embedclf.evaluation.neighbourhood",
     "LearningCurve": "embedclf.evaluation.learning",
+    "Limits": "embedclf.service.application",
     "LinearModel": "embedclf.classifier.linear",
     "MaxCostError": "embedclf.errors",
     "ModelFileError": "embedclf.errors",
@@ -89,6 +92,7 @@ _HOMES = {
     "cluster": "embedclf.exploration.clustering",
     "check": "embedclf.exploration.data_quality",
     "compare": "embedclf.evaluation.comparison",
+    "create_app": "embedclf.service.application",
     "cross_validate": "embedclf.evaluation.cross_validation",
     "evaluate": "embedclf.evaluation.report",
     "explain": "embedclf.evaluation.neighbourhood",

@@ -106,7 +106,20 @@ class TextError(EmbedclfError, ValueError):
 
 
 class EmbedderError(EmbedclfError):
-    """An embedder is unknown, not installed, or fails."""
+    """An embedder is unknown, not installed, or fails.
+
+    Attributes
+    ----------
+    status : int or None
+        The HTTP status that its server answered with, if that was the failure.
+    late : bool
+        Whether the failure was that no answer came in time.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, late: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.late = late
 
 
 class MaxCostError(EmbedderError):

@@ -26,6 +26,7 @@ _COMMANDS = {
     "cluster": "Find groups of texts that are alike, to make labels of.",
     "suggest": "Choose which rows to label next.",
     "map": "Draw the texts of a file on a page to look at.",
+    "serve": "Answer over HTTP with a trained classifier.",
     "embedders": "List the known embedders and their prices.",
     "cache": "Look at the cache of vectors, or empty it.",
 }

@@ -239,10 +239,8 @@ class EmbedderOptions:
         }
 
 
-embedder_options = _collected(
-    "asked",
-    EmbedderOptions,
-    {
+def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
+    return {
         "base_url": click.option(
             "--base-url",
             metavar="URL",
@@ -269,7 +267,7 @@ embedder_options = _collected(
             "--retries",
             metavar="N",
             type=click.IntRange(0, 1_000),
-            default=14,
+            default=retries,
             show_default=True,
             help="How often a request is tried again; 14 last for over a minute.",
         ),
@@ -277,7 +275,7 @@ embedder_options = _collected(
             "--timeout",
             metavar="SECONDS",
             type=click.FloatRange(min=0, min_open=True),
-            default=60,
+            default=timeout,
             show_default=True,
             help="How long to wait for an answer.",
         ),
@@ -288,9 +286,15 @@ embedder_options = _collected(
             help="Do not start if it is about to cost more, and stop before it does.",
         ),
         "dry_run": click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, and send nothing."),
-    },
-)
+    }
 
+
+embedder_options = _collected("asked", EmbedderOptions, _embedder_options(retries=14, timeout=60))
+
+# Whoever waits for a service wants an error sooner than a person before a screen; and there is nothing to estimate.
+_OF_A_SERVICE = _embedder_options(retries=2, timeout=10)
+del _OF_A_SERVICE["dry_run"]
+service_embedder_options = _collected("asked", partial(EmbedderOptions, dry_run=False), _OF_A_SERVICE)
 
 model_option = click.option(
     "-m",

@@ -132,7 +132,7 @@ class Client:
         except (openai.APIConnectionError, _HopelessError) as error:
             if isinstance(error.__cause__, EmbedderError):  # there is no key any more
                 return error.__cause__
-            return EmbedderError(of_connection(error, self._spec, self._seconds))
+            return of_connection(error, self._spec, self._seconds)
         except Exception as error:  # noqa: BLE001 - proxies, certificates and addresses fail in many ways
             kind = type(error).__name__
             return EmbedderError(f"{self._spec.endpoint} cannot be asked: {told(str(error))} ({kind})")

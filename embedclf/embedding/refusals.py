@@ -50,7 +50,8 @@ class Refusal:
 
     def error(self, spec: EmbedderSpec) -> EmbedderError:
         """Make an error of it, where the fault is the request's own and not one of its texts'."""
-        return EmbedderError(f"{spec} at {spec.endpoint} answered {self.status}, “{self.reason}”{self.request}")
+        said = f"{spec} at {spec.endpoint} answered {self.status}, “{self.reason}”{self.request}"
+        return EmbedderError(said, status=self.status)
 
 
 def is_final(response: Any) -> bool:
@@ -104,7 +105,8 @@ def of_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
     request = named(body.get("requestId") or response.headers.get("x-request-id"))
     if status in (400, 413, 422):
         return Refusal(said, status == 413 or bool(_ABOUT_LENGTH.search(said)), request, status)
-    return EmbedderError(f"{spec} at {spec.endpoint} answered {status}, “{said}”{request}{_advice(response)}")
+    answered = f"{spec} at {spec.endpoint} answered {status}, “{said}”{request}{_advice(response)}"
+    return EmbedderError(answered, status=status)
 
 
 def _advice(response: Any) -> str:
@@ -124,7 +126,7 @@ def _advice(response: Any) -> str:
     return f": {advice}" if advice else ""
 
 
-def of_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> str:
+def of_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> EmbedderError:
     """Say why no answer came.
 
     Parameters
@@ -136,10 +138,15 @@ def of_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> s
     seconds : float
         How long an answer was waited for.
     """
+    late = any("Timeout" in type(cause).__name__ for cause in _causes(error))
+    return EmbedderError(_connection_fault(error, spec, seconds, late), late=late)
+
+
+def _connection_fault(error: BaseException, spec: EmbedderSpec, seconds: float, late: bool) -> str:
     endpoint = spec.endpoint
     causes = list(_causes(error))
     kinds = [type(cause).__name__ for cause in causes]
-    if any("Timeout" in kind for kind in kinds):
+    if late:
         return (
             f"{endpoint} did not answer within {seconds:g} s: try again, wait longer with --timeout, or ask for less "
             "at once with --batch-size (what was sent may be charged all the same)"

@@ -1,0 +1,156 @@
+"""``embedclf serve``."""
+
+import os
+import signal
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from embedclf.cli.options import (
+    EmbedderOptions,
+    embedder_again_option,
+    min_confidence_option,
+    model_option,
+    service_embedder_options,
+)
+from embedclf.errors import DataError, EmbedclfError
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from embedclf.classifier.text_classifier import TextClassifier
+
+TOKEN_VARIABLE = "EMBEDCLF_TOKEN"  # noqa: S105 - its name
+
+
+@click.command("serve")
+@model_option
+@embedder_again_option
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option(
+    "--port", metavar="N", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0 takes a free one."
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help=f"Holds the token that clients must send.  [default: ${TOKEN_VARIABLE}, else none is asked for]",
+)
+@min_confidence_option
+@service_embedder_options
+def command(
+    model: str | None,
+    embedder: str | None,
+    host: str,
+    port: int,
+    token_file: str | None,
+    min_confidence: float | None,
+    asked: EmbedderOptions,
+) -> None:
+    """Answer over HTTP with a trained classifier.
+
+    POST /predict {"texts": ["…"]} gives their labels; /docs shows the rest. SIGTERM and Ctrl-C end it when what is in
+    hand is answered. Needs embedclf[serve].
+    """
+    from embedclf.classifier.text_classifier import load
+    from embedclf.cli.embedding import show_usage
+    from embedclf.cli.models import find_model
+    from embedclf.service.application import check_installed
+
+    check_installed()
+    token = _token(token_file)
+    model = find_model(model)
+    classifier = load(model, embedder=embedder, **asked.settings(lambda progress: None))
+    if min_confidence is not None:
+        classifier = classifier.with_min_confidence(min_confidence)
+    with _listening(host, port) as listening:
+        address, port = listening.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        if token is None and not _is_loopback(address):
+            click.echo(
+                f"Warning: {shown} can be reached from other machines, and no token is asked for: set {TOKEN_VARIABLE} "
+                "or give --token-file, and let a proxy with TLS stand before it",
+                err=True,
+            )
+        click.echo(f"Serving {model} at http://{shown}:{port} (what it answers: /docs)", err=True)
+        try:
+            _serve(classifier, token, listening)
+        finally:
+            show_usage(classifier.embedder)
+
+
+def _token(path: str | None) -> str | None:
+    """Read the token that clients must send; it stands in no message."""
+    from embedclf.service.application import check_token
+
+    name, token = f"the token in {TOKEN_VARIABLE}", os.environ.get(TOKEN_VARIABLE)
+    if path is not None:
+        name = f"the token in {path}"
+        try:
+            token = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            said = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+            raise DataError(f"cannot read {path}: {said}", source=path) from error
+    if token is not None:
+        token = token.strip()
+        check_token(token, name)
+    return token
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        return socket.create_server(address[:2], family=family, backlog=2_048)
+    except OSError as error:
+        # Python adds the address to what the system says.
+        said = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise EmbedclfError(
+            f"cannot listen at {host}, port {port}: {said}; choose another with --host or --port (0 takes a free one)"
+        ) from error
+
+
+def _is_loopback(address: str) -> bool:
+    import ipaddress
+
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def _end(number: int, frame: "FrameType | None") -> None:
+    raise SystemExit(0)
+
+
+def _serve(classifier: "TextClassifier", token: str | None, listening: socket.socket) -> None:
+    """Serve until a signal says to end, and what is in hand then is answered."""
+    import asyncio
+
+    import uvicorn
+
+    from embedclf.service.application import create_app
+
+    app = create_app(classifier, token=token)
+    gate = app.state.gate
+
+    class Server(uvicorn.Server):
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            gate.draining = True
+            super().handle_exit(sig, frame)
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            # As long as something is in hand, whoever asks is still told that the service is about to end.
+            while gate.in_hand and not self.force_exit:
+                await asyncio.sleep(0.02)
+            await super().shutdown(sockets)
+
+    # uvicorn has its own handlers while it serves, and then raises again what came: to be told to end is no failure.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=30,
+    )
+    Server(config).run(sockets=[listening])

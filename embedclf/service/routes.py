@@ -1,0 +1,314 @@
+"""What a service answers."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.security import HTTPBearer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema
+
+from embedclf import __version__
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding import Vectors
+from embedclf.errors import EmbedderError, MaxCostError
+from embedclf.metrics import rounded_down
+from embedclf.service.application import Limits
+from embedclf.service.counters import Counters
+from embedclf.service.gathering import Gathering
+from embedclf.service.guard import CLIENT_GONE, N_TEXTS, Gate, Guard
+from embedclf.service.page import page
+
+logger = logging.getLogger(__name__)
+
+# What runs in this process uses its cores best one call after another; what is asked over a network waits for it.
+_CALLS, _CALLS_SENT = 1, 8
+_TEXTS_A_CALL = 4_096
+_DECIMALS = 6
+_TOO_MANY, _UNAVAILABLE = 429, 503
+
+
+class Likely(BaseModel):
+    """One of the likeliest labels."""
+
+    label: str
+    confidence: float
+
+
+class Prediction(BaseModel):
+    """What is said about one text."""
+
+    label: str | None = Field(description="null where the classifier abstains, or the text cannot be labelled")
+    confidence: float | None = Field(description="of the likeliest label, rounded down; null if there is an error")
+    top: list[Likely] | None = Field(default=None, description="the likeliest labels, if top_k was given")
+    error: str | None = Field(default=None, description="why the text cannot be labelled; else left out")
+
+
+class Predictions(BaseModel):
+    """One prediction a text, in their order."""
+
+    predictions: list[Prediction]
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    detail: str
+
+
+class Status(BaseModel):
+    """How the service is."""
+
+    status: str
+
+
+def _whole(number: object) -> object:
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+# 2.0 is a whole number in JSON.
+WholeNumber = Annotated[int, BeforeValidator(_whole)]
+
+
+class _Asked(NamedTuple):
+    texts: list[str]
+    top_k: int | None
+
+
+def make(classifier: TextClassifier, token: str | None, limits: Limits) -> FastAPI:
+    """Make the application; see `create_app`."""
+    gate = Gate()
+
+    def work(requests: Sequence[_Asked]) -> list[bytes | EmbedderError]:
+        return _answers(classifier, requests, counters)
+
+    here = classifier.embedder.spec.provider == "wordllama"
+    gathering: Gathering[_Asked, bytes] = Gathering(
+        work,  # type: ignore[arg-type]
+        most_calls=_CALLS if here else _CALLS_SENT,
+        most_size=_TEXTS_A_CALL,
+    )
+    counters = Counters(classifier.embedder, lambda: gathering.n_waiting, lambda: gate.in_hand)
+
+    def note(path: str, status: int, seconds: float) -> None:
+        counters.requests.labels(path, str(status)).inc()
+        counters.seconds.labels(path).observe(seconds)
+
+    app = FastAPI(
+        title="embedclf",
+        version=__version__,
+        description="Labels texts with a trained classifier.",
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers={RequestValidationError: _invalid},
+    )
+    app.state.gate = gate
+    app.add_middleware(Guard, gate=gate, token=token, limits=limits, note=note)
+    # The guard has looked at the token before the body was read; here it is for the description only.
+    asks_token = [] if token is None else [Depends(HTTPBearer(auto_error=False, description="The service's token."))]
+    barred: dict[int | str, dict[str, Any]] = (
+        {} if token is None else {401: {"model": Problem, "description": "The token is missing or wrong."}}
+    )
+
+    def check_text(text: object) -> str:
+        if not isinstance(text, str):
+            raise ValueError("a text is a string")  # pydantic takes no TypeError for a fault of the input
+        if len(text) > limits.characters:
+            raise ValueError(f"the text has {len(text):,} characters, and {limits.characters:,} are allowed")
+        return text
+
+    class Asked(BaseModel):
+        """Texts to label."""
+
+        model_config = ConfigDict(extra="forbid", strict=True)
+        # pydantic's own str refuses half a character and with it the whole request; here, that is one text's error.
+        texts: Annotated[
+            list[
+                Annotated[
+                    str,
+                    PlainValidator(check_text),
+                    WithJsonSchema({"type": "string", "maxLength": limits.characters}),
+                ]
+            ],
+            Field(min_length=1, max_length=limits.texts, examples=[["I was charged twice this month"]]),
+        ]
+        top_k: Annotated[WholeNumber, Field(ge=1, description="also give so many of the likeliest")] | None = None
+
+    @app.post(
+        "/predict",
+        response_model=Predictions,
+        responses=barred | _PROBLEMS,
+        dependencies=asks_token,
+        summary="Label texts",
+    )
+    async def predict(asked: Asked, request: Request) -> Response:
+        """Label texts. One that cannot be labelled has an error, and the others their labels."""
+        request.scope[N_TEXTS] = len(asked.texts)
+        answer = asyncio.ensure_future(gathering.ask(_Asked(asked.texts, asked.top_k), len(asked.texts)))
+        gone = asyncio.ensure_future(request.receive())  # the body has come, so what comes now is that the client goes
+        try:
+            await asyncio.wait((answer, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                return Response(status_code=CLIENT_GONE)
+            body = answer.result()
+        except EmbedderError as error:
+            status = _status_of(error)
+            raise HTTPException(status, str(error), {"Retry-After": "10"} if status == _UNAVAILABLE else None) from None
+        finally:
+            # Of one that still waits, nothing is sent to the embedder any more.
+            answer.cancel()
+            gone.cancel()
+        return Response(body, media_type="application/json")
+
+    @app.get("/health", summary="Whether the process is alive")
+    async def health() -> Status:
+        """Tell that the process is alive. Needs no token."""
+        return Status(status="alive")
+
+    @app.get(
+        "/ready",
+        responses={503: {"model": Status, "description": "It is about to end."}},
+        summary="Whether it takes requests",
+    )
+    async def ready(response: Response) -> Status:
+        """Tell whether requests are taken: not any more once the service is about to end. Needs no token."""
+        if gate.draining:
+            response.status_code = _UNAVAILABLE
+        return Status(status="draining" if gate.draining else "ready")
+
+    about = classifier.to_dict()
+
+    @app.get("/model", responses=barred, dependencies=asks_token, summary="What is known of the classifier")
+    async def model() -> dict[str, Any]:
+        """Give the classes, the embedder, the settings and the measured quality of the classifier."""
+        return about
+
+    @app.get(
+        "/metrics",
+        response_class=Response,
+        responses=barred | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+        dependencies=asks_token,
+        summary="Counts for Prometheus",
+    )
+    async def metrics() -> Response:
+        """Give requests, latency, texts, batch sizes, queue, tokens and dollars in Prometheus' text format."""
+        return Response(counters.page(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        headers = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        return HTMLResponse(page(app.openapi(), request.scope.get("root_path", "")), headers=headers)
+
+    return app
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": description}
+    for status, description in {
+        400: "The body cannot be read as JSON.",
+        408: "The request took too long to arrive.",
+        413: "The request is too large.",
+        422: "The request is not as it should be; the detail says where and why.",
+        502: "The embedder failed.",
+        503: "Too many requests are in hand, the service is about to end, or the embedder takes no more.",
+        504: "The embedder did not answer in time.",
+    }.items()
+}
+
+
+def _answers(classifier: TextClassifier, requests: Sequence[_Asked], counters: Counters) -> list[bytes | EmbedderError]:
+    """Answer several requests with one embedding call, in JSON."""
+    texts = [text for one in requests for text in one.texts]
+    counters.batches.observe(len(texts))
+    try:
+        probabilities, reasons = classifier.predict_proba_usable(texts)
+    except MaxCostError as error:
+        if len(requests) > 1:  # another may be small enough
+            return [answer for one in requests for answer in _answers(classifier, [one], counters)]
+        counters.failures.inc()
+        logger.warning("%s", error)
+        return [error]
+    except EmbedderError as error:
+        counters.failures.inc()
+        logger.warning("%s", error)
+        return [error] * len(requests)
+    answers: list[bytes | EmbedderError] = []
+    start = 0
+    for one in requests:
+        end = start + len(one.texts)
+        own = {index - start: reason for index, reason in reasons.items() if start <= index < end}
+        predictions = _predictions(classifier, probabilities[start:end], own, one.top_k)
+        refused = len(own)
+        labelled = sum(prediction["label"] is not None for prediction in predictions)
+        counters.texts.labels("labelled").inc(labelled)
+        counters.texts.labels("refused").inc(refused)
+        counters.texts.labels("abstained").inc(len(predictions) - labelled - refused)
+        answers.append(json.dumps({"predictions": predictions}, ensure_ascii=False, allow_nan=False).encode())
+        start = end
+    return answers
+
+
+def _predictions(
+    classifier: TextClassifier, probabilities: Vectors, reasons: dict[int, str], top_k: int | None
+) -> list[dict[str, Any]]:
+    labels = classifier.decide(probabilities)
+    # A stable sort: of equals, the first in `classes` leads, as it does in the label.
+    order = None if top_k is None else np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    predictions: list[dict[str, Any]] = []
+    for index, label in enumerate(labels):
+        if index in reasons:
+            predictions.append({"label": None, "confidence": None, "error": reasons[index]})
+            continue
+        of_text = probabilities[index]
+        prediction: dict[str, Any] = {"label": label, "confidence": rounded_down(float(of_text.max()), _DECIMALS)}
+        if order is not None:
+            prediction["top"] = [
+                {"label": classifier.classes[place], "confidence": rounded_down(float(of_text[place]), _DECIMALS)}
+                for place in order[index]
+            ]
+        predictions.append(prediction)
+    return predictions
+
+
+def _status_of(error: EmbedderError) -> int:
+    if error.late:
+        return 504
+    return _UNAVAILABLE if isinstance(error, MaxCostError) or error.status in (_TOO_MANY, _UNAVAILABLE) else 502
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    """Say where a request is at fault and why, without what stands there."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - for the type checker: it is called for no other
+    faults = error.errors()
+    if faults[0]["type"] == "json_invalid":
+        return JSONResponse({"detail": f"the body is not JSON, at character {faults[0]['loc'][-1]}"}, 422)
+    said = "; ".join(f"{_place(fault['loc'])}{_reason(fault)}" for fault in faults[:3])
+    more = f"; and {len(faults) - 3:,} more" if len(faults) > 3 else ""
+    return JSONResponse({"detail": said + more}, 422)
+
+
+def _place(where: Sequence[int | str]) -> str:
+    shown = ""
+    for part in where[1:]:
+        shown += f"[{part}]" if isinstance(part, int) else f".{part}"
+    # The name of a field that should not be there is whatever was sent.
+    shown = shown.removeprefix(".").encode("ascii", "backslashreplace").decode()[:80]
+    return f"{shown}: " if shown else ""
+
+
+def _reason(fault: dict[str, Any]) -> str:
+    kind, said = fault["type"], fault["msg"].removeprefix("Value error, ")
+    if kind == "extra_forbidden":
+        return "there is no such field"
+    if kind == "too_long":
+        return f"{fault['ctx']['actual_length']:,} texts, and {fault['ctx']['max_length']:,} are allowed in one request"
+    if kind == "too_short":
+        return "there is no text"
+    if len(fault["loc"]) == 1 and kind != "value_error":
+        return 'the body must be {"texts": ["…"]}, with the header Content-Type: application/json'
+    return f"{said[:1].lower()}{said[1:]}"

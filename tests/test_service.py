@@ -1,0 +1,601 @@
+"""``embedclf serve``, and the application that it serves."""
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+import embedclf
+from aimlapi_server import AimlapiServer, Request, Response, error, html
+from conftest import LABELS, TEXTS, Cli
+from embedclf.metrics import rounded_down
+from embedclf.service.gathering import Gathering
+
+ROOT = Path(__file__).parent.parent
+PATIENCE = 60.0
+TEXT = "Where is my refund?"
+
+
+@contextmanager
+def serving(app: Any) -> Iterator[httpx.Client]:
+    """Serve an application on loopback; gives a client of it."""
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        try:
+            with client_of(f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join(PATIENCE)
+            assert not thread.is_alive()
+
+
+def client_of(url: str) -> httpx.Client:
+    limits = httpx.Limits(max_connections=100)
+    return httpx.Client(base_url=url, timeout=PATIENCE, trust_env=False, limits=limits)
+
+
+class Process:
+    """``embedclf serve`` as a process of its own."""
+
+    def __init__(self, *args: object, **env: str) -> None:
+        command = [sys.executable, "-m", "embedclf", "serve", "--port", "0", *map(str, args)]
+        self._process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | env
+        )
+
+    def __enter__(self) -> "Process":
+        self.said = []
+        for line in self._process.stderr:
+            self.said.append(line)
+            if found := re.search(r"at (http://\S+:\d+)", line):
+                self.client = client_of(found[1])
+                return self
+        self._process.communicate()
+        raise AssertionError("".join(self.said))
+
+    def __exit__(self, *exception: object) -> None:
+        self.client.close()
+        self._process.kill()
+        self._process.communicate()
+
+    def signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
+    def end(self) -> tuple[int, str, str]:
+        """Wait for its end; gives the exit code, stdout, and stderr."""
+        out, err = self._process.communicate(timeout=PATIENCE)
+        return self._process.returncode, out, "".join(self.said) + err
+
+
+class Held:
+    """Holds the requests that AI/ML API gets until they are let go."""
+
+    def __init__(self, api: AimlapiServer) -> None:
+        self._go = threading.Event()
+        self._come = threading.Semaphore(0)
+        api.fault = self._hold
+
+    def _hold(self, request: Request) -> None:
+        self._come.release()
+        assert self._go.wait(PATIENCE)
+
+    def wait_for(self, number: int) -> None:
+        """Wait until so many more have come."""
+        for _ in range(number):
+            assert self._come.acquire(timeout=PATIENCE)
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+@pytest.fixture
+def sent(api: AimlapiServer) -> embedclf.TextClassifier:
+    """A classifier whose texts are sent to the running AI/ML API, and not cached."""
+    embedder = embedclf.open_embedder("aimlapi", retries=0)
+    classifier = embedclf.train(TEXTS, LABELS, embedder=embedder)
+    api.reset()
+    return classifier
+
+
+@pytest.fixture
+def held(api: AimlapiServer, sent: embedclf.TextClassifier) -> Iterator[Held]:
+    """Holds what is sent from now on."""
+    holding = Held(api)
+    yield holding
+    holding.let_go()
+
+
+def ask(client: httpx.Client, *texts: str, **more: Any) -> httpx.Response:
+    return client.post("/predict", json={"texts": list(texts), **more})
+
+
+def count(client: httpx.Client, name: str) -> float:
+    """Read one of the counts."""
+    found = re.search(rf"^{re.escape(name)} (\S+)$", client.get("/metrics").text, flags=re.MULTILINE)
+    assert found, name
+    return float(found[1])
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+class TestPredict:
+    def test_labels_and_confidences_are_those_of_the_classifier(self, trained: embedclf.TextClassifier):
+        """In the order of the texts, the confidences rounded down."""
+        with serving(embedclf.create_app(trained)) as client:
+            answer = ask(client, *TEXTS)
+        assert answer.status_code == 200
+        confidences = trained.predict_proba(TEXTS).max(axis=1)
+        assert answer.json() == {
+            "predictions": [
+                {"label": label, "confidence": rounded_down(float(confidence), 6)}
+                for label, confidence in zip(trained.predict(TEXTS), confidences, strict=True)
+            ]
+        }
+
+    def test_the_likeliest_labels_are_given_when_asked_for(self, trained: embedclf.TextClassifier):
+        """As many as there are, the likeliest first."""
+        with serving(embedclf.create_app(trained)) as client:
+            two, all_three = (ask(client, TEXT, top_k=k).json()["predictions"][0] for k in (2, 99))
+        assert all_three["top"][0]["label"] == all_three["label"] == "refund"
+        assert len(all_three["top"]) == 3
+        assert two["top"] == all_three["top"][:2]
+        assert two["top"][0]["confidence"] == two["confidence"]
+
+    def test_the_label_is_null_where_it_abstains(self, trained: embedclf.TextClassifier):
+        """With the confidence of the label that it does not give."""
+        with serving(embedclf.create_app(trained.with_min_confidence(1.0))) as client:
+            (prediction,) = ask(client, TEXT).json()["predictions"]
+            assert count(client, 'embedclf_texts_total{result="abstained"}') == 1
+        assert prediction["label"] is None
+        assert 0 < prediction["confidence"] < 1
+
+    def test_a_text_that_cannot_be_labelled_does_not_sink_the_others(self, trained: embedclf.TextClassifier):
+        """It has an error."""
+        body = b'{"texts": ["", "Where is my refund?", "half \\ud83d"], "top_k": 1}'
+        with serving(embedclf.create_app(trained)) as client:
+            answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
+        empty, sound, half = answer.json()["predictions"]
+        assert empty == {"label": None, "confidence": None, "error": "the text is empty"}
+        assert sound["label"] == "refund"
+        assert half["error"] == "the text holds half a character (the lone surrogate \\ud83d)"
+
+    def test_a_text_that_the_api_refuses_does_not_sink_the_others(self, api: AimlapiServer, sent: Any):
+        """Those of other requests neither."""
+        api.fault = lambda request: error(400, "no such words") if "bad" in request.texts else None
+        with serving(embedclf.create_app(sent)) as client:
+            bad, sound = ask(client, "bad", TEXT).json()["predictions"]
+        assert "no such words" in bad["error"]
+        assert sound["label"] == "refund"
+
+
+JSON = {"content-type": "application/json"}
+
+
+class TestBounds:
+    @pytest.mark.parametrize(
+        ("body", "detail"),
+        [
+            ('{"texts": []}', "texts: there is no text"),
+            ('{"texts": ["a", "b", "c", "d"]}', "texts: 4 texts, and 3 are allowed in one request"),
+            ('{"texts": ["a", "123456789"]}', "texts[1]: the text has 9 characters, and 8 are allowed"),
+            ('{"texts": ["a", 3]}', "texts[1]: a text is a string"),
+            ('{"texts": [NaN]}', "texts[0]: a text is a string"),
+            ('{"texts": "a"}', "texts: input should be a valid list"),
+            ('{"texts": ["a"], "top_k": 0}', "top_k: input should be greater than or equal to 1"),
+            ('{"texts": ["a"], "top_k": NaN}', "top_k: input should be a valid integer"),
+            ('{"texts": ["a"], "top_k": "2"}', "top_k: input should be a valid integer"),
+            ('{"texts": ["a"], "top_k": true}', "top_k: input should be a valid integer"),
+            ('{"texts": ["a"], "text": "a"}', "text: there is no such field"),
+            ("{}", "texts: field required"),
+            ('{"texts": ["a"', "the body is not JSON, at character 14"),
+            (
+                '["a"]',
+                'the body must be {"texts": ["…"]}, with the header Content-Type: application/json',
+            ),
+        ],
+    )
+    def test_what_is_wrong_with_a_request_is_said(self, trained: embedclf.TextClassifier, body: str, detail: str):
+        """Where and why, with 422, and without the texts."""
+        app = embedclf.create_app(trained, limits=embedclf.Limits(texts=3, characters=8))
+        with serving(app) as client:
+            answer = client.post("/predict", content=body, headers=JSON)
+            assert (answer.status_code, answer.json()) == (422, {"detail": detail})
+            assert ask(client, "12345678", "b", "c").status_code == 200
+
+    def test_a_body_that_is_too_large_is_not_read(self, trained: embedclf.TextClassifier):
+        """Whether it says how large it is or not."""
+        with serving(embedclf.create_app(trained, limits=embedclf.Limits(body_bytes=100))) as client:
+            for content in (b"x" * 101, iter([b"x" * 60, b"y" * 60])):
+                answer = client.post("/predict", content=content, headers=JSON)
+                assert answer.status_code == 413
+                assert answer.json() == {"detail": "the request has more than 100 bytes: send fewer texts at once"}
+            assert ask(client, TEXT).status_code == 200
+
+    def test_a_body_that_does_not_come_is_not_waited_for(self, trained: embedclf.TextClassifier):
+        """Not for longer than allowed: it would take up a place."""
+        app = embedclf.create_app(trained, limits=embedclf.Limits(seconds=0.05, requests=1))
+        head = b"POST /predict HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: 20\r\n\r\n{"
+        with serving(app) as client:
+            address = (client.base_url.host, client.base_url.port)
+            with socket.create_connection(address, timeout=PATIENCE) as slow:
+                slow.sendall(head)
+                assert slow.recv(1_000).startswith(b"HTTP/1.1 408 ")
+            assert ask(client, TEXT).status_code == 200
+
+    def test_json_too_deep_to_read_is_refused(self, trained: embedclf.TextClassifier):
+        """As what cannot be read."""
+        with serving(embedclf.create_app(trained)) as client:
+            assert client.post("/predict", content=b"[" * 100_000, headers=JSON).status_code in (400, 422)
+
+    def test_one_too_many_is_told_to_come_back(self, held: Held, sent: Any):
+        """With 503 and Retry-After, while those in hand are answered."""
+        app = embedclf.create_app(sent, limits=embedclf.Limits(requests=2))
+        with serving(app) as client, ThreadPoolExecutor(2) as pool:
+            in_hand = [pool.submit(ask, client, text) for text in TEXTS[:2]]
+            held.wait_for(2)
+            answer = ask(client, TEXT)
+            assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+            assert answer.json() == {"detail": "2 requests are in hand, and no more are taken on: try again"}
+            assert client.get("/ready").status_code == 200
+            held.let_go()
+            assert [one.result().status_code for one in in_hand] == [200, 200]
+            assert ask(client, TEXT).status_code == 200
+
+
+class TestGathering:
+    def test_what_waits_goes_in_one_call(self, api: AimlapiServer, held: Held, sent: Any):
+        """While as many calls are under way as may be, all that comes is gathered."""
+        with serving(embedclf.create_app(sent)) as client, ThreadPoolExecutor(30) as pool:
+            asked = []
+            for number in range(8):  # one after another, so that each is a call
+                asked.append(pool.submit(ask, client, TEXTS[number]))
+                held.wait_for(1)
+            asked += [pool.submit(ask, client, text) for text in TEXTS[8:]]
+            wait_until(lambda: count(client, "embedclf_waiting_requests") == 22)
+            held.let_go()
+            answers = [one.result() for one in asked]
+            assert count(client, "embedclf_batch_texts_count") == 9
+            assert count(client, "embedclf_batch_texts_sum") == 30
+            assert count(client, "embedclf_waiting_requests") == 0
+        assert api.n_requests == 9
+        # Each got its own.
+        assert [answer.json()["predictions"][0]["label"] for answer in answers] == sent.predict(TEXTS)
+
+    def test_one_alone_does_not_wait(self):
+        """The call begins before anything else is done."""
+
+        async def alone() -> None:
+            gathering: Gathering[int, int] = Gathering(lambda asked: asked, most_calls=1, most_size=10)
+            asked = asyncio.ensure_future(gathering.ask(1, 1))
+            await asyncio.sleep(0)
+            assert gathering.n_waiting == 0
+            assert await asked == 1
+
+        asyncio.run(alone())
+
+    def test_a_call_is_not_larger_than_allowed(self):
+        """Unless one alone is."""
+        go, calls = threading.Event(), []
+
+        def work(asked: Sequence[int]) -> Sequence[int]:
+            assert go.wait(PATIENCE)
+            calls.append(list(asked))
+            return asked
+
+        async def together() -> list[int]:
+            gathering: Gathering[int, int] = Gathering(work, most_calls=1, most_size=10)
+            asked = [asyncio.ensure_future(gathering.ask(size, size)) for size in (1, 4, 6, 3, 20, 1)]
+            await asyncio.sleep(0)
+            go.set()
+            return await asyncio.gather(*asked)
+
+        assert asyncio.run(together()) == [1, 4, 6, 3, 20, 1]
+        assert calls == [[1], [4, 6], [3], [20], [1]]
+
+    def test_who_has_gone_breaks_nothing(self, api: AimlapiServer, held: Held, sent: Any):
+        """What waited for a client that hung up is not sent; the others get their answers."""
+        with serving(embedclf.create_app(sent)) as client, ThreadPoolExecutor(20) as pool:
+            asked = []
+            for number in range(8):
+                asked.append(pool.submit(ask, client, TEXTS[number]))
+                held.wait_for(1)
+            with client_of(str(client.base_url)) as impatient, pytest.raises(httpx.ReadTimeout):
+                impatient.post("/predict", json={"texts": ["I have gone"]}, timeout=0.2)
+            asked.append(pool.submit(ask, client, TEXT))
+            gone = 'embedclf_requests_total{path="/predict",status="499"}'
+            wait_until(lambda: gone in client.get("/metrics").text)
+            wait_until(lambda: count(client, "embedclf_waiting_requests") == 2)
+            held.let_go()
+            assert [one.result().status_code for one in asked] == [200] * 9
+        assert "I have gone" not in api.texts_sent
+        assert TEXT in api.texts_sent
+
+
+class TestFailures:
+    @pytest.mark.parametrize(
+        ("fault", "status", "said"),
+        [
+            (lambda request: error(500, "out of order"), 502, "answered 500, “out of order”"),
+            (lambda request: error(401, "Invalid API key test-key"), 502, "check AIMLAPI_API_KEY"),
+            (lambda request: error(429, "free tier limit"), 503, "no more requests for now"),
+            (lambda request: error(503, "overloaded"), 503, "answered 503"),
+            (lambda request: Response(drop=True), 502, "cannot be reached"),
+            (lambda request: html(), 502, "cannot be used"),
+        ],
+    )
+    def test_a_failing_api_is_told_apart(
+        self, api: AimlapiServer, sent: Any, fault: Callable[[Request], Response], status: int, said: str
+    ):
+        """With the reason and without the key; and the service lives on."""
+        with serving(embedclf.create_app(sent)) as client:
+            api.fault = fault
+            answer = ask(client, TEXT)
+            assert answer.status_code == status
+            assert said in answer.json()["detail"]
+            assert "test-key" not in answer.text
+            assert ("retry-after" in answer.headers) == (status == 503)
+            api.fault = None
+            assert ask(client, TEXT).json()["predictions"][0]["label"] == "refund"
+            assert count(client, "embedclf_failures_total") == 1
+
+    def test_an_api_that_is_late_is_a_504(self, api: AimlapiServer, sent: Any, monkeypatch: pytest.MonkeyPatch):
+        """So that whoever asked knows that it may have been paid for."""
+        sent.embedder = embedclf.open_embedder("aimlapi", retries=0, timeout=0.1)
+        held = Held(api)
+        with serving(embedclf.create_app(sent)) as client:
+            answer = ask(client, TEXT)
+            held.let_go()
+        assert answer.status_code == 504
+        assert "did not answer within 0.1 s" in answer.json()["detail"]
+
+    def test_one_that_costs_too_much_does_not_sink_what_it_was_gathered_with(self, api: AimlapiServer, sent: Any):
+        """It alone gets a 503; the spending is counted."""
+        sent.embedder = embedclf.open_embedder("aimlapi", retries=0, max_cost=1e-5)
+        held = Held(api)
+        with serving(embedclf.create_app(sent)) as client, ThreadPoolExecutor(20) as pool:
+            first = pool.submit(ask, client, TEXTS[0])
+            held.wait_for(1)
+            dear = pool.submit(ask, client, *["a long text " * 1_000] * 3)
+            cheap = pool.submit(ask, client, TEXT)
+            held.let_go()
+            assert first.result().status_code == cheap.result().status_code == 200
+            assert dear.result().status_code == 503
+            assert "--max-cost is 1e-05" in dear.result().json()["detail"]
+            assert 0 < count(client, "embedclf_dollars_total") < 1e-5
+            assert count(client, "embedclf_tokens_total") > 0
+
+
+class TestToken:
+    def test_it_is_asked_for(self, trained: embedclf.TextClassifier):
+        """By what costs or tells something; before the body is read."""
+        app = embedclf.create_app(trained, token="a-good-token", limits=embedclf.Limits(body_bytes=1_000))
+        with serving(app) as client:
+            for given in ({}, {"authorization": "Bearer wrong"}, {"authorization": "Basic a-good-token"}):
+                for method, path in (("POST", "/predict"), ("GET", "/model"), ("GET", "/metrics")):
+                    answer = client.request(method, path, headers=given, content=b"x" * 5_000)
+                    assert answer.status_code == 401
+                    assert answer.headers["www-authenticate"] == 'Bearer realm="embedclf"'
+            for path in ("/health", "/ready", "/docs", "/openapi.json"):
+                assert client.get(path).status_code == 200
+            client.headers["authorization"] = "bearer a-good-token"
+            assert ask(client, TEXT).status_code == client.get("/metrics").status_code == 200
+
+    @pytest.mark.parametrize(("token", "said"), [("", "is empty"), ("zwölf", "a character"), ("a b", "a space")])
+    def test_one_that_cannot_be_one_is_refused(self, trained: embedclf.TextClassifier, token: str, said: str):
+        """Not taken for none, and not shown."""
+        with pytest.raises(embedclf.EmbedclfError, match=said) as caught:
+            embedclf.create_app(trained, token=token)
+        assert not token or token not in str(caught.value)
+
+    def test_it_comes_from_a_file_or_the_environment(self, model: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch):
+        """The file goes first; what is wrong with either is said."""
+        Path("token").write_text("from-the-file\n")
+        with Process("-m", model, "--token-file", "token", EMBEDCLF_TOKEN="from-the-environment") as served:
+            for token, status in (("from-the-file", 200), ("from-the-environment", 401)):
+                answer = served.client.get("/model", headers={"authorization": f"Bearer {token}"})
+                assert answer.status_code == status
+            served.signal(signal.SIGTERM)
+            code, _, err = served.end()
+        assert code == 0
+        assert "from-the" not in err
+        Path("token").write_text("\n")
+        assert cli("serve", "-m", model, "--token-file", "token").stderr == (
+            "Error: the token in token is empty, which would let everyone in: set one, or unset it\n"
+        )
+        assert cli("serve", "-m", model, "--token-file", "none").stderr == (
+            "Error: cannot read none: No such file or directory\n"
+        )
+        monkeypatch.setenv("EMBEDCLF_TOKEN", "")
+        assert "the token in EMBEDCLF_TOKEN is empty" in cli("serve", "-m", model).stderr
+
+
+class TestProcess:
+    def test_what_it_says(self, model: Path):
+        """Where it serves, and a line a request without its text; Ctrl-C ends it well."""
+        with Process("-m", model) as served:
+            assert ask(served.client, TEXT, "another").status_code == 200
+            served.client.get("/nothing%0a%1b?secret=1")
+            served.signal(signal.SIGINT)
+            code, out, err = served.end()
+        assert (code, out) == (0, "")
+        assert re.sub(r"[\d.]+ ms", "# ms", re.sub(r":\d+ ", ":# ", err)) == (
+            f"Serving {model} at http://127.0.0.1:# (what it answers: /docs)\n"
+            "127.0.0.1 POST /predict 200, 2 texts, # ms\n"
+            "127.0.0.1 GET /nothing%0a%1b 404, # ms\n"
+        )
+
+    def test_what_is_in_hand_is_finished(self, api: AimlapiServer):
+        """After SIGTERM, no more is taken on, /ready says so, and the exit code is 0."""
+        embedclf.train(TEXTS, LABELS).save("paid.safetensors")
+        held = Held(api)
+        with Process("-m", "paid.safetensors") as served, ThreadPoolExecutor(1) as pool:
+            in_hand = pool.submit(ask, served.client, "a text that nobody has embedded")
+            held.wait_for(1)
+            served.signal(signal.SIGTERM)
+            wait_until(lambda: served.client.get("/ready").status_code == 503)
+            assert served.client.get("/ready").json() == {"status": "draining"}
+            assert served.client.get("/health").status_code == 200
+            refused = ask(served.client, TEXT)
+            assert (refused.status_code, refused.json()) == (503, {"detail": "the service is about to end"})
+            assert refused.headers["retry-after"] == "5"
+            held.let_go()
+            assert in_hand.result().status_code == 200
+            code, _, err = served.end()
+        assert code == 0
+        assert err.splitlines()[-1].startswith("Embedding: 1 text, 0 from the cache, 0 duplicates, 1 request, ")
+
+    def test_a_cached_text_is_not_sent_again(self, api: AimlapiServer):
+        """The cache is the one of the other commands; --no-cache does without."""
+        embedclf.train(TEXTS, LABELS).save("paid.safetensors")
+        api.reset()
+        for options, n_requests in (([], 0), (["--no-cache"], 1)):
+            with Process("-m", "paid.safetensors", *options) as served:
+                assert ask(served.client, TEXTS[0]).status_code == 200
+            assert api.n_requests == n_requests
+
+    def test_a_port_that_is_taken_is_named(self, cli: Cli, model: Path):
+        """With what to do."""
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            port = taken.getsockname()[1]
+            assert cli("serve", "-m", model, "--port", port).stderr == (
+                f"Error: cannot listen at 127.0.0.1, port {port}: Address already in use; choose another with --host "
+                "or --port (0 takes a free one)\n"
+            )
+
+    def test_it_warns_where_others_can_reach_it(self, cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch):
+        """Without a token. Here, it does not come to answer."""
+        monkeypatch.setattr("embedclf.cli.serve._serve", lambda *_: None)
+        warning = "Warning: 0.0.0.0 can be reached from other machines, and no token is asked for: "
+        assert warning in cli("serve", "-m", model, "--host", "0.0.0.0", "--port", "0").stderr
+        assert "Warning" not in cli("serve", "-m", model, "--port", "0").stderr
+        monkeypatch.setenv("EMBEDCLF_TOKEN", "a-good-token")
+        assert "Warning" not in cli("serve", "-m", model, "--host", "0.0.0.0", "--port", "0").stderr
+
+    @pytest.mark.parametrize("name", ["fastapi", "prometheus_client", "uvicorn"])
+    def test_without_the_extra(self, cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch, name: str):
+        """What is missing is named, and what installs it."""
+        monkeypatch.setitem(sys.modules, name, None)
+        assert cli("serve", "-m", model).stderr == (
+            f"Error: a service needs the package {name}, which is not installed: pip install 'embedclf[serve]'\n"
+        )
+
+
+class TestDescription:
+    def test_the_model_is_described(self, trained: embedclf.TextClassifier):
+        """As its to_dict has it."""
+        with serving(embedclf.create_app(trained)) as client:
+            assert client.get("/model").json() == json.loads(json.dumps(trained.to_dict()))
+
+    def test_the_page_asks_no_network(self, trained: embedclf.TextClassifier):
+        """It shows every path, and holds no address but its own."""
+        with serving(embedclf.create_app(trained)) as client:
+            answer = client.get("/docs")
+            paths = client.get("/openapi.json").json()["paths"]
+        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        for path in ("/predict", "/health", "/ready", "/model", "/metrics"):
+            assert path in paths
+            assert f" {path}</code></h2>" in answer.text
+        assert "<script" not in answer.text
+        assert set(re.findall(r'(?:src|href)="(.*?)"', answer.text)) == {"/openapi.json"}
+
+    def test_each_application_counts_for_itself(self, trained: embedclf.TextClassifier):
+        """Two in one process do not get in each other's way; paths that are not ours are one."""
+        first, second = embedclf.create_app(trained), embedclf.create_app(trained)
+        with serving(first) as client, serving(second) as other:
+            ask(client, TEXT)
+            client.get("/a")
+            client.get("/b")
+            assert count(client, 'embedclf_requests_total{path="other",status="404"}') == 2
+            assert count(other, 'embedclf_texts_total{result="labelled"}') == 0
+
+    def test_it_can_be_mounted_in_another(self, trained: embedclf.TextClassifier):
+        """Its door goes with it."""
+        from fastapi import FastAPI
+
+        app = FastAPI()
+        app.mount("/labels", embedclf.create_app(trained, token="a-good-token"))
+        with serving(app) as client:
+            assert client.get("/labels/model").status_code == 401
+            assert client.post("/labels/predict", json={"texts": [TEXT]}).status_code == 401
+            answer = client.post(
+                "/labels/predict", json={"texts": [TEXT]}, headers={"authorization": "Bearer a-good-token"}
+            )
+            assert answer.status_code == 200
+            assert 'href="/labels/openapi.json"' in client.get("/labels/docs").text
+
+    def test_it_does_as_its_description_says(self, trained: embedclf.TextClassifier):
+        """Whatever schemathesis makes of it."""
+        pytest.importorskip("schemathesis", reason="schemathesis is not installed")
+        # With a whole request of the longest texts below the limit of its bytes, as the description cannot say that.
+        limits = embedclf.Limits(texts=10, characters=100)
+        with serving(embedclf.create_app(trained, token="a-good-token", limits=limits)) as client:
+            command = [
+                *(sys.executable, "-m", "schemathesis.cli", "run", str(client.base_url.join("/openapi.json"))),
+                *("-H", "Authorization: Bearer a-good-token", "--checks", "all", "--max-examples", "15"),
+                *("--generation-deterministic", "--no-color"),
+            ]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-5_000:]
+
+
+def test_the_readme_shows_what_it_answers():
+    """The command, the request and the answer of the section on serve."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n### serve\n")[2].partition("\n### ")[0]
+    serve, asked = re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL)
+    (answer,) = re.findall(r"```json\n(.*?)```", section, flags=re.DOTALL)
+    name, command, *options = shlex.split(serve)
+    assert (name, command) == ("embedclf", "serve")
+    options = [str(ROOT / option) if option.startswith("models/") else option for option in options]
+    curl, url, *rest = shlex.split(asked.replace("\\\n", ""))
+    assert curl == "curl"
+    assert url == "http://127.0.0.1:8000/predict"
+    headers = dict(rest[place + 1].split(": ") for place, word in enumerate(rest) if word == "-H")
+    body = rest[rest.index("-d") + 1]
+    with Process(*options) as served:
+        got = served.client.post("/predict", content=body, headers=headers)
+    shown = json.loads(answer)
+    assert got.status_code == 200
+    assert got.json().keys() == shown.keys()
+    for one, other in zip(got.json()["predictions"], shown["predictions"], strict=True):
+        assert one.keys() == other.keys()
+        assert one["label"] == other["label"]
+        assert one["confidence"] == pytest.approx(other["confidence"], abs=0.02)
+        assert [like["label"] for like in one.get("top", [])] == [like["label"] for like in other.get("top", [])]
+
+
+def test_the_readmes_application_answers():
+    """The FastAPI example of the section on Python, as a program of its own."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    first, *_ = blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
+    (example,) = [block for block in blocks if "FastAPI()" in block]
+    space: dict[str, Any] = {}
+    exec(first + example, space)
+    with serving(space["app"]) as client:
+        assert client.post("/label", json=[TEXT]).json() == ["refund"]
+        client.headers["authorization"] = "Bearer one-that-is-hard-to-guess"
+        answer = client.post("/tickets/predict", json={"texts": [TEXT]})
+    assert answer.json()["predictions"][0]["label"] == "refund"
