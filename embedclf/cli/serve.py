@@ -64,6 +64,8 @@ def command(
     classifier = load(model, embedder=embedder, **asked.settings(lambda progress: None))
     if min_confidence is not None:
         classifier = classifier.with_min_confidence(min_confidence)
+    if classifier.embedder.spec.provider == "aimlapi":
+        import langchain_openai  # noqa: F401 - it takes more than a second, which the first request would wait
     with _listening(host, port) as listening:
         address, port = listening.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
@@ -101,7 +103,11 @@ def _token(path: str | None) -> str | None:
 def _listening(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        return socket.create_server(address[:2], family=family, backlog=2_048)
+        listening = socket.create_server(address[:2], family=family, backlog=2_048)
+        # What is accepted has it, too. Else an answer's second packet waits for 40 ms: asyncio, which does this for its
+        # own sockets, does not know that this one is of TCP.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
     except OSError as error:
         # Python adds the address to what the system says.
         said = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)

@@ -71,10 +71,6 @@ def _whole(number: object) -> object:
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-# 2.0 is a whole number in JSON.
-WholeNumber = Annotated[int, BeforeValidator(_whole)]
-
-
 class _Asked(NamedTuple):
     texts: list[str]
     top_k: int | None
@@ -137,7 +133,10 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits) -> FastA
             ],
             Field(min_length=1, max_length=limits.texts, examples=[["I was charged twice this month"]]),
         ]
-        top_k: Annotated[WholeNumber, Field(ge=1, description="also give so many of the likeliest")] | None = None
+        # 2.0 is a whole number in JSON.
+        top_k: Annotated[int, Field(ge=1), BeforeValidator(_whole)] | None = Field(
+            default=None, description="also give so many of the likeliest labels"
+        )
 
     @app.post(
         "/predict",
