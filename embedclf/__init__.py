@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from embedclf.exploration.suggestions import suggest as suggest
     from embedclf.service.application import Limits as Limits
     from embedclf.service.application import create_app as create_app
+    from embedclf.scoring import FilePrediction as FilePrediction
+    from embedclf.scoring import predict_file as predict_file
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
@@ -73,6 +75,7 @@ _HOMES = {
     "EmbeddingClassifier": "embedclf.training.estimators",
     "EmbeddingTransformer": "embedclf.training.estimators",
     "Explanation": "embedclf.evaluation.neighbourhood",
+    "FilePrediction": "embedclf.scoring",
     "LearningCurve": "embedclf.evaluation.learning",
     "Limits": "embedclf.service.application",
     "LinearModel": "embedclf.classifier.linear",
@@ -101,6 +104,7 @@ _HOMES = {
     "load": "embedclf.classifier.text_classifier",
     "map_page": "embedclf.exploration.page",
     "open_embedder": "embedclf.embedding",
+    "predict_file": "embedclf.scoring",
     "recommend": "embedclf.exploration.recommendation",
     "search": "embedclf.exploration.retrieval",
     "suggest": "embedclf.exploration.suggestions",

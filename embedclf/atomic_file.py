@@ -1,14 +1,20 @@
 """Writing a file beside its place and moving it there: a reader sees the old one or the new one, whole."""
 
 import contextlib
+import json
 import os
 import secrets
 import stat
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 from embedclf.errors import OutputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 
@@ -24,6 +30,11 @@ class AtomicFile:
     path : str or Path
         Where the file goes. Missing folders are made; a symbolic link is followed, a file's mode is kept.
 
+    Attributes
+    ----------
+    is_direct : bool
+        Whether it is something that is no regular file.
+
     Raises
     ------
     OutputError
@@ -37,8 +48,8 @@ class AtomicFile:
             if self._place.is_dir():
                 raise IsADirectoryError("it is a folder")
             descriptor = _DESCRIPTORS.get(str(self.path))
-            self._direct = descriptor is not None or (self.path.exists() and not _is_regular(self.path))
-            if self._direct:
+            self.is_direct = descriptor is not None or (self.path.exists() and not _is_regular(self.path))
+            if self.is_direct:
                 # Where the shell has opened a file for /dev/stdout, others write to it as well, each after the other.
                 self.file: BinaryIO = (
                     self.path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
@@ -47,10 +58,13 @@ class AtomicFile:
             self._place.parent.mkdir(parents=True, exist_ok=True)
             if self._place.exists() and not os.access(self._place, os.W_OK):
                 raise PermissionError("it is read-only")
-            self._beside = self._place.with_name(f".{secrets.token_hex(8)}.part")
-            self.file = self._beside.open("xb")
+            self.file = self._opened_beside()
         except OSError as error:
             raise self._error(error) from error
+
+    def _opened_beside(self) -> BinaryIO:
+        self._beside = self._place.with_name(f".{secrets.token_hex(8)}.part")
+        return self._beside.open("xb")
 
     def _error(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {self.path}: {error.strerror or error}", path=str(self.path))
@@ -65,12 +79,12 @@ class AtomicFile:
             self.discard()
             return
         try:
-            if not self._direct:
+            if not self.is_direct:
                 # Without it, a machine that loses its power may keep the name and not the content.
                 self.file.flush()
                 os.fsync(self.file.fileno())
             self.file.close()
-            if not self._direct:
+            if not self.is_direct:
                 if self._place.exists():
                     self._beside.chmod(stat.S_IMODE(self._place.stat().st_mode))
                 self._beside.replace(self._place)
@@ -80,9 +94,13 @@ class AtomicFile:
 
     def discard(self) -> None:
         """Close the file and leave its place as it was."""
+        self.remove()
+
+    def remove(self) -> None:
+        """Close the file, and take away what was written beside its place."""
         with contextlib.suppress(OSError):
             self.file.close()
-        if not self._direct:
+        if not self.is_direct:
             with contextlib.suppress(OSError):
                 self._beside.unlink(missing_ok=True)
 
@@ -92,6 +110,112 @@ class AtomicFile:
             return self.file.write(data)
         except OSError as error:
             raise self._error(error) from error
+
+    def written(self) -> BinaryIO:
+        """Open what has been written so far, to be read from its start."""
+        self.file.flush()
+        return self._beside.open("rb")
+
+
+class PartFile(AtomicFile):
+    """A file that takes its place when its ``with`` block ends well; else what is whole of it waits to be gone on with.
+
+    It grows as ``<path>.part``; how far it is whole, and what for, stands in ``<path>.part.json``.
+
+    Parameters
+    ----------
+    path : str or Path
+        See `AtomicFile`; of what is no regular file nothing stays.
+
+    Attributes
+    ----------
+    part : Path
+        Where it grows.
+    state : dict or None
+        What was noted last, by this run or, until `keep` is called, an earlier one; None if there is nothing.
+    had_part : bool
+        Whether an earlier run had left a part.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written, or another run is writing it.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        place = Path(os.path.realpath(path))
+        self.part = place.with_name(f"{place.name}.part")
+        self._journal = place.with_name(f"{place.name}.part.json")
+        self.state: dict[str, Any] | None = None
+        self.had_part = False
+        super().__init__(path)
+
+    def _opened_beside(self) -> BinaryIO:
+        self._beside = self.part
+        self.had_part = self.part.exists()
+        # Not "wb", which would empty it before it is known whether another run is writing it.
+        file = self.part.open("a+b")
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                file.close()
+                raise OSError(f"another run is writing {self.part.name}") from error
+        with contextlib.suppress(OSError, ValueError):
+            noted = json.loads(self._journal.read_bytes())
+            if isinstance(noted, dict) and 0 <= noted["bytes"] <= self.part.stat().st_size:
+                self.state = noted
+        return file
+
+    def keep(self, state: dict[str, Any] | None) -> None:
+        """Go on from what was noted, or, with None, from nothing."""
+        self.state = state
+        if self.is_direct:
+            return
+        try:
+            if state is None:
+                self._journal.unlink(missing_ok=True)
+            self.file.truncate(0 if state is None else state["bytes"])
+            self.file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def note(self, **state: Any) -> None:
+        """Note that all that was written so far is whole, and what else there is to know about it."""
+        if self.is_direct:
+            return
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            noted = {"bytes": self.file.tell(), **state}
+            beside = self._journal.with_name(f"{self._journal.name}.new")
+            beside.write_text(json.dumps(noted), encoding="utf-8")
+            beside.replace(self._journal)
+        except OSError as error:
+            raise self._error(error) from error
+        self.state = noted
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        if kind is None and not self.is_direct:
+            self._journal.unlink(missing_ok=True)
+
+    def discard(self) -> None:
+        """Close the file; what is whole of it stays beside its place."""
+        if self.state is None:
+            self.remove()
+            return
+        with contextlib.suppress(OSError):
+            self.file.close()
+
+    def remove(self) -> None:
+        """Close the file, and take away what stands beside its place."""
+        super().remove()
+        if not self.is_direct:
+            with contextlib.suppress(OSError):
+                self._journal.unlink(missing_ok=True)
 
 
 def _is_regular(path: Path) -> bool:

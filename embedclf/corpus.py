@@ -1,6 +1,7 @@
-"""Texts and labels in and out of files: CSV, TSV and JSONL, from a path or from the standard input.
+"""Texts and labels in and out of files: CSV, TSV, JSONL and Parquet, from a path or from the standard input.
 
-Rows are read and written one at a time, in order. Every complaint says ``file:line``, the header being line 1.
+Rows are read and written one at a time, in order. Every complaint says ``file:line``, the header being line 1; a
+Parquet file has no lines, and the number of the row, counted from 1, stands for one.
 """
 
 import bisect
@@ -19,26 +20,27 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
-from embedclf.atomic_file import AtomicFile
+from embedclf.atomic_file import AtomicFile, PartFile
 from embedclf.errors import BadRowsError, DataError, OutputError, RowFault, counted, list_faults
+from embedclf.parquet import MAGIC, ParquetError, ParquetSink, ParquetSource, Record
 from embedclf.texts import text_fault
 
 logger = logging.getLogger(__name__)
 
-Format = Literal["csv", "tsv", "jsonl"]
+Format = Literal["csv", "tsv", "jsonl", "parquet"]
 _FORMATS: dict[str, Format] = {
     ".tsv": "tsv",
     ".tab": "tsv",
     ".json": "jsonl",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".parquet": "parquet",
 }
 # How files begin that are neither, and what to do with them.
 _FOREIGN = {
     b"PK\x03\x04": "it is an Excel or ZIP file: save it as CSV (UTF-8)",
     b"\xd0\xcf\x11\xe0": "it is an old Excel file: save it as CSV (UTF-8)",
     b"\x1f\x8b": "it is packed with gzip: unpack it first",
-    b"PAR1": "it is a Parquet file: save it as CSV or JSON lines",
 }
 STDIN = "-"
 
@@ -63,8 +65,8 @@ class Row:
         Where the record starts, counted from 1.
     record : dict
         Its own columns, as they were read.
-    source : str
-        The record as it stands in a JSONL file; empty for others.
+    source : str or Record
+        The record as it stands in a JSONL or Parquet file; empty for others.
     text, label : str
         Empty where there is none; `label` also where labels were not asked for.
     fault : str or None
@@ -76,7 +78,7 @@ class Row:
     text: str
     label: str
     fault: str | None
-    source: str = ""
+    source: str | Record = ""
 
 
 class CorpusReader:
@@ -85,7 +87,8 @@ class CorpusReader:
     Parameters
     ----------
     path : str or Path
-        The file, or ``-`` for the standard input (CSV, or JSONL if it starts with a brace).
+        The file, or ``-`` for the standard input (CSV, or JSONL if it starts with a brace). A Parquet file is known by
+        how it begins, whatever it is called.
     text_column : str
     label_column : str or None
         None reads no labels.
@@ -105,6 +108,8 @@ class CorpusReader:
         The header, names that come again numbered; for JSONL, the keys of the first record.
     has_bom : bool
         Whether it starts with a UTF-8 byte order mark.
+    schema : pyarrow.Schema or None
+        Of a Parquet file; None for others.
 
     Raises
     ------
@@ -135,15 +140,20 @@ class CorpusReader:
                 raise self._error(advice)
         self.has_bom = start.startswith(codecs.BOM_UTF8)
         self._file = io.TextIOWrapper(cast(BinaryIO, self._bytes), encoding=_accepting_bom(encoding), newline="")
-        if self._path is None and start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
-            self.format: Format = "jsonl"
+        if start.startswith(MAGIC):
+            self.format: Format = "parquet"
+        elif self._path is None and start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{"):
+            self.format = "jsonl"
         else:
             self.format = file_format(path)
         self._delimiter = delimiter or ("\t" if self.format == "tsv" else ",")
         self._line = 0
+        self.schema: Any = None
+        self._parquet: ParquetSource | None = None
+        read = {"jsonl": self._read_jsonl, "parquet": self._read_parquet}.get(self.format, self._read_csv)
         try:
             with self._complaints():
-                self._records = self._read_jsonl() if self.format == "jsonl" else self._read_csv()
+                self._records = read()
                 self.columns = self._columns()
         except BaseException:
             self.close()
@@ -164,6 +174,8 @@ class CorpusReader:
     @property
     def share_read(self) -> float | None:
         """How much of the file has been read, from 0 to 1; None if its size is not known."""
+        if self._parquet is not None:
+            return self._parquet.share_read
         if self._path is None or not self._bytes.seekable():
             return None
         return self._bytes.tell() / max(os.fstat(self._bytes.fileno()).st_size, 1)
@@ -193,6 +205,8 @@ class CorpusReader:
     def _complaints(self) -> Iterator[None]:
         try:
             yield
+        except ParquetError as error:
+            raise self._error(str(error)) from error
         except UnicodeDecodeError as error:
             raise self._not_this_encoding(error) from error
         except csv.Error as error:
@@ -236,10 +250,13 @@ class CorpusReader:
             self._label_column = None
         for column in [self._text_column, *([] if self._label_column is None else [self._label_column])]:
             if column not in columns:
-                raise self._error(self._missing(column, columns), 1)
+                raise self._error(self._missing(column, columns), None if self._parquet is not None else 1)
             if columns.count(column) > 1:
                 raise self._error(f"the column {column!r} stands {columns.count(column)} times in the header", 1)
-        return columns if self.format == "jsonl" else self._keys
+        if self._parquet is not None and (kind := self._parquet.not_text(self._text_column)) is not None:
+            column = repr(self._text_column)
+            raise self._error(f"the column {column} holds {kind}, not strings; name the right one with --text-column")
+        return self._keys if self.format in ("csv", "tsv") else columns
 
     def _missing(self, column: str, columns: list[str]) -> str:
         option = "--text-column" if column == self._text_column else "--label-column"
@@ -247,9 +264,9 @@ class CorpusReader:
         problem = f"there is no column {column!r}; there are {listed}"
         if "\0" in "".join(columns):
             return f"{problem}; the header holds NUL characters: try --encoding utf-16"
-        if self.format != "jsonl" and columns[0].startswith("sep="):
+        if self.format in ("csv", "tsv") and columns[0].startswith("sep="):
             return f"{problem}; the first line is a spreadsheet's 'sep=': delete it, and give --delimiter"
-        if self.format != "jsonl" and len(columns) == 1:
+        if self.format in ("csv", "tsv") and len(columns) == 1:
             for sign, name, value in (
                 (";", "semicolons", ";"),
                 ("\t", "tabs", r"\t"),
@@ -317,7 +334,18 @@ class CorpusReader:
                 continue
             yield self._row(line, record, source)
 
-    def _row(self, line: int, record: dict[str, Any], source: str = "") -> Row:
+    def _read_parquet(self) -> Iterator[Row]:
+        if self._path is None:
+            raise self._error("a Parquet file names its columns at its end: give its path with --input")
+        if not self._bytes.peek(4).startswith(MAGIC):
+            raise self._error("it is not a Parquet file, which its name says that it is")
+        self._parquet = ParquetSource(cast(BinaryIO, self._bytes))
+        self.schema, self._header = self._parquet.schema, self._parquet.columns
+        if not self._header:
+            raise self._error("it has no columns")
+        return (self._row(number, record, source) for number, (record, source) in enumerate(self._parquet, 1))
+
+    def _row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
         text, label, fault = record.get(self._text_column), "", None
         if text is None:
             fault, text = f"there is no {self._text_column!r}", ""
@@ -329,7 +357,8 @@ class CorpusReader:
             value = record.get(self._label_column)
             if isinstance(value, int | float):
                 # A number where a name is meant is kept as it was written.
-                value = json.loads(source, parse_float=str, parse_int=str, parse_constant=str)[self._label_column]
+                if isinstance(source, str):
+                    value = json.loads(source, parse_float=str, parse_int=str, parse_constant=str)[self._label_column]
                 value = value if isinstance(value, str) else json.dumps(value)
             if isinstance(value, list | dict):
                 fault = fault or "the label is a list or an object, where one name is needed"
@@ -397,6 +426,8 @@ class Corpus:
         Whether the file starts with a UTF-8 byte order mark.
     skipped : list of RowFault
         The rows that were left out.
+    schema : pyarrow.Schema or None
+        Of a Parquet file; None for others.
     """
 
     name: str
@@ -404,6 +435,7 @@ class Corpus:
     columns: list[str]
     has_bom: bool
     skipped: list[RowFault]
+    schema: Any = field(default=None, repr=False)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -489,7 +521,7 @@ def read_corpus(
     if not rows:
         problem = "none of its rows can be used" if faults else "the file has a header but no rows"
         raise DataError(f"{name}: {problem}", source=name)
-    return Corpus(name, rows, reader.columns, reader.has_bom, faults)
+    return Corpus(name, rows, reader.columns, reader.has_bom, faults, reader.schema)
 
 
 class CorpusWriter:
@@ -501,12 +533,17 @@ class CorpusWriter:
         Its extension says the format, as when reading.
     columns : sequence of str
         The rows' own columns, which are carried over.
-    added : sequence of str
-        The columns that are added. One whose name is taken gets a number: no column is ever overwritten.
+    added : sequence of str, or mapping of str to type
+        The columns that are added. One whose name is taken gets a number: no column is ever overwritten. Types (`str`,
+        `int`, `float`) are those of a Parquet file's columns; without them, `str`.
     delimiter : str or None
         For CSV; None takes a comma.
     bom : bool
         Whether to start with a byte order mark, by which some spreadsheets know UTF-8.
+    schema : pyarrow.Schema, optional
+        Of the Parquet file that the rows were read from, whose types a Parquet file keeps; None makes strings.
+    file : PartFile, optional
+        Where it grows, if it is to be gone on with after a break; what stands there already is its beginning.
 
     Raises
     ------
@@ -518,31 +555,69 @@ class CorpusWriter:
         self,
         path: str | os.PathLike[str],
         columns: Sequence[str],
-        added: Sequence[str],
+        added: Sequence[str] | Mapping[str, type],
         *,
         delimiter: str | None = None,
         bom: bool = False,
+        schema: Any = None,
+        file: PartFile | None = None,
     ) -> None:
-        self._format = file_format(path)
-        if Path(path).suffix.lower() not in {*_FORMATS, ".csv", ".txt", ""}:
-            raise OutputError(
-                f"cannot write {os.fspath(path)}: the output is .csv, .tsv or .jsonl", path=os.fspath(path)
-            )
+        self._path = path
+        self._format = check_output(path)
         self._columns = list(columns)
         self._wanted = list(added)
         self._added = _free_names(self._wanted, self._columns)
         self._delimiter = "\t" if self._format == "tsv" else delimiter or ","
         self._warned = False
-        self._file = AtomicFile(path)
-        if self._format != "jsonl":
+        self._sink: ParquetSink | None = None
+        self._schema = schema
+        if self._format == "parquet":
+            kinds = added.values() if isinstance(added, Mapping) else [str] * len(self._added)
+            with self._complaints():
+                self._sink = ParquetSink(self._columns, schema, dict(zip(self._added, kinds, strict=True)))
+        self._file = AtomicFile(path) if file is None else file
+        if self._sink is not None and self._file.is_direct:
+            self._file.discard()
+            raise OutputError(f"cannot write {self._path}: Parquet needs a file, not a pipe", path=os.fspath(path))
+        if file is not None and file.state is not None:
+            return
+        if self._sink is not None:
+            self._file.write(self._sink.start())
+        elif self._format != "jsonl":
             self._file.write(codecs.BOM_UTF8 if bom else b"")
             self._write_csv([*self._columns, *self._added])
+
+    @contextmanager
+    def _complaints(self) -> Iterator[None]:
+        try:
+            yield
+        except ParquetError as error:
+            path = os.fspath(self._path)
+            raise OutputError(f"cannot write {path}: {error}", path=path) from error
 
     def __enter__(self) -> "CorpusWriter":
         return self
 
-    def __exit__(self, *exception: Any) -> None:
-        self._file.__exit__(*exception)
+    def __exit__(self, kind: type[BaseException] | None, *exception: Any) -> None:
+        if self._sink is None or kind is not None:
+            self._file.__exit__(kind, *exception)
+            return
+        try:
+            self.flush()
+            with self._file.written() as stream, AtomicFile(self._path) as whole:
+                self._sink.convert(stream, whole.file)
+        except BaseException as error:
+            self._file.discard()
+            if isinstance(error, OSError):
+                path = os.fspath(self._path)
+                raise OutputError(f"cannot write {path}: {error.strerror or error}", path=path) from error
+            raise
+        self._file.remove()
+
+    def flush(self) -> None:
+        """Write what is kept back: the rows of a Parquet file are written many at a time."""
+        if self._sink is not None:
+            self._file.write(self._sink.take())
 
     def write(self, row: Row, added: Sequence[str | float | None]) -> None:
         """Write a row with the values of its added columns; None leaves one empty (JSONL: null)."""
@@ -559,7 +634,15 @@ class CorpusWriter:
                 row.line,
                 ", ".join(map(repr, lost)),
             )
+        if self._sink is not None and self._schema is not None and isinstance(row.source, Record):
+            if self._sink.add(row.source, added):
+                self.flush()
+            return
         own = [row.record.get(column) for column in self._columns]
+        if self._sink is not None:
+            if self._sink.add([None if value is None else _cell(value) for value in own], added):
+                self.flush()
+            return
         numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]
         self._write_csv([*map(_cell, own), *map(_cell, numbers)])
 
@@ -567,6 +650,20 @@ class CorpusWriter:
         line = io.StringIO()
         csv.writer(line, delimiter=self._delimiter, lineterminator="\n").writerow(fields)
         self._file.write(line.getvalue().encode("utf-8", "backslashreplace"))
+
+
+def check_output(path: str | os.PathLike[str]) -> Format:
+    """Tell the format that an output's extension stands for.
+
+    Raises
+    ------
+    OutputError
+        If it stands for one that is not written.
+    """
+    if Path(path).suffix.lower() not in {*_FORMATS, ".csv", ".txt", ""}:
+        name = os.fspath(path)
+        raise OutputError(f"cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet", path=name)
+    return file_format(path)
 
 
 def _free_names(names: Sequence[str], taken: Collection[str]) -> list[str]:
@@ -586,7 +683,7 @@ def _cell(value: Any) -> str:
 
 def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
     """Write a record with keys added to it; what was read is copied as it stands, every digit of it."""
-    if not row.source:
+    if not isinstance(row.source, str) or not row.source:
         return json_line({**row.record, **added})
     if not added:
         return f"{row.source.strip()}\n".encode("utf-8", "backslashreplace")

@@ -65,11 +65,12 @@ def counted(number: int, thing: str) -> str:
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
-def list_faults(source: str, faults: Sequence[RowFault]) -> str:
-    """Name each fault as ``file:line: reason``, a line each, the first 20 of them."""
+def list_faults(source: str, faults: Sequence[RowFault], n_faults: int | None = None) -> str:
+    """Name each fault as ``file:line: reason``, a line each, the first 20 of `n_faults`, or of those given."""
+    n_faults = len(faults) if n_faults is None else n_faults
     lines = [f"  {source}:{fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
-    if len(faults) > _MOST_LISTED:
-        lines.append(f"  … and {len(faults) - _MOST_LISTED:,} more")
+    if n_faults > _MOST_LISTED:
+        lines.append(f"  … and {n_faults - _MOST_LISTED:,} more")
     return "\n".join(lines)
 
 

@@ -16,9 +16,10 @@ PACKAGE = Path(embedclf.__file__).parent
 # From the ground up: a module imports from its own floor or a lower one.
 FLOORS = [
     ["errors"],
-    ["texts", "atomic_file", "metrics", "intervals", "neighbours"],
+    ["texts", "atomic_file", "parquet", "metrics", "intervals", "neighbours"],
     ["corpus", "embedding"],
     ["classifier"],
+    ["scoring"],
     ["training"],
     ["evaluation", "exploration"],
     ["service"],

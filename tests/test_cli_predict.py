@@ -321,11 +321,11 @@ def test_lines_in_another_encoding(process, model: Path):
     assert done.stderr.startswith("Error: stdin:2: it is not utf-8 (")
 
 
-@pytest.mark.parametrize("name", ["out.xlsx", "out.csv.gz", "out.parquet"])
+@pytest.mark.parametrize("name", ["out.xlsx", "out.csv.gz"])
 def test_a_format_that_is_not_written_is_refused(cli: Cli, model: Path, name: str):
     """Rather than something else written under its name."""
     result = cli("predict", "-m", model, "x", "--output", name)
-    assert result.stderr == f"Error: cannot write {name}: the output is .csv, .tsv or .jsonl\n"
+    assert result.stderr == f"Error: cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet\n"
 
 
 def test_an_output_that_cannot_be_written_is_found_out_first(cli: Cli, model: Path, tmp_path: Path, monkeypatch):

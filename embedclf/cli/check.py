@@ -162,7 +162,7 @@ def _read(dataset: str, file: FileOptions) -> "tuple[Corpus, list[Row]]":
     if file.skip_bad_rows and skipped:
         show_left_out(reader.name, skipped)
     usable = [row for row in rows if row.fault is None]
-    return Corpus(reader.name, usable, reader.columns, reader.has_bom, skipped), rows
+    return Corpus(reader.name, usable, reader.columns, reader.has_bom, skipped, reader.schema), rows
 
 
 def _lacks_something(row: "Row") -> bool:
@@ -194,7 +194,9 @@ def _write(path: str, corpus: "Corpus", rows: "Sequence[Row]", file: FileOptions
     filled = [row for row in readable if row.text.strip()]
     firsts = {(row.text, row.label): row for row in reversed(filled)}
     kept = [row for row in filled if firsts[row.text, row.label] is row]
-    with CorpusWriter(path, corpus.columns, [], delimiter=file.delimiter, bom=corpus.has_bom) as writer:
+    with CorpusWriter(
+        path, corpus.columns, [], delimiter=file.delimiter, bom=corpus.has_bom, schema=corpus.schema
+    ) as writer:
         for row in kept:
             writer.write(row, [])
     numbers = [

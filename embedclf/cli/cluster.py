@@ -94,7 +94,9 @@ def command(
 def _writer(path: str, corpus: "Corpus", file: FileOptions) -> "CorpusWriter":
     from embedclf.corpus import CorpusWriter
 
-    return CorpusWriter(path, corpus.columns, [_COLUMN], delimiter=file.delimiter, bom=corpus.has_bom)
+    return CorpusWriter(
+        path, corpus.columns, [_COLUMN], delimiter=file.delimiter, bom=corpus.has_bom, schema=corpus.schema
+    )
 
 
 def _lines(result: "Clustering", corpus: "Corpus") -> list[str]:

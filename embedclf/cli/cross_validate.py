@@ -117,7 +117,8 @@ def command(
 def _writer(path: str) -> "CorpusWriter":
     from embedclf.corpus import CorpusWriter
 
-    return CorpusWriter(path, ["line", "text", "label"], ["predicted_label", "confidence", "repeat", "fold"])
+    added = {"predicted_label": str, "confidence": float, "repeat": int, "fold": int}
+    return CorpusWriter(path, ["line", "text", "label"], added)
 
 
 def _write(writer: "CorpusWriter", result: "CrossValidation", corpus: "Corpus") -> None:

@@ -33,12 +33,14 @@ class ProgressBar:
     ----------
     before : int
         Texts that were done in earlier parts of the work.
+    passed : int
+        Those of them that were done before it began.
     share : float or None
         How much of the whole work `before` and the present part are; None if this part is the whole.
     """
 
     def __init__(self, *, shown: bool = True) -> None:
-        self.before = 0
+        self.before = self.passed = 0
         self.share: float | None = 1.0
         self._shown = shown and sys.stderr.isatty()
         self._lock = threading.Lock()
@@ -96,10 +98,10 @@ class ProgressBar:
         total = None if not self.share else round((self.before + progress.total) / self.share)
         seconds = max(time.monotonic() - (self._started or 0.0), 1e-3)
         parts = [f"{done:,} of {'' if self.share == 1 else 'about '}{total:,} texts" if total else f"{done:,} texts"]
-        if done:
-            parts.append(f"{done / seconds:,.0f}/s")
+        if now := done - self.passed:
+            parts.append(f"{now / seconds:,.0f}/s")
             if total:
-                minutes, left = divmod(round(seconds * (total - done) / done), 60)
+                minutes, left = divmod(round(seconds * (total - done) / now), 60)
                 parts.append(f"{minutes}:{left:02} left")
         if progress.in_flight:
             parts.append(f"{progress.in_flight} in flight")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _N_WRONG_SHOWN = 5
 _N_UNKNOWN_SHOWN = 5
-_OF_NEAREST = ("line", "text", "label", "similarity")
+_OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similarity": float}
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
@@ -147,9 +147,10 @@ def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":
     from embedclf.corpus import CorpusWriter
     from embedclf.evaluation.neighbourhood import N_NEAREST
 
-    added = ["predicted_label", "confidence"]
+    added: dict[str, type] = {"predicted_label": str, "confidence": float}
     if with_neighbours:
-        added += [f"nearest_{place}_{part}" for place in range(1, N_NEAREST + 1) for part in _OF_NEAREST]
+        for place in range(1, N_NEAREST + 1):
+            added |= {f"nearest_{place}_{part}": kind for part, kind in _OF_NEAREST.items()}
     return CorpusWriter(path, ["line", "text", "label"], added)
 
 

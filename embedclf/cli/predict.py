@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -30,19 +30,15 @@ if TYPE_CHECKING:
     from embedclf.corpus import Corpus, Row
     from embedclf.embedding import Embedder, Vectors
     from embedclf.evaluation.neighbourhood import Examples, Explanation
+    from embedclf.scoring import Answer, FilePrediction
 
-_CHUNK = 4_096
-# What is sent somewhere is sent many requests at once, and at the end of a chunk these are waited for.
-_CHUNK_SENT = 16_384
+_MOST_FAULTS = 20
 
 
 class _Answer(NamedTuple):
-    """What is said about one row; without a label and `top`, if it could not be labelled."""
+    """What is said about one row, and why."""
 
-    row: "Row"
-    label: str | None
-    confidence: float | None
-    top: list[tuple[str, float]]
+    answer: "Answer"
     explanation: "Explanation | None" = None
 
 
@@ -51,7 +47,8 @@ class _Answer(NamedTuple):
 @model_option
 @embedder_again_option
 @click.option("--input", "input_file", metavar="FILE", help="A file with a column of texts; - is the standard input.")
-@click.option("--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv or .jsonl file.")
+@click.option("--output", metavar="FILE", help="Write the rows with their labels: .csv, .tsv, .jsonl, .parquet.")
+@click.option("--resume", is_flag=True, help="Go on with an --output whose run was broken off, if there is one.")
 @click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Give the N likeliest labels.")
 @min_confidence_option
 @click.option("--explain", is_flag=True, help="Show the nearest training examples for and against; needs --train-set.")
@@ -66,6 +63,7 @@ def command(
     embedder: str | None,
     input_file: str | None,
     output: str | None,
+    resume: bool,
     top_k: int | None,
     min_confidence: float | None,
     explain: bool,
@@ -87,6 +85,8 @@ def command(
         raise click.UsageError("A - reads the texts from the standard input, and stands alone.")
     if as_json and output:
         raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")
+    if resume and output is None:
+        raise click.UsageError("--resume goes on with an --output FILE, which is not given.")
     if explain != (train_set is not None):
         raise click.UsageError("--explain and --train-set FILE, what the classifier was trained on, go together.")
     if label_column is not None and train_set is None:
@@ -97,10 +97,13 @@ def command(
     from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.places import check_places
-    from embedclf.corpus import CorpusWriter
+    from embedclf.corpus import check_output
     from embedclf.embedding.cached import CachedEmbedder
     from embedclf.evaluation.neighbourhood import Examples
+    from embedclf.scoring import FilePrediction, predict_rows
 
+    if output is not None:
+        check_output(output)
     with ExitStack() as stack:
         # The answers on a terminal are a progress of their own, and a bar would stand among them.
         quiet = output is None and sys.stdout.isatty()
@@ -120,31 +123,29 @@ def command(
             return
         if asked.max_cost is not None and isinstance(classifier.embedder, CachedEmbedder):
             classifier.embedder.check_cost(classifier.embedder.estimate(chain(_usable(source.twice()), also)))
-        writer = None
-        if output is not None:
-            added = ["predicted_label", "confidence", *_top_columns(classifier, top_k), "error"]
-            writer = stack.enter_context(
-                CorpusWriter(output, source.columns, added, delimiter=file.delimiter, bom=source.has_bom)
-            )
-        faults: list[RowFault] = []
-        n_rows = 0
+
+        def on_chunk(done: int, passed: int, share: float | None) -> None:
+            bar.before, bar.passed, bar.share = done, passed, share
+
         try:
-            examples = None
-            if trained_on is not None:
-                trained_on, of_train_set = embed_corpus(classifier.embedder, trained_on, skip_bad_rows=False)
-                examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
-            for answer in _answers(classifier, source, top_k or 1, bar, examples):
-                n_rows += 1
-                if answer.row.fault is not None:
-                    faults.append(RowFault(answer.row.line, answer.row.fault))
-                if writer is not None:
-                    others: list[Any] = [
-                        value for label, sure in answer.top[1:] for value in (label, rounded_down(sure))
-                    ]
-                    others = others or [None] * (len(added) - 3)
-                    confidence = None if answer.confidence is None else rounded_down(answer.confidence)
-                    writer.write(answer.row, [answer.label, confidence, *others, answer.row.fault])
-                else:
+            if output is not None:
+                of_file = predict_rows(
+                    classifier,
+                    source,
+                    output,
+                    top_k=top_k,
+                    delimiter=file.delimiter,
+                    resume=resume,
+                    on_chunk=on_chunk,
+                )
+            else:
+                examples = None
+                if trained_on is not None:
+                    trained_on, of_train_set = embed_corpus(classifier.embedder, trained_on, skip_bad_rows=False)
+                    examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
+                of_file = FilePrediction(0, 0, 0, (), 0.0)
+                for answer in _answers(classifier, source, top_k or 1, bar, examples):
+                    of_file = _with(of_file, answer.answer.row)
                     click.echo(
                         _json(answer, top_k, trained_on) if as_json else _plain(answer, trained_on), nl=not as_json
                     )
@@ -152,10 +153,12 @@ def command(
             bar.end()
             show_usage(classifier.embedder)
     if output is not None:
-        click.echo(f"Wrote {counted(n_rows, 'row')} to {output}", err=True)
-    if faults:
+        before = f", {of_file.rows_before:,} of them before" if of_file.rows_before else ""
+        click.echo(f"Wrote {counted(of_file.rows, 'row')} to {output}{before}", err=True)
+    if of_file.n_faults:
         raise click.ClickException(
-            f"{len(faults):,} of {counted(n_rows, 'text')} could not be labelled:\n{list_faults(source.name, faults)}"
+            f"{of_file.n_faults:,} of {counted(of_file.rows, 'text')} could not be labelled:\n"
+            f"{list_faults(source.name, of_file.faults, of_file.n_faults)}"
         )
 
 
@@ -172,6 +175,8 @@ class _Source:
         The rows' own columns.
     has_bom : bool
         Whether it starts with a byte order mark.
+    schema : pyarrow.Schema or None
+        Of a Parquet file.
     """
 
     def __init__(self, texts: tuple[str, ...], input_file: str | None, file: FileOptions) -> None:
@@ -180,6 +185,7 @@ class _Source:
 
         self.rows: Iterable[Row]
         self.name, self.columns, self.has_bom = "text", ["text"], False
+        self.schema: Any = None
         self._reader: CorpusReader | None = None
         self._again: Callable[[], CorpusReader] | None = None
         if input_file is not None:
@@ -195,6 +201,7 @@ class _Source:
 
             reader = self.rows = self._reader = opened()
             self.name, self.columns, self.has_bom = reader.name, reader.columns, reader.has_bom
+            self.schema = reader.schema
             self._again = opened if input_file != STDIN else None
         elif texts == ("-",):
             self.rows, self.name = read_lines(file.encoding), "stdin"
@@ -209,6 +216,9 @@ class _Source:
     def __exit__(self, *exception: object) -> None:
         if self._reader is not None:
             self._reader.close()
+
+    def __iter__(self) -> "Iterator[Row]":
+        return iter(self.rows)
 
     def twice(self) -> "Iterator[Row]":
         """Give the rows, to be gone through beforehand."""
@@ -232,38 +242,31 @@ def _usable(rows: "Iterable[Row]") -> Iterator[str]:
 def _answers(
     classifier: "TextClassifier", source: _Source, top_k: int, bar: "ProgressBar", examples: "Examples | None"
 ) -> Iterator[_Answer]:
-    import numpy as np
-
     from embedclf.evaluation.neighbourhood import explain
+    from embedclf.scoring import answers_of, chunks_of, score_vectors, usable_texts
 
-    rows = iter(source.rows)
     at_hand = {} if examples is None else dict(zip(examples.texts, examples.vectors, strict=True))
-    chunk_size = _CHUNK if classifier.embedder.spec.provider == "wordllama" else _CHUNK_SENT
-    while chunk := list(islice(rows, chunk_size)):
+    for chunk in chunks_of(source, classifier.embedder):
         bar.share = source.share_read
-        asked = [index for index, row in enumerate(chunk) if row.fault is None]
-        vectors, reasons = _embedded(classifier.embedder, [chunk[index].text for index in asked], at_hand)
-        for place, reason in reasons.items():
-            chunk[asked[place]] = replace(chunk[asked[place]], fault=reason)
-        if sound := [place for place in range(len(asked)) if place not in reasons]:
-            vectors = vectors[sound] if reasons else vectors
-            probabilities = classifier.probabilities(vectors)
-            labels = classifier.decide(probabilities)
-            # A stable sort: of equals, the first in `classes` leads, as it does in the label.
-            best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-            places = [asked[place] for place in sound]
-            why: list[Explanation | None] = [None] * len(places)
-            if examples is not None:
-                why = [*explain(classifier, [chunk[place].text for place in places], examples, vectors=vectors)]
-            each = dict(zip(places, zip(probabilities, labels, best, why, strict=True), strict=True))
-        for index, row in enumerate(chunk):
-            if row.fault is not None:
-                yield _Answer(row, None, None, [])
-                continue
-            of_row, label, order, reason_why = each[index]
-            top = [(classifier.classes[number], float(of_row[number])) for number in order]
-            yield _Answer(row, label, top[0][1], top, reason_why)
+        texts = usable_texts(chunk)
+        vectors, reasons = _embedded(classifier.embedder, texts, at_hand)
+        answers = answers_of(classifier, chunk, score_vectors(classifier, vectors, reasons, top_k))
+        if examples is None:
+            yield from map(_Answer, answers)
+        else:
+            sound = [place for place in range(len(texts)) if place not in reasons]
+            why = iter(explain(classifier, [texts[place] for place in sound], examples, vectors=vectors[sound]))
+            for answer in answers:
+                yield _Answer(answer, next(why) if answer.row.fault is None else None)
         bar.before += len(chunk)
+
+
+def _with(counts: "FilePrediction", row: "Row") -> "FilePrediction":
+    """Count a row, and note its fault if it has one."""
+    if row.fault is None:
+        return replace(counts, rows=counts.rows + 1)
+    faults = (*counts.faults, RowFault(row.line, row.fault))[:_MOST_FAULTS]
+    return replace(counts, rows=counts.rows + 1, n_faults=counts.n_faults + 1, faults=faults)
 
 
 def _embedded(
@@ -287,39 +290,36 @@ def _embedded(
     return out, {new[number]: reason for number, reason in reasons.items()}
 
 
-def _top_columns(classifier: "TextClassifier", top_k: int | None) -> list[str]:
-    places = range(2, min(top_k or 1, len(classifier.classes)) + 1)
-    return [name for place in places for name in (f"top_{place}_label", f"top_{place}_confidence")]
-
-
-def _plain(answer: _Answer, trained_on: "Corpus | None") -> str:
+def _plain(one: _Answer, trained_on: "Corpus | None") -> str:
+    answer = one.answer
     if answer.row.fault is not None:
         return "-\t-"
     first, *others = answer.top
     pairs = [(answer.label or "-", first[1]), *others]
     line = "\t".join(f"{in_one_line(label)}\t{shown_confidence(confidence)}" for label, confidence in pairs)
-    if answer.explanation is None or trained_on is None:
+    if one.explanation is None or trained_on is None:
         return line
-    sides = (("for", answer.explanation.supporting), ("against", answer.explanation.opposing))
-    near = [f"  {side:<7}  {nearby(one, trained_on)}" for side, neighbours in sides for one in neighbours]
+    sides = (("for", one.explanation.supporting), ("against", one.explanation.opposing))
+    near = [f"  {side:<7}  {nearby(other, trained_on)}" for side, neighbours in sides for other in neighbours]
     return "\n".join([line, *near])
 
 
-def _json(answer: _Answer, top_k: int | None, trained_on: "Corpus | None") -> bytes:
+def _json(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> bytes:
     from embedclf.cli.embedding import add_lines
     from embedclf.corpus import json_line
 
+    answer = one.answer
     record: dict[str, Any] = {
         "text": answer.row.text,
         "label": answer.label,
-        "confidence": None if answer.confidence is None else rounded_down(answer.confidence, 6),
+        "confidence": rounded_down(answer.top[0][1], 6) if answer.top else None,
     }
     if top_k is not None:
         record["top"] = [
             {"label": label, "confidence": rounded_down(confidence, 6)} for label, confidence in answer.top
         ]
-    if answer.explanation is not None and trained_on is not None:
-        shown = answer.explanation.to_dict()
+    if one.explanation is not None and trained_on is not None:
+        shown = one.explanation.to_dict()
         add_lines([*shown["for"], *shown["against"]], trained_on)
         record |= {"likeliest": shown["label"], "for": shown["for"], "against": shown["against"]}
     if answer.row.fault is not None:

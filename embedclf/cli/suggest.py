@@ -111,9 +111,9 @@ def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
 def _writer(path: str, corpus: "Corpus", file: FileOptions) -> "CorpusWriter":
     from embedclf.corpus import CorpusWriter
 
-    label = [] if file.label_column in corpus.columns else [str(file.label_column)]
-    added = [*label, "predicted_label", "confidence"]
-    return CorpusWriter(path, corpus.columns, added, delimiter=file.delimiter, bom=corpus.has_bom)
+    label = {} if file.label_column in corpus.columns else {str(file.label_column): str}
+    added = {**label, "predicted_label": str, "confidence": float}
+    return CorpusWriter(path, corpus.columns, added, delimiter=file.delimiter, bom=corpus.has_bom, schema=corpus.schema)
 
 
 def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", file: FileOptions) -> None:

@@ -1,0 +1,105 @@
+"""predict --output on a large file: its rate against the embedder's own, and its memory.
+
+    OMP_NUM_THREADS=1 python benchmarks/scoring.py --banking77 FOLDER
+
+The texts of Banking77 again and again, each with a number of its own, labelled by a classifier of its 77 labels, on one
+core (the process is tied to one; Linux). Rate: `WordLlama.embed` of the WordLlama library on the same rows, in the same
+run, in turn; only the embedding is timed, not the reading. Of embedclf everything is timed from the call of
+`predict_file` to the file in its place. Memory: the most that a process of its own had (VmHWM of Linux).
+"""
+
+import argparse
+import csv
+import itertools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import embedclf
+from embedclf.embedding.wordllama import _load
+
+
+def most_memory() -> float:
+    """MB."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s*(\d+) kB", status)[1]) / 1_024
+
+
+def run_ours(folder: Path, n: int) -> None:
+    classifier = embedclf.load(folder / "m.safetensors")
+    done = embedclf.predict_file(classifier, folder / f"{n}.csv", folder / "out.csv")
+    assert done.rows == n
+    print(n / done.seconds, most_memory())
+
+
+def run_wordllama(folder: Path, n: int) -> None:
+    with (folder / f"{n}.csv").open(newline="") as file:
+        texts = [row["text"] for row in csv.DictReader(file)]
+    library = _load(256)
+    start = time.perf_counter()
+    library.embed(texts, norm=True)
+    print(n / (time.perf_counter() - start), most_memory())
+
+
+def in_a_process(side: str, folder: Path, n: int) -> tuple[float, float]:
+    command = [sys.executable, __file__, "--side", side, "--folder", str(folder), "--rows", str(n)]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    rate, memory = map(float, done.stdout.split())
+    return rate, memory
+
+
+def write(path: Path, texts: list[str], n: int) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text"])
+        writer.writerows((i, f"{text} {i}") for i, text in enumerate(itertools.islice(itertools.cycle(texts), n)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--banking77", type=Path, help="folder of banking77_train.csv")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--many", type=int, default=2_000_000, help="rows of the larger file; 0 leaves it out")
+    parser.add_argument("--side", choices=["ours", "wordllama"], help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if args.side:
+        {"ours": run_ours, "wordllama": run_wordllama}[args.side](args.folder, args.rows)
+        return
+    if args.banking77 is None:
+        parser.error("--banking77 FOLDER is needed")
+    with (args.banking77 / "banking77_train.csv").open(newline="") as file:
+        labelled = [(row["text"], row["label"]) for row in csv.DictReader(file)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        classifier = embedclf.train(*zip(*labelled, strict=True), embedder="wordllama", holdout=0, regularization=10)
+        classifier.save(folder / "m.safetensors")
+        texts = [text for text, _ in labelled]
+        write(folder / f"{args.rows}.csv", texts, args.rows)
+        pairs = []
+        for _ in range(args.runs):
+            theirs, _ = in_a_process("wordllama", folder, args.rows)
+            ours, memory = in_a_process("ours", folder, args.rows)
+            pairs.append((ours, theirs))
+        ours, theirs = (median(side) for side in zip(*pairs, strict=True))
+        ratio = median(one / other for one, other in pairs)
+        print(f"{args.rows:,} rows   predict_file {ours:,.0f}/s   WordLlama.embed alone {theirs:,.0f}/s", end="   ")
+        print(f"{100 * ratio:.0f} % (at least 70 %)")
+        print(f"memory at most   {memory:.0f} MB (at most 600 MB)", flush=True)
+        if args.many:
+            write(folder / f"{args.many}.csv", texts, args.many)
+            rate, memory = in_a_process("ours", folder, args.many)
+            print(
+                f"{args.many:,} rows   predict_file {rate:,.0f}/s   memory at most   {memory:.0f} MB (at most 600 MB)"
+            )
+
+
+if __name__ == "__main__":
+    main()

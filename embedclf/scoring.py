@@ -1,0 +1,405 @@
+"""Prediction over rows in chunks, and over files of any size, in flat memory; a broken run can be gone on with."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from embedclf.atomic_file import PartFile
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.corpus import CorpusReader, CorpusWriter, Row, check_output
+from embedclf.embedding import Embedder, Vectors, embed_usable
+from embedclf.errors import OutputError, RowFault, counted
+from embedclf.metrics import rounded_down
+
+logger = logging.getLogger(__name__)
+
+_CHUNK = 4_096
+# What is sent somewhere is sent many requests at once, and at the end of a chunk these are waited for.
+_CHUNK_SENT = 16_384
+_MOST_FAULTS = 20
+
+# What a part is made with, and how a message says that it is not the same.
+_SETTINGS = {
+    "format": "by another version of embedclf",
+    "classifier": "with another classifier",
+    "min_confidence": "with another --min-confidence (min_confidence)",
+    "top_k": "with another --top-k (top_k)",
+    "delimiter": "with another --delimiter (delimiter)",
+    "columns": "from a file with other columns",
+}
+_FORMAT = 1
+
+OnChunk = Callable[[int, int, float | None], None]
+
+
+class RowSource(Protocol):
+    """What rows come from, once and in order; a `CorpusReader` is one."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        ...
+
+    @property
+    def columns(self) -> list[str]:
+        """The rows' own columns."""
+        ...
+
+    @property
+    def has_bom(self) -> bool:
+        """Whether it starts with a byte order mark."""
+        ...
+
+    @property
+    def schema(self) -> Any:
+        """Of a Parquet file, a ``pyarrow.Schema``; None for others."""
+        ...
+
+    @property
+    def share_read(self) -> float | None:
+        """How much of the whole has been read; None if that is not known."""
+        ...
+
+    def __iter__(self) -> Iterator[Row]:
+        """Give the rows."""
+        ...
+
+
+class Scores(NamedTuple):
+    """What is said about some texts.
+
+    Attributes
+    ----------
+    labels : list of str or None, of length n
+        None where the classifier abstains, or the text cannot be labelled.
+    best : ndarray of shape (n, k), int
+        The likeliest classes, as indices, from the likeliest down.
+    confidences : ndarray of shape (n, k), float32
+        Theirs; NaN for a text that cannot be labelled.
+    reasons : dict of int to str
+        Why some cannot be labelled, by their index.
+    """
+
+    labels: list[str | None]
+    best: npt.NDArray[np.intp]
+    confidences: Vectors
+    reasons: Mapping[int, str]
+
+
+class Answer(NamedTuple):
+    """What is said about one row.
+
+    Attributes
+    ----------
+    row : Row
+        With its fault, if it could not be labelled.
+    label : str or None
+    top : list of (str, float)
+        The likeliest labels and their confidences; empty if it could not be labelled.
+    """
+
+    row: Row
+    label: str | None
+    top: list[tuple[str, float]]
+
+
+def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
+    """Divide rows into as many as are embedded together."""
+    rows = iter(rows)
+    size = _CHUNK if embedder.spec.provider == "wordllama" else _CHUNK_SENT
+    while chunk := list(islice(rows, size)):
+        yield chunk
+
+
+def usable_texts(rows: Iterable[Row]) -> list[str]:
+    """Give the texts of those rows that are not at fault."""
+    return [row.text for row in rows if row.fault is None]
+
+
+def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1) -> Scores:
+    """Embed texts and score them.
+
+    Raises
+    ------
+    EmbedderError
+        If the embedder fails.
+    """
+    return score_vectors(classifier, *embed_usable(classifier.embedder, texts), top_k)
+
+
+def score_vectors(classifier: TextClassifier, vectors: Vectors, reasons: Mapping[int, str], top_k: int = 1) -> Scores:
+    """Score texts by their vectors, as `embed_usable` gives them: one product of matrices."""
+    n, top_k = len(vectors), min(top_k, len(classifier.classes))
+    if len(reasons) == n:
+        return Scores([None] * n, np.zeros((n, top_k), dtype=np.intp), np.full((n, top_k), np.nan, np.float32), reasons)
+    probabilities = classifier.probabilities(vectors)
+    labels = classifier.decide(probabilities)
+    for place in reasons:
+        labels[place] = None
+    if top_k == 1:
+        best = probabilities.argmax(axis=1)[:, None]
+    else:
+        # A stable sort: of equals, the first in `classes` leads, as it does in the label.
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    return Scores(labels, best, np.take_along_axis(probabilities, best, axis=1), reasons)
+
+
+def answers_of(classifier: TextClassifier, rows: Sequence[Row], scores: Scores) -> Iterator[Answer]:
+    """Put the scores of a chunk's `usable_texts` to its rows."""
+    classes = classifier.classes
+    each = enumerate(zip(scores.labels, scores.best.tolist(), scores.confidences.tolist(), strict=True))
+    for row in rows:
+        if row.fault is not None:
+            yield Answer(row, None, [])
+            continue
+        place, (label, best, confidences) = next(each)
+        if place in scores.reasons:
+            yield Answer(replace(row, fault=scores.reasons[place]), None, [])
+        else:
+            yield Answer(row, label, [(classes[number], sure) for number, sure in zip(best, confidences, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class FilePrediction:
+    """What became of a file.
+
+    Attributes
+    ----------
+    rows : int
+        Written, all in all.
+    rows_before : int
+        Those of them that an earlier run had written.
+    n_faults : int
+        Rows that could not be labelled; the column ``error`` says why.
+    faults : tuple of RowFault
+        The first 20 of them.
+    seconds : float
+        That this run took.
+    """
+
+    rows: int
+    rows_before: int
+    n_faults: int
+    faults: tuple[RowFault, ...]
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain types, for JSON."""
+        return {**asdict(self), "faults": [fault._asdict() for fault in self.faults]}
+
+
+def predict_file(
+    classifier: TextClassifier,
+    input: str | os.PathLike[str],  # noqa: A002 - what it is called everywhere
+    output: str | os.PathLike[str],
+    *,
+    text_column: str = "text",
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    top_k: int | None = None,
+    resume: bool = False,
+    on_chunk: OnChunk | None = None,
+) -> FilePrediction:
+    """Label the rows of a file of any size; memory does not grow with it.
+
+    The output has the rows in their order, with the columns ``predicted_label``, ``confidence``, the further likeliest
+    labels if they are asked for, and ``error``. It grows beside its place, as ``<output>.part``, and is moved there
+    when it is whole.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    input, output : str or Path
+        CSV, TSV, JSONL or Parquet, by their extensions; ``-`` is the standard input.
+    text_column : str
+    delimiter : str, optional
+        Between the columns of both.
+    encoding : str
+        Of the input.
+    top_k : int, optional
+        Give the so many likeliest labels.
+    resume : bool
+        Whether to go on with what a run that was broken off has left, if it left anything. The rows that are done are
+        read again, to see that they are the same, and not labelled again.
+    on_chunk : callable, optional
+        Is given, before each chunk, how many rows are done, how many of them an earlier run had done, and how much of
+        the input has been read, from 0 to 1 (None if that is not known).
+
+    Raises
+    ------
+    DataError
+        If the input cannot be read.
+    OutputError
+        If the output cannot be written, or gone on with.
+    EmbedderError
+        If the embedder fails; what was done is kept for `resume`.
+    """
+    check_output(output)
+    with CorpusReader(
+        input, text_column=text_column, label_column=None, delimiter=delimiter, encoding=encoding
+    ) as source:
+        return predict_rows(
+            classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume, on_chunk=on_chunk
+        )
+
+
+def predict_rows(
+    classifier: TextClassifier,
+    source: RowSource,
+    output: str | os.PathLike[str],
+    *,
+    top_k: int | None = None,
+    delimiter: str | None = None,
+    resume: bool = False,
+    on_chunk: OnChunk | None = None,
+) -> FilePrediction:
+    """Label rows from wherever they come; see `predict_file`."""
+    started = time.perf_counter()
+    check_output(output)
+    part = PartFile(output)
+    try:
+        run = _Run(classifier, source, part, top_k, delimiter)
+        run.begin(resume=resume)
+        for_rest = ["label", "confidence"]
+        others = {f"top_{place}_{what}": kind for place in range(2, run.top_k + 1)
+                  for what, kind in zip(for_rest, (str, float), strict=True)}  # fmt: skip
+        added = {"predicted_label": str, "confidence": float, **others, "error": str}
+        writer = CorpusWriter(
+            output, source.columns, added, delimiter=delimiter, bom=source.has_bom, schema=source.schema, file=part
+        )
+    except BaseException:
+        part.discard()
+        raise
+    try:
+        with writer:
+            run.work(writer, on_chunk)
+    except BaseException:
+        if part.state is not None:
+            logger.warning(
+                "%s of %s %s done, in %s: --resume (resume=True) goes on from there",
+                counted(run.rows, "row"),
+                source.name,
+                "is" if run.rows == 1 else "are",
+                part.part,
+            )
+        raise
+    return FilePrediction(run.rows, run.rows_before, run.n_faults, tuple(run.faults), time.perf_counter() - started)
+
+
+class _Run:
+    """A run over some rows: what is done of it, and what it is made with."""
+
+    def __init__(
+        self,
+        classifier: TextClassifier,
+        source: RowSource,
+        part: PartFile,
+        top_k: int | None,
+        delimiter: str | None,
+    ) -> None:
+        self.top_k = min(top_k or 1, len(classifier.classes))
+        self.rows = self.rows_before = self.n_faults = 0
+        self.faults: list[RowFault] = []
+        self._classifier, self._source, self._part = classifier, source, part
+        self._rows = iter(source)
+        self._digest = blake2b(digest_size=16)
+        self._settings = {
+            "format": _FORMAT,
+            "classifier": _fingerprint(classifier),
+            "min_confidence": classifier.card.threshold,
+            "top_k": self.top_k,
+            "delimiter": delimiter,
+            "columns": source.columns,
+        }
+
+    def begin(self, *, resume: bool) -> None:
+        """Go on from where an earlier run was broken off, or start.
+
+        Raises
+        ------
+        OutputError
+            If what there is was made with something else, or from other rows.
+        """
+        state = self._part.state
+        if resume and self._part.is_direct:
+            raise self._cannot("it is no regular file")
+        if not resume or state is None:
+            if state is not None:
+                remark = "%s holds %s of a run that was broken off, which %s written over: --resume would go on"
+                n = state["rows"]
+                logger.warning(remark, self._part.part, counted(n, "row"), "is" if n == 1 else "are")
+            elif resume:
+                logger.info("There is nothing to go on with beside %s: starting with the first row", self._part.path)
+            self._part.keep(None)
+            return
+        for name, of_then in _SETTINGS.items():
+            if state["settings"].get(name) != self._settings[name]:
+                raise self._cannot(f"it was begun {of_then}")
+        while self.rows < state["rows"] and (
+            passed := list(islice(self._rows, min(_CHUNK, state["rows"] - self.rows)))
+        ):
+            self._read(passed)
+        if self._digest.hexdigest() != state["texts"]:
+            first = "first row" if state["rows"] == 1 else f"first {state['rows']:,} rows"
+            raise self._cannot(f"the {first} of {self._source.name} are not what it was begun with")
+        self.rows_before = self.rows
+        self.n_faults = state["n_faults"]
+        self.faults = [RowFault(*fault) for fault in state["faults"]]
+        self._part.keep(state)
+
+    def _cannot(self, reason: str) -> OutputError:
+        path = str(self._part.path)
+        return OutputError(f"cannot go on with {path}: {reason}. Without --resume it starts anew", path=path)
+
+    def _read(self, rows: Sequence[Row]) -> None:
+        self.rows += len(rows)
+        for row in rows:
+            whole = row.source if isinstance(row.source, str) and row.source else json.dumps([*row.record.values()])
+            self._digest.update(f"{len(row.text)} {row.text}{whole}\n".encode("utf-8", "backslashreplace"))
+
+    def work(self, writer: CorpusWriter, on_chunk: OnChunk | None) -> None:
+        """Label the rows that are left, and note each chunk when it is written."""
+        for chunk in chunks_of(self._rows, self._classifier.embedder):
+            if on_chunk is not None:
+                on_chunk(self.rows, self.rows_before, self._source.share_read)
+            scores = score_texts(self._classifier, usable_texts(chunk), self.top_k)
+            self._write(writer, chunk, scores)
+
+    def _write(self, writer: CorpusWriter, chunk: Sequence[Row], scores: Scores) -> None:
+        nothing = [None] * (2 * self.top_k)
+        for row, label, top in answers_of(self._classifier, chunk, scores):
+            if row.fault is not None:
+                self.n_faults += 1
+                if len(self.faults) < _MOST_FAULTS:
+                    self.faults.append(RowFault(row.line, row.fault))
+                writer.write(row, [*nothing, row.fault])
+                continue
+            others = [value for name, sure in top[1:] for value in (name, rounded_down(sure))]
+            writer.write(row, [label, rounded_down(top[0][1]), *others, None])
+        writer.flush()
+        self._read(chunk)
+        self._part.note(
+            rows=self.rows,
+            texts=self._digest.hexdigest(),
+            n_faults=self.n_faults,
+            faults=self.faults,
+            settings=self._settings,
+        )
+
+
+def _fingerprint(classifier: TextClassifier) -> str:
+    digest = blake2b(digest_size=16)
+    model, made_with = classifier.model, classifier.card.embedder
+    about = json.dumps([model.classes, str(made_with), made_with.dimensions, made_with.endpoint, model.weights.shape])
+    for part in (about.encode(), np.ascontiguousarray(model.weights).data, np.ascontiguousarray(model.bias).data):
+        digest.update(part)
+    return digest.hexdigest()

@@ -1,0 +1,408 @@
+"""Files of any size through ``embedclf predict --output``: chunk by chunk, broken off, gone on with; and Parquet."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import embedclf
+from aimlapi_server import AimlapiServer, error
+from conftest import LABELS, TEXTS, Cli, write_csv
+
+N_ROWS = 10_000
+CHUNK = 4_096
+
+
+def rows(n: int = N_ROWS) -> list[tuple[str, str]]:
+    """Give ids and texts, one in a thousand of which is at fault."""
+    return [(str(i), "" if i % 1_000 == 999 else f"{TEXTS[i % 30].replace(',', ' ')} {i}") for i in range(n)]
+
+
+def lines(kind: str, n: int = N_ROWS) -> str:
+    if kind == "jsonl":
+        return "".join(json.dumps({"id": int(i), "text": text, "tags": ["ä"]}) + "\n" for i, text in rows(n))
+    between = "\t" if kind == "tsv" else ","
+    return "".join(f"{i}{between}{text}\n" for i, text in [("id", "text"), *rows(n)])
+
+
+def beside(output: str = "out") -> list[str]:
+    return sorted(path.name for path in Path().iterdir() if path.name.startswith(output))
+
+
+def wait_for(ready: Callable[[], Any]) -> None:
+    for _ in range(6_000):
+        if ready():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come in a minute")
+
+
+def noted(output: str) -> int:
+    """Give how many rows the journal says are done."""
+    journal = Path(f"{output}.part.json")
+    return int(json.loads(journal.read_text())["rows"]) if journal.exists() else 0
+
+
+@contextmanager
+def stuck_in_the_middle(model: Path, kind: str, output: str, *more: str) -> Iterator["subprocess.Popen[str]"]:
+    """Run predict on a pipe that bears the input's name, and gives two chunks and a half of it."""
+    pipe = Path(f"in.{kind}")
+    os.mkfifo(pipe)
+    command = [sys.executable, "-m", "embedclf", "predict", "-m", str(model), "--input", str(pipe), "--output", output]
+    running = subprocess.Popen([*command, *more], stderr=subprocess.PIPE, text=True)
+    try:
+        with pipe.open("w") as file:
+            file.write("".join(lines(kind).splitlines(keepends=True)[: 2 * CHUNK + CHUNK // 2]))
+            file.flush()
+            wait_for(lambda: noted(output) == 2 * CHUNK)
+            yield running
+    finally:
+        running.kill()
+        running.wait()
+        if running.stderr is not None:
+            running.stderr.close()
+        pipe.unlink()
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str):
+    """After kill -9, --resume makes the file of an unbroken run, byte for byte, and leaves nothing beside it."""
+    out = f"out.{kind}"
+    with stuck_in_the_middle(model, kind, out, "--top-k", "2") as running:
+        running.kill()
+        running.wait()
+    assert beside() == [f"{out}.part", f"{out}.part.json"]
+    Path(f"in.{kind}").write_text(lines(kind))
+    # whatever was written after the last note is not whole
+    with Path(f"{out}.part").open("ab") as file:
+        file.write(b"half a li")
+    resumed = cli("predict", "-m", model, "--input", f"in.{kind}", "--output", out, "--top-k", 2, "--resume")
+    assert resumed.exit_code == 1
+    head, *listed = resumed.stderr.splitlines()
+    assert head == f"Wrote 10,000 rows to {out}, 8,192 of them before"
+    assert listed[0] == "Error: 10 of 10,000 texts could not be labelled:"
+    assert len(listed) == 11
+    assert beside() == [out]
+    whole = cli("predict", "-m", model, "--input", f"in.{kind}", "--output", f"whole.{kind}", "--top-k", 2)
+    assert whole.stderr.splitlines() == [f"Wrote 10,000 rows to whole.{kind}", *listed]
+    assert Path(out).read_bytes() == Path(f"whole.{kind}").read_bytes()
+
+
+def test_interrupted_by_ctrl_c(model: Path):
+    """The message says how to go on; without --resume the rest is written over, which is said as well."""
+    with stuck_in_the_middle(model, "csv", "out.csv") as running:
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=60)
+    assert running.returncode == 130
+    assert (
+        f"Warning: 8,192 rows of in.csv are done, in {Path('out.csv.part').resolve()}: --resume (resume=True) goes on"
+        in said
+    )
+    with stuck_in_the_middle(model, "csv", "out.csv") as running:
+        running.kill()
+        _, said = running.communicate()
+    assert said == (
+        f"Warning: {Path('out.csv.part').resolve()} holds 8,192 rows of a run that was broken off, which are written "
+        "over: --resume would go on\n"
+    )
+
+
+def test_two_runs_do_not_write_one_file(cli: Cli, model: Path, dataset: Path):
+    """The second is told, and the first goes on."""
+    with stuck_in_the_middle(model, "csv", "out.csv"):
+        for more in ([], ["--resume"]):
+            second = cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", *more)
+            assert second.stderr == "Error: cannot write out.csv: another run is writing out.csv.part\n"
+        assert noted("out.csv") == 2 * CHUNK
+
+
+def broken_off(classifier: embedclf.TextClassifier, *args: Any, after: int = CHUNK, **options: Any) -> None:
+    """Break off `embedclf.predict_file` when so many rows are done."""
+
+    def stop(done: int, passed: int, share: float | None) -> None:
+        if done >= after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embedclf.predict_file(classifier, *args, on_chunk=stop, **options)
+
+
+def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedclf.TextClassifier):
+    """Other rows, columns, options or another classifier are refused by name, and the part stays."""
+    Path("in.csv").write_text(lines("csv"))
+    broken_off(trained, "in.csv", "out.csv")
+    other = embedclf.train(TEXTS, LABELS, head="centroid")
+    other.save("other.safetensors")
+
+    def refused(reason: str, *args: object) -> None:
+        args = args if "-m" in args else ("-m", model, *args)
+        result = cli("predict", "--input", "in.csv", "--output", "out.csv", "--resume", *args)
+        assert result.stderr == f"Error: cannot go on with out.csv: {reason}. Without --resume it starts anew\n"
+        assert noted("out.csv") == CHUNK
+
+    refused("it was begun with another classifier", "-m", "other.safetensors")
+    refused("it was begun with another --min-confidence (min_confidence)", "--min-confidence", "0.5")
+    refused("it was begun with another --top-k (top_k)", "--top-k", "2")
+    same = "the first 4,096 rows of in.csv are not what it was begun with"
+    refused(same, "--text-column", "id")
+    Path("in.csv").write_text(lines("csv").replace(" 4000\n", " 4001\n"))
+    refused(same)
+    Path("in.csv").write_text(lines("csv", 4_000))
+    refused(same)
+    Path("in.csv").write_text(lines("csv").replace("id,text\n", "number,text\n"))
+    refused("it was begun from a file with other columns")
+    refused("it was begun with another --delimiter (delimiter)", "--delimiter", ",")
+    Path("in.csv").write_text(lines("csv") + "10000,my parcel\n")
+    grown = cli("predict", "-m", model, "--input", "in.csv", "--output", "out.csv", "--resume")
+    assert grown.stderr.startswith("Wrote 10,001 rows to out.csv, 4,096 of them before\n")
+
+
+@pytest.mark.parametrize("cache", [[], ["--no-cache"]])
+def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, cache: list[str]):
+    """An error of the API leaves what is done; going on sends the rest only, with a cache and without."""
+    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    monkeypatch.setattr("embedclf.scoring._CHUNK_SENT", 64)
+    write_csv(Path("in.csv"), [(f"a text {i}",) for i in range(200)], header=("text",))
+    api.reset()
+    api.fault = lambda request: error(401, "no such key") if "a text 150" in request.texts else None
+    run = ["predict", "-m", "m.safetensors", "--input", "in.csv", "--output", "out.csv", "--batch-size", 64, *cache]
+    failed = cli(*run)
+    assert failed.exit_code == 1
+    assert "Warning: 128 rows of in.csv are done, in " in failed.stderr
+    assert "Error: " in failed.stderr
+    sent = len(api.texts_sent)
+    api.fault = None
+    assert "Wrote 200 rows to out.csv, 128 of them before\n" in cli(*run, "--resume").stderr
+    assert sorted(api.texts_sent[sent:]) == sorted(f"a text {i}" for i in range(128, 200))
+    with Path("out.csv").open(newline="") as file:
+        assert [row["text"] for row in csv.DictReader(file)] == [f"a text {i}" for i in range(200)]
+
+
+def test_nothing_to_go_on_with(cli: Cli, model: Path, dataset: Path):
+    """--resume starts with the first row then, and says so; a stray or damaged journal is nothing."""
+    start = "There is nothing to go on with beside out.csv: starting with the first row\nWrote 30 rows to out.csv\n"
+    for journal in (None, "no JSON", "[]", '{"bytes": 9}'):
+        if journal is not None:
+            Path("out.csv.part.json").write_text(journal)
+        assert cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", "--resume").stderr == start
+        assert beside() == ["out.csv"]
+    pipe = cli("predict", "-m", model, "--input", dataset, "--output", "/dev/null", "--resume")
+    assert pipe.stderr.startswith("Error: cannot go on with /dev/null: it is no regular file.")
+    assert cli("predict", "-m", model, "--resume", "a text").exit_code == 2
+
+
+def test_the_standard_input_is_gone_on_with_if_it_is_the_same(process, model: Path, trained):
+    """What is done is read past, and compared."""
+    Path("in.csv").write_text(lines("csv"))
+    broken_off(trained, "in.csv", "out.csv")
+    args = ("predict", "-m", model, "--input", "-", "--output", "out.csv", "--resume")
+    other = process(*args, stdin=lines("csv").replace("parcel", "letter"))
+    assert "the first 4,096 rows of stdin are not what it was begun with" in other.stderr
+    assert process(*args, stdin=lines("csv")).stderr.startswith("Wrote 10,000 rows to out.csv, 4,096 of them before\n")
+
+
+def test_in_python(trained: embedclf.TextClassifier):
+    """`embedclf.predict_file` gives a record with rows, the first 20 faults of all, and seconds."""
+    Path("in.csv").write_text("id,text\n" + "".join(f"{i},{'' if i % 2 else 'my parcel'}\n" for i in range(60)))
+    seen = []
+    done = embedclf.predict_file(trained, "in.csv", "out.jsonl", top_k=9, on_chunk=lambda *given: seen.append(given))
+    assert seen == [(0, 0, 1.0)]
+    assert (done.rows, done.rows_before, done.n_faults, len(done.faults)) == (60, 0, 30, 20)
+    assert done.to_dict()["faults"][0] == {"line": 3, "reason": "the text is empty"}
+    assert done.seconds > 0
+    record = json.loads(Path("out.jsonl").read_text().splitlines()[0])
+    assert list(record)[2:] == [
+        "predicted_label", "confidence", "top_2_label", "top_2_confidence", "top_3_label", "top_3_confidence", "error",
+    ]  # fmt: skip
+    with pytest.raises(embedclf.DataError, match="there is no such file"):
+        embedclf.predict_file(trained, "none.csv", "out.csv")
+    assert beside() == ["out.jsonl"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the most memory that was used")
+def test_memory_stays_flat(model: Path):
+    """200,000 rows take less than 600 MB."""
+    Path("in.csv").write_text(lines("csv", 200_000))
+    code = (
+        "import pathlib, re; from embedclf.cli import main\n"
+        f"main(['predict', '-m', {str(model)!r}, '--input', 'in.csv', '--output', 'out.csv'], standalone_mode=False)"
+    )
+    # Not getrusage: what it says of a process begins with what the one that started it had.
+    report = "print(re.search(r'VmHWM:\\s*(\\d+) kB', pathlib.Path('/proc/self/status').read_text())[1])"
+    code = code.replace("\nmain", "\ntry:\n    main") + f"\nexcept Exception:\n    {report}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    with Path("out.csv").open() as file:
+        assert sum(1 for _ in file) == 200_001
+    assert int(done.stdout) / 1_024 < 600
+
+
+class TestParquet:
+    """The rows of a Parquet file, types and all."""
+
+    @pytest.fixture(autouse=True)
+    def _arrow(self) -> None:
+        pytest.importorskip("pyarrow", reason="needs embedclf[parquet]")
+
+    def table(self, n: int = N_ROWS) -> Any:
+        import pyarrow as pa
+
+        texts = [text or None for _, text in rows(n)]
+        return pa.table(
+            {
+                "id": pa.array(range(n), pa.uint16()),
+                "text": pa.array(texts, pa.large_string()),
+                "when": pa.array([1_700_000_000_123_456_789 + i for i in range(n)], pa.timestamp("ns", "UTC")),
+                "price": pa.array([Decimal(i) / 100 for i in range(n)], pa.decimal128(9, 2)),
+                "kind": pa.array(["äb", "c", None] * (n // 3) + ["c"] * (n % 3), pa.string()).dictionary_encode(),
+                "tags": pa.array([["a", "b"], [], None] * (n // 3) + [[]] * (n % 3), pa.list_(pa.string())),
+                "raw": pa.array([b"\x00\xff"] * n, pa.binary()),
+                "sure": pa.array([float("nan"), 0.5] * (n // 2) + [1.0] * (n % 2), pa.float32()),
+                "confidence": pa.array([True] * n),
+            }
+        ).replace_schema_metadata({"mine": "kept"})
+
+    def write(self, path: str = "in.parquet", n: int = N_ROWS) -> Any:
+        import pyarrow.parquet as pq
+
+        pq.write_table(self.table(n), path, row_group_size=3_000)
+        return pq.read_table(path)
+
+    def test_types_are_carried_over(self, cli: Cli, model: Path, trained: embedclf.TextClassifier):
+        """Each column comes out with its type and values, metadata stay, and what is added has types of its own."""
+        import pyarrow.parquet as pq
+
+        table = self.write()
+        result = cli("predict", "-m", model, "--input", "in.parquet", "--output", "out.parquet")
+        assert result.stderr.splitlines()[:3] == [
+            "Wrote 10,000 rows to out.parquet",
+            "Error: 10 of 10,000 texts could not be labelled:",
+            "  in.parquet:1000: there is no 'text'",
+        ]
+        out = pq.read_table("out.parquet")
+        own = out.select(table.column_names)
+        assert own.schema.equals(table.schema, check_metadata=True)
+        assert own.drop_columns(["sure"]).equals(table.drop_columns(["sure"]))
+        assert str(own["sure"].to_pylist()) == str(table["sure"].to_pylist())
+        assert {name: str(out.schema.field(name).type) for name in out.column_names[9:]} == {
+            "predicted_label": "string", "confidence_2": "double", "error": "string",
+        }  # fmt: skip
+        usable = [text for _, text in rows() if text]
+        assert [label for label in out["predicted_label"].to_pylist() if label] == trained.predict(usable)
+        assert beside() == ["out.parquet"]
+
+    def test_broken_off_and_gone_on_with(self, trained: embedclf.TextClassifier):
+        """The same table comes out as of an unbroken run; also from CSV."""
+        import pyarrow.parquet as pq
+
+        self.write()
+        Path("in.csv").write_text(lines("csv"))
+        for name in ("in.parquet", "in.csv"):
+            broken_off(trained, name, "out.parquet", after=2 * CHUNK)
+            with Path("out.parquet.part").open("ab") as file:
+                file.write(b"\xff\xff\xff\xff half a batch")
+            done = embedclf.predict_file(trained, name, "out.parquet", resume=True)
+            assert (done.rows, done.rows_before) == (N_ROWS, 2 * CHUNK)
+            embedclf.predict_file(trained, name, "whole.parquet")
+            first, second = pq.read_table("out.parquet"), pq.read_table("whole.parquet")
+            assert first.schema.equals(second.schema, check_metadata=True)
+            assert first.to_pandas().equals(second.to_pandas())
+            assert beside() == ["out.parquet"]
+
+    def test_to_and_from_other_formats(self, cli: Cli, model: Path):
+        """What JSON has no word for comes out as a string; from CSV and JSONL all columns are strings."""
+        import pyarrow.parquet as pq
+
+        self.write(n=2)
+        assert cli("predict", "-m", model, "--input", "in.parquet", "--output", "out.jsonl").exit_code == 0
+        first, second = map(json.loads, Path("out.jsonl").read_text().splitlines())
+        assert {name: first[name] for name in list(first)[2:9]} == {
+            "when": "2023-11-14 22:13:20.123456789Z", "price": "0.00", "kind": "c", "tags": [], "raw": "\x00\\xff",
+            "sure": None, "confidence": True,
+        }  # fmt: skip
+        assert second["sure"] == 0.5
+        Path("in.jsonl").write_text('{"text": "my p\\u00e4rcel", "n": 1.50, "x": {"a": null}}\n{"text": "\\ud800"}\n')
+        cli("predict", "-m", model, "--input", "in.jsonl", "--output", "out.parquet")
+        records = pq.read_table("out.parquet").to_pylist()
+        assert records[0] | {"confidence": 0} == {
+            "text": "my pärcel", "n": "1.5", "x": '{"a": null}', "predicted_label": "delivery", "confidence": 0,
+            "error": None,
+        }  # fmt: skip
+        assert records[1]["text"] == "\\ud800"
+        assert records[1]["n"] is None
+
+    def test_no_rows(self, cli: Cli, model: Path):
+        """A table without rows gives one without rows."""
+        import pyarrow.parquet as pq
+
+        table = self.write(n=0)
+        assert cli("predict", "-m", model, "--input", "in.parquet", "--output", "out.parquet").exit_code == 0
+        assert pq.read_table("out.parquet").select(table.column_names).equals(table)
+
+    def test_other_commands_read_it(self, cli: Cli):
+        """Train and evaluate do; labels may be numbers or categories; a wrong column, type or file is named."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        numbers = [sorted(set(LABELS)).index(label) for label in LABELS]
+        table = pa.table({"text": TEXTS, "label": pa.array(LABELS).dictionary_encode(), "number": numbers})
+        pq.write_table(table, "small.parquet")
+        trained = cli("train", "small.parquet", "--output", "m.safetensors", "--label-column", "number")
+        assert trained.exit_code == 0
+        assert embedclf.load("m.safetensors").classes == ("0", "1", "2")
+        cli("train", "small.parquet", "--output", "m.safetensors")
+        pq.write_table(table.set_column(1, "label", [LABELS[10:] + LABELS[:10]]), "wrong.parquet")
+        near = ["--train-set", "small.parquet", "--errors", "wrong_rows.parquet"]
+        assert cli("evaluate", "wrong.parquet", "-m", "m.safetensors", *near).exit_code == 0
+        kinds = [str(field.type) for field in pq.read_schema("wrong_rows.parquet")]
+        assert kinds[3:9] == ["string", "double", "int64", "string", "string", "double"]
+        assert cli("check", "small.parquet", "--fix", "fixed.parquet").exit_code == 0
+        assert pq.read_table("fixed.parquet").equals(table)
+        for column, problem in (
+            ("number", "the column 'number' holds int64, not strings; name the right one with --text-column"),
+            (
+                "none",
+                "there is no column 'none'; there are 'text', 'label', 'number'; name the right one with --text-c",
+            ),
+        ):
+            assert f"small.parquet: {problem}" in cli("train", "small.parquet", "--text-column", column).stderr
+        Path("cut.parquet").write_bytes(Path("small.parquet").read_bytes()[:-20])
+        assert cli("train", "cut.parquet").stderr.startswith("Error: cut.parquet: it is not a whole Parquet file (")
+        Path("not.parquet").write_text("text,label\n")
+        assert cli("train", "not.parquet").stderr == (
+            "Error: not.parquet: it is not a Parquet file, which its name says that it is\n"
+        )
+
+    def test_it_is_not_read_from_a_pipe(self, process, model: Path):
+        """Nor written to one."""
+        self.write(n=2)
+        done = process("predict", "-m", model, "--input", "-", stdin=Path("in.parquet").read_bytes())
+        assert done.stderr == "Error: stdin: a Parquet file names its columns at its end: give its path with --input\n"
+        os.mkfifo("out.parquet")
+        fifo = os.open("out.parquet", os.O_RDWR)
+        done = process("predict", "-m", model, "--input", "in.parquet", "--output", "out.parquet")
+        os.close(fifo)
+        assert done.stderr == "Error: cannot write out.parquet: Parquet needs a file, not a pipe\n"
+
+
+def test_without_pyarrow_the_extra_is_named(process, model: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch):
+    """Reading and writing."""
+    Path("blocked/pyarrow").mkdir(parents=True)
+    Path("blocked/pyarrow/__init__.py").write_text("raise ImportError('not here')")
+    monkeypatch.setenv("PYTHONPATH", f"{Path('blocked').resolve()}:{os.environ.get('PYTHONPATH', '')}")
+    Path("in.parquet").write_bytes(b"PAR1....PAR1")
+    needs = "Parquet needs pyarrow: pip install 'embedclf[parquet]'\n"
+    assert process("predict", "-m", model, "--input", "in.parquet").stderr == f"Error: in.parquet: {needs}"
+    done = process("predict", "-m", model, "--input", dataset, "--output", "out.parquet")
+    assert done.stderr == f"Error: cannot write out.parquet: {needs}"
+    assert beside() == []
