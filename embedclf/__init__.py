@@ -52,10 +52,10 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
-    from embedclf.service.application import Limits as Limits
-    from embedclf.service.application import create_app as create_app
     from embedclf.scoring import FilePrediction as FilePrediction
     from embedclf.scoring import predict_file as predict_file
+    from embedclf.service.application import Limits as Limits
+    from embedclf.service.application import create_app as create_app
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.trainer import train as train
