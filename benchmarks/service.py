@@ -104,10 +104,6 @@ class Load:
         writer.close()
         await writer.wait_closed()
 
-    def __str__(self) -> str:
-        p50, p99 = (1_000 * part for part in (median(self.latencies), quantiles(self.latencies, n=100)[98]))
-        return f"{self.rate:,.0f} requests/s, p50 {p50:.2f} ms, p99 {p99:.2f} ms, {self.errors} errors"
-
 
 def latency(ours: int, bare: int, seconds: float) -> None:
     """Both in turn, five times."""
@@ -120,14 +116,30 @@ def latency(ours: int, bare: int, seconds: float) -> None:
 
 
 def throughput(name: str, port: int, process: psutil.Process, seconds: float, connections: int) -> None:
-    one = Load(port, 1, seconds / 4)
-    print(f"{name}, one at a time: {one}")
+    """Both in turn, five times."""
     Load(port, connections, seconds / 4)  # until then, buffers, threads and the tokenizer's memory of words are made
     before = process.memory_info().rss
-    many = Load(port, connections, seconds)
+    one, many = [], []
+    for _ in range(5):
+        one.append(Load(port, 1, seconds / 10))
+        many.append(Load(port, connections, seconds / 5))
     grown = (process.memory_info().rss - before) / 1e6
-    print(f"{name}, {connections} at once for {many.seconds:.0f} s: {many}; {many.rate / one.rate:.2f} × as many")
-    print(f"{name}, memory: {before / 1e6:.0f} MB, and {grown:+.1f} MB after {len(many.latencies):,} requests")
+    print(f"{name}, one at a time: {shown(one)}")
+    print(f"{name}, {connections} at once for {seconds:g} s: {shown(many)}")
+    print(f"{name}: {rate(many) / rate(one):.2f} × as many at once as one at a time")
+    n = sum(len(load.latencies) for load in one + many)
+    print(f"{name}, memory: {before / 1e6:.0f} MB, and {grown:+.1f} MB after {n:,} requests")
+
+
+def rate(loads: list[Load]) -> float:
+    return median(load.rate for load in loads)
+
+
+def shown(loads: list[Load]) -> str:
+    latencies = [1_000 * latency for load in loads for latency in load.latencies]
+    p50, p99 = median(latencies), quantiles(latencies, n=100)[98]
+    errors = sum(load.errors for load in loads)
+    return f"{rate(loads):,.0f} requests/s (median of 5 times), p50 {p50:.2f} ms, p99 {p99:.2f} ms, {errors} errors"
 
 
 def main() -> None:
