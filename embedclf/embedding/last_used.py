@@ -65,9 +65,10 @@ class LastUsed:
         now = int(time.time())
         if self._known is None:
             self._known = self.read()
-        due = np.unique(rows[self._known[rows] <= now - SECONDS_BETWEEN_NOTES])
+        due = rows[self._known[rows] <= now - SECONDS_BETWEEN_NOTES]
         if not len(due):
             return
+        due = np.unique(due)
         self._known[due] = now
         with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666), "r+b", buffering=0) as file:
             size = self._n_rows * _TIME.itemsize
