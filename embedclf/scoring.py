@@ -3,9 +3,13 @@
 import json
 import logging
 import os
+import pickle
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
@@ -17,7 +21,8 @@ from embedclf.atomic_file import PartFile
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.corpus import CorpusReader, CorpusWriter, Row, check_output
 from embedclf.embedding import Embedder, Vectors, embed_usable
-from embedclf.errors import OutputError, RowFault, counted
+from embedclf.embedding.usage import Usage
+from embedclf.errors import EmbedclfError, OutputError, RowFault, counted
 from embedclf.metrics import rounded_down
 
 logger = logging.getLogger(__name__)
@@ -184,6 +189,9 @@ class FilePrediction:
         The first 20 of them.
     seconds : float
         That this run took.
+    usage : Usage
+        What embedding took, of this run or, in one process, since the embedder was opened; zeros where that is not
+        counted.
     """
 
     rows: int
@@ -191,6 +199,7 @@ class FilePrediction:
     n_faults: int
     faults: tuple[RowFault, ...]
     seconds: float
+    usage: Usage = field(default_factory=Usage)
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain types, for JSON."""
@@ -214,6 +223,10 @@ def predict_file(
     The output has the rows in their order, with the columns ``predicted_label``, ``confidence``, the further likeliest
     labels if they are asked for, and ``error``. It grows beside its place, as ``<output>.part``, and is moved there
     when it is whole.
+
+    Within ``joblib.parallel_config``, the chunks are scored on the engine that it names, with as many jobs: ``"loky"``
+    is other cores, ``"dask"`` a cluster. Rows stay in their order; what was lost with a worker of Dask's is done again.
+    All of them together keep to the embedder's limit of requests under way.
 
     Parameters
     ----------
@@ -292,7 +305,8 @@ def predict_rows(
                 part.part,
             )
         raise
-    return FilePrediction(run.rows, run.rows_before, run.n_faults, tuple(run.faults), time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return FilePrediction(run.rows, run.rows_before, run.n_faults, tuple(run.faults), seconds, run.usage)
 
 
 class _Run:
@@ -309,6 +323,7 @@ class _Run:
         self.top_k = min(top_k or 1, len(classifier.classes))
         self.rows = self.rows_before = self.n_faults = 0
         self.faults: list[RowFault] = []
+        self._usages: dict[str, Usage] = {}
         self._classifier, self._source, self._part = classifier, source, part
         self._rows = iter(source)
         self._digest = blake2b(digest_size=16)
@@ -368,11 +383,31 @@ class _Run:
 
     def work(self, writer: CorpusWriter, on_chunk: OnChunk | None) -> None:
         """Label the rows that are left, and note each chunk when it is written."""
-        for chunk in chunks_of(self._rows, self._classifier.embedder):
-            if on_chunk is not None:
-                on_chunk(self.rows, self.rows_before, self._source.share_read)
-            scores = score_texts(self._classifier, usable_texts(chunk), self.top_k)
-            self._write(writer, chunk, scores)
+
+        def chunks() -> Iterator[list[Row]]:
+            for chunk in chunks_of(self._rows, self._classifier.embedder):
+                if on_chunk is not None:
+                    on_chunk(self.rows, self.rows_before, self._source.share_read)
+                yield chunk
+
+        with _engine(self._classifier) as engine:
+            if engine is None:
+                for chunk in chunks():
+                    self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))
+                return
+            for chunk, scored in engine.score(chunks(), self.top_k):
+                self._usages[scored.by] = scored.usage
+                self._write(writer, chunk, scored.scores)
+
+    @property
+    def usage(self) -> Usage:
+        """What embedding took, all processes together."""
+        if not self._usages:
+            return _usage(self._classifier)
+        total = Usage()
+        for one in self._usages.values():
+            total = total.plus(one)
+        return total
 
     def _write(self, writer: CorpusWriter, chunk: Sequence[Row], scores: Scores) -> None:
         nothing = [None] * (2 * self.top_k)
@@ -403,3 +438,168 @@ def _fingerprint(classifier: TextClassifier) -> str:
     for part in (about.encode(), np.ascontiguousarray(model.weights).data, np.ascontiguousarray(model.bias).data):
         digest.update(part)
     return digest.hexdigest()
+
+
+def _usage(classifier: TextClassifier) -> Usage:
+    return getattr(classifier.embedder, "usage", Usage())
+
+
+class _Scored(NamedTuple):
+    """What a worker gives back: the scores, and what its embedder has taken since it was opened."""
+
+    scores: Scores
+    by: str
+    usage: Usage
+
+
+class _Sent:
+    """A classifier on its way to other processes, each of which opens it once.
+
+    Parameters
+    ----------
+    key : str
+        Its name there.
+    data : bytes or None
+        The classifier, pickled; None where it is brought by other means.
+    classifier : TextClassifier, optional
+        Itself, where it is open already: in this process, which does the work where one worker is left.
+    """
+
+    def __init__(self, key: str, data: bytes | None, classifier: TextClassifier | None = None) -> None:
+        self._key, self._data, self._classifier = key, data, classifier
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Nothing is opened here: what fails while a task is being unpacked, Dask's part of joblib never hears of.
+        return _Sent, (self._key, self._data)
+
+    def open(self) -> tuple[TextClassifier, str]:
+        """Give the classifier, and what tells this process's from another's."""
+        if self._classifier is not None:
+            return self._classifier, self._key
+        with _opening:
+            if self._key not in _opened:
+                while len(_opened) >= _MOST_OPEN:
+                    del _opened[next(iter(_opened))]
+                data = _brought[self._key] if self._data is None else self._data
+                _opened[self._key] = pickle.loads(data), os.urandom(8).hex()  # noqa: S301 - as all that joblib sends
+            return _opened[self._key]
+
+
+_MOST_OPEN = 4
+_opened: dict[str, tuple[TextClassifier, str]] = {}
+_brought: dict[str, bytes] = {}
+_opening = threading.Lock()
+
+
+def _score(sent: _Sent, texts: list[str], top_k: int) -> _Scored:
+    classifier, by = sent.open()
+    scores = score_texts(classifier, texts, top_k)
+    return _Scored(scores, by, _usage(classifier))
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """Where joblib is told to work: what is sent there, how many chunks are worked on at once, and at most sent."""
+
+    sent: _Sent
+    n_slots: int
+    n_sent: int
+
+    def score(self, chunks: Iterator[list[Row]], top_k: int) -> Iterator[tuple[list[Row], _Scored]]:
+        """Score chunks, in their order. No more are read than are about to be worked on."""
+        from joblib import Parallel, delayed
+
+        # joblib's own generator reads on however slowly its results are taken: it is given a few at a time, and the
+        # next few are read meanwhile.
+        failures: list[EmbedclfError] = []
+
+        def read(n: int) -> list[list[Row]]:
+            try:
+                return [] if failures else list(islice(chunks, n))
+            except EmbedclfError as error:  # said when what came before is written
+                failures.append(error)
+                return []
+
+        with Parallel(return_as="generator", pre_dispatch=self.n_sent, batch_size=1) as parallel:
+            few = read(1)
+            while few:
+                for _ in range(3 * self.n_slots - len(few)):
+                    few += read(1)
+                scored = parallel(delayed(_score)(self.sent, usable_texts(chunk), top_k) for chunk in few)
+                ahead: list[list[Row]] = []
+                for chunk, one in zip(few, scored, strict=True):
+                    yield chunk, one
+                    ahead += read(1)
+                few = ahead
+        if failures:
+            raise failures[0]
+
+
+@contextmanager
+def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
+    """Give the engine that ``joblib.parallel_config`` names; None for this process alone."""
+    # Who has not imported it has told it nothing.
+    if "joblib" not in sys.modules:
+        yield None
+        return
+    from joblib import effective_n_jobs
+    from joblib.parallel import get_active_backend
+
+    backend = get_active_backend()[0]
+    client = getattr(backend, "client", None)
+    n_slots = effective_n_jobs(None)
+    if n_slots == 1 and client is None:
+        yield None
+        return
+    embedder: Any = classifier.embedder
+    n_sent = 2 * n_slots
+    if getattr(embedder, "concurrency", None) is not None:
+        # Where there are more processes than requests, each sends one, and no more work than may send one.
+        n_sent = min(n_sent, embedder.concurrency)
+    if getattr(backend, "supports_sharedmem", False):
+        yield _Engine(_Sent("", None, classifier), n_slots, n_sent)
+        return
+    n_processes = n_slots if client is None else len(client.ncores())
+    if hasattr(embedder, "shared_by"):
+        classifier = TextClassifier(embedder.shared_by(max(1, n_processes)), classifier.model, classifier.card)
+    key, data = os.urandom(16).hex(), pickle.dumps(classifier)
+    if client is None:
+        yield _Engine(_Sent(key, data, classifier), n_slots, n_sent)
+        return
+    with _brought_to_workers(client, key, data):
+        yield _Engine(_Sent(key, None, classifier), n_slots, n_sent)
+
+
+@contextmanager
+def _brought_to_workers(client: Any, key: str, data: bytes) -> Iterator[None]:
+    """Bring data to Dask's workers, once to each, and to those that come later.
+
+    What is scattered is lost with the workers that hold it; this the scheduler keeps.
+    """
+    from distributed import WorkerPlugin
+
+    class Bringing(WorkerPlugin):
+        def setup(self, worker: Any) -> None:
+            _keep_brought(key, data)
+
+        def teardown(self, worker: Any) -> None:
+            _forget_brought(key)
+
+    name = f"embedclf-{key}"
+    client.register_plugin(Bringing(), name=name)
+    try:
+        yield
+    finally:
+        try:
+            client.unregister_worker_plugin(name)
+        except Exception:  # the cluster may be gone, and what went wrong before is worth more
+            logger.debug("The classifier stays with the workers", exc_info=True)
+
+
+def _keep_brought(key: str, data: bytes) -> None:
+    _brought[key] = data
+
+
+def _forget_brought(key: str) -> None:
+    _brought.pop(key, None)
+    _opened.pop(key, None)

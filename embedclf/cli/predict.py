@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,7 +21,7 @@ from embedclf.cli.options import (
     train_set_option,
 )
 from embedclf.cli.tables import in_one_line, nearby
-from embedclf.errors import RowFault, counted, list_faults
+from embedclf.errors import EmbedclfError, RowFault, counted, list_faults
 from embedclf.metrics import rounded_down, shown_confidence
 
 if TYPE_CHECKING:
@@ -49,6 +49,12 @@ class _Answer(NamedTuple):
 @click.option("--input", "input_file", metavar="FILE", help="A file with a column of texts; - is the standard input.")
 @click.option("--output", metavar="FILE", help="Write the rows with their labels: .csv, .tsv, .jsonl, .parquet.")
 @click.option("--resume", is_flag=True, help="Go on with an --output whose run was broken off, if there is one.")
+@click.option(
+    "--engine",
+    type=click.Choice(["loky", "dask"]),
+    help="Label an --output on all cores (loky), or on a cluster of Dask's.  [default: one core]",
+)
+@click.option("--scheduler", metavar="ADDRESS", help="The cluster's scheduler, tcp://HOST:PORT.")
 @click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Give the N likeliest labels.")
 @min_confidence_option
 @click.option("--explain", is_flag=True, help="Show the nearest training examples for and against; needs --train-set.")
@@ -64,6 +70,8 @@ def command(
     input_file: str | None,
     output: str | None,
     resume: bool,
+    engine: str | None,
+    scheduler: str | None,
     top_k: int | None,
     min_confidence: float | None,
     explain: bool,
@@ -87,6 +95,12 @@ def command(
         raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")
     if resume and output is None:
         raise click.UsageError("--resume goes on with an --output FILE, which is not given.")
+    if engine is not None and output is None:
+        raise click.UsageError("--engine labels an --output FILE, which is not given.")
+    if (engine == "dask") != (scheduler is not None):
+        raise click.UsageError("--engine dask and --scheduler ADDRESS go together.")
+    if engine is not None and asked.max_cost is not None:
+        raise click.UsageError("--max-cost cannot be held by several processes, which spend side by side.")
     if explain != (train_set is not None):
         raise click.UsageError("--explain and --train-set FILE, what the classifier was trained on, go together.")
     if label_column is not None and train_set is None:
@@ -94,11 +108,12 @@ def command(
     if explain and output:
         raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
     from embedclf.classifier.text_classifier import load
-    from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage
+    from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage, tell_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.places import check_places
     from embedclf.corpus import check_output
     from embedclf.embedding.cached import CachedEmbedder
+    from embedclf.embedding.usage import Progress
     from embedclf.evaluation.neighbourhood import Examples
     from embedclf.scoring import FilePrediction, predict_rows
 
@@ -126,9 +141,12 @@ def command(
 
         def on_chunk(done: int, passed: int, share: float | None) -> None:
             bar.before, bar.passed, bar.share = done, passed, share
+            if engine is not None:  # other processes tell nothing of their work
+                bar.on_event(Progress(0, 0, 0, 0.0))
 
         try:
             if output is not None:
+                stack.enter_context(_working_on(engine, scheduler))
                 of_file = predict_rows(
                     classifier,
                     source,
@@ -138,6 +156,9 @@ def command(
                     resume=resume,
                     on_chunk=on_chunk,
                 )
+                if engine is not None:
+                    bar.end()
+                    tell_usage(of_file.usage)
             else:
                 examples = None
                 if trained_on is not None:
@@ -160,6 +181,33 @@ def command(
             f"{of_file.n_faults:,} of {counted(of_file.rows, 'text')} could not be labelled:\n"
             f"{list_faults(source.name, of_file.faults, of_file.n_faults)}"
         )
+
+
+@contextmanager
+def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
+    """Tell joblib where to work."""
+    if engine is None:
+        yield
+        return
+    from joblib import parallel_config
+
+    if scheduler is None:
+        with parallel_config(engine, n_jobs=-1):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise EmbedclfError("--engine dask needs Dask: pip install 'embedclf[dask]'") from None
+    try:
+        client: Any = Client(scheduler, set_as_default=False)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        raise EmbedclfError(f"the scheduler {scheduler} does not answer ({error})") from error
+    with client:
+        if not client.ncores():
+            raise EmbedclfError(f"the scheduler {scheduler} has no workers: start some with: dask worker {scheduler}")
+        with parallel_config(engine, client=client):
+            yield
 
 
 class _Source:

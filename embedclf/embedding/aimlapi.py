@@ -136,6 +136,17 @@ class AimlapiModel:
         return _remake, (self._model, {**self._settings, "dimensions": known})
 
     @property
+    def concurrency(self) -> int:
+        """The most requests under way together."""
+        return int(self._settings["concurrency"])
+
+    def shared_by(self, n: int) -> "AimlapiModel":
+        """Give the same model with the n-th part of the requests, at least one, for each of n processes to open."""
+        known = self._settings["dimensions"] if self._facts.lengths else self._dimensions
+        share = max(1, self.concurrency // n)
+        return AimlapiModel(self._model, **{**self._settings, "dimensions": known, "concurrency": share})
+
+    @property
     def spec(self) -> EmbedderSpec:
         """What tells its vectors apart; without dimensions while they are not known."""
         return EmbedderSpec("aimlapi", self._model, self._dimensions, self._endpoint)

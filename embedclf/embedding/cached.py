@@ -94,6 +94,25 @@ class CachedEmbedder:
         """What its vectors are cut from: embedders of the same source share them in a cache."""
         return replace(self._behind.spec, dimensions=None), self._behind.asked_dimensions
 
+    @property
+    def concurrency(self) -> int | None:
+        """The most requests under way together; None if that is not known."""
+        return getattr(self._behind, "concurrency", None)
+
+    def shared_by(self, n: int) -> "CachedEmbedder":
+        """Give the same embedder with the n-th part of the requests under way, for each of n processes to open.
+
+        Raises
+        ------
+        EmbedderError
+            If it is to spend no more than a sum, which none of them could see to.
+        """
+        if self._behind.max_cost is not None:
+            raise EmbedderError("--max-cost (max_cost) cannot be held by several processes, which spend side by side")
+        share = getattr(self._behind, "shared_by", None)
+        behind = self._behind if share is None else share(n)
+        return CachedEmbedder(behind, dimensions=self._cut, cache=self._cache)
+
     def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
         """Estimate what it takes to embed texts. Nothing is sent, and no key is needed.
 
