@@ -3,9 +3,10 @@
     OMP_NUM_THREADS=1 python benchmarks/scoring.py --banking77 FOLDER
 
 The texts of Banking77 again and again, each with a number of its own, labelled by a classifier of its 77 labels, on one
-core (the process is tied to one; Linux). Rate, of CPU time, since other work may run: `WordLlama.embed` of the WordLlama
-library on the same rows, in the same run, in turn; only the embedding is timed, not the reading. Of embedclf everything is timed from the call of
-`predict_file` to the file in its place. Memory: the most that a process of its own had (VmHWM of Linux).
+core (the process is tied to one; Linux). Rate: rows a second of CPU time, since other work may run, against
+`WordLlama.embed` of the WordLlama library on the same rows, in the same run, in turn; only its embedding is timed,
+not the reading. Of embedclf everything is timed from the call of `predict_file` to the file in its place. Memory: the
+most that a process of its own had (VmHWM of Linux).
 """
 
 import argparse
