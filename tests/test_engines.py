@@ -159,6 +159,7 @@ def test_what_does_not_go_together(cli: Cli, model: Path, table: Path):
         ["--engine", "loky"],
         ["--engine", "dask", "--output", "out.csv"],
         ["--scheduler", "tcp://127.0.0.1:1", "--output", "out.csv"],
+        ["--engine", "dask", "--scheduler", "nowhere", "--output", "out.csv"],
         ["--engine", "loky", "--output", "out.csv", "--max-cost", 1],
     ):
         assert cli(*run, *more).exit_code == 2

@@ -99,6 +99,8 @@ def command(
         raise click.UsageError("--engine labels an --output FILE, which is not given.")
     if (engine == "dask") != (scheduler is not None):
         raise click.UsageError("--engine dask and --scheduler ADDRESS go together.")
+    if scheduler is not None and "://" not in scheduler:
+        raise click.UsageError(f"--scheduler is an address, such as tcp://10.0.0.1:8786, not {scheduler!r}.")
     if engine is not None and asked.max_cost is not None:
         raise click.UsageError("--max-cost cannot be held by several processes, which spend side by side.")
     if explain != (train_set is not None):
@@ -200,7 +202,7 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
     except ImportError:
         raise EmbedclfError("--engine dask needs Dask: pip install 'embedclf[dask]'") from None
     try:
-        client: Any = Client(scheduler, set_as_default=False)  # type: ignore[no-untyped-call]
+        client: Any = Client(scheduler, set_as_default=False, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise EmbedclfError(f"the scheduler {scheduler} does not answer ({error})") from error
     with client:
