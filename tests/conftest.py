@@ -1,10 +1,12 @@
 """What the tests share: a small corpus, a model trained on it, and the command line."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -53,6 +55,9 @@ SMALL = {
 }
 TEXTS = [text for texts in SMALL.values() for text in texts]
 LABELS = [label for label, texts in SMALL.items() for _ in texts]
+BROWSER = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
 DATASETS = Path(__file__).parent.parent / "datasets"
 
 Cli = Callable[..., Result]
@@ -128,3 +133,16 @@ def model(trained: embedclf.TextClassifier, tmp_path_factory: pytest.TempPathFac
     path = tmp_path_factory.mktemp("models") / "small.safetensors"
     trained.save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Headless Chromium."""
+    if BROWSER is None:
+        pytest.skip("no Chromium is installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        yield opened
+        opened.close()

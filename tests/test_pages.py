@@ -16,25 +16,9 @@ import pytest
 import embedclf
 from conftest import DATASETS, Cli, write_csv
 
-BROWSER = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
 REVIEWS = DATASETS / "product_reviews.csv"
 COMPLAINTS = ("error", "warning")
 HOSTILE = "<script>document.title='hacked'</script> & </script><b>bold</b> {{ 7 * 7 }}"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Headless Chromium."""
-    if BROWSER is None:
-        pytest.skip("no Chromium is installed: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
