@@ -359,13 +359,20 @@ class TestInAService:
         embedder = embedclf.open_embedder(SMALL_MODEL, cache=VectorCache(tmp_path / "cache"))
         embedder.embed(["something"])
         api.reset()
-        api.delay = 0.2
+        # None is answered before all have come.
+        together = threading.Barrier(8)
+
+        def meet(request: Request) -> None:
+            together.wait(30)
+
+        api.fault = meet
         threads = [threading.Thread(target=embedder.embed, args=(["hot"],)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert api.most_at_once == 8
+        assert not together.broken
+        assert (api.n_requests, api.most_at_once) == (8, 8)
 
     def test_a_text_that_one_thread_cannot_have_is_asked_for_by_the_next(
         self, classifier: embedclf.TextClassifier, api: AimlapiServer
