@@ -297,8 +297,7 @@ def _out_of_scope(
 ) -> OutOfScope | None:
     if inside.all():
         return None
-    # As `TextClassifier.decide` compares: float32 would round the threshold, too.
-    rejected = confidence.astype(np.float64) < (0.0 if threshold is None else threshold)
+    rejected = confidence < (0.0 if threshold is None else threshold)
     return OutOfScope(
         n_examples=int((~inside).sum()),
         n_answered=None if threshold is None else int((~rejected[~inside]).sum()),
