@@ -290,9 +290,8 @@ class TestGathering:
         """The call begins before anything else is done."""
 
         async def alone() -> None:
-            gathering: Gathering[int, int] = Gathering(lambda asked: asked, most_calls=1, most_size=10)
-            asked = asyncio.ensure_future(gathering.ask(1, 1))
-            await asyncio.sleep(0)
+            gathering: Gathering[int, int] = Gathering(lambda asked: asked, most_here=0, most_calls=1, most_size=10)
+            asked = gathering.ask(1, 1)
             assert gathering.n_waiting == 0
             assert await asked == 1
 
@@ -308,14 +307,57 @@ class TestGathering:
             return asked
 
         async def together() -> list[int]:
-            gathering: Gathering[int, int] = Gathering(work, most_calls=1, most_size=10)
-            asked = [asyncio.ensure_future(gathering.ask(size, size)) for size in (1, 4, 6, 3, 20, 1)]
+            gathering: Gathering[int, int] = Gathering(work, most_here=0, most_calls=1, most_size=10)
+            asked = [gathering.ask(size, size) for size in (1, 4, 6, 3, 20, 1)]
             await asyncio.sleep(0)
             go.set()
             return await asyncio.gather(*asked)
 
         assert asyncio.run(together()) == [1, 4, 6, 3, 20, 1]
         assert calls == [[1], [4, 6], [3], [20], [1]]
+
+    def test_what_is_small_needs_no_thread(self):
+        """All that has come is done together in the event loop, up to a size; what is large does not hold it up."""
+        loop, calls = threading.get_ident(), []
+        go = threading.Event()
+
+        def work(asked: Sequence[int]) -> Sequence[int]:
+            if threading.get_ident() != loop:
+                assert go.wait(PATIENCE)
+            calls.append((list(asked), threading.get_ident() == loop))
+            return asked
+
+        async def together() -> None:
+            gathering: Gathering[int, int] = Gathering(work, most_here=10, most_calls=1, most_size=100)
+            large = gathering.ask(10, 10)
+            small = [gathering.ask(size, size) for size in (5, 5, 1, 9, 2)]
+            gone = gathering.ask(3, 3)
+            gone.cancel()
+            assert await asyncio.gather(*small) == [5, 5, 1, 9, 2]
+            assert not large.done()
+            go.set()
+            assert await large == 10
+
+        asyncio.run(together())
+        assert calls == [([5, 5], True), ([1, 9], True), ([2], True), ([10], False)]
+
+    def test_what_fails_in_the_loop_fails_for_those_of_its_call(self):
+        """And what comes after is answered."""
+
+        def work(asked: Sequence[int]) -> Sequence[int]:
+            if 1 in asked:
+                raise ValueError("out of order")
+            return asked
+
+        async def together() -> None:
+            gathering: Gathering[int, int] = Gathering(work, most_here=10, most_calls=1, most_size=10)
+            failed = [gathering.ask(number, 1) for number in (1, 2)]
+            for one in failed:
+                with pytest.raises(ValueError, match="out of order"):
+                    await one
+            assert await gathering.ask(3, 1) == 3
+
+        asyncio.run(together())
 
     def test_who_has_gone_breaks_nothing(self, api: AimlapiServer, held: Held, sent: Any):
         """What waited for a client that hung up is not sent; the others get their answers."""

@@ -26,8 +26,8 @@ class Counters:
 
     def __init__(self, embedder: Embedder, waiting: Callable[[], int], in_hand: Callable[[], int]) -> None:
         self._registry = registry = CollectorRegistry()
-        self.requests = Counter("embedclf_requests", "Requests answered.", ["path", "status"], registry=registry)
-        self.seconds = Histogram(
+        self._requests = Counter("embedclf_requests", "Requests answered.", ["path", "status"], registry=registry)
+        self._seconds = Histogram(
             "embedclf_request_seconds", "From a request to its answer.", ["path"], buckets=_SECONDS, registry=registry
         )
         self.texts = Counter("embedclf_texts", "Texts by what came of them.", ["result"], registry=registry)
@@ -44,6 +44,11 @@ class Counters:
             in_hand
         )
         registry.register(_Spent(embedder))
+
+    def note(self, path: str, status: int, seconds: float) -> None:
+        """Count a request that was answered."""
+        self._requests.labels(path, str(status)).inc()
+        self._seconds.labels(path).observe(seconds)
 
     def page(self) -> bytes:
         """Give all counts as Prometheus reads them."""

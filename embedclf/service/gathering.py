@@ -21,56 +21,82 @@ class _Waiting(NamedTuple):
 
 
 class Gathering(Generic[Asked, Answer]):
-    """Calls a function in threads, with all that is asked while a call is under way in one call.
+    """Calls a function with all that is asked at about the same time in one call.
 
-    What is asked while nothing is under way starts at once. To be used in one event loop.
+    What is small is done in the event loop itself, a call for all that has come by then: to hand it to a thread takes
+    longer than to do it. The rest is done in threads, where what is asked while nothing is under way starts at once,
+    and what is asked while a call is under way goes together into the next. To be used in one event loop.
 
     Parameters
     ----------
     work : callable
         Is given what was asked, several at a time, and gives as many answers. What it raises, they all get.
+    most_here : int
+        What is smaller is small, and the sizes in one call in the event loop add up to no more: it does nothing else
+        meanwhile. 0 if nothing is small.
     most_calls : int
-        Calls under way at once. With more than one, what waits does so for a few milliseconds at most.
+        Calls under way at once in threads. With more than one, what waits does so for a few milliseconds at most.
     most_size : int
-        The sum of the sizes in one call, unless a single one is larger.
+        The sum of the sizes in one call in a thread, unless a single one is larger.
     """
 
-    def __init__(self, work: Callable[[Sequence[Asked]], Sequence[Answer]], *, most_calls: int, most_size: int) -> None:
+    def __init__(
+        self,
+        work: Callable[[Sequence[Asked]], Sequence[Answer]],
+        *,
+        most_here: int,
+        most_calls: int,
+        most_size: int,
+    ) -> None:
         self._work = work
+        self._most_here = most_here
         self._most_calls = most_calls
         self._most_size = most_size
         self._threads = ThreadPoolExecutor(most_calls, thread_name_prefix="embedclf")
-        self._waiting: deque[_Waiting] = deque()
+        self._small: deque[_Waiting] = deque()
+        self._large: deque[_Waiting] = deque()
         self._under_way = 0
         self._timer: asyncio.TimerHandle | None = None
 
     @property
     def n_waiting(self) -> int:
         """How many wait for a call to begin."""
-        return len(self._waiting)
+        return len(self._small) + len(self._large)
 
-    async def ask(self, asked: Asked, size: int) -> Answer:
-        """Give the answer. Cancelled, it leaves the others of its call alone."""
+    def ask(self, asked: Asked, size: int) -> "asyncio.Future[Answer]":
+        """Give what will have the answer. Cancelled, it leaves the others of its call alone."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
-        self._waiting.append(_Waiting(asked, size, answer))  # type: ignore[arg-type]
+        waiting = _Waiting(asked, size, answer)  # type: ignore[arg-type]
+        if size < self._most_here:
+            if not self._small:
+                loop.call_soon(self._do_small)
+            self._small.append(waiting)
+            return answer
+        self._large.append(waiting)
         if not self._under_way:
             self._start()
         elif self._under_way < self._most_calls and self._timer is None:
             self._timer = loop.call_later(_WINDOW_SECONDS, self._start)
-        return await answer
+        return answer
+
+    def _do_small(self) -> None:
+        batch = _take(self._small, self._most_here)
+        if self._small:
+            asyncio.get_running_loop().call_soon(self._do_small)  # what else the loop has to do comes first
+        if not batch:
+            return
+        try:
+            answers: Sequence[object] = self._work([one.asked for one in batch])  # type: ignore[misc]
+        except Exception as error:  # noqa: BLE001 - as from a thread: whoever asked gets it
+            answers = [error] * len(batch)
+        _give(batch, answers)
 
     def _start(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        batch: list[_Waiting] = []
-        size = 0
-        while self._waiting and not (batch and size + self._waiting[0].size > self._most_size):
-            one = self._waiting.popleft()
-            if not one.answer.done():  # else whoever asked has gone
-                batch.append(one)
-                size += one.size
+        batch = _take(self._large, self._most_size)
         if not batch:
             return
         self._under_way += 1
@@ -80,13 +106,27 @@ class Gathering(Generic[Asked, Answer]):
     def _end(self, batch: list[_Waiting], call: "asyncio.Future[Sequence[Answer]]") -> None:
         self._under_way -= 1
         error = call.exception()
-        answers: Sequence[object] = [error] * len(batch) if error is not None else call.result()
-        for one, answer in zip(batch, answers, strict=True):
-            if one.answer.done():
-                continue
-            if isinstance(answer, BaseException):
-                one.answer.set_exception(answer)
-            else:
-                one.answer.set_result(answer)
-        if self._waiting:
+        _give(batch, [error] * len(batch) if error is not None else call.result())
+        if self._large:
             self._start()
+
+
+def _take(waiting: deque[_Waiting], most_size: int) -> list[_Waiting]:
+    batch: list[_Waiting] = []
+    size = 0
+    while waiting and not (batch and size + waiting[0].size > most_size):
+        one = waiting.popleft()
+        if not one.answer.done():  # else whoever asked has gone
+            batch.append(one)
+            size += one.size
+    return batch
+
+
+def _give(batch: list[_Waiting], answers: Sequence[object]) -> None:
+    for one, answer in zip(batch, answers, strict=True):
+        if one.answer.done():
+            continue
+        if isinstance(answer, BaseException):
+            one.answer.set_exception(answer)
+        else:
+            one.answer.set_result(answer)
