@@ -1,5 +1,8 @@
 """Heads, calibration and splits: the same answers as scikit-learn, and honest ones."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -41,6 +44,31 @@ def test_centroid_is_scikit_learns(tickets):
     ours = embedclf.train(texts, labels, head="centroid")
     theirs = NearestCentroid().fit(vectors.astype(np.float64), labels)
     assert (np.array(ours.predict(texts)) == theirs.predict(vectors)).all()
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda vectors: embedclf.train(TEXTS, LABELS, vectors=vectors),
+        lambda vectors: embedclf.cross_validate(TEXTS, LABELS, vectors=vectors),
+        lambda vectors: embedclf.learning_curve(TEXTS, LABELS, vectors=vectors),
+        lambda vectors: embedclf.evaluate(embedclf.train(TEXTS, LABELS), TEXTS, LABELS, vectors=vectors),
+        lambda vectors: embedclf.suggest(embedclf.train(TEXTS, LABELS), TEXTS, vectors=vectors),
+        lambda vectors: embedclf.cluster(TEXTS, vectors=vectors),
+        lambda vectors: embedclf.text_map(TEXTS, vectors=vectors),
+    ],
+)
+def test_vectors_that_are_not_finite_are_refused(use: Callable[[Any], object]):
+    """And the first of them is named."""
+    vectors = np.eye(30, 256, dtype=np.float32)
+    vectors[4] = np.nan
+    with pytest.raises(
+        embedclf.EmbedclfError, match=r"^vectors\[4\] is not finite: leave out the texts that have no vector$"
+    ):
+        use(vectors)
+    vectors[7:9, 3] = np.inf
+    with pytest.raises(embedclf.EmbedclfError, match=r"^vectors\[4\] is not finite, nor are 2 others: leave out"):
+        use(vectors)
 
 
 @pytest.mark.parametrize("head", ["logistic", "centroid"])

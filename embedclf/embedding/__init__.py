@@ -335,9 +335,14 @@ def embed_usable(embedder: Embedder, texts: Sequence[str]) -> tuple[Vectors, dic
 
 
 def check_vectors(
-    vectors: Vectors, n_texts: int, *, of: str | None = None, error: type[EmbedclfError] = EmbedclfError
+    vectors: Vectors,
+    n_texts: int,
+    *,
+    of: str | None = None,
+    missing: bool = False,
+    error: type[EmbedclfError] = EmbedclfError,
 ) -> Vectors:
-    """See that vectors that were handed over are one a text.
+    """See that vectors that were handed over are one a text, and finite.
 
     Parameters
     ----------
@@ -345,6 +350,8 @@ def check_vectors(
     n_texts : int
     of : str, optional
         What the texts are, for the error.
+    missing : bool
+        Whether some may be NaN, where a text has no vector.
     error : type
         What is raised.
 
@@ -359,6 +366,10 @@ def check_vectors(
     if len(vectors) != n_texts:
         numbers = f"{counted(n_texts, 'text')} and {counted(len(vectors), 'vector')}"
         raise error(f"there are {numbers}" if of is None else f"{of} has {numbers}")
+    if not missing and not (finite := np.isfinite(vectors).all(axis=1)).all():
+        name, n = "vectors" if of is None else f"{of}: vectors", int((~finite).sum())
+        others = "" if n == 1 else f", nor {'is another' if n == 2 else f'are {n - 1:,} others'}"
+        raise error(f"{name}[{int(finite.argmin())}] is not finite{others}: leave out the texts that have no vector")
     return vectors
 
 

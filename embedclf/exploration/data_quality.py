@@ -85,7 +85,7 @@ def check(
     reasons = text_faults(every)
     spec: EmbedderSpec | None = None
     if vectors is not None:
-        vectors = check_vectors(vectors, len(every))
+        vectors = check_vectors(vectors, len(every), missing=True)
     elif len(reasons) < len(every):
         opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
         spec = opened.spec

@@ -115,7 +115,7 @@ def recommend(
             raise EmbedclfError(f"row is the index of a text, from 0 to {len(texts) - 1:,}, not {row:,}")
         if vectors is None:
             vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-        vectors = of_unit_length(check_vectors(vectors, len(texts)))
+        vectors = of_unit_length(check_vectors(vectors, len(texts), missing=True))
         text, wanted = texts[row], vectors[row]
     found = _recommended(vectors, wanted, row, k)
     return Recommendation(text, row, len(texts), hits_of(texts, names, found.rows[0], found.similarities[0]))

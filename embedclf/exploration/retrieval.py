@@ -167,7 +167,7 @@ def with_vector_of(
             raise
         vectors = embedded[: len(texts)] if vectors is None else vectors
         of_text = embedded[-1] if of_text is None else of_text
-    vectors = check_vectors(vectors, len(texts))  # type: ignore[arg-type]  # embedded, if there were none
+    vectors = check_vectors(vectors, len(texts), missing=True)  # type: ignore[arg-type]  # embedded, if there were none
     of_text = np.asarray(of_text, dtype=np.float32)
     if of_text.shape != vectors.shape[1:]:
         raise EmbedclfError(
