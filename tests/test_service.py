@@ -599,6 +599,22 @@ class TestDescription:
             assert answer.status_code == 200
             assert 'href="/labels/openapi.json"' in client.get("/labels/docs").text
 
+    @pytest.mark.parametrize(("path", "root"), [("/predict", "/"), ("/predict", "/pre"), ("/model", "/m")])
+    def test_the_door_and_the_routes_read_one_path(self, trained: embedclf.TextClassifier, path: str, root: str):
+        """Some servers leave the root path out of the path; it may then begin like it, and a token is asked for."""
+        app = embedclf.create_app(trained, token="a-good-token")
+        transport = httpx.ASGITransport(app, root_path=root)
+
+        async def statuses() -> list[int]:
+            async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
+                method = "POST" if path == "/predict" else "GET"
+                return [
+                    (await client.request(method, path, json={"texts": [TEXT]}, headers=headers)).status_code
+                    for headers in ({}, {"authorization": "Bearer a-good-token"})
+                ]
+
+        assert asyncio.run(statuses()) == [401, 200]
+
     def test_it_does_as_its_description_says(self, trained: embedclf.TextClassifier):
         """Whatever schemathesis makes of it."""
         pytest.importorskip("schemathesis", reason="schemathesis is not installed")

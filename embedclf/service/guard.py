@@ -75,8 +75,7 @@ class Guard:
                 status = message["status"]
             await send(message)
 
-        # Under another application, the path begins with where this one is mounted.
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = _route(scope)
         try:
             await self._answer(path, scope, receive, watched)
         except Exception:
@@ -141,6 +140,17 @@ class Guard:
             return await receive() if message is None else message
 
         await self._app(scope, replay, send)
+
+
+def _route(scope: MutableMapping[str, Any]) -> str:
+    """Give the path within this application, exactly as Starlette's routes read it: else one could pass by the door.
+
+    Under another application, the path begins with where this one is mounted; some servers leave that out.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    rest = path.removeprefix(root)
+    return rest if rest == "" or rest.startswith("/") else path
 
 
 async def refuse(send: Send, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
