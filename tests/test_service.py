@@ -211,6 +211,10 @@ class TestBounds:
             ('{"texts": ["a"], "top_k": "2"}', "top_k: input should be a valid integer"),
             ('{"texts": ["a"], "top_k": true}', "top_k: input should be a valid integer"),
             ('{"texts": ["a"], "text": "a"}', "text: there is no such field"),
+            (
+                json.dumps({"texts": ["a"]} | {f"secret {number}": 1 for number in range(100_000)}),
+                "the body has 100,001 fields, where there are only texts and top_k",
+            ),
             ("{}", "texts: field required"),
             ('{"texts": ["a"', "the body is not JSON, at character 14"),
             (
@@ -267,6 +271,14 @@ class TestBounds:
             assert ask(client, TEXT).status_code == 200
 
 
+def _noting(sizes: list[int], ask: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(gathering: Any, asked: Any, size: int) -> Any:
+        sizes.append(size)
+        return ask(gathering, asked, size)
+
+    return noted
+
+
 class TestGathering:
     def test_what_waits_goes_in_one_call(self, api: AimlapiServer, held: Held, sent: Any):
         """While as many calls are under way as may be, all that comes is gathered."""
@@ -315,6 +327,15 @@ class TestGathering:
 
         assert asyncio.run(together()) == [1, 4, 6, 3, 20, 1]
         assert calls == [[1], [4, 6], [3], [20], [1]]
+
+    def test_what_looks_short_is_not_small(self, trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
+        """The size of a text is its bytes: a character beyond ASCII takes as much longer as it has more of them."""
+        sizes = []
+        monkeypatch.setattr(Gathering, "ask", _noting(sizes, Gathering.ask))
+        with serving(embedclf.create_app(trained)) as client:
+            for text in ("abc", "äbc", "\U0001f600bc", "\ud83dbc"):
+                assert client.post("/predict", content=json.dumps({"texts": [text, "d"]}), headers=JSON).is_success
+        assert sizes == [4, 5, 7, 6]
 
     def test_what_is_small_needs_no_thread(self):
         """All that has come is done together in the event loop, up to a size; what is large does not hold it up."""
