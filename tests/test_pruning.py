@@ -294,6 +294,7 @@ class TestCommand:
             ([], "Say what may stay: --older-than 90d, --max-size 2GB, or both."),
             (["--older-than", "90"], "'90' is not a number with its unit (s, m, h, d or w), like 90d."),
             (["--older-than", "-1d"], "'-1d' is not a number with its unit"),
+            (["--older-than", "3M"], "'3M' is not a number with its unit (s, m, h, d or w), like 90d."),
             (["--older-than", "1y"], "'1y' is not a number with its unit"),
             (["--older-than", "99999999999999999w"], "no vector is so old."),
             (["--max-size", "2"], "(B, kB, MB, GB, TB, kiB, MiB, GiB or TiB), like 2GB."),
@@ -305,6 +306,12 @@ class TestCommand:
         result = cli("cache", "prune", *args)
         assert result.exit_code == 2
         assert complaint in re.sub(r"\s+", " ", result.stderr)
+
+    def test_the_help_names_the_units(self, cli: Cli):
+        """Of both limits."""
+        shown = re.sub(r"\s+", " ", cli("cache", "prune", "--help").stdout)
+        assert "for so long: 90d (s, m, h, d or w)." in shown
+        assert "fits in it: 2GB (B, kB, MB, GB, TB, kiB, MiB, GiB or TiB)." in shown
 
     def test_an_empty_cache(self, cli: Cli, tmp_path: Path):
         """There is nothing to drop, and nothing is made."""

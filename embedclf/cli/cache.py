@@ -76,20 +76,22 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     click.echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
 
 
-def _amount(units: dict[str, float], example: str) -> Callable[[Any, Any, str | None], float | None]:
+def _named(units: dict[str, float]) -> str:
+    *others, last = units
+    return f"{', '.join(others)} or {last}"
+
+
+def _amount(units: dict[str, float], example: str, *, any_case: bool) -> Callable[[Any, Any, str | None], float | None]:
     """Make the callback that turns a number with a unit into how many of the smallest unit it is."""
-    by_name = {name.lower(): size for name, size in units.items()}
+    by_name = {name.lower() if any_case else name: size for name, size in units.items()}
 
     def convert(_context: Any, _parameter: Any, value: str | None) -> float | None:
         if value is None:
             return None
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", value)
-        unit = None if match is None else by_name.get(match[2].lower())
+        unit = None if match is None else by_name.get(match[2].lower() if any_case else match[2])
         if match is None or unit is None:
-            *others, last = units
-            raise click.BadParameter(
-                f"{value!r} is not a number with its unit ({', '.join(others)} or {last}), like {example}."
-            )
+            raise click.BadParameter(f"{value!r} is not a number with its unit ({_named(units)}), like {example}.")
         return float(match[1]) * unit
 
     return convert
@@ -103,13 +105,17 @@ _BYTES |= {"kiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
 @command.command("prune", short_help="Drop the least recently used vectors.")
 @cache_dir_option
 @click.option(
-    "--older-than", metavar="TIME", callback=_amount(_SECONDS, "90d"), help="Drop what has not been used for so long."
+    "--older-than",
+    metavar="TIME",
+    # 3M may be meant to be three months, and not three minutes.
+    callback=_amount(_SECONDS, "90d", any_case=False),
+    help=f"Drop what has not been used for so long: 90d ({_named(_SECONDS)}).",
 )
 @click.option(
     "--max-size",
     metavar="SIZE",
-    callback=_amount(_BYTES, "2GB"),
-    help="Drop until the rest, of all models, fits in it.",
+    callback=_amount(_BYTES, "2GB", any_case=True),
+    help=f"Drop until the rest, of all models, fits in it: 2GB ({_named(_BYTES)}).",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(cache_dir: str | None, older_than: float | None, max_size: float | None, yes: bool) -> None:
