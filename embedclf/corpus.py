@@ -256,7 +256,7 @@ class CorpusReader:
         if self._parquet is not None and (kind := self._parquet.not_text(self._text_column)) is not None:
             column = repr(self._text_column)
             raise self._error(f"the column {column} holds {kind}, not strings; name the right one with --text-column")
-        return self._keys if self.format in ("csv", "tsv") else columns
+        return columns if self.format == "jsonl" else self._keys
 
     def _missing(self, column: str, columns: list[str]) -> str:
         option = "--text-column" if column == self._text_column else "--label-column"
@@ -298,9 +298,7 @@ class CorpusReader:
         _, self._header = next(numbered, (0, []))
         if not self._header:
             raise self._error("the file is empty: it needs a header that names its columns")
-        self._keys: list[str] = []
-        for name in self._header:
-            self._keys.append(_free_name(name, self._keys))
+        self._keys = _numbered(self._header)
         return self._csv_rows(numbered)
 
     def _csv_rows(self, numbered: Iterator[tuple[int, list[str]]]) -> Iterator[Row]:
@@ -343,7 +341,11 @@ class CorpusReader:
         self.schema, self._header = self._parquet.schema, self._parquet.columns
         if not self._header:
             raise self._error("it has no columns")
-        return (self._row(number, record, source) for number, (record, source) in enumerate(self._parquet, 1))
+        self._keys = _numbered(self._header)
+        return (
+            self._row(number, dict(zip(self._keys, values, strict=True)), source)
+            for number, (values, source) in enumerate(self._parquet, 1)
+        )
 
     def _row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
         text, label, fault = record.get(self._text_column), "", None
@@ -604,7 +606,7 @@ class CorpusWriter:
             return
         try:
             self.flush()
-            with self._file.written() as stream, AtomicFile(self._path) as whole:
+            with self._complaints(), self._file.written() as stream, AtomicFile(self._path) as whole:
                 self._sink.convert(stream, whole.file)
         except BaseException as error:
             self._file.discard()
@@ -664,6 +666,14 @@ def check_output(path: str | os.PathLike[str]) -> Format:
         name = os.fspath(path)
         raise OutputError(f"cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet", path=name)
     return file_format(path)
+
+
+def _numbered(names: Sequence[str]) -> list[str]:
+    """Give each name that comes again a number."""
+    numbered: list[str] = []
+    for name in names:
+        numbered.append(_free_name(name, numbered))
+    return numbered
 
 
 def _free_names(names: Sequence[str], taken: Collection[str]) -> list[str]:

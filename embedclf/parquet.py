@@ -5,7 +5,7 @@ What is written grows as an Arrow stream, which can go on after a break, and bec
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 from embedclf.errors import EmbedclfError
@@ -13,7 +13,9 @@ from embedclf.errors import EmbedclfError
 MAGIC = b"PAR1"
 
 _BATCH_ROWS = 4_096
+# A group of rows is in memory when it is written, so it has no more rows and no more bytes.
 _GROUP_ROWS = 131_072
+_GROUP_BYTES = 64_000_000
 
 
 class ParquetError(EmbedclfError):
@@ -47,6 +49,7 @@ class ParquetSource:
     ----------
     schema : pyarrow.Schema
     columns : list of str
+        Several may have one name.
     n_rows : int
 
     Raises
@@ -82,7 +85,7 @@ class ParquetSource:
         """How much of the rows has been read, from 0 to 1."""
         return self._read / max(self.n_rows, 1)
 
-    def __iter__(self) -> Iterator[tuple[dict[str, Any], Record]]:
+    def __iter__(self) -> Iterator[tuple[Sequence[Any], Record]]:
         batches = self._file.iter_batches(_BATCH_ROWS)
         while True:
             try:
@@ -94,24 +97,56 @@ class ParquetSource:
             self._read += batch.num_rows
             columns = [self._plain(column) for column in batch.columns]
             for place, values in enumerate(zip(*columns, strict=True)):
-                yield dict(zip(self.columns, values, strict=True)), Record(batch, place)
+                yield values, Record(batch, place)
 
     def _plain(self, column: Any) -> list[Any]:
         """Give a column's values as JSON has them: what it has no word for as strings."""
         types, of = self._pa.types, column.type
         if types.is_dictionary(of):
             column, of = column.dictionary_decode(), of.value_type
+        if types.is_duration(of):
+            return [
+                None if value is None else f"{value} {of.unit}" for value in column.cast(self._pa.int64()).to_pylist()
+            ]
         if types.is_temporal(of) or types.is_decimal(of):
             # Python's own times have no nanoseconds.
-            if not (types.is_duration(of) or types.is_interval(of)):
+            if not types.is_interval(of):
                 column = column.cast(self._pa.string())
             return [None if value is None else str(value) for value in column.to_pylist()]
+        if types.is_nested(of):
+            column = column.cast(self._without_times(of))
         values: list[Any] = column.to_pylist()
         if types.is_string(of) or types.is_large_string(of) or types.is_integer(of) or types.is_boolean(of):
             return values
         if types.is_floating(of):
             return [value if value is None or math.isfinite(value) else None for value in values]
-        return [json.loads(json.dumps(value, default=_told)) for value in values]
+        return [json.loads(json.dumps(value, default=_told), parse_constant=lambda _: None) for value in values]
+
+    def _without_times(self, of: Any) -> Any:
+        """Give a type with strings where times are: Python's own know no nanoseconds, and no year after 9999."""
+        types = self._pa.types
+        if types.is_duration(of):
+            return self._pa.int64()
+        if types.is_temporal(of) and not types.is_interval(of):
+            return self._pa.string()
+        return _with_parts(self._pa, of, self._without_times)
+
+
+def _with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
+    """Give a nested type with the types of its parts changed; any other as it is."""
+    types = pa.types
+    if types.is_struct(of):
+        return pa.struct([field.with_type(changed(field.type)) for field in of.fields])
+    if types.is_map(of):
+        key, item = (field.with_type(changed(field.type)) for field in (of.key_field, of.item_field))
+        return pa.map_(key, item, keys_sorted=of.keys_sorted)
+    if types.is_fixed_size_list(of):
+        return pa.list_(of.value_field.with_type(changed(of.value_type)), of.list_size)
+    if types.is_large_list(of):
+        return pa.large_list(of.value_field.with_type(changed(of.value_type)))
+    if types.is_list(of):
+        return pa.list_(of.value_field.with_type(changed(of.value_type)))
+    return of
 
 
 def _told(value: Any) -> str:
@@ -143,15 +178,22 @@ class ParquetSink:
         own = list(schema) if self._carries else [pa.field(name, pa.string()) for name in columns]
         fields = [*own, *(pa.field(name, types[kind]) for name, kind in added.items())]
         self.schema = pa.schema(fields, metadata=schema.metadata if self._carries else None)
-        # A stream names the values of a dictionary apart from its rows; here each part stands for itself.
-        self._in_stream = pa.schema(
-            [
-                field.with_type(field.type.value_type) if pa.types.is_dictionary(field.type) else field
-                for field in fields
-            ]
-        )
+        self._in_stream = pa.schema([field.with_type(self._plainer(field.type)) for field in fields])
         self._n_own = len(own)
         self._rows: list[tuple[Record | Sequence[Any], Sequence[Any]]] = []
+
+    def _plainer(self, of: Any) -> Any:
+        """Give the type by which one stands in the stream."""
+        types = self._pa.types
+        # A stream names the values of a dictionary apart from its rows; here each part stands for itself.
+        if types.is_dictionary(of):
+            return self._plainer(of.value_type)
+        # Of views, no rows can be taken out.
+        if types.is_string_view(of):
+            return self._pa.string()
+        if types.is_binary_view(of):
+            return self._pa.binary()
+        return _with_parts(self._pa, of, self._plainer)
 
     def start(self) -> bytes:
         """Give how the stream begins."""
@@ -185,10 +227,10 @@ class ParquetSink:
     def _made(self, rows: list[tuple[Any, Sequence[Any]]]) -> Any:
         pa = self._pa
         if self._carries:
-            taken = rows[0][0].batch.take(pa.array([own.place for own, _ in rows], pa.int64()))
+            places = pa.array([own.place for own, _ in rows], pa.int64())
             columns = [
-                column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-                for column in taken.columns
+                _cast(pa, column, field.type).take(places)
+                for column, field in zip(rows[0][0].batch.columns, list(self._in_stream)[: self._n_own], strict=True)
             ]
         else:
             columns = [
@@ -200,17 +242,28 @@ class ParquetSink:
         return pa.RecordBatch.from_arrays(columns, schema=self._in_stream)
 
     def convert(self, stream: BinaryIO, to: BinaryIO) -> None:
-        """Make a Parquet file of the stream, one group of rows after another."""
+        """Make a Parquet file of the stream, one group of rows after another.
+
+        Raises
+        ------
+        ParquetError
+            If it is damaged.
+        """
         pa = self._pa
-        with pa.ipc.open_stream(stream) as reader, pa.parquet.ParquetWriter(to, self.schema) as writer:
-            batches: list[Any] = []
-            for batch in reader:
-                batches.append(batch)
-                if sum(one.num_rows for one in batches) >= _GROUP_ROWS:
+        try:
+            with pa.ipc.open_stream(stream) as reader, pa.parquet.ParquetWriter(to, self.schema) as writer:
+                batches: list[Any] = []
+                for batch in reader:
+                    batches.append(batch)
+                    n_rows, n_bytes = sum(one.num_rows for one in batches), sum(one.nbytes for one in batches)
+                    if n_rows >= _GROUP_ROWS or n_bytes >= _GROUP_BYTES:
+                        writer.write_table(self._typed(batches))
+                        batches = []
+                if batches:
                     writer.write_table(self._typed(batches))
-                    batches = []
-            if batches:
-                writer.write_table(self._typed(batches))
+        except pa.ArrowException as error:
+            said = " ".join(str(error).split())[:200]
+            raise ParquetError(f"what stands beside it is damaged ({said}): start anew, without --resume") from error
 
     def _typed(self, batches: list[Any]) -> Any:
         pa = self._pa
@@ -218,12 +271,18 @@ class ParquetSink:
         columns = []
         for column, field in zip(table.columns, self.schema, strict=True):
             if not pa.types.is_dictionary(field.type):
-                columns.append(column)
+                columns.append(_cast(pa, column, field.type))
                 continue
             encoded = column.combine_chunks().dictionary_encode()
             indices = encoded.indices.cast(field.type.index_type)
             columns.append(pa.DictionaryArray.from_arrays(indices, encoded.dictionary, ordered=field.type.ordered))
         return pa.Table.from_arrays(columns, schema=self.schema)
+
+
+def _cast(pa: Any, column: Any, to: Any) -> Any:
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    return column if column.type.equals(to) else column.cast(to)
 
 
 def _in_utf8(value: Any) -> Any:

@@ -40,6 +40,7 @@ _SETTINGS = {
     "top_k": "with another --top-k (top_k)",
     "delimiter": "with another --delimiter (delimiter)",
     "columns": "from a file with other columns",
+    "types": "from a file whose columns have other types",
 }
 _FORMAT = 1
 
@@ -334,6 +335,7 @@ class _Run:
             "top_k": self.top_k,
             "delimiter": delimiter,
             "columns": source.columns,
+            "types": None if source.schema is None else [str(field.type) for field in source.schema],
         }
 
     def begin(self, *, resume: bool) -> None:

@@ -1,6 +1,7 @@
 """Files of any size through ``embedclf predict --output``: chunk by chunk, broken off, gone on with; and Parquet."""
 
 import csv
+import io
 import json
 import os
 import signal
@@ -318,6 +319,112 @@ class TestParquet:
             assert first.schema.equals(second.schema, check_metadata=True)
             assert first.to_pandas().equals(second.to_pandas())
             assert beside() == ["out.parquet"]
+
+    def strange(self) -> Any:
+        """A table of types that are written to Parquet, and that Python or a stream of Arrow's has no word for."""
+        import pyarrow as pa
+
+        kinds = pa.array(["low", "high", None]).dictionary_encode()
+        return pa.table(
+            {
+                "text": pa.array(["my parcel", "my refund", None], pa.string_view()),
+                "raw": pa.array([b"\x00", None, b"\xff"], pa.binary_view()),
+                "kinds": pa.ListArray.from_arrays(pa.array([0, 1, 3, 3], pa.int32()), kinds),
+                "about": pa.StructArray.from_arrays(
+                    [kinds, pa.array([float("nan"), 1.5, None])], names=["kind", "x"]
+                ),
+                "times": pa.array([[1_001], None, [0, None]], pa.list_(pa.timestamp("ns"))),
+                "by": pa.array([[("a", 10**15)], [], None], pa.map_(pa.string(), pa.timestamp("ms"))),
+                "took": pa.array([1_001, None, -5], pa.duration("ns")),
+                "far": pa.array([2**62, 0, None], pa.duration("s")),
+            }
+        )  # fmt: skip
+
+    def test_strange_types_are_carried_over(self, cli: Cli, model: Path):
+        """Also where only some of the rows are written."""
+        import pyarrow.parquet as pq
+
+        pq.write_table(self.strange(), "in.parquet")
+        table = pq.read_table("in.parquet")
+        assert cli("predict", "-m", model, "--input", "in.parquet", "--output", "out.parquet").exit_code == 1
+        out = pq.read_table("out.parquet").select(table.column_names)
+        assert out.schema.equals(table.schema)
+        assert str(out["about"].to_pylist()) == str(table["about"].to_pylist())
+        assert out.drop_columns(["about"]).equals(table.drop_columns(["about"]))
+        pq.write_table(table.append_column("label", [["password", "password", ""]]), "in.parquet")
+        cli("evaluate", "in.parquet", "-m", model, "--errors", "wrong.parquet", "--skip-bad-rows")
+        assert sorted(pq.read_table("wrong.parquet")["text"].to_pylist()) == ["my parcel", "my refund"]
+
+    def test_strange_types_in_json(self, cli: Cli, model: Path):
+        """Each comes out whole, and as JSON."""
+        import pyarrow.parquet as pq
+
+        pq.write_table(self.strange(), "in.parquet")
+        assert cli("predict", "-m", model, "--input", "in.parquet", "--output", "out.jsonl").exit_code == 1
+        first, second, third = (
+            json.loads(line, parse_constant=pytest.fail) for line in Path("out.jsonl").read_text().splitlines()
+        )
+        assert {name: first[name] for name in list(first)[1:8]} == {
+            "raw": "\0", "kinds": ["low"], "about": {"kind": "low", "x": None},
+            "times": ["1970-01-01 00:00:00.000001001"], "by": [["a", "<value out of range: 1000000000000000>"]],
+            "took": "1001 ns", "far": "4611686018427387904 s",
+        }  # fmt: skip
+        assert (second["times"], second["took"], third["took"]) == (None, None, "-5 ns")
+
+    def test_two_columns_of_one_name(self, cli: Cli, model: Path):
+        """Each keeps its values."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        pq.write_table(pa.table([["my parcel"], ["one"], ["two"]], names=["text", "x", "x"]), "in.parquet")
+        for kind in ("csv", "parquet"):
+            assert cli("predict", "-m", model, "--input", "in.parquet", "--output", f"out.{kind}").exit_code == 0
+        assert Path("out.csv").read_text().startswith("text,x,x_2,predicted_label,confidence,error\nmy parcel,one,two,")
+        assert pq.ParquetFile("out.parquet").read().columns[1:3] == [
+            pa.chunked_array([["one"]]),
+            pa.chunked_array([["two"]]),
+        ]
+
+    def test_other_types_are_not_gone_on_with(self, trained: embedclf.TextClassifier):
+        """What was begun with one type cannot be gone on with in another."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        table = self.write()
+        broken_off(trained, "in.parquet", "out.parquet", after=2 * CHUNK)
+        pq.write_table(table.set_column(0, "id", table["id"].cast(pa.int64())), "in.parquet")
+        with pytest.raises(embedclf.OutputError, match=r"it was begun from a file whose columns have other types\. "):
+            embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
+
+    def test_a_part_that_is_damaged(self, trained: embedclf.TextClassifier):
+        """Is said so when it is to become a Parquet file."""
+        self.write()
+        broken_off(trained, "in.parquet", "out.parquet", after=2 * CHUNK)
+        with Path("out.parquet.part").open("r+b") as file:
+            file.write(b"\0" * 1_000)
+        with pytest.raises(
+            embedclf.OutputError, match=r"^cannot write out\.parquet: .* is damaged \(.*without --resume"
+        ):
+            embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
+
+    def test_long_values_do_not_fill_the_memory(self):
+        """Groups of rows are written before they take much of it."""
+        import pyarrow.parquet as pq
+
+        from embedclf.parquet import ParquetSink
+
+        sink = ParquetSink(["text"], None, {})
+        stream = io.BytesIO(sink.start())
+        stream.seek(0, io.SEEK_END)
+        for _ in range(40):
+            for number in range(50):
+                sink.add([f"{number}" + "x" * 50_000], [])
+            stream.write(sink.take())
+        stream.seek(0)
+        sink.convert(stream, whole := io.BytesIO())
+        metadata = pq.ParquetFile(whole).metadata
+        assert metadata.num_rows == 2_000
+        assert metadata.num_row_groups == 2
 
     def test_to_and_from_other_formats(self, cli: Cli, model: Path):
         """What JSON has no word for comes out as a string; from CSV and JSONL all columns are strings."""
