@@ -161,7 +161,7 @@ class PartFile(AtomicFile):
             except OSError as error:
                 file.close()
                 raise OSError(f"another run is writing {self.part.name}") from error
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a journal that is damaged, or another's
             noted = json.loads(self._journal.read_bytes())
             if isinstance(noted, dict) and 0 <= noted["bytes"] <= self.part.stat().st_size:
                 self.state = noted

@@ -346,7 +346,7 @@ class _Run:
         OutputError
             If what there is was made with something else, or from other rows.
         """
-        state = self._part.state
+        state = self._part.state if _is_note(self._part.state) else None
         if resume and self._part.is_direct:
             raise self._cannot("it is no regular file")
         if not resume or state is None:
@@ -431,6 +431,12 @@ class _Run:
             faults=self.faults,
             settings=self._settings,
         )
+
+
+def _is_note(state: Mapping[str, Any] | None) -> bool:
+    """Tell whether a journal is one of these."""
+    kinds = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
+    return state is not None and all(isinstance(state.get(name), kind) for name, kind in kinds.items())
 
 
 def _fingerprint(classifier: TextClassifier) -> str:

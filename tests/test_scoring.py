@@ -192,11 +192,13 @@ def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pyt
 def test_nothing_to_go_on_with(cli: Cli, model: Path, dataset: Path):
     """--resume starts with the first row then, and says so; a stray or damaged journal is nothing."""
     start = "There is nothing to go on with beside out.csv: starting with the first row\nWrote 30 rows to out.csv\n"
-    for journal in (None, "no JSON", "[]", '{"bytes": 9}'):
+    for journal in (None, "no JSON", "[]", "{}", '{"bytes": 9}', '{"bytes": 0}', '{"bytes": "x"}'):
         if journal is not None:
             Path("out.csv.part.json").write_text(journal)
         assert cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", "--resume").stderr == start
         assert beside() == ["out.csv"]
+    Path("out.csv.part.json").write_text('{"bytes": 0, "rows": 0}')
+    assert cli("predict", "-m", model, "--input", dataset, "--output", "out.csv").stderr == "Wrote 30 rows to out.csv\n"
     pipe = cli("predict", "-m", model, "--input", dataset, "--output", "/dev/null", "--resume")
     assert pipe.stderr.startswith("Error: cannot go on with /dev/null: it is no regular file.")
     assert cli("predict", "-m", model, "--resume", "a text").exit_code == 2
