@@ -152,6 +152,23 @@ def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):
     assert np.allclose(here.probabilities, there.probabilities, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [
+        ("tcp://127.0.0.1", "missing port number in address '127.0.0.1'"),
+        ("foo://127.0.0.1:1", "unknown address scheme 'foo'"),
+    ],
+)
+def test_an_address_that_is_none(process, model: Path, table: Path, address: str, why: str):
+    """Is one line of complaint, at once."""
+    pytest.importorskip("distributed", reason="needs embedclf[dask]")
+    run = ["predict", "-m", model, "--input", table, "--output", "out.csv", "--engine", "dask"]
+    done = process(*run, "--scheduler", address)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: the scheduler {address} does not answer ({why}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_what_does_not_go_together(cli: Cli, model: Path, table: Path):
     """Is said before anything is done; so is a scheduler that is not there."""
     run = ["predict", "-m", model, "--input", table]

@@ -199,9 +199,12 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
         return
     try:
         from distributed import Client
+        from distributed.comm.addressing import resolve_address
     except ImportError:
         raise EmbedclfError("--engine dask needs Dask: pip install 'embedclf[dask]'") from None
     try:
+        # Of an address that is none, Client makes a half that takes a while to end.
+        resolve_address(scheduler)
         client: Any = Client(scheduler, set_as_default=False, timeout=10)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
         raise EmbedclfError(f"the scheduler {scheduler} does not answer ({error})") from error
