@@ -406,7 +406,8 @@ def _decoded_lines(encoding: str) -> Iterator[str]:
     if "\n".encode(encoding) == b"\n":
         # line by line, so that each is answered however the rest is encoded
         decode = codecs.getincrementaldecoder(_accepting_bom(encoding))().decode
-        yield from (decode(line) for line in _stdin())
+        # The last line may have no end, and then half a character.
+        yield from (decode(line, not line.endswith(b"\n")) for line in _stdin())
     else:
         file = io.TextIOWrapper(_stdin(), encoding=encoding, newline="")
         yield from file
@@ -662,6 +663,8 @@ def check_output(path: str | os.PathLike[str]) -> Format:
     OutputError
         If it stands for one that is not written.
     """
+    if os.fspath(path) == STDIN:
+        raise OutputError(f"cannot write {STDIN}: for the standard output, give /dev/stdout", path=STDIN)
     if Path(path).suffix.lower() not in {*_FORMATS, ".csv", ".txt", ""}:
         name = os.fspath(path)
         raise OutputError(f"cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet", path=name)

@@ -319,6 +319,11 @@ def test_lines_in_another_encoding(process, model: Path):
     done = process("predict", "-m", model, "-", stdin=b"my parcel\ncaf\xe9\n")
     assert done.returncode == 1
     assert done.stderr.startswith("Error: stdin:2: it is not utf-8 (")
+    done = process("predict", "-m", model, "-", stdin=b"my parcel\nmy refund caf\xc3")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: stdin:2: it is not utf-8 (")
+    done = process("predict", "-m", model, "-", stdin=b"my parcel\nmy refund caf\xc3\xa9")
+    assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "refund"]
 
 
 @pytest.mark.parametrize("name", ["out.xlsx", "out.csv.gz"])
@@ -326,6 +331,13 @@ def test_a_format_that_is_not_written_is_refused(cli: Cli, model: Path, name: st
     """Rather than something else written under its name."""
     result = cli("predict", "-m", model, "x", "--output", name)
     assert result.stderr == f"Error: cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet\n"
+
+
+def test_no_file_is_called_dash(cli: Cli, model: Path, dataset: Path):
+    """As the standard input is, for which it would be taken."""
+    result = cli("predict", "-m", model, "--input", dataset, "--output", "-")
+    assert result.stderr == "Error: cannot write -: for the standard output, give /dev/stdout\n"
+    assert not Path("-").exists()
 
 
 def test_an_output_that_cannot_be_written_is_found_out_first(cli: Cli, model: Path, tmp_path: Path, monkeypatch):
