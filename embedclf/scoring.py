@@ -246,7 +246,7 @@ def predict_file(
         read again, to see that they are the same, and not labelled again.
     on_chunk : callable, optional
         Is given, before each chunk, how many rows are done, how many of them an earlier run had done, and how much of
-        the input has been read, from 0 to 1 (None if that is not known).
+        the input that is, from 0 to 1 (in one process with the chunk; None if it is not known).
 
     Raises
     ------
@@ -387,9 +387,14 @@ class _Run:
         """Label the rows that are left, and note each chunk when it is written."""
 
         def chunks() -> Iterator[list[Row]]:
+            read = self.rows
             for chunk in chunks_of(self._rows, self._classifier.embedder):
+                read += len(chunk)
                 if on_chunk is not None:
-                    on_chunk(self.rows, self.rows_before, self._source.share_read)
+                    share = self._source.share_read
+                    if share is not None and engine is not None:  # which reads ahead
+                        share *= self.rows / read
+                    on_chunk(self.rows, self.rows_before, share)
                 yield chunk
 
         with _engine(self._classifier) as engine:

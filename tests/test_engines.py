@@ -152,6 +152,21 @@ def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):
     assert np.allclose(here.probabilities, there.probabilities, atol=1e-6)
 
 
+def test_what_is_left_is_told_from_what_is_done(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
+    """Not from what has been read ahead, which would make the rest look shorter."""
+    n_rows = 20_000
+    monkeypatch.setattr("embedclf.scoring._CHUNK", 1_000)
+    Path("many.csv").write_text("text\n" + "".join(f"my parcel {number:06}\n" for number in range(n_rows)))
+    told = []
+    with joblib.parallel_config("threading", n_jobs=2):
+        embedclf.predict_file(trained, "many.csv", "out.csv", on_chunk=lambda *chunk: told.append(chunk))
+    # A file is read some thousand characters at a time.
+    expected = [done / share for done, _, share in told if done >= n_rows / 4]
+    assert len(expected) > 8
+    assert min(expected) > 0.85 * n_rows
+    assert max(expected) < 1.15 * n_rows
+
+
 @pytest.mark.parametrize(
     ("address", "why"),
     [

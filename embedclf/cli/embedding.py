@@ -67,6 +67,12 @@ class ProgressBar:
                 self._bar.stop()
                 self._bar = None
 
+    def next_part(self, before: int, passed: int, share: float | None) -> None:
+        """Begin the next part of the work; see the attributes."""
+        with self._lock:
+            self.before, self.passed, self.share = before, passed, share
+            self._latest = None  # what was told of the last part is in `before` now
+
     def on_event(self, progress: Progress) -> None:
         """Show how far the work has come."""
         with self._lock:

@@ -142,7 +142,7 @@ def command(
             classifier.embedder.check_cost(classifier.embedder.estimate(chain(_usable(source.twice()), also)))
 
         def on_chunk(done: int, passed: int, share: float | None) -> None:
-            bar.before, bar.passed, bar.share = done, passed, share
+            bar.next_part(done, passed, share)
             if engine is not None:  # other processes tell nothing of their work
                 bar.on_event(Progress(0, 0, 0, 0.0))
 
