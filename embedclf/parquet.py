@@ -31,6 +31,7 @@ class Record(NamedTuple):
 
 def _arrow() -> Any:
     try:
+        import pyarrow.compute
         import pyarrow.parquet
     except ImportError:
         raise ParquetError("Parquet needs pyarrow: pip install 'embedclf[parquet]'") from None
@@ -180,6 +181,8 @@ class ParquetSink:
         self.schema = pa.schema(fields, metadata=schema.metadata if self._carries else None)
         self._in_stream = pa.schema([field.with_type(self._plainer(field.type)) for field in fields])
         self._n_own = len(own)
+        # Of columns of ordered categories: these, by the column's place. What is read names all in each group of rows.
+        self._orders: dict[int, Any] = {}
         self._rows: list[tuple[Record | Sequence[Any], Sequence[Any]]] = []
 
     def _plainer(self, of: Any) -> Any:
@@ -228,10 +231,11 @@ class ParquetSink:
         pa = self._pa
         if self._carries:
             places = pa.array([own.place for own, _ in rows], pa.int64())
-            columns = [
-                _cast(pa, column, field.type).take(places)
-                for column, field in zip(rows[0][0].batch.columns, list(self._in_stream)[: self._n_own], strict=True)
-            ]
+            columns = []
+            for number, column in enumerate(rows[0][0].batch.columns):
+                if pa.types.is_dictionary(column.type) and column.type.ordered:
+                    self._orders[number] = column.dictionary
+                columns.append(_cast(pa, column, self._in_stream.field(number).type).take(places))
         else:
             columns = [
                 pa.array(map(_in_utf8, values), pa.string()) for values in zip(*(own for own, _ in rows), strict=True)
@@ -269,13 +273,19 @@ class ParquetSink:
         pa = self._pa
         table = pa.Table.from_batches(batches).combine_chunks()
         columns = []
-        for column, field in zip(table.columns, self.schema, strict=True):
+        for number, (column, field) in enumerate(zip(table.columns, self.schema, strict=True)):
             if not pa.types.is_dictionary(field.type):
                 columns.append(_cast(pa, column, field.type))
                 continue
-            encoded = column.combine_chunks().dictionary_encode()
-            indices = encoded.indices.cast(field.type.index_type)
-            columns.append(pa.DictionaryArray.from_arrays(indices, encoded.dictionary, ordered=field.type.ordered))
+            column = column.combine_chunks()
+            indices, values = None, self._orders.get(number)
+            if values is not None:
+                indices = pa.compute.index_in(column, value_set=values)
+            if indices is None or indices.null_count > column.null_count:
+                encoded = column.dictionary_encode()
+                indices, values = encoded.indices, encoded.dictionary
+            indices = indices.cast(field.type.index_type)
+            columns.append(pa.DictionaryArray.from_arrays(indices, values, ordered=field.type.ordered))
         return pa.Table.from_arrays(columns, schema=self.schema)
 
 

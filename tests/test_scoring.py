@@ -357,6 +357,20 @@ class TestParquet:
         cli("evaluate", "in.parquet", "-m", model, "--errors", "wrong.parquet", "--skip-bad-rows")
         assert sorted(pq.read_table("wrong.parquet")["text"].to_pylist()) == ["my parcel", "my refund"]
 
+    def test_an_order_of_categories_stays(self, trained: embedclf.TextClassifier):
+        """As it was given, and not as the rows have them; also after a break."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        places = pa.array([2, 0, None] * 4_000, pa.int8())
+        sizes = pa.DictionaryArray.from_arrays(places, pa.array(["small", "middle", "large"]), ordered=True)
+        pq.write_table(pa.table({"text": ["a text"] * 12_000, "size": sizes}), "in.parquet", row_group_size=5_000)
+        broken_off(trained, "in.parquet", "out.parquet", after=2 * CHUNK)
+        embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
+        own, there = (pq.read_table(name)["size"] for name in ("in.parquet", "out.parquet"))
+        assert there.equals(own)
+        assert there.chunk(0).dictionary.to_pylist() == ["small", "middle", "large"]
+
     def test_strange_types_in_json(self, cli: Cli, model: Path):
         """Each comes out whole, and as JSON."""
         import pyarrow.parquet as pq
