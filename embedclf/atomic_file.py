@@ -133,8 +133,6 @@ class PartFile(AtomicFile):
         Where it grows.
     state : dict or None
         What was noted last, by this run or, until `keep` is called, an earlier one; None if there is nothing.
-    had_part : bool
-        Whether an earlier run had left a part.
 
     Raises
     ------
@@ -147,12 +145,10 @@ class PartFile(AtomicFile):
         self.part = place.with_name(f"{place.name}.part")
         self._journal = place.with_name(f"{place.name}.part.json")
         self.state: dict[str, Any] | None = None
-        self.had_part = False
         super().__init__(path)
 
     def _opened_beside(self) -> BinaryIO:
         self._beside = self.part
-        self.had_part = self.part.exists()
         # Not "wb", which would empty it before it is known whether another run is writing it.
         file = self.part.open("a+b")
         if fcntl is not None:
