@@ -26,6 +26,7 @@ from aimlapi_server import AimlapiServer, Request, Response, error, html
 from conftest import LABELS, TEXTS, Cli
 from embedclf.cli.serve import _listening
 from embedclf.metrics import rounded_down
+from embedclf.service.connections import bounded
 from embedclf.service.gathering import Gathering
 
 ROOT = Path(__file__).parent.parent
@@ -34,9 +35,9 @@ TEXT = "Where is my refund?"
 
 
 @contextmanager
-def serving(app: Any) -> Iterator[httpx.Client]:
+def serving(app: Any, **settings: Any) -> Iterator[httpx.Client]:
     """Serve an application on loopback; gives a client of it."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, **settings))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -250,6 +251,21 @@ class TestBounds:
                 slow.sendall(head)
                 assert slow.recv(1_000).startswith(b"HTTP/1.1 408 ")
             assert ask(client, TEXT).status_code == 200
+
+    def test_a_request_that_never_begins_is_not_waited_for(self, held: Held, sent: Any):
+        """Neither the first of a connection nor a later one; an answer that takes longer is given."""
+        answered = b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n"
+        with serving(embedclf.create_app(sent), http=bounded(0.1)) as client, ThreadPoolExecutor(1) as pool:
+            late = pool.submit(ask, client, TEXT)
+            held.wait_for(1)
+            address = (client.base_url.host, client.base_url.port)
+            for start in (b"", b"GET /health HTTP/1.1\r\nhost:", answered + b"GET /hea"):
+                with socket.create_connection(address, timeout=PATIENCE) as slow:
+                    slow.sendall(start)
+                    said = b"".join(iter(lambda: slow.recv(1_000), b""))  # until it is closed
+                    assert said.count(b"HTTP/1.1 200 OK") == start.count(answered)
+            held.let_go()
+            assert late.result().status_code == 200
 
     def test_json_too_deep_to_read_is_refused(self, trained: embedclf.TextClassifier):
         """As what cannot be read."""

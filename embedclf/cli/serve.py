@@ -132,7 +132,8 @@ def _serve(classifier: "TextClassifier", token: str | None, listening: socket.so
 
     import uvicorn
 
-    from embedclf.service.application import create_app
+    from embedclf.service.application import Limits, create_app
+    from embedclf.service.connections import bounded
 
     app = create_app(classifier, token=token)
     gate = app.state.gate
@@ -153,6 +154,7 @@ def _serve(classifier: "TextClassifier", token: str | None, listening: socket.so
         signal.signal(number, _end)
     config = uvicorn.Config(
         app,
+        http=bounded(Limits().seconds),
         log_config=None,
         access_log=False,
         server_header=False,
