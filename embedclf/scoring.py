@@ -7,6 +7,7 @@ import pickle
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -540,9 +541,15 @@ class _Engine:
                     few += read(1)
                 scored = parallel(delayed(_score)(self.sent, usable_texts(chunk), top_k) for chunk in few)
                 ahead: list[list[Row]] = []
-                for chunk, one in zip(few, scored, strict=True):
-                    yield chunk, one
-                    ahead += read(1)
+                try:
+                    for chunk, one in zip(few, scored, strict=True):
+                        yield chunk, one
+                        ahead += read(1)
+                finally:
+                    # Broken off, it would advise to begin less.
+                    with warnings.catch_warnings():
+                        warnings.simplefilter("ignore", UserWarning)
+                        scored.close()
                 few = ahead
         if failures:
             raise failures[0]

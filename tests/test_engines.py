@@ -1,9 +1,11 @@
 """Prediction on other cores and machines, through joblib: the rows of one process, whoever is lost on the way."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -150,6 +152,21 @@ def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):
         (there,) = out_of_fold(examples, "logistic", 1.0, n_folds=3, seeds=[0])
     assert (here.folds == there.folds).all()
     assert np.allclose(here.probabilities, there.probabilities, atol=1e-6)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_breaking_off_is_told_once(trained: embedclf.TextClassifier, table: Path, recwarn: pytest.WarningsRecorder):
+    """joblib has no advice to give on what was done ahead."""
+
+    def stop(done: int, passed: int, share: float | None) -> None:
+        if done:
+            time.sleep(0.5)  # what was sent is done by now
+            raise KeyboardInterrupt
+
+    with joblib.parallel_config("threading", n_jobs=2), pytest.raises(KeyboardInterrupt):
+        embedclf.predict_file(trained, table, "out.csv", on_chunk=stop)
+    gc.collect()
+    assert [str(warning.message) for warning in recwarn] == []
 
 
 def test_what_is_left_is_told_from_what_is_done(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
