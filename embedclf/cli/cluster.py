@@ -32,7 +32,9 @@ _COLUMN = "cluster"
     "--clusters", metavar="N", type=click.IntRange(min=1), help="How many groups.  [default: as many as there seem]"
 )
 @click.option(
-    "--output", metavar="FILE", help="Write the rows with the name of their group to a .csv, .tsv or .jsonl file."
+    "--output",
+    metavar="FILE",
+    help="Write the rows with the name of their group to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @embedding_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 @click.option(
     "--repeats", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="How often to divide anew."
 )
-@click.option("--output", metavar="FILE", help="Write what was predicted for each row to a .csv, .tsv or .jsonl file.")
+@click.option(
+    "--output", metavar="FILE", help="Write what was predicted for each row to a .csv, .tsv, .jsonl or .parquet file."
+)
 @report_option
 @training_options
 @seed_option

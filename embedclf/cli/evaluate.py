@@ -38,7 +38,9 @@ _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 @model_option
 @embedder_again_option
 @click.option(
-    "--errors", metavar="FILE", help="Write the rows that it gets wrong to a .csv, .tsv or .jsonl file, surest first."
+    "--errors",
+    metavar="FILE",
+    help="Write the rows that it gets wrong to a .csv, .tsv, .jsonl or .parquet file, surest first.",
 )
 @report_option
 @train_set_option

@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     "-n", "n", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="How many to suggest."
 )
 @click.option(
-    "--output", metavar="FILE", help="Write the rows, with a label to fill in, to a .csv, .tsv or .jsonl file."
+    "--output",
+    metavar="FILE",
+    help="Write the rows, with a label to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options("optional")
