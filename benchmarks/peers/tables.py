@@ -1,0 +1,206 @@
+"""The section of the README: tables of the results, and first where a peer is ahead."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- made by benchmarks/peers -->", "<!-- end of what benchmarks/peers made -->"
+OURS = {"embedclf", "embedclf serve", "embedclf, centroid", "embedclf, one request at a time"}
+LIMITS = {"raw HTTP", "np.load"}
+_ALIKE = 0.95  # times of which the smaller is more than this share of the larger are alike
+Results = dict[str, Any]
+
+# Area, step, what is measured of it, and how it is said.
+GROWING = [
+    ("client", "embed", "cpu", "embedding, CPU time"),
+    ("cache", "read", "wall", "reading all"),
+    ("cache", "write", "wall", "writing"),
+    ("cache", "one", "wall", "one predict of a cached text"),
+    ("training", "fit", "wall", "fitting"),
+    ("files", "predict", "wall", "a file"),
+    ("files", "predict", "memory", "a file, memory"),
+]
+QUALITIES = {
+    "accuracy": "accuracy",
+    "macro_f1": "macro-F1",
+    "log_loss": "log loss",
+    "calibration_error": "calibration error",
+}
+
+
+def refresh(readme: Path, results: Results) -> None:
+    """Put the tables between their two marks."""
+    text = readme.read_text(encoding="utf-8")
+    made = "\n".join(section(results))
+    if BEGIN not in text:
+        text = f"{text.rstrip()}\n\n{BEGIN}\n{END}\n"
+    text = re.sub(f"{BEGIN}.*{END}", lambda _: f"{BEGIN}\n{made}\n{END}", text, flags=re.DOTALL)
+    readme.write_text(text, encoding="utf-8")
+
+
+def section(results: Results) -> Iterator[str]:
+    yield from _machine(results)
+    yield "\nWhere something else is ahead of embedclf, with its figure over ours (limits, which do only what cannot be"
+    yield "left out, are in the tables alone):\n"
+    yield from _ahead(results["areas"])
+    for area, told in _AREAS.items():
+        if area in results["areas"]:
+            yield from told(results["areas"][area])
+
+
+def _machine(results: Results) -> Iterator[str]:
+    machine, areas = results["machine"], results["areas"]
+    dates = sorted({area["date"] for area in areas.values()})
+    loads = [area["load"] for area in areas.values()]
+    versions = {**results["versions"]}
+    for area in areas.values():
+        versions |= area.get("versions", {})
+    listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if version)
+    yield (
+        f"{' and '.join(dict.fromkeys((dates[0], dates[-1])))}: {machine['cpu']}, {machine['cores']} cores, "
+        f"{machine['memory_gb']} GB, {machine['system']}, Python {machine['python']}, "
+        f"OMP_NUM_THREADS {machine['threads']}; {listed}. Other work on the machine when an area began: a load of "
+        f"{min(loads):g} to {max(loads):g}. At most {results['budget']['seconds']:g} s a step and "
+        f"{results['budget']['memory'] / 1_000:g} GB a process."
+    )
+
+
+def _ahead(areas: Results) -> Iterator[str]:
+    said = False
+    for area, step, key, name in GROWING:
+        for side, peer in areas.get(area, {"sides": {}})["sides"].items():
+            if side in OURS | LIMITS:
+                continue
+            ours = {point["rows"]: point[step][key] for point in areas[area]["sides"]["embedclf"]["points"]}
+            ratios = {
+                point["rows"]: point[step][key] / ours[point["rows"]]
+                for point in peer["points"]
+                if step in point and point["rows"] in ours
+            }
+            ahead = [f"{ratio:.2f} × at {rows:,}" for rows, ratio in ratios.items() if ratio < _ALIKE]
+            if ahead:
+                said = True
+                yield f"- {area}, {name}: {side}, {', '.join(ahead)}"
+    for corpus, sides in areas.get("training", {"quality": {}})["quality"].items():
+        ours = sides["embedclf"]
+        for key, name in QUALITIES.items():
+            sign = 1 if key in ("accuracy", "macro_f1") else -1
+            for side, figures in sides.items():
+                if side not in OURS and sign * (figures.get(key, ours[key]) - ours[key]) > 0:
+                    said = True
+                    yield f"- training, {name}, {corpus}: {side}, {figures[key]:.4f} against {ours[key]:.4f}"
+    for group in areas.get("start-up", {"commands": {}})["commands"].values():
+        (name, ours), *others = group.items()
+        for side, figures in others:
+            ratio = figures.get("wall", ours["wall"]) / ours["wall"]
+            if ratio < _ALIKE and "no more" not in side:
+                said = True
+                yield f"- start-up, {name}: {side}, {ratio:.2f} ×"
+    service = areas.get("service", {"sides": {}})["sides"]
+    for side, loads in service.items():
+        for load, ours in zip(loads, service["embedclf serve"], strict=True):
+            if side not in OURS and load["rate"] * _ALIKE > ours["rate"]:
+                said = True
+                ratio = load["rate"] / ours["rate"]
+                yield f"- service, requests/s, {load['connections']} at once: {side}, {ratio:.2f} ×"
+    if not said:
+        yield "- nowhere"
+
+
+def _client(area: Results) -> Iterator[str]:
+    yield "\n### The client\n"
+    yield "CPU seconds of the client (by the clock) to embed so many texts, 1,536 dimensions, 20,000 at a time.\n"
+    yield from _growth(area, lambda point: f"{_seconds(point['embed']['cpu'])} ({_seconds(point['embed']['wall'])})")
+
+
+def _cache(area: Results) -> Iterator[str]:
+    yield "\n### The cache\n"
+    yield "Seconds, 1,536 dimensions. Reading all vectors, warm, opening and hashing included, 20,000 at a time:\n"
+    yield from _growth(area, lambda point: _seconds(point["read"]["wall"]))
+    yield "\nWriting them in batches of 512, and in brackets bytes on disk per raw byte:\n"
+    yield from _growth(
+        area, lambda point: f"{_seconds(point['write']['wall'])} ({point['write']['disk']:.2f})", ended=False
+    )
+    yield "\nOne predict of a cached text, whole processes with imports: `embedclf predict`, or a script that opens"
+    yield "the cache and a pickled LogisticRegression:\n"
+    yield from _growth(area, lambda point: _seconds(point["one"]["wall"]) if "one" in point else None, ended=False)
+
+
+def _training(area: Results) -> Iterator[str]:
+    yield "\n### Training\n"
+    yield "On the test rows, with the same WordLlama vectors (TF-IDF has the texts), and seconds to fit:\n"
+    yield f"| | {' | '.join(QUALITIES.values())} | seconds |"
+    yield "|---|---|---|---|---|---|"
+    for corpus, sides in area["quality"].items():
+        for side, figures in sides.items():
+            shown = [f"{figures[key]:.4f}" for key in QUALITIES] if "failed" not in figures else ["–"] * 4
+            yield f"| {corpus}: {side} | {' | '.join(shown)} | {figures.get('failed') or _seconds(figures['wall'])} |"
+    yield f"\nSeconds to fit as rows grow, of {area['rows_of']}; what is beyond its own rows is made of halves of two"
+    yield "texts of one label, for the time only:\n"
+    yield from _growth(area, lambda point: _seconds(point["fit"]["wall"]))
+
+
+def _start_up(area: Results) -> Iterator[str]:
+    yield "\n### Start-up\n"
+    yield "Seconds of a whole process, the median of nine (CPU seconds):\n"
+    yield "| what | seconds |"
+    yield "|---|---|"
+    for group in area["commands"].values():
+        for name, figures in group.items():
+            shown = figures.get("failed") or f"{figures['wall']:.3f} ({figures['cpu']:.3f})"
+            yield f"| {name} | {shown} |"
+
+
+def _files(area: Results) -> Iterator[str]:
+    yield "\n### Files\n"
+    yield "Seconds from CSV to CSV, WordLlama, 12 labels (pandas with `WordLlama.embed` and a LogisticRegression), and"
+    yield "in brackets the memory of the process at most:\n"
+    yield from _growth(
+        area, lambda point: f"{_seconds(point['predict']['wall'])} ({point['predict']['memory']:,.0f} MB)"
+    )
+
+
+def _service(area: Results) -> Iterator[str]:
+    yield "\n### The service\n"
+    yield "One text a request, requests/s and in brackets the median latency; the services are asked in turn:\n"
+    loads = next(iter(area["sides"].values()))
+    yield f"| | {' | '.join(str(load['connections']) + ' at once' for load in loads)} | errors |"
+    yield "|---|" + "---|" * (len(loads) + 1)
+    for name, loads in area["sides"].items():
+        shown = [f"{load['rate']:,.0f} ({load['p50']:.2f} ms)" for load in loads]
+        yield f"| {name} | {' | '.join(shown)} | {sum(load['errors'] for load in loads)} |"
+
+
+_AREAS = {
+    "client": _client,
+    "cache": _cache,
+    "training": _training,
+    "start-up": _start_up,
+    "files": _files,
+    "service": _service,
+}
+
+
+def _growth(area: Results, shown: Any, *, ended: bool = True) -> Iterator[str]:
+    """A table of sides by rows, and why some end."""
+    sides = area["sides"]
+    sizes = sorted({point["rows"] for side in sides.values() for point in side["points"]})
+    yield f"| rows | {' | '.join(f'{size:,}' for size in sizes)} |"
+    yield "|---|" + "---|" * len(sizes)
+    for name, side in sides.items():
+        cells = {point["rows"]: shown(point) for point in side["points"]}
+        if any(cells.values()):
+            yield f"| {name} | {' | '.join(cells.get(size) or '–' for size in sizes)} |"
+    whys = [
+        f"- {name} ends before {side['ended']['rows']:,}: {side['ended']['why']}"
+        for name, side in sides.items()
+        if side["ended"]
+    ]
+    if whys and ended:
+        yield ""
+        yield from whys
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:,.0f}" if seconds >= 100 else f"{seconds:.1f}" if seconds >= 10 else f"{seconds:#.2g}"
