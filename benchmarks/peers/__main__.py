@@ -5,8 +5,8 @@
 Six areas, the same rows and the same vectors for all sides: client, cache, training, start-up, files and service. Each
 side is a process of its own; time is measured inside it, without its imports, except where start-up is what is
 measured. Sides take turns, three times while a run takes no more than five seconds, and the median counts. A side whose
-next size would take longer than --seconds for a step, or more than --memory, by the line through its last two sizes,
-ends there; so do ours.
+next size would take longer than --seconds for a step, by the line through its last two sizes, ends there, or where it
+would have more than --memory; so do ours.
 
 Without Banking77, training is measured on the support tickets alone. What is missing here and can be installed gets a
 virtual environment of its own (--environments keeps them). It needs 20 GB of disk for a while, and writes peers.json,
@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--only", metavar="AREA,…", help=f"of {', '.join(AREAS)}; the others stay as they were")
     parser.add_argument("--sizes", metavar="ROWS,…", help="instead of 1,000 to 1,000,000")
     parser.add_argument("--seconds", type=float, default=120.0, help="that a step of a side may take")
-    parser.add_argument("--memory", type=float, default=8_000.0, help="MB that a side may take")
+    parser.add_argument("--memory", type=float, default=8_000.0, help="MB that a side may have, beside mapped files")
     parser.add_argument("--environments", type=Path, metavar="FOLDER", help="to keep, and to find again")
     parser.add_argument("--scratch", type=Path, metavar="FOLDER", help="for what is deleted again")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of peers.json, and README and plot as is")

@@ -253,20 +253,21 @@ def _curve(name: str, python: str, place: Path, setting: Setting) -> Curve:
         free = shutil.disk_usage(setting.scratch).free
         if free < 3 * n * DIMENSIONS * 4:
             raise SideError(f"only {free / 1e9:.0f} GB of disk left")
-        figures = in_a_process(command("write", n), 2 * setting.seconds)
+        shutil.rmtree(folder(n), ignore_errors=True)
+        figures = in_a_process(command("write", n), setting)
         used = sum(path.stat().st_blocks * 512 for path in folder(n).rglob("*"))
         return figures | {"disk": used / (n * DIMENSIONS * 4)}
 
     def one(n: int) -> Figures:
         if name != "embedclf":
-            return whole_process(command("one", n), setting.seconds)
+            return whole_process(command("one", n), setting)
         model = str(place.parent / "classifier.safetensors")
         predict = [python, "-m", "embedclf", "predict", "-m", model, "--cache-dir", str(folder(n)), ONE]
-        return whole_process(predict, setting.seconds)
+        return whole_process(predict, setting)
 
     steps = [
-        Step("write", write, once=True),
-        Step("read", lambda n: in_a_process(command("read", n), 2 * setting.seconds)),
+        Step("write", write),
+        Step("read", lambda n: in_a_process(command("read", n), setting)),
     ]
     if name != "np.load":  # which finds nothing by its text
         steps.append(Step("one", one))

@@ -64,7 +64,7 @@ def measure(setting: Setting) -> dict[str, object]:
     with serving() as url:
 
         def run(side: str, n: int) -> Figures:
-            return in_a_process([sys.executable, __file__, side, url, str(n)], 2 * setting.seconds)
+            return in_a_process([sys.executable, __file__, side, url, str(n)], setting)
 
         curves = [Curve(name, [Step("embed", lambda n, name=name: run(name, n))]) for name in SIDES]
         return {"sides": grow(curves, setting)}

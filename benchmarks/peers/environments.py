@@ -35,8 +35,8 @@ def python_for(folder: Path, *requirements: str) -> str:
         command = [python, "-m", "pip", "install", "--quiet", "--constraint", str(constraints), *requirements]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            told = done.stderr.strip().splitlines() or ["pip failed"]
-            raise SideError(f"{requirements[0]} could not be installed: {told[-1]}")
+            say(done.stderr)  # which may name addresses, so it is not part of the results
+            raise SideError(f"{requirements[0]} could not be installed")
         (place / "complete").touch()
     return python
 

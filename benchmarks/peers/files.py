@@ -75,7 +75,7 @@ def measure(setting: Setting) -> dict[str, object]:
     def run(name: str, n: int) -> Figures:
         if not (path := scratch / f"{n}.csv").exists():
             write(path, texts, n)
-        return in_a_process([sys.executable, __file__, name, str(scratch), str(n)], 2 * setting.seconds)
+        return in_a_process([sys.executable, __file__, name, str(scratch), str(n)], setting)
 
     curves = [Curve(name, [Step("predict", lambda n, name=name: run(name, n))]) for name in SIDES]
     return {"sides": grow(curves, setting)}

@@ -18,6 +18,7 @@ from statistics import median
 CHUNK = 20_000  # rows that a side takes at once where all of them would not fit into memory
 _CHEAP = 5.0  # seconds; what takes longer runs once
 _RUNS = 3
+_GLANCE = 0.5  # seconds between looks at a side's memory
 
 Figures = dict[str, float]
 
@@ -40,11 +41,10 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something to measure at every size; the first of several may be what the others need, and runs once."""
+    """Something to measure at every size; the first of several may make what the others need."""
 
     name: str
     run: Callable[[int], Figures]
-    once: bool = False
 
 
 @dataclass(slots=True)
@@ -69,48 +69,58 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def most_memory() -> float:
-    """MB that this process had at most (Linux)."""
-    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1]) / 1_024
-
-
 def report(work: Callable[[], object], after: Callable[[], Figures] = dict) -> None:
     """Run one side in this process, and print what it took; and what is found out afterwards."""
     start, cpu = time.perf_counter(), time.process_time()
     work()
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
-    print(json.dumps({"wall": wall, "cpu": cpu, "memory": most_memory(), **after()}))
+    print(json.dumps({"wall": wall, "cpu": cpu, "memory": _memory("self", "VmHWM"), **after()}))
 
 
-def in_a_process(command: list[str], timeout: float) -> Figures:
-    """Run a side that ends with `report`."""
-    return json.loads(_run(command, timeout).splitlines()[-1])
+def _memory(process: int | str, kind: str) -> float:
+    """MB of a process (Linux): VmHWM is the most that it had, RssAnon what it has now beside the files that it maps."""
+    found = re.search(rf"{kind}:\s*(\d+) kB", Path(f"/proc/{process}/status").read_text())
+    return int(found[1]) / 1_024 if found else 0.0
 
 
-def whole_process(command: list[str], timeout: float) -> Figures:
+def in_a_process(command: list[str], setting: Setting, longer: float = 2) -> Figures:
+    """Run a side that ends with `report`; what was not foreseen may take longer, by so much."""
+    return json.loads(_run(command, setting, longer).splitlines()[-1])
+
+
+def whole_process(command: list[str], setting: Setting) -> Figures:
     """Measure a process from the outside, imports and all."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    _run(command, timeout)
+    _run(command, setting, 1)
     wall = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return {"wall": wall, "cpu": after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime}
 
 
-def _run(command: list[str], timeout: float) -> str:
+def _run(command: list[str], setting: Setting, longer: float) -> str:
     # What is set for the API's address or cache would be measured in place of what is meant.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("AIMLAPI_", "EMBEDCLF_"))}
     env["PYTHONWARNINGS"] = "ignore"
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, env=env)
-    except subprocess.TimeoutExpired:
-        raise SideError(f"stopped after {timeout:,.0f} s") from None
-    if done.returncode:
-        told = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise SideError(f"failed: {told[-1][:200]}")
-    return done.stdout
+    most = longer * setting.seconds
+    until = time.monotonic() + most
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env) as process:
+        while True:
+            try:
+                told, remarks = process.communicate(timeout=_GLANCE)
+                break
+            except subprocess.TimeoutExpired:
+                late, large = time.monotonic() > until, _memory(process.pid, "RssAnon") > setting.memory
+                if late or large:
+                    process.kill()
+                    process.communicate()
+                    reason = f"after {most:,.0f} s" if late else f"at {setting.memory:,.0f} MB"
+                    raise SideError(f"stopped {reason}") from None
+    if process.returncode:
+        say(remarks)  # which may name paths, so that only the kind of error is part of the results
+        last = remarks.strip().splitlines() or [f"exit code {process.returncode}"]
+        raise SideError(f"failed: {last[-1].partition(':')[0]}")
+    return told
 
 
 def in_turn(sides: dict[str, Callable[[], Figures]], runs: int = _RUNS) -> dict[str, Figures | SideError]:
@@ -147,8 +157,7 @@ def _measure(group: list[Curve], n: int) -> None:
         steps = {
             curve.name: step for curve in group for step in curve.steps if step.name == name and curve.ended is None
         }
-        once = any(step.once for step in steps.values())
-        done = in_turn({side: lambda step=step: step.run(n) for side, step in steps.items()}, 1 if once else _RUNS)
+        done = in_turn({side: lambda step=step: step.run(n) for side, step in steps.items()})
         for curve in group:
             figures = done.get(curve.name)
             if isinstance(figures, SideError):
@@ -166,17 +175,16 @@ def _goes_on(curve: Curve, n: int, setting: Setting) -> bool:
     if curve.ended is not None:
         return False
     for step in curve.steps:
-        for key, most, shown in (("wall", setting.seconds, "{:,.0f} s"), ("memory", setting.memory, "{:,.0f} MB")):
-            foreseen = _foreseen(curve.points, step.name, key, n)
-            if foreseen > most:
-                curve.end(n, f"{step.name} would take about {shown.format(foreseen)}, more than {shown.format(most)}")
-                return False
+        foreseen = _foreseen(curve.points, step.name, n)
+        if foreseen > setting.seconds:
+            curve.end(n, f"{step.name} would take about {foreseen:,.0f} s, more than {setting.seconds:,.0f} s")
+            return False
     return True
 
 
-def _foreseen(points: list[dict[str, object]], step: str, key: str, n: int) -> float:
-    """By the line through the last two sizes; from a single one, in proportion."""
-    known = [(point["rows"], point[step][key]) for point in points if key in point.get(step, ())]
+def _foreseen(points: list[dict[str, object]], step: str, n: int) -> float:
+    """Seconds, by the line through the last two sizes; from a single one, in proportion."""
+    known = [(point["rows"], point[step]["wall"]) for point in points if step in point]
     if not known:
         return 0.0
     rows, value = known[-1]

@@ -35,7 +35,7 @@ def main(results: Path, path: Path) -> None:
         {
             "svg.hashsalt": "embedclf",
             "svg.fonttype": "none",
-            "font.family": "DejaVu Sans",
+            "font.family": "sans-serif",
             "font.size": 10,
             "text.color": INK,
             "axes.edgecolor": GREY,
@@ -54,13 +54,17 @@ def main(results: Path, path: Path) -> None:
         growing(axis, curves, title, unit)
     served = areas.get("service", {"sides": {}})["sides"]
     curves = {name: ([(load["connections"], load["rate"]) for load in loads], None) for name, loads in served.items()}
-    growing(axes.flat[7], curves, "Service: one text a request", "requests a second", "connections at once")
+    growing(
+        axes.flat[7], curves, "Service: one text a request", "requests a second", "connections at once", linear=True
+    )
     figure.subplots_adjust(left=0.075, right=0.835, top=0.95, bottom=0.04, wspace=0.82, hspace=0.36)
     figure.text(0.012, 0.982, "× ends there: the next size would take more time or memory than allowed", color=GREY)
     figure.savefig(path, metadata={"Date": None, "Creator": None})
 
 
-def growing(axis: Axes, curves: dict[str, Any], title: str, unit: str, of: str = "rows") -> None:
+def growing(
+    axis: Axes, curves: dict[str, Any], title: str, unit: str, of: str = "rows", *, linear: bool = False
+) -> None:
     axis.set_title(title, loc="left", fontsize=11.5, fontweight="bold")
     axis.set(xscale="log", yscale="log", xlabel=of, ylabel=unit)
     axis.grid(color="#d0d7de", linewidth=0.6)
@@ -80,8 +84,12 @@ def growing(axis: Axes, curves: dict[str, Any], title: str, unit: str, of: str =
         ends.append((name + (" (limit)" if limit else ""), x[-1], y[-1], colour))
     if ends:
         axis.set_xticks(sorted({x for points, _ in curves.values() for x, _ in points}))
-        low, high = axis.get_ylim()
-        axis.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
+        if linear:
+            axis.set(yscale="linear", ylim=(0, None))
+        else:
+            low, high = axis.get_ylim()
+            axis.set_ylim(min(low, high / 10), high)
+            axis.yaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
         label(axis, ends)
     for one in (axis.xaxis, axis.yaxis):
         one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.12g}"))

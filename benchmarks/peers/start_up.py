@@ -49,7 +49,7 @@ def measure(setting: Setting) -> dict[str, object]:
     }
     found = {}
     for group, commands in groups.items():
-        sides = {name: lambda it=it: whole_process(it, setting.seconds) for name, it in commands.items()}
+        sides = {name: lambda it=it: whole_process(it, setting) for name, it in commands.items()}
         found[group] = {
             name: {"failed": str(figures)} if isinstance(figures, SideError) else figures
             for name, figures in in_turn(sides, _RUNS).items()

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 BEGIN, END = "<!-- made by benchmarks/peers -->", "<!-- end of what benchmarks/peers made -->"
 OURS = {"embedclf", "embedclf serve", "embedclf, centroid", "embedclf, one request at a time"}
-LIMITS = {"raw HTTP", "np.load"}
+LIMITS = {"np.load"}
 _ALIKE = 0.95  # times of which the smaller is more than this share of the larger are alike
 Results = dict[str, Any]
 
@@ -57,13 +58,14 @@ def _machine(results: Results) -> Iterator[str]:
     for area in areas.values():
         versions |= area.get("versions", {})
     listed = ", ".join(f"{name} {version}" for name, version in sorted(versions.items()) if version)
-    yield (
+    told = (
         f"{' and '.join(dict.fromkeys((dates[0], dates[-1])))}: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB, {machine['system']}, Python {machine['python']}, "
         f"OMP_NUM_THREADS {machine['threads']}; {listed}. Other work on the machine when an area began: a load of "
         f"{min(loads):g} to {max(loads):g}. At most {results['budget']['seconds']:g} s a step and "
-        f"{results['budget']['memory'] / 1_000:g} GB a process."
+        f"{results['budget']['memory'] / 1_000:g} GB a process beside the files it maps."
     )
+    yield fill(told, 120, break_on_hyphens=False)
 
 
 def _ahead(areas: Results) -> Iterator[str]:
@@ -79,6 +81,11 @@ def _ahead(areas: Results) -> Iterator[str]:
                 if step in point and point["rows"] in ours
             }
             ahead = [f"{ratio:.2f} × at {rows:,}" for rows, ratio in ratios.items() if ratio < _ALIKE]
+            ahead += [
+                f"there at {point['rows']:,} where embedclf is not"
+                for point in peer["points"]
+                if step in point and point["rows"] not in ours
+            ]
             if ahead:
                 said = True
                 yield f"- {area}, {name}: {side}, {', '.join(ahead)}"

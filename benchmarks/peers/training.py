@@ -75,7 +75,8 @@ def measure(setting: Setting) -> dict[str, object]:
                 {
                     side: lambda side=side: in_a_process(
                         [sys.executable, __file__, side, str(scratch / "train"), str(scratch / "test")],
-                        _LONGER * setting.seconds,
+                        setting,
+                        _LONGER,
                     )
                     for side in SIDES
                 }
@@ -87,7 +88,7 @@ def measure(setting: Setting) -> dict[str, object]:
     def run(side: str, n: int) -> Figures:
         if not (folder.with_name(f"made-{n}.json")).exists():
             _save(folder.with_name(f"made-{n}"), *more_rows(*rows, n))
-        return in_a_process([sys.executable, __file__, side, str(folder.with_name(f"made-{n}"))], 2 * setting.seconds)
+        return in_a_process([sys.executable, __file__, side, str(folder.with_name(f"made-{n}"))], setting)
 
     curves = [Curve(side, [Step("fit", lambda n, side=side: run(side, n))]) for side in SIDES]
     return {"quality": quality, "rows_of": name, "sides": grow(curves, setting)}
