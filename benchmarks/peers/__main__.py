@@ -9,8 +9,8 @@ next size would take longer than --seconds for a step, by the line through its l
 would have more than --memory; so do ours.
 
 Without Banking77, training is measured on the support tickets alone. What is missing here and can be installed gets a
-virtual environment of its own (--environments keeps them). It needs 20 GB of disk for a while, and writes peers.json,
-peers.svg and its section of the README here.
+virtual environment of its own (--environments keeps them). It needs 20 GB of disk for a while, where temporary files
+are (TMPDIR), and writes peers.json, peers.svg and its section of the README.
 """
 
 import argparse
@@ -68,7 +68,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120.0, help="that a step of a side may take")
     parser.add_argument("--memory", type=float, default=8_000.0, help="MB that a side may have, beside mapped files")
     parser.add_argument("--environments", type=Path, metavar="FOLDER", help="to keep, and to find again")
-    parser.add_argument("--scratch", type=Path, metavar="FOLDER", help="for what is deleted again")
     parser.add_argument("--output", type=Path, metavar="FILE", help="instead of peers.json, and README and plot as is")
     parser.add_argument("--draw", action="store_true", help="only README and plot, of the results there are")
     args = parser.parse_args()
@@ -76,7 +75,7 @@ def main() -> None:
     if unknown := set(areas) - set(AREAS):
         parser.error(f"no such area: {', '.join(sorted(unknown))}")
     results = args.output or RESULTS
-    with tempfile.TemporaryDirectory(dir=args.scratch) as name:
+    with tempfile.TemporaryDirectory() as name:
         setting = Setting(
             sizes=[int(size) for size in args.sizes.split(",")] if args.sizes else SIZES,
             seconds=args.seconds,

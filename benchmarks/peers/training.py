@@ -83,12 +83,12 @@ def measure(setting: Setting) -> dict[str, object]:
             ).items()
         }
     rows = _read(paths[0])
-    folder = scratch / "made"
 
     def run(side: str, n: int) -> Figures:
-        if not (folder.with_name(f"made-{n}.json")).exists():
-            _save(folder.with_name(f"made-{n}"), *more_rows(*rows, n))
-        return in_a_process([sys.executable, __file__, side, str(folder.with_name(f"made-{n}"))], setting)
+        place = scratch / f"made-{n}"
+        if not place.with_suffix(".json").exists():
+            _save(place, *more_rows(*rows, n))
+        return in_a_process([sys.executable, __file__, side, str(place)], setting)
 
     curves = [Curve(side, [Step("fit", lambda n, side=side: run(side, n))]) for side in SIDES]
     return {"quality": quality, "rows_of": name, "sides": grow(curves, setting)}
@@ -118,8 +118,8 @@ def _read(path: Path) -> tuple[list[str], list[str]]:
 def _save(place: Path, texts: list[str], labels: list[str]) -> None:
     import embedclf
 
-    np.save(place.with_name(f"{place.name}.npy"), embedclf.open_embedder("wordllama").embed(texts))
-    place.with_name(f"{place.name}.json").write_text(json.dumps([texts, labels]))
+    np.save(place.with_suffix(".npy"), embedclf.open_embedder("wordllama").embed(texts))
+    place.with_suffix(".json").write_text(json.dumps([texts, labels]))
 
 
 def _load(place: str) -> tuple[list[str], np.ndarray, list[str]]:
