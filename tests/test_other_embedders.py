@@ -2,6 +2,7 @@
 
 import gc
 import json
+import pickle
 import re
 import subprocess
 import sys
@@ -258,3 +259,14 @@ def test_a_cancelled_call_of_a_langchain_embedder_sends_nothing_more():
     asyncio.run(main())
     time.sleep(0.5)
     assert Slow.sent <= 2
+
+
+def test_a_classifier_of_any_embeddings_goes_to_another_process():
+    """Pickled, it labels as before; what was counted stays behind."""
+    from langchain_core.embeddings import DeterministicFakeEmbedding
+
+    classifier = embedclf.train(TEXTS, LABELS, embedder=DeterministicFakeEmbedding(size=8), holdout=0)
+    again = pickle.loads(pickle.dumps(classifier))
+    assert classifier.embedder.usage.texts == len(TEXTS)
+    assert again.embedder.usage.texts == 0
+    assert again.predict(TEXTS) == classifier.predict(TEXTS)

@@ -139,6 +139,9 @@ class Meter:
         self._lock = ForkSafeLock()
         self._counts = {field.name: 0 for field in fields(Usage) if field.name != "dollars"}
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Meter, (self.price,)  # a copy, in another process, counts what that takes
+
     def add(self, **counts: float) -> None:
         """Add to some of the counts of `Usage`."""
         with self._lock:
