@@ -4,12 +4,11 @@ import json
 import logging
 import os
 import pickle
-import sys
 import threading
 import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from embedclf import engines
 from embedclf.atomic_file import PartFile
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.corpus import CorpusReader, CorpusWriter, Row, check_output
@@ -403,9 +403,11 @@ class _Run:
                 for chunk in chunks():
                     self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))
                 return
-            for chunk, scored in engine.score(chunks(), self.top_k):
-                self._usages[scored.by] = scored.usage
-                self._write(writer, chunk, scored.scores)
+            # Closed at once when it is left: nobody begins then with what was sent and is not wanted any more.
+            with closing(engine.score(chunks(), self.top_k)) as each:
+                for chunk, scored in each:
+                    self._usages[scored.by] = scored.usage
+                    self._write(writer, chunk, scored.scores)
 
     @property
     def usage(self) -> Usage:
@@ -483,7 +485,7 @@ class _Sent:
         self._key, self._data, self._classifier = key, data, classifier
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Nothing is opened here: what fails while a task is being unpacked, Dask's part of joblib never hears of.
+        # Nothing is opened here: of what fails while a task is being unpacked, nobody can say what it was.
         return _Sent, (self._key, self._data)
 
     def open(self) -> tuple[TextClassifier, str]:
@@ -494,8 +496,17 @@ class _Sent:
             if self._key not in _opened:
                 while len(_opened) >= _MOST_OPEN:
                     del _opened[next(iter(_opened))]
-                data = _brought[self._key] if self._data is None else self._data
-                _opened[self._key] = pickle.loads(data), os.urandom(8).hex()  # noqa: S301 - as all that joblib sends
+                data = _brought.get(self._key) if self._data is None else self._data
+                if data is None:
+                    raise EmbedclfError("a worker has no classifier: the scheduler was started anew since it was sent")
+                try:
+                    opened = pickle.loads(data)  # noqa: S301 - as all that joblib sends
+                except Exception as error:
+                    raise EmbedclfError(
+                        f"the classifier cannot be opened in another process ({engines.in_short(error)}): what it "
+                        "needs must be there as it is here"
+                    ) from error
+                _opened[self._key] = opened, os.urandom(8).hex()
             return _opened[self._key]
 
 
@@ -519,38 +530,22 @@ class _Engine:
     n_slots: int
     n_sent: int
 
-    def score(self, chunks: Iterator[list[Row]], top_k: int) -> Iterator[tuple[list[Row], _Scored]]:
+    def score(self, chunks: Iterator[list[Row]], top_k: int) -> Generator[tuple[list[Row], _Scored]]:
         """Score chunks, in their order. No more are read than are about to be worked on."""
-        from joblib import Parallel, delayed
-
-        # joblib's own generator reads on however slowly its results are taken: it is given a few at a time, and the
-        # next few are read meanwhile.
+        read: deque[list[Row]] = deque()
         failures: list[EmbedclfError] = []
 
-        def read(n: int) -> list[list[Row]]:
+        def tasks() -> Iterator[tuple[_Sent, list[str], int]]:
             try:
-                return [] if failures else list(islice(chunks, n))
+                for chunk in chunks:
+                    read.append(chunk)
+                    yield self.sent, usable_texts(chunk), top_k
             except EmbedclfError as error:  # said when what came before is written
                 failures.append(error)
-                return []
 
-        with Parallel(return_as="generator", pre_dispatch=self.n_sent, batch_size=1) as parallel:
-            few = read(1)
-            while few:
-                for _ in range(3 * self.n_slots - len(few)):
-                    few += read(1)
-                scored = parallel(delayed(_score)(self.sent, usable_texts(chunk), top_k) for chunk in few)
-                ahead: list[list[Row]] = []
-                try:
-                    for chunk, one in zip(few, scored, strict=True):
-                        yield chunk, one
-                        ahead += read(1)
-                finally:
-                    # Broken off, it would advise to begin less.
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore", UserWarning)
-                        scored.close()
-                few = ahead
+        with closing(engines.in_order(_score, tasks(), n_sent=self.n_sent, n_read=3 * self.n_slots)) as each:
+            for scored in each:
+                yield read.popleft(), scored
         if failures:
             raise failures[0]
 
@@ -558,17 +553,8 @@ class _Engine:
 @contextmanager
 def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
     """Give the engine that ``joblib.parallel_config`` names; None for this process alone."""
-    # Who has not imported it has told it nothing.
-    if "joblib" not in sys.modules:
-        yield None
-        return
-    from joblib import effective_n_jobs
-    from joblib.parallel import get_active_backend
-
-    backend = get_active_backend()[0]
-    client = getattr(backend, "client", None)
-    n_slots = effective_n_jobs(None)
-    if n_slots == 1 and client is None:
+    backend, client = engines.backend(), engines.dask_client()
+    if backend is None or ((n_slots := engines.n_slots()) == 1 and client is None):
         yield None
         return
     embedder: Any = classifier.embedder
@@ -579,10 +565,16 @@ def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
     if getattr(backend, "supports_sharedmem", False):
         yield _Engine(_Sent("", None, classifier), n_slots, n_sent)
         return
-    n_processes = n_slots if client is None else len(client.ncores())
+    n_processes = n_slots
+    if client is not None:
+        with engines.asking(client):
+            n_processes = len(client.ncores())
     if hasattr(embedder, "shared_by"):
         classifier = TextClassifier(embedder.shared_by(max(1, n_processes)), classifier.model, classifier.card)
-    key, data = os.urandom(16).hex(), pickle.dumps(classifier)
+    try:
+        key, data = os.urandom(16).hex(), pickle.dumps(classifier)
+    except Exception as error:  # of an embedder that was handed over
+        raise EmbedclfError(f"the classifier cannot be sent to other processes ({engines.in_short(error)})") from error
     if client is None:
         yield _Engine(_Sent(key, data, classifier), n_slots, n_sent)
         return
@@ -606,13 +598,15 @@ def _brought_to_workers(client: Any, key: str, data: bytes) -> Iterator[None]:
             _forget_brought(key)
 
     name = f"embedclf-{key}"
-    client.register_plugin(Bringing(), name=name)
+    with engines.asking(client):
+        client.register_plugin(Bringing(), name=name)
     try:
         yield
     finally:
         try:
-            client.unregister_worker_plugin(name)
-        except Exception:  # the cluster may be gone, and what went wrong before is worth more
+            if client.status == "running":  # else it is waited for, and the cluster may be gone
+                client.unregister_worker_plugin(name)
+        except Exception:  # what went wrong before is worth more
             logger.debug("The classifier stays with the workers", exc_info=True)
 
 

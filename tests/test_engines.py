@@ -1,16 +1,23 @@
 """Prediction on other cores and machines, through joblib: the rows of one process, whoever is lost on the way."""
 
 import gc
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import joblib
+import numpy as np
 import pytest
+from crashing import CrashingEmbeddings
 
 import embedclf
 from aimlapi_server import AimlapiServer
@@ -34,11 +41,12 @@ if __name__ == "__main__":
 """
 
 
-@pytest.fixture(scope="module")
-def cluster() -> Iterator[str]:
-    """The address of a scheduler on loopback, with two workers, processes of their own."""
+@contextmanager
+def cluster_with(**environment: str) -> Iterator[str]:
+    """Start a cluster on loopback, with two workers, processes of their own; give its scheduler's address."""
+    path = os.pathsep.join([str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])])
     running = subprocess.Popen(
-        [sys.executable, "-c", _CLUSTER],
+        [sys.executable, "-c", _CLUSTER], env={**os.environ, "PYTHONPATH": path, **environment},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
     )  # fmt: skip
     assert running.stdout is not None
@@ -52,6 +60,76 @@ def cluster() -> Iterator[str]:
         finally:
             running.kill()
             running.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """A cluster that starts a worker again that is lost."""
+    with cluster_with() as address:
+        yield address
+
+
+class BareCluster:
+    """A scheduler and workers that nobody starts again."""
+
+    def __init__(self) -> None:
+        self._started: list[subprocess.Popen[bytes]] = []
+        self.scheduler = self._start("dask_scheduler", "--port", "0", "--scheduler-file", "scheduler.json")
+        file = Path("scheduler.json")
+        wait_for(lambda: file.exists() and file.read_text().endswith("}"))
+        self.address = json.loads(file.read_text())["address"]
+        self.worker = self.start_a_worker()
+
+    def _start(self, what: str, *args: str) -> "subprocess.Popen[bytes]":
+        command = [sys.executable, "-m", f"distributed.cli.{what}", "--host", "127.0.0.1", "--no-dashboard", *args]
+        self._started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        return self._started[-1]
+
+    def start_a_worker(self) -> "subprocess.Popen[bytes]":
+        return self._start("dask_worker", self.address, "--no-nanny", "--nthreads", "1")
+
+    def end(self) -> None:
+        for one in self._started:
+            one.kill()
+            one.wait()
+
+
+@pytest.fixture
+def bare_cluster() -> Iterator[BareCluster]:
+    cluster = BareCluster()
+    try:
+        with distributed.Client(cluster.address, set_as_default=False) as client:
+            client.wait_for_workers(1, timeout=60)
+        yield cluster
+    finally:
+        cluster.end()
+
+
+def wait_for(ready: Callable[[], Any]) -> None:
+    for _ in range(6_000):
+        if ready():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it did not come in a minute")
+
+
+def ended(backend: str, work: Callable[[], Any], **options: Any) -> BaseException | None:
+    """Give how work on an engine ends; it is not waited for longer than a minute."""
+    ends: list[BaseException | None] = []
+
+    def run() -> None:
+        try:
+            with joblib.parallel_config(backend, **options):
+                work()
+            ends.append(None)
+        except BaseException as error:  # noqa: BLE001 - it is given back
+            ends.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(60)
+    assert ends, "it waits for ever"
+    return ends[0]
 
 
 @pytest.fixture
@@ -139,13 +217,209 @@ def test_requests_are_bounded_over_all_workers(
     assert max(sum(start <= at < end for start, end in times) for at, _ in times) <= 3
 
 
+def crashing(how: str) -> embedclf.TextClassifier:
+    """Give a classifier that fails elsewhere, and write a file with a poisoned text in its row 501."""
+    rows = [(f"a text {i}{' poison' if i == 500 else ''}",) for i in range(N_ROWS)]
+    write_csv(Path("in.csv"), rows, header=("text",))
+    return embedclf.train(TEXTS, LABELS, embedder=CrashingEmbeddings(how), holdout=0)
+
+
+def rows_done() -> int:
+    """Give how many rows the part file has; the run can be gone on with from there."""
+    journal = Path("out.csv.part.json")
+    return int(json.loads(journal.read_text())["rows"]) if journal.exists() else 0
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_chunk_that_kills_its_workers_is_given_up(cluster: str):
+    """It is no endless wait: who died at it is said, what comes before it is kept, and --resume goes on from there."""
+    classifier = crashing("killed")
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        error = ended("dask", lambda: embedclf.predict_file(classifier, "in.csv", "out.csv"), client=client)
+        assert type(error) is embedclf.EmbedclfError
+        assert re.fullmatch(
+            rf"the scheduler {cluster} has given up a part of the work: 4 workers died at it, the last of them "
+            r"tcp://127.0.0.1:\d+; out of memory, perhaps, which their logs say",
+            str(error),
+        )
+        assert rows_done() == 500
+        assert embedclf.predict_file(classifier, "in.csv", "out.csv", resume=True).rows_before == 500
+        client.wait_for_workers(2, timeout=60)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_a_process_that_is_killed_is_said():
+    """Of this machine's cores, too; what is done is kept."""
+    classifier = crashing("killed")
+    error = ended("loky", lambda: embedclf.predict_file(classifier, "in.csv", "out.csv"), n_jobs=2)
+    assert type(error) is embedclf.EmbedclfError
+    assert str(error) == (
+        "a process that did a part of the work was lost (SIGKILL(-9)): killed, perhaps, where there was no more memory"
+    )
+    assert 0 < rows_done() <= 500
+    assert embedclf.predict_file(classifier, "in.csv", "out.csv", resume=True).rows == N_ROWS
+
+
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize(
+    ("how", "kind", "said"),
+    [
+        (
+            "not here",
+            embedclf.EmbedclfError,
+            "the classifier cannot be opened in another process (ImportError: No module named 'theirs'): what it needs "
+            "must be there as it is here",
+        ),
+        ("raises", RuntimeError, "it is broken"),  # as in this process
+    ],
+)
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_what_fails_elsewhere_is_told_here(cluster: str, how: str, kind: type, said: str, backend: str):
+    """Whatever it is, the run ends with it."""
+    classifier = crashing(how)
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        options = {"client": client} if backend == "dask" else {"n_jobs": 2}
+        error = ended(backend, lambda: embedclf.predict_file(classifier, "in.csv", "out.csv"), **options)
+    assert (type(error), str(error)) == (kind, said)
+
+
+@pytest.mark.usefixtures("small_chunks")
+def test_an_answer_that_cannot_be_read(cluster: str):
+    """Of a worker with other versions, say, is told of."""
+    classifier = crashing("unreadable")
+    with distributed.Client(cluster, set_as_default=False) as client:
+        error = ended("dask", lambda: embedclf.predict_file(classifier, "in.csv", "out.csv"), client=client)
+    assert type(error) is embedclf.EmbedclfError
+    assert str(error) == (
+        "what a worker answers cannot be read here (ImportError: No module named 'theirs'): it needs the versions that "
+        "are here"
+    )
+    assert rows_done() == 500
+
+
+def test_workers_without_embedclf_are_told_of(trained: embedclf.TextClassifier, table: Path):
+    """With what they lack."""
+    Path("blocked/embedclf").mkdir(parents=True)
+    Path("blocked/embedclf/__init__.py").write_text("raise ImportError('not here')")
+    with (
+        cluster_with(PYTHONPATH=str(Path("blocked").resolve())) as address,
+        distributed.Client(address, set_as_default=False) as client,
+    ):
+        error = ended("dask", lambda: embedclf.predict_file(trained, table, "out.csv"), client=client)
+        assert type(error) is embedclf.EmbedclfError
+        assert str(error).startswith(f"the cluster of {address} cannot do the work (")
+        assert str(error).endswith(
+            f"): its scheduler and workers need embedclf {embedclf.__version__} and its packages as they are here"
+        )
+
+
+def test_a_classifier_that_cannot_be_sent(table: Path):
+    """Is said before anything is done."""
+
+    class Local(CrashingEmbeddings):
+        pass
+
+    classifier = embedclf.train(TEXTS, LABELS, embedder=Local("raises"), holdout=0)
+    error = ended("loky", lambda: embedclf.predict_file(classifier, table, "out.csv"), n_jobs=2)
+    assert type(error) is embedclf.EmbedclfError
+    assert str(error).startswith("the classifier cannot be sent to other processes (")
+
+
+@contextmanager
+def running_there(cluster: BareCluster, model: Path) -> "Iterator[subprocess.Popen[str]]":
+    """Run predict on a cluster, on four chunks of rows and what it is given on its standard input; some are done."""
+    where = ["--engine", "dask", "--scheduler", cluster.address]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "embedclf", "predict", "-m", str(model), "--input", "-", "--output", "out.csv", *where],
+        stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert running.stdin is not None
+    try:
+        running.stdin.write("text\n" + "a text\n" * 4 * 4_096)
+        running.stdin.flush()
+        wait_for(rows_done)
+        yield running
+    finally:
+        running.kill()
+        running.wait()
+        for stream in (running.stdin, running.stderr):
+            with suppress(BrokenPipeError):
+                stream.close()  # type: ignore[union-attr]
+
+
+def test_the_scheduler_goes_away(bare_cluster: BareCluster, model: Path):
+    """That is said in one line, and at once."""
+    with running_there(bare_cluster, model) as running:
+        bare_cluster.scheduler.kill()
+        bare_cluster.scheduler.wait()
+        _, said = running.communicate("a text\n" * 10, timeout=60)
+        remark, *rest = said.splitlines()
+        assert remark.startswith("Warning: ")
+        assert remark.endswith(": --resume (resume=True) goes on from there")
+        assert rest == [f"Error: the scheduler {bare_cluster.address} is not there any more"]
+        assert running.returncode == 1
+    assert rows_done() >= 4_096
+
+
+def test_all_workers_go_away(bare_cluster: BareCluster, model: Path):
+    """That is said, and one that comes does the work."""
+    alone = (
+        f"Warning: the scheduler {bare_cluster.address} has no workers left: waiting for some; start them with: dask "
+        f"worker {bare_cluster.address}\n"
+    )
+    with running_there(bare_cluster, model) as running:
+        assert running.stdin is not None
+        assert running.stderr is not None
+        bare_cluster.worker.kill()
+        bare_cluster.worker.wait()
+        running.stdin.write("a text\n" * 10)
+        running.stdin.close()
+        assert running.stderr.readline() == alone
+        bare_cluster.start_a_worker()
+        assert running.wait(60) == 0
+        assert running.stderr.read().splitlines()[-1] == "Wrote 16,394 rows to out.csv"
+
+
+def test_ctrl_c_while_chunks_are_out(bare_cluster: BareCluster, model: Path):
+    """With nobody who works on them, too, it ends at once, and says how to go on."""
+    with running_there(bare_cluster, model) as running:
+        assert running.stdin is not None
+        assert running.stderr is not None
+        bare_cluster.worker.kill()
+        running.stdin.close()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 130
+        said = running.stderr.read().splitlines()
+        assert len(said) == 2, said
+        assert said[0].endswith(": --resume (resume=True) goes on from there")
+        assert said[1] == "Interrupted."
+
+
+def test_a_cluster_without_workers(bare_cluster: BareCluster, cli: Cli, model: Path, table: Path):
+    """Is told of before anything is done."""
+    bare_cluster.worker.kill()
+    said = f"the scheduler {bare_cluster.address} has no workers: start some with: dask worker {bare_cluster.address}"
+    with distributed.Client(bare_cluster.address, set_as_default=False) as client:
+        wait_for(lambda: not client.ncores())
+        options = {"client": client, "wait_for_workers_timeout": 0.1}
+        error = ended("dask", lambda: embedclf.predict_file(embedclf.load(model), table, "out.csv"), **options)
+        assert (type(error), str(error)) == (embedclf.EmbedclfError, said)
+    error = ended("dask", lambda: embedclf.predict_file(embedclf.load(model), table, "out.csv"), client=client)
+    assert str(error) == "the client that joblib.parallel_config names is closed: open another"
+    run = ["predict", "-m", model, "--input", table, "--output", "out.csv"]
+    assert cli(*run, "--engine", "dask", "--scheduler", bare_cluster.address).stderr == f"Error: {said}\n"
+
+
+def examples_of(trained: embedclf.TextClassifier) -> Examples:
+    y = np.array([sorted(set(LABELS)).index(label) for label in LABELS])
+    return Examples(trained.embedder.embed(TEXTS), y, np.arange(len(y)), tuple(sorted(set(LABELS))))
+
+
 def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):
     """Cross-validation's figures are the same on the cluster."""
-    import numpy as np
-
-    vectors = trained.embedder.embed(TEXTS)
-    y = np.array([sorted(set(LABELS)).index(label) for label in LABELS])
-    examples = Examples(vectors, y, np.arange(len(y)), tuple(sorted(set(LABELS))))
+    examples = examples_of(trained)
     (here,) = out_of_fold(examples, "logistic", 1.0, n_folds=3, seeds=[0])
     with distributed.Client(cluster, set_as_default=False) as client, joblib.parallel_config("dask", client=client):
         client.wait_for_workers(1, timeout=60)

@@ -1,5 +1,6 @@
 """``embedclf predict``."""
 
+import logging
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -193,6 +194,8 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
         return
     from joblib import parallel_config
 
+    from embedclf.engines import without_workers
+
     if scheduler is None:
         with parallel_config(engine, n_jobs=-1):
             yield
@@ -202,6 +205,9 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
         from distributed.comm.addressing import resolve_address
     except ImportError:
         raise EmbedclfError("--engine dask needs Dask: pip install 'embedclf[dask]'") from None
+    # What is lost is told of in one line, and not at length by those whom it was lost to as well.
+    for name in ("distributed.client", "asyncio"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         # Of an address that is none, Client makes a half that takes a while to end.
         resolve_address(scheduler)
@@ -210,7 +216,7 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
         raise EmbedclfError(f"the scheduler {scheduler} does not answer ({error})") from error
     with client:
         if not client.ncores():
-            raise EmbedclfError(f"the scheduler {scheduler} has no workers: start some with: dask worker {scheduler}")
+            raise without_workers(scheduler)
         with parallel_config(engine, client=client):
             yield
 
