@@ -11,13 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import joblib
 import numpy as np
 import pytest
-from crashing import CrashingEmbeddings
+from crashing import CrashingEmbeddings, CrashingRows
 
 import embedclf
 from aimlapi_server import AimlapiServer
@@ -300,19 +301,23 @@ def test_an_answer_that_cannot_be_read(cluster: str):
 
 
 def test_workers_without_embedclf_are_told_of(trained: embedclf.TextClassifier, table: Path):
-    """With what they lack."""
+    """Whether they are to predict or to fit."""
     Path("blocked/embedclf").mkdir(parents=True)
     Path("blocked/embedclf/__init__.py").write_text("raise ImportError('not here')")
     with (
         cluster_with(PYTHONPATH=str(Path("blocked").resolve())) as address,
         distributed.Client(address, set_as_default=False) as client,
     ):
-        error = ended("dask", lambda: embedclf.predict_file(trained, table, "out.csv"), client=client)
-        assert type(error) is embedclf.EmbedclfError
-        assert str(error).startswith(f"the cluster of {address} cannot do the work (")
-        assert str(error).endswith(
-            f"): its scheduler and workers need embedclf {embedclf.__version__} and its packages as they are here"
-        )
+        for work in (
+            lambda: embedclf.predict_file(trained, table, "out.csv"),
+            lambda: embedclf.cross_validate(TEXTS, LABELS, folds=2),
+        ):
+            error = ended("dask", work, client=client)
+            assert type(error) is embedclf.EmbedclfError
+            assert str(error).startswith(f"the cluster of {address} cannot do the work (")
+            assert str(error).endswith(
+                f"): its scheduler and workers need embedclf {embedclf.__version__} and its packages as they are here"
+            )
 
 
 def test_a_classifier_that_cannot_be_sent(table: Path):
@@ -473,6 +478,20 @@ def test_an_address_that_is_none(process, model: Path, table: Path, address: str
     assert done.returncode == 1
     assert done.stderr.startswith(f"Error: the scheduler {address} does not answer ({why}")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_folds_that_are_lost_are_told_of(cluster: str, trained: embedclf.TextClassifier, backend: str):
+    """Where each process that takes one is killed."""
+    whole = examples_of(trained)
+    examples = replace(whole, vectors=CrashingRows(whole.vectors))
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+        options = {"client": client} if backend == "dask" else {"n_jobs": 2}
+        error = ended(backend, lambda: out_of_fold(examples, "logistic", 1.0, n_folds=3, seeds=[0]), **options)
+        assert type(error) is embedclf.EmbedclfError
+        assert ("4 workers died at it" if backend == "dask" else "was lost (SIGKILL(-9)") in str(error)
+        client.wait_for_workers(2, timeout=60)
 
 
 def test_what_does_not_go_together(cli: Cli, model: Path, table: Path):

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embedclf import engines
 from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
 from embedclf.errors import counted
@@ -51,8 +52,8 @@ def predict_apart(
 ) -> list[Vectors]:
     """Fit classifiers as `train` does, C and temperature chosen within what each is fitted on, and predict others.
 
-    The tasks are done side by side by ``joblib.Parallel``, so ``joblib.parallel_config`` says where; by default on all
-    cores, unless the examples are so few that starting processes would take longer.
+    The tasks are done side by side where ``joblib.parallel_config`` says; by default on all cores, unless the examples
+    are so few that starting processes would take longer.
 
     Parameters
     ----------
@@ -68,14 +69,16 @@ def predict_apart(
     -------
     list of ndarray of shape (n_predicted, n_classes), float32
         Probabilities, in the order of the tasks.
-    """
-    from joblib import Parallel, delayed
 
+    Raises
+    ------
+    EmbedclfError
+        If a part of the work is lost with the process or the cluster that did it.
+    """
     tasks = list(tasks)
     logger.info("Fitting %s …", counted(len(tasks), "classifier"))
     n_jobs = -1 if len(examples.y) >= _ROWS_WORTH_PROCESSES else None
-    done = Parallel(n_jobs=n_jobs)(delayed(_fit_and_predict)(examples, task, head, C, seed) for task in tasks)
-    return list(done)
+    return engines.all_of(_fit_and_predict, [(examples, task, head, C, seed) for task in tasks], n_jobs=n_jobs)
 
 
 def _fit_and_predict(examples: Examples, task: Task, head: Head, C: float | None, seed: int) -> Vectors:
