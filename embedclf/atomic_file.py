@@ -117,6 +117,21 @@ class AtomicFile:
         return self._beside.open("rb")
 
 
+def _part_and_journal(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+    place = Path(os.path.realpath(path))
+    return place.with_name(f"{place.name}.part"), place.with_name(f"{place.name}.part.json")
+
+
+def noted_beside(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Give what a `PartFile` of some path has noted last; None if there is nothing to go on with."""
+    part, journal = _part_and_journal(path)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a journal that is damaged, or another's
+        noted = json.loads(journal.read_bytes())
+        if isinstance(noted, dict) and 0 <= noted["bytes"] <= part.stat().st_size:
+            return noted
+    return None
+
+
 class PartFile(AtomicFile):
     """A file that takes its place when its ``with`` block ends well; else what is whole of it waits to be gone on with.
 
@@ -141,9 +156,7 @@ class PartFile(AtomicFile):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        place = Path(os.path.realpath(path))
-        self.part = place.with_name(f"{place.name}.part")
-        self._journal = place.with_name(f"{place.name}.part.json")
+        self.part, self._journal = _part_and_journal(path)
         self.state: dict[str, Any] | None = None
         super().__init__(path)
 
@@ -157,10 +170,7 @@ class PartFile(AtomicFile):
             except OSError as error:
                 file.close()
                 raise OSError(f"another run is writing {self.part.name}") from error
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a journal that is damaged, or another's
-            noted = json.loads(self._journal.read_bytes())
-            if isinstance(noted, dict) and 0 <= noted["bytes"] <= self.part.stat().st_size:
-                self.state = noted
+        self.state = noted_beside(self.path)
         return file
 
     def keep(self, state: dict[str, Any] | None) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf import engines
-from embedclf.atomic_file import PartFile
+from embedclf.atomic_file import PartFile, noted_beside
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.corpus import CorpusReader, CorpusWriter, Row, check_output
 from embedclf.embedding import Embedder, Vectors, embed_usable
@@ -311,6 +311,12 @@ def predict_rows(
     return FilePrediction(run.rows, run.rows_before, run.n_faults, tuple(run.faults), seconds, run.usage)
 
 
+def rows_done(output: str | os.PathLike[str]) -> int:
+    """Give how many rows of an output are done, of a run that was broken off and can be gone on with."""
+    state = _noted(noted_beside(output))
+    return 0 if state is None else int(state["rows"])
+
+
 class _Run:
     """A run over some rows: what is done of it, and what it is made with."""
 
@@ -347,7 +353,7 @@ class _Run:
         OutputError
             If what there is was made with something else, or from other rows.
         """
-        state = self._part.state if _is_note(self._part.state) else None
+        state = _noted(self._part.state)
         if resume and self._part.is_direct:
             raise self._cannot("it is no regular file")
         if not resume or state is None:
@@ -441,10 +447,10 @@ class _Run:
         )
 
 
-def _is_note(state: Mapping[str, Any] | None) -> bool:
-    """Tell whether a journal is one of these."""
+def _noted(state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Give what a journal holds, if it is one of these."""
     kinds = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
-    return state is not None and all(isinstance(state.get(name), kind) for name, kind in kinds.items())
+    return state if state and all(isinstance(state.get(name), kind) for name, kind in kinds.items()) else None
 
 
 def _fingerprint(classifier: TextClassifier) -> str:

@@ -189,6 +189,27 @@ def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pyt
         assert [row["text"] for row in csv.DictReader(file)] == [f"a text {i}" for i in range(200)]
 
 
+def test_what_is_done_costs_nothing(cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
+    """What --dry-run and --max-cost estimate of a run that is gone on with, without a cache, is its rest."""
+    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    monkeypatch.setattr("embedclf.scoring._CHUNK_SENT", 64)
+    write_csv(Path("in.csv"), [(f"a text {i}",) for i in range(200)], header=("text",))
+    api.fault = lambda request: error(401, "no such key") if "a text 150" in request.texts else None
+    run = ["predict", "-m", "m.safetensors", "--input", "in.csv", "--output", "out.csv", "--no-cache"]
+    whole = cli(*run, "--dry-run").stdout
+    assert whole.startswith("200 rows, 200 unique, 0 cached, 200 to embed: about 590 tokens")
+    assert cli(*run).exit_code == 1
+    assert noted("out.csv") == 128
+    api.fault = None
+    assert cli(*run, "--dry-run").stdout == whole
+    assert cli(*run, "--dry-run", "--resume").stdout.startswith(
+        "72 rows, 72 unique, 0 cached, 72 to embed: about 216 t"
+    )
+    limit = 300 * 0.02 / 1e6  # dollars
+    assert "would cost" in cli(*run, "--max-cost", limit).stderr
+    assert "Wrote 200 rows to out.csv, 128 of them before" in cli(*run, "--max-cost", limit, "--resume").stderr
+
+
 def test_nothing_to_go_on_with(cli: Cli, model: Path, dataset: Path):
     """--resume starts with the first row then, and says so; a stray or damaged journal is nothing."""
     start = "There is nothing to go on with beside out.csv: starting with the first row\nWrote 30 rows to out.csv\n"

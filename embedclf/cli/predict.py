@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -118,7 +118,7 @@ def command(
     from embedclf.embedding.cached import CachedEmbedder
     from embedclf.embedding.usage import Progress
     from embedclf.evaluation.neighbourhood import Examples
-    from embedclf.scoring import FilePrediction, predict_rows
+    from embedclf.scoring import FilePrediction, predict_rows, rows_done
 
     if output is not None:
         check_output(output)
@@ -136,11 +136,14 @@ def command(
         labelled = replace(file, label_column=labels, needs_labels=True)
         trained_on = None if train_set is None else read_texts(train_set, labelled)
         also = [] if trained_on is None else trained_on.texts
+        # Those are not labelled again.
+        done = rows_done(output) if output is not None and resume else 0
         if asked.dry_run:
-            print_estimate(classifier.embedder, chain(_usable(source.rows), also), as_json=as_json)
+            print_estimate(classifier.embedder, chain(_usable(islice(source.rows, done, None)), also), as_json=as_json)
             return
         if asked.max_cost is not None and isinstance(classifier.embedder, CachedEmbedder):
-            classifier.embedder.check_cost(classifier.embedder.estimate(chain(_usable(source.twice()), also)))
+            left = _usable(islice(source.twice(), done, None))
+            classifier.embedder.check_cost(classifier.embedder.estimate(chain(left, also)))
 
         def on_chunk(done: int, passed: int, share: float | None) -> None:
             bar.next_part(done, passed, share)
