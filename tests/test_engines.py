@@ -4,6 +4,8 @@ import gc
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -216,6 +218,25 @@ def test_requests_are_bounded_over_all_workers(
     assert Path("out.csv").read_bytes() == Path("serial.csv").read_bytes()
     times = [(one.started, one.ended) for one in api.requests]
     assert max(sum(start <= at < end for start, end in times) for at, _ in times) <= 3
+
+
+def test_what_the_readme_shows_of_a_cluster(cluster: str, cli: Cli, model: Path):
+    """Its command and its Python work as they stand there, and write the same."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+    command, python = re.findall(r"```(?:python)?\n([^`]*tcp://\d[^`]*)```", readme)
+    Path("models").mkdir()
+    shutil.copy(model, "models/support_tickets.safetensors")
+    write_csv(Path("new.csv"), [("Where is my refund?",)], header=("text",))
+    with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(2, timeout=60)
+    name, *words = shlex.split(command.replace("tcp://10.0.0.1:8786", cluster))
+    assert name == "embedclf"
+    assert cli(*words, "-m", model).exit_code == 0
+    written = Path("labelled.csv").read_bytes()
+    assert b"refund" in written
+    Path("labelled.csv").unlink()
+    exec(python.replace("tcp://10.0.0.1:8786", cluster), {"embedclf": embedclf})
+    assert Path("labelled.csv").read_bytes() == written
 
 
 def crashing(how: str) -> embedclf.TextClassifier:

@@ -105,10 +105,11 @@ def alike(printed: list[str], shown: list[str]) -> bool:
 
 
 def test_the_python_examples_run():
-    """In the order of the page, as one program."""
+    """In the order of the page, as one program; what needs a cluster runs in `test_engines.py`."""
     space: dict = {}
     for block in blocks("python"):
-        exec(block, space)
+        if "tcp://" not in block:
+            exec(block, space)
     assert space["classifier"].predict(["Where is my refund?"]) == ["refund"]
 
 
