@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import tracemalloc
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -69,26 +70,47 @@ def test_one_request_finds_out_what_ails_all(api: AimlapiServer):
 
 def test_halves_of_a_batch_are_sent_together(api: AimlapiServer):
     """Though there was one request to begin with."""
-    api.delay = 0.05
-    api.fault = lambda request: error(400, "flagged") if any("BAD" in text for text in request.texts) else None
+    # None is answered before all of its size have come.
+    together = {32: threading.Barrier(2), 16: threading.Barrier(4), 8: threading.Barrier(8)}
+
+    def fault(request: Request) -> aimlapi_server.Response | None:
+        with suppress(KeyError, threading.BrokenBarrierError):
+            together[len(request.texts)].wait(30)
+        return error(400, "flagged") if any("BAD" in text for text in request.texts) else None
+
+    api.fault = fault
     texts = [f"{'BAD' if number % 8 == 0 else 'text'} {number}" for number in range(64)]
     _, reasons = embedclf.open_embedder(SMALL_MODEL, batch_size=64).embed_usable(texts)
     assert list(reasons) == list(range(0, 64, 8))
-    assert api.most_at_once > 4
+    assert not any(barrier.broken for barrier in together.values())
 
 
 def test_no_more_than_asked_are_under_way(api: AimlapiServer):
-    """--concurrency is the most, and it is reached."""
-    api.delay = 0.1
+    """--concurrency is the most, and it is reached, each time."""
+    together = threading.Barrier(5)
+
+    def meet(request: Request) -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait(30)
+
+    api.fault = meet
+    api.delay = 0.05  # in which a sixth would come
     embedclf.open_embedder(SMALL_MODEL, concurrency=5, batch_size=4).embed([f"text {i}" for i in range(80)])
-    assert api.most_at_once == 5
-    assert api.n_requests == 20
+    assert not together.broken
+    assert (api.n_requests, api.most_at_once) == (20, 5)
 
 
 def test_a_server_that_allows_eight_loses_none(api: AimlapiServer):
     """Asked by 32 at once: the limit is halved, and grows again; every text gets its vector."""
     api.models["tiny"] = 8
     api.max_concurrent, api.delay = 8, 0.02
+
+    def until_one_is_refused(request: Request) -> None:
+        end = time.monotonic() + 30
+        while time.monotonic() < end and all(one.status != 429 for one in api.requests):
+            time.sleep(0.01)
+
+    api.fault = until_one_is_refused
     texts = [f"text {number}" for number in range(900)]
     embedder = embedclf.open_embedder("aimlapi:tiny", concurrency=32, batch_size=5)
     wanted = np.stack([aimlapi_server.embed(text, "tiny", 8) for text in texts])
