@@ -1,4 +1,4 @@
-"""predict --output on a large file: its rate against the embedder's own, and its memory.
+"""predict --output on a large file: its rate against the embedder's own, its memory, and what a second core brings.
 
     OMP_NUM_THREADS=1 python benchmarks/scoring.py --banking77 FOLDER
 
@@ -7,6 +7,9 @@ core (the process is tied to one; Linux). Rate: rows a second, by the clock on t
 work on the machine does not change, against `WordLlama.embed` of the WordLlama library on the same rows, in the same
 run, in turn; only its embedding is timed, not the reading. Of embedclf everything is timed from the call of
 `predict_file` to the file in its place. Memory: the most that a process of its own had (VmHWM of Linux).
+
+More cores: the same file as `--engine loky` with 2 processes, against one process, in turn; neither is tied to a core,
+and the processes' start is in the time.
 """
 
 import argparse
@@ -21,8 +24,12 @@ import time
 from pathlib import Path
 from statistics import median
 
+import joblib
+
 import embedclf
 from embedclf.embedding.wordllama import _load
+
+_ENGINES = {"one": 1, "two": 2}
 
 
 def most_memory() -> float:
@@ -37,6 +44,15 @@ def run_ours(folder: Path, n: int) -> None:
     done = embedclf.predict_file(classifier, folder / f"{n}.csv", folder / "out.csv")
     assert done.rows == n
     print(n / (time.perf_counter() - start), n / (time.process_time() - cpu), most_memory())
+
+
+def run_engine(folder: Path, n: int, n_jobs: int) -> None:
+    classifier = embedclf.load(folder / "m.safetensors")
+    start = time.perf_counter()
+    with joblib.parallel_config("loky", n_jobs=n_jobs):
+        done = embedclf.predict_file(classifier, folder / f"{n}.csv", folder / f"out{n_jobs}.csv")
+    assert done.rows == n
+    print(n / (time.perf_counter() - start), 0, 0)
 
 
 def run_wordllama(folder: Path, n: int) -> None:
@@ -69,11 +85,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--many", type=int, default=2_000_000, help="rows of the larger file; 0 leaves it out")
-    parser.add_argument("--side", choices=["ours", "wordllama"], help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=["ours", "wordllama", *_ENGINES], help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    if args.side in _ENGINES:
+        run_engine(args.folder, args.rows, _ENGINES[args.side])
+        return
     if args.side:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         {"ours": run_ours, "wordllama": run_wordllama}[args.side](args.folder, args.rows)
         return
     if args.banking77 is None:
@@ -99,6 +118,17 @@ def main() -> None:
                 f"{100 * median(shares):.0f} % ({100 * min(shares):.0f} to {100 * max(shares):.0f}; at least 70 %)"
             )
         print(f"memory at most {max(run[2] for run in ours):.0f} MB (at most 600 MB)", flush=True)
+        one, two = [], []
+        for _ in range(args.runs):
+            one.append(in_a_process("one", folder, args.rows)[0])
+            two.append(in_a_process("two", folder, args.rows)[0])
+            assert (folder / "out1.csv").read_bytes() == (folder / "out2.csv").read_bytes()
+        shares = [b / a for a, b in zip(one, two, strict=True)]
+        print(
+            f"2 processes {median(two):,.0f}/s, one {median(one):,.0f}/s, {median(shares):.2f} × "
+            f"({min(shares):.2f} to {max(shares):.2f})",
+            flush=True,
+        )
         if args.many:
             write(folder / f"{args.many}.csv", texts, args.many)
             rate, _, memory = in_a_process("ours", folder, args.many)
