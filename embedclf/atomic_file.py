@@ -158,18 +158,27 @@ class PartFile(AtomicFile):
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.part, self._journal = _part_and_journal(path)
         self.state: dict[str, Any] | None = None
+        self._held: int | None = None
         super().__init__(path)
 
     def _opened_beside(self) -> BinaryIO:
         self._beside = self.part
-        # Not "wb", which would empty it before it is known whether another run is writing it.
-        file = self.part.open("a+b")
-        if fcntl is not None:
+        while True:
+            # Not "wb", which would empty it before it is known whether another run is writing it.
+            file = self.part.open("a+b")
+            if fcntl is None:
+                break
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 file.close()
                 raise OSError(f"another run is writing {self.part.name}") from error
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), self.part.stat()):
+                    # Once more, so that the lock is held until the file is in its place, where it is closed before.
+                    self._held = os.dup(file.fileno())
+                    break
+            file.close()  # another run has moved it to its place meanwhile
         self.state = noted_beside(self.path)
         return file
 
@@ -204,9 +213,12 @@ class PartFile(AtomicFile):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        super().__exit__(kind, error, trace)
-        if kind is None and not self.is_direct:
-            self._journal.unlink(missing_ok=True)
+        try:
+            super().__exit__(kind, error, trace)
+            if kind is None and not self.is_direct:
+                self._journal.unlink(missing_ok=True)
+        finally:
+            self._let_go()
 
     def discard(self) -> None:
         """Close the file; what is whole of it stays beside its place."""
@@ -215,6 +227,7 @@ class PartFile(AtomicFile):
             return
         with contextlib.suppress(OSError):
             self.file.close()
+        self._let_go()
 
     def remove(self) -> None:
         """Close the file, and take away what stands beside its place."""
@@ -222,6 +235,12 @@ class PartFile(AtomicFile):
         if not self.is_direct:
             with contextlib.suppress(OSError):
                 self._journal.unlink(missing_ok=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
 
 def _is_regular(path: Path) -> bool:

@@ -10,7 +10,7 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,47 @@ def test_two_runs_do_not_write_one_file(cli: Cli, model: Path, dataset: Path):
             second = cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", *more)
             assert second.stderr == "Error: cannot write out.csv: another run is writing out.csv.part\n"
         assert noted("out.csv") == 2 * CHUNK
+
+
+def test_a_file_is_its_runs_own_until_it_is_in_its_place(
+    trained: embedclf.TextClassifier, dataset: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """A second run that comes while it is moved there is told, too, and what is there in the end is whole."""
+    embedclf.predict_file(trained, dataset, "expected.csv")
+    replace, second = Path.replace, []
+
+    def replaced(path: Path, target: Path) -> Path:
+        if path.name == "out.csv.part":
+            with pytest.raises(embedclf.OutputError, match=r"another run is writing out\.csv\.part"):
+                embedclf.predict_file(trained, dataset, "out.csv")
+            second.append(path)
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", replaced)
+    embedclf.predict_file(trained, dataset, "out.csv")
+    assert len(second) == 1
+    assert Path("out.csv").read_bytes() == Path("expected.csv").read_bytes()
+    embedclf.predict_file(trained, dataset, "out.csv")  # nothing is held any longer
+
+
+def test_a_part_that_has_been_moved_into_place_is_not_written_to(
+    trained: embedclf.TextClassifier, dataset: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As where the run before ends between a second one's opening the part and its getting it."""
+    fcntl = pytest.importorskip("fcntl")
+    Path("out.csv.part").write_text("what the run before has written")
+    flock = fcntl.flock
+
+    def moved_first(file: Any, operation: int) -> None:
+        with suppress(FileNotFoundError):
+            Path("out.csv.part").rename("first.csv")
+            monkeypatch.setattr(fcntl, "flock", flock)
+        flock(file, operation)
+
+    monkeypatch.setattr(fcntl, "flock", moved_first)
+    embedclf.predict_file(trained, dataset, "out.csv")
+    assert Path("first.csv").read_text() == "what the run before has written"
+    assert Path("out.csv").read_text().startswith("text,")
 
 
 def broken_off(classifier: embedclf.TextClassifier, *args: Any, after: int = CHUNK, **options: Any) -> None:
