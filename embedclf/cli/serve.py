@@ -129,6 +129,7 @@ def _end(number: int, frame: "FrameType | None") -> None:
 def _serve(classifier: "TextClassifier", token: str | None, listening: socket.socket) -> None:
     """Serve until a signal says to end, and what is in hand then is answered."""
     import asyncio
+    import gc
 
     import uvicorn
 
@@ -161,4 +162,7 @@ def _serve(classifier: "TextClassifier", token: str | None, listening: socket.so
         proxy_headers=False,
         timeout_graceful_shutdown=30,
     )
+    # What is there now stays to the end. To look through it for garbage time and again would stop all for 50 ms each.
+    gc.collect()
+    gc.freeze()
     Server(config).run(sockets=[listening])
