@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -513,6 +514,26 @@ def test_folds_that_are_lost_are_told_of(cluster: str, trained: embedclf.TextCla
         assert type(error) is embedclf.EmbedclfError
         assert ("4 workers died at it" if backend == "dask" else "was lost (SIGKILL(-9)") in str(error)
         client.wait_for_workers(2, timeout=60)
+
+
+def test_what_is_no_scheduler(cli: Cli, model: Path, table: Path):
+    """A server of another kind is told of in one line."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+
+        def answer() -> None:
+            with server.accept()[0] as asked:
+                asked.recv(1_000)
+                asked.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+        answering = threading.Thread(target=answer)
+        answering.start()
+        where = ["--engine", "dask", "--scheduler", address]
+        result = cli("predict", "-m", model, "--input", table, "--output", "out.csv", *where)
+        answering.join()
+    assert result.exit_code == 1
+    assert re.fullmatch(rf"Error: the scheduler {address} does not answer \(.+\)\n", result.stderr)
+    assert not Path("out.csv").exists()
 
 
 def test_what_does_not_go_together(cli: Cli, model: Path, table: Path):

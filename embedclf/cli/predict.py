@@ -215,7 +215,7 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
         # Of an address that is none, Client makes a half that takes a while to end.
         resolve_address(scheduler)
         client: Any = Client(scheduler, set_as_default=False, timeout=10)  # type: ignore[no-untyped-call]
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever a server of another kind makes it raise
         raise EmbedclfError(f"the scheduler {scheduler} does not answer ({error})") from error
     with client:
         if not client.ncores():
