@@ -21,11 +21,11 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
-from crashing import CrashingEmbeddings, CrashingRows
 
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import LABELS, TEXTS, Cli, write_csv
+from crashing import CrashingEmbeddings, CrashingRows
 from embedclf.training.folds import Examples, out_of_fold
 
 distributed = pytest.importorskip("distributed", reason="needs embedclf[dask]")
