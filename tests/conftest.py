@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,18 @@ BROWSER = next(
 )
 DATASETS = Path(__file__).parent.parent / "datasets"
 
+# Seconds after which a test says that something does not come.
+PATIENCE = 60.0
+
 Cli = Callable[..., Result]
+
+
+def wait_until(true: Callable[[], object]) -> None:
+    """Wait for something that comes by itself, however slow the machine is."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, f"it did not come in {PATIENCE:g} s"
+        time.sleep(0.01)
 
 
 def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:

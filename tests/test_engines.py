@@ -24,7 +24,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer
-from conftest import LABELS, TEXTS, Cli, write_csv
+from conftest import LABELS, TEXTS, Cli, wait_until, write_csv
 from crashing import CrashingEmbeddings, CrashingRows
 from embedclf.training.folds import Examples, out_of_fold
 
@@ -80,7 +80,7 @@ class BareCluster:
         self._started: list[subprocess.Popen[bytes]] = []
         self.scheduler = self._start("dask_scheduler", "--port", "0", "--scheduler-file", "scheduler.json")
         file = Path("scheduler.json")
-        wait_for(lambda: file.exists() and file.read_text().endswith("}"))
+        wait_until(lambda: file.exists() and file.read_text().endswith("}"))
         self.address = json.loads(file.read_text())["address"]
         self.worker = self.start_a_worker()
 
@@ -107,14 +107,6 @@ def bare_cluster() -> Iterator[BareCluster]:
         yield cluster
     finally:
         cluster.end()
-
-
-def wait_for(ready: Callable[[], Any]) -> None:
-    for _ in range(6_000):
-        if ready():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come in a minute")
 
 
 def ended(backend: str, work: Callable[[], Any], **options: Any) -> BaseException | None:
@@ -236,7 +228,7 @@ def test_what_the_readme_shows_of_a_cluster(cluster: str, cli: Cli, model: Path)
     written = Path("labelled.csv").read_bytes()
     assert b"refund" in written
     Path("labelled.csv").unlink()
-    exec(python.replace("tcp://10.0.0.1:8786", cluster), {"embedclf": embedclf})
+    exec(python.replace("tcp://10.0.0.1:8786", cluster), {})
     assert Path("labelled.csv").read_bytes() == written
 
 
@@ -366,7 +358,7 @@ def running_there(cluster: BareCluster, model: Path) -> "Iterator[subprocess.Pop
     try:
         running.stdin.write("text\n" + "a text\n" * 4 * 4_096)
         running.stdin.flush()
-        wait_for(rows_done)
+        wait_until(rows_done)
         yield running
     finally:
         running.kill()
@@ -429,7 +421,7 @@ def test_a_cluster_without_workers(bare_cluster: BareCluster, cli: Cli, model: P
     bare_cluster.worker.kill()
     said = f"the scheduler {bare_cluster.address} has no workers: start some with: dask worker {bare_cluster.address}"
     with distributed.Client(bare_cluster.address, set_as_default=False) as client:
-        wait_for(lambda: not client.ncores())
+        wait_until(lambda: not client.ncores())
         options = {"client": client, "wait_for_workers_timeout": 0.1}
         error = ended("dask", lambda: embedclf.predict_file(embedclf.load(model), table, "out.csv"), **options)
         assert (type(error), str(error)) == (embedclf.EmbedclfError, said)

@@ -7,9 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +18,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, error
-from conftest import LABELS, TEXTS, Cli, write_csv
+from conftest import LABELS, TEXTS, Cli, wait_until, write_csv
 
 N_ROWS = 10_000
 CHUNK = 4_096
@@ -41,14 +40,6 @@ def beside(output: str = "out") -> list[str]:
     return sorted(path.name for path in Path().iterdir() if path.name.startswith(output))
 
 
-def wait_for(ready: Callable[[], Any]) -> None:
-    for _ in range(6_000):
-        if ready():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it did not come in a minute")
-
-
 def noted(output: str) -> int:
     """Give how many rows the journal says are done."""
     journal = Path(f"{output}.part.json")
@@ -66,7 +57,7 @@ def stuck_in_the_middle(model: Path, kind: str, output: str, *more: str) -> Iter
         with pipe.open("w") as file:
             file.write("".join(lines(kind).splitlines(keepends=True)[: 2 * CHUNK + CHUNK // 2]))
             file.flush()
-            wait_for(lambda: noted(output) == 2 * CHUNK)
+            wait_until(lambda: noted(output) == 2 * CHUNK)
             yield running
     finally:
         running.kill()

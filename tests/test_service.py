@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,14 +22,13 @@ import uvicorn
 
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error, html
-from conftest import LABELS, TEXTS, Cli
+from conftest import LABELS, PATIENCE, TEXTS, Cli, wait_until
 from embedclf.cli.serve import _listening
 from embedclf.metrics import rounded_down
 from embedclf.service.connections import bounded
 from embedclf.service.gathering import Gathering
 
 ROOT = Path(__file__).parent.parent
-PATIENCE = 60.0
 TEXT = "Where is my refund?"
 
 
@@ -135,13 +133,6 @@ def count(client: httpx.Client, name: str) -> float:
     found = re.search(rf"^{re.escape(name)} (\S+)$", client.get("/metrics").text, flags=re.MULTILINE)
     assert found, name
     return float(found[1])
-
-
-def wait_until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 class TestPredict:
