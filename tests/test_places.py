@@ -98,8 +98,8 @@ def test_the_others(cli: Cli, dataset: Path, command: str):
 def test_the_standard_input_is_no_file(process, model: Path):
     """Though a file may be named like it."""
     Path("-").write_text("what was there")
-    done = process("predict", "-m", model, "--input", "-", "--output", "-", stdin="text\nmy parcel\n")
-    assert (done.returncode, done.stderr) == (0, "Wrote 1 row to -\n")
+    done = process("predict", "-m", model, "--input", "-", "--output", "./-", stdin="text\nmy parcel\n")
+    assert (done.returncode, done.stderr) == (0, "Wrote 1 row to ./-\n")
 
 
 def test_what_is_no_regular_file_is_written_to_twice(process, dataset: Path, model: Path):

@@ -209,7 +209,7 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
     except ImportError:
         raise EmbedclfError("--engine dask needs Dask: pip install 'embedclf[dask]'") from None
     # What is lost is told of in one line, and not at length by those whom it was lost to as well.
-    for name in ("distributed.client", "asyncio"):
+    for name in ("distributed", "distributed.client", "distributed.gc", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
         # Of an address that is none, Client makes a half that takes a while to end.
