@@ -16,7 +16,7 @@ PACKAGE = Path(embedclf.__file__).parent
 # From the ground up: a module imports from its own floor or a lower one.
 FLOORS = [
     ["errors"],
-    ["texts", "atomic_file", "parquet", "metrics", "intervals", "neighbours", "engines"],
+    ["texts", "atomic_file", "parquet", "metrics", "intervals", "neighbours", "engines", "extras"],
     ["corpus", "embedding"],
     ["classifier"],
     ["scoring"],

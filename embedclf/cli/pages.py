@@ -33,9 +33,9 @@ class PageFile:
         if path is not None:
             if Path(path).suffix.lower() not in (".html", ".htm", ""):
                 raise OutputError(f"cannot write {path}: a page is an .html file", path=path)
-            from embedclf.evaluation.page import check_extra
+            from embedclf.evaluation.page import check_installed
 
-            check_extra()
+            check_installed()
             AtomicFile(path).discard()
 
     def write(self, make: Callable[..., str], record: object, title: str, *places: "RowPlace | None") -> None:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
-from embedclf.errors import EmbedclfError, counted
+from embedclf.errors import counted
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
+from embedclf.extras import check_extra
 from embedclf.intervals import Interval
 from embedclf.metrics import ClassFigures, CoveragePoint, shown_confidence, shown_share, shown_threshold
 
@@ -77,20 +78,14 @@ class Section:
     half: bool = False
 
 
-def check_extra() -> None:
+def check_installed() -> None:
     """See that what pages are made with is installed.
 
     Raises
     ------
     EmbedclfError
     """
-    try:
-        import jinja2  # noqa: F401
-        import vl_convert  # noqa: F401
-    except ImportError as error:
-        raise EmbedclfError(
-            f"a report needs the package {error.name}, which is not installed: pip install 'embedclf[report]'"
-        ) from None
+    check_extra("report", "a report", "jinja2", "vl_convert")
 
 
 def evaluation_page(
@@ -549,7 +544,7 @@ def _coverage(report: Report, points: Sequence[CoveragePoint]) -> dict[str, Any]
 
 
 def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[Section]) -> str:
-    check_extra()
+    check_installed()
     import jinja2
     import vl_convert
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.errors import EmbedclfError
+from embedclf.extras import check_extra
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -65,14 +66,7 @@ def check_installed() -> None:
     ------
     EmbedclfError
     """
-    try:
-        import fastapi  # noqa: F401
-        import prometheus_client  # noqa: F401
-        import uvicorn  # noqa: F401
-    except ImportError as error:
-        raise EmbedclfError(
-            f"a service needs the package {error.name}, which is not installed: pip install 'embedclf[serve]'"
-        ) from error
+    check_extra("serve", "a service", "fastapi", "prometheus_client", "uvicorn")
 
 
 def check_token(token: str, name: str = "the token") -> None:
