@@ -16,6 +16,7 @@ PACKAGE = Path(embedclf.__file__).parent
 # From the ground up: a module imports from its own floor or a lower one.
 FLOORS = [
     ["errors"],
+    ["plain_file"],
     ["texts", "atomic_file", "parquet", "metrics", "intervals", "neighbours", "engines", "extras"],
     ["corpus", "embedding"],
     ["classifier"],

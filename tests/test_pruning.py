@@ -276,13 +276,13 @@ class TestCommand:
         assert asked.returncode == 1
         assert asked.stderr.startswith(
             f"{name}: 29 vectors, 0.2 MB, they would cost 174 tokens again, less than $0.0001\n"
-            f"Drop 29 vectors from {cache.folder}, and keep 2 vectors, 13.1 kB? [y/N]:"
+            f"Drop 29 vectors from {cache.folder}, and keep 2 vectors, 13.3 kB? [y/N]:"
         )
         assert cache.info()[0].n_vectors == 31
         done = cli("cache", "prune", "--older-than", "2160 h", "--yes")
-        assert done.stdout == f"Dropped 29 vectors from {cache.folder}, kept 2 vectors, 13.1 kB\n"
+        assert done.stdout == f"Dropped 29 vectors from {cache.folder}, kept 2 vectors, 13.3 kB\n"
         assert cli("cache", "prune", "--older-than", "12w", "--max-size", "1GiB").stdout == (
-            f"{cache.folder}: nothing to drop; 2 vectors, 13.1 kB\n"
+            f"{cache.folder}: nothing to drop; 2 vectors, 13.3 kB\n"
         )
         assert cli("cache", "prune", "--max-size", "8kB", "--yes").stdout.startswith("Dropped 1 vector from ")
         embedclf.open_embedder(SMALL_MODEL, cache=cache).embed(["an old text, number 07", "a new text"])

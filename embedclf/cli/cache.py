@@ -64,7 +64,7 @@ def clear(cache_dir: str | None, yes: bool) -> None:
 
     cache = VectorCache(cache_dir)
     known = cache.info()
-    if not known:
+    if cache.is_empty:
         click.echo(f"{cache.folder} is empty.")
         return
     n_vectors = sum(one.n_vectors for one in known)

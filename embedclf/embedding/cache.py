@@ -1,16 +1,14 @@
 """The cache of vectors on disk: joblib files under per-text keys, so that no text is paid for twice.
 
-A folder for each endpoint and model holds *segments*: one file per finished batch, a ``joblib.dump`` of the keys, the
-vectors (n, d) float32 and the tokens they cost, written beside its place and moved there. Small segments are merged
-when they are many. A key is the 128-bit blake2b of the text; nothing of this source is part of it. Models that can be
-shortened are kept at full length and cut on reading, so that no other length is paid for again.
+A folder for each endpoint and model holds *segments* (`segments`): one file per finished batch with the keys, the
+vectors (n, d) float32, their checksums and the tokens they cost, written beside its place and moved there. Small
+segments are merged when they are many. A key is the 128-bit blake2b of the text; nothing of this source is part of it.
+Models that can be shortened are kept at full length and cut on reading, so that no other length is paid for again.
 
-joblib files are pickles. They are read by an unpickler that knows numpy arrays of plain numbers and nothing else, so a
-planted file cannot run code. A file that is damaged or not ours is set aside; its texts are embedded again.
+A file that is damaged or not ours is set aside, and a damaged row is passed over; their texts are embedded again.
 """
 
 import contextlib
-import functools
 import json
 import logging
 import math
@@ -25,7 +23,7 @@ from datetime import timedelta
 from hashlib import blake2b
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +33,17 @@ from embedclf.embedding import EmbedderSpec, Vectors, key_index, last_used
 from embedclf.embedding.forks import ForkSafeLock
 from embedclf.embedding.last_used import LastUsed, Times
 from embedclf.embedding.ledger import Ledger
+from embedclf.embedding.segments import (
+    KEY,
+    Keys,
+    NewerFormatError,
+    Segment,
+    SegmentError,
+    read_segment,
+    write_segment,
+)
 from embedclf.errors import OutputError
+from embedclf.plain_file import read_plain
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -44,13 +52,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Keys = npt.NDArray[np.void]
-_KEY = np.dtype([("high", "<u8"), ("low", "<u8")])
-_FORMAT = 1
 _ENDING = ".joblib"
 _DAMAGED = ".damaged"
 _ENDINGS = (_ENDING, f"{_ENDING}{_DAMAGED}", ".part", last_used.ENDING)
 _ABOUT = "model.json"
+_NAMED = ("provider", "model", "endpoint")
 _LOCK = ".merge.lock"
 # Segments below the size are small. So many small ones of about one size are merged, so that a vector is written again
 # only when its segment has grown by about that factor. Below the lesser size, all count as of one size: there, files
@@ -59,8 +65,7 @@ _SMALL_BYTES = 4**11
 _TINY_BYTES = 4**9
 _MOST_ALIKE = 4
 _MOST_AT_ONCE = 64
-# Vectors have unit length; one that has not was damaged on the disk.
-_TOLERANCE = 1e-3
+_MOST_ABOUT_BYTES = 2**16
 _BLOCK_ROWS = 4_096
 # Who is killed while it writes leaves half a file, of a name of its own; nobody takes so long to write one.
 _HALF_WRITTEN = re.compile(r"\.[0-9a-f]{16}\.part")
@@ -86,7 +91,7 @@ def default_folder() -> Path:
 def hash_texts(texts: Sequence[str]) -> Keys:
     """Give the key of each text: its 128-bit blake2b, (n,)."""
     digests = b"".join([blake2b(text.encode(), digest_size=16).digest() for text in texts])
-    return np.frombuffer(digests, dtype=_KEY)
+    return np.frombuffer(digests, dtype=KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +150,29 @@ class VectorCache:
         return self.folder / "vectors"
 
     def _parts(self) -> list[Path]:
-        if not self._vectors.is_dir():
+        try:
+            with os.scandir(self._vectors) as entries:
+                return sorted(Path(entry.path) for entry in entries if entry.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return sorted(path for path in self._vectors.iterdir() if path.is_dir())
+        except OSError as error:
+            logger.warning("cache: %s cannot be read (%s): left out", self._vectors, error.strerror or error)
+            return []
 
     def info(self) -> list[CacheInfo]:
         """Tell what the cache holds, model by model."""
         return [info for path in self._parts() if (info := ModelCache(path, None).info()).n_vectors]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing for `clear` to delete: no vectors, and no files that are damaged or left over."""
+        try:
+            return not any(_files_of(part) for part in self._parts())
+        except OSError:
+            return False
+
     def clear(self) -> None:
-        """Delete every vector; what is not ours stays.
+        """Delete every file of ours, whether its vectors can be used or not. Other files stay.
 
         Raises
         ------
@@ -163,9 +181,8 @@ class VectorCache:
         """
         for part in self._parts():
             try:
-                for path in [path for path in part.iterdir() if path.is_file()]:
-                    if path.name in (_ABOUT, _LOCK, key_index.NAME) or path.name.endswith(_ENDINGS):
-                        path.unlink(missing_ok=True)
+                for path in _files_of(part):
+                    path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # something that is not ours is in it
                     part.rmdir()
             except OSError as error:
@@ -201,20 +218,15 @@ class VectorCache:
         return pruning.prune([ModelCache(path, None) for path in self._parts()], older_than, max_bytes)
 
 
-class Segment(NamedTuple):
-    """Where a file's vectors lie; it is not kept open, since each open mapping holds a file descriptor."""
-
-    path: Path
-    keys: Keys
-    offset: int
-    shape: tuple[int, int]
-    n_tokens: int
-    n_bytes: int
-    written_ns: int
-
-    def open(self) -> Vectors:
-        """Map its vectors: (n, d)."""
-        return np.memmap(self.path, dtype=np.float32, mode="r", offset=self.offset, shape=self.shape)
+def _files_of(part: Path) -> list[Path]:
+    """List the files in a model's folder that are the cache's own."""
+    ours = {_ABOUT, _LOCK, key_index.NAME}
+    with os.scandir(part) as entries:
+        return [
+            Path(entry.path)
+            for entry in entries
+            if (entry.name in ours or entry.name.endswith(_ENDINGS)) and not entry.is_dir(follow_symlinks=False)
+        ]
 
 
 class _Index(NamedTuple):
@@ -236,16 +248,18 @@ class ModelCache:
     folder : Path
     spec : EmbedderSpec or None
         Noted in the folder when something is first written; its dimensions, if known, are those that segments must
-        have. None looks at what there is, and moves nothing.
+        have. If they are not known, the length that most vectors on disk have is taken. None looks at what there is,
+        and moves nothing.
     """
 
     def __init__(self, folder: Path, spec: EmbedderSpec | None) -> None:
         self._folder = folder
         self._spec = spec
-        known = self._about().get("dimensions")
-        self._dimensions = (spec and spec.dimensions) or (known if isinstance(known, int) else None)
+        self._dimensions = None if spec is None else spec.dimensions
         self._lock = ForkSafeLock()
         self._segments: dict[str, Segment] = {}
+        # Those whose vectors have another length than the model's.
+        self._of_other_length: dict[str, Segment] = {}
         self._uses: dict[str, LastUsed] = {}
         self._refused: set[str] = set()
         self._unread: set[str] = set()
@@ -254,6 +268,8 @@ class ModelCache:
         self._first_order: npt.NDArray[np.intp] | None = None
         self._in_index: set[str] = set()
         self._warned: set[str] = set()
+        # Whether the folder says which model's it is.
+        self._noted = False
 
     def __getstate__(self) -> tuple[Path, EmbedderSpec | None]:
         return self._folder, self._spec
@@ -263,7 +279,10 @@ class ModelCache:
 
     @property
     def dimensions(self) -> int | None:
-        """Length of its vectors; None while it is not known."""
+        """Length of its vectors; None while there are none and the model's is not known."""
+        if self._dimensions is None:
+            with self._lock:
+                self._refresh()
         return self._dimensions
 
     @property
@@ -333,30 +352,26 @@ class ModelCache:
             return found, None
         segments, rows = index.segments[place[wanted]], index.rows[place[wanted]]
         listed = list(self._segments.values())
-        out = np.empty((len(keys), n_columns or listed[0].shape[1]), dtype=np.float32)
+        length = listed[0].n_columns
+        out = np.empty((len(keys), min(n_columns or length, length)), dtype=np.float32)
         order = np.argsort(segments, kind="stable")
         bounds = np.flatnonzero(np.diff(segments[order], prepend=-1, append=-1))
         for start, end in pairwise(bounds):
             chosen = order[start:end]
-            mapped = listed[segments[chosen[0]]].open()[:, :n_columns]
-            _copy_rows(mapped, rows[chosen], out, wanted[chosen])
+            intact = listed[segments[chosen[0]]].copy_rows(rows[chosen], out, wanted[chosen])
+            found[wanted[chosen[~intact]]] = False
         for start, end in pairwise(bounds):
             self._note_use(listed[segments[order[start]]], rows[order[start:end]])
-        squares = np.concatenate([_squares(out, rows) for rows in blocks_of(wanted)])
-        sound = (squares > 0) & (squares < 1 + _TOLERANCE)
-        if out.shape[1] == listed[0].shape[1]:
-            sound &= squares > 1 - _TOLERANCE
-        if not sound.all():
+        if not found[wanted].all():
             self._warn(
                 "unsound", f"cache: {self._folder} holds vectors that are damaged: their texts are embedded again"
             )
-            found[wanted[~sound]] = False
         return found, out
 
     def _indexed(self) -> _Index:
         if self._index is None:
             segments = list(self._segments.values())
-            keys = np.concatenate([segment.keys for segment in segments] or [np.empty(0, dtype=_KEY)])
+            keys = np.concatenate([segment.keys for segment in segments] or [np.empty(0, dtype=KEY)])
             sizes = [len(segment.keys) for segment in segments]
             order = np.arange(len(keys))
             if self._first_order is not None:
@@ -378,26 +393,46 @@ class ModelCache:
         self._unread.clear()
         for _ in range(_TRIES):
             names = self._names()
-            if names == self._segments.keys() | self._refused:
+            if names == self._segments.keys() | self._of_other_length.keys() | self._refused:
                 return
+            self._check_mode()
             self._index = None
             for name in self._segments.keys() - names:
                 self._first_order = None
                 del self._segments[name]
                 self._uses.pop(name, None)
+            for name in self._of_other_length.keys() - names:
+                del self._of_other_length[name]
             self._refused &= names
             if not self._segments and len(names) >= _MANY_SEGMENTS:
                 self._read_index(names)
-            new = sorted(names - self._segments.keys() - self._refused)
+            new = sorted(names - self._segments.keys() - self._of_other_length.keys() - self._refused)
             if len(new) >= _MANY_SEGMENTS:
                 self._fetch(new)
             for name in new:
                 segment = self._read_segment(self._folder / name)
                 if segment is not None:
                     self._segments[name] = segment
+            self._leave_out_other_lengths()
             if self._spec is not None and len(self._segments.keys() - self._in_index) >= _MANY_SEGMENTS:
                 self._write_index()
             # One that was merged meanwhile is in a file that may not have been listed: look again.
+
+    def _leave_out_other_lengths(self) -> None:
+        """Keep to vectors of one length: the model's, or else that of most."""
+        lengths = {segment.n_columns for segment in self._segments.values()}
+        if self._dimensions is None and lengths:
+            counts = dict.fromkeys(lengths, 0)
+            for segment in self._segments.values():
+                counts[segment.n_columns] += segment.n_rows
+            self._dimensions = max(counts, key=lambda length: counts[length])
+        if lengths <= {self._dimensions}:
+            return
+        for name in [name for name, segment in self._segments.items() if segment.n_columns != self._dimensions]:
+            segment = self._of_other_length[name] = self._segments.pop(name)
+            self._first_order = None
+            fault = f"its vectors have {segment.n_columns} dimensions, where {self._dimensions} belong"
+            self._warn_left_out(segment.path, fault)
 
     def _fetch(self, names: Sequence[str]) -> None:
         """Have the system read where the keys are of many segments at once, instead of one after the other."""
@@ -412,22 +447,20 @@ class ModelCache:
         index = key_index.read(self._folder)
         if index is None:
             return
-        keys = index.keys.view(_KEY)[:, 0]
+        keys = index.keys.view(KEY)[:, 0]
         start = 0
         for one in index.segments:
             own = keys[start : start + one.n_rows]
             start += one.n_rows
-            if one.name not in names or one.n_columns != (self._dimensions or one.n_columns):
+            if one.name not in names:
                 continue
             path = self._folder / one.name
             with contextlib.suppress(OSError):
                 status = path.lstat()
                 if (status.st_size, status.st_mtime_ns) == (one.n_bytes, one.written_ns):
-                    shape = (one.n_rows, one.n_columns)
-                    segment = Segment(path, own, one.offset, shape, one.n_tokens, one.n_bytes, one.written_ns)
-                    self._segments[one.name] = segment
-                    if self._spec is not None:
-                        self._dimensions = one.n_columns
+                    self._segments[one.name] = Segment(
+                        path, own, one.n_columns, one.n_tokens, one.format, one.n_bytes, one.written_ns
+                    )
         self._in_index = set(self._segments)
         if len(self._segments) == len(index.segments):
             self._first_order = index.order.astype(np.intp)
@@ -435,10 +468,12 @@ class ModelCache:
     def _write_index(self) -> None:
         self._in_index = set(self._segments)
         segments = [
-            key_index.IndexedSegment(name, one.n_bytes, one.written_ns, *one.shape, one.offset, one.n_tokens)
+            key_index.IndexedSegment(
+                name, one.n_bytes, one.written_ns, one.n_rows, one.n_columns, one.n_tokens, one.format
+            )
             for name, one in self._segments.items()
         ]
-        keys = np.concatenate([segment.keys for segment in self._segments.values()] or [np.empty(0, dtype=_KEY)])
+        keys = np.concatenate([segment.keys for segment in self._segments.values()] or [np.empty(0, dtype=KEY)])
         order = np.argsort(keys["high"], kind="stable")
         self._first_order = order
         try:
@@ -463,7 +498,7 @@ class ModelCache:
                 return set()
             except OSError as error:
                 self._warn("unread", f"cache: {self._folder} cannot be read ({error})")
-                return set(self._segments) | self._refused
+                return set(self._segments) | set(self._of_other_length) | self._refused
             if now == before:
                 break
             before = now
@@ -471,60 +506,25 @@ class ModelCache:
 
     def _read_segment(self, path: Path) -> Segment | None:
         try:
-            with path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                unpickler = _unpickler()(str(path), file, ensure_native_byte_order=False, mmap_mode="r")
-                try:
-                    content = unpickler.load()
-                except (OSError, MemoryError):
-                    raise
-                except Exception as error:  # noqa: BLE001 - what is cut or planted can raise anything
-                    self._set_aside(path, error)
-                    return None
+            return read_segment(path)
+        except SegmentError as error:
+            self._set_aside(path, error)
+        except NewerFormatError as error:
+            self._refused.add(path.name)
+            self._warn_left_out(path, str(error))
         except (OSError, MemoryError) as error:  # no fault of the file's own, perhaps
             if os.path.lexists(path):  # else another process has merged it
-                self._leave_out(path, str(error))
+                self._refused.add(path.name)
                 self._unread.add(path.name)
-            return None
-        if fault := self._fault(content):
-            self._leave_out(path, fault)
-            return None
-        keys, vectors = content["keys"], content["vectors"]
-        if self._spec is not None:
-            self._dimensions = vectors.shape[1]
-        return Segment(
-            path,
-            np.array(keys).view(_KEY)[:, 0],
-            vectors.offset,
-            vectors.shape,
-            content["tokens"],
-            status.st_size,
-            status.st_mtime_ns,
-        )
-
-    def _fault(self, content: Any) -> str | None:
-        """Say why what a file holds is not a segment of this cache, or None if it is."""
-        if not isinstance(content, dict) or content.get("embedclf") != _FORMAT:
-            return "it is not a segment of this format"
-        keys, vectors, n_tokens = content.get("keys"), content.get("vectors"), content.get("tokens")
-        if not (isinstance(keys, np.memmap) and isinstance(vectors, np.memmap) and type(n_tokens) is int):
-            return "it is not a segment of this cache"
-        if keys.dtype != "<u8" or vectors.dtype != np.float32 or vectors.ndim != 2:
-            return "its arrays are not those of a segment"
-        if not (keys.flags.c_contiguous and vectors.flags.c_contiguous):
-            return "its arrays are not in order of rows"
-        if not vectors.size or keys.shape != (len(vectors), 2):
-            return "its arrays do not fit together"
-        if vectors.shape[1] != (self._dimensions or vectors.shape[1]):
-            return f"its vectors have {vectors.shape[1]} dimensions, where {self._dimensions} belong"
+                self._warn_left_out(path, getattr(error, "strerror", None) or str(error))
         return None
 
-    def _leave_out(self, path: Path, reason: str) -> None:
-        self._refused.add(path.name)
+    def _warn_left_out(self, path: Path, reason: str) -> None:
         self._warn("left out", f"cache: {path} cannot be used ({reason}): left out, its texts are embedded again")
 
     def _set_aside(self, path: Path, error: Exception) -> None:
         """Rename a file that is damaged, unless this only looks."""
+        self._refused.add(path.name)
         aside = path.with_name(f"{path.name}{_DAMAGED}")
         renamed = False
         if self._spec is not None:
@@ -532,9 +532,8 @@ class ModelCache:
                 path.rename(aside)
                 renamed = True
         if not renamed:
-            self._leave_out(path, str(error))
+            self._warn_left_out(path, str(error))
             return
-        self._refused.add(path.name)
         reason = f"({error}): set aside as {aside.name}, its texts are embedded again"
         self._warn("damaged", f"cache: {path} cannot be used {reason}")
 
@@ -559,7 +558,7 @@ class ModelCache:
         """
         with self._lock:
             try:
-                self._make_folder(vectors.shape[1])
+                self._make_folder()
                 self._write_segment(keys, vectors, n_tokens)
             except (OSError, OutputError) as error:
                 self._warn("write", f"the cache cannot be written, so these vectors are not kept: {error}")
@@ -570,33 +569,39 @@ class ModelCache:
                 logger.debug("cache: small segments were not merged: %s", error)
         return True
 
-    def _make_folder(self, n_dimensions: int) -> None:
-        if not (self._folder / _ABOUT).exists() and self._spec is not None:
-            # Only its owner may look in: what one has embedded is nobody else's business.
-            for folder in (self._folder.parent.parent, self._folder.parent, self._folder):
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            names = ("provider", "model", "endpoint")
-            about = {name: getattr(self._spec, name) for name in names} | {"dimensions": n_dimensions}
-            with AtomicFile(self._folder / _ABOUT) as file:
-                file.write(json.dumps(about).encode())
-        if os.name == "posix" and self._folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            self._warn("mode", f"cache: others can write to {self._folder}; mend it with: chmod -R go-w {self._folder}")
+    def _make_folder(self) -> None:
+        # Only its owner may look in: what one has embedded is nobody else's business.
+        for folder in (self._folder.parent.parent, self._folder.parent, self._folder):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._check_mode()
+        about = self._folder / _ABOUT
+        if not self._noted and self._spec is not None:
+            said = json.dumps({name: getattr(self._spec, name) for name in _NAMED}).encode()
+            with contextlib.suppress(OSError):
+                self._noted = read_plain(about, _MOST_ABOUT_BYTES) == said
+            # What is no regular file is left alone, and not written through.
+            if not self._noted and (about.is_file() or not os.path.lexists(about)) and not about.is_symlink():
+                with AtomicFile(about) as file:
+                    file.write(said)
+            self._noted = True
+
+    def _check_mode(self) -> None:
+        """Warn if others can write to the cache, and so plant what is read from it."""
+        if os.name != "posix":
+            return
+        for folder in (self._folder, self._folder.parent, self._folder.parent.parent):
+            with contextlib.suppress(OSError):
+                mode = folder.stat().st_mode
+                # In a folder with the sticky bit, such as /tmp, nobody can rename what is another's.
+                if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+                    self._warn("mode", f"cache: others can write to {folder}; mend it with: chmod -R go-w {folder}")
 
     def _write_segment(self, keys: Keys, vectors: Vectors, n_tokens: int, used: Times | None = None) -> None:
-        import joblib
-
-        content = {
-            "embedclf": _FORMAT,
-            # Two plain numbers each: a dtype of fields takes longer to unpickle than all the rest.
-            "keys": np.ascontiguousarray(keys).view("<u8").reshape(-1, 2),
-            "vectors": np.ascontiguousarray(vectors, dtype=np.float32),
-            "tokens": int(n_tokens),
-        }
         path = self._folder / f"{time.time_ns():016x}-{secrets.token_hex(4)}{_ENDING}"
         with AtomicFile(path) as file:
             if used is not None:  # before the segment is in its place, when nobody else writes to it yet
                 last_used.write_times(path, used)
-            joblib.dump(content, file.file)
+            write_segment(file.file, keys, vectors, n_tokens)
 
     def _merge(self) -> None:
         """Make one segment of small ones of about the same size, once they are many."""
@@ -634,14 +639,14 @@ class ModelCache:
 
     def _merge_these(self, small: list[Segment]) -> None:
         keys = np.concatenate([segment.keys for segment in small])
-        vectors = np.empty((len(keys), small[0].shape[1]), dtype=np.float32)
+        vectors = np.empty((len(keys), small[0].n_columns), dtype=np.float32)
+        intact = np.empty(len(keys), dtype=bool)
         end = 0
         for segment in small:
-            start, end = end, end + len(segment.keys)
-            vectors[start:end] = segment.open()
+            start, end = end, end + segment.n_rows
+            intact[start:end] = segment.copy_rows(np.arange(segment.n_rows), vectors, np.arange(start, end))
         used = np.concatenate([self._use_of(segment).read() for segment in small])
-        sound = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < _TOLERANCE
-        keys, vectors, used = keys[sound], vectors[sound], used[sound]
+        keys, vectors, used = keys[intact], vectors[intact], used[intact]
         # Of equal keys the last. In the order of writing, in which they are likely to be read: whole blocks are copied.
         _, first_from_end, of_key = np.unique(keys[::-1], return_index=True, return_inverse=True)
         latest = np.zeros(len(first_from_end), dtype=used.dtype)
@@ -720,11 +725,11 @@ class ModelCache:
         if len(kept) == len(used):
             return
         if len(kept):
-            vectors = segment.open()[kept]
-            sound = np.abs(np.einsum("ij,ij->i", vectors, vectors) - 1) < _TOLERANCE
-            if sound.any():
-                kept = kept[sound]
-                self._write_segment(segment.keys[kept], vectors[sound], n_tokens, used[kept])
+            vectors = np.empty((len(kept), segment.n_columns), dtype=np.float32)
+            intact = segment.copy_rows(kept, vectors, np.arange(len(kept)))
+            if intact.any():
+                kept = kept[intact]
+                self._write_segment(segment.keys[kept], vectors[intact], n_tokens, used[kept])
         self._delete(segment)
 
     def tidy(self) -> None:
@@ -749,23 +754,33 @@ class ModelCache:
         except OSError as error:  # of a folder that may only be read, for one
             logger.debug("cache: when vectors of %s were used cannot be noted: %s", segment.path, error)
 
-    def _about(self) -> dict[str, Any]:
+    def _about(self) -> tuple[str, str | None]:
+        """Give the name of the model and its endpoint, as the folder says; else the folder's own name."""
+        path = self._folder / _ABOUT
+        reason = "it does not name a model"
         try:
-            about = json.loads((self._folder / _ABOUT).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return about if isinstance(about, dict) else {}
+            about = json.loads(read_plain(path, _MOST_ABOUT_BYTES))
+            provider, model, endpoint = (about[name] for name in _NAMED)
+            if isinstance(provider, str) and isinstance(model, str) and isinstance(endpoint, str | None):
+                return f"{provider}:{model}", endpoint
+        except FileNotFoundError:
+            return self._folder.name, None
+        except OSError as error:
+            reason = error.strerror or str(error)
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        self._warn("about", f"cache: {path} cannot be used ({reason}): its vectors are listed under the folder's name")
+        return self._folder.name, None
 
     def info(self) -> CacheInfo:
         """Tell what it holds."""
         with self._lock:
             self._refresh()
-            about = self._about()
-            named = "provider" in about and "model" in about
+            model, endpoint = self._about()
             segments = self._segments.values()
             return CacheInfo(
-                model=f"{about['provider']}:{about['model']}" if named else self._folder.name,
-                endpoint=about.get("endpoint"),
+                model=model,
+                endpoint=endpoint,
                 n_vectors=len(np.unique(self._indexed().keys)),
                 n_segments=len(segments),
                 n_bytes=sum(segment.n_bytes + self._use_of(segment).size() for segment in segments),
@@ -777,52 +792,3 @@ def blocks_of(rows: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
     """Divide numbers of rows into blocks, so that what is made of a block's vectors takes little memory."""
     for start in range(0, len(rows), _BLOCK_ROWS):
         yield rows[start : start + _BLOCK_ROWS]
-
-
-def _squares(vectors: Vectors, rows: npt.NDArray[np.intp]) -> Vectors:
-    chosen = vectors[rows[0] : rows[-1] + 1] if _straight(rows) else vectors[rows]
-    squares: Vectors = np.einsum("ij,ij->i", chosen, chosen)
-    return squares
-
-
-def _copy_rows(source: Vectors, rows: npt.NDArray[np.intp], target: Vectors, places: npt.NDArray[np.intp]) -> None:
-    """``target[places] = source[rows]``, as one block copy where both run straight on."""
-    if _straight(rows) and _straight(places):
-        target[places[0] : places[0] + len(places)] = source[rows[0] : rows[0] + len(rows)]
-    else:
-        target[places] = source[rows]
-
-
-def _straight(numbers: npt.NDArray[np.intp]) -> bool:
-    return bool(numbers[-1] - numbers[0] == len(numbers) - 1 and (np.diff(numbers) == 1).all())
-
-
-class _NoArray:
-    """Stands for numpy's array class in a file: it is named there, but nothing may be made of it."""
-
-
-@functools.cache
-def _unpickler() -> Any:
-    """Make the class that reads joblib files with arrays of plain numbers, mapped, and refuses all else unread."""
-    from joblib.numpy_pickle import NumpyArrayWrapper, NumpyUnpickler
-
-    class PlainArray(NumpyArrayWrapper):  # type: ignore[misc]
-        def read(self, unpickler: Any, *args: Any) -> Any:
-            if not isinstance(self.dtype, np.dtype) or self.dtype.hasobject or self.subclass is not _NoArray:
-                raise ValueError("it holds an array of objects")
-            return self.read_mmap(unpickler)
-
-    allowed = {
-        ("joblib.numpy_pickle", "NumpyArrayWrapper"): PlainArray,
-        ("numpy", "dtype"): np.dtype,
-        ("numpy", "ndarray"): _NoArray,
-    }
-
-    class SafeUnpickler(NumpyUnpickler):  # type: ignore[misc]
-        def find_class(self, module: str, name: str) -> Any:
-            try:
-                return allowed[module, name]
-            except KeyError:
-                raise ValueError(f"it asks for {module}.{name}") from None
-
-    return SafeUnpickler

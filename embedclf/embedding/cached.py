@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.embedding import Batch, BatchEmbedder, EmbedderSpec, Vectors
-from embedclf.embedding.cache import Keys, ModelCache, VectorCache, blocks_of, hash_texts
+from embedclf.embedding.cache import ModelCache, VectorCache, blocks_of, hash_texts
 from embedclf.embedding.claims import Claims
 from embedclf.embedding.forks import ForkSafeLock
 from embedclf.embedding.in_flight import SECONDS_A_LOOK, see_that_it_goes_on
 from embedclf.embedding.ledger import Account
 from embedclf.embedding.pieces import cut
+from embedclf.embedding.segments import Keys
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens, check_cost
 from embedclf.errors import EmbedderError, TextError, counted
 from embedclf.texts import check_texts, list_of_strings, text_fault, text_faults
@@ -302,8 +303,6 @@ class CachedEmbedder:
 
         Of pieces, `written` notes whether they are in the cache; None is for whole texts, which are told about.
         """
-        import joblib  # noqa: F401 - to keep what comes when the process ends already, when nothing is imported any more
-
         whole = written is None
         written = [] if written is None else written
 

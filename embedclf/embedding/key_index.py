@@ -17,26 +17,27 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.atomic_file import AtomicFile
+from embedclf.embedding.segments import FORMAT as SEGMENT_FORMAT
+from embedclf.embedding.segments import segment_bytes
 from embedclf.errors import OutputError
+from embedclf.plain_file import read_plain
 
 NAME = "keys.index"
-_FORMAT = 1
+_FORMAT = 2
 _DIGEST_BYTES = 16
 _KEY_BYTES = 16
-# Neither waits for a named pipe nor follows a link that someone put there.
-_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class IndexedSegment(NamedTuple):
-    """What is known of a segment: its file's name, size and time, and what lies where in it."""
+    """What is known of a segment: its file's name, size and time, and the numbers from which the rest follows."""
 
     name: str
     n_bytes: int
     written_ns: int
     n_rows: int
     n_columns: int
-    offset: int
     n_tokens: int
+    format: int
 
 
 class KeyIndex(NamedTuple):
@@ -71,10 +72,7 @@ def write(folder: Path, segments: Sequence[IndexedSegment], keys: npt.NDArray[np
 def read(folder: Path) -> KeyIndex | None:
     """Read the index of a folder; None if there is none that is whole."""
     try:
-        with os.fdopen(os.open(folder / NAME, os.O_RDONLY | _FLAGS), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                return None
-            content = file.read()
+        content = read_plain(folder / NAME)
     except (OSError, MemoryError):
         return None
     body = memoryview(content)[_DIGEST_BYTES:]
@@ -86,20 +84,22 @@ def read(folder: Path) -> KeyIndex | None:
         if about["embedclf_index"] != _FORMAT:
             return None
         segments = [IndexedSegment(*one) for one in about["segments"]]
+        if not all(map(_is_possible, segments)):
+            return None
         n_rows = sum(one.n_rows for one in segments)
         keys = np.frombuffer(body, dtype="<u8", count=2 * n_rows, offset=end).reshape(-1, 2)
         order = np.frombuffer(body, dtype="<u4", offset=end + n_rows * _KEY_BYTES)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     whole = len(order) == n_rows and (not n_rows or int(order.max()) < n_rows)
-    return KeyIndex(segments, keys, order) if whole and all(map(_is_possible, segments)) else None
+    return KeyIndex(segments, keys, order) if whole else None
 
 
 def _is_possible(one: IndexedSegment) -> bool:
-    numbers = one[1:]
-    return (
-        isinstance(one.name, str)
-        and all(type(number) is int for number in numbers)
-        and min(one.n_rows, one.n_columns) > 0
-        and 0 <= one.offset <= one.n_bytes - one.n_rows * one.n_columns * 4
-    )
+    if not isinstance(one.name, str) or any(type(number) is not int for number in one[1:]):
+        return False
+    # Bounded first: what follows from larger numbers could not be written as bytes.
+    numbers_fit = 0 < one.format <= SEGMENT_FORMAT and 0 <= one.n_tokens < 2**63
+    if not numbers_fit or min(one.n_rows, one.n_columns) < 1 or max(one.n_rows, one.n_columns) > one.n_bytes:
+        return False
+    return one.n_bytes < 2**60 and one.n_bytes == segment_bytes(one.format, one.n_rows, one.n_columns, one.n_tokens)

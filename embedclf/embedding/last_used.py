@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from embedclf.plain_file import open_plain
+
 Times = npt.NDArray[np.uint32]
 Rows = npt.NDArray[np.intp]
 
@@ -20,8 +22,6 @@ ENDING = ".used"
 # Seconds since 1970, which fit until 2106.
 _TIME = np.dtype("<u4")
 SECONDS_BETWEEN_NOTES = 3_600
-# Neither waits for a named pipe nor follows a link that someone put there.
-_FLAGS = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
 class LastUsed:
@@ -38,16 +38,15 @@ class LastUsed:
     def __init__(self, segment: Path, n_rows: int, written: float) -> None:
         self._path = path_beside(segment)
         self._n_rows = n_rows
-        self._written = min(int(written), int(time.time()))
+        # A clock that was wrong, or an archive, may have left a file a time in the future or before 1970.
+        self._written = max(0, min(int(written), int(time.time())))
         self._known: Times | None = None
 
     def read(self) -> Times:
         """Read when each row was last used, in seconds since 1970: (n_rows,)."""
         content = b""
-        with contextlib.suppress(OSError):
-            descriptor = os.open(self._path, os.O_RDONLY | _FLAGS)
-            with os.fdopen(descriptor, "rb", buffering=0) as file:
-                content = file.read(self._n_rows * _TIME.itemsize + 1) or b""
+        with contextlib.suppress(OSError), os.fdopen(open_plain(self._path), "rb", buffering=0) as file:
+            content = file.read(self._n_rows * _TIME.itemsize + 1) or b""
         if len(content) != self._n_rows * _TIME.itemsize:
             return np.full(self._n_rows, self._written, dtype=np.uint32)
         noted = np.frombuffer(content, dtype=_TIME).astype(np.uint32)
@@ -70,7 +69,7 @@ class LastUsed:
             return
         due = np.unique(due)
         self._known[due] = now
-        with os.fdopen(os.open(self._path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o666), "r+b", buffering=0) as file:
+        with os.fdopen(open_plain(self._path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0) as file:
             size = self._n_rows * _TIME.itemsize
             there = os.fstat(file.fileno()).st_size
             if there != size:
@@ -102,4 +101,5 @@ def path_beside(segment: Path) -> Path:
 
 def write_times(segment: Path, times: Times) -> None:
     """Write the times of a segment that is not in its place yet."""
-    path_beside(segment).write_bytes(times.astype(_TIME).tobytes())
+    with os.fdopen(open_plain(path_beside(segment), os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as file:
+        file.write(times.astype(_TIME).tobytes())

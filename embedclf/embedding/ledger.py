@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from embedclf.embedding import EmbedderSpec
 from embedclf.embedding.forks import ForkSafeLock
 from embedclf.embedding.usage import Meter, Usage
+from embedclf.errors import counted
+from embedclf.plain_file import open_plain, read_plain
 
 logger = logging.getLogger(__name__)
 
@@ -47,18 +49,26 @@ class Ledger:
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **about, **asdict(usage)}
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with self._path.open("ab", buffering=0) as file:
+            with os.fdopen(open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0) as file:
                 file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             logger.debug("the ledger %s cannot be written (%s)", self._path, error.strerror or error)
 
     def entries(self) -> list[Entry]:
-        """Read every line; those that are not ours, or cut, are left out."""
+        """Read every line. Lines that are damaged, or not ours, are left out with one warning."""
         try:
-            lines = self._path.read_bytes().splitlines()
-        except OSError:
+            lines = read_plain(self._path).splitlines()
+        except (FileNotFoundError, NotADirectoryError):
             return []
-        return [entry for line in lines if (entry := _entry(line)) is not None]
+        except (OSError, MemoryError) as error:
+            reason = getattr(error, "strerror", None) or "it is too large"
+            logger.warning("the ledger %s cannot be read (%s): what was spent is not listed", self._path, reason)
+            return []
+        entries = [entry for line in lines if (entry := _entry(line)) is not None]
+        if len(entries) < len(lines):
+            left_out = counted(len(lines) - len(entries), "line")
+            logger.warning("the ledger %s has %s that cannot be read: left out", self._path, left_out)
+        return entries
 
     def totals(self) -> list[Entry]:
         """Sum up the lines of each model."""
@@ -73,15 +83,20 @@ def _entry(line: bytes) -> Entry | None:
     try:
         content = json.loads(line)
         counts = {field.name: content[field.name] for field in fields(Usage)}
-        if any(_is_no_count(value, name) for name, value in counts.items()):
-            return None
-        return Entry(str(content["provider"]), str(content["model"]), content["endpoint"], Usage(**counts))
-    except (ValueError, KeyError, TypeError):
+        provider, model, endpoint = content["provider"], content["model"], content["endpoint"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    named = isinstance(provider, str) and isinstance(model, str) and isinstance(endpoint, str | None)
+    if not named or any(_is_no_count(value, name) for name, value in counts.items()):
+        return None
+    return Entry(provider, model, endpoint, Usage(**counts))
 
 
 def _is_no_count(value: Any, name: str) -> bool:
-    return not (type(value) in (int, float) and 0 <= value < 1e18) and not (name == "dollars" and value is None)
+    if name == "dollars" and value is None:
+        return False
+    kinds = (int, float) if name in ("credits", "dollars") else (int,)
+    return type(value) not in kinds or not 0 <= value < 1e18
 
 
 _accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()

@@ -15,13 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding.cache import CacheInfo, ModelCache, Segment
+from embedclf.embedding.cache import CacheInfo, ModelCache
 from embedclf.embedding.last_used import Times
+from embedclf.embedding.segments import FORMAT, Segment, checked_lengths, segment_bytes
 from embedclf.errors import OutputError
 
 _KEY_BYTES = 16
-# A segment written anew may have so much more beyond its rows: its arrays begin at round places.
-_PADDING_BYTES = 64
+_CHECKSUM_BYTES = 8
+_TIME_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +65,18 @@ class _Choice(NamedTuple):
 
     @property
     def row_bytes(self) -> int:
-        """What a row takes in a segment written anew: its vector, key and time."""
-        return self.segment.shape[1] * 4 + _KEY_BYTES + 4
+        """What a row takes in a segment written anew: its vector, checksums, key and time."""
+        n_columns = self.segment.n_columns
+        return n_columns * 4 + len(checked_lengths(n_columns)) * _CHECKSUM_BYTES + _KEY_BYTES + _TIME_BYTES
 
     @property
     def head_bytes(self) -> int:
         """What such a segment takes beyond its rows."""
-        return self.segment.n_bytes - self.segment.shape[0] * (self.row_bytes - 4) + _PADDING_BYTES
+        return self._bytes_of(self.segment.n_rows) - self.segment.n_rows * self.row_bytes
+
+    def _bytes_of(self, n_rows: int) -> int:
+        n_columns, n_tokens = self.segment.n_columns, self.segment.n_tokens
+        return segment_bytes(FORMAT, n_rows, n_columns, n_tokens) + n_rows * _TIME_BYTES
 
     @property
     def n_tokens(self) -> int:
@@ -83,7 +89,7 @@ class _Choice(NamedTuple):
         if not n_dropped:
             return self.n_bytes
         n_kept = len(self.dropped) - n_dropped
-        return self.head_bytes + n_kept * self.row_bytes if n_kept else 0
+        return self._bytes_of(n_kept) if n_kept else 0
 
 
 def preview(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> PruneReport:

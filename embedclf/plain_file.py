@@ -1,0 +1,66 @@
+"""Opening files that somebody else may have put there: regular files only.
+
+A named pipe would block forever, a device may never end, and a symbolic link leads wherever its author likes.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_FLAGS = (
+    getattr(os, "O_NONBLOCK", 0)
+    | getattr(os, "O_NOFOLLOW", 0)
+    | getattr(os, "O_BINARY", 0)
+    | getattr(os, "O_CLOEXEC", 0)
+)
+
+
+def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a regular file and return its descriptor.
+
+    Parameters
+    ----------
+    path : Path
+    flags : int
+        As for `os.open`.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened, or is a symbolic link, a named pipe, a folder or a device.
+    """
+    try:
+        descriptor = os.open(path, flags | _FLAGS, 0o666)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed here") from None
+        if error.errno == errno.ENXIO:  # a named pipe that nobody reads
+            raise OSError(errno.EINVAL, "it is not a regular file") from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return descriptor
+
+
+def read_plain(path: Path, most_bytes: int | None = None) -> bytes:
+    """Read a regular file.
+
+    Parameters
+    ----------
+    path : Path
+    most_bytes : int, optional
+        Refuse a larger file instead of reading it.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read, is too large, or is not a regular file.
+    """
+    file: BinaryIO
+    with os.fdopen(open_plain(path), "rb") as file:
+        if most_bytes is not None and os.fstat(file.fileno()).st_size > most_bytes:
+            raise OSError(errno.EFBIG, f"it is larger than {most_bytes:,} bytes")
+        return file.read()
