@@ -1,6 +1,7 @@
 """The model file and the TextClassifier that comes out of it."""
 
 import json
+import os
 import threading
 from pathlib import Path
 
@@ -14,9 +15,10 @@ from conftest import TEXTS, Cli
 
 
 def rewrite(source: Path, place: Path, tensors=None, **changes) -> Path:
-    """Copy a model file with other tensors or metadata; a change to ... leaves the entry out."""
+    """Copy a model file, without its checksum, with other tensors or metadata; a change to ... leaves the entry out."""
     with safe_open(source, framework="numpy") as file:
         metadata = json.loads(file.metadata()["embedclf"])
+        del metadata["blake2b"]
         old = {name: file.get_tensor(name) for name in ("weights", "bias")}
     metadata = {key: value for key, value in {**metadata, **changes}.items() if value is not ...}
     save_file({**old, **(tensors or {})}, place, metadata={"embedclf": json.dumps(metadata)})
@@ -154,6 +156,45 @@ def test_a_foreign_or_broken_file_is_refused(cli: Cli, model: Path, tmp_path: Pa
     assert cli("predict", "-m", "none", "x").stderr == (
         "Error: there is no model file none; embedclf train makes one\n"
     )
+
+
+def test_one_flipped_bit_is_found(cli: Cli, model: Path, tmp_path: Path):
+    """In a weight, and in a label's name."""
+    whole = model.read_bytes()
+    for place in (len(whole) - 9, whole.index(b"refund")):
+        data = bytearray(whole)
+        data[place] ^= 1
+        (tmp_path / "m.safetensors").write_bytes(data)
+        result = cli("predict", "-m", "m.safetensors", "x")
+        assert result.exit_code == 1
+        assert result.stderr == (
+            "Error: m.safetensors is damaged: its checksum does not match; train or copy it again\n"
+        )
+
+
+def test_one_of_version_0_1_0_is_read():
+    """It has no checksum. A name of a field that no version knows is damage there."""
+    old = Path(__file__).parent / "written_by_0_1_0" / "model.safetensors"
+    probabilities = embedclf.load(old).predict_proba(["Where is my refund?"])
+    np.testing.assert_allclose(probabilities, [[3.5784419e-03, 7.2634895e-04, 9.9569523e-01]], rtol=1e-4)
+    Path("m.safetensors").write_bytes(old.read_bytes().replace(b"threshold", b"threshuld"))
+    with pytest.raises(embedclf.ModelFileError, match="it has a field 'threshuld', and no checksum; train it again"):
+        embedclf.load("m.safetensors")
+
+
+def test_half_a_character_in_what_is_known_of_it(model: Path, tmp_path: Path):
+    """It could not be printed, nor saved again."""
+    path = rewrite(model, tmp_path / "m.safetensors", version="\ud800")
+    with pytest.raises(embedclf.ModelFileError, match=r"holds half a character \(the lone surrogate \\ud800\)"):
+        embedclf.load(path)
+
+
+def test_a_named_pipe_is_not_waited_for(cli: Cli, tmp_path: Path):
+    """Nor is a device read without end."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        assert cli("predict", "-m", name, "x").stderr == f"Error: {name} cannot be read (it is not a regular file)\n"
 
 
 def test_an_embedder_that_is_unknown_here(cli: Cli, model: Path, tmp_path: Path):

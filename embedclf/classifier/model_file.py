@@ -1,13 +1,18 @@
 """The model file: one ``.safetensors`` file with the matrix and what is known about it.
 
 It holds the tensors ``weights`` (n_classes, n_dimensions) and ``bias`` (n_classes,), float32, and one metadata entry
-``embedclf`` of JSON: the format number and the fields of `ModelCard`, with ``classes``. Loading it runs no code. The
-same classifier gives the same bytes: there is no date in it, and no key, text or path either.
+``embedclf`` of JSON: the format number, the fields of `ModelCard`, ``classes``, and last ``blake2b``, a digest of the
+rest of the entry and of the tensors, by which a damaged file is recognised. Files of version 0.1.0 have no digest.
+Loading runs no code. The same classifier gives the same bytes: there is no date in the file, and no key, text or path
+either.
 """
 
 import json
 import os
-from dataclasses import asdict, dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +22,14 @@ from embedclf.atomic_file import AtomicFile
 from embedclf.classifier.linear import LinearModel
 from embedclf.embedding import EmbedderSpec
 from embedclf.errors import ModelFileError
+from embedclf.plain_file import open_plain
 
 FORMAT = 1
 Head = Literal["logistic", "centroid"]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
+# Inside the entry, since safetensors writes several in no particular order.
+_DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,17 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
     entry = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
     # safetensors writes an array's memory as it lies, whatever its strides say.
     tensors = {"weights": np.ascontiguousarray(model.weights), "bias": np.ascontiguousarray(model.bias)}
+    entry = f'{entry[:-1]}, "blake2b": "{_digest(entry, tensors)}"}}'
     return bytes(save(tensors, metadata={_ENTRY: entry}))
+
+
+def _digest(entry: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
+    """Return what changes with every bit that the classifier's answers depend on."""
+    digest = blake2b(entry.encode(), digest_size=16)
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
+        digest.update(np.ascontiguousarray(tensor).data)
+    return digest.hexdigest()
 
 
 def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
@@ -120,13 +138,16 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
     Raises
     ------
     ModelFileError
-        If it is not there, cut short, not one of ours, of a newer format, or holds what cannot be.
+        If it is not there, cut short, damaged, not one of ours, of a newer format, or holds what cannot be.
     """
     from safetensors import SafetensorError, safe_open
 
     name = os.fspath(path)
     try:
-        Path(path).open("rb").close()  # for the system's own word: safetensors reports less
+        if Path(path).is_dir():
+            raise IsADirectoryError
+        # For the system's own words, of which safetensors says less, and because a named pipe would block it forever.
+        os.close(open_plain(Path(os.path.realpath(path))))
         with safe_open(name, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
@@ -142,8 +163,13 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
         ) from error
     if _ENTRY not in metadata:
         raise ModelFileError(f"{name} is a safetensors file, but was not written by embedclf", path=name)
+    entry = metadata[_ENTRY]
+    if (digest := _DIGEST.search(entry)) is not None:
+        entry = entry[: digest.start()] + "}"
+        if _digest(entry, tensors) != digest[1]:
+            raise ModelFileError(f"{name} is damaged: its checksum does not match; train or copy it again", path=name)
     try:
-        return _parse(json.loads(metadata[_ENTRY]), tensors)
+        return _parse(json.loads(entry), tensors, checked=digest is not None)
     except _NewerFormatError as error:
         raise ModelFileError(f"{name} {error}", path=name) from None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
@@ -151,11 +177,16 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
         raise ModelFileError(f"{name} is not a usable model file: {reason}; train it again", path=name) from error
 
 
+_FIELDS = {"format", "classes", *(field.name for field in fields(ModelCard))}
+
+
 class _NewerFormatError(Exception):
     pass
 
 
-def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -> tuple[LinearModel, ModelCard]:
+def _parse(
+    metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]], *, checked: bool
+) -> tuple[LinearModel, ModelCard]:
     number = _typed(metadata["format"], int, "format")
     if number < 1:
         raise ValueError(f"its 'format' is {number}")
@@ -164,10 +195,15 @@ def _parse(metadata: dict[str, Any], tensors: dict[str, np.ndarray[Any, Any]]) -
             f"is of format {number}, and this embedclf reads formats up to {FORMAT}; update with: "
             "pip install --upgrade embedclf"
         )
+    # A field that is not known may come from a later version of this format, but not in a file without a digest.
+    if not checked and (unknown := metadata.keys() - _FIELDS):
+        raise ValueError(f"it has a field {min(unknown)!r:.40}, and no checksum")
     if set(tensors) != {"weights", "bias"} or any(tensor.dtype != np.float32 for tensor in tensors.values()):
         raise ValueError("its tensors are not the float32 'weights' and 'bias'")
     classes = tuple(_typed(name, str, "classes") for name in _typed(metadata["classes"], list, "classes"))
     model = LinearModel(tensors["weights"], tensors["bias"], classes)
+    if (half := re.search("[\ud800-\udfff]", json.dumps(metadata, ensure_ascii=False))) is not None:
+        raise ValueError(f"its metadata holds half a character (the lone surrogate \\u{ord(half[0]):04x})")
     spec = _typed(metadata["embedder"], dict, "embedder")
     embedder = EmbedderSpec(
         provider=_typed(spec["provider"], str, "provider"),
