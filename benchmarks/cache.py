@@ -11,6 +11,12 @@ taken for the rest: it is the same for each. Needs 3 GB of disk for a while.
 How long a fresh process takes to open a cache of 1,000,000 vectors and read one. Only the keys matter, so the vectors
 have 96 dimensions and segments are merged at a 16th of the size, which leaves the files that 1,536 dimensions would
 leave. Cold means that the system's cache has forgotten the files. Needs 500 MB of disk for a while.
+
+    python benchmarks/cache.py --checksums
+
+How much of the time of reading 100,000 vectors goes into their checksums: read in one process with and without, in
+turn, at full length and shortened. Hashing the texts is included; the time is the processor's, the least of all runs.
+Needs 700 MB of disk for a while.
 """
 
 import argparse
@@ -25,7 +31,7 @@ from statistics import median
 import joblib
 import numpy as np
 
-from embedclf.embedding import EmbedderSpec, cache
+from embedclf.embedding import EmbedderSpec, cache, segments
 from embedclf.embedding.cache import VectorCache, hash_texts
 
 SPEC = EmbedderSpec("aimlapi", "text-embedding-3-small", 1536, "https://api.aimlapi.com/v1")
@@ -159,10 +165,30 @@ def opening(runs: int) -> None:
             print(f"  written in batches of {size}: {n_segments:,} segments: {shown} (at most 1 s)", flush=True)
 
 
+def checksums(runs: int) -> None:
+    n, wanted, intact = 100_000, texts(100_000), segments.Segment._intact
+    with tempfile.TemporaryDirectory() as name:
+        fill(Path(name), n, 512)
+        for length in (None, 512, 256):
+            seconds: dict[bool, list[float]] = {True: [], False: []}
+            for _ in range(runs + 1):
+                for checked in seconds:
+                    segments.Segment._intact = intact if checked else lambda *of: np.ones(len(of[3]), dtype=bool)
+                    part = VectorCache(Path(name) / "cache").of_model(SPEC)
+                    start = time.process_time()
+                    part.read(hash_texts(wanted), length)
+                    seconds[checked].append(time.process_time() - start)
+            with_them, without = (min(seconds[checked][1:]) for checked in (True, False))
+            share = 1 - without / with_them
+            rate = f"{n / with_them:,.0f} vectors a second"
+            print(f"{length or 1536:5} of 1,536 columns, {rate}: {share:.1%} of the time", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=7)
     parser.add_argument("--opening", action="store_true", help="Only how long opening takes.")
+    parser.add_argument("--checksums", action="store_true", help="Only what checksums take of reading.")
     parser.add_argument("--read", help=argparse.SUPPRESS)
     parser.add_argument("--open", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
@@ -176,6 +202,9 @@ def main() -> None:
         return
     if args.opening:
         opening(args.runs)
+        return
+    if args.checksums:
+        checksums(args.runs)
         return
     for n in (13_000, 100_000):
         with tempfile.TemporaryDirectory() as folder:

@@ -6,8 +6,9 @@ again from them, and a file that differs from it is refused: nothing in a file i
 beyond the file's own size.
 
 Each row has checksums of its vector, tied to its key: of the whole vector, and of the prefixes that are likely to be
-read alone, so that reading 256 of 3,072 columns need not touch the others. Segments of format 1 have no checksums.
-Their rows are checked for unit length instead, and get checksums when they are rewritten.
+read alone, so that reading 256 of 3,072 columns need not touch the others. Below them stand those of all rows together,
+which are faster to check where most of a segment is read. Segments of format 1 have no checksums. Their rows are
+checked for unit length instead, and get checksums when they are rewritten.
 """
 
 import mmap
@@ -18,7 +19,7 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from xxhash import xxh3_64_intdigest
+from xxhash import xxh3_64, xxh3_64_intdigest
 
 from embedclf.embedding import Vectors
 from embedclf.plain_file import open_plain
@@ -33,8 +34,8 @@ _WITHOUT_CHECKSUMS = 1
 _PREFIXES = (256, 512, 1_024, 2_048)
 # Vectors have unit length.
 _TOLERANCE = 1e-3
-# Rows that are checked and then copied: few enough to still be in the processor's cache when they are copied.
-_BLOCK_BYTES = 2**20
+# What is checked or copied at once: it should fit into the processor's second cache.
+_BLOCK_BYTES = 2**19
 # More than what stands before, between or after the arrays.
 _MOST_AROUND = 512
 
@@ -117,7 +118,6 @@ class Segment(NamedTuple):
         OSError, ValueError
             If the file is gone, or is not what it was.
         """
-        n_columns = out.shape[1]
         layout = _Layout(self.format, self.n_rows, self.n_columns, self.n_tokens)
         with os.fdopen(open_plain(self.path), "rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size != layout.n_bytes:
@@ -125,24 +125,37 @@ class Segment(NamedTuple):
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         shape = (self.n_rows, self.n_columns)
         vectors = np.frombuffer(content, "<f4", self.n_rows * self.n_columns, layout.vectors_at).reshape(shape)
-        intact = np.empty(len(rows), dtype=bool)
+        n_columns = out.shape[1]
         if layout.checksums_at is None:
-            for few in _blocks(len(rows), n_columns):
-                block = _taken(vectors[:, :n_columns], rows[few])
-                squares = np.einsum("ij,ij->i", block, block)
-                intact[few] = (squares > 0) & (squares < 1 + _TOLERANCE)
-                if n_columns == self.n_columns:
-                    intact[few] &= squares > 1 - _TOLERANCE
-                _put(block, out, places[few])
-            return intact
-        lengths = checked_lengths(self.n_columns)
-        column, length = next((column, length) for column, length in enumerate(lengths) if length >= n_columns)
-        n_checksums = self.n_rows * len(lengths)
-        noted = np.frombuffer(content, "<u8", n_checksums, layout.checksums_at).reshape(self.n_rows, -1)[:, column]
-        for few in _blocks(len(rows), length):
-            block = _taken(vectors[:, :length], rows[few])
-            intact[few] = _checksums(self.keys[rows[few]], block) == noted[rows[few]]
-            _put(block[:, :n_columns], out, places[few])
+            intact = self._of_unit_length(vectors[:, :n_columns], rows)
+        else:
+            lengths = checked_lengths(self.n_columns)
+            column = next(column for column, length in enumerate(lengths) if length >= n_columns)
+            n_checksums = (self.n_rows + 1) * len(lengths)
+            noted = np.frombuffer(content, "<u8", n_checksums, layout.checksums_at).reshape(-1, len(lengths))
+            intact = self._intact(vectors[:, : lengths[column]], noted[:, column], rows)
+        for few in _blocks(len(rows), n_columns):
+            _put(_taken(vectors[:, :n_columns], rows[few]), out, places[few])
+        return intact
+
+    def _of_unit_length(self, vectors: Vectors, rows: Rows) -> npt.NDArray[np.bool_]:
+        squares = np.empty(len(rows), dtype=np.float32)
+        for few in _blocks(len(rows), vectors.shape[1]):
+            block = _taken(vectors, rows[few])
+            np.einsum("ij,ij->i", block, block, out=squares[few])
+        intact = (squares > 0) & (squares < 1 + _TOLERANCE)
+        if vectors.shape[1] == self.n_columns:
+            intact &= squares > 1 - _TOLERANCE
+        return intact
+
+    def _intact(self, vectors: Vectors, noted: Checksums, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Tell of some rows whether their checksums are those that are noted."""
+        if 2 * len(rows) >= self.n_rows and _checksum_of_all(self.keys, vectors) == noted[-1]:
+            return np.ones(len(rows), dtype=bool)
+        intact = np.empty(len(rows), dtype=bool)
+        for few in _blocks(len(rows), vectors.shape[1]):
+            chosen = rows[few]
+            intact[few] = _checksums(self.keys[chosen], _taken(vectors, chosen)) == noted[chosen]
         return intact
 
 
@@ -170,8 +183,8 @@ class _Layout:
         self.checksums_at: int | None = None
         if number != _WITHOUT_CHECKSUMS:
             n_checksums = len(checked_lengths(n_columns))
-            checksums = _CHECKSUMS + _ARRAY + rows + _number(n_checksums) + _TYPE + b"h\x15" + _END
-            self.checksums_at = self._array(checksums, n_rows * n_checksums * 8)
+            checksums = _CHECKSUMS + _ARRAY + _number(n_rows + 1) + _number(n_checksums) + _TYPE + b"h\x15" + _END
+            self.checksums_at = self._array(checksums, (n_rows + 1) * n_checksums * 8)
         floats = b"h\x12\x8c\x02f4" + _LITTLE_ENDIAN % b"h\x16"
         vectors = _VECTORS + _ARRAY + rows + _number(n_columns) + _TYPE + floats + _END
         self.vectors_at = self._array(vectors, n_rows * n_columns * 4)
@@ -218,13 +231,16 @@ def write_segment(file: BinaryIO, keys: Keys, vectors: Vectors, n_tokens: int) -
     vectors = np.ascontiguousarray(vectors, dtype="<f4")
     n_rows, n_columns = vectors.shape
     layout = _Layout(FORMAT, n_rows, n_columns, n_tokens)
-    checksums = np.stack([_checksums(keys, vectors[:, :n]) for n in checked_lengths(n_columns)], axis=1)
+    checksums = np.empty((n_rows + 1, len(checked_lengths(n_columns))), dtype="<u8")
+    for column, length in enumerate(checked_lengths(n_columns)):
+        checksums[:-1, column] = _checksums(keys, vectors[:, :length])
+        checksums[-1, column] = _checksum_of_all(keys, vectors[:, :length])
     before_keys, before_checksums, before_vectors, after = [piece for _, piece in layout.around]
     for data in (
         before_keys,
         np.ascontiguousarray(keys, dtype=KEY).tobytes(),
         before_checksums,
-        checksums.astype("<u8").tobytes(),
+        checksums.data,
         before_vectors,
         vectors.data,
         after,
@@ -286,9 +302,9 @@ def _numbers(file: BinaryIO, size: int) -> tuple[int, int, int, int]:
     at = shortest.keys_at + n_rows * KEY.itemsize
     if number != _WITHOUT_CHECKSUMS:
         piece = _read_at(file, at, _MOST_AROUND)
-        n_checksums, end = _parsed(piece, _FRAME_BYTES + len(_CHECKSUMS) + len(_ARRAY) + len(_number(n_rows)))
+        n_checksums, end = _parsed(piece, _FRAME_BYTES + len(_CHECKSUMS) + len(_ARRAY) + len(_number(n_rows + 1)))
         end += len(_TYPE) + len(b"h\x15") + len(_END)
-        at += end + 1 + piece[end] + n_rows * max(n_checksums, 0) * 8
+        at += end + 1 + piece[end] + (n_rows + 1) * max(n_checksums, 0) * 8
     piece = _read_at(file, at, _MOST_AROUND)
     n_columns, end = _parsed(piece, _FRAME_BYTES + len(_VECTORS) + len(_ARRAY) + len(_number(n_rows)))
     if not 0 < n_columns <= size // n_rows // 4:
@@ -337,6 +353,14 @@ def _checksums(keys: Keys, vectors: Vectors) -> Checksums:
     """Return a checksum of each vector, (n,), that no other key's vector has."""
     sums = np.fromiter(map(xxh3_64_intdigest, vectors), dtype=np.uint64, count=len(vectors))
     return sums ^ keys["high"] ^ keys["low"]  # type: ignore[no-any-return]
+
+
+def _checksum_of_all(keys: Keys, vectors: Vectors) -> int:
+    """Return a checksum of all vectors and keys, in their order."""
+    checksum = xxh3_64(keys.tobytes())
+    for few in _blocks(len(keys), vectors.shape[1]):
+        checksum.update(np.ascontiguousarray(vectors[few]).data)
+    return checksum.intdigest()
 
 
 def _blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
