@@ -100,8 +100,12 @@ def alike(printed: list[str], shown: list[str]) -> bool:
     one, other = "\n".join(printed), "\n".join(shown)
     if re.sub(number, "#", one) != re.sub(number, "#", other):
         return False
-    pairs = zip(re.findall(number, one), re.findall(number, other), strict=True)
-    return all(float(a.replace(",", "")) == pytest.approx(float(b.replace(",", "")), abs=0.02) for a, b in pairs)
+
+    def figures(text: str) -> list[float]:
+        found = re.findall(rf"({number})( %)?", text)
+        return [float(digits.replace(",", "")) / (100 if percent else 1) for digits, percent in found]
+
+    return figures(one) == pytest.approx(figures(other), rel=1e-6, abs=0.02)
 
 
 def test_the_python_examples_run():

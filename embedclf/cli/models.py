@@ -7,9 +7,11 @@ import click
 
 from embedclf.atomic_file import AtomicFile
 from embedclf.errors import EmbedclfError, OutputError
+from embedclf.plain_file import read_plain
 
 FOLDER = Path("models")
 LATEST = FOLDER / ".latest"
+_MOST_BYTES_OF_A_PATH = 2**16
 
 
 def remember_latest(path: Path) -> None:
@@ -39,7 +41,7 @@ def _find() -> tuple[str, str]:
     if from_environment := os.environ.get("EMBEDCLF_MODEL"):
         return from_environment, "from EMBEDCLF_MODEL"
     try:
-        latest = os.fsdecode(LATEST.read_bytes()).strip()
+        latest = os.fsdecode(read_plain(LATEST, _MOST_BYTES_OF_A_PATH)).strip()
     except OSError:
         latest = ""
     if latest and Path(latest).is_file():
