@@ -145,12 +145,11 @@ def ask(client: httpx.Client, *texts: str, **more: Any) -> httpx.Response:
     return client.post("/predict", json={"texts": list(texts), **more})
 
 
-def refuses_connections(url: httpx.URL) -> bool:
-    try:
-        socket.create_connection((url.host, url.port), timeout=PATIENCE).close()
-    except ConnectionRefusedError:
-        return True
-    return False
+def wait_for_draining(client: httpx.Client) -> httpx.Response:
+    """Ask on a connection that is open until the service says that it is about to end, which closes it."""
+    answers: list[httpx.Response] = []
+    wait_until(lambda: answers.append(client.get("/ready")) or answers[-1].status_code == 503)
+    return answers[-1]
 
 
 def count(client: httpx.Client, name: str) -> float:
@@ -580,12 +579,11 @@ class TestProcess:
             in_hand = pool.submit(ask, served.client, "a text that nobody has embedded")
             held.wait_for(1)
             served.signal(signal.SIGTERM)
-            wait_until(lambda: refuses_connections(served.client.base_url))
-            answers: list[httpx.Response] = []
-            wait_until(lambda: answers.append(ready.get("/ready")) or answers[-1].status_code == 503)
-            answer = answers[-1]
+            answer = wait_for_draining(ready)
             assert (answer.status_code, answer.json()) == (503, {"status": "draining"})
             assert answer.headers["connection"] == "close"
+            with pytest.raises(httpx.ConnectError):
+                ready.get("/ready")
             assert health.get("/health").status_code == 200
             refused = ask(asking, TEXT)
             assert (refused.status_code, refused.json()) == (503, {"detail": "the service is about to end"})
