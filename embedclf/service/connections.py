@@ -163,6 +163,8 @@ def bounded(limits: Limits) -> type[Any]:
             if self._refused:
                 return
             self._refused = True
+            if self.headers:
+                self.headers.clear()  # thousands may have come in one piece
             cycle = self.cycle
             if cycle is not None and not cycle.response_complete:
                 if cycle.response_started or self._n_ahead():

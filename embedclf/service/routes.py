@@ -129,6 +129,8 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits, hosts: S
     barred: dict[int | str, dict[str, Any]] = (
         {} if token is None else {401: {"model": Problem, "description": "The token is missing or wrong."}}
     )
+    if hosts is not None:
+        barred[421] = {"model": Problem, "description": "The name in the Host header is not served."}
 
     def check_text(text: object) -> str:
         if not isinstance(text, str):
@@ -249,7 +251,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         408: "The request took too long to arrive.",
         413: "The request is too large.",
         422: "The request is not as it should be; the detail says where and why.",
-        502: "The embedder failed.",
+        500: "The service failed; its log says where.",
+        502: "The embedder failed; the service's log says why.",
         503: "Too many requests are in hand, the service is about to end, or the embedder takes no more.",
         504: "The embedder did not answer in time.",
     }.items()
