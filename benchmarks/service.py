@@ -30,7 +30,7 @@ import embedclf
 from embedclf.corpus import Corpus, read_corpus
 
 TICKETS = Path(__file__).parent.parent / "datasets" / "support_tickets.csv"
-HEAD = b"POST /predict HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
+HEAD = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
 BARE = """
 import socket, sys
 import uvicorn
@@ -91,10 +91,7 @@ class Load:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port)
         while (began := time.perf_counter()) < until:
             body = json.dumps({"texts": [next(self._texts)]}).encode()
-            head = (
-                f"POST /predict HTTP/1.1\r\nhost: here\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
-            )
-            writer.write(head.encode() + b"\r\n\r\n" + body)
+            writer.write(HEAD % len(body) + body)
             answered = await reader.readuntil(b"\r\n\r\n")
             length = re.search(rb"content-length: (\d+)", answered)
             assert length is not None

@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,27 +63,44 @@ class Process:
         )
 
     def __enter__(self) -> "Process":
-        self.said = []
-        for line in self._process.stderr:
-            self.said.append(line)
-            if found := re.search(r"at (http://\S+:\d+)", line):
-                self.client = client_of(found[1])
-                return self
-        self._process.communicate()
-        raise AssertionError("".join(self.said))
+        self.said: list[str] = []
+        # Read to the end, or the process would wait to say more.
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        wait_until(lambda: self.said or self._process.poll() is not None)
+        found = re.search(r"at (http://\S+:\d+)", "".join(self.said))
+        assert found, "".join(self.said)
+        self.client = client_of(found[1])
+        return self
 
     def __exit__(self, *exception: object) -> None:
         self.client.close()
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        self._reader.join()
+        self._process.stdout.close()
+        self._process.stderr.close()
+
+    def _read(self) -> None:
+        for line in self._process.stderr:
+            self.said.append(line)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.client.base_url.host, self.client.base_url.port
 
     def signal(self, number: int) -> None:
         self._process.send_signal(number)
 
     def end(self) -> tuple[int, str, str]:
         """Wait for its end; gives the exit code, stdout, and stderr."""
-        out, err = self._process.communicate(timeout=PATIENCE)
-        return self._process.returncode, out, "".join(self.said) + err
+        code = self._process.wait(PATIENCE)
+        self._reader.join()
+        return code, self._process.stdout.read(), "".join(self.said)
 
 
 class Held:
@@ -126,6 +143,13 @@ def held(api: AimlapiServer, sent: embedclf.TextClassifier) -> Iterator[Held]:
 
 def ask(client: httpx.Client, *texts: str, **more: Any) -> httpx.Response:
     return client.post("/predict", json={"texts": list(texts), **more})
+
+
+def wait_for_draining(client: httpx.Client) -> httpx.Response:
+    """Ask on a connection that is open until the service says that it is about to end, which closes it."""
+    answers: list[httpx.Response] = []
+    wait_until(lambda: answers.append(client.get("/ready")) or answers[-1].status_code == 503)
+    return answers[-1]
 
 
 def count(client: httpx.Client, name: str) -> float:
@@ -246,7 +270,10 @@ class TestBounds:
     def test_a_request_that_never_begins_is_not_waited_for(self, held: Held, sent: Any):
         """Neither the first of a connection nor a later one; an answer that takes longer is given."""
         answered = b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n"
-        with serving(embedclf.create_app(sent), http=bounded(0.1)) as client, ThreadPoolExecutor(1) as pool:
+        with (
+            serving(embedclf.create_app(sent), http=bounded(embedclf.Limits(seconds=0.1))) as client,
+            ThreadPoolExecutor(1) as pool,
+        ):
             late = pool.submit(ask, client, TEXT)
             held.wait_for(1)
             address = (client.base_url.host, client.base_url.port)
@@ -336,13 +363,19 @@ class TestGathering:
         assert calls == [[1], [4, 6], [3], [20], [1]]
 
     def test_what_looks_short_is_not_small(self, trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
-        """The size of a text is its bytes: a character beyond ASCII takes as much longer as it has more of them."""
+        """A character beyond ASCII takes as much longer as it has more bytes; texts and labels have a size, too."""
         sizes = []
         monkeypatch.setattr(Gathering, "ask", _noting(sizes, Gathering.ask))
         with serving(embedclf.create_app(trained)) as client:
             for text in ("abc", "äbc", "\U0001f600bc", "\ud83dbc"):
                 assert client.post("/predict", content=json.dumps({"texts": [text, "d"]}), headers=JSON).is_success
-        assert sizes == [4, 5, 7, 6]
+            assert [size - sizes[0] for size in sizes] == [0, 1, 3, 2]
+            sizes.clear()
+            for texts, more in ((["a"], {}), (["a", ""], {}), (["a"], {"top_k": 2}), (["a"], {"top_k": 10**9})):
+                assert ask(client, *texts, **more).is_success
+            one, two, two_labels, all_three = sizes
+            assert two - one > 0
+            assert (two_labels - one) * 3 == (all_three - one) * 2 > 0
 
     def test_what_is_small_needs_no_thread(self):
         """All that has come is done together in the event loop, up to a size; what is large does not hold it up."""
@@ -419,15 +452,29 @@ class TestFailures:
         ],
     )
     def test_a_failing_api_is_told_apart(
-        self, api: AimlapiServer, sent: Any, fault: Callable[[Request], Response], status: int, said: str
+        self,
+        api: AimlapiServer,
+        sent: Any,
+        fault: Callable[[Request], Response],
+        status: int,
+        said: str,
+        caplog: pytest.LogCaptureFixture,
     ):
-        """With the reason and without the key; and the service lives on."""
+        """Clients learn what to do, the log the reason and the address, nobody the key; and the service lives on."""
         with serving(embedclf.create_app(sent)) as client:
             api.fault = fault
             answer = ask(client, TEXT)
             assert answer.status_code == status
-            assert said in answer.json()["detail"]
-            assert "test-key" not in answer.text
+            assert (
+                answer.json()["detail"]
+                == {
+                    502: "the embedder failed; the service's log says why",
+                    503: "the embedder takes no more requests for now: try again later",
+                }[status]
+            )
+            assert said in caplog.text
+            assert api.base_url in caplog.text
+            assert "test-key" not in answer.text + caplog.text
             assert ("retry-after" in answer.headers) == (status == 503)
             api.fault = None
             assert ask(client, TEXT).json()["predictions"][0]["label"] == "refund"
@@ -441,7 +488,7 @@ class TestFailures:
             answer = ask(client, TEXT)
             held.let_go()
         assert answer.status_code == 504
-        assert "did not answer within 0.1 s" in answer.json()["detail"]
+        assert answer.json() == {"detail": "the embedder did not answer in time; it may have been paid for the texts"}
 
     def test_one_that_costs_too_much_does_not_sink_what_it_was_gathered_with(self, api: AimlapiServer, sent: Any):
         """It alone gets a 503; the spending is counted."""
@@ -455,7 +502,9 @@ class TestFailures:
             held.let_go()
             assert first.result().status_code == cheap.result().status_code == 200
             assert dear.result().status_code == 503
-            assert "--max-cost is 1e-05" in dear.result().json()["detail"]
+            assert dear.result().json() == {
+                "detail": "the embedding would cost more than the service may spend (--max-cost)"
+            }
             assert 0 < count(client, "embedclf_dollars_total") < 1e-5
             assert count(client, "embedclf_tokens_total") > 0
 
@@ -520,21 +569,28 @@ class TestProcess:
         )
 
     def test_what_is_in_hand_is_finished(self, api: AimlapiServer):
-        """After SIGTERM, no more is taken on, /ready says so, and the exit code is 0."""
+        """After SIGTERM, no more is taken on, open connections are told so once, and the exit code is 0."""
         embedclf.train(TEXTS, LABELS).save("paid.safetensors")
         held = Held(api)
-        with Process("-m", "paid.safetensors") as served, ThreadPoolExecutor(1) as pool:
+        with Process("-m", "paid.safetensors") as served, ThreadPoolExecutor(1) as pool, ExitStack() as stack:
+            ready, health, asking = (stack.enter_context(client_of(str(served.client.base_url))) for _ in range(3))
+            for client in (ready, health, asking):
+                assert client.get("/ready").json() == {"status": "ready"}
             in_hand = pool.submit(ask, served.client, "a text that nobody has embedded")
             held.wait_for(1)
             served.signal(signal.SIGTERM)
-            wait_until(lambda: served.client.get("/ready").status_code == 503)
-            assert served.client.get("/ready").json() == {"status": "draining"}
-            assert served.client.get("/health").status_code == 200
-            refused = ask(served.client, TEXT)
+            answer = wait_for_draining(ready)
+            assert (answer.status_code, answer.json()) == (503, {"status": "draining"})
+            assert answer.headers["connection"] == "close"
+            with pytest.raises(httpx.ConnectError):
+                ready.get("/ready")
+            assert health.get("/health").status_code == 200
+            refused = ask(asking, TEXT)
             assert (refused.status_code, refused.json()) == (503, {"detail": "the service is about to end"})
             assert refused.headers["retry-after"] == "5"
             held.let_go()
             assert in_hand.result().status_code == 200
+            assert in_hand.result().headers["connection"] == "close"
             code, _, err = served.end()
         assert code == 0
         assert err.splitlines()[-1].startswith("Embedding: 1 text, 0 from the cache, 0 duplicates, 1 request, ")

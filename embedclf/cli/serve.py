@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -37,6 +37,14 @@ TOKEN_VARIABLE = "EMBEDCLF_TOKEN"  # noqa: S105 - its name
     metavar="FILE",
     help=f"Holds the token that clients must send.  [default: ${TOKEN_VARIABLE}, else none is asked for]",
 )
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="Serve requests for this host name, too, and for no other but localhost; may be given several times.  "
+    "[default: any, but localhost alone when listening there without a token]",
+)
 @min_confidence_option
 @service_embedder_options
 def command(
@@ -45,6 +53,7 @@ def command(
     host: str,
     port: int,
     token_file: str | None,
+    allowed_hosts: tuple[str, ...],
     min_confidence: float | None,
     asked: EmbedderOptions,
 ) -> None:
@@ -56,10 +65,11 @@ def command(
     from embedclf.classifier.text_classifier import load
     from embedclf.cli.embedding import show_usage
     from embedclf.cli.models import find_model
-    from embedclf.service.application import check_installed
+    from embedclf.service.application import check_installed, host_name
 
     check_installed()
     token = _token(token_file)
+    hosts = [host_name(name) for name in allowed_hosts]
     model = find_model(model)
     classifier = load(model, embedder=embedder, **asked.settings(lambda progress: None))
     if min_confidence is not None:
@@ -75,9 +85,11 @@ def command(
                 "or give --token-file, and let a proxy with TLS stand before it",
                 err=True,
             )
+        if token is None and _is_loopback(address):
+            hosts.append(shown)  # there are others than 127.0.0.1
         click.echo(f"Serving {model} at http://{shown}:{port} (what it answers: /docs)", err=True)
         try:
-            _serve(classifier, token, listening)
+            _serve(classifier, token, hosts or None, listening)
         finally:
             show_usage(classifier.embedder)
 
@@ -126,27 +138,36 @@ def _end(number: int, frame: "FrameType | None") -> None:
     raise SystemExit(0)
 
 
-def _serve(classifier: "TextClassifier", token: str | None, listening: socket.socket) -> None:
+def _serve(
+    classifier: "TextClassifier", token: str | None, allowed_hosts: list[str] | None, listening: socket.socket
+) -> None:
     """Serve until a signal says to end, and what is in hand then is answered."""
     import asyncio
     import gc
+    import time
 
     import uvicorn
 
     from embedclf.service.application import Limits, create_app
     from embedclf.service.connections import bounded
 
-    app = create_app(classifier, token=token)
+    limits = Limits()
+    app = create_app(classifier, token=token, limits=limits, allowed_hosts=allowed_hosts)
     gate = app.state.gate
 
     class Server(uvicorn.Server):
-        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
-            gate.draining = True
-            super().handle_exit(sig, frame)
-
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            # As long as something is in hand, whoever asks is still told that the service is about to end.
-            while gate.in_hand and not self.force_exit:
+            for server in self.servers:
+                server.close()
+            listening.close()
+            # Only when nobody can connect any more are clients told to: else one might be accepted, and never heard.
+            await asyncio.sleep(0.02)
+            gate.draining = True
+            connections: set[Any] = self.server_state.connections
+            began = time.monotonic()
+            while connections and not self.force_exit:
+                for connection in list(connections):
+                    connection.wind_up(time.monotonic() - began)
                 await asyncio.sleep(0.02)
             await super().shutdown(sockets)
 
@@ -155,7 +176,8 @@ def _serve(classifier: "TextClassifier", token: str | None, listening: socket.so
         signal.signal(number, _end)
     config = uvicorn.Config(
         app,
-        http=bounded(Limits().seconds),
+        http=bounded(limits),
+        ws="none",  # a connection that changed its protocol would leave these bounds
         log_config=None,
         access_log=False,
         server_header=False,

@@ -30,7 +30,8 @@ class Gathering(Generic[Asked, Answer]):
     Parameters
     ----------
     work : callable
-        Is given what was asked, several at a time, and gives as many answers. What it raises, they all get.
+        Is given what was asked, several at a time, and gives as many answers. What it raises, they all get: as it
+        is, or as a RuntimeError if no future takes it (StopIteration) or it is no Exception (SystemExit).
     most_here : int
         What is smaller is small, and the sizes in one call in the event loop add up to no more: it does nothing else
         meanwhile. 0 if nothing is small.
@@ -84,13 +85,8 @@ class Gathering(Generic[Asked, Answer]):
         batch = _take(self._small, self._most_here)
         if self._small:
             asyncio.get_running_loop().call_soon(self._do_small)  # what else the loop has to do comes first
-        if not batch:
-            return
-        try:
-            answers: Sequence[object] = self._work([one.asked for one in batch])  # type: ignore[misc]
-        except Exception as error:  # noqa: BLE001 - as from a thread: whoever asked gets it
-            answers = [error] * len(batch)
-        _give(batch, answers)
+        if batch:
+            _give(batch, self._answers(batch))
 
     def _start(self) -> None:
         if self._timer is not None:
@@ -100,15 +96,29 @@ class Gathering(Generic[Asked, Answer]):
         if not batch:
             return
         self._under_way += 1
-        call = asyncio.get_running_loop().run_in_executor(self._threads, self._work, [one.asked for one in batch])  # type: ignore[arg-type]
+        call = asyncio.get_running_loop().run_in_executor(self._threads, self._answers, batch)
         call.add_done_callback(partial(self._end, batch))
 
-    def _end(self, batch: list[_Waiting], call: "asyncio.Future[Sequence[Answer]]") -> None:
+    def _end(self, batch: list[_Waiting], call: "asyncio.Future[Sequence[object]]") -> None:
         self._under_way -= 1
-        error = call.exception()
-        _give(batch, [error] * len(batch) if error is not None else call.result())
+        _give(batch, call.result())
         if self._large:
             self._start()
+
+    def _answers(self, batch: list[_Waiting]) -> Sequence[object]:
+        try:
+            return self._work([one.asked for one in batch])  # type: ignore[misc]
+        except BaseException as error:  # noqa: BLE001 - whatever it is, those who asked must not wait forever
+            return [_as_exception(error)] * len(batch)
+
+
+def _as_exception(error: BaseException) -> Exception:
+    """Return an error that a future takes, and that ends neither the event loop nor a task."""
+    if isinstance(error, Exception) and not isinstance(error, StopIteration):
+        return error
+    wrapped = RuntimeError(f"the call raised {type(error).__name__}")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 def _take(waiting: deque[_Waiting], most_size: int) -> list[_Waiting]:
@@ -126,7 +136,7 @@ def _give(batch: list[_Waiting], answers: Sequence[object]) -> None:
     for one, answer in zip(batch, answers, strict=True):
         if one.answer.done():
             continue
-        if isinstance(answer, BaseException):
+        if isinstance(answer, Exception):
             one.answer.set_exception(answer)
         else:
             one.answer.set_result(answer)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from embedclf.metrics import rounded_down
 from embedclf.service.application import Limits
 from embedclf.service.counters import Counters
 from embedclf.service.gathering import Gathering
-from embedclf.service.guard import CLIENT_GONE, N_TEXTS, Gate, Guard
+from embedclf.service.guard import CLIENT_GONE, N_TEXTS, Gate, Guard, kind
 from embedclf.service.page import page
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,8 @@ _BYTES_A_CALL = 500_000
 # WordLlama takes about 0.7 ms for 1,000 letters, two or three times that for as many bytes of Chinese or emoji,
 # and the event loop waits for it.
 _BYTES_HERE = 8_000
+# The bytes that take as long as a text does beside its own, as each label of its `top`, and as so many classes.
+_BYTES_A_TEXT, _BYTES_A_LABEL, _CLASSES_A_BYTE = 32, 4, 16
 _DECIMALS = 6
 # Of a body; the first few that are not known are named.
 _MOST_FIELDS = 16
@@ -84,10 +86,21 @@ class _Asked(NamedTuple):
     texts: list[str]
     top_k: int | None
 
+    def n_labels(self, n_classes: int) -> int:
+        """How many the answer gives."""
+        return len(self.texts) * min(self.top_k or 1, n_classes)
 
-def make(classifier: TextClassifier, token: str | None, limits: Limits) -> FastAPI:
+    def size(self, n_classes: int) -> int:
+        """How long the answer takes, as the bytes of a text that takes as long."""
+        a_text = _BYTES_A_TEXT + n_classes // _CLASSES_A_BYTE
+        n_labels = 0 if self.top_k is None else self.n_labels(n_classes)
+        return sum(map(_n_bytes, self.texts)) + a_text * len(self.texts) + _BYTES_A_LABEL * n_labels
+
+
+def make(classifier: TextClassifier, token: str | None, limits: Limits, hosts: Set[str] | None) -> FastAPI:
     """Make the application; see `create_app`."""
     gate = Gate()
+    n_classes = len(classifier.classes)
 
     def work(requests: Sequence[_Asked]) -> list[bytes | EmbedderError]:
         return _answers(classifier, requests, counters)
@@ -107,15 +120,17 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits) -> FastA
         description="Labels texts with a trained classifier.",
         docs_url=None,
         redoc_url=None,
-        exception_handlers={RequestValidationError: _invalid},
+        exception_handlers={RequestValidationError: _invalid, 400: _unreadable},
     )
     app.state.gate = gate
-    app.add_middleware(Guard, gate=gate, token=token, limits=limits, note=counters.note)
+    app.add_middleware(Guard, gate=gate, token=token, hosts=hosts, limits=limits, note=counters.note)
     # The guard has looked at the token before the body was read; here it is for the description only.
     asks_token = [] if token is None else [Depends(HTTPBearer(auto_error=False, description="The service's token."))]
     barred: dict[int | str, dict[str, Any]] = (
         {} if token is None else {401: {"model": Problem, "description": "The token is missing or wrong."}}
     )
+    if hosts is not None:
+        barred[421] = {"model": Problem, "description": "The name in the Host header is not served."}
 
     def check_text(text: object) -> str:
         if not isinstance(text, str):
@@ -164,7 +179,13 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits) -> FastA
     async def predict(asked: Asked, request: Request) -> Response:
         """Label texts. One that cannot be labelled has an error, and the others their labels."""
         request.scope[N_TEXTS] = len(asked.texts)
-        answer = gathering.ask(_Asked(asked.texts, asked.top_k), sum(map(_n_bytes, asked.texts)))
+        wanted = _Asked(asked.texts, asked.top_k)
+        if (n_labels := wanted.n_labels(n_classes)) > limits.answers:
+            said = (
+                f"{n_labels:,} labels for {len(asked.texts):,} texts, and {limits.answers:,} are allowed in one answer"
+            )
+            raise HTTPException(422, f"top_k: {said}: send fewer texts, or a smaller top_k")
+        answer = gathering.ask(wanted, wanted.size(n_classes))
         # The body has come, so what comes now is that the client goes: of what still waits, nothing is sent any more.
         gone = asyncio.ensure_future(request.receive())
         gone.add_done_callback(lambda _: answer.cancel())
@@ -175,8 +196,8 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits) -> FastA
                 raise
             return Response(status_code=CLIENT_GONE)
         except EmbedderError as error:
-            status = _status_of(error)
-            raise HTTPException(status, str(error), {"Retry-After": "10"} if status == _UNAVAILABLE else None) from None
+            status, said = _told(error)
+            raise HTTPException(status, said, {"Retry-After": "10"} if status == _UNAVAILABLE else None) from None
         finally:
             gone.cancel()
         return Response(body, media_type="application/json")
@@ -230,7 +251,8 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         408: "The request took too long to arrive.",
         413: "The request is too large.",
         422: "The request is not as it should be; the detail says where and why.",
-        502: "The embedder failed.",
+        500: "The service failed; its log says where.",
+        502: "The embedder failed; the service's log says why.",
         503: "Too many requests are in hand, the service is about to end, or the embedder takes no more.",
         504: "The embedder did not answer in time.",
     }.items()
@@ -251,8 +273,12 @@ def _answers(classifier: TextClassifier, requests: Sequence[_Asked], counters: C
         return [error]
     except EmbedderError as error:
         counters.failures.inc()
-        logger.warning("%s", error)
+        logger.warning("%s", _without_texts(error, texts))
         return [error] * len(requests)
+    except BaseException as error:  # noqa: BLE001 - an embedder may be anyone's, and raise anything
+        counters.failures.inc()
+        logger.warning("the embedder raised %s", kind(error))
+        return [EmbedderError("the embedder failed")] * len(requests)
     labels, confidences = classifier.decide(probabilities), probabilities.max(axis=1).tolist()
     predictions: list[dict[str, Any]] = [
         {"label": label, "confidence": rounded_down(confidence, _DECIMALS)}
@@ -287,10 +313,38 @@ def _top(classifier: TextClassifier, probabilities: Vectors, top_k: int) -> list
     ]
 
 
-def _status_of(error: EmbedderError) -> int:
+def _without_texts(error: EmbedderError, texts: Sequence[str]) -> str:
+    """Return an error's message; not if it quotes a text, as a provider's own words in it may."""
+    said = " ".join(str(error).split())
+    beginnings = {" ".join(text[:200].split())[:20] for text in texts} - {""}
+    if any(beginning in said for beginning in beginnings):
+        return f"the embedder failed with {kind(error)}; the message quotes a text, and is not shown"
+    return said
+
+
+def _told(error: EmbedderError) -> tuple[int, str]:
+    """Return the status and what a client needs to know; addresses and a server's own words are for the log."""
     if error.late:
-        return 504
-    return _UNAVAILABLE if isinstance(error, MaxCostError) or error.status in (_TOO_MANY, _UNAVAILABLE) else 502
+        return 504, "the embedder did not answer in time; it may have been paid for the texts"
+    if isinstance(error, MaxCostError):
+        return _UNAVAILABLE, "the embedding would cost more than the service may spend (--max-cost)"
+    if error.status in (_TOO_MANY, _UNAVAILABLE):
+        return _UNAVAILABLE, "the embedder takes no more requests for now: try again later"
+    return 502, "the embedder failed; the service's log says why"
+
+
+async def _unreadable(request: Request, error: Exception) -> JSONResponse:
+    """Say why a body could not be read as JSON."""
+    cause = error.__cause__
+    if isinstance(cause, UnicodeDecodeError):
+        said = f"the body is not text in {cause.encoding.upper()}, at byte {cause.start:,}"
+    elif isinstance(cause, RecursionError):
+        said = "the body is nested too deeply"
+    elif isinstance(cause, ValueError):
+        said = "the body holds a number with too many digits"
+    else:
+        said = "the body cannot be read"
+    return JSONResponse({"detail": said}, 400)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
