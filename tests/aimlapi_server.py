@@ -24,7 +24,7 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -102,6 +102,8 @@ class Response:
     """Announce the whole body, send only so many bytes of it, and close the connection."""
     drop: bool = False
     """Close the connection without a word."""
+    raw: Iterable[bytes] | None = None
+    """Send this in place of all else, the head included, and close the connection; what sleeps comes slowly."""
 
 
 @dataclass
@@ -296,6 +298,11 @@ class AimlapiServer:
             return list(self._texts_sent)
 
     @property
+    def n_connections(self) -> int:
+        """How many connections were opened."""
+        return self._http.n_connections
+
+    @property
     def most_at_once(self) -> int:
         """The highest number of POSTs in flight together, those answered 429 included."""
         with self._lock:
@@ -461,6 +468,7 @@ class _HttpServer(ThreadingHTTPServer):
         self.owner = owner
         self.failures: list[BaseException] = []
         self._connections: set[Any] = set()
+        self.n_connections = 0
         self._changed = threading.Condition()
         super().__init__(("127.0.0.1", port), _Handler)
 
@@ -472,6 +480,7 @@ class _HttpServer(ThreadingHTTPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._changed:
             self._connections.add(request)
+            self.n_connections += 1
         super().process_request(request, client_address)
 
     def close_request(self, request: Any) -> None:
@@ -529,9 +538,13 @@ class _Handler(BaseHTTPRequestHandler):
         return raw
 
     def _send(self, response: Response) -> None:
-        if response.drop or response.cut_after is not None:
+        if response.drop or response.cut_after is not None or response.raw is not None:
             self.close_connection = True
         if response.drop:
+            return
+        if response.raw is not None:
+            for piece in response.raw:
+                self.wfile.write(piece)
             return
         self.send_response(response.status)
         headers = {"content-type": "application/json", "content-length": str(len(response.body))}

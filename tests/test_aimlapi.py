@@ -412,7 +412,7 @@ def test_what_a_server_says_is_shown_in_one_line_without_the_key(api: AimlapiSer
             "says “no [31mcredits, …” (request rid-1)",
         ),
         (200, b"test-key is no JSON", "it starts '… is no JSON'"),
-        (200, b"[" * 200_000, "it is not JSON, or was cut short"),
+        (200, b"[" * 9_000, "it is not JSON, or was cut short"),
         (400, b"[" * 200_000, "answered 400, “Bad Request”"),
     ]
     for status, body, message in answers:
@@ -539,7 +539,8 @@ class TestTheKeyStaysInside:
         """Not even with the locals of every frame that an error of ours still shows."""
         import traceback
 
-        for fault in (error(401, "no"), error(500, "no", retry_after="0"), Response(drop=True), html()):
+        huge = Response(200, b" " * 2_000_000)
+        for fault in (error(401, "no"), error(500, "no", retry_after="0"), Response(drop=True), html(), huge):
             api.fault = lambda request, fault=fault: fault
             with pytest.raises(embedclf.EmbedderError) as caught:
                 embedclf.open_embedder(SMALL_MODEL, retries=1).embed(["a text"])

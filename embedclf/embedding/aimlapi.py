@@ -70,7 +70,7 @@ class AimlapiModel:
     retries : int
         How often a request is tried again; the client's own.
     timeout : float
-        Seconds to wait for each part of an answer.
+        Seconds to wait for the whole of an answer.
     max_cost : float, optional
         Dollars that it may spend, by the measure of what was answered before; None sets no limit.
 
@@ -268,21 +268,24 @@ class AimlapiModel:
         """
         client = self._connected()
         sizes = [len(text.encode()) for text in texts]
+        request = ""
         with client.budget.room_for(sum(sizes)) as settle:
-            response = client.response(texts[0] if self._facts.request_texts == 1 else texts, fields)
-            if isinstance(response, Refusal | EmbedderError):
-                return response
             try:
+                asked = texts[0] if self._facts.request_texts == 1 else texts
+                response = client.response(asked, fields, self._dimensions)
+                if isinstance(response, Refusal | EmbedderError):
+                    return response
+                request = named(response.headers.get("x-request-id"))
                 with client.reading:
                     answer = read_answer(response.content, len(texts), self._dimensions)
             except AnswerError as error:
                 # It is charged all the same, if it is an answer at all.
-                self.meter.add(tokens=error.tokens, credits=error.credits)
-                settle(error.tokens)
+                tokens = sum(map(about_tokens, sizes)) if error.unread else error.tokens
+                self.meter.add(tokens=tokens, credits=error.credits)
+                settle(tokens)
                 return EmbedderError(
-                    f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {told(str(error))}"
-                    f"{named(response.headers.get('x-request-id'))}. Nothing of it was kept; try again, and tell the "
-                    "provider if it stays so"
+                    f"{self.spec} at {self._endpoint} gave an answer that cannot be used: {told(str(error))}{request}. "
+                    "Nothing of it was kept; try again, and tell the provider if it stays so"
                 )
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
             self.meter.add(tokens=tokens, credits=answer.credits)

@@ -11,6 +11,15 @@ import numpy as np
 
 from embedclf.embedding import Vectors
 from embedclf.embedding.api_key import named, told
+from embedclf.errors import counted
+
+# Taken to be the length of vectors where it is not known: hardly any model has more.
+MOST_DIMENSIONS = 8_192
+# Read, an empty list takes 27 times what it takes in JSON, and a short number 12 times. Vectors twice as long as they
+# should be can still be read, to say so; and there is room for what else an answer holds.
+_LISTS_A_VECTOR = 16
+_VALUES_BESIDE_A_VECTOR = 64
+_BESIDE = 10_000
 
 
 class Answer(NamedTuple):
@@ -39,10 +48,16 @@ class AnswerError(Exception):
     tokens : int
     credits : float
         What it costs all the same; 0 if it does not say.
+    unread : bool
+        Whether it was not read to its end, where it would say so.
     """
 
     tokens = 0
     credits = 0.0
+
+    def __init__(self, message: str, *, unread: bool = False) -> None:
+        super().__init__(message)
+        self.unread = unread
 
 
 def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answer:
@@ -63,6 +78,7 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
     """
     import jiter  # as the openai client does: four times as fast with floats as json
 
+    _check_size(content, n_texts, n_dimensions)
     try:
         answer = jiter.from_json(content)
     except ValueError:
@@ -79,6 +95,18 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
         error.tokens, error.credits = round(tokens or 0), credits_used
         raise
     return Answer(vectors, None if tokens is None else round(tokens), credits_used)
+
+
+def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
+    """Check, before memory is taken for them, that an answer holds no more values than vectors can need."""
+    if n_dimensions is None:
+        n_dimensions = MOST_DIMENSIONS
+    n_lists = content.count(b"[") + content.count(b"{")
+    n_values = content.count(b",")  # there is one before each but the first of its list
+    most_lists = _BESIDE + n_texts * _LISTS_A_VECTOR
+    most_values = _BESIDE + n_texts * (_VALUES_BESIDE_A_VECTOR + 2 * n_dimensions)
+    if n_lists > most_lists or n_values > most_values:
+        raise AnswerError(f"it holds more values than the vectors of {counted(n_texts, 'text')}", unread=True)
 
 
 def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> Vectors:

@@ -13,6 +13,8 @@ KEY_PAGE = "https://aimlapi.com/app/keys"
 _ENDINGS_OF_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 # As much of a secret as gives it away, and is no common word.
 _LEAST_SECRET = 8
+# No more of a message is looked through, which takes the square of its length, than can be shown of it.
+_MOST_LOOKED_THROUGH = 2_000
 
 
 def has_key() -> bool:
@@ -48,6 +50,7 @@ def _key_fault() -> str | None:
 
 def told(message: str) -> str:
     """Make what others say fit to be shown: without a key, in one line, and not too long."""
+    message = message[:_MOST_LOOKED_THROUGH]
     for name, value in os.environ.items():
         if name.endswith(_ENDINGS_OF_SECRETS) and len(value.strip()) >= _LEAST_SECRET:
             secret = value.strip()

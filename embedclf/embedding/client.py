@@ -5,11 +5,14 @@ import os
 import threading
 import time
 import weakref
+from contextvars import ContextVar
 from typing import Any
 
 from embedclf import __version__
 from embedclf.embedding import EmbedderSpec
+from embedclf.embedding.answers import AnswerError
 from embedclf.embedding.api_key import read_key, told
+from embedclf.embedding.bounds import PACKING, keep_deadlines, read_within, within
 from embedclf.embedding.in_flight import Gate, this_run
 from embedclf.embedding.refusals import (
     MOST_SECONDS_TO_WAIT,
@@ -32,11 +35,15 @@ _PLACEHOLDER = "the key is set on each request"
 # What is sent beside host, length and key. The openai client would add more, some of it from OPENAI_* variables.
 _HEADERS = {
     "accept": "application/json",
-    "accept-encoding": "gzip, deflate",
+    "accept-encoding": PACKING,
     "connection": "keep-alive",
     "content-type": "application/json",
     "user-agent": f"embedclf/{__version__}",
 }
+
+
+# How many vectors this thread asks for, and their length if it is known: by that an answer is too long.
+_asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
 
 
 class _HopelessError(BaseException):
@@ -83,10 +90,12 @@ class Client:
         class WatchedHttpxClient(openai.DefaultHttpxClient):
             def send(self, request: Any, **kwargs: Any) -> Any:
                 n_tried = int(request.headers.get("x-stainless-retry-count", 0))
-                with watch.gate.slot() as began:
+                with watch.gate.slot() as began, within(watch._seconds):
                     meter.add(requests=1)
                     try:
-                        response = super().send(request, **kwargs)
+                        response = read_within(super().send(request, **{**kwargs, "stream": True}), *_asked_for.get())
+                    except AnswerError:
+                        raise
                     except Exception as error:
                         watch.note_failure(error, n_tried)
                         raise
@@ -99,6 +108,7 @@ class Client:
             # A proxy of the environment's could read what is not encrypted.
             trust_env=str(spec.endpoint).startswith("https:"),
         )
+        keep_deadlines(http_client)
         # Its connections are closed with this object, or at the latest when the process ends.
         weakref.finalize(self, http_client.close)
         # Every OPENAI_* variable has a parameter that goes before it, or is undone by `_prepare`.
@@ -117,16 +127,25 @@ class Client:
         # From OPENAI_CUSTOM_HEADERS; what no header can hold would fail before `_prepare` sees it.
         self.embeddings.client._client._custom_headers = {}
 
-    def response(self, texts: str | list[str], fields: dict[str, Any]) -> Any:
-        """Send a request; gives the answer, or the refusal or error that it is."""
+    def response(self, texts: str | list[str], fields: dict[str, Any], n_dimensions: int | None) -> Any:
+        """Send a request; gives the answer, or the refusal or error that it is.
+
+        Raises
+        ------
+        AnswerError
+            If it is longer than vectors of this length can be, or cannot be unpacked.
+        """
         import openai
 
+        _asked_for.set((1 if isinstance(texts, str) else len(texts), n_dimensions))
         # As fields of one's own they are sent as they are: the client would go through each text, three times as long
         # as it takes to send it, and put in an encoding of its own.
         body = {"input": texts, "encoding_format": openai.Omit(), **fields}
         try:
             create = self.embeddings.client.with_raw_response.create
             return create(model=self._spec.model, input="", extra_body=body).http_response
+        except AnswerError:
+            raise
         except openai.APIStatusError as error:
             return of_status(error.response, self._spec)
         except (openai.APIConnectionError, _HopelessError) as error:

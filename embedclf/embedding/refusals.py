@@ -77,7 +77,7 @@ def _seconds_until(date: str) -> float:
     """Read an HTTP date as the seconds from now; 0 if it is none."""
     try:
         return parsedate_to_datetime(date).timestamp() - time.time()
-    except ValueError:
+    except (ValueError, OverflowError):  # of the year 1, or of a time zone days away
         return 0.0
 
 
