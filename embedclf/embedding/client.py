@@ -47,7 +47,7 @@ _asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
 
 
 class _HopelessError(BaseException):
-    """A fault of the connection that stays. Not an ``Exception``, which the client would answer by trying again."""
+    """A fault of the connection or the answer that stays. Not an ``Exception``: the client would try those again."""
 
 
 class Client:
@@ -94,8 +94,8 @@ class Client:
                     meter.add(requests=1)
                     try:
                         response = read_within(super().send(request, **{**kwargs, "stream": True}), *_asked_for.get())
-                    except AnswerError:
-                        raise
+                    except AnswerError as error:
+                        raise _HopelessError from error
                     except Exception as error:
                         watch.note_failure(error, n_tried)
                         raise
@@ -144,11 +144,11 @@ class Client:
         try:
             create = self.embeddings.client.with_raw_response.create
             return create(model=self._spec.model, input="", extra_body=body).http_response
-        except AnswerError:
-            raise
         except openai.APIStatusError as error:
             return of_status(error.response, self._spec)
         except (openai.APIConnectionError, _HopelessError) as error:
+            if isinstance(error.__cause__, AnswerError):
+                raise error.__cause__ from None
             if isinstance(error.__cause__, EmbedderError):  # there is no key any more
                 return error.__cause__
             return of_connection(error, self._spec, self._seconds)

@@ -175,7 +175,7 @@ if __name__ == "__main__":
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     done = main(options.n, options.seed)
-    print(f"{done.tried:,} tried, {done.survived:,} survived, {len(done.lost):,} lost")  # noqa: T201
-    print(f"/health at most {1_000 * done.slowest:.0f} ms, memory {done.grown:+.1f} MB, {dict(done.statuses)}")  # noqa: T201
-    print("\n".join(done.lost[:20]))  # noqa: T201
+    print(f"{done.tried:,} tried, {done.survived:,} survived, {len(done.lost):,} lost")
+    print(f"/health at most {1_000 * done.slowest:.0f} ms, memory {done.grown:+.1f} MB, {dict(done.statuses)}")
+    print("\n".join(done.lost[:20]))
     sys.exit(bool(done.lost))
