@@ -656,7 +656,7 @@ class CorpusWriter:
 
     def _write_csv(self, fields: Sequence[str]) -> None:
         line = io.StringIO()
-        # What stands in the terminator is quoted in a field: a carriage return, too, which readers take for a line's end.
+        # What is in the terminator is quoted in a field: with both, a carriage return is, on every version of Python.
         csv.writer(line, delimiter=self._delimiter, lineterminator="\r\n").writerow(fields)
         self._file.write(line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n")
 
