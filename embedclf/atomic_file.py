@@ -1,10 +1,16 @@
-"""Writing a file beside its place and moving it there: a reader sees the old one or the new one, whole."""
+"""Writing a file beside its place and moving it there: a reader sees the old one or the new one, whole.
+
+Nothing that is written takes the place of a file that is read, or of anybody else's file.
+"""
 
 import contextlib
 import json
 import os
 import secrets
 import stat
+import sys
+from collections.abc import Mapping
+from itertools import chain, combinations
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -16,7 +22,59 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+Place = str | os.PathLike[str]
+
+STDIN = "-"
+
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
+# A file beside an output is opened as itself: no symbolic link is followed, and no named pipe is waited for.
+_AS_ITSELF = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+
+def check_places(
+    read: Mapping[str, Place | None], written: Mapping[str, Place | None], *, in_parts: bool = False
+) -> None:
+    """Check that no file is written over one that is read, or over another that is written.
+
+    Parameters
+    ----------
+    read, written : mappings of str to path
+        What messages call each file, and its path; None for one that was not asked for. In `read`, ``-`` is the
+        standard input.
+    in_parts : bool
+        Whether `PartFile` writes the outputs: then the files that it needs beside each are checked, too.
+
+    Raises
+    ------
+    OutputError
+        If two of them are one file, under whatever names and links.
+    """
+    sources = [(f"{name} {place}", place) for name, place in read.items() if place is not None]
+    outputs = [(f"{name} {place}", place, place) for name, place in written.items() if place is not None]
+    if in_parts:
+        outputs += [
+            (f"{output} needs {beside.name} beside it, which", beside, place)
+            for output, place, _ in outputs
+            if not _is_direct(place)
+            for beside in _part_and_journal(place)
+        ]
+    pairs = chain(
+        ((output, source) for output in outputs for source in sources),
+        ((second, first[:2]) for first, second in combinations(outputs, 2)),
+    )
+    for (name, place, path), (other, other_place) in pairs:
+        if _are_one(place, other_place):
+            raise OutputError(f"{name} is the same file as {other}: name another", path=os.fspath(path))
+
+
+def _are_one(written: Place, other: Place) -> bool:
+    try:
+        one = Path(written).stat()
+        two = os.fstat(sys.stdin.fileno()) if os.fspath(other) == STDIN else Path(other).stat()
+    except (OSError, ValueError, AttributeError):  # one of them is still to be made, or there is no standard input
+        return os.fspath(other) != STDIN and os.path.realpath(written) == os.path.realpath(other)
+    # What is no regular file, such as /dev/null, has nothing that could be overwritten.
+    return os.path.samestat(one, two) and stat.S_ISREG(one.st_mode)
 
 
 class AtomicFile:
@@ -47,9 +105,9 @@ class AtomicFile:
         try:
             if self._place.is_dir():
                 raise IsADirectoryError("it is a folder")
-            descriptor = _DESCRIPTORS.get(str(self.path))
-            self.is_direct = descriptor is not None or (self.path.exists() and not _is_regular(self.path))
+            self.is_direct = _is_direct(self.path)
             if self.is_direct:
+                descriptor = _DESCRIPTORS.get(str(self.path))
                 # Where the shell has opened a file for /dev/stdout, others write to it as well, each after the other.
                 self.file: BinaryIO = (
                     self.path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
@@ -87,7 +145,7 @@ class AtomicFile:
             if not self.is_direct:
                 if self._place.exists():
                     self._beside.chmod(stat.S_IMODE(self._place.stat().st_mode))
-                self._beside.replace(self._place)
+                _move(self._beside, self._place)
         except OSError as failure:
             self.discard()
             raise self._error(failure) from failure
@@ -117,55 +175,134 @@ class AtomicFile:
         return self._beside.open("rb")
 
 
-def _part_and_journal(path: str | os.PathLike[str]) -> tuple[Path, Path]:
+def _is_direct(path: Place) -> bool:
+    """Tell whether something is no regular file, and so is written to as it is."""
+    if str(path) in _DESCRIPTORS:
+        return True
+    try:
+        return not stat.S_ISREG(Path(path).stat().st_mode)
+    except OSError:  # it is still to be made, or cannot be reached, which is said when it is opened
+        return False
+
+
+def _move(path: Path, place: Path) -> None:
+    """Move a file to its place, and make that outlast a loss of power where the system can."""
+    path.replace(place)
+    # Windows opens no folders, and some file systems do not sync them.
+    with contextlib.suppress(OSError):
+        folder = os.open(place.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _part_and_journal(path: Place) -> tuple[Path, Path]:
     place = Path(os.path.realpath(path))
     return place.with_name(f"{place.name}.part"), place.with_name(f"{place.name}.part.json")
 
 
-def noted_beside(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Give what a `PartFile` of some path has noted last; None if there is nothing to go on with."""
-    part, journal = _part_and_journal(path)
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a journal that is damaged, or another's
-        noted = json.loads(journal.read_bytes())
-        if isinstance(noted, dict) and 0 <= noted["bytes"] <= part.stat().st_size:
+def _in_the_way(path: Path, reason: str) -> OSError:
+    return OSError(f"{path.name} is in the way: {reason}. Move it away, or name another output")
+
+
+def _open_as_itself(path: Path, flags: int) -> int:
+    """Open a regular file that stands beside an output.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is something else: a symbolic link, a named pipe.
+    """
+    try:
+        descriptor = os.open(path, flags | _AS_ITSELF, 0o666)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+    except OSError:
+        if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
+            raise
+    raise _in_the_way(path, "it is no regular file")
+
+
+def _read_journal(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
+    """Read what a `PartFile` has noted last; None if nothing is there.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read, or what is there was not noted by one.
+    """
+    try:
+        with os.fdopen(_open_as_itself(path, os.O_RDONLY), "rb") as file:
+            content = file.read()
+    except FileNotFoundError:
+        return None
+    if not content:  # so nothing is lost with it
+        return None
+    with contextlib.suppress(ValueError, RecursionError):
+        noted = json.loads(content)
+        if (
+            isinstance(noted, dict)
+            and all(isinstance(noted.get(name), kind) for name, kind in {"bytes": int, **kinds}.items())
+            and noted["bytes"] >= 0
+        ):
             return noted
+    raise _in_the_way(path, "embedclf has not written it")
+
+
+def noted_beside(path: Place, kinds: Mapping[str, type]) -> dict[str, Any] | None:
+    """Return what a `PartFile` of some path has noted last; None if there is nothing to go on with."""
+    part, journal = _part_and_journal(path)
+    with contextlib.suppress(OSError):  # which is said when it is opened to be written
+        return _fitting(_read_journal(journal, kinds), part.lstat().st_size)
     return None
+
+
+def _fitting(noted: dict[str, Any] | None, n_bytes: int) -> dict[str, Any] | None:
+    """Return what is noted of a part of so many bytes; None if nothing of it is whole."""
+    return noted if noted is not None and 0 < noted["bytes"] <= n_bytes else None
 
 
 class PartFile(AtomicFile):
     """A file that takes its place when its ``with`` block ends well; else what is whole of it waits to be gone on with.
 
-    It grows as ``<path>.part``; how far it is whole, and what for, stands in ``<path>.part.json``.
+    It grows as ``<path>.part``; how far it is whole, and what for, stands in ``<path>.part.json``, its journal. A part
+    has a journal from its first byte on: one that has content and no journal that fits is somebody else's file.
 
     Parameters
     ----------
     path : str or Path
         See `AtomicFile`; of what is no regular file nothing stays.
+    kinds : mapping of str to type
+        What is noted: a journal without these is somebody else's file, too.
 
     Attributes
     ----------
     part : Path
         Where it grows.
     state : dict or None
-        What was noted last, by this run or, until `keep` is called, an earlier one; None if there is nothing.
+        What was noted last, by this run or, until `start` is called, an earlier one; None if nothing is whole.
 
     Raises
     ------
     OutputError
-        If it cannot be written, or another run is writing it.
+        If it cannot be written, another run is writing it, or files that are not its own are in its way.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: Place, kinds: Mapping[str, type]) -> None:
         self.part, self._journal = _part_and_journal(path)
+        self._kinds = kinds
         self.state: dict[str, Any] | None = None
         self._held: int | None = None
         super().__init__(path)
 
     def _opened_beside(self) -> BinaryIO:
         self._beside = self.part
+        _read_journal(self._journal, self._kinds)  # before anything is made beside a file of somebody else's
         while True:
-            # Not "wb", which would empty it before it is known whether another run is writing it.
-            file = self.part.open("a+b")
+            # Not emptied before it is known to be ours, and no other run's.
+            file = os.fdopen(_open_as_itself(self.part, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b")
             if fcntl is None:
                 break
             try:
@@ -174,23 +311,54 @@ class PartFile(AtomicFile):
                 file.close()
                 raise OSError(f"another run is writing {self.part.name}") from error
             with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(file.fileno()), self.part.stat()):
+                if os.path.samestat(os.fstat(file.fileno()), self.part.lstat()):
                     # Once more, so that the lock is held until the file is in its place, where it is closed before.
                     self._held = os.dup(file.fileno())
                     break
             file.close()  # another run has moved it to its place meanwhile
-        self.state = noted_beside(self.path)
+        try:
+            self.state = self._noted_of(file)
+        except BaseException:
+            file.close()
+            self._let_go()
+            raise
         return file
 
-    def keep(self, state: dict[str, Any] | None) -> None:
-        """Go on from what was noted, or, with None, from nothing."""
-        self.state = state
+    def _noted_of(self, file: BinaryIO) -> dict[str, Any] | None:
+        """Return what is noted of a part, which is open, as `_fitting` does.
+
+        Raises
+        ------
+        OSError
+            If it is somebody else's file.
+        """
+        noted, about = _read_journal(self._journal, self._kinds), os.fstat(file.fileno())
+        if about.st_nlink > 1:
+            raise _in_the_way(self.part, "it is a hard link to another file")
+        # An empty one is what is left of a run that ended before its journal was written.
+        if about.st_size and (noted is None or noted["bytes"] > about.st_size):
+            raise _in_the_way(self.part, f"embedclf has not written it, or not what is noted in {self._journal.name}")
+        return _fitting(noted, about.st_size)
+
+    def start(self, **state: Any) -> None:
+        """Begin with nothing, whatever is there, and note what is to be known about it."""
+        self.state = None
         if self.is_direct:
             return
         try:
-            if state is None:
-                self._journal.unlink(missing_ok=True)
-            self.file.truncate(0 if state is None else state["bytes"])
+            # First the journal: without one that fits, what an earlier run has left would no longer be known as ours.
+            self._write_journal({"bytes": 0, **state})
+            self.file.truncate(0)
+            self.file.seek(0, os.SEEK_END)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def go_on(self) -> None:
+        """Go on after what was noted to be whole; what an earlier run has written after it goes."""
+        if self.state is None:
+            raise ValueError("nothing of it is whole")
+        try:
+            self.file.truncate(self.state["bytes"])
             self.file.seek(0, os.SEEK_END)
         except OSError as error:
             raise self._error(error) from error
@@ -203,12 +371,23 @@ class PartFile(AtomicFile):
             self.file.flush()
             os.fsync(self.file.fileno())
             noted = {"bytes": self.file.tell(), **state}
-            beside = self._journal.with_name(f"{self._journal.name}.new")
-            beside.write_text(json.dumps(noted), encoding="utf-8")
-            beside.replace(self._journal)
+            self._write_journal(noted)
         except OSError as error:
             raise self._error(error) from error
         self.state = noted
+
+    def _write_journal(self, noted: dict[str, Any]) -> None:
+        # Under a name that no other file has, so that none is written over.
+        beside = self._journal.with_name(f".{secrets.token_hex(8)}.part")
+        try:
+            with beside.open("xb") as file:
+                file.write(json.dumps(noted).encode())
+                file.flush()
+                os.fsync(file.fileno())
+            _move(beside, self._journal)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -241,7 +420,3 @@ class PartFile(AtomicFile):
         if self._held is not None:
             os.close(self._held)
             self._held = None
-
-
-def _is_regular(path: Path) -> bool:
-    return stat.S_ISREG(path.stat().st_mode)

@@ -20,7 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, cast
 
-from embedclf.atomic_file import AtomicFile, PartFile
+from embedclf.atomic_file import STDIN, AtomicFile, PartFile, Place
 from embedclf.errors import BadRowsError, DataError, OutputError, RowFault, counted, list_faults
 from embedclf.parquet import MAGIC, ParquetError, ParquetSink, ParquetSource, Record
 from embedclf.texts import text_fault
@@ -42,8 +42,6 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": "it is an old Excel file: save it as CSV (UTF-8)",
     b"\x1f\x8b": "it is packed with gzip: unpack it first",
 }
-STDIN = "-"
-
 _LABEL = "label"
 
 # csv counts a field's characters in a C long, which has 32 bits on some platforms.
@@ -104,6 +102,8 @@ class CorpusReader:
     ----------
     name : str
         What messages call it.
+    place : str or Path
+        Where it is, as it was given.
     columns : list of str
         The header, names that come again numbered; for JSONL, the keys of the first record.
     has_bom : bool
@@ -128,10 +128,12 @@ class CorpusReader:
         encoding: str = "utf-8",
     ) -> None:
         self.name = "stdin" if os.fspath(path) == STDIN else os.fspath(path)
+        self.place: Place | None = path
         self._path = None if os.fspath(path) == STDIN else Path(path)
         self._text_column, self._label_column = text_column, label_column
         self._needs_labels = needs_labels
         self._encoding = encoding
+        check_delimiter(delimiter)
         self._bytes = self._open()
         start = self._bytes.peek(4)
         for mark, advice in _FOREIGN.items():
@@ -565,6 +567,7 @@ class CorpusWriter:
         schema: Any = None,
         file: PartFile | None = None,
     ) -> None:
+        check_delimiter(delimiter)
         self._path = path
         self._format = check_output(path)
         self._columns = list(columns)
@@ -587,6 +590,8 @@ class CorpusWriter:
         if self._sink is not None:
             self._file.write(self._sink.start())
         elif self._format != "jsonl":
+            # A name that starts with a byte order mark of its own would lose it to whoever reads it.
+            bom = bom or [*self._columns, *self._added][0].startswith("\ufeff")
             self._file.write(codecs.BOM_UTF8 if bom else b"")
             self._write_csv([*self._columns, *self._added])
 
@@ -651,8 +656,21 @@ class CorpusWriter:
 
     def _write_csv(self, fields: Sequence[str]) -> None:
         line = io.StringIO()
-        csv.writer(line, delimiter=self._delimiter, lineterminator="\n").writerow(fields)
-        self._file.write(line.getvalue().encode("utf-8", "backslashreplace"))
+        # What is in the terminator is quoted in a field: with both, a carriage return is, on every version of Python.
+        csv.writer(line, delimiter=self._delimiter, lineterminator="\r\n").writerow(fields)
+        self._file.write(line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n")
+
+
+def check_delimiter(delimiter: str | None) -> None:
+    """Check that a character can stand between columns.
+
+    Raises
+    ------
+    ValueError
+        If it is not one character, or one that means something else in a table.
+    """
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
+        raise ValueError(f"delimiter must be one character, such as ';' or a tab, not {delimiter!r}")
 
 
 def check_output(path: str | os.PathLike[str]) -> Format:

@@ -71,7 +71,7 @@ class ParquetSource:
         self.n_rows: int = self._file.metadata.num_rows
 
     def _damaged(self, error: Exception) -> ParquetError:
-        return ParquetError(f"it is not a whole Parquet file ({' '.join(str(error).split())[:200]})")
+        return ParquetError(f"it is not a whole Parquet file ({_said(error)})")
 
     def not_text(self, column: str) -> str | None:
         """Name the type of a column that does not hold strings; None if it does."""
@@ -148,6 +148,12 @@ def _with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
     if types.is_list(of):
         return pa.list_(of.value_field.with_type(changed(of.value_type)))
     return of
+
+
+def _said(error: Exception) -> str:
+    """Write what pyarrow says in a line: it may repeat any bytes of the file."""
+    said = " ".join(str(error).split())[:200]
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in said)
 
 
 def _told(value: Any) -> str:
@@ -266,8 +272,9 @@ class ParquetSink:
                 if batches:
                     writer.write_table(self._typed(batches))
         except pa.ArrowException as error:
-            said = " ".join(str(error).split())[:200]
-            raise ParquetError(f"what stands beside it is damaged ({said}): start anew, without --resume") from error
+            raise ParquetError(
+                f"what stands beside it is damaged ({_said(error)}): start anew, without --resume"
+            ) from error
 
     def _typed(self, batches: list[Any]) -> Any:
         pa = self._pa

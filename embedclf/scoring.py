@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf import engines
-from embedclf.atomic_file import PartFile, noted_beside
+from embedclf.atomic_file import PartFile, Place, check_places, noted_beside
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.corpus import CorpusReader, CorpusWriter, Row, check_output
 from embedclf.embedding import Embedder, Vectors, embed_usable
@@ -44,6 +44,8 @@ _SETTINGS = {
     "types": "from a file whose columns have other types",
 }
 _FORMAT = 1
+# What is noted of a part.
+_NOTED = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
 
 OnChunk = Callable[[int, int, float | None], None]
 
@@ -54,6 +56,11 @@ class RowSource(Protocol):
     @property
     def name(self) -> str:
         """What messages call it."""
+        ...
+
+    @property
+    def place(self) -> Place | None:
+        """The file that they are read from, ``-`` for the standard input; None if they come from no file."""
         ...
 
     @property
@@ -254,7 +261,8 @@ def predict_file(
     DataError
         If the input cannot be read.
     OutputError
-        If the output cannot be written, or gone on with.
+        If the output cannot be written, or gone on with, or is the input; or if files that are not its own stand where
+        it would grow.
     EmbedderError
         If the embedder fails; what was done is kept for `resume`.
     """
@@ -280,7 +288,8 @@ def predict_rows(
     """Label rows from wherever they come; see `predict_file`."""
     started = time.perf_counter()
     check_output(output)
-    part = PartFile(output)
+    check_places({"the input": source.place}, {"the output": output}, in_parts=True)
+    part = PartFile(output, _NOTED)
     try:
         run = _Run(classifier, source, part, top_k, delimiter)
         run.begin(resume=resume)
@@ -313,7 +322,7 @@ def predict_rows(
 
 def rows_done(output: str | os.PathLike[str]) -> int:
     """Give how many rows of an output are done, of a run that was broken off and can be gone on with."""
-    state = _noted(noted_beside(output))
+    state = noted_beside(output, _NOTED)
     return 0 if state is None else int(state["rows"])
 
 
@@ -353,7 +362,7 @@ class _Run:
         OutputError
             If what there is was made with something else, or from other rows.
         """
-        state = _noted(self._part.state)
+        state = self._part.state
         if resume and self._part.is_direct:
             raise self._cannot("it is no regular file")
         if not resume or state is None:
@@ -363,7 +372,7 @@ class _Run:
                 logger.warning(remark, self._part.part, counted(n, "row"), "is" if n == 1 else "are")
             elif resume:
                 logger.info("There is nothing to go on with beside %s: starting with the first row", self._part.path)
-            self._part.keep(None)
+            self._part.start(**self._noted())
             return
         for name, of_then in _SETTINGS.items():
             if state["settings"].get(name) != self._settings[name]:
@@ -377,8 +386,11 @@ class _Run:
             raise self._cannot(f"the {first} of {self._source.name} are not what it was begun with")
         self.rows_before = self.rows
         self.n_faults = state["n_faults"]
-        self.faults = [RowFault(*fault) for fault in state["faults"]]
-        self._part.keep(state)
+        try:
+            self.faults = [RowFault(*fault) for fault in state["faults"]]
+        except TypeError:
+            raise self._cannot("what is noted beside it is damaged") from None
+        self._part.go_on()
 
     def _cannot(self, reason: str) -> OutputError:
         path = str(self._part.path)
@@ -438,19 +450,17 @@ class _Run:
             writer.write(row, [label, rounded_down(top[0][1]), *others, None])
         writer.flush()
         self._read(chunk)
-        self._part.note(
-            rows=self.rows,
-            texts=self._digest.hexdigest(),
-            n_faults=self.n_faults,
-            faults=self.faults,
-            settings=self._settings,
-        )
+        self._part.note(**self._noted())
 
-
-def _noted(state: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Give what a journal holds, if it is one of these."""
-    kinds = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
-    return state if state and all(isinstance(state.get(name), kind) for name, kind in kinds.items()) else None
+    def _noted(self) -> dict[str, Any]:
+        """Return what is to be known about the rows that are done, as `_NOTED` has it."""
+        return {
+            "rows": self.rows,
+            "texts": self._digest.hexdigest(),
+            "n_faults": self.n_faults,
+            "faults": self.faults,
+            "settings": self._settings,
+        }
 
 
 def _fingerprint(classifier: TextClassifier) -> str:

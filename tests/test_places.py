@@ -1,10 +1,13 @@
 """No output takes the place of what is read, or of another output."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+import embedclf
 from conftest import Cli, write_csv
 
 
@@ -63,6 +66,62 @@ def test_by_another_name(cli: Cli, dataset: Path, model: Path, link):
     assert refused(cli, "predict", "-m", model, "--input", dataset, "--output", "link.csv") == (
         f"Error: --output link.csv is the same file as --input {dataset}: name another"
     )
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+@pytest.mark.parametrize("beside", ["o.csv.part", "o.csv.part.json"])
+def test_what_stands_beside_an_output(cli: Cli, dataset: Path, model: Path, trained, link, beside: str):
+    """What predict writes a file by is no input either, by name or link, for who uses Python as well."""
+    source, before = Path(beside), dataset.read_bytes()
+    if link is None:
+        source.write_bytes(before)
+    else:
+        link(dataset, beside)
+        source = dataset
+    base = ("predict", "-m", model, "--output", "o.csv")
+    for more in ([], ["--resume"]):
+        assert refused(cli, *base, "--input", source, *more) == (
+            f"Error: --output o.csv needs {beside} beside it, which is the same file as --input {source}: name another"
+        )
+    with pytest.raises(embedclf.OutputError) as caught:
+        embedclf.predict_file(trained, source, "o.csv")
+    assert str(caught.value) == (
+        f"the output o.csv needs {beside} beside it, which is the same file as the input {source}: name another"
+    )
+    assert caught.value.path == "o.csv"
+    assert Path(beside).read_bytes() == before
+    assert not Path("o.csv").exists()
+
+
+def test_a_model_beside_an_output(cli: Cli, dataset: Path, model: Path):
+    """It is read as well."""
+    Path("o.csv.part").write_bytes(model.read_bytes())
+    assert refused(cli, "predict", "-m", "o.csv.part", "--input", dataset, "--output", "o.csv") == (
+        "Error: --output o.csv needs o.csv.part beside it, which is the same file as the model o.csv.part: name another"
+    )
+    assert Path("o.csv.part").read_bytes() == model.read_bytes()
+
+
+def test_in_python(trained, dataset: Path):
+    """The output of predict_file is not its input, under whatever name."""
+    before = dataset.read_bytes()
+    Path("link.csv").symlink_to(dataset)
+    with pytest.raises(embedclf.OutputError, match=r"^the output link\.csv is the same file as the input "):
+        embedclf.predict_file(trained, dataset, "link.csv")
+    assert dataset.read_bytes() == before
+
+
+@pytest.mark.parametrize(("output", "needs"), [("in.csv", ""), ("o.csv", " needs o.csv.part beside it, which")])
+def test_a_file_as_the_standard_input(dataset: Path, model: Path, output: str, needs: str):
+    """It is a file by another name."""
+    source = Path("in.csv" if output == "in.csv" else "o.csv.part")
+    source.write_bytes(dataset.read_bytes())
+    command = [sys.executable, "-m", "embedclf", "predict", "-m", str(model), "--input", "-", "--output", output]
+    with source.open("rb") as file:
+        done = subprocess.run(command, stdin=file, capture_output=True, text=True, timeout=60)
+    assert done.stderr == f"Error: --output {output}{needs} is the same file as --input -: name another\n"
+    assert done.returncode == 1
+    assert source.read_bytes() == dataset.read_bytes()
 
 
 def test_what_does_not_exist_yet(cli: Cli, dataset: Path, model: Path):

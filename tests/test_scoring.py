@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -145,7 +146,7 @@ def test_a_part_that_has_been_moved_into_place_is_not_written_to(
 ):
     """As where the run before ends between a second one's opening the part and its getting it."""
     fcntl = pytest.importorskip("fcntl")
-    Path("out.csv.part").write_text("what the run before has written")
+    Path("out.csv.part").write_text("what the run before has written")  # it has taken its journal away already
     flock = fcntl.flock
 
     def moved_first(file: Any, operation: int) -> None:
@@ -244,18 +245,141 @@ def test_what_is_done_costs_nothing(cli: Cli, api: AimlapiServer, monkeypatch: p
 
 
 def test_nothing_to_go_on_with(cli: Cli, model: Path, dataset: Path):
-    """--resume starts with the first row then, and says so; a stray or damaged journal is nothing."""
+    """--resume starts with the first row then, and says so; empty files are nothing."""
     start = "There is nothing to go on with beside out.csv: starting with the first row\nWrote 30 rows to out.csv\n"
-    for journal in (None, "no JSON", "[]", "{}", '{"bytes": 9}', '{"bytes": 0}', '{"bytes": "x"}'):
-        if journal is not None:
-            Path("out.csv.part.json").write_text(journal)
+    for empty in ([], ["out.csv.part"], ["out.csv.part.json"], ["out.csv.part", "out.csv.part.json"]):
+        for name in empty:
+            Path(name).touch()
         assert cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", "--resume").stderr == start
         assert beside() == ["out.csv"]
-    Path("out.csv.part.json").write_text('{"bytes": 0, "rows": 0}')
-    assert cli("predict", "-m", model, "--input", dataset, "--output", "out.csv").stderr == "Wrote 30 rows to out.csv\n"
     pipe = cli("predict", "-m", model, "--input", dataset, "--output", "/dev/null", "--resume")
     assert pipe.stderr.startswith("Error: cannot go on with /dev/null: it is no regular file.")
     assert cli("predict", "-m", model, "--resume", "a text").exit_code == 2
+
+
+class TestFilesOfOthers:
+    """What is in the way of a part or its journal, and was not written by us, is left as it is."""
+
+    @pytest.fixture
+    def refused(self, cli: Cli, model: Path, dataset: Path, trained: embedclf.TextClassifier) -> Any:
+        def refused(name: str, reason: str) -> None:
+            message = f"cannot write out.csv: {name} is in the way: {reason}. Move it away, or name another output"
+            before = {path.name: path.lstat() for path in Path().iterdir()}
+            for more in ([], ["--resume"]):
+                result = cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", *more)
+                assert (result.exit_code, result.stderr) == (1, f"Error: {message}\n")
+                with pytest.raises(embedclf.OutputError) as caught:
+                    embedclf.predict_file(trained, dataset, "out.csv", resume=bool(more))
+                assert str(caught.value) == message
+            after = {path.name: path.lstat() for path in Path().iterdir()}
+            assert [(name, at.st_ino, at.st_size, at.st_mtime_ns) for name, at in after.items()] == [
+                (name, at.st_ino, at.st_size, at.st_mtime_ns) for name, at in before.items()
+            ]
+
+        return refused
+
+    NOT_OURS = "embedclf has not written it, or not what is noted in out.csv.part.json"
+
+    def test_a_part_without_a_journal(self, refused: Any):
+        """It is somebody else's."""
+        Path("out.csv.part").write_text("precious")
+        refused("out.csv.part", self.NOT_OURS)
+
+    def test_a_part_with_the_journal_of_another(self, refused: Any, trained: embedclf.TextClassifier):
+        """It is shorter than what that says is whole."""
+        Path("in.csv").write_text(lines("csv"))
+        broken_off(trained, "in.csv", "out.csv")
+        Path("out.csv.part").write_text("precious")
+        refused("out.csv.part", self.NOT_OURS)
+
+    @pytest.mark.parametrize(
+        "journal",
+        ["no JSON", "[]", "{}", '{"bytes": 9}', '{"bytes": "x"}', "[" * 100_000, "\0",
+         '{"bytes": -1, "rows": 0, "texts": "", "n_faults": 0, "faults": [], "settings": {}}'],
+    )  # fmt: skip
+    @pytest.mark.parametrize("part", ["precious", "", None])
+    def test_a_journal_that_is_none(self, refused: Any, journal: str, part: str | None):
+        """With a part beside it and without."""
+        Path("out.csv.part.json").write_text(journal)
+        if part is not None:
+            Path("out.csv.part").write_text(part)
+        refused("out.csv.part.json", "embedclf has not written it")
+
+    @pytest.mark.parametrize("name", ["out.csv.part", "out.csv.part.json"])
+    @pytest.mark.parametrize("to", ["precious", "nothing", "pipe"])
+    def test_symbolic_links(self, refused: Any, name: str, to: str):
+        """They are not followed, wherever they lead."""
+        Path("precious").write_text("precious")
+        os.mkfifo("pipe")
+        Path(name).symlink_to(to)
+        refused(name, "it is no regular file")
+        assert Path("precious").read_text() == "precious"
+
+    @pytest.mark.parametrize("name", ["out.csv.part", "out.csv.part.json"])
+    @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+    def test_pipes_and_folders(self, refused: Any, name: str, make: Any):
+        """Nobody waits for a pipe."""
+        make(name)
+        refused(name, "it is no regular file")
+
+    def test_hard_links(self, refused: Any, trained: embedclf.TextClassifier):
+        """Who writes to a part that has another name writes to that."""
+        Path("in.csv").write_text(lines("csv"))
+        broken_off(trained, "in.csv", "out.csv")
+        os.link("out.csv.part", "a_copy")
+        refused("out.csv.part", "it is a hard link to another file")
+
+    def test_other_names_are_free(self, trained: embedclf.TextClassifier, dataset: Path):
+        """Nothing else beside an output is touched."""
+        for name in ("out.csv.part.json.new", "out.part", "out.json", ".out.csv.part"):
+            Path(name).write_text("precious")
+        embedclf.predict_file(trained, dataset, "out.csv")
+        assert {path.name for path in Path().iterdir() if path.read_text() == "precious"} == {
+            "out.csv.part.json.new", "out.part", "out.json", ".out.csv.part",
+        }  # fmt: skip
+
+
+def test_ended_at_any_step(model: Path):
+    """A run that is killed at any step leaves what the next one takes over, and its output is that of one run."""
+    Path("in.csv").write_text("text\n" + "".join(f"{text.replace(',', ' ')}\n" for text in TEXTS))
+    script = Path(__file__).parent / "ending_early.py"
+    # Python warns of forks, and the only thread that counts here is the one that forks.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", str(script), str(model), "in.csv"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    n_ended, n_gone_on = map(int, done.stdout.split())
+    assert n_ended > 20
+    assert 0 < n_gone_on < n_ended
+
+
+def test_what_is_noted_outlasts_a_loss_of_power(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
+    """The part is on the disk before its journal, a journal before its name, and that before the work goes on."""
+    steps: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+
+    def named(descriptor: int) -> str:
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        return "folder" if path.is_dir() else re.sub(r"^\.[0-9a-f]{16}\.part$", "new", path.name)
+
+    def synced(descriptor: int) -> None:
+        steps.append(f"sync {named(descriptor)}")
+        fsync(descriptor)
+
+    def replaced(path: Path, target: Path) -> Path:
+        steps.append(f"name {target.name}")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "replace", replaced)
+    Path("in.csv").write_text(lines("csv", CHUNK + 1))
+    embedclf.predict_file(trained, "in.csv", "out.csv", on_chunk=lambda *_: steps.append("chunk"))
+    journal = ["sync new", "name out.csv.part.json", "sync folder"]
+    assert steps == [
+        *journal, *2 * ["chunk", "sync out.csv.part", *journal], "sync out.csv.part", "name out.csv", "sync folder",
+    ]  # fmt: skip
+    steps.clear()
+    trained.save("m.safetensors")
+    assert steps == ["sync new", "name m.safetensors", "sync folder"]
 
 
 def test_the_standard_input_is_gone_on_with_if_it_is_the_same(process, model: Path, trained):

@@ -55,6 +55,7 @@ def command(
     a look: a label that is likely wrong, a near-duplicate, a text far from all others. The exit code is 1 if there is
     an error. --dry-run looks only for what needs no vectors, and writes nothing.
     """
+    from embedclf.atomic_file import STDIN, check_places
     from embedclf.cli.embedding import (
         ProgressBar,
         estimate_of,
@@ -64,8 +65,6 @@ def command(
         show_usage,
         usage_of,
     )
-    from embedclf.cli.places import check_places
-    from embedclf.corpus import STDIN
     from embedclf.exploration.data_quality import check, plain_check
 
     if dataset == against == STDIN:

@@ -54,6 +54,7 @@ def command(
     Each group has its size, the words that set it apart, and its most central texts. Texts that fit nowhere are left
     out. Labels, if there are any, are not looked at.
     """
+    from embedclf.atomic_file import check_places
     from embedclf.cli.embedding import (
         ProgressBar,
         add_lines,
@@ -63,7 +64,6 @@ def command(
         print_estimate,
         usage_of,
     )
-    from embedclf.cli.places import check_places
     from embedclf.exploration.clustering import check_clusters, cluster
 
     check_places({"the file": file_name}, {"--output": output})

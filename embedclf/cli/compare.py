@@ -73,9 +73,9 @@ def command(
     Every combination is cross-validated on the same folds. Is a bigger model worth it? The differences are paired: each
     row counts with both answers to it.
     """
+    from embedclf.atomic_file import check_places
     from embedclf.cli.embedding import ProgressBar, tell_usage, without_refused
     from embedclf.cli.pages import PageFile
-    from embedclf.cli.places import check_places
     from embedclf.embedding import default_embedder
     from embedclf.evaluation import comparison
     from embedclf.evaluation.page import comparison_page

@@ -61,6 +61,7 @@ def command(
     predicted once a repeat, by a classifier that has not seen it; exact duplicates are in one fold.
     """
     training.check()
+    from embedclf.atomic_file import check_places
     from embedclf.cli.embedding import (
         ProgressBar,
         add_lines,
@@ -71,7 +72,6 @@ def command(
         usage_of,
     )
     from embedclf.cli.pages import PageFile, places_in
-    from embedclf.cli.places import check_places
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.evaluation.page import cross_validation_page
     from embedclf.training.trainer import check_examples, check_settings

@@ -65,11 +65,11 @@ def command(
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
     input. It should hold no text that the classifier was trained on.
     """
+    from embedclf.atomic_file import check_places
     from embedclf.classifier.text_classifier import load
     from embedclf.cli.embedding import ProgressBar, add_lines, embed_corpora, print_estimate, show_usage, usage_of
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import PageFile, places_in
-    from embedclf.cli.places import check_places
     from embedclf.evaluation.neighbourhood import Examples
     from embedclf.evaluation.page import evaluation_page
     from embedclf.evaluation.report import check_labels, evaluate

@@ -48,9 +48,9 @@ def command(
     time, and several choices of them where they are few.
     """
     training.check()
+    from embedclf.atomic_file import check_places
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
     from embedclf.cli.pages import PageFile
-    from embedclf.cli.places import check_places
     from embedclf.evaluation.learning import learning_curve
     from embedclf.evaluation.page import learning_curve_page
     from embedclf.training.trainer import check_examples, check_settings

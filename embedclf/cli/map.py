@@ -37,9 +37,8 @@ def command(
     Each text is a point of its label's colour. The page shows a text when its point is pointed at, singles a label out,
     and can be zoomed and searched. Name another column to colour by, such as a cluster, with --label-column.
     """
-    from embedclf.atomic_file import AtomicFile
+    from embedclf.atomic_file import AtomicFile, check_places
     from embedclf.cli.embedding import ProgressBar, add_lines, read_and_embed, usage_of
-    from embedclf.cli.places import check_places
     from embedclf.exploration.page import map_page
     from embedclf.exploration.projection import N_NEAREST, text_map
 

@@ -110,10 +110,10 @@ def command(
         raise click.UsageError("--label-column names a column of the --train-set, which is not given.")
     if explain and output:
         raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
+    from embedclf.atomic_file import check_places
     from embedclf.classifier.text_classifier import load
     from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage, tell_usage
     from embedclf.cli.models import find_model
-    from embedclf.cli.places import check_places
     from embedclf.corpus import check_output
     from embedclf.embedding.cached import CachedEmbedder
     from embedclf.embedding.usage import Progress
@@ -127,7 +127,8 @@ def command(
         quiet = output is None and sys.stdout.isatty()
         bar = stack.enter_context(ProgressBar(shown=not quiet))
         model = find_model(model)
-        check_places({"--input": input_file, "the model": model}, {"--output": output})
+        read = {"--input": "-" if texts == ("-",) else input_file, "the model": model, "--train-set": train_set}
+        check_places(read, {"--output": output}, in_parts=True)
         classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
@@ -233,6 +234,8 @@ class _Source:
         To be gone through once.
     name : str
         What messages call it.
+    place : str or None
+        The file that they are read from, ``-`` for the standard input.
     columns : list of str
         The rows' own columns.
     has_bom : bool
@@ -242,11 +245,13 @@ class _Source:
     """
 
     def __init__(self, texts: tuple[str, ...], input_file: str | None, file: FileOptions) -> None:
-        from embedclf.corpus import STDIN, CorpusReader, Row, read_lines
+        from embedclf.atomic_file import STDIN
+        from embedclf.corpus import CorpusReader, Row, read_lines
         from embedclf.texts import text_fault
 
         self.rows: Iterable[Row]
         self.name, self.columns, self.has_bom = "text", ["text"], False
+        self.place = STDIN if texts == (STDIN,) else input_file
         self.schema: Any = None
         self._reader: CorpusReader | None = None
         self._again: Callable[[], CorpusReader] | None = None

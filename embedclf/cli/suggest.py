@@ -56,10 +56,10 @@ def command(
     have a label already are left out. Those are suggested of which the classifier is least sure, and that stand for
     most others like them, no two nearly the same; they are listed in the order in which to label them.
     """
+    from embedclf.atomic_file import check_places
     from embedclf.classifier.text_classifier import load
     from embedclf.cli.embedding import ProgressBar, add_lines, embed_corpus, print_estimate, show_usage, usage_of
     from embedclf.cli.models import find_model
-    from embedclf.cli.places import check_places
     from embedclf.exploration.suggestions import suggest
 
     with ExitStack() as stack:

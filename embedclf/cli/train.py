@@ -83,9 +83,8 @@ def command(
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
         )
-    from embedclf.atomic_file import AtomicFile
+    from embedclf.atomic_file import AtomicFile, check_places
     from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
-    from embedclf.cli.places import check_places
 
     with ProgressBar() as bar:
         corpus, opened, reason = open_dataset(dataset, training, file, asked, bar)
