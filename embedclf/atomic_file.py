@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, Self
 
 from embedclf.errors import OutputError
+from embedclf.plain_file import open_plain
 
 try:
     import fcntl
@@ -27,8 +28,6 @@ Place = str | os.PathLike[str]
 STDIN = "-"
 
 _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
-# A file beside an output is opened as itself: no symbolic link is followed, and no named pipe is waited for.
-_AS_ITSELF = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 def check_places(
@@ -215,10 +214,7 @@ def _open_as_itself(path: Path, flags: int) -> int:
         If it cannot be opened, or is something else: a symbolic link, a named pipe.
     """
     try:
-        descriptor = os.open(path, flags | _AS_ITSELF, 0o666)
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return descriptor
-        os.close(descriptor)
+        return open_plain(path, flags)
     except OSError:
         if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
             raise

@@ -6,10 +6,12 @@ import logging
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
 from embedclf import __version__
+from embedclf.cli.screen import as_message, clean_errors, echo
 from embedclf.errors import EmbedclfError
 
 # The one-line helps stand here, so that `embedclf --help` loads no command.
@@ -40,7 +42,7 @@ class _Remarks(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "Warning: " if record.levelno >= logging.WARNING else ""
-        click.echo(f"{prefix}{record.getMessage()}", err=True)
+        echo(f"{prefix}{record.getMessage()}", err=True)
 
 
 class _Commands(click.Group):
@@ -57,6 +59,10 @@ class _Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with clean_errors():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> object:
         logger = logging.getLogger("embedclf")
         logger.handlers[:] = [_Remarks()]
@@ -67,12 +73,13 @@ class _Commands(click.Group):
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         try:
-            result = super().invoke(ctx)
+            with clean_errors():
+                result = super().invoke(ctx)
             sys.stdout.flush()
         except EmbedclfError as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(as_message(str(error))) from error
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            echo("Interrupted.", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None
         except OSError as error:
             if error.errno != errno.ENOSPC:  # of a pipe that is closed, click takes care

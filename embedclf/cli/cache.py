@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedclf.cli.options import cache_dir_option
+from embedclf.cli.screen import confirm, echo
 from embedclf.errors import counted
 
 if TYPE_CHECKING:
@@ -33,20 +34,20 @@ def info(cache_dir: str | None) -> None:
     known = {_name(one.model, one.endpoint): one for one in cache.info()}
     totals = cache.ledger.totals()
     spent = {_name(f"{one.provider}:{one.model}", one.endpoint): one.usage for one in totals}
-    click.echo(f"{cache.folder}")
+    echo(f"{cache.folder}")
     if not known and not spent:
-        click.echo("The cache is empty.")
+        echo("The cache is empty.")
         return
     names = sorted({*known, *spent})
     width = max(len("model"), *map(len, names))
-    click.echo(
+    echo(
         f"{'model':<{width}}  {'vectors':>10}  {'size':>9}  segments  {'requests':>9}  {'tokens':>12}  "
         f"{'spent':>17}  {'saved':>17}"
     )
     for name in names:
         one, usage = known.get(name), spent.get(name, Usage())
         held = (one.n_vectors, _size(one.n_bytes), one.n_segments) if one else (0, _size(0), 0)
-        click.echo(
+        echo(
             f"{name:<{width}}  {held[0]:10,}  {held[1]:>9}  {held[2]:8,}  {usage.requests:9,}  {usage.tokens:12,}  "
             f"{_dollars(usage.dollars):>17}  {_dollars(_price(name, usage.saved_tokens)):>17}"
         )
@@ -65,15 +66,15 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     cache = VectorCache(cache_dir)
     known = cache.info()
     if cache.is_empty:
-        click.echo(f"{cache.folder} is empty.")
+        echo(f"{cache.folder} is empty.")
         return
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            click.echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
-        click.confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?", abort=True, err=True)
+            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+        confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?")
     cache.clear()
-    click.echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
+    echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
 
 
 def _named(units: dict[str, float]) -> str:
@@ -135,17 +136,17 @@ def prune(cache_dir: str | None, older_than: float | None, max_size: float | Non
     cache = VectorCache(cache_dir)
     report = cache.to_prune(age, max_bytes)
     if not report.n_dropped:
-        click.echo(f"{cache.folder}: nothing to drop; {_held(report.n_kept, report.kept_bytes)}")
+        echo(f"{cache.folder}: nothing to drop; {_held(report.n_kept, report.kept_bytes)}")
         return
     if not yes:
         for one in report.dropped:
-            click.echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
         stays = _held(report.n_kept, report.kept_bytes)
         question = f"Drop {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
-        click.confirm(question, abort=True, err=True)
+        confirm(question)
     report = cache.prune(age, max_bytes)
     stays = _held(report.n_kept, report.kept_bytes)
-    click.echo(f"Dropped {counted(report.n_dropped, 'vector')} from {cache.folder}, kept {stays}")
+    echo(f"Dropped {counted(report.n_dropped, 'vector')} from {cache.folder}, kept {stays}")
 
 
 def _held(n_vectors: int, n_bytes: int) -> str:

@@ -1,7 +1,6 @@
 """``embedclf check``."""
 
 import codecs
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from embedclf.cli.options import (
     seed_option,
     show_left_out,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.errors import BadRowsError, DataError, EmbedderError, RowFault, counted, list_faults
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def command(
                 _print_json(plain, corpus, other, dry_run=True, estimate=estimate_of(opened, every).to_dict())
             else:
                 print_estimate(opened, every)
-                click.echo()
+                echo()
                 _print(plain, corpus, other)
             _end(plain)
             return
@@ -120,7 +120,7 @@ def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":
 def _print(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> None:
     from embedclf.cli.findings import finding_lines
 
-    click.echo("\n".join(finding_lines(result, corpus, against)))
+    echo("\n".join(finding_lines(result, corpus, against)))
 
 
 def _print_json(result: "DataCheck", corpus: "Corpus", against: "Corpus | None", **more: object) -> None:
@@ -132,7 +132,7 @@ def _print_json(result: "DataCheck", corpus: "Corpus", against: "Corpus | None",
             for other in finding["others"]:
                 of = against if other.pop("in_against") and against is not None else corpus
                 other |= {"file": of.name, "line": of.lines[other["row"]]}
-    click.echo(json.dumps({**shown, **more}, ensure_ascii=False))
+    echo_json({**shown, **more})
 
 
 def _end(result: "DataCheck") -> None:
@@ -140,7 +140,7 @@ def _end(result: "DataCheck") -> None:
     for kind, reason in result.not_checked.items():
         kinds_of.setdefault(reason, []).append(kind.replace("_", " "))
     for reason, kinds in kinds_of.items():
-        click.echo(f"Not looked for: {', '.join(kinds)}; {reason}", err=True)
+        echo(f"Not looked for: {', '.join(kinds)}; {reason}", err=True)
     if result.n_errors:
         raise click.exceptions.Exit(1)
 
@@ -205,4 +205,4 @@ def _write(path: str, corpus: "Corpus", rows: "Sequence[Row]", file: FileOptions
     ]
     named = ", ".join(counted(number, thing) for number, thing in numbers if number)
     recoded = "" if codecs.lookup(file.encoding).name in ("utf-8", "ascii") else ", in UTF-8"
-    click.echo(f"Wrote {counted(len(kept), 'row')} to {path}{recoded}; left out: {named or 'nothing'}", err=True)
+    echo(f"Wrote {counted(len(kept), 'row')} to {path}{recoded}; left out: {named or 'nothing'}", err=True)

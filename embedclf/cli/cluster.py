@@ -1,6 +1,5 @@
 """``embedclf cluster``."""
 
-import json
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from embedclf.cli.options import (
     embedding_options,
     file_options,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import in_one_line, shortened
 from embedclf.errors import counted
 
@@ -82,15 +82,15 @@ def command(
             for row, name in zip(corpus.rows, result.names, strict=True):
                 writer.write(row, [name])
     if output is not None:
-        click.echo(f"Wrote {counted(len(corpus.rows), 'row')} to {output}", err=True)
+        echo(f"Wrote {counted(len(corpus.rows), 'row')} to {output}", err=True)
     if as_json:
         shown = result.to_dict()
         for one in shown["clusters"]:
             add_lines(one["central"], corpus)
         add_lines(shown["texts"], corpus)
-        click.echo(json.dumps({**shown, "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+        echo_json({**shown, "usage": usage_of(opened).to_dict()})
     else:
-        click.echo("\n".join(_lines(result, corpus)))
+        echo("\n".join(_lines(result, corpus)))
 
 
 def _writer(path: str, corpus: "Corpus", file: FileOptions) -> "CorpusWriter":

@@ -1,6 +1,5 @@
 """``embedclf compare``."""
 
-import json
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
@@ -18,6 +17,7 @@ from embedclf.cli.options import (
     report_option,
     seed_option,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import table
 from embedclf.errors import counted
 
@@ -92,7 +92,7 @@ def command(
             asked = replace(asked, no_cache=False, cache_dir=folder)
         settings = asked.settings(bar.on_event)
         choices = comparison.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), **settings)
-        click.echo(
+        echo(
             f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
         )
         if asked.dry_run:
@@ -118,7 +118,10 @@ def command(
             seed=seed,
         )
     page.write(comparison_page, result, f"Comparison on {Path(corpus.name).name}")
-    click.echo(json.dumps(result.to_dict(), ensure_ascii=False) if as_json else "\n".join(_lines(result)))
+    if as_json:
+        echo_json(result.to_dict())
+    else:
+        echo("\n".join(_lines(result)))
 
 
 def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
@@ -130,18 +133,18 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
     known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
     if as_json:
         of_each = [{"embedder": str(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
-        click.echo(json.dumps({"dry_run": True, "estimates": of_each, "dollars": sum(known)}))
+        echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known)})
     else:
         for choice, estimate in estimates:
-            click.echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
+            echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
         for name in sorted(
             {str(choice.opened.spec) for choice in choices if choice.opened.spec.provider == "wordllama"}
         ):
-            click.echo(f"{name}: free, on this machine")
+            echo(f"{name}: free, on this machine")
         unknown = len(estimates) - len(known)
         more = f", and {counted(unknown, 'model')} whose price is not known" if unknown else ""
-        click.echo(f"All together: {about_dollars(sum(known)) if estimates else 'free'}{more}")
-    click.echo("Nothing was sent.", err=True)
+        echo(f"All together: {about_dollars(sum(known)) if estimates else 'free'}{more}")
+    echo("Nothing was sent.", err=True)
 
 
 def _lines(result: "Comparison") -> list[str]:

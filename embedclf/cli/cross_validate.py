@@ -1,6 +1,5 @@
 """``embedclf cross-validate``."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from embedclf.cli.options import (
     seed_option,
     training_options,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import table, with_interval
 from embedclf.errors import counted
 from embedclf.metrics import rounded_down
@@ -101,7 +101,7 @@ def command(
         if writer is not None:
             _write(writer, result, corpus)
     if output is not None:
-        click.echo(f"Wrote {counted(len(result.predictions), 'row')} to {output}", err=True)
+        echo(f"Wrote {counted(len(result.predictions), 'row')} to {output}", err=True)
     page.write(
         cross_validation_page,
         result,
@@ -111,9 +111,9 @@ def command(
     if as_json:
         shown = result.to_dict()
         add_lines(shown["report"]["wrong"], corpus)
-        click.echo(json.dumps({**shown, "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+        echo_json({**shown, "usage": usage_of(opened).to_dict()})
     else:
-        click.echo("\n".join(_lines(result)))
+        echo("\n".join(_lines(result)))
 
 
 def _writer(path: str) -> "CorpusWriter":

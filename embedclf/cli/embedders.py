@@ -1,8 +1,8 @@
 """``embedclf embedders``."""
 
-import json
-
 import click
+
+from embedclf.cli.screen import echo, echo_json
 
 
 @click.command("embedders")
@@ -39,9 +39,9 @@ def command(as_json: bool) -> None:
         }
     )
     if as_json:
-        click.echo(json.dumps({"embedders": rows}))
+        echo_json({"embedders": rows})
         return
-    click.echo(f"{'embedder':<40}  dimensions  shortened to  input tokens  $ per 1M tokens  pages per $  MTEB %")
+    echo(f"{'embedder':<40}  dimensions  shortened to  input tokens  $ per 1M tokens  pages per $  MTEB %")
     for row in rows:
         lengths = row["shortens_to"]
         shortened = "-" if lengths is None else " or ".join(map(str, lengths))  # type: ignore[arg-type]
@@ -49,12 +49,12 @@ def command(as_json: bool) -> None:
             shortened = f"{lengths[0]:,} to {lengths[1]:,}"
         price = row["dollars_per_million_tokens"]
         shown_price = "free" if price == 0 else _cell(price, ".2f")
-        click.echo(
+        echo(
             f"{row['embedder']:<40}  {_cell(row['dimensions'], 'd'):>10}  {shortened:>12}  "
             f"{_cell(row['input_tokens'], ',d'):>12}  {shown_price:>15}  {_cell(row['pages_per_dollar'], ',d'):>11}  "
             f"{_cell(row['mteb'], '.1f'):>6}"
         )
-    click.echo(
+    echo(
         "As AI/ML API's documentation has it (August 2026; a page is 800 tokens); - is not published there: "
         "see https://aimlapi.com/ai-ml-api-pricing",
         err=True,

@@ -1,6 +1,5 @@
 """How commands embed texts, and what they show of it: progress, rows that were refused, what it cost."""
 
-import json
 import sys
 import threading
 import time
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedclf.cli.options import EmbedderOptions, EmbeddingOptions, FileOptions, read_texts, show_left_out
+from embedclf.cli.screen import echo, echo_json
 from embedclf.embedding import Embedder, Vectors, default_embedder, embed_usable, open_embedder
 from embedclf.embedding.usage import Estimate, Progress, Usage, about_dollars, shown_dollars
 from embedclf.errors import BadRowsError, DataError, RowFault, TextError, counted, list_faults
@@ -143,9 +143,9 @@ def introduce(corpus: "Corpus", opened: Embedder, reason: str | None) -> None:
     """Say what is worked on, and with what."""
     n_labels = len(set(corpus.labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
-    click.echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
+    echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
     size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
-    click.echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
+    echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
 
 
 def read_and_embed(
@@ -300,7 +300,7 @@ def tell_usage(usage: Usage) -> None:
         f"{usage.credits:,.10g} credits",
         "price not known" if usage.dollars is None else about_dollars(usage.dollars),
     ]
-    click.echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
+    echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
 
 
 def estimate_of(embedder: Embedder, texts: Iterable[str]) -> Estimate:
@@ -318,10 +318,10 @@ def print_estimate(embedder: Embedder, texts: Iterable[str], *, as_json: bool = 
     """Print what embedding would take and cost: the answer of ``--dry-run``."""
     estimate = estimate_of(embedder, texts)
     if as_json:
-        click.echo(json.dumps({"dry_run": True, "estimate": estimate.to_dict()}))
+        echo_json({"dry_run": True, "estimate": estimate.to_dict()})
         return
-    click.echo(estimate_line(estimate, free=embedder.spec.provider == "wordllama"))
-    click.echo("Nothing was sent.", err=True)
+    echo(estimate_line(estimate, free=embedder.spec.provider == "wordllama"))
+    echo("Nothing was sent.", err=True)
 
 
 def estimate_line(estimate: Estimate, *, free: bool = False) -> str:

@@ -1,6 +1,5 @@
 """``embedclf evaluate``."""
 
-import json
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from embedclf.cli.options import (
     report_option,
     train_set_option,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import in_one_line, nearby, percent, shortened, shown_label, table, with_interval
 from embedclf.errors import counted
 from embedclf.metrics import rounded_down, shown_confidence, shown_threshold
@@ -107,7 +107,7 @@ def command(
         if writer is not None:
             _write_errors(writer, result, corpus, trained_on)
     if errors is not None:
-        click.echo(f"Wrote {counted(len(result.wrong), 'row')} to {errors}", err=True)
+        echo(f"Wrote {counted(len(result.wrong), 'row')} to {errors}", err=True)
     page.write(
         evaluation_page,
         result,
@@ -121,15 +121,15 @@ def command(
         add_lines(shown["wrong"], corpus)
         if trained_on is not None:
             add_lines((near for wrong in shown["wrong"] for near in wrong["neighbours"]), trained_on)
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        echo_json(shown)
     else:
-        click.echo("\n".join([*figures(result), *_wrong_rows(result, corpus, trained_on, errors)]))
+        echo("\n".join([*figures(result), *_wrong_rows(result, corpus, trained_on, errors)]))
 
 
 def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:
     seen = set(trained_on.texts)
     if n := sum(text in seen for text in corpus.texts):
-        click.echo(
+        echo(
             f"Warning: {counted(n, 'row')} of {corpus.name} can be found in {trained_on.name}: the classifier has seen "
             "them, so the figures are too good",
             err=True,
@@ -142,7 +142,7 @@ def _warn_of_unknown(report: "Report") -> None:
     if others := ordered[_N_UNKNOWN_SHOWN:]:
         unknown.append((f"{counted(len(others), 'more label')}", sum(n for _, n in others)))
     for what, count in unknown:
-        click.echo(f"Warning: the model does not know {what}: {counted(count, 'row')} counted as wrong", err=True)
+        echo(f"Warning: the model does not know {what}: {counted(count, 'row')} counted as wrong", err=True)
 
 
 def _errors_writer(path: str, with_neighbours: bool) -> "CorpusWriter":

@@ -1,6 +1,5 @@
 """``embedclf learning-curve``."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from embedclf.cli.options import (
     seed_option,
     training_options,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import table
 from embedclf.errors import counted
 
@@ -71,9 +71,9 @@ def command(
         learning_curve_page, curve, f"Learning curve: {opened.spec}, {training.head}, on {Path(corpus.name).name}"
     )
     if as_json:
-        click.echo(json.dumps({**curve.to_dict(), "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+        echo_json({**curve.to_dict(), "usage": usage_of(opened).to_dict()})
     else:
-        click.echo("\n".join(_lines(curve)))
+        echo("\n".join(_lines(curve)))
 
 
 def _lines(curve: "LearningCurve") -> list[str]:

@@ -1,6 +1,5 @@
 """``embedclf map``."""
 
-import json
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from embedclf.cli.options import (
     embedding_options,
     file_options,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import percent
 from embedclf.errors import OutputError, counted
 
@@ -61,15 +61,15 @@ def command(
         with AtomicFile(output) as opened_file:
             # The name of a file may hold bytes that are no letters.
             opened_file.write(page.encode(errors="backslashreplace"))
-        click.echo(f"Wrote {output}", err=True)
+        echo(f"Wrote {output}", err=True)
     if as_json:
         shown = result.to_dict()
         add_lines(shown["points"], corpus)
-        click.echo(json.dumps({**shown, "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+        echo_json({**shown, "usage": usage_of(opened).to_dict()})
         return
-    click.echo(f"{counted(len(result.texts), 'text')}, placed by {result.method}")
+    echo(f"{counted(len(result.texts), 'text')}, placed by {result.method}")
     if result.neighbours_kept is not None:
-        click.echo(
+        echo(
             f"Of each text's {N_NEAREST} nearest, {percent(result.neighbours_kept)} are among its {N_NEAREST} nearest "
             "on the map."
         )

@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-import click
-
 from embedclf.atomic_file import AtomicFile
+from embedclf.cli.screen import echo
 from embedclf.errors import EmbedclfError, OutputError
 from embedclf.plain_file import read_plain
 
@@ -20,7 +19,7 @@ def remember_latest(path: Path) -> None:
         with AtomicFile(LATEST) as file:
             file.write(os.fsencode(path) + b"\n")
     except OutputError as error:
-        click.echo(f"Warning: {error}: name the model with -m", err=True)
+        echo(f"Warning: {error}: name the model with -m", err=True)
 
 
 def find_model(given: str | None) -> str:
@@ -33,7 +32,7 @@ def find_model(given: str | None) -> str:
     """
     if given is None:
         given, reason = _find()
-        click.echo(f"Model: {given} ({reason})", err=True)
+        echo(f"Model: {given} ({reason})", err=True)
     return given
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from embedclf.cli.screen import echo
 from embedclf.errors import RowFault, counted, list_faults
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def read_texts(dataset: str, file: FileOptions) -> "Corpus":
 
 def show_left_out(name: str, faults: Sequence[RowFault]) -> None:
     """Name the rows that are left out."""
-    click.echo(f"Left out {counted(len(faults), 'row')}:\n{list_faults(name, faults)}", err=True)
+    echo(f"Left out {counted(len(faults), 'row')}:\n{list_faults(name, faults)}", err=True)
 
 
 cache_dir_option = click.option(

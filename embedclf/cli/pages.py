@@ -4,9 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import click
-
 from embedclf.atomic_file import AtomicFile
+from embedclf.cli.screen import echo
 from embedclf.errors import OutputError
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class PageFile:
             with AtomicFile(self._path) as file:
                 # The name of a file may hold bytes that are no letters.
                 file.write(make(record, title, *places).encode(errors="backslashreplace"))
-            click.echo(f"Wrote {self._path}", err=True)
+            echo(f"Wrote {self._path}", err=True)
 
 
 def places_in(corpus: "Corpus | None") -> "RowPlace | None":

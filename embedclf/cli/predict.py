@@ -21,6 +21,7 @@ from embedclf.cli.options import (
     read_texts,
     train_set_option,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import in_one_line, nearby
 from embedclf.errors import EmbedclfError, RowFault, counted, list_faults
 from embedclf.metrics import rounded_down, shown_confidence
@@ -174,15 +175,16 @@ def command(
                 of_file = FilePrediction(0, 0, 0, (), 0.0)
                 for answer in _answers(classifier, source, top_k or 1, bar, examples):
                     of_file = _with(of_file, answer.answer.row)
-                    click.echo(
-                        _json(answer, top_k, trained_on) if as_json else _plain(answer, trained_on), nl=not as_json
-                    )
+                    if as_json:
+                        echo_json(_record(answer, top_k, trained_on))
+                    else:
+                        echo(_plain(answer, trained_on))
         finally:
             bar.end()
             show_usage(classifier.embedder)
     if output is not None:
         before = f", {of_file.rows_before:,} of them before" if of_file.rows_before else ""
-        click.echo(f"Wrote {counted(of_file.rows, 'row')} to {output}{before}", err=True)
+        echo(f"Wrote {counted(of_file.rows, 'row')} to {output}{before}", err=True)
     if of_file.n_faults:
         raise click.ClickException(
             f"{of_file.n_faults:,} of {counted(of_file.rows, 'text')} could not be labelled:\n"
@@ -371,9 +373,8 @@ def _plain(one: _Answer, trained_on: "Corpus | None") -> str:
     return "\n".join([line, *near])
 
 
-def _json(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> bytes:
+def _record(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:
     from embedclf.cli.embedding import add_lines
-    from embedclf.corpus import json_line
 
     answer = one.answer
     record: dict[str, Any] = {
@@ -391,4 +392,4 @@ def _json(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> bytes
         record |= {"likeliest": shown["label"], "for": shown["for"], "against": shown["against"]}
     if answer.row.fault is not None:
         record["error"] = answer.row.fault
-    return json_line(record)
+    return record

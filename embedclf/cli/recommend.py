@@ -1,6 +1,5 @@
 """``embedclf recommend``."""
 
-import json
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from embedclf.cli.options import (
     embedding_options,
     file_options,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import found, shortened, shown_label
 from embedclf.errors import EmbedclfError, TextError
 
@@ -88,16 +88,16 @@ def command(
     )
     if number is not None:
         label = f"{shown_label(corpus.labels[number])}: " if corpus.labels[number] else ""
-        click.echo(f"Like {corpus.place(number)}  {label}{shortened(result.text)}", err=True)
+        echo(f"Like {corpus.place(number)}  {label}{shortened(result.text)}", err=True)
     if len(result.hits) < k:
-        click.echo(_why_no_more(result), err=True)
+        echo(_why_no_more(result), err=True)
     if as_json:
         shown = result.to_dict()
         add_lines(shown["hits"], corpus)
         shown["line"] = line
-        click.echo(json.dumps({**shown, "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+        echo_json({**shown, "usage": usage_of(opened).to_dict()})
     elif result.hits:
-        click.echo("\n".join(found(result.hits, corpus)))
+        echo("\n".join(found(result.hits, corpus)))
 
 
 def _why_no_more(result: "Recommendation") -> str:

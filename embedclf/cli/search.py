@@ -1,7 +1,5 @@
 """``embedclf search``."""
 
-import json
-
 import click
 
 from embedclf.cli.options import (
@@ -12,6 +10,7 @@ from embedclf.cli.options import (
     embedding_options,
     file_options,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import found
 from embedclf.errors import EmbedclfError, TextError
 
@@ -55,6 +54,6 @@ def command(
     if as_json:
         shown = result.to_dict()
         add_lines(shown["hits"], corpus)
-        click.echo(json.dumps({**shown, "usage": usage_of(opened).to_dict()}, ensure_ascii=False))
+        echo_json({**shown, "usage": usage_of(opened).to_dict()})
     else:
-        click.echo("\n".join(found(result.hits, corpus)))
+        echo("\n".join(found(result.hits, corpus)))

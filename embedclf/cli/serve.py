@@ -15,6 +15,7 @@ from embedclf.cli.options import (
     model_option,
     service_embedder_options,
 )
+from embedclf.cli.screen import echo
 from embedclf.errors import DataError, EmbedclfError
 
 if TYPE_CHECKING:
@@ -80,14 +81,14 @@ def command(
         address, port = listening.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address
         if token is None and not _is_loopback(address):
-            click.echo(
+            echo(
                 f"Warning: {shown} can be reached from other machines, and no token is asked for: set {TOKEN_VARIABLE} "
                 "or give --token-file, and let a proxy with TLS stand before it",
                 err=True,
             )
         if token is None and _is_loopback(address):
             hosts.append(shown)  # there are others than 127.0.0.1
-        click.echo(f"Serving {model} at http://{shown}:{port} (what it answers: /docs)", err=True)
+        echo(f"Serving {model} at http://{shown}:{port} (what it answers: /docs)", err=True)
         try:
             _serve(classifier, token, hosts or None, listening)
         finally:

@@ -1,6 +1,5 @@
 """``embedclf suggest``."""
 
-import json
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from embedclf.cli.options import (
     model_option,
     read_texts,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import shortened, shown_label
 from embedclf.errors import DataError, counted
 from embedclf.metrics import rounded_down, shown_confidence
@@ -83,18 +83,18 @@ def command(
         if writer is not None:
             _write(writer, result, corpus, file)
     if output is not None:
-        click.echo(f"Wrote {counted(len(result.rows), 'row')} to {output}", err=True)
+        echo(f"Wrote {counted(len(result.rows), 'row')} to {output}", err=True)
     if len(result.rows) < min(n, result.n_texts):
         others = counted(result.n_texts - len(result.rows), "row")
-        click.echo(f"No more to suggest: near-copies of these are left out ({others})", err=True)
+        echo(f"No more to suggest: near-copies of these are left out ({others})", err=True)
     if as_json:
         shown = {"n_labelled": n_labelled, **result.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
         add_lines(shown["rows"], corpus)
         for row in shown["rows"]:
             del row["row"]  # it counts the rows without a label, which are no file
-        click.echo(json.dumps(shown, ensure_ascii=False))
+        echo_json(shown)
     else:
-        click.echo("\n".join(_listed(result, corpus)))
+        echo("\n".join(_listed(result, corpus)))
 
 
 def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
@@ -106,7 +106,7 @@ def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
             source=corpus.name,
         )
     if n_labelled:
-        click.echo(f"Left out {counted(n_labelled, 'row')} with a label", err=True)
+        echo(f"Left out {counted(n_labelled, 'row')} with a label", err=True)
     return replace(corpus, rows=rows), n_labelled
 
 

@@ -1,6 +1,5 @@
 """``embedclf train``."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from embedclf.cli.options import (
     seed_option,
     training_options,
 )
+from embedclf.cli.screen import echo, echo_json
 from embedclf.errors import counted
 
 if TYPE_CHECKING:
@@ -121,9 +121,9 @@ def command(
     remember_latest(place)
     if as_json:
         usage = usage_of(opened).to_dict()
-        click.echo(json.dumps({"model": str(place), **classifier.to_dict(), "usage": usage}, ensure_ascii=False))
+        echo_json({"model": str(place), **classifier.to_dict(), "usage": usage})
     else:
-        click.echo(_summary(classifier, place))
+        echo(_summary(classifier, place))
 
 
 def _check_command(dataset: str, file: FileOptions) -> str:
@@ -153,9 +153,9 @@ def _warn_of(corpus: "Corpus", opened: "Embedder", command: str) -> None:
         if not (finding.kind == "small_classes" and finding.score == 1)  # whoever holds out warns of these
     ]
     for line in short_lines(found, corpus):
-        click.echo(f"Warning: {line}", err=True)
+        echo(f"Warning: {line}", err=True)
     if found:
-        click.echo(f"{command} shows all.", err=True)
+        echo(f"{command} shows all.", err=True)
 
 
 def _summary(classifier: "TextClassifier", place: Path) -> str:
