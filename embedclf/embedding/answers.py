@@ -101,11 +101,12 @@ def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
     """Check, before memory is taken for them, that an answer holds no more values than vectors can need."""
     if n_dimensions is None:
         n_dimensions = MOST_DIMENSIONS
-    n_lists = content.count(b"[") + content.count(b"{")
-    n_values = content.count(b",")  # there is one before each but the first of its list
+    characters = np.frombuffer(content, dtype=np.uint8)  # which counts several times as fast as bytes do
+    n_lists, n_objects, n_commas = (np.count_nonzero(characters == ord(sign)) for sign in "[{,")
     most_lists = _BESIDE + n_texts * _LISTS_A_VECTOR
     most_values = _BESIDE + n_texts * (_VALUES_BESIDE_A_VECTOR + 2 * n_dimensions)
-    if n_lists > most_lists or n_values > most_values:
+    # A comma stands before each value but the first of its list or object.
+    if n_lists + n_objects > most_lists or n_commas > most_values:
         raise AnswerError(f"it holds more values than the vectors of {counted(n_texts, 'text')}", unread=True)
 
 

@@ -3,6 +3,7 @@
 The HTTP client has neither: it unpacks a megabyte of gzip into a gigabyte, and its time-out starts anew with each byte.
 """
 
+import io
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -62,12 +63,13 @@ def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
         If it is no error, and too long, or packed in another way than was asked for, or damaged.
     """
     most = most_bytes(n_texts, n_dimensions) if response.is_success else _BYTES_BESIDE
-    content = bytearray()
+    content = io.BytesIO()  # which gives what it holds without a copy
     fault = ""
     try:
         for part in _unpacked(response.iter_raw(), response.headers.get("content-encoding", "").strip().lower(), most):
-            content += part
-            if len(content) > most:
+            content.write(part)
+            if content.tell() > most:
+                content.truncate(most)
                 raise _TooLongError
     except _TooLongError:
         fault = f"it is longer than the {most / 1e6:,.1f} MB allowed for {counted(n_texts, 'text')}"
@@ -83,7 +85,7 @@ def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
     return type(response)(
         response.status_code,
         headers=headers,
-        content=bytes(content[:most]),
+        content=content.getvalue(),
         request=response.request,
         extensions=response.extensions,
     )
