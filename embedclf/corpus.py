@@ -164,9 +164,9 @@ class CorpusReader:
     def _open(self) -> io.BufferedReader:
         if self._path is None:
             return _stdin()
-        if self._path.is_dir():
-            raise self._error("it is a folder, where a file of texts is needed")
         try:
+            if self._path.is_dir():
+                raise self._error("it is a folder, where a file of texts is needed")
             return self._path.open("rb")
         except FileNotFoundError:
             raise self._error("there is no such file") from None

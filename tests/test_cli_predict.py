@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
@@ -348,3 +349,15 @@ def test_an_output_that_cannot_be_written_is_found_out_first(cli: Cli, model: Pa
     for place, reason in (("folder", "it is a folder"), ("new.csv/out.csv", "File exists")):
         result = cli("predict", "-m", model, "--input", path, "--output", place)
         assert (result.exit_code, result.stderr) == (1, f"Error: cannot write {place}: {reason}\n")
+
+
+def test_what_names_the_latest_model_may_be_anything(cli: Cli, trained: embedclf.TextClassifier):
+    """A named pipe is not waited for, and what is no path names no model."""
+    trained.save("models/one.safetensors")
+    latest = Path("models/.latest")
+    for plant in (os.mkfifo, lambda path: path.write_text("x" * 60_000), lambda path: path.write_bytes(b"\0")):
+        plant(latest)
+        done = cli("predict", "Where is my refund?")
+        assert done.exit_code == 0
+        assert done.stderr == "Model: models/one.safetensors (the only one in models/)\n"
+        latest.unlink()

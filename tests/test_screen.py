@@ -125,12 +125,8 @@ def test_a_page_of_json_keeps_its_values(process):
 def test_messages_end(process):
     """Of a line of 200,000 characters, the beginning is shown, and how much is left out."""
     Path("x.csv").write_text(f"{'x' * 200_000},label\nhello,a\n")
-    for args in (
-        ["train", "x.csv"],
-        ["train", "y" * 200_000],
-        ["z" * 120_000],
-        ["train", "x.csv", "--head", "h" * 120_000],
-    ):
+    long = "h" * 60_000
+    for args in (["train", "x.csv"], ["train", long], [long], ["train", "x.csv", "--head", long]):
         done = process(*args)
         assert done.returncode in (1, 2)
         assert len(done.stderr) < 5_000

@@ -1,5 +1,6 @@
 """Which model file a command uses."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -39,12 +40,10 @@ def find_model(given: str | None) -> str:
 def _find() -> tuple[str, str]:
     if from_environment := os.environ.get("EMBEDCLF_MODEL"):
         return from_environment, "from EMBEDCLF_MODEL"
-    try:
+    with contextlib.suppress(OSError, ValueError):  # of what is no path, for one
         latest = os.fsdecode(read_plain(LATEST, _MOST_BYTES_OF_A_PATH)).strip()
-    except OSError:
-        latest = ""
-    if latest and Path(latest).is_file():
-        return latest, "the one trained last"
+        if latest and Path(latest).is_file():
+            return latest, "the one trained last"
     found = sorted(str(path) for path in FOLDER.glob("*.safetensors")) if FOLDER.is_dir() else []
     if len(found) == 1:
         return found[0], "the only one in models/"
