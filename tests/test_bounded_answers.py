@@ -273,6 +273,33 @@ def test_an_answer_that_is_cut_off_leaves_no_connection(api: AimlapiServer):
     assert api.n_connections == 2
 
 
+def test_an_answer_to_no_question_is_not_taken_for_the_next(api: AimlapiServer):
+    """A server that sends two at once sends the second before anyone has asked for it."""
+
+    def fault(request: Request) -> Response | None:
+        if request.number:
+            return None
+        both = [json.dumps({"data": [{"index": 0, "embedding": one}]}).encode() for one in ([1.0, 0.0], [0.0, 1.0])]
+        heads = [HEAD + b"content-length: %d\r\n\r\n" % len(body) for body in both]
+        return Response(raw=chain([heads[0] + both[0] + heads[1] + both[1]], wait()))
+
+    def wait() -> Iterator[bytes]:
+        # With the connection open, or it would not be used again.
+        asked_again.wait(SECONDS)
+        yield from ()
+
+    asked_again = threading.Event()
+    api.fault = fault
+    api.models = {**api.models, "tiny": 2}
+    embedder = embedclf.open_embedder("aimlapi:tiny", retries=0)
+    np.testing.assert_allclose(embedder.embed(["a"]), [[1, 0]], atol=1e-6)
+    with pytest.raises(embedclf.EmbedderError, match="cannot be used: it came before it was asked for"):
+        embedder.embed(["b"])
+    asked_again.set()
+    np.testing.assert_allclose(embedder.embed(["c"])[0], embed("c", "tiny", 2), atol=1e-6)
+    assert api.n_connections == 2
+
+
 def test_the_longest_answer_there_is_passes(api: AimlapiServer):
     """Vectors of 3,072 in decimals, with all their digits."""
     api.always_float = True

@@ -60,8 +60,13 @@ def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
     Raises
     ------
     AnswerError
-        If it is no error, and too long, or packed in another way than was asked for, or damaged.
+        If it is no error, and too long, or packed in another way than was asked for, or damaged; or if it came before
+        the request was sent.
     """
+    if not response.extensions["network_stream"].read_since_written:
+        # The server sent it after the answer to an earlier request: it belongs to no texts, or to others.
+        response.close()
+        raise AnswerError("it came before it was asked for", unread=True)
     most = most_bytes(n_texts, n_dimensions) if response.is_success else _BYTES_BESIDE
     content = io.BytesIO()  # which gives what it holds without a copy
     fault = ""
@@ -160,12 +165,15 @@ class _PunctualStream:
     def __init__(self, stream: Any, late_error: type[Exception]) -> None:
         self._stream = stream
         self._late_error = late_error
+        self.read_since_written = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data: bytes = self._stream.read(max_bytes, timeout=_left(timeout, self._late_error))
+        self.read_since_written = True
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.read_since_written = False
         # What is written at once has a time-out for each time that the server reads a little of it.
         for start in range(0, len(buffer), _PART_WRITTEN):
             part = buffer[start : start + _PART_WRITTEN]
