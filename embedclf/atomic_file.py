@@ -249,7 +249,10 @@ def _read_journal(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | Non
 
 def noted_beside(path: Place, kinds: Mapping[str, type]) -> dict[str, Any] | None:
     """Return what a `PartFile` of some path has noted last; None if there is nothing to go on with."""
-    part, journal = _part_and_journal(path)
+    return _noted_in(*_part_and_journal(path), kinds)
+
+
+def _noted_in(part: Path, journal: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
     with contextlib.suppress(OSError):  # which is said when it is opened to be written
         return _fitting(_read_journal(journal, kinds), part.lstat().st_size)
     return None
@@ -397,6 +400,9 @@ class PartFile(AtomicFile):
 
     def discard(self) -> None:
         """Close the file; what is whole of it stays beside its place."""
+        if not self.is_direct:
+            # As the disk has it: an interrupt may have come when a journal was written, and before `state` was set.
+            self.state = _noted_in(self.part, self._journal, self._kinds)
         if self.state is None:
             self.remove()
             return

@@ -44,6 +44,10 @@ _FOREIGN = {
 }
 _LABEL = "label"
 
+# Python reads and writes about 1,000 levels, less those of the program that asks for it.
+_MOST_NESTED = 200
+_NESTED_TOO_DEEPLY = "the line is not usable JSON (nested too deeply)"
+
 # csv counts a field's characters in a C long, which has 32 bits on some platforms.
 _ANY_FIELD_SIZE = 2**31 - 1
 
@@ -327,7 +331,10 @@ class CorpusReader:
                 yield Row(line, {}, "", "", f"the line is not JSON ({problem})")
                 continue
             except RecursionError:
-                yield Row(line, {}, "", "", "the line is not usable JSON (nested too deeply)")
+                yield Row(line, {}, "", "", _NESTED_TOO_DEEPLY)
+                continue
+            if _is_nested_deeply(record, source):
+                yield Row(line, {}, "", "", _NESTED_TOO_DEEPLY)
                 continue
             if not isinstance(record, dict):
                 yield Row(line, {}, "", "", "the line is JSON, but not an object with keys in braces")
@@ -371,6 +378,21 @@ class CorpusReader:
                 if label or self._needs_labels:
                     fault = fault or text_fault(label, "label")
         return Row(line, record, text, label, fault, source)
+
+
+def _is_nested_deeply(value: Any, source: str) -> bool:
+    """Tell whether a JSON value is nested more deeply than is sure to be written again by whoever has it."""
+    if source.count("[") + source.count("{") <= _MOST_NESTED:
+        return False
+    level = [value]
+    for _ in range(_MOST_NESTED):
+        level = [
+            inner
+            for one in level
+            if isinstance(one, dict | list)
+            for inner in (one.values() if isinstance(one, dict) else one)
+        ]
+    return any(isinstance(one, dict | list) for one in level)
 
 
 def _accepting_bom(encoding: str) -> str:
@@ -591,7 +613,7 @@ class CorpusWriter:
             self._file.write(self._sink.start())
         elif self._format != "jsonl":
             # A name that starts with a byte order mark of its own would lose it to whoever reads it.
-            bom = bom or [*self._columns, *self._added][0].startswith("\ufeff")
+            bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
             self._file.write(codecs.BOM_UTF8 if bom else b"")
             self._write_csv([*self._columns, *self._added])
 

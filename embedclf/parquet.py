@@ -91,12 +91,14 @@ class ParquetSource:
         while True:
             try:
                 batch = next(batches, None)
+                if batch is None:
+                    return
+                # What is damaged may refer to what is not there; Arrow looks only when it is asked to.
+                batch.validate(full=True)
+                columns = [self._plain(column) for column in batch.columns]
             except (self._pa.ArrowException, OSError) as error:
                 raise self._damaged(error) from error
-            if batch is None:
-                return
             self._read += batch.num_rows
-            columns = [self._plain(column) for column in batch.columns]
             for place, values in enumerate(zip(*columns, strict=True)):
                 yield values, Record(batch, place)
 
@@ -182,8 +184,8 @@ class ParquetSink:
         pa = self._pa = _arrow()
         types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
         self._carries = schema is not None
-        own = list(schema) if self._carries else [pa.field(name, pa.string()) for name in columns]
-        fields = [*own, *(pa.field(name, types[kind]) for name, kind in added.items())]
+        own = list(schema) if self._carries else [pa.field(_in_utf8(name), pa.string()) for name in columns]
+        fields = [*own, *(pa.field(_in_utf8(name), types[kind]) for name, kind in added.items())]
         self.schema = pa.schema(fields, metadata=schema.metadata if self._carries else None)
         self._in_stream = pa.schema([field.with_type(self._plainer(field.type)) for field in fields])
         self._n_own = len(own)

@@ -310,9 +310,9 @@ def predict_rows(
         if part.state is not None:
             logger.warning(
                 "%s of %s %s done, in %s: --resume (resume=True) goes on from there",
-                counted(run.rows, "row"),
+                counted(part.state["rows"], "row"),
                 source.name,
-                "is" if run.rows == 1 else "are",
+                "is" if part.state["rows"] == 1 else "are",
                 part.part,
             )
         raise

@@ -1,7 +1,9 @@
 """Files of texts, good and bad: what a person reads when one cannot be used."""
 
 import csv
+import json
 import os
+import re
 import threading
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 import embedclf
 from conftest import Cli
-from embedclf.corpus import CorpusReader, read_corpus
+from embedclf.corpus import CorpusReader, CorpusWriter, read_corpus
 
 CLOSED = "write a quote inside a quoted field twice"
 
@@ -198,6 +200,68 @@ def test_deeply_nested_json_is_one_bad_row(tmp_path: Path):
     corpus = read_corpus(tmp_path / "d.jsonl", skip_bad_rows=True)
     assert corpus.texts == ["a"]
     assert corpus.skipped[0].line == 2
+
+
+@pytest.mark.parametrize(("start", "end"), [("[", "]"), ('{"a":', "}")])
+def test_nesting_that_can_be_read_can_be_written(trained: embedclf.TextClassifier, start: str, end: str):
+    """Whatever is done with it: 200 levels, and no error but the row's beyond."""
+    for depth in (199, 200, *range(800, 1_000)):
+        row = '{"text": "my parcel", "label": 5, "more": ' + start * depth + "1" + end * depth + "}"
+        Path("d.jsonl").write_text(f'{{"text": "a", "label": "x", "more": 1}}\n{row}\n')
+        with CorpusReader("d.jsonl") as reader:
+            _, read = reader
+        assert read.fault == (None if depth < 200 else "the line is not usable JSON (nested too deeply)")
+        if depth in (199, 200, 930):
+            assert embedclf.predict_file(trained, "d.jsonl", "out.csv").n_faults == int(depth >= 200)
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\r", "\n", "\0"])
+def test_what_cannot_stand_between_columns(trained: embedclf.TextClassifier, dataset: Path, delimiter: str):
+    """A wrong argument is said to be one, before anything is written."""
+    message = f"^delimiter must be one character, such as ';' or a tab, not {re.escape(repr(delimiter))}$"
+    with pytest.raises(ValueError, match=message):
+        embedclf.predict_file(trained, dataset, "out.csv", delimiter=delimiter)
+    with pytest.raises(ValueError, match=message):
+        CorpusWriter("out.csv", ["text"], [], delimiter=delimiter)
+    assert not list(Path().glob("out*"))
+
+
+def test_half_a_character_in_a_name(trained: embedclf.TextClassifier):
+    """It is written as values are, in each format."""
+    Path("d.jsonl").write_text('{"text": "my parcel", "a\\ud800": "b\\ud800"}\n')
+    for output in ("out.csv", "out.jsonl", "out.parquet"):
+        embedclf.predict_file(trained, "d.jsonl", output)
+        with CorpusReader(output, label_column=None) as reader:
+            (row,) = reader
+        name, value = ("a\ud800", "b\ud800") if output == "out.jsonl" else ("a\\ud800", "b\\ud800")
+        assert row.record[name] == value
+
+
+def test_labels_that_end_in_nul(cli: Cli):
+    """They are names like others, and differ from those that do not."""
+    labels = ["a\0", "a", "\0"]
+    rows = "".join(f"{text} {number},{labels[number % 3]}\n" for number, text in enumerate(["my parcel"] * 12))
+    Path("d.csv").write_text(f"text,label\n{rows}")
+    result = cli("check", "d.csv", "--embedder", "wordllama", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["n_labels"] == 3
+
+
+def test_a_parquet_file_that_refers_to_what_is_not_there():
+    """It is said to be damaged."""
+    pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    texts = pa.array(["one", "two", "three", "one"]).dictionary_encode()
+    pq.write_table(pa.table({"text": texts}), "d.parquet", compression="none", write_statistics=False)
+    whole = Path("d.parquet").read_bytes()
+    n_damaged = 0
+    for place in range(4, len(whole)):
+        Path("d.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        try:
+            with CorpusReader("d.parquet", label_column=None) as reader:
+                list(reader)
+        except embedclf.DataError as error:
+            n_damaged += "it is not a whole Parquet file" in str(error)
+    assert n_damaged > 10
 
 
 @pytest.mark.parametrize(

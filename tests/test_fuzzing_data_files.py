@@ -1,7 +1,6 @@
 """A short run of the fuzzer of data files."""
 
 import pytest
-
 from fuzzing import data_files
 
 

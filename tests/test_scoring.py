@@ -352,6 +352,26 @@ def test_ended_at_any_step(model: Path):
     assert 0 < n_gone_on < n_ended
 
 
+@pytest.mark.parametrize("place", ["journal", "folder"])
+def test_an_interrupt_while_it_is_noted(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch, place: str):
+    """What the disk has is gone on with, and said to be."""
+    fsync, chunks = os.fsync, []
+
+    def synced(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").resolve()
+        if len(chunks) == 2 and (path.is_dir() if place == "folder" else path.name.startswith(".")):
+            raise KeyboardInterrupt
+        fsync(descriptor)
+
+    Path("in.csv").write_text(lines("csv"))
+    monkeypatch.setattr(os, "fsync", synced)
+    with pytest.raises(KeyboardInterrupt):
+        embedclf.predict_file(trained, "in.csv", "out.csv", on_chunk=lambda *_: chunks.append(1))
+    monkeypatch.setattr(os, "fsync", fsync)
+    done = embedclf.predict_file(trained, "in.csv", "out.csv", resume=True)
+    assert done.rows_before == (2 * CHUNK if place == "folder" else CHUNK)
+
+
 def test_what_is_noted_outlasts_a_loss_of_power(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
     """The part is on the disk before its journal, a journal before its name, and that before the work goes on."""
     steps: list[str] = []

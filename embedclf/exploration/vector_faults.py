@@ -272,7 +272,8 @@ def label_errors(
     """
     from cleanlab.filter import find_label_issues
 
-    classes, y = np.unique(labels, return_inverse=True)
+    # As objects: numpy's own strings lose the NUL characters at their end.
+    classes, y = np.unique(np.array(labels, dtype=object), return_inverse=True)
     examples = Examples(vectors, y.astype(np.intp), groups, tuple(classes.tolist()))
     (answer,) = out_of_fold(examples, "logistic", None, n_folds=_FOLDS, seeds=[seed])
     # The only text of a label cannot be left out, so that nothing is known of it, nor does another have its label.

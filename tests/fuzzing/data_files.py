@@ -34,9 +34,9 @@ DELIMITERS = [",", ";", "\\t", "|", " ", "x", "'", "é"]
 TOKENS = [
     b'"', b'""', b"\r", b"\n", b"\r\n", b"\0", b",", b";", b"\t", b"\xef\xbb\xbf", b"\xff\xfe", b"\xff", b"\xc3",
     b"\xed\xa0\x80", b"\\ud800", b"\\u0000", b"\x1b[31m", b"\xc2\x9b2J", b"\xe2\x80\xae", b"\x1a", b"\xe2\x80\xa8",
-    b"{",     b"}", b"[", b"]", b"null", b"NaN", b"1e999", b"-Infinity", b"9" * 5_000, b"[" * 900, b'{"a":' * 990,
-    b"text", b"label",     b"text,label\n", b"sep=;\n", b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b" ", b"\xc2\xa0",
-    b"\x1c", b"\x85",
+    b"{", b"}", b"[", b"]", b"null", b"NaN", b"1e999", b"-Infinity", b"9" * 5_000, b"[" * 900, b'{"a":' * 990,
+    b"text", b"label", b"text,label\n", b"sep=;\n", b"PAR1", b"PK\x03\x04", b"\x1f\x8b", b" ",
+    b"\xc2\xa0", b"\x1c", b"\x85",
 ]  # fmt: skip
 DEEP = '"<deep>"'
 VALUES = [
@@ -127,7 +127,7 @@ def not_read(output: Path, n_rows: int, delimiter: str | None, args: list[str]) 
     try:
         with CorpusReader(output, text_column=column, label_column=None, delimiter=delimiter) as reader:
             n_read = sum(1 for _ in reader)
-    except Exception as error:  # whatever it is, it was ours to write
+    except Exception as error:  # noqa: BLE001 - whatever it is, it was ours to write
         return f"written, but not read again: {type(error).__name__}: {error}"
     return None if n_read == n_rows else f"written with {n_rows} rows, but read again with {n_read}"
 
