@@ -52,7 +52,7 @@ def test_the_file_holds_what_is_known_and_nothing_secret(cli: Cli, dataset: Path
     assert set(known) == {
         "format", "classes", "embedder", "head", "regularization", "temperature", "threshold", "out_of_scope_label",
         "n_examples",
-        "held_out", "version",
+        "held_out", "version", "blake2b",
     }  # fmt: skip
     assert known["embedder"] == {
         "provider": "wordllama",

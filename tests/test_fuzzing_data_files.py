@@ -1,6 +1,7 @@
 """A short run of the fuzzer of data files."""
 
 import pytest
+
 from fuzzing import data_files
 
 

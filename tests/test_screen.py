@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 
@@ -131,6 +133,21 @@ def test_messages_end(process):
         assert done.returncode in (1, 2)
         assert len(done.stderr) < 5_000
     assert re.search(r"h … and 5\d,\d\d\d more characters\n", done.stderr)
+
+
+def test_what_other_libraries_say():
+    """Their warnings, for which nobody has made a place."""
+    code = (
+        "import logging, click\n"
+        "from embedclf import cli\n"
+        "@click.command()\n"
+        f"def command(): logging.getLogger('other').warning({EVIL!r})\n"
+        "cli._COMMANDS = {'cache': 'x'}\n"
+        "import embedclf.cli.cache; embedclf.cli.cache.command = command\n"
+        "cli.main(['cache'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stderr == f"Warning: {ESCAPED}\n"
 
 
 def test_every_line_of_the_terminal_goes_through_one_place():

@@ -66,6 +66,7 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         logger = logging.getLogger("embedclf")
         logger.handlers[:] = [_Remarks()]
+        logging.lastResort = _Remarks(logging.WARNING)  # what other libraries say, which nobody else shows
         logger.setLevel(logging.INFO)
         logger.propagate = False
         for stream in (sys.stdout, sys.stderr):

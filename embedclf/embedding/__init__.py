@@ -183,7 +183,7 @@ class RequestSettings(TypedDict, total=False):
     retries : int
         How often a request is tried again.
     timeout : float
-        Seconds to wait for each part of an answer.
+        Seconds to wait for the whole of an answer.
     max_cost : float
         Dollars that it may spend, by the measure of what was answered before.
     """
