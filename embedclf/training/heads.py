@@ -1,79 +1,24 @@
-"""The two heads, fitted with scikit-learn; the choice of C; calibration."""
+"""The two heads; the choice of C; calibration."""
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from embedclf.classifier.linear import softmax
 from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
+from embedclf.training.solver import Design, Fit, Floats
 from embedclf.training.splits import Ints, Mask, assign_folds
 
-Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+logger = logging.getLogger(__name__)
 
 # On unit-length embeddings scikit-learn's own C = 1 is far too strong with many classes.
 C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 C_WITHOUT_EVIDENCE = 10.0
 _N_FOLDS = 5
 _ENOUGH_ROWS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """A fitted matrix: weights (n_classes, n_dimensions) and bias (n_classes,)."""
-
-    weights: Floats
-    bias: Floats
-
-    def scores(self, vectors: Floats) -> Floats:
-        """(n, n_dimensions) to (n, n_classes)."""
-        return vectors @ self.weights.T + self.bias
-
-    def divided_by(self, temperature: float) -> Self:
-        """Divide the scores by a temperature."""
-        return type(self)(self.weights / temperature, self.bias / temperature)
-
-
-def fit_logistic(vectors: Floats, y: Ints, C: float, *, start: Fit | None = None, exact: bool = True) -> Fit:
-    """Fit multinomial logistic regression with an L2 penalty.
-
-    Parameters
-    ----------
-    vectors : ndarray of shape (n, n_dimensions)
-        float32 takes half the time of float64, and is as good where `exact` is false.
-    y : ndarray of shape (n,)
-        Classes from 0, each of which occurs.
-    C : float
-        As in ``sklearn.linear_model.LogisticRegression``.
-    start : Fit, optional
-        Where to start from; it does not change the answer.
-    exact : bool
-        Whether to go on until probabilities stand to 1e-5 or better, rather than to 1e-2.
-    """
-    from sklearn.linear_model import LogisticRegression
-
-    # The penalty curves the mean loss by 1 / (C n), so only a tolerance in that unit means the same for every C.
-    # Newton's steps then need a third of the time of L-BFGS.
-    tolerance = (1e-4 if exact else 1.0) / (C * len(y))
-    model = LogisticRegression(C=C, solver="newton-cg", tol=min(1e-4, tolerance), max_iter=1000, warm_start=True)
-    binary = int(y.max()) == 1
-    if start is not None:
-        # scikit-learn keeps two classes as one row: the difference of the two
-        rows = slice(1, 2) if binary else slice(None)
-        scale = 2 if binary else 1
-        model.coef_ = (scale * start.weights[rows]).astype(vectors.dtype)
-        model.intercept_ = (scale * start.bias[rows]).astype(vectors.dtype)
-    with _for_many_classes():
-        model.fit(vectors, y)
-    weights, bias = model.coef_, model.intercept_
-    if binary:
-        weights, bias = np.vstack([-weights, weights]) / 2, np.concatenate([-bias, bias]) / 2
-    return Fit(weights, bias)
 
 
 def fit_centroid(vectors: Floats, y: Ints) -> Fit:
@@ -83,21 +28,16 @@ def fit_centroid(vectors: Floats, y: Ints) -> Fit:
     return Fit(2 * centroids, -(centroids**2).sum(axis=1))
 
 
-@contextmanager
-def _for_many_classes() -> Iterator[None]:
-    # scikit-learn suspects a regression where classes are many and small. Labels are names here.
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The number of unique classes is greater than 50%", UserWarning)
-        yield
-
-
-def fit(head: Head, vectors: Vectors, y: Ints, C: float | None, *, start: Fit | None = None) -> Fit:
-    """Fit a head to the last digit that matters."""
+def fit(head: Head, vectors: Vectors, y: Ints, C: float | None, *, start: Fit | None = None, exact: bool = True) -> Fit:
+    """Fit a head; see `Design.fit`."""
     if head == "centroid":
         return fit_centroid(vectors, y)
     if C is None:
         raise ValueError("the logistic head needs C")
-    return fit_logistic(vectors.astype(np.float64), y, C, start=start)
+    fitted = Design(vectors).fit(y, C, start=start, exact=exact)
+    if not fitted.converged:
+        logger.warning("the fit with C = %g did not converge: probabilities may be a little off; use a smaller C", C)
+    return fitted
 
 
 class Judged(NamedTuple):
@@ -127,6 +67,8 @@ class Settings:
         None for a head that has none.
     temperature : float
         What scores are to be divided by.
+    log_loss : float
+        After that, on these examples; NaN if there were none.
     n_judged : int
         How many examples it was chosen on.
     start : Fit or None
@@ -137,6 +79,7 @@ class Settings:
 
     C: float | None
     temperature: float
+    log_loss: float
     n_judged: int
     start: Fit | None
     judged: Judged | None
@@ -147,8 +90,9 @@ def choose_settings(
 ) -> Settings:
     """Choose C by log loss, and the temperature that makes it smallest, on examples not fitted on.
 
-    Of five folds, as many are scored as it takes to judge by 2,000 examples. C goes upwards, each fit starting from the
-    one before, until the log loss (after the best temperature, since that is how the scores are used) rises.
+    Of five folds, as many are scored as it takes to judge by 2,000 examples. From the middle of the grid, C goes the
+    way on which the log loss falls (after the best temperature, since that is how the scores are used), each fit
+    starting from the best so far.
 
     Parameters
     ----------
@@ -169,7 +113,7 @@ def choose_settings(
             parts.append((in_scope & ~judged, judged))
             n_judged += int((in_scope & judged).sum())
     if not parts:
-        return Settings(None if head == "centroid" else C or C_WITHOUT_EVIDENCE, 1.0, 0, None, None)
+        return Settings(None if head == "centroid" else C or C_WITHOUT_EVIDENCE, 1.0, np.nan, 0, None, None)
     y_judged, known = (np.concatenate([values[judged] for _, judged in parts]) for values in (y, in_scope))
 
     def judge(fits: list[Fit]) -> tuple[float, float, Judged]:
@@ -179,30 +123,34 @@ def choose_settings(
         return temperature, loss, Judged(confidence, scores.argmax(axis=1) == y_judged, known)
 
     if head == "centroid":
-        temperature, _, answers = judge([fit_centroid(vectors[kept], y[kept]) for kept, _ in parts])
-        return Settings(None, temperature, n_judged, None, answers)
+        temperature, loss, answers = judge([fit_centroid(vectors[kept], y[kept]) for kept, _ in parts])
+        return Settings(None, temperature, loss, n_judged, None, answers)
 
-    best = Settings(None, 1.0, 0, None, None)
-    least = float("inf")
-    for value, fits in _logistic_path(vectors, y, [kept for kept, _ in parts], C_GRID if C is None else (C,)):
-        temperature, loss, answers = judge(fits)
-        if loss > least:
-            break
-        least, best = loss, Settings(value, temperature, n_judged, fits[0], answers)
-    return best
-
-
-def _logistic_path(
-    vectors: Vectors, y: Ints, parts: list[Mask], grid: tuple[float, ...]
-) -> Iterator[tuple[float, list[Fit]]]:
+    designs = [Design(vectors[kept]) for kept, _ in parts]
     starts: list[Fit | None] = [None] * len(parts)
-    for C in grid:
+
+    def settings_with(C: float) -> tuple[Settings, list[Fit]]:
         fits = [
-            fit_logistic(vectors[kept], y[kept], C, start=start, exact=False)
-            for kept, start in zip(parts, starts, strict=True)
+            design.fit(y[kept], C, start=start, exact=False)
+            for design, (kept, _), start in zip(designs, parts, starts, strict=True)
         ]
-        yield C, fits
-        starts = list(fits)
+        temperature, loss, answers = judge(fits)
+        return Settings(C, temperature, loss, n_judged, fits[0], answers), fits
+
+    grid = C_GRID if C is None else (C,)
+    place = len(grid) // 2
+    best, fits = settings_with(grid[place])
+    for step in (1, -1):
+        began = place
+        while 0 <= place + step < len(grid):
+            starts = list(fits)
+            settings, tried = settings_with(grid[place + step])
+            if settings.log_loss >= best.log_loss:
+                break
+            best, fits, place = settings, tried, place + step
+        if place != began:  # it falls to this side, so it rises to the other
+            break
+    return best
 
 
 def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:

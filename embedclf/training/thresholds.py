@@ -8,7 +8,8 @@ import numpy as np
 
 from embedclf.errors import TrainingError, counted
 from embedclf.metrics import SHOWN_DECIMALS, shown_share
-from embedclf.training.heads import Floats, Judged
+from embedclf.training.heads import Judged
+from embedclf.training.solver import Floats
 from embedclf.training.splits import Ints, Mask
 
 

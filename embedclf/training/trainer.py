@@ -18,7 +18,8 @@ from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError, counted
 from embedclf.intervals import FEW_ROWS, warn_of_few
 from embedclf.texts import check_texts, list_of_strings, text_fault
-from embedclf.training.heads import Fit, Settings, choose_settings, fit
+from embedclf.training.heads import Settings, choose_settings, fit
+from embedclf.training.solver import Fit
 from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
 from embedclf.training.thresholds import choose_threshold
 
@@ -285,7 +286,8 @@ def fit_classifier(
     fitted, figures = settings.start, None
     kept = kept & in_scope
     if (held & in_scope).any():
-        fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start)
+        # Figures of two or three decimals; and the last fit starts from it.
+        fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start, exact=False)
         figures = _measure(linear_model(fitted, settings, classes), vectors[held], y[held], threshold)
     fitted = fit(head, vectors[in_scope], y[in_scope], settings.C, start=fitted)
     card = ModelCard(
