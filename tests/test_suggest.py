@@ -45,7 +45,7 @@ def test_it_prints_what_a_person_decides_by(cli: Cli, unlabelled: Path, model: P
         done.stdout
         == """\
 2 rows to label next, of 7 without a label:
-  inbox.csv:7  password (0.6314) or refund (0.3647)
+  inbox.csv:7  password (0.6313) or refund (0.3647)
     Money back because my account is locked
   inbox.csv:5  password (0.7002) or delivery (0.2872)
     I cannot log in to see my delivery

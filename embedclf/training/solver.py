@@ -27,7 +27,7 @@ _MOST_STEPS = 1_000
 # How far above its minimum the mean log loss may stay. Roughly, it is enough to choose C by. Finely, single
 # probabilities are within 1e-3 of the optimum's, and exactly within 1e-4.
 _ROUGH, _FINE, _EXACT = 1e-4, 1e-8, 1e-11
-# Multiplications a step, below which an exact fit takes no time worth saving.
+# Multiplications a step, below which a finer fit takes no time worth saving.
 _CHEAP = 30_000_000
 
 
@@ -94,10 +94,11 @@ class Design:
         """
         problem = _Problem(self, y, C)
         u = problem.zeros() if start is None else problem.from_fit(start)
-        enough = _FINE if exact else _ROUGH
+        cheap = self.rotated.size * problem.n_classes <= _CHEAP
+        enough = _FINE if exact or cheap else _ROUGH
         u, excess = problem.solve(u, enough, np.float32)
         # float64 costs twice as much, and goes on where float32 can no longer tell up from down.
-        if exact and self.rotated.size * problem.n_classes <= _CHEAP:
+        if exact and cheap:
             u, excess = problem.solve(u, _EXACT, np.float64)
         elif excess > enough:
             u, excess = problem.solve(u, enough, np.float64)
