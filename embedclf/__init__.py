@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from embedclf.service.application import create_app as create_app
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
+    from embedclf.training.label_names import label_name_texts as label_name_texts
     from embedclf.training.trainer import train as train
 
 __version__ = "0.1.0"
@@ -100,6 +101,7 @@ _HOMES = {
     "evaluate": "embedclf.evaluation.report",
     "explain": "embedclf.evaluation.neighbourhood",
     "from_langchain": "embedclf.embedding.langchain_model",
+    "label_name_texts": "embedclf.training.label_names",
     "learning_curve": "embedclf.evaluation.learning",
     "load": "embedclf.classifier.text_classifier",
     "map_page": "embedclf.exploration.page",

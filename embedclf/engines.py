@@ -23,6 +23,8 @@ from embedclf import __version__
 from embedclf.errors import EmbedclfError, counted
 
 logger = logging.getLogger(__name__)
+# What is being done, for whoever shows progress.
+steps = logging.getLogger("embedclf.steps")
 
 _SECONDS_A_LOOK = 1.0
 # A worker that was lost is started again by its nanny within a few seconds: before, there is nothing to say.
@@ -70,8 +72,12 @@ def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_
         tasks = list(tasks)
         # What each is fitted on goes along, and the scheduler keeps it: not all of them at once.
         return list(_on_dask(function, tasks, n_sent=2 * max(1, n_slots()), n_read=len(tasks)))
+    tasks, done = list(tasks), []
     with _lost_processes_told():
-        return list(Parallel(n_jobs=n_jobs)(delayed(function)(*task) for task in tasks))
+        for result in Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks):
+            done.append(result)
+            steps.debug("%d of %s done", len(done), counted(len(tasks), "part"))
+    return done
 
 
 def in_order(

@@ -123,6 +123,10 @@ class EmbedderError(EmbedclfError):
         self.late = late
 
 
+class NotInstalledError(EmbedderError):
+    """What an embedder needs is not installed."""
+
+
 class MaxCostError(EmbedderError):
     """What is to be embedded would cost more than was allowed, or has.
 

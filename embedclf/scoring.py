@@ -21,7 +21,7 @@ from embedclf import engines
 from embedclf.atomic_file import PartFile, Place, check_places, noted_beside
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.corpus import CorpusReader, CorpusWriter, Row, check_output
-from embedclf.embedding import Embedder, Vectors, embed_usable
+from embedclf.embedding import Embedder, Vectors, is_local
 from embedclf.embedding.usage import Usage
 from embedclf.errors import EmbedclfError, OutputError, RowFault, counted
 from embedclf.metrics import rounded_down
@@ -129,7 +129,7 @@ class Answer(NamedTuple):
 def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
     """Divide rows into as many as are embedded together."""
     rows = iter(rows)
-    size = _CHUNK if embedder.spec.provider == "wordllama" else _CHUNK_SENT
+    size = _CHUNK if is_local(embedder.spec) else _CHUNK_SENT
     while chunk := list(islice(rows, size)):
         yield chunk
 
@@ -147,15 +147,18 @@ def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1
     EmbedderError
         If the embedder fails.
     """
-    return score_vectors(classifier, *embed_usable(classifier.embedder, texts), top_k)
+    return score_vectors(classifier, texts, *classifier.embed_usable(texts), top_k)
 
 
-def score_vectors(classifier: TextClassifier, vectors: Vectors, reasons: Mapping[int, str], top_k: int = 1) -> Scores:
-    """Score texts by their vectors, as `embed_usable` gives them: one product of matrices."""
+def score_vectors(
+    classifier: TextClassifier, texts: Sequence[str], vectors: Vectors, reasons: Mapping[int, str], top_k: int = 1
+) -> Scores:
+    """Score texts whose vectors are known, as `TextClassifier.embed_usable` gives them."""
     n, top_k = len(vectors), min(top_k, len(classifier.classes))
     if len(reasons) == n:
         return Scores([None] * n, np.zeros((n, top_k), dtype=np.intp), np.full((n, top_k), np.nan, np.float32), reasons)
-    probabilities = classifier.probabilities(vectors)
+    probabilities = classifier.probabilities(vectors, texts)
+    probabilities[list(reasons)] = np.nan
     labels = classifier.decide(probabilities)
     for place in reasons:
         labels[place] = None
@@ -467,8 +470,12 @@ def _fingerprint(classifier: TextClassifier) -> str:
     digest = blake2b(digest_size=16)
     model, made_with = classifier.model, classifier.card.embedder
     about = json.dumps([model.classes, str(made_with), made_with.dimensions, made_with.endpoint, model.weights.shape])
-    for part in (about.encode(), np.ascontiguousarray(model.weights).data, np.ascontiguousarray(model.bias).data):
-        digest.update(part)
+    digest.update(about.encode())
+    words = (
+        [] if model.words is None else [model.words.vocabulary.hashes, model.words.vocabulary.idf, model.words.weights]
+    )
+    for part in (model.weights, model.bias, *words):
+        digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
 
 

@@ -135,8 +135,8 @@ def dataset(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def trained() -> embedclf.TextClassifier:
-    """A classifier trained on the small corpus."""
-    return embedclf.train(TEXTS, LABELS)
+    """A classifier trained on the vectors of the small corpus."""
+    return embedclf.train(TEXTS, LABELS, features="embedding", label_names=False)
 
 
 @pytest.fixture(scope="session")

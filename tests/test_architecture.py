@@ -17,7 +17,10 @@ PACKAGE = Path(embedclf.__file__).parent
 FLOORS = [
     ["errors"],
     ["plain_file"],
-    ["texts", "atomic_file", "parquet", "metrics", "intervals", "neighbours", "engines", "extras"],
+    [
+        *("texts", "atomic_file", "parquet", "metrics", "intervals", "neighbours", "engines", "extras"),
+        *("features", "threads"),
+    ],
     ["corpus", "embedding"],
     ["classifier"],
     ["scoring"],

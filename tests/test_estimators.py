@@ -316,7 +316,12 @@ class IdentityTransformer(TakesMatrices, EmbeddingTransformer):
     """The transformer, of matrices."""
 
 
-@parametrize_with_checks([IdentityClassifier(), IdentityClassifier(head="centroid"), IdentityTransformer()])
+ON_VECTORS = {"features": "embedding", "label_names": False}
+
+
+@parametrize_with_checks(
+    [IdentityClassifier(**ON_VECTORS), IdentityClassifier(head="centroid", **ON_VECTORS), IdentityTransformer()]
+)
 @pytest.mark.filterwarnings("default")
 def test_scikit_learns_own_checks(estimator: Any, check: Any):
     """The whole suite, on estimators that differ from ours only in what they embed."""

@@ -95,7 +95,7 @@ def test_it_never_runs_code(tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, "is of format 2, and this embedclf reads formats up to 1; update with: pip install --upgrade"),
+        ({"format": 3}, "is of format 3, and this embedclf reads formats up to 2; update with: pip install --upgrade"),
         ({"format": "1"}, "its 'format' is '1'; train it again"),
         ({"classes": ["a", "b"]}, "there are 2 classes for 3 rows of weights"),
         ({"classes": ["a", "b", "b"]}, "a class is named twice"),
@@ -122,8 +122,11 @@ def test_it_never_runs_code(tmp_path: Path):
         ({"tensors": {"weights": np.full((3, 256), np.nan, np.float32)}}, "some weights are not finite numbers"),
         ({"tensors": {"bias": np.full(3, np.inf, np.float32)}}, "some weights are not finite numbers"),
         ({"tensors": {"bias": np.zeros(4, np.float32)}}, "do not fit a bias of shape"),
-        ({"tensors": {"weights": np.zeros((3, 256))}}, "its tensors are not the float32 'weights' and 'bias'"),
-        ({"tensors": {"more": np.zeros(3)}}, "its tensors are not the float32 'weights' and 'bias'"),
+        (
+            {"tensors": {"weights": np.zeros((3, 256))}},
+            "its tensors are not the float32 'weights' and the float32 'bias'",
+        ),
+        ({"tensors": {"more": np.zeros(3)}}, "its tensors are not the float32 'weights' and the float32 'bias'"),
         (
             {"tensors": {"weights": np.zeros((3, 64), np.float32)}},
             "its weights have 64 dimensions, and wordllama:l2_supercat is noted with 256",

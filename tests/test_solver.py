@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from embedclf.training import solver
-from embedclf.training.heads import C_GRID, choose_settings, fit
+from embedclf.training.heads import C_GRID, Rows, choose_settings
+from embedclf.training.inputs import Inputs
+from embedclf.training.recipe import Recipe
 from embedclf.training.solver import Design
 
 
@@ -82,7 +85,7 @@ def test_it_says_where_it_did_not_converge(monkeypatch: pytest.MonkeyPatch, capl
     monkeypatch.setattr(solver, "_MOST_STEPS", 2)
     vectors, y = ROWS["200 classes"]
     with caplog.at_level(logging.WARNING):
-        assert not fit("logistic", vectors, y, 1e6).converged
+        assert not Rows(Inputs(vectors), y).fit("logistic", 1e6, 0.0).fit.converged
     assert caplog.messages == [
         "the fit with C = 1e+06 did not converge: probabilities may be a little off; use a smaller C"
     ]
@@ -96,11 +99,12 @@ def test_the_c_that_is_chosen_is_the_best_of_the_grid(noise: float):
     vectors = (centres[y] + noise * unit(240, 24, seed=2)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     groups = np.arange(240)
-    chosen = choose_settings("logistic", vectors, y, groups, None, seed=0)
+    recipe = Recipe(features="embedding")
+    chosen = choose_settings(recipe, Inputs(vectors), y, groups, seed=0)
     assert chosen.judged is not None
 
     def loss(C: float) -> float:
-        return choose_settings("logistic", vectors, y, groups, C, seed=0).log_loss
+        return choose_settings(replace(recipe, C=C), Inputs(vectors), y, groups, seed=0).log_loss
 
     losses = {C: loss(C) for C in C_GRID}
     assert losses[chosen.C] <= min(losses.values()) * 1.001

@@ -14,6 +14,8 @@ import embedclf
 from conftest import DATASETS, LABELS, TEXTS
 from embedclf.corpus import read_corpus
 from embedclf.training.heads import choose_settings, fit_temperature
+from embedclf.training.inputs import Inputs
+from embedclf.training.recipe import Recipe
 from embedclf.training.splits import assign_folds, group_duplicates, hold_out
 
 
@@ -30,7 +32,7 @@ def test_logistic_is_scikit_learns(tickets, C: float, n_classes: int):
     texts, labels, vectors = tickets
     chosen = np.isin(labels, sorted(set(labels))[:n_classes])
     texts, labels = np.array(texts)[chosen], np.array(labels)[chosen]
-    ours = embedclf.train(texts, labels, regularization=C)
+    ours = embedclf.train(texts, labels, regularization=C, features="embedding", label_names=False)
     theirs = LogisticRegression(C=C, tol=1e-9, max_iter=10_000).fit(vectors[chosen].astype(np.float64), labels)
     assert ours.classes == tuple(theirs.classes_)
     scores = ours.model.scores(vectors) * ours.card.temperature
@@ -41,7 +43,7 @@ def test_logistic_is_scikit_learns(tickets, C: float, n_classes: int):
 def test_centroid_is_scikit_learns(tickets):
     """Every label is NearestCentroid's."""
     texts, labels, vectors = tickets
-    ours = embedclf.train(texts, labels, head="centroid")
+    ours = embedclf.train(texts, labels, head="centroid", features="embedding")
     theirs = NearestCentroid().fit(vectors.astype(np.float64), labels)
     assert (np.array(ours.predict(texts)) == theirs.predict(vectors)).all()
 
@@ -77,7 +79,7 @@ def test_vectors_that_are_all_equal(head: str, same: slice):
     """Of all examples, or of a class: whatever is measured, it comes to an end."""
     vectors = np.random.default_rng(0).standard_normal((30, 4)).astype(np.float32)
     vectors[same] = [1, 0, 0, 0]
-    classifier = embedclf.train(TEXTS, LABELS, vectors=vectors, head=head)
+    classifier = embedclf.train(TEXTS, LABELS, vectors=vectors, head=head, features="embedding")
     probabilities = classifier.probabilities(vectors)
     assert np.isfinite(probabilities).all()
     if same == slice(None):
@@ -89,7 +91,7 @@ def test_vectors_that_are_all_equal(head: str, same: slice):
 def test_the_measured_quality_is_that_of_unseen_rows(tickets):
     """The held-out accuracy is what a fit on the other rows, with the same C, scores on them."""
     texts, labels, vectors = tickets
-    classifier = embedclf.train(texts, labels, seed=3)
+    classifier = embedclf.train(texts, labels, seed=3, features="embedding", regularization=3.0)
     names = sorted(set(labels))
     y = np.array([names.index(label) for label in labels])
     held = hold_out(y, group_duplicates(texts), 0.2, seed=3)
@@ -106,7 +108,7 @@ def test_calibration_beats_scikit_learns_default(tickets):
     for head in ("logistic", "centroid"):
         report = embedclf.evaluate(embedclf.train(texts, labels, head=head), test.texts, test.labels)
         assert report.ece < 0.12
-    C1 = embedclf.train(texts, labels, regularization=1.0)
+    C1 = embedclf.train(texts, labels, regularization=1.0, features="embedding")
     confidence = softmax(C1.model.scores(C1.embedder.embed(test.texts)) * C1.card.temperature, axis=1).max(axis=1)
     assert np.mean(np.array(C1.predict(test.texts)) == test.labels) - confidence.mean() > 0.2
 
@@ -117,12 +119,12 @@ def test_c_is_the_one_with_the_smallest_loss(tickets):
     names = sorted(set(labels))
     y = np.array([names.index(label) for label in labels])
     groups = group_duplicates(texts)
-    chosen = choose_settings("logistic", vectors, y, groups, None, seed=0)
-    folds = assign_folds(y, groups, 5, seed=0)
+    chosen = choose_settings(Recipe(features="embedding"), Inputs(vectors), y, groups, seed=0)
+    folds = assign_folds(y, groups, 10, seed=0)
     losses = {}
     for C in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0):
         scores = np.empty((len(y), len(names)))
-        for fold in range(5):
+        for fold in range(10):
             head = LogisticRegression(C=C, tol=1e-6, max_iter=5_000).fit(vectors[folds != fold], y[folds != fold])
             scores[folds == fold] = head.decision_function(vectors[folds == fold])
         losses[C] = fit_temperature(scores, y)[1]

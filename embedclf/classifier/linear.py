@@ -6,23 +6,60 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.embedding import Vectors
+from embedclf.features.vocabulary import Terms, Vocabulary
 from embedclf.texts import text_fault
 
 _MOST = 1e30
+# Products of words and classes that are summed up at once.
+_NUMBERS_AT_ONCE = 1 << 22
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordWeights:
+    """What n-grams say for each class.
+
+    Attributes
+    ----------
+    vocabulary : Vocabulary
+    weights : ndarray of shape (n_ngrams, n_classes), float16
+    """
+
+    vocabulary: Vocabulary
+    weights: npt.NDArray[np.float16]
+
+    def scores(self, terms: Terms, n_texts: int) -> Vectors:
+        """Sum up what the n-grams of each text say: (n_texts, n_classes)."""
+        scores = np.zeros((n_texts, self.weights.shape[1]), dtype=np.float32)
+        if not len(terms.texts):
+            return scores
+        firsts = np.flatnonzero(np.diff(terms.texts, prepend=-1))  # of each text that has any
+        most = max(1, _NUMBERS_AT_ONCE // self.weights.shape[1])
+        start = 0
+        while start < len(firsts):
+            stop = max(start + 1, int(np.searchsorted(firsts, firsts[start] + most)))
+            begin, end = firsts[start], firsts[stop] if stop < len(firsts) else len(terms.texts)
+            weighted = self.weights[terms.columns[begin:end]].astype(np.float32)
+            weighted *= terms.values[begin:end, None]
+            scores[terms.texts[firsts[start:stop]]] = np.add.reduceat(weighted, firsts[start:stop] - begin, axis=0)
+            start = stop
+        return scores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearModel:
-    """Scores every class by ``vectors @ weights.T + bias``; the softmax of the scores is the probability.
+    """Scores every class by ``vectors @ weights.T + bias``, and the words beside; the softmax is the probability.
 
     Logistic regression and nearest centroid are both of this form, their temperature folded into weights and bias.
 
     Attributes
     ----------
     weights : ndarray of shape (n_classes, n_dimensions), float32
+        Without columns if words alone are used.
     bias : ndarray of shape (n_classes,), float32
     classes : tuple of str
         Names of the classes, in the order of the rows.
+    words : WordWeights or None
+        None if the vector alone is used.
 
     Raises
     ------
@@ -33,6 +70,7 @@ class LinearModel:
     weights: Vectors
     bias: npt.NDArray[np.float32]
     classes: tuple[str, ...]
+    words: WordWeights | None = None
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[:1]:
@@ -48,17 +86,51 @@ class LinearModel:
         # A vector has unit length, so a score is at most a row's length, plus the bias.
         if max(np.abs(self.weights).max(initial=0), np.abs(self.bias).max(initial=0)) > _MOST:
             raise ValueError("some weights are so large that scores would not be finite")
+        if self.words is None:
+            if not self.weights.shape[1]:
+                raise ValueError("it has neither weights for vectors nor for words")
+        elif self.words.weights.shape != (len(self.words.vocabulary), len(self.classes)):
+            raise ValueError(
+                f"word weights of shape {self.words.weights.shape} do not fit {len(self.words.vocabulary)} n-grams and "
+                f"{len(self.classes)} classes"
+            )
+        elif not np.isfinite(self.words.weights).all():
+            raise ValueError("some word weights are not finite numbers")
         for name in self.classes:
             if fault := text_fault(name, "name of a class"):
                 raise ValueError(fault)
 
-    def scores(self, vectors: Vectors) -> Vectors:
-        """Score each vector for each class: (n, n_dimensions) to (n, n_classes)."""
-        return vectors @ self.weights.T + self.bias
+    @property
+    def uses_vectors(self) -> bool:
+        """Whether a text's vector plays a part; if not, its words alone do."""
+        return bool(self.weights.shape[1])
 
-    def probabilities(self, vectors: Vectors) -> Vectors:
-        """Probability of each class for each vector: (n, n_dimensions) to (n, n_classes), rows summing to 1."""
-        return softmax(self.scores(vectors))
+    def scores(self, vectors: Vectors, terms: Terms | None = None) -> Vectors:
+        """Score texts for each class.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, n_dimensions), float32
+            Not looked at if words alone are used.
+        terms : Terms, optional
+            Of the texts; needed if words are used.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes), float32
+        """
+        if self.words is None:
+            return vectors @ self.weights.T + self.bias
+        if terms is None:
+            raise ValueError("the model uses words, and is given none")
+        scores = self.words.scores(terms, len(vectors))
+        if self.uses_vectors:
+            scores += vectors @ self.weights.T
+        return scores + self.bias
+
+    def probabilities(self, vectors: Vectors, terms: Terms | None = None) -> Vectors:
+        """Give the probability of each class for each text, (n, n_classes), rows summing to 1; see `scores`."""
+        return softmax(self.scores(vectors, terms))
 
 
 def softmax(scores: Vectors) -> Vectors:

@@ -3,6 +3,8 @@
 It holds the tensors ``weights`` (n_classes, n_dimensions) and ``bias`` (n_classes,), float32, and one metadata entry
 ``embedclf`` of JSON: the format number, the fields of `ModelCard`, ``classes``, and last ``blake2b``, a digest of the
 rest of the entry and of the tensors, by which a damaged file is recognised. Files of version 0.1.0 have no digest.
+Format 1 is that of a classifier that uses vectors alone. Format 2 adds the words, as hashes: ``ngrams`` (n_ngrams,),
+uint64 in ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
 Loading runs no code. The same classifier gives the same bytes: there is no date in the file, and no key, text or path
 either.
 """
@@ -19,13 +21,15 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.atomic_file import AtomicFile
-from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.embedding import EmbedderSpec
 from embedclf.errors import ModelFileError
+from embedclf.features.vocabulary import Vocabulary
 from embedclf.plain_file import open_plain
 
-FORMAT = 1
+FORMAT = 2
 Head = Literal["logistic", "centroid"]
+Features = Literal["embedding", "words", "both"]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
 # Inside the entry, since safetensors writes several in no particular order.
@@ -81,6 +85,9 @@ class ModelCard:
         Its measured quality; None if nothing was held out.
     version : str
         The version of embedclf that wrote it.
+    word_scale : float
+        How long the vector of a text's words is beside the embedder's, of length 1; 0 if words are not used. Folded
+        into the weights.
     """
 
     embedder: EmbedderSpec
@@ -92,6 +99,7 @@ class ModelCard:
     n_examples: int
     held_out: HeldOut | None
     version: str
+    word_scale: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
         """Give it as plain types, for JSON."""
@@ -115,10 +123,20 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
     """Give what a model file holds."""
     from safetensors.numpy import save
 
-    metadata = {"format": FORMAT, "classes": model.classes, **card.to_dict()}
+    metadata = {"format": 2, "classes": model.classes, **card.to_dict()}
+    tensors: dict[str, np.ndarray[Any, Any]] = {"weights": model.weights, "bias": model.bias}
+    if model.words is None:  # older versions can read it
+        metadata["format"] = 1
+        del metadata["word_scale"]
+    else:
+        tensors |= {
+            "ngrams": model.words.vocabulary.hashes,
+            "idf": model.words.vocabulary.idf,
+            "ngram_weights": model.words.weights,
+        }
     entry = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
     # safetensors writes an array's memory as it lies, whatever its strides say.
-    tensors = {"weights": np.ascontiguousarray(model.weights), "bias": np.ascontiguousarray(model.bias)}
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     entry = f'{entry[:-1]}, "blake2b": "{_digest(entry, tensors)}"}}'
     return bytes(save(tensors, metadata={_ENTRY: entry}))
 
@@ -178,6 +196,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
 
 
 _FIELDS = {"format", "classes", *(field.name for field in fields(ModelCard))}
+_TENSORS = {"weights": np.float32, "bias": np.float32}
+_OF_WORDS = {"ngrams": np.uint64, "idf": np.float16, "ngram_weights": np.float16}
 
 
 class _NewerFormatError(Exception):
@@ -198,10 +218,16 @@ def _parse(
     # A field that is not known may come from a later version of this format, but not in a file without a digest.
     if not checked and (unknown := metadata.keys() - _FIELDS):
         raise ValueError(f"it has a field {min(unknown)!r:.40}, and no checksum")
-    if set(tensors) != {"weights", "bias"} or any(tensor.dtype != np.float32 for tensor in tensors.values()):
-        raise ValueError("its tensors are not the float32 'weights' and 'bias'")
+    kinds = _TENSORS | (_OF_WORDS if number > 1 else {})
+    if {name: tensor.dtype for name, tensor in tensors.items()} != kinds:
+        named = " and ".join(f"the {np.dtype(kind).name} {name!r}" for name, kind in kinds.items())
+        raise ValueError(f"its tensors are not {named}")
     classes = tuple(_typed(name, str, "classes") for name in _typed(metadata["classes"], list, "classes"))
-    model = LinearModel(tensors["weights"], tensors["bias"], classes)
+    words, word_scale = None, 0.0
+    if number > 1:
+        words = WordWeights(Vocabulary(tensors["ngrams"], tensors["idf"]), tensors["ngram_weights"])
+        word_scale = _number(metadata, "word_scale")
+    model = LinearModel(tensors["weights"], tensors["bias"], classes, words)
     if (half := re.search("[\ud800-\udfff]", json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata holds half a character (the lone surrogate \\u{ord(half[0]):04x})")
     spec = _typed(metadata["embedder"], dict, "embedder")
@@ -211,7 +237,7 @@ def _parse(
         dimensions=_typed(spec["dimensions"], int, "dimensions"),
         endpoint=_typed(spec["endpoint"], str | None, "endpoint"),
     )
-    if embedder.dimensions != model.weights.shape[1]:
+    if model.uses_vectors and embedder.dimensions != model.weights.shape[1]:
         raise ValueError(
             f"its weights have {model.weights.shape[1]} dimensions, and {embedder} is noted with {embedder.dimensions}"
         )
@@ -228,6 +254,7 @@ def _parse(
         n_examples=_count(metadata),
         held_out=None if held_out is None else _held_out(held_out),
         version=_typed(metadata["version"], str, "version"),
+        word_scale=word_scale,
     )
     return model, card
 

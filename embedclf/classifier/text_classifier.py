@@ -1,7 +1,7 @@
 """TextClassifier: what training gives and services use."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar, Unpack
 
@@ -20,8 +20,8 @@ from embedclf.embedding import (
     open_embedder,
 )
 from embedclf.embedding.in_flight import stopped_with
-from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextError
-from embedclf.texts import check_texts, list_of_strings
+from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextError, counted
+from embedclf.texts import check_texts, list_of_strings, text_faults
 
 Answer = TypeVar("Answer")
 
@@ -108,10 +108,31 @@ class TextClassifier:
         strings = list_of_strings(texts, "texts")
         if not strings:
             return np.empty((0, len(self.classes)), dtype=np.float32), {}
-        vectors, reasons = embed_usable(self.embedder, strings)
+        vectors, reasons = self.embed_usable(strings)
         if len(reasons) == len(strings):
             return np.full((len(strings), len(self.classes)), np.nan, dtype=np.float32), reasons
-        return self.probabilities(vectors), reasons
+        probabilities = self.probabilities(vectors, strings)
+        probabilities[list(reasons)] = np.nan
+        return probabilities, reasons
+
+    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be, as `probabilities` needs them: without columns if words alone are used.
+
+        Returns
+        -------
+        vectors : ndarray of shape (n_texts, n_dimensions), float32
+            NaN for the texts that cannot be embedded.
+        reasons : dict of int to str
+            Why each of those cannot, by its index.
+
+        Raises
+        ------
+        EmbedderError
+            If the embedder fails.
+        """
+        if self.model.uses_vectors:
+            return embed_usable(self.embedder, texts)
+        return np.empty((len(texts), 0), dtype=np.float32), text_faults(texts)
 
     async def apredict(self, texts: Iterable[str]) -> list[str | None]:
         """Label texts, without holding up the event loop; otherwise as `predict`.
@@ -125,20 +146,40 @@ class TextClassifier:
         """Give each class's calibrated probability, without holding up the event loop; otherwise as `predict_proba`."""
         return await _in_a_thread(self.predict_proba, texts)
 
-    def probabilities(self, vectors: Vectors) -> Vectors:
-        """Give each class's calibrated probability for each vector, (n_texts, n_dimensions), of its embedder.
+    def probabilities(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
+        """Give each class's calibrated probability for texts whose vectors are known.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n_texts, n_dimensions), float32
+            What the embedder makes of them; not looked at if words alone are used.
+        texts : sequence of str, optional
+            Needed if words are used.
+
+        Returns
+        -------
+        ndarray of shape (n_texts, n_classes), float32
 
         Raises
         ------
         EmbedderError
-            If they are not of the length that it was trained on.
+            If the vectors are not of the length that it was trained on.
+        EmbedclfError
+            If the texts are needed and not given, or are not one a vector.
         """
-        if vectors.shape[1] != self.model.weights.shape[1]:
+        model = self.model
+        if model.uses_vectors and vectors.shape[1] != model.weights.shape[1]:
             raise EmbedderError(
                 f"{self.embedder.spec} gave vectors of {vectors.shape[1]} dimensions, and the classifier was trained "
-                f"on {self.model.weights.shape[1]}"
+                f"on {model.weights.shape[1]}"
             )
-        return self.model.probabilities(vectors)
+        if model.words is None:
+            return model.probabilities(vectors)
+        if texts is None:
+            raise EmbedclfError("the classifier uses words, so it needs the texts beside their vectors (texts=…)")
+        if len(texts) != len(vectors):
+            raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
+        return model.probabilities(vectors, model.words.vocabulary.terms(texts))
 
     def decide(self, probabilities: Vectors) -> list[str | None]:
         """Choose a label for each row of `predict_proba`; None where the classifier abstains."""

@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     help="May be given more than once.  [default: logistic]",
 )
 @click.option(
+    "--features",
+    type=click.Choice(["auto", "embedding", "words", "both"]),
+    multiple=True,
+    help="What of a text is used; may be given more than once.  [default: auto]",
+)
+@click.option(
     "--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Parts to leave out in turn."
 )
 @seed_option
@@ -61,6 +67,7 @@ def command(
     embedders: tuple[str, ...],
     dimensions: tuple[int, ...],
     heads: tuple[str, ...],
+    features: tuple[str, ...],
     folds: int,
     seed: int,
     report: str | None,
@@ -68,7 +75,7 @@ def command(
     file: FileOptions,
     asked: EmbedderOptions,
 ) -> None:
-    """Compare embedders, lengths of vectors and heads on DATASET.
+    """Compare embedders, lengths of vectors, heads and features on DATASET.
 
     Every combination is cross-validated on the same folds. Is a bigger model worth it? The differences are paired: each
     row counts with both answers to it.
@@ -76,6 +83,7 @@ def command(
     from embedclf.atomic_file import check_places
     from embedclf.cli.embedding import ProgressBar, tell_usage, without_refused
     from embedclf.cli.pages import PageFile
+    from embedclf.cli.steps import Steps
     from embedclf.embedding import default_embedder
     from embedclf.evaluation import comparison
     from embedclf.evaluation.page import comparison_page
@@ -84,14 +92,17 @@ def command(
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
         corpus = read_texts(dataset, file)
-        compared = heads or ("logistic",)
-        comparison.check_comparison(corpus.texts, corpus.labels, compared, folds, seed)  # type: ignore[arg-type]
+        recipes = comparison.check_comparison(
+            corpus.texts, corpus.labels, heads or ("logistic",), features or ("auto",), folds, seed
+        )
         if asked.no_cache and asked.cache_dir is None:
             # Several lengths of one model share its vectors: what is kept is kept for this run.
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
         settings = asked.settings(bar.on_event)
-        choices = comparison.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), **settings)
+        choices = comparison.open_choices(
+            embedders or (default_embedder()[0],), dimensions or (None,), recipes, **settings
+        )
         echo(
             f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
         )
@@ -109,14 +120,8 @@ def command(
         if reasons:
             corpus, kept = without_refused(corpus, reasons, skip_bad_rows=file.skip_bad_rows)
             embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
-        result = comparison.compare_vectors(
-            corpus.texts,
-            corpus.labels,
-            embedded,
-            compared,  # type: ignore[arg-type]
-            folds=folds,
-            seed=seed,
-        )
+        with Steps():
+            result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
     page.write(comparison_page, result, f"Comparison on {Path(corpus.name).name}")
     if as_json:
         echo_json(result.to_dict())
@@ -126,6 +131,7 @@ def command(
 
 def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
     from embedclf.cli.embedding import estimate_line
+    from embedclf.embedding import is_local
     from embedclf.embedding.usage import about_dollars
     from embedclf.evaluation.comparison import estimate_all
 
@@ -137,9 +143,7 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
     else:
         for choice, estimate in estimates:
             echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
-        for name in sorted(
-            {str(choice.opened.spec) for choice in choices if choice.opened.spec.provider == "wordllama"}
-        ):
+        for name in sorted({str(choice.opened.spec) for choice in choices if is_local(choice.opened.spec)}):
             echo(f"{name}: free, on this machine")
         unknown = len(estimates) - len(known)
         more = f", and {counted(unknown, 'model')} whose price is not known" if unknown else ""
@@ -151,8 +155,9 @@ def _lines(result: "Comparison") -> list[str]:
     rows = [
         [
             one.embedder,
-            f"{one.dimensions:,}",
+            f"{one.dimensions:,}" if one.dimensions else "–",
             one.head,
+            one.features,
             f"{one.accuracy:.3f} ({one.accuracy_interval.low:.3f} to {one.accuracy_interval.high:.3f})",
             "the best" if place == 0 else _points_behind(one),
             "–" if one.tokens is None else f"{one.tokens:,}",
@@ -163,12 +168,12 @@ def _lines(result: "Comparison") -> list[str]:
         for place, one in enumerate(result.candidates)
     ]
     header = [
-        *("embedder", "dims", "head", "accuracy (95 %)", "points behind (95 %)"),
+        *("embedder", "dims", "head", "features", "accuracy (95 %)", "points behind (95 %)"),
         *("tokens", "dollars", "model", "ms a text"),
     ]
     return [
         f"{counted(result.n_examples, 'row')}, each left out once in {result.n_folds} folds:",
-        *table(header, rows, left=(0, 2, 4)),
+        *table(header, rows, left=(0, 2, 3, 5)),
     ]
 
 

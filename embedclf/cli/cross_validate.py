@@ -65,39 +65,45 @@ def command(
     from embedclf.cli.embedding import (
         ProgressBar,
         add_lines,
-        embed_and_tell,
+        embed_to_train,
         introduce,
-        open_dataset,
+        names_to_embed,
+        open_to_train,
         print_estimate,
         usage_of,
     )
     from embedclf.cli.pages import PageFile, places_in
+    from embedclf.cli.steps import Steps
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.evaluation.page import cross_validation_page
-    from embedclf.training.trainer import check_examples, check_settings
+    from embedclf.training.recipe import check_recipe
+    from embedclf.training.trainer import check_examples
 
     check_places({"the dataset": dataset}, {"--output": output, "--report": report})
     with ExitStack() as stack:
         bar = stack.enter_context(ProgressBar())
-        corpus, opened, reason = open_dataset(dataset, training, file, asked, bar)
+        corpus, opened, reason, training = open_to_train(dataset, training, file, asked, bar)
         introduce(corpus, opened, reason)
         check_examples(corpus.texts, corpus.labels)
-        check_settings(**training.settings)
+        check_recipe(**training.settings)
         if asked.dry_run:
-            print_estimate(opened, corpus.texts, as_json=as_json)
+            names = names_to_embed(corpus, training)
+            print_estimate(opened, [*corpus.texts, *names.values()], as_json=as_json)
             return
         page = PageFile(report)
         writer = None if output is None else stack.enter_context(_writer(output))
-        corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
-        result = cross_validate(
-            corpus.texts,
-            corpus.labels,
-            folds=folds,
-            repeats=repeats,
-            seed=seed,
-            vectors=vectors,
-            **training.settings,
-        )
+        corpus, vectors = embed_to_train(opened, corpus, training, bar, skip_bad_rows=file.skip_bad_rows)
+        with Steps():
+            result = cross_validate(
+                corpus.texts,
+                corpus.labels,
+                embedder=opened,
+                folds=folds,
+                repeats=repeats,
+                seed=seed,
+                **vectors,
+                **training.settings,
+            )
         if writer is not None:
             _write(writer, result, corpus)
     if output is not None:

@@ -8,12 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
-from embedclf.cli.options import EmbedderOptions, EmbeddingOptions, FileOptions, read_texts, show_left_out
+from embedclf.cli.options import (
+    EmbedderOptions,
+    EmbeddingOptions,
+    FileOptions,
+    TrainingOptions,
+    read_texts,
+    show_left_out,
+)
 from embedclf.cli.screen import echo, echo_json
-from embedclf.embedding import Embedder, Vectors, default_embedder, embed_usable, open_embedder
+from embedclf.embedding import WORDS, Embedder, Vectors, default_embedder, embed_usable, is_local, open_embedder
 from embedclf.embedding.usage import Estimate, Progress, Usage, about_dollars, shown_dollars
-from embedclf.errors import BadRowsError, DataError, RowFault, TextError, counted, list_faults
+from embedclf.errors import BadRowsError, DataError, NotInstalledError, RowFault, TextError, counted, list_faults
 
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
@@ -139,11 +147,33 @@ def open_meant(embedding: EmbeddingOptions, asked: EmbedderOptions, bar: Progres
     return open_embedder(name, dimensions=embedding.dimensions, **settings), reason
 
 
+def open_to_train(
+    dataset: str, training: TrainingOptions, file: FileOptions, asked: EmbedderOptions, bar: ProgressBar
+) -> tuple["Corpus", Embedder, str | None, TrainingOptions]:
+    """Read a file and open the embedder to train with; where there is none to be had, say so and use words alone."""
+    if training.features == "words":
+        return read_texts(dataset, file), open_embedder(WORDS), None, training
+    corpus = read_texts(dataset, file)
+    try:
+        opened, reason = open_meant(training, asked, bar)
+    except NotInstalledError as error:
+        if training.embedder is not None or training.features != "auto":
+            raise
+        echo(f"Warning: trained on words alone, as there is no embedder: {error}", err=True)
+        return corpus, open_embedder(WORDS), None, replace(training, features="words")
+    if opened.spec.provider == WORDS and training.features == "auto":
+        training = replace(training, features="words")
+    return corpus, opened, reason, training
+
+
 def introduce(corpus: "Corpus", opened: Embedder, reason: str | None) -> None:
     """Say what is worked on, and with what."""
     n_labels = len(set(corpus.labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
     echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
+    if opened.spec.provider == WORDS:
+        echo("Embedder: none, the words alone", err=True)
+        return
     size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
     echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
 
@@ -207,6 +237,59 @@ def embed_and_tell(
     finally:
         bar.end()
         show_usage(embedder)
+
+
+def embed_to_train(
+    embedder: Embedder,
+    corpus: "Corpus",
+    training: TrainingOptions,
+    bar: ProgressBar,
+    *,
+    skip_bad_rows: bool,
+    out_of_scope_label: str | None = None,
+) -> tuple["Corpus", dict[str, Any]]:
+    """Embed the texts of a labelled file and the names of its labels, as far as they are needed to train.
+
+    Returns
+    -------
+    corpus : Corpus
+        Without the rows that the embedder refused.
+    vectors : dict
+        As arguments of `embedclf.train`.
+    """
+    if training.features == "words":
+        bar.end()
+        return corpus, {}
+    names = names_to_embed(corpus, training, out_of_scope_label)
+    n = len(corpus.texts)
+    try:
+        vectors, reasons = embed_usable(embedder, [*corpus.texts, *names.values()])
+    finally:
+        bar.end()
+        show_usage(embedder)
+    refused = {row: why for row, why in reasons.items() if row < n}
+    of_texts, of_names = vectors[:n], dict(zip(names, vectors[n:], strict=True))
+    if refused:
+        corpus, kept = without_refused(corpus, refused, skip_bad_rows=skip_bad_rows)
+        of_texts = of_texts[kept]
+    if not of_names or len(refused) != len(reasons):  # a name was refused
+        return corpus, {"vectors": of_texts}
+    labels = sorted(set(corpus.labels) & of_names.keys())
+    return corpus, {"vectors": of_texts, "name_vectors": np.stack([of_names[label] for label in labels])}
+
+
+def names_to_embed(
+    corpus: "Corpus", training: TrainingOptions, out_of_scope_label: str | None = None
+) -> dict[str, str]:
+    """Give the names of labels that are to be embedded, as texts, by the label."""
+    from embedclf.training.recipe import check_recipe
+    from embedclf.training.trainer import names_for
+
+    recipe = check_recipe(**training.settings)
+    labels = sorted(set(corpus.labels) - {out_of_scope_label})
+    if not recipe.uses_vectors:
+        return {}
+    return dict(zip(labels, names_for(recipe, labels, len(corpus.texts)), strict=False))
 
 
 def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -> tuple["Corpus", Vectors]:
@@ -320,7 +403,7 @@ def print_estimate(embedder: Embedder, texts: Iterable[str], *, as_json: bool = 
     if as_json:
         echo_json({"dry_run": True, "estimate": estimate.to_dict()})
         return
-    echo(estimate_line(estimate, free=embedder.spec.provider == "wordllama"))
+    echo(estimate_line(estimate, free=is_local(embedder.spec)))
     echo("Nothing was sent.", err=True)
 
 

@@ -49,24 +49,36 @@ def command(
     """
     training.check()
     from embedclf.atomic_file import check_places
-    from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.cli.embedding import (
+        ProgressBar,
+        embed_to_train,
+        introduce,
+        names_to_embed,
+        open_to_train,
+        print_estimate,
+        usage_of,
+    )
     from embedclf.cli.pages import PageFile
+    from embedclf.cli.steps import Steps
     from embedclf.evaluation.learning import learning_curve
     from embedclf.evaluation.page import learning_curve_page
-    from embedclf.training.trainer import check_examples, check_settings
+    from embedclf.training.recipe import check_recipe
+    from embedclf.training.trainer import check_examples
 
     check_places({"the dataset": dataset}, {"--report": report})
     with ProgressBar() as bar:
-        corpus, opened, reason = open_dataset(dataset, training, file, asked, bar)
+        corpus, opened, reason, training = open_to_train(dataset, training, file, asked, bar)
         introduce(corpus, opened, reason)
         check_examples(corpus.texts, corpus.labels)
-        check_settings(**training.settings)
+        check_recipe(**training.settings)
         if asked.dry_run:
-            print_estimate(opened, corpus.texts, as_json=as_json)
+            names = names_to_embed(corpus, training)
+            print_estimate(opened, [*corpus.texts, *names.values()], as_json=as_json)
             return
         page = PageFile(report)
-        corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
-    curve = learning_curve(corpus.texts, corpus.labels, seed=seed, vectors=vectors, **training.settings)
+        corpus, vectors = embed_to_train(opened, corpus, training, bar, skip_bad_rows=file.skip_bad_rows)
+    with Steps():
+        curve = learning_curve(corpus.texts, corpus.labels, embedder=opened, seed=seed, **vectors, **training.settings)
     page.write(
         learning_curve_page, curve, f"Learning curve: {opened.spec}, {training.head}, on {Path(corpus.name).name}"
     )

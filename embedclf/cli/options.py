@@ -145,16 +145,25 @@ class TrainingOptions(EmbeddingOptions):
 
     head: str
     regularization: str | float | None
+    features: str
+    label_names: bool | None
 
     def check(self) -> None:
         """See that they go together."""
         if self.head == "centroid" and self.regularization is not None:
             raise click.UsageError("--regularization goes with --head logistic: the centroid head has none.")
+        if self.features == "words" and (self.embedder is not None or self.dimensions is not None):
+            raise click.UsageError("--features words needs no embedder: leave out --embedder and --dimensions.")
 
     @property
     def settings(self) -> dict[str, Any]:
         """Give those of the head as `embedclf.train` takes them."""
-        return {"head": self.head, "regularization": self.regularization or "auto"}
+        return {
+            "head": self.head,
+            "regularization": self.regularization or "auto",
+            "features": self.features,
+            "label_names": self.label_names,
+        }
 
 
 training_options = _collected(
@@ -174,6 +183,18 @@ training_options = _collected(
             metavar="auto|FLOAT",
             callback=_regularization,
             help="scikit-learn's C for logistic: larger fits closer.  [default: auto]",
+        ),
+        "features": click.option(
+            "--features",
+            type=click.Choice(["auto", "embedding", "words", "both"]),
+            default="auto",
+            show_default=True,
+            help="What of a text is used: its vector, its words, or both; auto chooses whether words help.",
+        ),
+        "label_names": click.option(
+            "--label-names/--no-label-names",
+            default=None,
+            help="Whether the name of each label is a training text, too.  [default: where it helps]",
         ),
     },
 )

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.embedding import ProgressBar
     from embedclf.corpus import Corpus, Row
-    from embedclf.embedding import Embedder, Vectors
+    from embedclf.embedding import Vectors
     from embedclf.evaluation.neighbourhood import Examples, Explanation
     from embedclf.scoring import Answer, FilePrediction
 
@@ -318,8 +319,8 @@ def _answers(
     for chunk in chunks_of(source, classifier.embedder):
         bar.share = source.share_read
         texts = usable_texts(chunk)
-        vectors, reasons = _embedded(classifier.embedder, texts, at_hand)
-        answers = answers_of(classifier, chunk, score_vectors(classifier, vectors, reasons, top_k))
+        vectors, reasons = _embedded(classifier, texts, at_hand)
+        answers = answers_of(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
         if examples is None:
             yield from map(_Answer, answers)
         else:
@@ -339,7 +340,7 @@ def _with(counts: "FilePrediction", row: "Row") -> "FilePrediction":
 
 
 def _embedded(
-    embedder: "Embedder", texts: list[str], at_hand: "Mapping[str, Vectors]"
+    classifier: "TextClassifier", texts: list[str], at_hand: "Mapping[str, Vectors]"
 ) -> "tuple[Vectors, dict[int, str]]":
     """Embed texts as `embed_usable` does, except those whose vectors are at hand, so that none is paid for twice."""
     import numpy as np
@@ -347,7 +348,8 @@ def _embedded(
     from embedclf.embedding import embed_usable
 
     new = [place for place, text in enumerate(texts) if text not in at_hand]
-    vectors, reasons = embed_usable(embedder, [texts[place] for place in new])
+    embed = classifier.embed_usable if not at_hand else partial(embed_usable, classifier.embedder)
+    vectors, reasons = embed([texts[place] for place in new])
     if len(new) == len(texts):
         return vectors, reasons
     out = np.full((len(texts), len(next(iter(at_hand.values())))), np.nan, dtype=np.float32)

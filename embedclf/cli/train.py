@@ -84,39 +84,58 @@ def command(
             "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
         )
     from embedclf.atomic_file import AtomicFile, check_places
-    from embedclf.cli.embedding import ProgressBar, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.cli.embedding import (
+        ProgressBar,
+        embed_to_train,
+        introduce,
+        names_to_embed,
+        open_to_train,
+        print_estimate,
+        usage_of,
+    )
+    from embedclf.cli.steps import Steps
 
     with ProgressBar() as bar:
-        corpus, opened, reason = open_dataset(dataset, training, file, asked, bar)
+        corpus, opened, reason, training = open_to_train(dataset, training, file, asked, bar)
         place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
         check_places({"the dataset": dataset}, {"the name of the latest model,": LATEST, "-o": place})
         if not asked.dry_run:
             AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
         introduce(corpus, opened, reason)
 
-        from embedclf.training.trainer import check_abstaining, check_examples, check_settings, train
+        from embedclf.training.recipe import check_recipe
+        from embedclf.training.trainer import check_abstaining, check_examples, train
 
         # All that can be wrong without an embedding is found before one is paid for.
         check_examples(corpus.texts, corpus.labels, out_of_scope_label)
-        check_settings(**training.settings)
+        check_recipe(**training.settings)
         check_abstaining(target_accuracy, min_confidence)
         _warn_of(corpus, opened, _check_command(dataset, file))
         if asked.dry_run:
-            print_estimate(opened, corpus.texts, as_json=as_json)
+            names = names_to_embed(corpus, training, out_of_scope_label)
+            print_estimate(opened, [*corpus.texts, *names.values()], as_json=as_json)
             return
-        corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
-    classifier = train(
-        corpus.texts,
-        corpus.labels,
-        embedder=opened,
-        holdout=holdout,
-        seed=seed,
-        target_accuracy=target_accuracy,
-        min_confidence=min_confidence,
-        out_of_scope_label=out_of_scope_label,
-        vectors=vectors,
-        **training.settings,
-    )
+        corpus, vectors = embed_to_train(
+            opened,
+            corpus,
+            training,
+            bar,
+            skip_bad_rows=file.skip_bad_rows,
+            out_of_scope_label=out_of_scope_label,
+        )
+    with Steps():
+        classifier = train(
+            corpus.texts,
+            corpus.labels,
+            embedder=opened,
+            holdout=holdout,
+            seed=seed,
+            target_accuracy=target_accuracy,
+            min_confidence=min_confidence,
+            out_of_scope_label=out_of_scope_label,
+            **vectors,
+            **training.settings,
+        )
     classifier.save(place)
     remember_latest(place)
     if as_json:

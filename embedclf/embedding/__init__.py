@@ -19,7 +19,10 @@ Vectors = npt.NDArray[np.float32]
 EXTERNAL = "external"
 """The provider of embedders that were handed over as objects."""
 
-OURS = ("aimlapi", "wordllama")
+WORDS = "words"
+"""The provider of what needs no weights: the words of a text."""
+
+OURS = ("aimlapi", "wordllama", WORDS)
 """The providers that a model file may name: whoever loads a model must give any other embedder again."""
 
 
@@ -213,6 +216,11 @@ class EmbedderSettings(RequestSettings, total=False):
     on_event: "OnEvent | None"
 
 
+def is_local(spec: EmbedderSpec) -> bool:
+    """Tell whether an embedder of ours sends nothing anywhere."""
+    return spec.provider in ("wordllama", WORDS)
+
+
 def default_embedder() -> tuple[str, str]:
     """Give the embedder that is used when none is named, and the reason.
 
@@ -249,6 +257,10 @@ def open_embedder(
         raise EmbedderError(f"dimensions is a number above 0, not {dimensions}")
     provider, _, model = (default_embedder()[0] if name is None else name).partition(":")
     cache, on_event = settings.get("cache", False), settings.get("on_event")
+    if provider == WORDS:
+        from embedclf.embedding.words import open_words
+
+        return open_words(model, dimensions)
     if provider == "wordllama":
         from embedclf.embedding.wordllama import WordLlamaEmbedder
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from embedclf.embedding import EmbedderSpec, Vectors
 from embedclf.embedding.usage import OnEvent, Progress
-from embedclf.errors import EmbedderError, TextError
+from embedclf.errors import EmbedderError, NotInstalledError, TextError
 from embedclf.texts import check_texts, list_of_strings, text_faults
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def _load(dimensions: int) -> "WordLlamaInference":
         import wordllama
     except ImportError as error:
         python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise EmbedderError(
+        raise NotInstalledError(
             "the WordLlama embedder is not installed: its wheels are for Python 3.11 to 3.13 on Linux x86_64, "
             f"Windows x86_64 and macOS, and this is Python {python} on {platform.system()} {platform.machine()}. "
             "Use a Python it has a wheel for, or compile it with: pip install 'wordllama>=0.4.0.post1,<0.5'"

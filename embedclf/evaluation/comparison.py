@@ -9,9 +9,9 @@ from typing import Any, Unpack
 import numpy as np
 
 from embedclf import __version__
-from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import Head, HeldOut, ModelCard, model_bytes
-from embedclf.embedding import Embedder, EmbedderSettings, Vectors, as_embedder, check_vectors, embed_usable
+from embedclf.embedding import WORDS, Embedder, EmbedderSettings, Vectors, as_embedder, embed_usable, open_embedder
 from embedclf.embedding.cached import CachedEmbedder
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import EmbedderError, MaxCostError, TextError, TrainingError
@@ -19,8 +19,10 @@ from embedclf.evaluation.cross_validation import CrossValidation, check_division
 from embedclf.intervals import Floats, Interval, interval_of_mean, warn_of_few
 from embedclf.texts import check_texts, list_of_strings
 from embedclf.training.folds import Examples
+from embedclf.training.inputs import Inputs
+from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import group_duplicates
-from embedclf.training.trainer import check_examples, check_settings
+from embedclf.training.trainer import check_examples, make_inputs
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ _TIMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One combination of an embedder, a length of vectors and a head.
+    """One combination of an embedder, a length of vectors, a head and features.
 
     Attributes
     ----------
@@ -38,6 +40,7 @@ class Compared:
         As ``provider:model``.
     dimensions : int
     head : {"logistic", "centroid"}
+    features : {"auto", "embedding", "words", "both"}
     accuracy, macro_f1 : float
     accuracy_interval, macro_f1_interval : Interval
         95 %.
@@ -54,13 +57,14 @@ class Compared:
     ms_to_embed : float or None
         Milliseconds a text on this machine; None if it is sent somewhere.
     ms_to_classify : float
-        Milliseconds from a vector to its label.
+        Milliseconds from a text and its vector to its label.
     result : CrossValidation
     """
 
     embedder: str
     dimensions: int
     head: Head
+    features: Features
     accuracy: float
     accuracy_interval: Interval
     macro_f1: float
@@ -131,11 +135,14 @@ def compare(
     embedders: Sequence[Any] = (None,),
     dimensions: Sequence[int | None] = (None,),
     heads: Sequence[Head] = ("logistic",),
+    features: Sequence[Features] = ("auto",),
     folds: int = 5,
     seed: int = 0,
     **settings: Unpack[EmbedderSettings],
 ) -> Comparison:
-    """Compare embedders, lengths of vectors and heads by cross-validation on the same folds.
+    """Compare embedders, lengths of vectors, heads and features by cross-validation on the same folds.
+
+    The names of labels are no training texts here.
 
     Parameters
     ----------
@@ -145,6 +152,8 @@ def compare(
     dimensions : sequence of int or None
         Lengths of the vectors; those that an embedder has not are left out for it.
     heads : sequence of {"logistic", "centroid"}
+    features : sequence of {"auto", "embedding", "words", "both"}
+        Those that use words alone are compared once, whatever embedders there are.
     folds, seed
         As of `embedclf.cross_validate`.
     **settings
@@ -161,38 +170,48 @@ def compare(
         If an embedder is unknown, not installed, has none of the lengths, or fails.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
-    for name, given in (("embedders", embedders), ("heads", heads)):
+    for name, given in (("embedders", embedders), ("heads", heads), ("features", features)):
         if isinstance(given, str):
             raise TypeError(f"{name} must be a list, not a single str: [{given!r}]")
-    check_comparison(texts, labels, heads, folds, seed)
-    choices = open_choices(embedders, dimensions, **settings)
+    recipes = check_comparison(texts, labels, heads, features, folds, seed)
+    choices = open_choices(embedders, dimensions, recipes, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))
     embedded: list[Embedded] = []
     reasons = embed_choices(choices, texts, embedded, **settings)
     if reasons:
         raise TextError(reasons)
-    return compare_vectors(texts, labels, embedded, heads, folds=folds, seed=seed)
+    return compare_vectors(texts, labels, embedded, recipes, folds=folds, seed=seed)
 
 
-def check_comparison(texts: Sequence[str], labels: Sequence[str], heads: Sequence[Head], folds: int, seed: int) -> None:
-    """See that there is something to compare, before anything is embedded.
+def check_comparison(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    heads: Sequence[str],
+    features: Sequence[str],
+    folds: int,
+    seed: int,
+) -> list[Recipe]:
+    """Check that there is something to compare, before anything is embedded, and return what is to be fitted.
 
     Raises
     ------
     TrainingError
     """
     _, y = check_examples(texts, labels)
-    if not heads:
-        raise TrainingError("there is nothing to compare: give a head")
-    for head in heads:
-        check_settings(head, "auto")
+    if not heads or not features:
+        raise TrainingError(f"there is nothing to compare: give {'features' if heads else 'a head'}")
+    recipes = [check_recipe(head, features=one, label_names=False) for head in heads for one in features]
     check_division(y, group_duplicates(texts), folds, seed)
+    return recipes
 
 
 def open_choices(
-    embedders: Sequence[Any], dimensions: Sequence[int | None], **settings: Unpack[EmbedderSettings]
+    embedders: Sequence[Any],
+    dimensions: Sequence[int | None],
+    recipes: Sequence[Recipe],
+    **settings: Unpack[EmbedderSettings],
 ) -> list[Choice]:
-    """Open every embedder at every length that it has.
+    """Open every embedder at every length that it has, and one for words alone, as far as they are needed.
 
     Raises
     ------
@@ -200,7 +219,7 @@ def open_choices(
         If one cannot be opened, or has none of the lengths.
     """
     choices = []
-    for given in embedders:
+    for given in embedders if any(recipe.uses_vectors for recipe in recipes) else ():
         faults = []
         for length in dimensions:
             try:
@@ -211,6 +230,8 @@ def open_choices(
             raise faults[0]
         for fault in faults:
             logger.warning("left out: %s", fault)
+    if not all(recipe.uses_vectors for recipe in recipes):
+        choices.append(Choice(WORDS, None, open_embedder(WORDS)))
     return choices
 
 
@@ -297,7 +318,7 @@ def compare_vectors(
     texts: Sequence[str],
     labels: Sequence[str],
     embedded: Sequence[Embedded],
-    heads: Sequence[Head],
+    recipes: Sequence[Recipe],
     *,
     folds: int,
     seed: int,
@@ -305,39 +326,44 @@ def compare_vectors(
     """Compare embedders whose vectors of the texts are at hand; see `compare`."""
     if not embedded:
         raise TrainingError("there is nothing to compare: give an embedder")
-    check_comparison(texts, labels, heads, folds, seed)
     classes, y = check_examples(texts, labels)
     groups = group_duplicates(texts)
     found = []
     for one in embedded:
-        examples = Examples(check_vectors(one.vectors, len(texts), error=TrainingError), y, groups, classes)
-        for head in heads:
-            logger.info("%s, %d dimensions, %s:", one.embedder.spec, one.vectors.shape[1], head)
-            result = cross_validate_examples(texts, labels, examples, head, None, folds, seed)
-            found.append((one, result))
+        for recipe in recipes:
+            # Words alone go with the embedder that stands for them, and with no other.
+            if recipe.uses_vectors == (one.embedder.spec.provider == WORDS):
+                continue
+            inputs, _ = make_inputs(recipe, one.embedder, texts, classes, one.vectors)
+            examples = Examples(inputs, y, groups, classes)
+            named = f"{one.embedder.spec}" + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
+            logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
+            result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
+            found.append((one, recipe, inputs, result))
     # The folds, and so the rows that are predicted, are the same for all.
-    groups = groups[[one.row for one in found[0][1].predictions]]
+    groups = groups[[one.row for one in found[0][-1].predictions]]
     warn_of_few(groups, "left out and predicted")
     # Of equals, the smaller.
-    found.sort(key=lambda pair: (-pair[1].accuracy, pair[0].vectors.shape[1]))
-    best = _right(found[0][1], labels)
+    found.sort(key=lambda one: (-one[-1].accuracy, one[2].vectors.shape[1], one[1].uses_words))
+    best = _right(found[0][-1], labels)
     candidates = []
-    for one, result in found:
+    for one, recipe, inputs, result in found:
         differences = _right(result, labels) - best
         tokens, dollars = _cost(one.embedder, texts)
-        n_bytes, seconds = _head(one, classes, result)
+        n_bytes, seconds = _model(one.embedder, texts, inputs, classes, result)
         candidates.append(
             Compared(
                 embedder=str(one.embedder.spec),
-                dimensions=one.vectors.shape[1],
+                dimensions=inputs.vectors.shape[1],
                 head=result.head,
+                features=recipe.features,
                 accuracy=result.accuracy,
                 accuracy_interval=result.accuracy_interval,
                 macro_f1=result.macro_f1,
                 macro_f1_interval=result.macro_f1_interval,
                 difference=float(differences.mean()),
                 difference_interval=(
-                    Interval(0.0, 0.0) if result is found[0][1] else interval_of_mean(differences, groups, least=-1)
+                    Interval(0.0, 0.0) if result is found[0][-1] else interval_of_mean(differences, groups, least=-1)
                 ),
                 tokens=tokens,
                 dollars=dollars,
@@ -347,7 +373,7 @@ def compare_vectors(
                 result=result,
             )
         )
-    return Comparison(found[0][1].n_examples, folds, tuple(candidates), usage_of_all(embedded))
+    return Comparison(found[0][-1].n_examples, folds, tuple(candidates), usage_of_all(embedded))
 
 
 def _right(result: CrossValidation, labels: Sequence[str]) -> Floats:
@@ -362,15 +388,22 @@ def _cost(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float |
     return estimate.tokens, estimate.dollars
 
 
-def _head(one: Embedded, classes: tuple[str, ...], result: CrossValidation) -> tuple[int, float]:
-    """Give the bytes of a model of this size, and the seconds that it takes for a vector."""
-    n_dimensions = one.vectors.shape[1]
-    weights = np.ones((len(classes), n_dimensions), dtype=np.float32)
-    model = LinearModel(weights, np.ones(len(classes), dtype=np.float32), classes)
+def _model(
+    embedder: Embedder, texts: Sequence[str], inputs: Inputs, classes: tuple[str, ...], result: CrossValidation
+) -> tuple[int, float]:
+    """Give the bytes of a model of this size, and the seconds that it takes for a text whose vector is known."""
+    # As most folds have chosen.
+    vocabulary = inputs.vocabulary() if 2 * np.count_nonzero(result.word_scales) >= len(result.word_scales) else None
+    words = None
+    if vocabulary is not None:
+        words = WordWeights(vocabulary, np.ones((len(vocabulary), len(classes)), dtype=np.float16))
+    weights = np.ones((len(classes), inputs.vectors.shape[1]), dtype=np.float32)
+    model = LinearModel(weights, np.ones(len(classes), dtype=np.float32), classes, words)
     held_out = HeldOut(result.accuracy, result.macro_f1, result.ece, result.n_examples)
-    card = ModelCard(one.embedder.spec, result.head, 10.0, 1.0, None, None, len(one.vectors), held_out, __version__)
-    seconds = _shortest(lambda: model.probabilities(one.vectors))
-    return len(model_bytes(model, card)), seconds / len(one.vectors)
+    card = ModelCard(embedder.spec, result.head, 10.0, 1.0, None, None, len(texts), held_out, __version__, 1.0)
+    timed, vectors = texts[:_TEXTS_TIMED], inputs.vectors[:_TEXTS_TIMED]
+    seconds = _shortest(lambda: model.probabilities(vectors, None if vocabulary is None else vocabulary.terms(timed)))
+    return len(model_bytes(model, card)), seconds / len(timed)
 
 
 def _ms_to_embed(embedder: Embedder, texts: Sequence[str]) -> float | None:

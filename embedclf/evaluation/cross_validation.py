@@ -8,15 +8,16 @@ import numpy as np
 
 from embedclf import intervals, metrics
 from embedclf.classifier.model_file import Head
-from embedclf.embedding import Vectors, as_embedder, check_vectors
+from embedclf.embedding import Vectors
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError
 from embedclf.evaluation.report import Report, report_on
 from embedclf.intervals import Interval
 from embedclf.texts import check_texts, list_of_strings
 from embedclf.training.folds import Examples, OutOfFold, out_of_fold
+from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import Ints, Mask, assign_folds, group_duplicates
-from embedclf.training.trainer import check_examples, check_settings, check_whole
+from embedclf.training.trainer import check_examples, check_whole, make_inputs, open_for
 
 
 class FoldFigures(NamedTuple):
@@ -80,6 +81,9 @@ class CrossValidation:
     accuracy_interval, macro_f1_interval : Interval
         95 %.
     folds : tuple of FoldFigures
+    word_scales : tuple of float
+        How long each fold's classifier takes the vector of a text's words to be, beside the embedder's of length 1; 0
+        where it was better without words.
     predictions : tuple of Prediction
         By repeat, and then in the order of the examples.
     report : Report
@@ -98,6 +102,7 @@ class CrossValidation:
     log_loss: float
     ece: float
     folds: tuple[FoldFigures, ...]
+    word_scales: tuple[float, ...]
     predictions: tuple[Prediction, ...]
     report: Report
 
@@ -116,6 +121,7 @@ class CrossValidation:
             "log_loss": self.log_loss,
             "ece": self.ece,
             "folds": [fold._asdict() for fold in self.folds],
+            "word_scales": list(self.word_scales),
             "report": self.report.to_dict(),
         }
 
@@ -129,10 +135,13 @@ def cross_validate(
     cache: VectorCache | bool = True,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
+    features: Features = "auto",
+    label_names: bool | None = None,
     folds: int = 5,
     repeats: int = 1,
     seed: int = 0,
     vectors: Vectors | None = None,
+    name_vectors: Vectors | None = None,
 ) -> CrossValidation:
     """Measure how good a classifier would be that is trained on these examples.
 
@@ -142,7 +151,7 @@ def cross_validate(
     Parameters
     ----------
     texts, labels : iterables of str, of equal length
-    embedder, dimensions, cache, head, regularization
+    embedder, dimensions, cache, head, regularization, features, label_names
         As of `embedclf.train`.
     folds : int
         At least 2.
@@ -152,6 +161,9 @@ def cross_validate(
         For the division.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         What the embedder makes of the texts, if that is at hand; None embeds them.
+    name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
+        What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
+        given, names are embedded only if `label_names` is true.
 
     Raises
     ------
@@ -163,14 +175,16 @@ def cross_validate(
         If the embedder is unknown, not installed, or fails.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
-    C = check_settings(head, regularization)
+    recipe = check_recipe(head, regularization, features, label_names)
     classes, y = check_examples(texts, labels)
     groups = group_duplicates(texts)
     # Before anything is embedded, and perhaps paid for.
     judged = check_division(y, groups, folds, seed, repeats)
-    vectors = vectors_of(texts, embedder, dimensions, cache, vectors)
+    opened, recipe = open_for(recipe, embedder, dimensions=dimensions, cache=cache)
+    inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors)
     intervals.warn_of_few(groups[judged], "left out and predicted")
-    return cross_validate_examples(texts, labels, Examples(vectors, y, groups, classes), head, C, folds, seed, repeats)
+    examples = Examples(inputs, y, groups, classes, names)
+    return cross_validate_examples(texts, labels, examples, recipe, folds, seed, repeats)
 
 
 def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 1) -> Mask:
@@ -188,32 +202,18 @@ def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 
     return judged
 
 
-def vectors_of(
-    texts: Sequence[str],
-    embedder: Any,
-    dimensions: int | None,
-    cache: VectorCache | bool,
-    vectors: Vectors | None,
-) -> Vectors:
-    """Embed texts to train on, unless their vectors are at hand."""
-    if vectors is None:
-        vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-    return check_vectors(vectors, len(texts), error=TrainingError)
-
-
 def cross_validate_examples(
     texts: Sequence[str],
     labels: Sequence[str],
     examples: Examples,
-    head: Head,
-    C: float | None,
+    recipe: Recipe,
     n_folds: int,
     seed: int,
     repeats: int = 1,
 ) -> CrossValidation:
     """Cross-validate on what was checked; see `cross_validate`."""
-    divided = out_of_fold(examples, head, C, n_folds=n_folds, seeds=range(seed, seed + repeats))
-    return _summed_up(texts, labels, examples, divided, head, n_folds)
+    divided = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
+    return _summed_up(texts, labels, examples, divided, recipe.head, n_folds)
 
 
 def _summed_up(
@@ -246,6 +246,7 @@ def _summed_up(
         log_loss=float(np.mean([one.log_loss for one in each])),
         ece=float(np.mean([one.ece for one in each])),
         folds=tuple(figures for repeat, one in enumerate(divided, 1) for figures in _by_fold(y, one, classes, repeat)),
+        word_scales=tuple(scale for one in divided for scale in one.word_scales),
         predictions=tuple(
             prediction for repeat, one in enumerate(divided, 1) for prediction in _predictions(one, classes, repeat)
         ),

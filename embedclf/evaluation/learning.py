@@ -10,12 +10,12 @@ from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
 from embedclf.embedding.cache import VectorCache
 from embedclf.errors import TrainingError
-from embedclf.evaluation.cross_validation import vectors_of
 from embedclf.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.texts import check_texts, list_of_strings
 from embedclf.training.folds import Examples, Task, predict_apart
+from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import Ints, group_duplicates, hold_out
-from embedclf.training.trainer import check_examples, check_settings, check_whole
+from embedclf.training.trainer import check_examples, check_whole, make_inputs, open_for
 
 _HOLDOUT = 0.2
 _LEAST_PER_CLASS = 2
@@ -105,8 +105,11 @@ def learning_curve(
     cache: VectorCache | bool = True,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
+    features: Features = "auto",
+    label_names: bool | None = None,
     seed: int = 0,
     vectors: Vectors | None = None,
+    name_vectors: Vectors | None = None,
 ) -> LearningCurve:
     """Measure how good a classifier is with more and more of the labels.
 
@@ -116,12 +119,15 @@ def learning_curve(
     Parameters
     ----------
     texts, labels : iterables of str, of equal length
-    embedder, dimensions, cache, head, regularization
+    embedder, dimensions, cache, head, regularization, features, label_names
         As of `embedclf.train`.
     seed : int
         For what is held out, and what is chosen of the rest.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         What the embedder makes of the texts, if that is at hand; None embeds them.
+    name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
+        What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
+        given, names are embedded only if `label_names` is true.
 
     Raises
     ------
@@ -133,7 +139,7 @@ def learning_curve(
         If the embedder is unknown, not installed, or fails.
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
-    C = check_settings(head, regularization)
+    recipe = check_recipe(head, regularization, features, label_names)
     check_whole(seed, "seed", least=0)
     classes, y = check_examples(texts, labels)
     groups = group_duplicates(texts)
@@ -145,7 +151,9 @@ def learning_curve(
             f"{len(texts):,} examples of {len(classes)} labels are too few for a learning curve: it begins "
             "with two a label, beside those held out, and doubles them"
         )
-    examples = Examples(vectors_of(texts, embedder, dimensions, cache, vectors), y, groups, classes)
+    opened, recipe = open_for(recipe, embedder, dimensions=dimensions, cache=cache)
+    inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors)
+    examples = Examples(inputs, y, groups, classes, names)
     warn_of_few(groups[held], "held out")
     tasks = [
         (size, Task(chosen, held))
@@ -153,10 +161,10 @@ def learning_curve(
         for size, chosen in _choices(examples, np.flatnonzero(~held), sizes, np.random.default_rng([seed, draw]))
         if draw < max(1, sizes[-1] // size)
     ]
-    answers = predict_apart(examples, [task for _, task in tasks], head, C, seed=seed)
+    answers = predict_apart(examples, [task for _, task in tasks], recipe, seed=seed)
     right: dict[int, list[Any]] = {size: [] for size in sizes}
-    for (size, _), probabilities in zip(tasks, answers, strict=True):
-        right[size].append(probabilities.argmax(axis=1) == y[held])
+    for (size, _), answer in zip(tasks, answers, strict=True):
+        right[size].append(answer.probabilities.argmax(axis=1) == y[held])
     means = {size: np.mean(of_size, axis=0) for size, of_size in right.items()}
     gained = means[sizes[-1]] - means[sizes[-2]]
     return LearningCurve(

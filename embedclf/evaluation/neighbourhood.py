@@ -106,7 +106,7 @@ def explain(
     texts = check_texts(texts)
     vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
     examples = examples_of(classifier, train_set)
-    probabilities = classifier.probabilities(vectors)
+    probabilities = classifier.probabilities(vectors, texts)
     best = probabilities.argmax(axis=1)
     out: list[Explanation | None] = [None] * len(vectors)
     for column in np.unique(best):
@@ -135,7 +135,7 @@ def examples_of(classifier: TextClassifier, train_set: Examples | tuple[Iterable
         return Examples(texts, labels, classifier.embedder.embed(texts))
     vectors = check_vectors(train_set.vectors, len(texts), of="the train set")
     n_dimensions = classifier.model.weights.shape[1]
-    if vectors.shape[1] != n_dimensions:
+    if classifier.model.uses_vectors and vectors.shape[1] != n_dimensions:
         raise EmbedderError(
             f"the train set has vectors of {vectors.shape[1]} dimensions, and the classifier was trained on "
             f"{n_dimensions}"

@@ -207,7 +207,7 @@ def evaluate(
         raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     check_labels(classifier, labels)
     vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
-    probabilities = classifier.probabilities(vectors)
+    probabilities = classifier.probabilities(vectors, texts)
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to measure on")

@@ -116,7 +116,7 @@ def suggest(
     if not texts:
         return Suggestions(0, ())
     vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
-    uncertainty = _uncertainty(classifier, vectors)
+    uncertainty = _uncertainty(classifier, texts, vectors)
     order = np.argsort(-uncertainty, kind="stable")
     n = min(n, len(texts))
     rows = _apart(vectors, order, min(_CANDIDATES * n, max(_MOST_CANDIDATES, 2 * n)))
@@ -124,13 +124,14 @@ def suggest(
     return Suggestions(len(texts), _described(classifier, texts, vectors, chosen))
 
 
-def _uncertainty(classifier: TextClassifier, vectors: Vectors) -> Floats:
+def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats:
     """Give 1 less the margin between the two largest probabilities: (n,)."""
     out = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
-        probabilities = classifier.probabilities(vectors[start : start + _BLOCK])
+        block = slice(start, start + _BLOCK)
+        probabilities = classifier.probabilities(vectors[block], texts[block])
         second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
-        out[start : start + _BLOCK] = 1 - (first - second)
+        out[block] = 1 - (first - second)
     return out
 
 
@@ -196,7 +197,7 @@ def _best_covering(vectors: Vectors, weights: Floats, covered: Floats, n: int) -
 
 
 def _described(classifier: TextClassifier, texts: list[str], vectors: Vectors, chosen: Ints) -> tuple[Suggestion, ...]:
-    probabilities = classifier.probabilities(vectors[chosen])
+    probabilities = classifier.probabilities(vectors[chosen], [texts[row] for row in chosen.tolist()])
     # A stable sort: of equals, the first in `classes` leads, as it does in the label.
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
     likeliest = np.take_along_axis(probabilities, best, axis=1).astype(np.float64)

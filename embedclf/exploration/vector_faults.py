@@ -13,6 +13,8 @@ from embedclf.embedding import Vectors
 from embedclf.exploration.findings import Finding, Other
 from embedclf.neighbours import NEAR_COPY, Nearest, nearest
 from embedclf.training.folds import Examples, out_of_fold
+from embedclf.training.inputs import Inputs
+from embedclf.training.recipe import Recipe
 from embedclf.training.splits import Ints
 
 N_NEAREST = 10
@@ -274,8 +276,10 @@ def label_errors(
 
     # As objects: numpy's own strings lose the NUL characters at their end.
     classes, y = np.unique(np.array(labels, dtype=object), return_inverse=True)
-    examples = Examples(vectors, y.astype(np.intp), groups, tuple(classes.tolist()))
-    (answer,) = out_of_fold(examples, "logistic", None, n_folds=_FOLDS, seeds=[seed])
+    recipe = Recipe()
+    inputs = Inputs.of(texts, vectors, words=recipe.uses_words)
+    examples = Examples(inputs, y.astype(np.intp), groups, tuple(classes.tolist()))
+    (answer,) = out_of_fold(examples, recipe, n_folds=_FOLDS, seeds=[seed])
     # The only text of a label cannot be left out, so that nothing is known of it, nor does another have its label.
     measured = np.flatnonzero(answer.folds >= 0)
     known = np.unique(y[measured])

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from embedclf import __version__
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Vectors
+from embedclf.embedding import Vectors, is_local
 from embedclf.errors import EmbedderError, MaxCostError
 from embedclf.metrics import rounded_down
 from embedclf.service.application import Limits
@@ -105,7 +105,7 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits, hosts: S
     def work(requests: Sequence[_Asked]) -> list[bytes | EmbedderError]:
         return _answers(classifier, requests, counters)
 
-    here = classifier.embedder.spec.provider == "wordllama"
+    here = is_local(classifier.embedder.spec)
     gathering: Gathering[_Asked, bytes] = Gathering(
         work,  # type: ignore[arg-type]
         most_here=_BYTES_HERE if here else 0,

@@ -1,7 +1,9 @@
 """The scikit-learn door: texts go in where scikit-learn's estimators take matrices."""
 
 import copy
+import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -12,11 +14,15 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import Head
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Embedder, Vectors, as_embedder
+from embedclf.embedding import WORDS, Embedder, Vectors, as_embedder, open_embedder
 from embedclf.embedding.cache import VectorCache
+from embedclf.errors import NotInstalledError
 from embedclf.texts import check_texts
+from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import group_duplicates
-from embedclf.training.trainer import check_classes, check_settings, fit_classifier
+from embedclf.training.trainer import check_classes, fit_classifier, make_inputs, names_for
+
+logger = logging.getLogger(__name__)
 
 
 class _TextEstimator(BaseEstimator):  # type: ignore[misc]
@@ -118,6 +124,10 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         Logistic regression or nearest centroid.
     regularization : float or "auto"
         scikit-learn's C for the logistic head; "auto" chooses it by log loss on examples not fitted on.
+    features : {"auto", "embedding", "words", "both"}
+        What of a text is used; as of `embedclf.train`.
+    label_names : bool, optional
+        Whether the name of each label is a training text, too; as of `embedclf.train`.
     random_state : int
         For the folds on which C and the temperature are chosen.
 
@@ -138,6 +148,8 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         cache_name: str | None = None,
         head: Head = "logistic",
         regularization: float | Literal["auto"] = "auto",
+        features: Features = "auto",
+        label_names: bool | None = None,
         random_state: int = 0,
     ) -> None:
         self.embedder = embedder
@@ -146,6 +158,8 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         self.cache_name = cache_name
         self.head = head
         self.regularization = regularization
+        self.features = features
+        self.label_names = label_names
         self.random_state = random_state
 
     def fit(self, X: Iterable[str], y: Any) -> Self:
@@ -157,29 +171,57 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         y : list, array or Series
             Labels of any type that sorts.
         """
-        C = check_settings(self.head, self.regularization)
-        vectors = self._embed(X, reset=True)
+        recipe = check_recipe(self.head, self.regularization, self.features, self.label_names)
+        vectors, recipe = self._embed_to_fit(X, recipe)
+        texts = _texts(X) if recipe.uses_words else [""] * len(vectors)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        check_consistent_length(vectors, y)
+        check_consistent_length(texts, y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         names = check_classes(str(name) for name in self.classes_)
-        groups = group_duplicates([vector.tobytes() for vector in vectors])
+        of_names = None
+        if recipe.uses_vectors and (name_texts := names_for(recipe, names, len(texts))):
+            of_names = self.embedder_.embed(name_texts)
+        inputs, name_inputs = make_inputs(recipe, self.embedder_, texts, names, vectors, of_names)
+        groups = group_duplicates(texts if recipe.uses_words else [vector.tobytes() for vector in vectors])
         self.model_: LinearModel
         self.model_, self._card = fit_classifier(
-            vectors, numbers, groups, names, self.head, C, spec=self.embedder_.spec, seed=self.random_state
+            inputs,
+            numbers,
+            groups,
+            names,
+            recipe,
+            spec=self.embedder_.spec,
+            seed=self.random_state,
+            names=name_inputs,
         )
         return self
+
+    def _embed_to_fit(self, X: Any, recipe: Recipe) -> tuple[Vectors, Recipe]:
+        if recipe.uses_vectors:
+            try:
+                return self._embed(X, reset=True), recipe
+            except NotInstalledError as error:
+                if self.embedder is not None or recipe.features != "auto":
+                    raise
+                logger.warning("fitted on words alone, as there is no embedder: %s", error)
+        self.embedder_ = open_embedder(WORDS)
+        return np.empty((len(_texts(X)), 0), dtype=np.float32), replace(recipe, features="words")
 
     def predict_proba(self, X: Iterable[str]) -> Vectors:
         """Give each class's calibrated probability for each text: (n, n_classes) float32, columns as `classes_`."""
         check_is_fitted(self)
-        return self.model_.probabilities(self._embed(X, reset=False))
+        model, terms = self.model_, None
+        if model.words is not None:
+            texts = _texts(X)
+            terms = model.words.vocabulary.terms(texts)
+        vectors = self._embed(X, reset=False) if model.uses_vectors else np.empty((len(texts), 0), dtype=np.float32)
+        return model.probabilities(vectors, terms)
 
     def predict(self, X: Iterable[str]) -> Any:
         """Label texts: (n,), of the labels' own type."""
         check_is_fitted(self)
-        return self.classes_[self.model_.scores(self._embed(X, reset=False)).argmax(axis=1)]
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def to_text_classifier(self) -> TextClassifier:
         """Make a `TextClassifier` of it, which can be saved; its labels are the text of these."""

@@ -8,12 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf import engines
-from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
 from embedclf.errors import counted
-from embedclf.training.heads import choose_settings, fit
+from embedclf.threads import few_threads
+from embedclf.training.heads import choose_settings, fit_all
+from embedclf.training.inputs import Inputs, as_terms
+from embedclf.training.recipe import Recipe
 from embedclf.training.splits import Ints, Mask, assign_folds
-from embedclf.training.trainer import linear_model
 
 logger = logging.getLogger(__name__)
 
@@ -26,18 +27,21 @@ class Examples:
 
     Attributes
     ----------
-    vectors : ndarray of shape (n, n_dimensions), float32
+    inputs : Inputs
     y : ndarray of shape (n,)
         Indices into `classes`.
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     classes : tuple of str
+    names : Inputs or None
+        The names of the classes as texts.
     """
 
-    vectors: Vectors
+    inputs: Inputs
     y: Ints
     groups: Ints
     classes: tuple[str, ...]
+    names: Inputs | None = None
 
 
 class Task(NamedTuple):
@@ -47,9 +51,7 @@ class Task(NamedTuple):
     predicted: Mask
 
 
-def predict_apart(
-    examples: Examples, tasks: Iterable[Task], head: Head, C: float | None, *, seed: int
-) -> list[Vectors]:
+def predict_apart(examples: Examples, tasks: Iterable[Task], recipe: Recipe, *, seed: int) -> "list[Apart]":
     """Fit classifiers as `train` does, C and temperature chosen within what each is fitted on, and predict others.
 
     The tasks are done side by side where ``joblib.parallel_config`` says; by default on all cores, unless the examples
@@ -60,15 +62,13 @@ def predict_apart(
     examples : Examples
     tasks : iterable of Task
         Each class occurs in what is fitted on.
-    head : {"logistic", "centroid"}
-    C : float or None
-        None chooses it.
+    recipe : Recipe
     seed : int
 
     Returns
     -------
-    list of ndarray of shape (n_predicted, n_classes), float32
-        Probabilities, in the order of the tasks.
+    list of Apart
+        In the order of the tasks.
 
     Raises
     ------
@@ -78,14 +78,31 @@ def predict_apart(
     tasks = list(tasks)
     logger.info("Fitting %s …", counted(len(tasks), "classifier"))
     n_jobs = -1 if len(examples.y) >= _ROWS_WORTH_PROCESSES else None
-    return engines.all_of(_fit_and_predict, [(examples, task, head, C, seed) for task in tasks], n_jobs=n_jobs)
+    return engines.all_of(_fit_and_predict, [(examples, task, recipe, seed) for task in tasks], n_jobs=n_jobs)
 
 
-def _fit_and_predict(examples: Examples, task: Task, head: Head, C: float | None, seed: int) -> Vectors:
-    vectors, y = examples.vectors[task.fitted], examples.y[task.fitted]
-    settings = choose_settings(head, vectors, y, examples.groups[task.fitted], C, seed=seed)
-    fitted = fit(head, vectors, y, settings.C, start=settings.start)
-    return linear_model(fitted, settings, examples.classes).probabilities(examples.vectors[task.predicted])
+class Apart(NamedTuple):
+    """What a classifier says of examples that it was not fitted on.
+
+    Attributes
+    ----------
+    probabilities : ndarray of shape (n_predicted, n_classes), float32
+    word_scale : float
+        How long it takes the vector of a text's words to be, beside the embedder's; 0 if it leaves them out.
+    """
+
+    probabilities: Vectors
+    word_scale: float
+
+
+def _fit_and_predict(examples: Examples, task: Task, recipe: Recipe, seed: int) -> Apart:
+    inputs, y, names = examples.inputs[task.fitted], examples.y[task.fitted], examples.names
+    with few_threads():
+        settings = choose_settings(recipe, inputs, y, examples.groups[task.fitted], names=names, seed=seed)
+        trained = fit_all(recipe, settings, inputs, y, names)
+        model, others = trained.model(settings.temperature, examples.classes), examples.inputs[task.predicted]
+        terms = as_terms(others.words(trained.vocabulary))
+        return Apart(model.probabilities(others.vectors, terms), settings.scale)
 
 
 class OutOfFold(NamedTuple):
@@ -97,16 +114,18 @@ class OutOfFold(NamedTuple):
         In which fold each example was left out; −1 for one that is needed wherever its class is fitted.
     probabilities : ndarray of shape (n, n_classes), float32
         NaN for the latter.
+    word_scales : tuple of float
+        Of the classifier of each fold; see `Apart`.
     """
 
     folds: Ints
     probabilities: Vectors
+    word_scales: tuple[float, ...]
 
 
 def out_of_fold(
     examples: Examples,
-    head: Head,
-    C: float | None,
+    recipe: Recipe,
     *,
     n_folds: int,
     seeds: Sequence[int],
@@ -117,7 +136,7 @@ def out_of_fold(
 
     Parameters
     ----------
-    examples, head, C
+    examples, recipe
         As of `predict_apart`.
     n_folds : int
         At least 2.
@@ -128,12 +147,14 @@ def out_of_fold(
     tasks = [
         Task(folds != fold, folds == fold) for folds in divided for fold in range(n_folds) if (folds == fold).any()
     ]
-    answers = iter(predict_apart(examples, tasks, head, C, seed=seeds[0]))
+    answers = iter(predict_apart(examples, tasks, recipe, seed=seeds[0]))
     out = []
     for folds in divided:
         probabilities = np.full((len(folds), len(examples.classes)), np.nan, dtype=np.float32)
+        scales = []
         for fold in range(n_folds):
             if (folds == fold).any():
-                probabilities[folds == fold] = next(answers)
-        out.append(OutOfFold(folds, probabilities))
+                probabilities[folds == fold], scale = next(answers)
+                scales.append(scale)
+        out.append(OutOfFold(folds, probabilities, tuple(scales)))
     return out

@@ -1,15 +1,21 @@
-"""The two heads; the choice of C; calibration."""
+"""The two heads; the choice of C and of how much words count; calibration."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from embedclf.classifier.linear import softmax
+from embedclf.classifier.linear import LinearModel, WordWeights, softmax
 from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
-from embedclf.training.solver import Design, Fit, Floats
+from embedclf.engines import steps
+from embedclf.features.vocabulary import Vocabulary
+from embedclf.training.inputs import Inputs
+from embedclf.training.lbfgs import Floats
+from embedclf.training.recipe import Recipe
+from embedclf.training.solver import Design, Fit
 from embedclf.training.splits import Ints, Mask, assign_folds
 
 logger = logging.getLogger(__name__)
@@ -17,27 +23,101 @@ logger = logging.getLogger(__name__)
 # On unit-length embeddings scikit-learn's own C = 1 is far too strong with many classes.
 C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 C_WITHOUT_EVIDENCE = 10.0
-_N_FOLDS = 5
-_ENOUGH_ROWS = 2_000
+# Below so many rows, all are judged, in this many folds; else as many of five folds as it takes to judge enough.
+FEW_ROWS, _FOLDS_OF_FEW = 2_000, 10
+_N_FOLDS, _ENOUGH_ROWS = 5, 1_500
+# A scale whose log loss is so many times that of the best is not tried with other values of C.
+_WORTH_CLIMBING = 1.05
 
 
-def fit_centroid(vectors: Floats, y: Ints) -> Fit:
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A fitted head, in terms of an embedder's vectors and of TF-IDF.
+
+    Attributes
+    ----------
+    fit : Fit
+        Its word weights are for words that are not scaled.
+    vocabulary : Vocabulary or None
+        None if vectors alone are used.
+    """
+
+    fit: Fit
+    vocabulary: Vocabulary | None = None
+
+    def scores(self, inputs: Inputs) -> Floats:
+        """Score texts: (n, n_classes)."""
+        return self.fit.scores(inputs.vectors, inputs.words(self.vocabulary))
+
+    def model(self, temperature: float, classes: tuple[str, ...]) -> LinearModel:
+        """Make a model of it, its temperature folded in."""
+        fit, words = self.fit.divided_by(temperature), None
+        if self.vocabulary is not None:
+            most = float(np.finfo(np.float16).max)
+            words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))
+        return LinearModel(fit.weights.astype(np.float32), fit.bias.astype(np.float32), classes, words)
+
+    def started(self, vocabulary: Vocabulary | None) -> Fit:
+        """Return the same for the n-grams of another vocabulary, to start a fit from."""
+        weights = np.zeros((0 if vocabulary is None else len(vocabulary), len(self.fit.bias)))
+        if vocabulary is not None and self.vocabulary is not None:
+            _, here, there = np.intersect1d(
+                self.vocabulary.hashes, vocabulary.hashes, assume_unique=True, return_indices=True
+            )
+            weights[there] = self.fit.word_weights[here]
+        return Fit(self.fit.weights, self.fit.bias, weights)
+
+
+class Rows:
+    """Rows to fit on, with what can be computed once for all fits to them.
+
+    Parameters
+    ----------
+    inputs : Inputs
+    y : ndarray of shape (n,)
+    vocabulary : Vocabulary, optional
+        None takes that of these rows.
+    """
+
+    def __init__(self, inputs: Inputs, y: Ints, vocabulary: Vocabulary | None = None) -> None:
+        self._inputs, self._y = inputs, y
+        self.vocabulary = inputs.vocabulary() if vocabulary is None else vocabulary
+        self._words = inputs.words(self.vocabulary)
+        self._designs: dict[float, Design] = {}
+
+    def fit(
+        self, head: Head, C: float | None, scale: float, *, start: Trained | None = None, exact: bool = True
+    ) -> Trained:
+        """Fit a head, with words of a length of `scale` beside vectors of length 1; see `Design.fit`."""
+        vocabulary = self.vocabulary if scale else None
+        words = self._words if scale else None
+        if head == "centroid":
+            return Trained(fit_centroid(self._inputs.vectors, words, scale, self._y), vocabulary)
+        if C is None:
+            raise ValueError("the logistic head needs C")
+        if scale not in self._designs:
+            self._designs = {scale: Design(self._inputs.vectors, words, scale)}  # one at a time: they are large
+        begun = None if start is None else start.started(vocabulary)
+        fit = self._designs[scale].fit(self._y, C, start=begun, exact=exact)
+        if exact and not fit.converged:
+            logger.warning(
+                "the fit with C = %g did not converge: probabilities may be a little off; use a smaller C", C
+            )
+        return Trained(fit, vocabulary)
+
+
+def fit_centroid(vectors: Vectors, words: object, scale: float, y: Ints) -> Fit:
     """Fit nearest centroid: the squared distance to centroid c, less what all classes share, is ‖c‖² − 2 x·c."""
+    from scipy.sparse import csr_array
+
     # scikit-learn's NearestCentroid refuses vectors that are all equal, for the sake of variances that are not used.
-    centroids = np.stack([vectors[y == number].mean(axis=0, dtype=np.float64) for number in range(int(y.max()) + 1)])
-    return Fit(2 * centroids, -(centroids**2).sum(axis=1))
-
-
-def fit(head: Head, vectors: Vectors, y: Ints, C: float | None, *, start: Fit | None = None, exact: bool = True) -> Fit:
-    """Fit a head; see `Design.fit`."""
-    if head == "centroid":
-        return fit_centroid(vectors, y)
-    if C is None:
-        raise ValueError("the logistic head needs C")
-    fitted = Design(vectors).fit(y, C, start=start, exact=exact)
-    if not fitted.converged:
-        logger.warning("the fit with C = %g did not converge: probabilities may be a little off; use a smaller C", C)
-    return fitted
+    n_classes = int(y.max()) + 1
+    sizes = np.bincount(y)
+    of_class = csr_array((1 / sizes[y], (y, np.arange(len(y)))), shape=(n_classes, len(y)))
+    centroids = of_class @ vectors.astype(np.float64)
+    of_words = np.zeros((n_classes, 0)) if words is None else (of_class @ words).toarray()
+    squares = (centroids**2).sum(axis=1) + scale**2 * (of_words**2).sum(axis=1)
+    return Fit(2 * centroids, -squares, 2 * scale**2 * of_words.T)
 
 
 class Judged(NamedTuple):
@@ -65,92 +145,187 @@ class Settings:
     ----------
     C : float or None
         None for a head that has none.
+    scale : float
+        How long the vector of a text's words is, beside the embedder's of length 1; 0 leaves words out.
+    named : bool
+        Whether the names of labels are fitted on, too.
     temperature : float
         What scores are to be divided by.
     log_loss : float
         After that, on these examples; NaN if there were none.
     n_judged : int
         How many examples it was chosen on.
-    start : Fit or None
-        A fit with this C, to start another from.
+    start : Trained or None
+        A fit with these, to start another from.
     judged : Judged or None
         What was answered to these examples; None if there were none.
     """
 
     C: float | None
+    scale: float
+    named: bool
     temperature: float
     log_loss: float
     n_judged: int
-    start: Fit | None
+    start: Trained | None
     judged: Judged | None
 
 
-def choose_settings(
-    head: Head, vectors: Vectors, y: Ints, groups: Ints, C: float | None, *, seed: int, n_classes: int | None = None
-) -> Settings:
-    """Choose C by log loss, and the temperature that makes it smallest, on examples not fitted on.
+class _Tried(NamedTuple):
+    settings: Settings
+    fits: list[Trained]
 
-    Of five folds, as many are scored as it takes to judge by 2,000 examples. From the middle of the grid, C goes the
-    way on which the log loss falls (after the best temperature, since that is how the scores are used), each fit
-    starting from the best so far.
+
+class Chooser:
+    """Tries settings on examples that are not fitted on.
+
+    Below 2,000 examples each is judged once, in ten folds; else as many of five folds are as it takes to judge by
+    1,500.
 
     Parameters
     ----------
+    recipe : Recipe
+    inputs : Inputs
     y : ndarray of shape (n,)
         Classes from 0; `n_classes` for an example that is out of scope, which is neither fitted on nor chosen by, only
         answered.
-    C : float or None
-        A fixed value for the logistic head; None chooses it.
+    groups : ndarray of shape (n,)
+        From `group_duplicates`.
+    names : Inputs, optional
+        The name of each class as a text.
+    seed : int
     n_classes : int, optional
         None if no example is out of scope.
     """
-    in_scope = y < (len(y) if n_classes is None else n_classes)
-    folds = assign_folds(y, groups, _N_FOLDS, seed=seed)
-    parts: list[tuple[Mask, Mask]] = []
-    n_judged = 0
-    for fold in range(_N_FOLDS):
-        if n_judged < _ENOUGH_ROWS and (in_scope & (judged := folds == fold)).any():
-            parts.append((in_scope & ~judged, judged))
-            n_judged += int((in_scope & judged).sum())
-    if not parts:
-        return Settings(None if head == "centroid" else C or C_WITHOUT_EVIDENCE, 1.0, np.nan, 0, None, None)
-    y_judged, known = (np.concatenate([values[judged] for _, judged in parts]) for values in (y, in_scope))
 
-    def judge(fits: list[Fit]) -> tuple[float, float, Judged]:
-        scores = np.concatenate([one.scores(vectors[judged]) for one, (_, judged) in zip(fits, parts, strict=True)])
-        temperature, loss = fit_temperature(scores[known], y_judged[known])
+    def __init__(
+        self, recipe: Recipe, inputs: Inputs, y: Ints, groups: Ints, names: Inputs | None, seed: int, n_classes: int
+    ) -> None:
+        self._recipe, self._inputs, self._y, self._names = recipe, inputs, y, names
+        in_scope = y < n_classes
+        few = int(in_scope.sum()) < FEW_ROWS
+        n_folds, enough = (_FOLDS_OF_FEW, len(y)) if few else (_N_FOLDS, _ENOUGH_ROWS)
+        folds = assign_folds(y, groups, n_folds, seed=seed)
+        self._parts: list[tuple[Mask, Mask]] = []
+        self.n_judged = 0
+        for fold in range(n_folds):
+            if self.n_judged < enough and (in_scope & (judged := folds == fold)).any():
+                self._parts.append((in_scope & ~judged, judged))
+                self.n_judged += int((in_scope & judged).sum())
+        if self._parts:
+            self._y_judged, self._known = (
+                np.concatenate([values[judged] for _, judged in self._parts]) for values in (y, in_scope)
+            )
+            self._left_out = [inputs[judged] for _, judged in self._parts]
+            self._name(recipe.label_names is True)
+
+    def _name(self, named: bool) -> None:
+        """Fit on the names of labels from now on, too, or do not."""
+        self._named = named and self._names is not None
+        names = self._names if self._named else None
+        self._fitted = [Rows(*with_names(self._inputs[kept], self._y[kept], names)) for kept, _ in self._parts]
+
+    def _try(self, C: float | None, scale: float, starts: "Sequence[Trained] | None" = None) -> _Tried:
+        fits = []
+        for number, rows in enumerate(self._fitted):
+            steps.debug(
+                "Choosing settings: %s, fold %d of %d", _named_settings(C, scale), number + 1, len(self._fitted)
+            )
+            start = None if starts is None else starts[number]
+            fits.append(rows.fit(self._recipe.head, C, scale, start=start, exact=False))
+        scores = np.concatenate([fit.scores(rows) for fit, rows in zip(fits, self._left_out, strict=True)])
+        temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known])
         confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
-        return temperature, loss, Judged(confidence, scores.argmax(axis=1) == y_judged, known)
+        judged = Judged(confidence, scores.argmax(axis=1) == self._y_judged, self._known)
+        return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], judged), fits)
 
-    if head == "centroid":
-        temperature, loss, answers = judge([fit_centroid(vectors[kept], y[kept]) for kept, _ in parts])
-        return Settings(None, temperature, loss, n_judged, None, answers)
+    def choose(self, near: Settings | None = None) -> Settings:
+        """Choose by log loss after the best temperature, since that is how the scores are used.
 
-    designs = [Design(vectors[kept]) for kept, _ in parts]
-    starts: list[Fit | None] = [None] * len(parts)
+        From the middle of its grid, or from settings that are known to be near, C goes the way on which the log loss
+        falls, each fit starting from the best so far. Then the other scales of words are tried with that C, and, where
+        they are nearly as good, with others; and last, whether the names of labels help.
+        """
+        scales = self._recipe.scales
+        grid: Sequence[float | None] = C_GRID if self._recipe.C is None else (self._recipe.C,)
+        if self._recipe.head == "centroid":
+            grid = (None,)
+        C, first = (grid[len(grid) // 2], scales[len(scales) // 2]) if near is None else (near.C, near.scale)
+        best = self._climb(self._try(C, first), grid)
+        for scale in sorted(set(scales) - {first}, reverse=True):
+            other = self._try(best.settings.C, scale, best.fits)
+            if other.settings.log_loss < best.settings.log_loss * _WORTH_CLIMBING:
+                other = self._climb(other, grid)
+            if other.settings.log_loss < best.settings.log_loss:
+                best = other
+        if self._recipe.label_names is None and self._names is not None:
+            self._name(True)
+            other = self._climb(self._try(best.settings.C, best.settings.scale, best.fits), grid)
+            if other.settings.log_loss < best.settings.log_loss:
+                best = other
+        return best.settings
 
-    def settings_with(C: float) -> tuple[Settings, list[Fit]]:
-        fits = [
-            design.fit(y[kept], C, start=start, exact=False)
-            for design, (kept, _), start in zip(designs, parts, starts, strict=True)
-        ]
-        temperature, loss, answers = judge(fits)
-        return Settings(C, temperature, loss, n_judged, fits[0], answers), fits
-
-    grid = C_GRID if C is None else (C,)
-    place = len(grid) // 2
-    best, fits = settings_with(grid[place])
-    for step in (1, -1):
-        began = place
-        while 0 <= place + step < len(grid):
-            starts = list(fits)
-            settings, tried = settings_with(grid[place + step])
-            if settings.log_loss >= best.log_loss:
+    def _climb(self, best: _Tried, grid: "Sequence[float | None]") -> _Tried:
+        """Go from one value of C to the next while the log loss falls."""
+        began = place = grid.index(best.settings.C)
+        for step in (1, -1):
+            while 0 <= place + step < len(grid):
+                other = self._try(grid[place + step], best.settings.scale, best.fits)
+                if other.settings.log_loss >= best.settings.log_loss:
+                    break
+                best, place = other, place + step
+            if place != began:  # it falls to this side, so it rises to the other
                 break
-            best, fits, place = settings, tried, place + step
-        if place != began:  # it falls to this side, so it rises to the other
-            break
-    return best
+        return best
+
+
+def with_names(inputs: Inputs, y: Ints, names: Inputs | None) -> tuple[Inputs, Ints]:
+    """Add the name of each class as an example of it."""
+    if names is None:
+        return inputs, y
+    return inputs.joined(names), np.concatenate([y, np.arange(len(names))])
+
+
+def _named_settings(C: float | None, scale: float) -> str:
+    words = f"words {scale:g} ×" if scale else "without words"
+    return words if C is None else f"C = {C:g}, {words}"
+
+
+def choose_settings(
+    recipe: Recipe,
+    inputs: Inputs,
+    y: Ints,
+    groups: Ints,
+    *,
+    seed: int,
+    names: Inputs | None = None,
+    n_classes: int | None = None,
+    near: Settings | None = None,
+) -> Settings:
+    """Choose C, the scale of words, whether label names help, and the temperature; see `Chooser`."""
+    n_classes = int(y.max()) + 1 if n_classes is None else n_classes
+    chooser = Chooser(recipe, inputs, y, groups, names, seed, n_classes)
+    if chooser.n_judged:
+        return chooser.choose(near if near is not None and near.n_judged else None)
+    C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
+    # Names are what there is most of, where each label has one text.
+    return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None)
+
+
+def fit_all(
+    recipe: Recipe,
+    settings: Settings,
+    inputs: Inputs,
+    y: Ints,
+    names: Inputs | None,
+    *,
+    start: Trained | None = None,
+    vocabulary: Vocabulary | None = None,
+    exact: bool = True,
+) -> Trained:
+    """Fit a head to all of some rows, with the settings that were chosen."""
+    rows = Rows(*with_names(inputs, y, names if settings.named else None), vocabulary)
+    return rows.fit(recipe.head, settings.C, settings.scale, start=start or settings.start, exact=exact)
 
 
 def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:

@@ -8,27 +8,28 @@ each axis is divided by what the curvature there is about to be, sqrt(C h λ + 1
 the log loss. In these coordinates the problem is nearly round, so that L-BFGS takes a few dozen steps whatever C is,
 each of two matrix products in float32. The eigenvectors are computed once for a set of rows, however often it is
 fitted. Where there are fewer rows than columns, only as many axes as rows are left: the optimum lies in their span.
+
+Words stand beside the vectors as sparse columns. The most frequent of them, which depend on each other and on the
+vectors most, are rotated together with the vectors; the others are only scaled, each by itself.
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from embedclf.embedding import Vectors
+from embedclf.training.lbfgs import Floats, minimize
 from embedclf.training.splits import Ints
 
-Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
-
-# Steps that L-BFGS remembers.
-_MEMORY = 10
 _MOST_STEPS = 1_000
 # How far above its minimum the mean log loss may stay. Roughly, it is enough to choose C by. Finely, single
 # probabilities are within 1e-3 of the optimum's, and exactly within 1e-4.
-_ROUGH, _FINE, _EXACT = 1e-4, 1e-8, 1e-11
+_ROUGHEST, _ROUGH, _CHOOSING, _FINE, _EXACT = 1e-2, 1e-4, 1e-5, 1e-8, 1e-11
 # Multiplications a step, below which a finer fit takes no time worth saving.
 _CHEAP = 30_000_000
+# How many sparse columns are rotated with the vectors: at most, with how many rows, and in how much memory.
+_ROTATED_COLUMNS, _ROWS_A_COLUMN, _ROTATED_NUMBERS = 256, 32, 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +40,25 @@ class Fit:
     ----------
     weights : ndarray of shape (n_classes, n_dimensions)
     bias : ndarray of shape (n_classes,)
+    word_weights : ndarray of shape (n_words, n_classes)
     converged : bool
         Whether the tolerance was reached.
     """
 
     weights: Floats
     bias: Floats
+    word_weights: Floats
     converged: bool = True
 
-    def scores(self, vectors: Floats) -> Floats:
-        """(n, n_dimensions) to (n, n_classes)."""
-        return vectors @ self.weights.T + self.bias
+    def scores(self, vectors: Floats, words: Any = None) -> Floats:
+        """Score rows, given by their vectors (n, n_dimensions) and words (n, n_words): (n, n_classes)."""
+        scores = vectors @ self.weights.T + self.bias
+        return scores if words is None else scores + words @ self.word_weights
 
     def divided_by(self, temperature: float) -> Self:
         """Divide the scores by a temperature."""
-        return type(self)(self.weights / temperature, self.bias / temperature, self.converged)
+        parts = self.weights / temperature, self.bias / temperature, self.word_weights / temperature
+        return type(self)(*parts, self.converged)
 
 
 class Design:
@@ -62,16 +67,32 @@ class Design:
     Parameters
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
+    words : scipy.sparse.csr_array of shape (n, n_words), float32, optional
+    scale : float
+        What the words are multiplied by, and so how little their weights are penalised beside those of the vectors.
     """
 
-    def __init__(self, vectors: Vectors) -> None:
+    def __init__(self, vectors: Vectors, words: Any = None, scale: float = 1.0) -> None:
+        n, self.n_dimensions = vectors.shape
+        self.scale = scale
+        self.n_words = 0 if words is None else words.shape[1]
+        self.frequent = np.zeros(self.n_words, dtype=bool)
+        self.rare: Any = None
+        if words is not None:
+            words = words * np.float32(scale)
+            squares = np.asarray(words.multiply(words).sum(axis=0)).ravel()
+            most = min(_ROTATED_COLUMNS, n // _ROWS_A_COLUMN, _ROTATED_NUMBERS // n)
+            self.frequent[np.argsort(-squares, kind="stable")[:most]] = True
+            vectors = np.hstack([vectors, words[:, self.frequent].toarray()])
+            self.rare = words[:, ~self.frequent].tocsr()
+            self.rare_transposed = self.rare.T.tocsr()
         self.mean = vectors.mean(axis=0, dtype=np.float64)
         centred = vectors - self.mean.astype(np.float32)
-        n, d = centred.shape
+        d = centred.shape[1]
         gram = centred.T @ centred if n >= d else centred @ centred.T
         values, axes = np.linalg.eigh(gram.astype(np.float64))
         # Below this, an axis is float32's noise.
-        real = values > values[-1] * 1e-7 if values[-1] > 0 else np.zeros(len(values), dtype=bool)
+        real = values > max(values[-1], 0) * 1e-7 if len(values) else np.zeros(0, dtype=bool)
         self.eigenvalues = values[real]
         axes = axes[:, real]
         if n < d:
@@ -95,18 +116,25 @@ class Design:
         problem = _Problem(self, y, C)
         u = problem.zeros() if start is None else problem.from_fit(start)
         cheap = self.rotated.size * problem.n_classes <= _CHEAP
-        enough = _FINE if exact or cheap else _ROUGH
-        u, excess = problem.solve(u, enough, np.float32)
+        if not exact:
+            enough = _CHOOSING if cheap else _ROUGH
+            u, excess = problem.solve(u, enough, np.float32)
+            return problem.to_fit(u, converged=excess <= enough)
+        if start is None:
+            u, _ = problem.solve(u, _ROUGHEST, np.float32)  # by where it comes to, the curvature is known better
+        u, excess = problem.solve(u, _FINE, np.float32)
         # float64 costs twice as much, and goes on where float32 can no longer tell up from down.
-        if exact and cheap:
+        if cheap:
             u, excess = problem.solve(u, _EXACT, np.float64)
-        elif excess > enough:
-            u, excess = problem.solve(u, enough, np.float64)
-        return problem.to_fit(u, converged=excess <= enough)
+        elif excess > _FINE:
+            u, excess = problem.solve(u, _FINE, np.float64)
+        return problem.to_fit(u, converged=excess <= _FINE)
 
 
 class _Problem:
-    """One fit, in the coordinates in which it is nearly round: (n_classes, n_axes + 1), the intercepts last.
+    """One fit, in coordinates in which it is nearly round: each of the axes and rare words, scaled by its curvature.
+
+    These are one array: (n_classes, n_axes + 1), the intercepts last, and after it (n_rare_words, n_classes).
 
     Attributes
     ----------
@@ -119,58 +147,97 @@ class _Problem:
             # scikit-learn fits the difference of the two rows, whose penalty is twice that of both.
             C /= 2
         self._design, self._y, self._C = design, y, C
-        # The log loss curves by p (1 - p): at the start, where all classes are as likely.
-        curvature = (1 - 1 / self.n_classes) / self.n_classes
-        self._scale = 1 / np.sqrt(C * curvature * design.eigenvalues + 1)
-        self._scale_bias = 1 / np.sqrt(C * curvature * len(y))
-        self._norm = np.inf
+        self._n_rare = 0 if design.rare is None else design.rare.shape[1]
 
-    def zeros(self) -> npt.NDArray[np.float64]:
-        return np.zeros((self.n_classes, len(self._scale) + 1))
+    def zeros(self) -> Floats:
+        return np.zeros(self.n_classes * (self._design.rotated.shape[1] + 1 + self._n_rare))
 
-    def from_fit(self, fit: Fit) -> npt.NDArray[np.float64]:
-        weights = fit.weights.astype(np.float64)
-        bias = fit.bias + weights @ self._design.mean
-        return np.column_stack([weights @ self._design.axes / self._scale, bias / self._scale_bias])
+    def _parts(self, u: Floats) -> tuple[Floats, Floats, Floats]:
+        """Return views of the weights of the axes, the intercepts, and the weights of rare words."""
+        n_dense = self.n_classes * (self._design.rotated.shape[1] + 1)
+        dense = u[:n_dense].reshape(self.n_classes, -1)
+        return dense[:, :-1], dense[:, -1], u[n_dense:].reshape(self._n_rare, self.n_classes)
 
-    def to_fit(self, u: npt.NDArray[np.float64], *, converged: bool) -> Fit:
-        weights = (u[:, :-1] * self._scale) @ self._design.axes.T
-        return Fit(weights, u[:, -1] * self._scale_bias - weights @ self._design.mean, converged)
+    def from_fit(self, fit: Fit) -> Floats:
+        u = self.zeros()
+        U, B, W = self._parts(u)
+        word_weights = fit.word_weights / self._design.scale
+        weights = np.hstack([fit.weights, word_weights[self._design.frequent].T]).astype(np.float64)
+        U[:] = weights @ self._design.axes
+        B[:] = fit.bias + weights @ self._design.mean
+        if self._n_rare:
+            W[:] = word_weights[~self._design.frequent]
+        return u
 
-    def solve(
-        self, u: npt.NDArray[np.float64], tolerance: float, kind: type[np.float32] | type[np.float64]
-    ) -> tuple[npt.NDArray[np.float64], float]:
+    def to_fit(self, u: Floats, *, converged: bool) -> Fit:
+        U, B, W = self._parts(u.astype(np.float64))
+        design, d = self._design, self._design.n_dimensions
+        weights = U @ design.axes.T
+        of_words = np.empty((design.n_words, self.n_classes))
+        of_words[design.frequent] = weights[:, d:].T
+        if self._n_rare:
+            of_words[~design.frequent] = W
+        return Fit(weights[:, :d], B - weights @ design.mean, design.scale * of_words, converged)
+
+    def _scores(self, U: Floats, B: Floats, W: Floats, Z: Floats, T: Any) -> Floats:
+        scores = Z @ U.T
+        scores += B
+        if self._n_rare:
+            scores += T @ W
+        scores -= scores.max(axis=1, keepdims=True)
+        return scores
+
+    def _scale(self, u: Floats) -> Floats:
+        """Return 1 / sqrt of the curvature along each coordinate: (n_coordinates,)."""
+        design = self._design
+        if u.any():
+            p = self._scores(*self._parts(u.astype(np.float32)), design.rotated, design.rare)
+            np.exp(p, out=p)
+            p /= p.sum(axis=1, keepdims=True)
+            p *= 1 - p
+            p *= np.float32(self._C)
+        else:
+            p = np.full(
+                (len(self._y), self.n_classes), self._C * (1 - 1 / self.n_classes) / self.n_classes, dtype=np.float32
+            )
+        curvature = np.empty_like(u)
+        U, B, W = self._parts(curvature)
+        U[:] = p.T @ design.rotated**2 + 1
+        B[:] = np.maximum(p.sum(axis=0), 1e-6)
+        if self._n_rare:
+            squared = design.rare_transposed.copy()
+            squared.data **= 2
+            W[:] = squared @ p + 1
+        return 1 / np.sqrt(curvature)
+
+    def solve(self, u: Floats, tolerance: float, kind: type[np.float32] | type[np.float64]) -> tuple[Floats, float]:
         """Go on until the mean log loss is within a tolerance of its minimum; returns about how far above it is."""
-        from scipy.optimize import fmin_l_bfgs_b
-
         # Where the problem is round, the loss is half the squared length of the gradient above its minimum.
         enough = np.sqrt(2 * tolerance * self._C * len(self._y))
-        rows = np.arange(len(self._y))
-        Z = (self._design.rotated * self._scale).astype(kind)
-        squares = self._scale**2
+        rows, C = np.arange(len(self._y)), kind(self._C)
+        scale = self._scale(u).astype(kind)
+        Z, T, transposed = self._design.rotated.astype(kind), None, None
+        if self._n_rare:
+            T, transposed = self._design.rare.astype(kind), self._design.rare_transposed.astype(kind)
 
-        def objective(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
-            at = flat.reshape(u.shape)
-            U, B = at[:, :-1], at[:, -1]
-            scores = Z @ U.T.astype(kind)
-            scores += (B * self._scale_bias).astype(kind)
-            scores -= scores.max(axis=1, keepdims=True)
+        def objective(scaled: Floats) -> tuple[float, Floats]:
+            u = scaled * scale
+            U, B, W = self._parts(u)
+            scores = self._scores(U, B, W, Z, T)
             of_true = scores[rows, self._y].sum(dtype=np.float64)
             np.exp(scores, out=scores)
             sums = scores.sum(axis=1)
             loss = self._C * (float(np.log(sums).sum(dtype=np.float64)) - float(of_true))
-            scores /= sums[:, None]
-            scores[rows, self._y] -= 1  # now what the loss says of each score
-            gradient = np.empty_like(at)
-            gradient[:, :-1] = self._C * (scores.T @ Z) + U * squares
-            gradient[:, -1] = self._C * self._scale_bias * scores.sum(axis=0, dtype=np.float64)
-            self._norm = float(np.linalg.norm(gradient))
-            return loss + 0.5 * float(np.einsum("kd,kd,d->", U, U, squares)), gradient.ravel()
+            scores *= (C / sums)[:, None]
+            scores[rows, self._y] -= C  # now what the loss says of each score
+            penalty = float(np.vdot(u, u)) - float(np.vdot(B, B))
+            of_U, of_B, of_W = self._parts(u)
+            of_U += scores.T @ Z
+            of_B[:] = scores.sum(axis=0)
+            if self._n_rare:
+                of_W += transposed @ scores
+            u *= scale
+            return loss + penalty / 2, u
 
-        def stop(_: object) -> None:
-            if self._norm < enough:
-                raise StopIteration
-
-        most = {"maxiter": _MOST_STEPS, "maxfun": 2 * _MOST_STEPS}
-        flat, _, _ = fmin_l_bfgs_b(objective, u.ravel(), m=_MEMORY, pgtol=0, factr=0, callback=stop, **most)
-        return flat.reshape(u.shape), tolerance * (self._norm / enough) ** 2
+        scaled, norm = minimize(objective, (u / scale).astype(kind), float(enough), _MOST_STEPS)
+        return (scaled * scale).astype(np.float64), tolerance * (norm / enough) ** 2

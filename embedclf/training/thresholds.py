@@ -9,7 +9,7 @@ import numpy as np
 from embedclf.errors import TrainingError, counted
 from embedclf.metrics import SHOWN_DECIMALS, shown_share
 from embedclf.training.heads import Judged
-from embedclf.training.solver import Floats
+from embedclf.training.lbfgs import Floats
 from embedclf.training.splits import Ints, Mask
 
 
@@ -63,4 +63,5 @@ def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
 
 def _wilson_low(share: Floats, n: Ints) -> Floats:
     """Lower end of the interval of one standard error of a share of n."""
-    return (share + 0.5 / n - np.sqrt(share * (1 - share) / n + 0.25 / n**2)) / (1 + 1 / n)
+    low: Floats = (share + 0.5 / n - np.sqrt(share * (1 - share) / n + 0.25 / n**2)) / (1 + 1 / n)
+    return low

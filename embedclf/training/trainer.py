@@ -1,32 +1,36 @@
 """Training: texts and labels in, a classifier with measured quality out."""
 
 import logging
-import math
 import operator
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from embedclf import __version__, metrics
 from embedclf.classifier.linear import LinearModel
-from embedclf.classifier.model_file import HEADS, Head, HeldOut, ModelCard
+from embedclf.classifier.model_file import Head, HeldOut, ModelCard
 from embedclf.classifier.text_classifier import TextClassifier, check_min_confidence
-from embedclf.embedding import EmbedderSpec, Vectors, as_embedder, check_vectors
+from embedclf.embedding import WORDS, Embedder, EmbedderSpec, Vectors, as_embedder, check_vectors, open_embedder
 from embedclf.embedding.cache import VectorCache
-from embedclf.errors import TrainingError, counted
-from embedclf.intervals import FEW_ROWS, warn_of_few
+from embedclf.engines import steps
+from embedclf.errors import NotInstalledError, TrainingError, counted
+from embedclf.intervals import FEW_ROWS as FEW_TO_CALIBRATE
+from embedclf.intervals import warn_of_few
 from embedclf.texts import check_texts, list_of_strings, text_fault
-from embedclf.training.heads import Settings, choose_settings, fit
-from embedclf.training.solver import Fit
+from embedclf.threads import few_threads
+from embedclf.training.heads import FEW_ROWS, Settings, Trained, choose_settings, fit_all
+from embedclf.training.inputs import Inputs, as_terms
+from embedclf.training.label_names import MOST_ROWS_A_LABEL, label_name_texts
+from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
 from embedclf.training.thresholds import choose_threshold
 
 logger = logging.getLogger(__name__)
 
-# Beyond these, the solver only fights with the last digits of a float.
-LEAST_C, MOST_C = 1e-6, 1e6
+# A model file larger than this is a burden to whoever loads it with a service.
+_MOST_BYTES = 16_000_000
 
 
 def train(
@@ -38,12 +42,15 @@ def train(
     cache: VectorCache | bool = True,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
+    features: Features = "auto",
+    label_names: bool | None = None,
     holdout: float = 0.2,
     seed: int = 0,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
     out_of_scope_label: str | None = None,
     vectors: Vectors | None = None,
+    name_vectors: Vectors | None = None,
 ) -> TextClassifier:
     """Train a classifier.
 
@@ -65,6 +72,11 @@ def train(
         Logistic regression or nearest centroid.
     regularization : float or "auto"
         scikit-learn's C for the logistic head; "auto" chooses it by log loss on examples not fitted on.
+    features : {"auto", "embedding", "words", "both"}
+        What of a text is used: the embedder's vector, its words and pairs of words, or both. "auto" chooses whether
+        words stand beside the vector, by log loss on examples not fitted on. "words" needs no embedder.
+    label_names : bool, optional
+        Whether the name of each label is a training text, too; None chooses, where names say something.
     holdout : float
         Share of the examples to hold out for measuring, in [0, 1); 0 holds none out. Stratified; exact duplicates
         stay on one side; a label with a single text is not held out.
@@ -80,6 +92,9 @@ def train(
         and the others answered, or such that the target is reached with these counted wrong where they are answered.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         What the embedder makes of the texts, if that is at hand; None embeds them.
+    name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
+        What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
+        given, names are embedded only if `label_names` is true.
 
     Returns
     -------
@@ -97,32 +112,108 @@ def train(
     """
     texts, labels = check_texts(texts), list_of_strings(labels, "labels")
     classes, y = check_examples(texts, labels, out_of_scope_label)
-    C = check_settings(head, regularization)
+    recipe = check_recipe(head, regularization, features, label_names)
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
-    if vectors is not None:
-        vectors = check_vectors(vectors, len(texts), error=TrainingError)
     if not 0 <= holdout < 1:
         raise TrainingError(f"holdout is a share from 0 to less than 1, not {holdout:g}")
-    opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
+    opened, recipe = open_for(recipe, embedder, dimensions=dimensions, cache=cache)
     groups = group_duplicates(texts)
     held = _choose_held_out(y, groups, classes, holdout, seed)
-    if vectors is None:
-        vectors = opened.embed(texts)
+    inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors)
     model, card = fit_classifier(
-        vectors,
+        inputs,
         y,
         groups,
         classes,
-        head,
-        C,
+        recipe,
         spec=opened.spec,
         seed=seed,
+        names=names,
         held=held,
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
     )
     return TextClassifier(opened, model, replace(card, out_of_scope_label=out_of_scope_label))
+
+
+def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, Recipe]:
+    """Open the embedder that a recipe needs; where the default one cannot be had, words alone are used.
+
+    Raises
+    ------
+    EmbedderError
+        If one that is named cannot be opened.
+    TrainingError
+        If words alone are all that the embedder has, and more is asked for.
+    """
+    if recipe.features == "words":
+        return open_embedder(WORDS), recipe
+    try:
+        opened = as_embedder(embedder, **settings)
+    except NotInstalledError as error:
+        if embedder is not None or recipe.features != "auto":
+            raise
+        logger.warning("trained on words alone, as there is no embedder: %s", error)
+        return open_embedder(WORDS), replace(recipe, features="words")
+    if opened.spec.provider == WORDS:
+        if recipe.features != "auto":
+            raise TrainingError(f"{opened.spec} has words alone: features={recipe.features!r} needs another embedder")
+        recipe = replace(recipe, features="words")
+    return opened, recipe
+
+
+def names_for(recipe: Recipe, classes: Sequence[str], n_texts: int) -> list[str]:
+    """Return the names of labels as texts to train on, or none where they say nothing or are not wanted."""
+    if recipe.label_names is False or (recipe.label_names is None and n_texts > MOST_ROWS_A_LABEL * len(classes)):
+        return []
+    return label_name_texts(classes) or []
+
+
+def make_inputs(
+    recipe: Recipe,
+    embedder: Embedder,
+    texts: Sequence[str],
+    classes: Sequence[str],
+    vectors: Vectors | None = None,
+    of_names: Vectors | None = None,
+) -> tuple[Inputs, Inputs | None]:
+    """Embed texts and the names of their labels, as far as a recipe needs them.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    embedder : Embedder
+    texts, classes : sequence of str
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        Of the texts, if they are at hand: then nothing is embedded, unless names are asked for.
+    of_names : ndarray of shape (n_classes, n_dimensions), float32, optional
+        Of `names_for`, likewise.
+
+    Returns
+    -------
+    inputs : Inputs
+    names : Inputs or None
+        Of the names, one for each class; None if they are not used.
+    """
+    names = names_for(recipe, classes, len(texts))
+    if recipe.uses_vectors:
+        if vectors is None:
+            embedded = embedder.embed([*texts, *names])
+            vectors, of_names = embedded[: len(texts)], embedded[len(texts) :]
+        else:
+            vectors = check_vectors(vectors, len(texts), error=TrainingError)
+            if names and of_names is None and recipe.label_names:
+                of_names = embedder.embed(names)
+            if of_names is None or not len(of_names):
+                names = []
+        if names and of_names is not None:
+            vectors = np.vstack([vectors, check_vectors(of_names, len(names), error=TrainingError)])
+    else:
+        vectors = None
+    every = Inputs.of([*texts, *names], vectors, words=recipe.uses_words)
+    rows = np.arange(len(every))
+    return every[rows[: len(texts)]], every[rows[len(texts) :]] if names else None
 
 
 def check_examples(
@@ -166,25 +257,6 @@ def check_classes(names: Iterable[str]) -> tuple[str, ...]:
     if len(set(classes)) != len(classes):
         raise TrainingError("two different labels are written the same")
     return classes
-
-
-def check_settings(head: str, regularization: float | str) -> float | None:
-    """See that head and regularization go together; gives C, or None if it is to be chosen or there is none."""
-    if head not in HEADS:
-        raise TrainingError(f"there is no head {head!r}; there are {' and '.join(map(repr, HEADS))}")
-    if regularization == "auto":
-        return None
-    if head == "centroid":
-        raise TrainingError("regularization belongs to the logistic head: the centroid head has none")
-    try:
-        C = float(regularization)
-    except ValueError:
-        C = math.nan
-    if not LEAST_C <= C <= MOST_C:
-        raise TrainingError(
-            f"regularization is scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, not {regularization!r}"
-        )
-    return C
 
 
 def check_whole(number: int, name: str, *, least: int | None = None) -> int:
@@ -236,81 +308,156 @@ def _choose_held_out(y: Ints, groups: Ints, classes: Sequence[str], holdout: flo
 
 
 def fit_classifier(
-    vectors: Vectors,
+    inputs: Inputs,
     y: Ints,
     groups: Ints,
     classes: tuple[str, ...],
-    head: Head,
-    C: float | None,
+    recipe: Recipe,
     *,
     spec: EmbedderSpec,
     seed: int,
+    names: Inputs | None = None,
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
 ) -> tuple[LinearModel, ModelCard]:
     """Choose the settings, measure on what is held out, and fit on everything.
 
+    Where examples are few, the settings of the last fit are chosen on all of them; those of the fit that is measured
+    are chosen without what it is measured on.
+
     Parameters
     ----------
-    vectors : ndarray of shape (n, n_dimensions), float32
+    inputs : Inputs
     y : ndarray of shape (n,)
         Indices into `classes`; their number for an example that is out of scope.
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     classes : tuple of str
-    head : {"logistic", "centroid"}
-    C : float or None
-        None chooses it.
+    recipe : Recipe
     spec : EmbedderSpec
         What made the vectors.
     seed : int
+    names : Inputs, optional
+        The names of the classes as texts.
     held : ndarray of shape (n,), bool, optional
         What is held out.
     target_accuracy, min_confidence : float, optional
         As of `train`.
     """
-    in_scope = y < len(classes)
     held = np.zeros(len(y), dtype=bool) if held is None else held
-    kept = ~held
-    settings = choose_settings(head, vectors[kept], y[kept], groups[kept], C, seed=seed, n_classes=len(classes))
-    if not settings.n_judged:
-        logger.warning("there are too few examples to calibrate on: the confidences mean little")
-    elif settings.n_judged < FEW_ROWS:
-        logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
-    if head == "logistic" and C is None and settings.n_judged:
-        logger.info("Chose C = %g by log loss on %s not fitted on.", settings.C, counted(settings.n_judged, "row"))
-    threshold = min_confidence
-    if target_accuracy is not None or (min_confidence is None and not in_scope.all()):
-        threshold = _choose_threshold(settings, target_accuracy)
-    fitted, figures = settings.start, None
-    kept = kept & in_scope
-    if (held & in_scope).any():
-        # Figures of two or three decimals; and the last fit starts from it.
-        fitted = fit(head, vectors[kept], y[kept], settings.C, start=settings.start, exact=False)
-        figures = _measure(linear_model(fitted, settings, classes), vectors[held], y[held], threshold)
-    fitted = fit(head, vectors[in_scope], y[in_scope], settings.C, start=fitted)
+    with few_threads(inputs.vectors.size * len(classes)):
+        job = _Job(inputs, y, groups, classes, recipe, names, seed, target_accuracy, min_confidence)
+        figures, measured = None, None
+        if (held & job.in_scope).any():
+            measured = job.choose(~held, told=not job.are_few)
+            figures = job.measure(measured, held)
+        chosen = job.choose(np.ones(len(y), dtype=bool), near=measured) if measured is None or job.are_few else measured
+        trained = job.fit_all(chosen)
+    settings = chosen.settings
     card = ModelCard(
-        embedder=replace(spec, dimensions=vectors.shape[1]),
-        head=head,
+        embedder=replace(spec, dimensions=inputs.vectors.shape[1] or spec.dimensions),
+        head=recipe.head,
         regularization=settings.C,
         temperature=settings.temperature,
-        threshold=threshold,
+        threshold=chosen.threshold,
         out_of_scope_label=None,
-        n_examples=int(in_scope.sum()),
+        n_examples=int(job.in_scope.sum()),
         held_out=figures,
         version=__version__,
+        word_scale=settings.scale,
     )
-    return linear_model(fitted, settings, classes), card
+    return trained.model(settings.temperature, classes), card
 
 
-def linear_model(fitted: Fit, settings: Settings, classes: tuple[str, ...]) -> LinearModel:
-    """Make a model of a fit, its temperature folded in."""
-    folded = fitted.divided_by(settings.temperature)
-    return LinearModel(folded.weights.astype(np.float32), folded.bias.astype(np.float32), classes)
+@dataclass(slots=True)
+class _Chosen:
+    """Settings, and what was fitted with them last."""
+
+    settings: Settings
+    threshold: float | None
+    kept: Mask
+    fitted: Trained | None
 
 
-def _choose_threshold(settings: Settings, target_accuracy: float | None) -> float:
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What one training is given; see `fit_classifier`."""
+
+    inputs: Inputs
+    y: Ints
+    groups: Ints
+    classes: tuple[str, ...]
+    recipe: Recipe
+    names: Inputs | None
+    seed: int
+    target_accuracy: float | None
+    min_confidence: float | None
+
+    @property
+    def in_scope(self) -> Mask:
+        return self.y < len(self.classes)
+
+    @property
+    def are_few(self) -> bool:
+        """Whether it is worth while to choose the settings on all examples anew."""
+        return int(self.in_scope.sum()) < FEW_ROWS
+
+    def choose(self, kept: Mask, *, near: _Chosen | None = None, told: bool = True) -> _Chosen:
+        """Choose settings and threshold on some examples, and tell of it."""
+        settings = choose_settings(
+            self.recipe,
+            self.inputs[kept],
+            self.y[kept],
+            self.groups[kept],
+            names=self.names,
+            seed=self.seed,
+            n_classes=len(self.classes),
+            near=None if near is None else near.settings,
+        )
+        threshold = self.min_confidence
+        if self.target_accuracy is not None or (self.min_confidence is None and not self.in_scope.all()):
+            threshold = _choose_threshold(settings, self.target_accuracy, told=told)
+        if told:
+            _tell(settings, self.recipe, self.names is not None)
+        return _Chosen(settings, threshold, kept, settings.start)
+
+    def measure(self, chosen: _Chosen, held: Mask) -> HeldOut:
+        """Fit on the examples that the settings were chosen on, and measure on the others."""
+        kept = chosen.kept & self.in_scope
+        steps.debug("Measuring on %s held out", counted(int(held.sum()), "row"))
+        # Figures of two or three decimals; and the last fit starts from it.
+        chosen.fitted = fit_all(self.recipe, chosen.settings, self.inputs[kept], self.y[kept], self.names, exact=False)
+        model, others = chosen.fitted.model(chosen.settings.temperature, self.classes), self.inputs[held]
+        probabilities = model.probabilities(others.vectors, as_terms(others.words(chosen.fitted.vocabulary)))
+        return _measure(probabilities, self.y[held], self.classes, chosen.threshold)
+
+    def fit_all(self, chosen: _Chosen) -> Trained:
+        """Fit on all examples."""
+        rows = self.in_scope
+        steps.debug("Fitting on all %s", counted(int(rows.sum()), "row"))
+        examples = self.inputs[rows], self.y[rows], self.names
+        return fit_all(self.recipe, chosen.settings, *examples, start=chosen.fitted)
+
+
+def _tell(settings: Settings, recipe: Recipe, has_names: bool) -> None:
+    """Say what was chosen, and by how much."""
+    if not settings.n_judged:
+        logger.warning("there are too few examples to calibrate on: the confidences mean little")
+    elif settings.n_judged < FEW_TO_CALIBRATE:
+        logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
+    parts = []
+    if settings.C is not None and recipe.C is None:
+        parts.append(f"C = {settings.C:g}")
+    if len(recipe.scales) > 1:
+        parts.append(f"words at {settings.scale:g} × the vector" if settings.scale else "no words")
+    if parts and settings.n_judged:
+        logger.info("Chose %s by log loss on %s not fitted on.", " and ".join(parts), counted(settings.n_judged, "row"))
+    if settings.named and has_names:
+        logger.info("The names of the labels are training texts, too (--no-label-names leaves them out).")
+
+
+def _choose_threshold(settings: Settings, target_accuracy: float | None, *, told: bool) -> float:
     judged = settings.judged
     if judged is None or (target_accuracy is None and judged.in_scope.all()):
         raise TrainingError(
@@ -318,6 +465,8 @@ def _choose_threshold(settings: Settings, target_accuracy: float | None) -> floa
             "(min_confidence=…)"
         )
     threshold = choose_threshold(judged, target_accuracy)
+    if not told:
+        return threshold
     inside, outside = judged.in_scope, ~judged.in_scope
     (answered,) = metrics.coverage(judged.correct[inside], judged.confidence[inside], [threshold])
     rejects = ""
@@ -339,9 +488,9 @@ def _choose_threshold(settings: Settings, target_accuracy: float | None) -> floa
     return threshold
 
 
-def _measure(model: LinearModel, vectors: Vectors, y: Ints, threshold: float | None) -> HeldOut:
-    in_scope = y < len(model.classes)
-    probabilities, y = model.probabilities(vectors), y[in_scope]
+def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None) -> HeldOut:
+    in_scope = y < len(classes)
+    y = y[in_scope]
     rejected = None
     if threshold is not None and not in_scope.all():
         (outside,) = metrics.coverage(~in_scope[~in_scope], probabilities[~in_scope].max(axis=1), [threshold])
@@ -351,7 +500,7 @@ def _measure(model: LinearModel, vectors: Vectors, y: Ints, threshold: float | N
     (answered,) = (None,) if threshold is None else metrics.coverage(predicted == y, confidence, [threshold])
     return HeldOut(
         accuracy=metrics.accuracy(y, predicted),
-        macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, model.classes)),
+        macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
         ece=metrics.expected_calibration_error(predicted == y, confidence),
         n_examples=len(y),
         coverage=None if answered is None else answered.coverage,

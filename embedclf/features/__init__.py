@@ -1,0 +1,1 @@
+"""From a text to its words, as numbers. Needs numpy only."""

@@ -1,0 +1,130 @@
+"""The words of texts, and the pairs of neighbouring words, as 64-bit hashes.
+
+One piece of code serves training and prediction, so that both find the same n-grams. All texts of a batch are worked on
+at once: their characters are one array, and the hash of a word is a polynomial of its characters.
+
+A word is a run of letters, marks and digits, in lower case and in Unicode's composed form (NFC). In scripts that put no
+spaces between words each character is a word, and so is each punctuation mark and symbol anywhere.
+"""
+
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.intp]
+Hashes = npt.NDArray[np.uint64]
+
+# What a character is: nothing of a word, a part of one, a word by itself, a mark on the character before it.
+_GAP, _LETTER, _SINGLE, _MARK, _UNKNOWN = range(5)
+_KINDS = np.full(0x110000, _UNKNOWN, dtype=np.uint8)
+_UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
+_CHARACTERS_AT_ONCE = 1 << 18
+# Odd, so that no product loses bits.
+_BASE, _PAIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
+
+
+class Words(NamedTuple):
+    """The words of some texts, in their order.
+
+    The lowest bit of a word's hash is 0, and that of a pair's is 1.
+
+    Attributes
+    ----------
+    texts : ndarray of shape (n_words,)
+        Which text each belongs to.
+    hashes : ndarray of shape (n_words,), uint64
+    starts, ends : ndarray of shape (n_words,)
+        Where each stands among the characters of all the texts, one after the other.
+    """
+
+    texts: Ints
+    hashes: Hashes
+    starts: Ints
+    ends: Ints
+
+    def pairs(self) -> tuple[Ints, Hashes]:
+        """Return the pairs of neighbours: the number of the first word of each, and the hash of both."""
+        first = np.flatnonzero(self.texts[1:] == self.texts[:-1])
+        return first, _mixed(self.hashes[first] * _PAIR + self.hashes[first + 1]) | np.uint64(1)
+
+
+def normalized(text: str) -> str:
+    """Return a text as its words are compared: in lower case, and composed (NFC)."""
+    lower = text.lower()
+    if lower.isascii():
+        return lower
+    # At the end of a word sigma has another form, and `lower` its own rules about where words end.
+    return unicodedata.normalize("NFC", lower.replace("ς", "σ"))
+
+
+def words_of(texts: Sequence[str]) -> Words:
+    """Find the words of texts that are `normalized`."""
+    codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    lengths = np.fromiter(map(len, texts), dtype=np.intp, count=len(texts))
+    begins = np.cumsum(lengths) - lengths
+    kinds = _kinds_of(codes)
+    before = np.empty_like(kinds)
+    before[1:] = kinds[:-1]
+    before[begins[lengths > 0]] = _GAP  # no word reaches from one text into the next
+    starting = (kinds == _SINGLE) | ((kinds == _LETTER) & ((before == _GAP) | (before == _SINGLE)))
+    starting |= (kinds == _MARK) & (before == _GAP)
+    starts = np.flatnonzero(starting)
+    if not len(starts):
+        return Words(starts, starts.astype(np.uint64), starts, starts)
+    filled = np.flatnonzero(kinds != _GAP)
+    # From one start to the next, all that is no gap comes first.
+    n_characters = np.diff(np.searchsorted(filled, starts), append=len(filled))
+    of_words = np.cumsum(n_characters) - n_characters
+    places = np.arange(len(filled)) - np.repeat(of_words, n_characters)
+    values = _mixed(codes[filled].astype(np.uint64)) * _powers(int(n_characters.max()))[places]
+    hashes = _mixed(np.add.reduceat(values, of_words)) & ~np.uint64(1)
+    n_words = np.diff(np.searchsorted(starts, begins), append=len(starts))
+    return Words(np.repeat(np.arange(len(texts)), n_words), hashes, starts, starts + n_characters)
+
+
+def batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """Divide texts into batches of bounded memory, normalized: the number of the first one, and the batch."""
+    batch: list[str] = []
+    first = characters = 0
+    for number, text in enumerate(texts):
+        batch.append(normalized(text))
+        characters += len(text)
+        if characters >= _CHARACTERS_AT_ONCE:
+            yield first, batch
+            batch, first, characters = [], number + 1, 0
+    if batch:
+        yield first, batch
+
+
+def _powers(n: int) -> Hashes:
+    powers = np.full(n, _BASE)
+    powers[0] = 1
+    return np.multiply.accumulate(powers)
+
+
+def _mixed(numbers: Hashes) -> Hashes:
+    """Spread every bit over all others: the finalizer of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014)."""
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return numbers ^ (numbers >> np.uint64(31))
+
+
+def _kinds_of(codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint8]:
+    kinds = _KINDS[codes]
+    if (unknown := kinds == _UNKNOWN).any():
+        for code in np.unique(codes[unknown]).tolist():
+            _KINDS[code] = _kind(chr(code))
+        kinds = _KINDS[codes]
+    return kinds
+
+
+def _kind(character: str) -> int:
+    category = unicodedata.category(character)[0]
+    if category == "M" or character == "\u200d":
+        return _MARK
+    if category in "LN":
+        return _SINGLE if unicodedata.name(character, "").startswith(_UNSPACED) else _LETTER
+    return _SINGLE if category in "PS" else _GAP

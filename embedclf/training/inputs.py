@@ -1,0 +1,103 @@
+"""What classifiers are fitted on: vectors, and the words beside them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from embedclf.embedding import Vectors
+from embedclf.features.ngrams import Hashes
+from embedclf.features.vocabulary import Terms, Vocabulary, count_ngrams, tf_idf
+from embedclf.training.splits import Ints, Mask
+
+# A word of one text alone tells nothing of others, but how much of that text the words that do are. A pair of that kind
+# only takes space.
+_LEAST_TEXTS_OF_A_PAIR = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """Texts as numbers.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (n, n_dimensions), float32
+        Without columns if words alone are used.
+    counts : scipy.sparse.csr_array of shape (n, n_ngrams), float32, or None
+        How often each n-gram occurs; None if vectors alone are used.
+    hashes : ndarray of shape (n_ngrams,), uint64, or None
+        Which n-grams these are, sorted.
+    """
+
+    vectors: Vectors
+    counts: Any = None
+    hashes: Hashes | None = None
+
+    @classmethod
+    def of(cls, texts: Sequence[str], vectors: Vectors | None, *, words: bool) -> Self:
+        """Make them of texts, their vectors (None uses words alone), and, if `words`, their n-grams."""
+        if vectors is None:
+            vectors = np.empty((len(texts), 0), dtype=np.float32)
+        if not words:
+            return cls(vectors)
+        from scipy.sparse import csr_array
+
+        found = count_ngrams(texts)
+        hashes, columns = np.unique(found.ngrams, return_inverse=True)
+        ends = np.searchsorted(found.texts, np.arange(len(texts) + 1))
+        counts = csr_array((found.counts, columns, ends), shape=(len(texts), len(hashes)))
+        return cls(vectors, counts, hashes)
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+    def __getitem__(self, rows: Mask | Ints) -> Self:
+        counts = None if self.counts is None else self.counts[np.flatnonzero(rows) if rows.dtype == bool else rows]
+        return type(self)(self.vectors[rows], counts, self.hashes)
+
+    def joined(self, others: "Inputs") -> Self:
+        """Return these and others, whose n-grams are counted in the same columns."""
+        counts = None
+        if self.counts is not None:
+            from scipy.sparse import csr_array, vstack
+
+            counts = csr_array(vstack([self.counts, others.counts]))
+        return type(self)(np.vstack([self.vectors, others.vectors]), counts, self.hashes)
+
+    def vocabulary(self) -> Vocabulary | None:
+        """Return the words, and the pairs that two texts or more have, with their inverse document frequencies."""
+        if self.counts is None or self.hashes is None:
+            return None
+        n_texts = np.bincount(self.counts.indices, minlength=len(self.hashes))
+        of_words = self.hashes & np.uint64(1) == 0
+        kept = (n_texts >= _LEAST_TEXTS_OF_A_PAIR) | (of_words & (n_texts > 0))
+        idf = np.log((1 + len(self)) / (1 + n_texts[kept])) + 1
+        return Vocabulary(self.hashes[kept], idf.astype(np.float16))
+
+    def words(self, vocabulary: Vocabulary | None) -> Any:
+        """Weigh the n-grams that a vocabulary knows: a csr_array of shape (n, len(vocabulary)); None for None."""
+        if self.counts is None or self.hashes is None or vocabulary is None:
+            return None
+        from scipy.sparse import csr_array
+
+        column_of = np.full(len(self.hashes), -1, dtype=np.intp)
+        places = np.searchsorted(self.hashes, vocabulary.hashes)
+        places[places == len(self.hashes)] = 0
+        there = self.hashes[places] == vocabulary.hashes if len(self.hashes) else np.zeros(0, dtype=bool)
+        column_of[places[there]] = np.flatnonzero(there)
+        rows = np.repeat(np.arange(len(self)), np.diff(self.counts.indptr))
+        columns = column_of[self.counts.indices]
+        known = columns >= 0
+        rows, columns = rows[known], columns[known]
+        values = tf_idf(rows, self.counts.data[known], vocabulary.idf[columns], len(self))
+        ends = np.searchsorted(rows, np.arange(len(self) + 1))
+        return csr_array((values, columns, ends), shape=(len(self), len(vocabulary)))
+
+
+def as_terms(words: Any) -> Terms | None:
+    """Return what `Inputs.words` gives as a model takes it."""
+    if words is None:
+        return None
+    rows = np.repeat(np.arange(words.shape[0]), np.diff(words.indptr))
+    return Terms(rows, words.indices, words.data)

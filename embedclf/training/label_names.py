@@ -1,0 +1,21 @@
+"""What the name of a label says, as one more text of it."""
+
+import re
+from collections.abc import Sequence
+
+# With so many texts a label, its name adds nothing that could be measured.
+MOST_ROWS_A_LABEL = 32
+_LEAST_LETTERS = 3
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_NO_WORD = re.compile(r"[\W_]+")
+
+
+def label_name_texts(classes: Sequence[str]) -> list[str] | None:
+    """Write the names of labels as texts: ``card_arrival`` as "card arrival".
+
+    None if they say nothing: one is a number, say, or has fewer than three letters.
+    """
+    texts = [_NO_WORD.sub(" ", _HUMP.sub(" ", name)).strip() for name in classes]
+    if any(sum(map(str.isalpha, text)) < _LEAST_LETTERS for text in texts):
+        return None
+    return texts

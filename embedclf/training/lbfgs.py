@@ -1,0 +1,108 @@
+"""L-BFGS for problems of many variables, in the precision that they are given in.
+
+Nocedal, "Updating Quasi-Newton Matrices with Limited Storage", 1980, in the form of Chen, Wang & Zhou, "Large-scale
+L-BFGS using MapReduce", 2014: all that it takes are inner products with the last steps, which one matrix product gives.
+With a million variables, that is where the time of SciPy's own goes, which also computes in float64 alone.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+# Of float32 or float64, as they come.
+Floats = npt.NDArray[Any]
+Objective = Callable[[Floats], tuple[float, Floats]]
+
+_MEMORY = 8
+_LEAST_STEP = 1e-4
+
+
+def minimize(objective: Objective, u: Floats, enough: float, most_steps: int) -> tuple[Floats, float]:
+    """Minimize a convex function.
+
+    Parameters
+    ----------
+    objective : callable
+        Returns the value and the gradient at a place.
+    u : ndarray of shape (n,), float32 or float64
+        Where to start.
+    enough : float
+        Stop when the gradient is no longer than this.
+    most_steps : int
+
+    Returns
+    -------
+    u : ndarray of shape (n,)
+    norm : float
+        The length of the gradient there. Above `enough`, this precision went no further down, or the steps ran out.
+    """
+    value, gradient = objective(u)
+    history = _History(u)
+    # How far the last digits of a sum are from it.
+    noise = 10 * float(np.finfo(u.dtype).eps)
+    for _ in range(most_steps):
+        norm = float(np.linalg.norm(gradient))
+        if norm <= enough:
+            break
+        direction = history.direction(gradient)
+        slope = float(gradient @ direction)
+        step = 1.0
+        while True:
+            there = u + u.dtype.type(step) * direction
+            new_value, new_gradient = objective(there)
+            new_slope = float(new_gradient @ direction)
+            # Where the values differ by noise only, the slopes still tell (the approximate Wolfe condition of Hager &
+            # Zhang, "A New Conjugate Gradient Method with Guaranteed Descent and an Efficient Line Search", 2005).
+            if new_value <= value + 1e-4 * step * slope or (
+                new_value <= value + noise * abs(value) and abs(new_slope) <= 0.8 * abs(slope)
+            ):
+                break
+            # Down to where the slopes, between here and there, would be 0.
+            step *= min(0.7, max(0.1, slope / (slope - new_slope))) if new_slope > 0 else 0.3
+            if step < _LEAST_STEP:
+                return u, norm
+        history.add(there - u, new_gradient - gradient)
+        u, value, gradient = there, new_value, new_gradient
+    return u, float(np.linalg.norm(gradient))
+
+
+class _History:
+    """The last steps and the changes of the gradient along them, with the inner products that are needed."""
+
+    def __init__(self, u: Floats) -> None:
+        self._steps, self._changes = np.zeros((2, _MEMORY, len(u)), dtype=u.dtype)
+        self._steps_changes, self._changes_changes = np.zeros((2, _MEMORY, _MEMORY))
+        self._n = 0
+
+    def add(self, step: Floats, change: Floats) -> None:
+        """Remember a step; forget the oldest."""
+        if float(step @ change) <= 0:  # by rounding only: the function is convex
+            return
+        place = self._n % _MEMORY
+        self._steps[place], self._changes[place] = step, change
+        self._n += 1
+        self._steps_changes[:, place] = self._steps @ change
+        self._changes_changes[:, place] = self._changes_changes[place] = self._changes @ change
+
+    def direction(self, gradient: Floats) -> Floats:
+        """Return the way to go: less the gradient times about the inverse of the Hessian."""
+        newest_first = [place % _MEMORY for place in range(self._n - 1, max(self._n - _MEMORY, 0) - 1, -1)]
+        if not newest_first:
+            return -gradient
+        of_steps, of_changes = self._steps @ gradient, self._changes @ gradient
+        sy, yy = self._steps_changes, self._changes_changes
+        alpha, gamma = np.zeros((2, _MEMORY))
+        for i in newest_first:
+            alpha[i] = (of_steps[i] - sy[i] @ alpha) / sy[i, i]
+        newest = newest_first[0]
+        scale = sy[newest, newest] / yy[newest, newest]
+        for i in reversed(newest_first):
+            beta = (scale * (of_changes[i] - yy[i] @ alpha) + sy[:, i] @ gamma) / sy[i, i]
+            gamma[i] = alpha[i] - beta
+        kind = gradient.dtype
+        out: Floats = (scale * alpha).astype(kind) @ self._changes
+        out -= gamma.astype(kind) @ self._steps
+        out -= kind.type(scale) * gradient
+        return out
