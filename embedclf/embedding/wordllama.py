@@ -19,11 +19,11 @@ _DIMENSIONS = (64, 128, 256)
 # Inside the package; the compiled wheels and the pure one have the same vectors.
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
-# One of pure Python, so that it can be had everywhere.
+# It is pure Python, and so there to be had everywhere.
 _REQUIREMENT = "wordllama==0.2.2.post0"
 
-# To convert all 32,000 vectors takes as long as all else that loading does after the tokenizer. So those of the first
-# few tokens are converted as they are needed: one text needs no more.
+# To convert all 32,000 vectors takes longer than to read them, and one text needs but a few. So they are converted as
+# they are needed, until that has cost a fraction of converting them all.
 _FEW_TOKENS = 4_000
 
 # A batch's memory is bounded by its characters: each is at most 4 tokens (one per byte), each of these 1 kB.
