@@ -19,7 +19,7 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14", "3.15")
 MACHINES = {
     "Linux x86_64": "x86_64-manylinux_2_28",
     "Linux aarch64": "aarch64-manylinux_2_28",
-    "macOS 14 arm64": "aarch64-apple-darwin",
+    "macOS 13 arm64": "aarch64-apple-darwin",
     "Windows x86_64": "x86_64-pc-windows-msvc",
 }
 

@@ -5,6 +5,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import wordllama
+from packaging.requirements import Requirement
 from safetensors.numpy import save_file
 
 import embedclf
@@ -219,3 +221,35 @@ def test_a_damaged_package_is_one_error(copy: Path, name: str, damage: Callable[
     again = r"install it anew: pip install --force-reinstall --no-deps 'wordllama==0\.2\.2\.post0'"
     with pytest.raises(embedclf.EmbedderError, match=rf"^WordLlama is installed but does not load \({why}\); {again}$"):
         WordLlamaEmbedder()
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14", "3.15"])
+@pytest.mark.parametrize(
+    ("system", "machine", "compiled"),
+    [
+        ("linux", "x86_64", True),
+        ("linux", "aarch64", False),
+        ("linux", "ppc64le", False),
+        ("darwin", "arm64", True),
+        ("darwin", "x86_64", True),
+        ("win32", "AMD64", True),
+        ("win32", "ARM64", False),
+        ("freebsd15", "x86_64", False),
+        ("freebsd15", "AMD64", False),
+    ],
+)
+def test_it_is_asked_for_once_and_in_a_version_that_has_a_wheel(python: str, system: str, machine: str, compiled: bool):
+    """A compiled one for CPython up to 3.13 on three systems, else the pure one."""
+    asked = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [one for one in map(Requirement, asked["project"]["dependencies"]) if one.name == "wordllama"]
+    for implementation in ("CPython", "PyPy"):
+        environment = {
+            "python_version": python,
+            "sys_platform": system,
+            "platform_machine": machine,
+            "platform_python_implementation": implementation,
+        }
+        (one,) = [one for one in wanted if one.marker is not None and one.marker.evaluate(environment)]
+        assert "0.2.2.post0" in one.specifier
+        newest = compiled and implementation == "CPython" and python in ("3.11", "3.12", "3.13")
+        assert ("0.4.0.post1" in one.specifier) == newest
