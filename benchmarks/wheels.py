@@ -4,8 +4,8 @@
     python benchmarks/wheels.py
 
 uv resolves what pyproject.toml asks for as pip would on the machine in question, markers included, and takes wheels
-only. Where that fails, each package that the Python before needs is asked for by itself, and those without a wheel are
-named. Nothing is installed or run: a wheel that is there may still not work.
+only. Where that fails, each package is asked for by itself in the version that the Python before gets, and those
+without a wheel are named. Nothing is installed or run: a wheel that is there may still not work.
 """
 
 import re
@@ -24,17 +24,17 @@ MACHINES = {
 }
 
 
-def compiled(python: str, platform: str, args: list[str], names: str = "") -> subprocess.CompletedProcess[str]:
+def resolve(python: str, platform: str, args: list[str], asked: str = "") -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "uv", "pip", "compile", "--quiet", "--no-annotate", "--no-header"]
     command += ["--only-binary", ":all:", "--python-version", python, "--python-platform", platform, *args]
-    return subprocess.run(command, input=names, capture_output=True, text=True)
+    return subprocess.run(command, input=asked, capture_output=True, text=True)
 
 
-def without_wheel(python: str, platform: str, names: list[str]) -> list[str]:
+def without_wheel(python: str, platform: str, pins: dict[str, str]) -> list[str]:
     lacking: list[str] = []
     while True:
-        rest = "\n".join(name for name in names if name not in lacking)
-        done = compiled(python, platform, ["--no-deps", "-"], rest)
+        rest = "\n".join(f"{name}=={version}" for name, version in pins.items() if name not in lacking)
+        done = resolve(python, platform, ["--no-deps", "-"], rest)
         if done.returncode == 0:
             return lacking
         if (named := re.search(r"Wheels are required for `([^`]+)`", done.stderr)) is None:
@@ -47,16 +47,15 @@ def main() -> None:
         sys.exit("this needs uv: pip install uv")
     for what, extra in (("pip install .", []), ("pip install '.[dev]'", ["--extra", "dev"])):
         for machine, platform in MACHINES.items():
-            names: list[str] = []
+            pins: dict[str, str] = {}
             for python in PYTHONS:
-                done = compiled(python, platform, [*extra, str(PYPROJECT)])
+                done = resolve(python, platform, [*extra, str(PYPROJECT)])
                 if done.returncode == 0:
                     pins = dict(line.split("==") for line in done.stdout.splitlines())
-                    names = list(pins)
                     found = f"all {len(pins)} are there, wordllama {pins['wordllama']}"
                 else:
-                    lacking = without_wheel(python, platform, names)
-                    found = f"of {len(names)}, there is none of {', '.join(lacking)}"
+                    lacking = without_wheel(python, platform, pins)
+                    found = f"of {len(pins)}, there is none of {', '.join(lacking)}"
                 print(f"{what}, Python {python}, {machine}: {found}", flush=True)
 
 

@@ -19,7 +19,7 @@ _DIMENSIONS = (64, 128, 256)
 # Inside the package; the compiled wheels and the pure one have the same vectors.
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
-# It is pure Python, and so there to be had everywhere.
+# What to ask for by hand: of pure Python, it installs everywhere.
 _REQUIREMENT = "wordllama==0.2.2.post0"
 
 # To convert all 32,000 vectors takes longer than to read them, and one text needs but a few. So they are converted as
