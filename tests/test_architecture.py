@@ -117,7 +117,7 @@ def test_searching_loads_neither(dataset: Path):
 
 def test_predicting_a_cached_text_loads_neither(api: AimlapiServer):
     """Only a request that is about to be sent pays for langchain and openai."""
-    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    embedclf.train(TEXTS, LABELS, label_names=False).save("m.safetensors")
     assert not loaded_by(command("predict", "-m", "m.safetensors", TEXTS[0])) & HEAVY
     assert api.n_requests == 1
 

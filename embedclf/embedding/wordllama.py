@@ -1,6 +1,7 @@
 """WordLlama, the embedded default: a static model whose weights come inside its wheel; no key, no network."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -64,8 +65,6 @@ class WordLlamaEmbedder:
         self._dimensions = dimensions
         self._on_event = on_event
         self._tokenizer, token_vectors = _load()
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
         self._token_vectors: npt.NDArray[np.float16] | Vectors = token_vectors[:, :dimensions]
         self._n_converted = 0
 
@@ -133,7 +132,12 @@ def _load() -> tuple[Any, npt.NDArray[np.float16]]:
     spec = find_spec("wordllama")
     if spec is None or spec.origin is None:  # a folder that happens to have the name has no origin
         raise NotInstalledError(f"the WordLlama embedder is not installed: pip install '{_REQUIREMENT}'")
-    package = Path(spec.origin).parent
+    return _read(Path(spec.origin).parent)
+
+
+@cache
+def _read(package: Path) -> tuple[Any, npt.NDArray[np.float16]]:
+    """Read them once for the process: threads may share a tokenizer of which nothing is changed any more."""
     tokens, weights = (package / name for name in (_TOKENIZER, _WEIGHTS))
     for file in (tokens, weights):
         if not file.is_file():  # what is no file at all could keep its reader waiting
@@ -154,6 +158,8 @@ def _load() -> tuple[Any, npt.NDArray[np.float16]]:
     if token_vectors.dtype != np.float16 or token_vectors.shape != shape:
         found = f"{token_vectors.dtype} of shape {token_vectors.shape}"
         raise _does_not_load(f"{weights}: its vectors are {found}, not float16 of shape {shape}")
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
     return tokenizer, token_vectors
 
 
