@@ -247,6 +247,7 @@ def embed_to_train(
     *,
     skip_bad_rows: bool,
     out_of_scope_label: str | None = None,
+    few: bool = False,
 ) -> tuple["Corpus", dict[str, Any]]:
     """Embed the texts of a labelled file and the names of its labels, as far as they are needed to train.
 
@@ -260,7 +261,7 @@ def embed_to_train(
     if training.features == "words":
         bar.end()
         return corpus, {}
-    names = names_to_embed(corpus, training, out_of_scope_label)
+    names = names_to_embed(corpus, training, out_of_scope_label, few=few)
     n = len(corpus.texts)
     try:
         vectors, reasons = embed_usable(embedder, [*corpus.texts, *names.values()])
@@ -279,9 +280,12 @@ def embed_to_train(
 
 
 def names_to_embed(
-    corpus: "Corpus", training: TrainingOptions, out_of_scope_label: str | None = None
+    corpus: "Corpus", training: TrainingOptions, out_of_scope_label: str | None = None, *, few: bool = False
 ) -> dict[str, str]:
-    """Give the names of labels that are to be embedded, as texts, by the label."""
+    """Give the names of labels that are to be embedded, as texts, by the label.
+
+    `few` says that some classifiers are trained on a few of the rows only.
+    """
     from embedclf.training.recipe import check_recipe
     from embedclf.training.trainer import names_for
 
@@ -289,7 +293,7 @@ def names_to_embed(
     labels = sorted(set(corpus.labels) - {out_of_scope_label})
     if not recipe.uses_vectors:
         return {}
-    return dict(zip(labels, names_for(recipe, labels, len(corpus.texts)), strict=False))
+    return dict(zip(labels, names_for(recipe, labels, len(labels) if few else len(corpus.texts)), strict=False))
 
 
 def embed_corpus(embedder: Embedder, corpus: "Corpus", *, skip_bad_rows: bool) -> tuple["Corpus", Vectors]:

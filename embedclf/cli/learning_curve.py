@@ -72,11 +72,11 @@ def command(
         check_examples(corpus.texts, corpus.labels)
         check_recipe(**training.settings)
         if asked.dry_run:
-            names = names_to_embed(corpus, training)
+            names = names_to_embed(corpus, training, few=True)
             print_estimate(opened, [*corpus.texts, *names.values()], as_json=as_json)
             return
         page = PageFile(report)
-        corpus, vectors = embed_to_train(opened, corpus, training, bar, skip_bad_rows=file.skip_bad_rows)
+        corpus, vectors = embed_to_train(opened, corpus, training, bar, skip_bad_rows=file.skip_bad_rows, few=True)
     with Steps():
         curve = learning_curve(corpus.texts, corpus.labels, embedder=opened, seed=seed, **vectors, **training.settings)
     page.write(

@@ -152,7 +152,7 @@ def learning_curve(
             "with one a label, beside those held out, and doubles them"
         )
     opened, recipe = open_for(recipe, embedder, dimensions=dimensions, cache=cache)
-    inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors)
+    inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors, fewest=sizes[0])
     examples = Examples(inputs, y, groups, classes, names)
     warn_of_few(groups[held], "held out")
     tasks = [

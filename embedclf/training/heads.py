@@ -13,6 +13,7 @@ from embedclf.embedding import Vectors
 from embedclf.engines import steps
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs
+from embedclf.training.label_names import MOST_ROWS_A_LABEL
 from embedclf.training.lbfgs import Floats
 from embedclf.training.recipe import Recipe
 from embedclf.training.solver import Design, Fit
@@ -201,8 +202,10 @@ class Chooser:
     def __init__(
         self, recipe: Recipe, inputs: Inputs, y: Ints, groups: Ints, names: Inputs | None, seed: int, n_classes: int
     ) -> None:
-        self._recipe, self._inputs, self._y, self._names = recipe, inputs, y, names
         in_scope = y < n_classes
+        if recipe.label_names is None and in_scope.sum() > MOST_ROWS_A_LABEL * n_classes:
+            names = None
+        self._recipe, self._inputs, self._y, self._names = recipe, inputs, y, names
         few = int(in_scope.sum()) < FEW_ROWS
         n_folds, enough = (_FOLDS_OF_FEW, len(y)) if few else (_N_FOLDS, _ENOUGH_ROWS)
         folds = assign_folds(y, groups, n_folds, seed=seed)

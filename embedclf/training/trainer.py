@@ -177,6 +177,8 @@ def make_inputs(
     classes: Sequence[str],
     vectors: Vectors | None = None,
     of_names: Vectors | None = None,
+    *,
+    fewest: int | None = None,
 ) -> tuple[Inputs, Inputs | None]:
     """Embed texts and the names of their labels, as far as a recipe needs them.
 
@@ -189,6 +191,8 @@ def make_inputs(
         Of the texts, if they are at hand: then nothing is embedded, unless names are asked for.
     of_names : ndarray of shape (n_classes, n_dimensions), float32, optional
         Of `names_for`, likewise.
+    fewest : int, optional
+        How many of the texts are trained on at the least; None says all.
 
     Returns
     -------
@@ -196,7 +200,7 @@ def make_inputs(
     names : Inputs or None
         Of the names, one for each class; None if they are not used.
     """
-    names = names_for(recipe, classes, len(texts))
+    names = names_for(recipe, classes, len(texts) if fewest is None else fewest)
     if recipe.uses_vectors:
         if vectors is None:
             embedded = embedder.embed([*texts, *names])
