@@ -7,8 +7,8 @@ from embedclf.intervals import Interval
 from embedclf.metrics import shown_share
 
 if TYPE_CHECKING:
+    from embedclf.classifier.explanation import Neighbour
     from embedclf.corpus import Corpus
-    from embedclf.evaluation.neighbourhood import Neighbour
     from embedclf.exploration.retrieval import Hit
 
 _TEXT_WIDTH = 80
