@@ -7,6 +7,7 @@ the difference between the scores of two labels.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from embedclf.classifier.linear import LinearModel, WordWeights, softmax
 from embedclf.embedding import Embedder, TokenEmbedder, TokenShares, Vectors
-from embedclf.features.ngrams import Ints, normalized, original_places, words_of
+from embedclf.features.ngrams import Hashes, Ints, normalized, original_places, words_of
 
 Floats = npt.NDArray[np.float64]
 
@@ -133,7 +134,8 @@ def explanations(
     scores : ndarray of shape (n, n_classes), float32
         Of the texts, as the model gives them.
     """
-    for text, vector, of_text in zip(texts, vectors, scores, strict=True):
+    token_embedder = embedder if model.uses_vectors and isinstance(embedder, TokenEmbedder) else None
+    for text, vector, of_text, ngrams in zip(texts, vectors, scores, _ngrams(model.words, texts), strict=True):
         probabilities = softmax(of_text)
         # Of equals the first, as in every answer.
         best = int(probabilities.argmax())
@@ -141,7 +143,18 @@ def explanations(
         others[best] = -np.inf
         second = int(others.argmax())
         bias = float(model.bias[best]) - float(model.bias[second])
-        spans, whole = _parts(model, embedder, text, vector, best, second)
+        parts = _words(text, ngrams, best, second)
+        whole = 0.0
+        if model.uses_vectors:
+            direction = model.weights[best].astype(np.float64) - model.weights[second]
+            whole = float(vector.astype(np.float64) @ direction)
+            if token_embedder is not None:
+                tokens = token_embedder.token_shares(text, direction)
+                # A vector that was handed over need not be the sum of the tokens.
+                if abs(tokens.values.sum() - whole) <= _TOLERANCE * max(1.0, float(np.abs(tokens.values).sum())):
+                    parts, whole = _with_tokens(parts, tokens, len(text)), 0.0
+        each = zip(*(column.tolist() for column in parts), strict=True)
+        spans = tuple(Span(start, end, weight) for start, end, weight in each if weight)
         yield Explanation(
             label=model.classes[best],
             confidence=float(probabilities[best]),
@@ -163,81 +176,81 @@ def by_word(text: str, spans: Sequence[Span]) -> dict[str, float]:
     return words
 
 
-def _parts(
-    model: LinearModel, embedder: Embedder, text: str, vector: Vectors, best: int, second: int
-) -> tuple[tuple[Span, ...], float]:
-    """Return what the words add to the difference of two scores, and what the vector as a whole does."""
-    starts, ends, weights = _words(model.words, text, best, second)
-    whole, tokens = 0.0, None
-    if model.uses_vectors:
-        direction = model.weights[best].astype(np.float64) - model.weights[second]
-        whole = float(vector.astype(np.float64) @ direction)
-        if isinstance(embedder, TokenEmbedder):
-            tokens = embedder.token_shares(text, direction)
-            # A vector that was handed over need not be the sum of the tokens.
-            if abs(tokens.values.sum() - whole) <= _TOLERANCE * max(1.0, float(np.abs(tokens.values).sum())):
-                whole = 0.0
-            else:
-                tokens = None
-    if tokens is not None:
-        starts, ends, weights = _with_tokens(starts, ends, weights, tokens, len(text))
-    each = zip(starts.tolist(), ends.tolist(), weights.tolist(), strict=True)
-    return tuple(Span(start, end, weight) for start, end, weight in each if weight), whole
+class _Parts(NamedTuple):
+    """Parts of a text that do not overlap, in its order, and their weights."""
+
+    starts: Ints
+    ends: Ints
+    weights: Floats
 
 
-def _words(words: WordWeights | None, text: str, best: int, second: int) -> tuple[Ints, Ints, Floats]:
-    """Find the words of a text, where they start and end in it, and what they add as n-grams.
+class _Ngrams(NamedTuple):
+    """The n-grams of a text that a vocabulary knows, sorted: (n,), their TF-IDF, and their weights (n, n_classes)."""
+
+    hashes: Hashes
+    values: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float16]
+
+
+def _ngrams(words: WordWeights | None, texts: Sequence[str]) -> Iterator[_Ngrams | None]:
+    if words is None:
+        yield from [None] * len(texts)
+        return
+    terms = words.vocabulary.terms(texts)
+    borders = np.searchsorted(terms.texts, np.arange(len(texts) + 1)).tolist()
+    for begin, end in pairwise(borders):
+        columns = terms.columns[begin:end]
+        yield _Ngrams(words.vocabulary.hashes[columns], terms.values[begin:end], words.weights[columns])
+
+
+def _words(text: str, known: _Ngrams | None, best: int, second: int) -> _Parts:
+    """Find the words of a text, and what they add as n-grams.
 
     A pair of words is half each one's, and an n-gram that occurs several times is shared out evenly.
     """
     found = words_of([normalized(text)])
-    weights = np.zeros(len(found.hashes))
-    if words is not None and len(weights):
-        terms = words.vocabulary.terms([text])
-        of_terms = words.weights[terms.columns].astype(np.float64)
-        adds = terms.values * (of_terms[:, best] - of_terms[:, second])
+    n = len(found.hashes)
+    weights = np.zeros(n)
+    if known is not None and len(known.hashes):
         first, of_pairs = found.pairs()
         ngrams = np.concatenate([found.hashes, of_pairs])
-        lefts = np.concatenate([np.arange(len(weights)), first])
-        rights = np.concatenate([np.arange(len(weights)), first + 1])
-        if len(adds):
-            known = words.vocabulary.hashes[terms.columns]
-            which = np.minimum(np.searchsorted(known, ngrams), len(known) - 1)
-            there = known[which] == ngrams
-            shares = (adds / np.bincount(which[there], minlength=len(known)))[which[there]] / 2
-            weights += np.bincount(lefts[there], shares, minlength=len(weights))
-            weights += np.bincount(rights[there], shares, minlength=len(weights))
+        which = np.minimum(np.searchsorted(known.hashes, ngrams), len(known.hashes) - 1)
+        there = np.flatnonzero(known.hashes[which] == ngrams)
+        which = which[there]
+        adds = known.values * (known.weights[:, best].astype(np.float64) - known.weights[:, second])
+        shares = (adds / np.bincount(which))[which] / 2
+        weights += np.bincount(np.append(np.arange(n), first)[there], shares, minlength=n)
+        weights += np.bincount(np.append(np.arange(n), first + 1)[there], shares, minlength=n)
     places = original_places(text)
     return _merged(places.starts[found.starts], places.ends[found.ends - 1], weights)
 
 
-def _merged(starts: Ints, ends: Ints, weights: Floats) -> tuple[Ints, Ints, Floats]:
+def _merged(starts: Ints, ends: Ints, weights: Floats) -> _Parts:
     """Make one of those that overlap; they are sorted."""
     if not len(starts):
-        return starts, ends, weights
+        return _Parts(starts, ends, weights)
     reached = np.maximum.accumulate(ends)
     firsts = np.flatnonzero(np.append(True, starts[1:] >= reached[:-1]))
-    return starts[firsts], np.maximum.reduceat(ends, firsts), np.add.reduceat(weights, firsts)
+    return _Parts(starts[firsts], np.maximum.reduceat(ends, firsts), np.add.reduceat(weights, firsts))
 
 
-def _with_tokens(
-    starts: Ints, ends: Ints, weights: Floats, tokens: TokenShares, length: int
-) -> tuple[Ints, Ints, Floats]:
+def _with_tokens(words: _Parts, tokens: TokenShares, length: int) -> _Parts:
     """Add what tokens say to the words that they overlap; those that overlap none become spans themselves."""
     # A token without characters belongs to the one where it stands.
     begins = np.minimum(tokens.starts, length - 1)
     stops = np.maximum(tokens.ends, begins + 1)
-    first = np.searchsorted(ends, begins, side="right")
-    n_words = np.maximum(np.searchsorted(starts, stops), first) - first
+    first = np.searchsorted(words.ends, begins, side="right")
+    n_words = np.maximum(np.searchsorted(words.starts, stops), first) - first
     # A token of several words, such as "...", is shared out evenly.
     of_tokens = np.repeat(np.arange(len(begins)), n_words)
     places = first[of_tokens] + np.arange(len(of_tokens)) - np.repeat(np.cumsum(n_words) - n_words, n_words)
     shares = tokens.values[of_tokens] / n_words[of_tokens]
-    weights = weights + np.bincount(places, shares, minlength=len(weights))
+    weights = words.weights + np.bincount(places, shares, minlength=len(words.weights))
     outside = np.flatnonzero(n_words == 0)
     outside = outside[np.argsort(begins[outside], kind="stable")]
     # Tokens may share a character, which no word has then.
     others = _merged(begins[outside], stops[outside], tokens.values[outside])
-    order = np.argsort(np.concatenate([starts, others[0]]), kind="stable")
-    (starts, ends, weights) = (np.concatenate(pair)[order] for pair in zip((starts, ends, weights), others, strict=True))
-    return starts, ends, weights
+    pairs = zip(words._replace(weights=weights), others, strict=True)
+    starts, ends, weights = (np.concatenate(pair) for pair in pairs)
+    order = np.argsort(starts, kind="stable")
+    return _Parts(starts[order], ends[order], weights[order])
