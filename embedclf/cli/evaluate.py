@@ -19,7 +19,17 @@ from embedclf.cli.options import (
     train_set_option,
 )
 from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.tables import in_one_line, nearby, percent, shortened, shown_label, shown_word, table, weighed, with_interval
+from embedclf.cli.tables import (
+    in_one_line,
+    nearby,
+    percent,
+    shortened,
+    shown_label,
+    shown_word,
+    table,
+    weighed,
+    with_interval,
+)
 from embedclf.errors import counted
 from embedclf.metrics import rounded_down, shown_confidence, shown_threshold
 

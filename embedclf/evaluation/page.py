@@ -279,7 +279,9 @@ def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | Non
         )
     note = "The surest first: these are the likeliest to be labelled wrong."
     if any(one.spans for one in report.wrong):
-        note += " Words in blue spoke for the label that the text was taken for, words in orange for the next likeliest."
+        note += (
+            " Words in blue spoke for the label that the text was taken for, words in orange for the next likeliest."
+        )
     wrong = Section("Wrong rows", note, wrong=report, place=place, near_place=near_place)
     if not report.wrong:
         wrong = Section("Wrong rows", "None.")
