@@ -1,8 +1,8 @@
 """Why a classifier answers as it does: what each word of a text adds to the score of its label.
 
 A score is a sum over the n-grams of a text, to which the embedder's vector is added; and where that is a sum over
-tokens, so is its part. So nothing here is estimated: what the words add, the vector as a whole and the intercepts sum to
-the difference between the scores of two labels.
+tokens, so is its part. So nothing here is estimated: what the words add, what the vector as a whole adds, and the
+intercepts sum to the difference between the scores of two labels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -168,7 +168,7 @@ def explanations(
 
 
 def by_word(text: str, spans: Sequence[Span]) -> dict[str, float]:
-    """Sum up the weights of each word of a text, in lower case; what has no shape, such as a line break, is left out."""
+    """Sum up the weights of each word of a text, in lower case; white space, such as a line break, is left out."""
     words: dict[str, float] = {}
     for start, end, weight in spans:
         if word := normalized(text[start:end]).strip():

@@ -612,15 +612,14 @@ def _shaded(text: str, spans: Sequence[Span], most: int) -> Any:
     from markupsafe import Markup, escape
 
     largest = max((abs(span.weight) for span in spans), default=0.0)
-    shaded, done = Markup(""), 0
+    pieces, done = [], 0
     for start, end, weight in spans:
         shade = sum(abs(weight) >= share * largest for share in _SHADES)
         if shade and start < most:
             side, end = "for" if weight > 0 else "against", min(end, most)
-            shaded += escape(text[done:start])
-            shaded += Markup('<mark class="{}{}">{}</mark>').format(side, shade, text[start:end])
+            pieces += [escape(text[done:start]), f'<mark class="{side}{shade}">', escape(text[start:end]), "</mark>"]
             done = end
-    return shaded + escape(text[done:most])
+    return Markup("".join([*pieces, escape(text[done:most])]))  # noqa: S704 - all of the text is escaped
 
 
 def _texts(report: Report) -> Iterator[tuple[str, Sequence[Span]]]:
@@ -633,7 +632,12 @@ def _most_characters(texts: Sequence[tuple[str, Sequence[Span]]]) -> int:
     """Choose how much of each text is shown."""
     *larger, least = _MOST_CHARACTERS
     for most in larger:
-        if sum(len(_shaded(text, spans, most).encode()) for text, spans in texts) <= _MOST_BYTES:
+        left = _MOST_BYTES
+        for text, spans in texts:
+            left -= len(_shaded(text, spans, most).encode())
+            if left < 0:  # where that is so, it is found out early
+                break
+        else:
             return most
     return least
 
