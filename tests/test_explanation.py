@@ -428,3 +428,6 @@ def test_work_on_words_is_bounded(trained: embedclf.TextClassifier, monkeypatch:
     report = embedclf.evaluate(trained, TEXTS, shifted)
     assert [bool(one.spans) for one in report.wrong] == [True] * 10 + [False] * (len(report.wrong) - 10)
     assert len(report.words_by_label) == 3
+    monkeypatch.setattr(reports, "_MOST_CHARACTERS", sum(map(len, TEXTS)) * 3 // 30 + 1)
+    report = embedclf.evaluate(trained, TEXTS, shifted)
+    assert [bool(one.spans) for one in report.wrong] == [True] * 4 + [False] * (len(report.wrong) - 4)

@@ -24,6 +24,7 @@ _N_CONFUSIONS = 10
 _N_WORDS = 8
 # Explaining a text takes several times as long as answering it.
 _MOST_EXPLAINED = 2_000
+_MOST_CHARACTERS = 1 << 20
 _MOST_IN_DICT = 100
 _THRESHOLDS = (*(step / 20 for step in range(20)), 0.99)
 
@@ -50,7 +51,7 @@ class WrongRow(NamedTuple):
         The nearest training examples, if these are known.
     spans : tuple of Span
         What its words say for the predicted label, against the next likeliest; see `Explanation`. Empty where words
-        have no weights of their own, and beyond the first 2,000 rows.
+        have no weights of their own, and beyond the first 2,000 rows, or fewer where texts are long.
     """
 
     row: int
@@ -138,7 +139,7 @@ class Report:
         None if there are no such texts.
     words_by_label : dict of str to tuple of WordOfLabel
         For each label that texts are answered with, the words that speak most for it, up to eight; of at most 2,000
-        texts. Empty where words have no weights of their own.
+        texts, or fewer where they are long. Empty where words have no weights of their own.
     """
 
     accuracy: float
@@ -261,15 +262,13 @@ def evaluate(
 
 def _with_words(report: Report, classifier: TextClassifier, texts: Sequence[str], vectors: Vectors) -> Report:
     """Add what words say for wrong rows and for labels."""
-    wrong_rows = [one.row for one in report.wrong[:_MOST_EXPLAINED]]
+    most = min(_MOST_EXPLAINED, 1 + _MOST_CHARACTERS * len(texts) // sum(map(len, texts)))
+    wrong_rows = [one.row for one in report.wrong[:most]]
     # Spread over all of them, since files are often sorted by label.
-    spread = np.linspace(0, len(texts) - 1, min(len(texts), _MOST_EXPLAINED)).astype(np.intp).tolist()
+    spread = np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(np.intp).tolist()
     rows = sorted({*wrong_rows, *spread})
     why = dict(zip(rows, classifier.explain([texts[row] for row in rows], vectors=vectors[rows]), strict=True))
-    wrong = [
-        one._replace(spans=why[one.row].spans) if place < _MOST_EXPLAINED else one
-        for place, one in enumerate(report.wrong)
-    ]
+    wrong = [one._replace(spans=why[one.row].spans) if place < most else one for place, one in enumerate(report.wrong)]
     found: dict[str, list[dict[str, float]]] = {}
     for row in spread:
         found.setdefault(why[row].label, []).append(by_word(texts[row], why[row].spans))
