@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from embedclf.classifier.explanation import Explanation as Explanation
     from embedclf.classifier.linear import LinearModel as LinearModel
     from embedclf.classifier.text_classifier import TextClassifier as TextClassifier
     from embedclf.classifier.text_classifier import load as load
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from embedclf.evaluation.cross_validation import cross_validate as cross_validate
     from embedclf.evaluation.learning import LearningCurve as LearningCurve
     from embedclf.evaluation.learning import learning_curve as learning_curve
-    from embedclf.evaluation.neighbourhood import Explanation as Explanation
     from embedclf.evaluation.neighbourhood import explain as explain
     from embedclf.evaluation.report import Report as Report
     from embedclf.evaluation.report import evaluate as evaluate
@@ -75,7 +75,7 @@ _HOMES = {
     "EmbedderError": "embedclf.errors",
     "EmbeddingClassifier": "embedclf.training.estimators",
     "EmbeddingTransformer": "embedclf.training.estimators",
-    "Explanation": "embedclf.evaluation.neighbourhood",
+    "Explanation": "embedclf.classifier.explanation",
     "FilePrediction": "embedclf.scoring",
     "LearningCurve": "embedclf.evaluation.learning",
     "Limits": "embedclf.service.application",

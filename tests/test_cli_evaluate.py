@@ -66,8 +66,9 @@ def test_what_a_person_sees(cli: Cli, dataset: Path, model: Path):
     assert lines[start + 1].startswith("0.5000 ")
     assert lines[start + 7].startswith("0.9900 ")
     start = lines.index("3 rows are wrong; the surest, which are the likeliest to be labelled wrong:")
-    assert {line.split()[0] for line in lines[start + 1 :: 2]} == {f"{dataset}:{line}" for line in (2, 3, 4)}
-    assert all(", taken for " in line for line in lines[start + 1 :: 2])
+    assert {line.split()[0] for line in lines[start + 1 :: 3]} == {f"{dataset}:{line}" for line in (2, 3, 4)}
+    assert all(", taken for " in line for line in lines[start + 1 :: 3])
+    assert all(line.startswith("      words: ") for line in lines[start + 3 :: 3])
     assert "--errors" not in result.stdout
 
 
@@ -115,7 +116,8 @@ def test_neighbours_say_where_they_stand(cli: Cli, model: Path):
     start = lines.index("1 row is wrong; the surest, which are the likeliest to be labelled wrong:")
     assert lines[start + 1].startswith("  in/test.csv:3  refund, taken for delivery (0.")
     assert lines[start + 2] == "    my own parcel"
-    near, other = lines[start + 3 :]
+    assert lines[start + 3].startswith("      words: parcel +")
+    near, other = lines[start + 4 :]
     assert re.fullmatch(r"      0\.\d\d  in/train.csv:3  delivery: my parcel", near)
     assert re.fullmatch(r"      0\.\d\d  in/train.csv:4  refund: my refund", other)
     (wrong,) = json.loads(cli(*options, "--json").stdout)["wrong"]

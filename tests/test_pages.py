@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_an_evaluation(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     assert page.title() == "wordllama:l2_supercat on test.jsonl"
     assert page.locator(".tiles dd").first.text_content() == f"{report['accuracy']:.3f}"
     assert page.locator("h2").all_text_contents() == [
-        "Confusion matrix", "Labels", "Reliability", "Coverage", "Wrong rows",
+        "Confusion matrix", "Labels", "Reliability", "Coverage", "Words", "Wrong rows",
     ]  # fmt: skip
     assert page.locator(".chart svg").count() == 4
     assert wrong_rows(page) == [one["text"] for one in report["wrong"]]
@@ -157,6 +158,51 @@ def test_it_fits_and_can_be_read(show: Any, pages: Path, width: int, scheme: str
             assert (other + 0.05) / (one + 0.05) >= 4.5, (ink, ground)
     labels = page.locator(".chart svg text").first
     assert labels.evaluate("text => getComputedStyle(text).fill") == rgb(colours[2])
+    for shade in [f"{side}{number}" for side in ("for", "against") for number in (1, 2, 3)]:
+        ground = page.evaluate(
+            """name => {
+                const mark = document.body.appendChild(document.createElement("mark"));
+                mark.className = name;
+                const colour = getComputedStyle(mark).backgroundColor;
+                mark.remove();
+                return colour;
+            }""",
+            shade,
+        )
+        *parts, alpha = (float(part) for part in re.findall(r"[\d.]+", ground))
+        below = [int(paper[place : place + 2], 16) if len(paper) == 7 else 255 for place in (1, 3, 5)]
+        blend = [round(alpha * part + (1 - alpha) * under) for part, under in zip(parts, below, strict=True)]
+        one, other = sorted((luminance(colours[2]), luminance(f"#{bytes(blend).hex()}")))
+        assert (other + 0.05) / (one + 0.05) >= 4.5, (shade, ground)
+
+
+def test_words_of_wrong_rows_are_shaded(show: Any, pages: Path):
+    """By what they say: the words that spoke for the answer in one colour, those against it in another."""
+    page = show(pages / "evaluation.html")
+    row = page.locator("#wrong tbody tr", has_text="terrible, broken, never again 0")
+    marks = row.locator(".text mark").evaluate_all("all => all.map(one => [one.textContent, one.className])")
+    assert ["terrible", "for3"] in marks or ["never", "for3"] in marks
+    assert {name.rstrip("123") for _, name in marks} == {"for", "against"}
+    assert row.locator(".text").text_content().startswith(HOSTILE)
+    words = page.locator("section", has=page.get_by_role("heading", name="Words", exact=True))
+    labels = words.locator("tbody td:first-child").all_text_contents()
+    assert labels == ["negative", "neutral", "positive"]
+    assert re.fullmatch(r"(\S+\u00a0\+\d\.\d\d(, )?){8}", words.locator("tbody td:last-child").first.text_content())
+
+
+def test_shades_stay_within_a_page(tmp_path: Path):
+    """They are cut where the text is, what is weak has none, and they count for the size of the page."""
+    from embedclf.classifier.explanation import Span
+    from embedclf.evaluation.page import _shaded, evaluation_page
+
+    spans = [Span(0, 3, 0.05), Span(4, 9, -1.0), Span(10, 14, 0.4), Span(15, 19, 0.9)]
+    assert _shaded("a<b <i>&. some more", spans, 12) == (
+        'a&lt;b <mark class="against3">&lt;i&gt;&amp;.</mark> <mark class="for2">so</mark>'
+    )
+    report, _ = written("plain.html", ["a"] * 2_000, ["a", "b"], [[0.1, 0.9]] * 2_000, ["ab " * 700] * 2_000)
+    spans = [Span(3 * number, 3 * number + 2, 1.0) for number in range(700)]
+    shaded = replace(report, wrong=tuple(one._replace(spans=tuple(spans)) for one in report.wrong))
+    assert len(evaluation_page(shaded, "shaded").encode()) < 5_000_000
 
 
 def luminance(colour: str) -> float:

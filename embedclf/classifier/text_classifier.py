@@ -7,7 +7,8 @@ from typing import Any, TypeVar, Unpack
 
 import numpy as np
 
-from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.explanation import Explanation, explanations
+from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, read_model, write_model
 from embedclf.embedding import (
     EXTERNAL,
@@ -16,6 +17,7 @@ from embedclf.embedding import (
     EmbedderSettings,
     Vectors,
     as_embedder,
+    check_vectors,
     embed_usable,
     open_embedder,
 )
@@ -134,6 +136,38 @@ class TextClassifier:
             return embed_usable(self.embedder, texts)
         return np.empty((len(texts), 0), dtype=np.float32), text_faults(texts)
 
+    def explain(self, texts: Iterable[str], *, vectors: Vectors | None = None) -> list[Explanation]:
+        """Explain the likeliest label of each text by its words, whether or not the classifier abstains.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+            What the embedder makes of the texts, if that is known; None embeds them.
+
+        Returns
+        -------
+        list of Explanation
+            One a text, in the order of the texts.
+
+        Raises
+        ------
+        EmbedclfError
+            If there is not one vector a text.
+        TypeError, TextError, EmbedderError
+            As `predict` does.
+        """
+        checked = check_texts(texts)
+        if not checked:
+            return []
+        if vectors is None:
+            vectors, reasons = self.embed_usable(checked)
+            if reasons:
+                raise TextError(reasons)
+        else:
+            vectors = check_vectors(vectors, len(checked))
+        return list(explanations(self.model, self.embedder, checked, vectors, self.scores(vectors, checked)))
+
     async def apredict(self, texts: Iterable[str]) -> list[str | None]:
         """Label texts, without holding up the event loop; otherwise as `predict`.
 
@@ -148,6 +182,13 @@ class TextClassifier:
 
     def probabilities(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
         """Give each class's calibrated probability for texts whose vectors are known.
+
+        It is the softmax of `scores`, which says what is given and raised.
+        """
+        return softmax(self.scores(vectors, texts))
+
+    def scores(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
+        """Score each class for texts whose vectors are known; the softmax of the scores is the probability.
 
         Parameters
         ----------
@@ -174,12 +215,12 @@ class TextClassifier:
                 f"on {model.weights.shape[1]}"
             )
         if model.words is None:
-            return model.probabilities(vectors)
+            return model.scores(vectors)
         if texts is None:
             raise EmbedclfError("the classifier uses words, so it needs the texts beside their vectors (texts=…)")
         if len(texts) != len(vectors):
             raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
-        return model.probabilities(vectors, model.words.vocabulary.terms(texts))
+        return model.scores(vectors, model.words.vocabulary.terms(texts))
 
     def decide(self, probabilities: Vectors) -> list[str | None]:
         """Choose a label for each row of `predict_proba`; None where the classifier abstains."""

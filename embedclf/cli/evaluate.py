@@ -19,7 +19,17 @@ from embedclf.cli.options import (
     train_set_option,
 )
 from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.tables import in_one_line, nearby, percent, shortened, shown_label, table, with_interval
+from embedclf.cli.tables import (
+    in_one_line,
+    nearby,
+    percent,
+    shortened,
+    shown_label,
+    shown_word,
+    table,
+    weighed,
+    with_interval,
+)
 from embedclf.errors import counted
 from embedclf.metrics import rounded_down, shown_confidence, shown_threshold
 
@@ -123,7 +133,7 @@ def command(
             add_lines((near for wrong in shown["wrong"] for near in wrong["neighbours"]), trained_on)
         echo_json(shown)
     else:
-        echo("\n".join([*figures(result), *_wrong_rows(result, corpus, trained_on, errors)]))
+        echo("\n".join([*figures(result), *_words(result), *_wrong_rows(result, corpus, trained_on, errors)]))
 
 
 def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:
@@ -234,7 +244,19 @@ def _coverage(report: "Report") -> list[str]:
     return table(["confidence at least", "answered", "rows", "of these right", ""], rows, left=(0, 4))
 
 
+def _words(report: "Report") -> list[str]:
+    if not report.words_by_label:
+        return []
+    rows = [
+        [shown_label(label), ", ".join(shown_word(one.word) for one in words)]
+        for label, words in report.words_by_label.items()
+    ]
+    return ["", *table(["label", "words that speak most for it"], rows, left=(0, 1))]
+
+
 def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors: str | None) -> list[str]:
+    from embedclf.classifier.explanation import by_word
+
     if not report.wrong:
         return []
     title = f"{counted(len(report.wrong), 'row')} {'is' if len(report.wrong) == 1 else 'are'} wrong"
@@ -243,6 +265,8 @@ def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None",
     lines = ["", f"{title}; the surest, which are the likeliest to be labelled wrong:"]
     for wrong in report.wrong[:_N_WRONG_SHOWN]:
         lines += [f"  {corpus.place(wrong.row)}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]
+        if words := weighed(by_word(wrong.text, wrong.spans)):
+            lines.append(f"      words: {words}")
         if trained_on is not None:
             lines += [f"      {nearby(one, trained_on)}" for one in wrong.neighbours]
     if errors is None and len(report.wrong) > _N_WRONG_SHOWN:

@@ -22,17 +22,18 @@ from embedclf.cli.options import (
     read_texts,
     train_set_option,
 )
-from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.tables import in_one_line, nearby
+from embedclf.cli.screen import echo, echo_json, echo_styled, wants_colour
+from embedclf.cli.tables import coloured, in_one_line, nearby, shown_label, weighed
 from embedclf.errors import EmbedclfError, RowFault, counted, list_faults
 from embedclf.metrics import rounded_down, shown_confidence
 
 if TYPE_CHECKING:
+    from embedclf.classifier.explanation import Explanation
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.embedding import ProgressBar
     from embedclf.corpus import Corpus, Row
     from embedclf.embedding import Vectors
-    from embedclf.evaluation.neighbourhood import Examples, Explanation
+    from embedclf.evaluation.neighbourhood import Examples
     from embedclf.scoring import Answer, FilePrediction
 
 _MOST_FAULTS = 20
@@ -60,7 +61,11 @@ class _Answer(NamedTuple):
 @click.option("--scheduler", metavar="ADDRESS", help="The cluster's scheduler, tcp://HOST:PORT.")
 @click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Give the N likeliest labels.")
 @min_confidence_option
-@click.option("--explain", is_flag=True, help="Show the nearest training examples for and against; needs --train-set.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Show which words speak for the label and against it; with --train-set also the nearest training examples.",
+)
 @train_set_option
 @click.option("--label-column", metavar="NAME", help="Column of the labels in the train set.  [default: label]")
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a text.")
@@ -106,8 +111,8 @@ def command(
         raise click.UsageError(f"--scheduler is an address, such as tcp://10.0.0.1:8786, not {scheduler!r}.")
     if engine is not None and asked.max_cost is not None:
         raise click.UsageError("--max-cost cannot be held by several processes, which spend side by side.")
-    if explain != (train_set is not None):
-        raise click.UsageError("--explain and --train-set FILE, what the classifier was trained on, go together.")
+    if train_set is not None and not explain:
+        raise click.UsageError("--train-set FILE goes with --explain, which is not given.")
     if label_column is not None and train_set is None:
         raise click.UsageError("--label-column names a column of the --train-set, which is not given.")
     if explain and output:
@@ -176,12 +181,12 @@ def command(
                     trained_on, of_train_set = embed_corpus(classifier.embedder, trained_on, skip_bad_rows=False)
                     examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
                 of_file = FilePrediction(0, 0, 0, (), 0.0)
-                for answer in _answers(classifier, source, top_k or 1, bar, examples):
+                for answer in _answers(classifier, source, top_k or 1, bar, explain, examples):
                     of_file = _with(of_file, answer.answer.row)
                     if as_json:
                         echo_json(_record(answer, top_k, trained_on))
                     else:
-                        echo(_plain(answer, trained_on))
+                        _show(answer, trained_on)
         finally:
             bar.end()
             show_usage(classifier.embedder)
@@ -312,7 +317,12 @@ def _usable(rows: "Iterable[Row]") -> Iterator[str]:
 
 
 def _answers(
-    classifier: "TextClassifier", source: _Source, top_k: int, bar: "ProgressBar", examples: "Examples | None"
+    classifier: "TextClassifier",
+    source: _Source,
+    top_k: int,
+    bar: "ProgressBar",
+    explained: bool,
+    examples: "Examples | None",
 ) -> Iterator[_Answer]:
     from embedclf.evaluation.neighbourhood import explain
     from embedclf.scoring import answers_of, chunks_of, score_vectors, usable_texts
@@ -323,7 +333,7 @@ def _answers(
         texts = usable_texts(chunk)
         vectors, reasons = _embedded(classifier, texts, at_hand)
         answers = answers_of(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
-        if examples is None:
+        if not explained:
             yield from map(_Answer, answers)
         else:
             sound = [place for place in range(len(texts)) if place not in reasons]
@@ -363,18 +373,38 @@ def _embedded(
     return out, {new[number]: reason for number, reason in reasons.items()}
 
 
-def _plain(one: _Answer, trained_on: "Corpus | None") -> str:
-    answer = one.answer
+def _show(one: _Answer, trained_on: "Corpus | None") -> None:
+    echo(_plain(one.answer))
+    if one.explanation is not None:
+        _show_why(one.answer.row.text, one.explanation, trained_on)
+
+
+def _plain(answer: "Answer") -> str:
     if answer.row.fault is not None:
         return "-\t-"
     first, *others = answer.top
     pairs = [(answer.label or "-", first[1]), *others]
-    line = "\t".join(f"{in_one_line(label)}\t{shown_confidence(confidence)}" for label, confidence in pairs)
-    if one.explanation is None or trained_on is None:
-        return line
-    sides = (("for", one.explanation.supporting), ("against", one.explanation.opposing))
-    near = [f"  {side:<7}  {nearby(other, trained_on)}" for side, neighbours in sides for other in neighbours]
-    return "\n".join([line, *near])
+    return "\t".join(f"{in_one_line(label)}\t{shown_confidence(confidence)}" for label, confidence in pairs)
+
+
+def _show_why(text: str, why: "Explanation", trained_on: "Corpus | None") -> None:
+    from embedclf.classifier.explanation import by_word
+
+    second = f"{shown_label(why.runner_up)} ({shown_confidence(why.runner_up_confidence)})"
+    echo(f"  {shown_label(why.label)} over {second}")
+    if wants_colour():
+        echo_styled([("  ", {}), *coloured(text, why.spans)])
+    else:
+        words = by_word(text, why.spans)
+        for side, sign in (("for", 1), ("against", -1)):
+            if line := weighed({word: weight for word, weight in words.items() if weight * sign > 0}):
+                echo(f"  {f'words {side}':<13}  {line}")
+    if why.vector:
+        echo(f"  {'vector':<13}  {why.vector:+.2f}")
+    if trained_on is not None:
+        for side, neighbours in (("for", why.supporting), ("against", why.opposing)):
+            for other in neighbours:
+                echo(f"  {f'near {side}':<13}  {nearby(other, trained_on)}")
 
 
 def _record(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:
@@ -390,10 +420,14 @@ def _record(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> dic
         record["top"] = [
             {"label": label, "confidence": rounded_down(confidence, 6)} for label, confidence in answer.top
         ]
-    if one.explanation is not None and trained_on is not None:
+    if one.explanation is not None:
         shown = one.explanation.to_dict()
-        add_lines([*shown["for"], *shown["against"]], trained_on)
-        record |= {"likeliest": shown["label"], "for": shown["for"], "against": shown["against"]}
+        shown["runner_up_confidence"] = rounded_down(shown["runner_up_confidence"], 6)
+        names = ["runner_up", "runner_up_confidence", "difference", "spans", "vector", "bias"]
+        if trained_on is not None:
+            add_lines([*shown["for"], *shown["against"]], trained_on)
+            names += ["for", "against"]
+        record |= {"likeliest": shown["label"], **{name: shown[name] for name in names}}
     if answer.row.fault is not None:
         record["error"] = answer.row.fault
     return record

@@ -5,8 +5,10 @@ or turns the line around. All of it is shown as escapes here.
 """
 
 import json
+import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -43,6 +45,16 @@ def _cut(line: str) -> str:
 def echo(text: str = "", *, err: bool = False) -> None:
     """Print a result on standard output, or a message on standard error."""
     click.echo(as_message(text) if err else printable(text), err=err)
+
+
+def wants_colour() -> bool:
+    """Return whether results go to a terminal whose user has not turned colours off (https://no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def echo_styled(pieces: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """Print a line of pieces on standard output, each with a style of its own, as `click.style` takes it."""
+    click.echo("".join(click.style(printable(text), **style) if style else printable(text) for text, style in pieces))
 
 
 def echo_json(value: Any) -> None:

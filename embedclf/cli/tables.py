@@ -1,18 +1,22 @@
 """How figures and texts are written on a terminal."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from embedclf.intervals import Interval
 from embedclf.metrics import shown_share
 
 if TYPE_CHECKING:
+    from embedclf.classifier.explanation import Neighbour, Span
     from embedclf.corpus import Corpus
-    from embedclf.evaluation.neighbourhood import Neighbour
     from embedclf.exploration.retrieval import Hit
 
 _TEXT_WIDTH = 80
 _LABEL_WIDTH = 40
+_WORD_WIDTH = 24
+_N_WORDS = 5
+# Shares of a text's largest weight from which on a word is in colour, and in bold.
+_COLOURED, _BOLD = 0.1, 0.5
 
 
 def in_one_line(text: str) -> str:
@@ -36,6 +40,32 @@ def shown_label(label: str) -> str:
 def nearby(one: "Neighbour", trained_on: "Corpus") -> str:
     """Write a training example near a text in one line: how near, where it stands, and what it is."""
     return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {shown_label(one.label)}: {shortened(one.text, 66)}"
+
+
+def weighed(words: Mapping[str, float]) -> str:
+    """Write the five words of the largest weights in one line, for or against: ``charged +1.92, this -0.12``."""
+    strongest = sorted(words.items(), key=lambda pair: -abs(pair[1]))[:_N_WORDS]
+    # What would be shown as 0 says nothing.
+    return ", ".join(f"{shown_word(word)} {weight:+.2f}" for word, weight in strongest if abs(weight) >= 0.005)
+
+
+def shown_word(word: str) -> str:
+    """Write a word in at most 24 characters."""
+    line = in_one_line(word)
+    return line if len(line) <= _WORD_WIDTH else f"{line[: _WORD_WIDTH - 1]}…"
+
+
+def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[tuple[str, dict[str, Any]]]":
+    """Divide a text into pieces, those green that speak for its label, and those red that speak against it."""
+    most = max((abs(span.weight) for span in spans), default=0.0)
+    done = 0
+    for start, end, weight in spans:
+        if abs(weight) >= _COLOURED * most:
+            yield in_one_line(text[done:start]), {}
+            style = {"fg": "green" if weight > 0 else "red"}
+            yield in_one_line(text[start:end]), style | ({"bold": True} if abs(weight) >= _BOLD * most else {})
+            done = end
+    yield in_one_line(text[done:]), {}
 
 
 def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:

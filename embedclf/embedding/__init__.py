@@ -85,6 +85,38 @@ class PartialEmbedder(Embedder, Protocol):
         ...
 
 
+class TokenShares(NamedTuple):
+    """What the tokens of a text add to the product of its vector and another.
+
+    Attributes
+    ----------
+    starts, ends : ndarray of shape (n_tokens,)
+        Where each stands among the characters of the text; tokens of one character may share it.
+    values : ndarray of shape (n_tokens,), float64
+        They sum to the product.
+    """
+
+    starts: npt.NDArray[np.intp]
+    ends: npt.NDArray[np.intp]
+    values: npt.NDArray[np.float64]
+
+
+@runtime_checkable
+class TokenEmbedder(Embedder, Protocol):
+    """An embedder whose vectors are sums over tokens, so that each token has a part of its own in a score."""
+
+    def token_shares(self, text: str, direction: npt.NDArray[np.float64]) -> TokenShares:
+        """Divide the product of a text's vector and another among the text's tokens.
+
+        Parameters
+        ----------
+        text : str
+            One that `embed` has a vector for.
+        direction : ndarray of shape (n_dimensions,), float64
+        """
+        ...
+
+
 class Batch(NamedTuple):
     """A finished part of a list of texts.
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding import EmbedderSpec, Vectors
+from embedclf.embedding import EmbedderSpec, TokenShares, Vectors
 from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, NotInstalledError, TextError
 from embedclf.texts import check_texts, list_of_strings, text_faults
@@ -94,7 +94,7 @@ class WordLlamaEmbedder:
         texts = list_of_strings(texts, "texts")
         reasons = text_faults(texts)
         sums = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        pieces = ((index, piece) for index, text in enumerate(texts) if index not in reasons for piece in _cut(text))
+        pieces = ((index, piece) for index, text in enumerate(texts) if index not in reasons for _, piece in _cut(text))
         for batch in _batches(pieces):
             encodings = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
             token_ids = [encoding.ids for encoding in encodings]
@@ -110,6 +110,20 @@ class WordLlamaEmbedder:
         lengths[~usable] = np.nan
         sums /= lengths
         return sums, dict(sorted((no_vector | reasons).items()))
+
+    def token_shares(self, text: str, direction: npt.NDArray[np.float64]) -> TokenShares:
+        """Divide the product of a text's vector and another among the text's tokens; see `TokenEmbedder`."""
+        total = np.zeros(self._dimensions)
+        places, values = [], []
+        for start, piece in _cut(text):
+            # The fast way of the tokenizer tells no places.
+            (encoding,) = self._tokenizer.encode_batch([piece], add_special_tokens=False)
+            token_vectors = self._vectors_of(np.array(encoding.ids, dtype=np.intp)).astype(np.float64)
+            total += token_vectors.sum(axis=0)
+            places.append(start + np.array(encoding.offsets, dtype=np.intp))
+            values.append(token_vectors @ direction)
+        starts, ends = np.concatenate(places).T
+        return TokenShares(starts, ends, np.concatenate(values) / np.linalg.norm(total))
 
     def _vectors_of(self, token_ids: npt.NDArray[np.intp]) -> Vectors:
         token_vectors = self._token_vectors
@@ -170,16 +184,19 @@ def _does_not_load(why: str) -> EmbedderError:
     )
 
 
-def _cut(text: str) -> Iterator[str]:
-    """Cut a long text into pieces, at spaces if it has any: there the tokenizer finds the same tokens."""
+def _cut(text: str) -> Iterator[tuple[int, str]]:
+    """Cut a long text into pieces, at spaces if it has any: there the tokenizer finds the same tokens.
+
+    With each piece comes where it starts.
+    """
     start = 0
     while len(text) - start > _PIECE_CHARACTERS:
         space = text.rfind(" ", start + 1, start + _PIECE_CHARACTERS)
         end = start + _PIECE_CHARACTERS if space < 0 else space
-        yield text[start:end]
+        yield start, text[start:end]
         start = end if space < 0 else end + 1
     if start < len(text):
-        yield text[start:]
+        yield start, text[start:]
 
 
 def _batches(pieces: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:

@@ -1,11 +1,12 @@
-"""Why a classifier answers as it does: the training examples that are nearest to a text."""
+"""Why a classifier answers as it does: the words of a text, and the training examples that are nearest to it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding import Vectors, check_vectors
 from embedclf.errors import EmbedclfError, EmbedderError, counted
@@ -29,68 +30,21 @@ class Examples(NamedTuple):
     vectors: Vectors
 
 
-class Neighbour(NamedTuple):
-    """A training example near a text.
-
-    Attributes
-    ----------
-    row : int
-        Which of the training examples.
-    text, label : str
-    similarity : float
-        Cosine similarity, from −1 to 1.
-    """
-
-    row: int
-    text: str
-    label: str
-    similarity: float
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """An answer, with the training examples that are nearest to its text.
-
-    Attributes
-    ----------
-    label : str
-        The likeliest.
-    confidence : float
-        Its probability.
-    supporting, opposing : tuple of Neighbour
-        The nearest examples of this label, and of all others.
-    """
-
-    label: str
-    confidence: float
-    supporting: tuple[Neighbour, ...]
-    opposing: tuple[Neighbour, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
-        return {
-            "label": self.label,
-            "confidence": self.confidence,
-            "for": [neighbour._asdict() for neighbour in self.supporting],
-            "against": [neighbour._asdict() for neighbour in self.opposing],
-        }
-
-
 def explain(
     classifier: TextClassifier,
     texts: Iterable[str],
-    train_set: Examples | tuple[Iterable[str], Iterable[str]],
+    train_set: Examples | tuple[Iterable[str], Iterable[str]] | None = None,
     *,
     vectors: Vectors | None = None,
 ) -> list[Explanation]:
-    """Give the likeliest label of each text, and the three nearest training examples for and against it.
+    """Explain the likeliest label of each text by its words, and by the nearest training examples for and against it.
 
     Parameters
     ----------
     classifier : TextClassifier
     texts : iterable of str
-    train_set : Examples or (texts, labels)
-        What the classifier was trained on.
+    train_set : Examples or (texts, labels), optional
+        What the classifier was trained on; None looks for no examples.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         What the classifier's embedder makes of the texts, if that is at hand; None embeds them.
 
@@ -103,19 +57,19 @@ def explain(
     EmbedderError
         If the embedder fails, or vectors are not of the length that the classifier was trained on.
     """
+    if train_set is None:
+        return classifier.explain(texts, vectors=vectors)
     texts = check_texts(texts)
     vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
     examples = examples_of(classifier, train_set)
-    probabilities = classifier.probabilities(vectors, texts)
-    best = probabilities.argmax(axis=1)
-    out: list[Explanation | None] = [None] * len(vectors)
-    for column in np.unique(best):
-        label = classifier.classes[column]
-        rows, same = np.flatnonzero(best == column), np.array([other == label for other in examples.labels])
+    out = classifier.explain(texts, vectors=vectors)
+    for label in {one.label for one in out}:
+        rows = [row for row, one in enumerate(out) if one.label == label]
+        same = np.array([other == label for other in examples.labels])
         supporting, opposing = (neighbours_of(vectors[rows], examples, which) for which in (same, ~same))
-        for row, for_it, against in zip(rows.tolist(), supporting, opposing, strict=True):
-            out[row] = Explanation(label, float(probabilities[row, column]), for_it, against)
-    return [explanation for explanation in out if explanation is not None]
+        for row, for_it, against in zip(rows, supporting, opposing, strict=True):
+            out[row] = replace(out[row], supporting=for_it, opposing=against)
+    return out
 
 
 def examples_of(classifier: TextClassifier, train_set: Examples | tuple[Iterable[str], Iterable[str]]) -> Examples:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from importlib.resources import files
 from typing import Any
 
+from embedclf.classifier.explanation import Span
 from embedclf.errors import counted
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
@@ -36,6 +37,8 @@ _INK, _FAINT, _PAPER, _WRONG = "var(--ink)", "var(--faint)", "var(--paper)", "va
 # Black on these, and ink on grey, has the contrast of WCAG's AA.
 _OF_MISTAKES = ["#fde3c4", "#f58a3c"]
 _OF_RIGHT = "#7c8a99"
+# A word is shaded the darker, the larger its weight is beside the largest of its text.
+_SHADES = (0.1, 0.3, 0.6)
 _PERCENT = {"format": ".0%", "tickCount": 5}
 
 # What says where a row stands: `file:line`, as whoever has read the file knows it.
@@ -275,6 +278,10 @@ def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | Non
             else f" At the threshold {threshold} too few are answered for a dot."
         )
     note = "The surest first: these are the likeliest to be labelled wrong."
+    if any(one.spans for one in report.wrong):
+        note += (
+            " Words in blue spoke for the label that the text was taken for, words in orange for the next likeliest."
+        )
     wrong = Section("Wrong rows", note, wrong=report, place=place, near_place=near_place)
     if not report.wrong:
         wrong = Section("Wrong rows", "None.")
@@ -293,8 +300,25 @@ def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | Non
             [("Coverage", _coverage(report, shown))],
             half=True,
         ),
+        *_words(report),
         wrong,
     ]
+
+
+def _words(report: Report) -> list[Section]:
+    if not report.words_by_label:
+        return []
+    rows = [
+        # A figure stays on the line of its word.
+        [label, ", ".join(f"{_cut(one.word, _MOST_IN_NAME)}\u00a0{one.weight:+.2f}" for one in words)]
+        for label, words in report.words_by_label.items()
+    ]
+    note = (
+        "What speaks most for each label: how much a word adds to its score, over the score of the next likeliest "
+        "label, on average over the texts that are answered with it."
+    )
+    folded = "" if len(rows) <= _MOST_IN_MATRIX + 1 else f"Words of all {counted(len(rows), 'label')}"
+    return [Section("Words", note, header=["label", "words"], rows=rows, left=(0, 1), folded=folded)]
 
 
 def _confusion_matrix(report: Report) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
@@ -571,7 +595,8 @@ def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[
         library=_library(vl_convert),
         shown_confidence=shown_confidence,
         breakable=_breakable,
-        most=_most_characters([text for section in sections if section.wrong for text in _texts(section.wrong)]),
+        shaded=_shaded,
+        most=_most_characters([shown for section in sections if section.wrong for shown in _texts(section.wrong)]),
     )
 
 
@@ -582,19 +607,37 @@ def _breakable(name: str) -> Any:
     return escape(name).replace("_", Markup("_<wbr>")).replace(":", Markup(":<wbr>"))
 
 
-def _texts(report: Report) -> Iterator[str]:
+def _shaded(text: str, spans: Sequence[Span], most: int) -> Any:
+    """Mark the words of a text by what they say; at most so many of its characters."""
+    from markupsafe import Markup, escape
+
+    largest = max((abs(span.weight) for span in spans), default=0.0)
+    pieces, done = [], 0
+    for start, end, weight in spans:
+        shade = sum(abs(weight) >= share * largest for share in _SHADES)
+        if shade and start < most:
+            side, end = "for" if weight > 0 else "against", min(end, most)
+            pieces += [escape(text[done:start]), f'<mark class="{side}{shade}">', escape(text[start:end]), "</mark>"]
+            done = end
+    return Markup("".join([*pieces, escape(text[done:most])]))  # noqa: S704 - all of the text is escaped
+
+
+def _texts(report: Report) -> Iterator[tuple[str, Sequence[Span]]]:
     for one in report.wrong:
-        yield one.text
-        yield from (near.text for near in one.neighbours)
+        yield one.text, one.spans
+        yield from ((near.text, ()) for near in one.neighbours)
 
 
-def _most_characters(texts: Sequence[str]) -> int:
+def _most_characters(texts: Sequence[tuple[str, Sequence[Span]]]) -> int:
     """Choose how much of each text is shown."""
-    from markupsafe import escape
-
     *larger, least = _MOST_CHARACTERS
     for most in larger:
-        if sum(len(escape(text[:most]).encode()) for text in texts) <= _MOST_BYTES:
+        left = _MOST_BYTES
+        for text, spans in texts:
+            left -= len(_shaded(text, spans, most).encode())
+            if left < 0:  # where that is so, it is found out early
+                break
+        else:
             return most
     return least
 

@@ -1,17 +1,19 @@
 """How a classifier does on labelled texts."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from embedclf import intervals, metrics
+from embedclf.classifier.explanation import Neighbour, Span, by_word, weighs_words
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding import Vectors, check_vectors
 from embedclf.errors import EmbedclfError, counted
-from embedclf.evaluation.neighbourhood import Examples, Neighbour, examples_of, neighbours_of
+from embedclf.evaluation.neighbourhood import Examples, examples_of, neighbours_of
 from embedclf.intervals import Interval
 from embedclf.texts import check_texts, list_of_strings
 from embedclf.training.splits import group_duplicates
@@ -19,6 +21,11 @@ from embedclf.training.splits import group_duplicates
 Ints = npt.NDArray[np.intp]
 
 _N_CONFUSIONS = 10
+_N_WORDS = 8
+# Explaining a text takes several times as long as answering it.
+_MOST_EXPLAINED = 2_000
+_MOST_CHARACTERS = 1 << 20
+_MOST_IN_DICT = 100
 _THRESHOLDS = (*(step / 20 for step in range(20)), 0.99)
 
 
@@ -42,6 +49,9 @@ class WrongRow(NamedTuple):
         The probability of the predicted label.
     neighbours : tuple of Neighbour
         The nearest training examples, if these are known.
+    spans : tuple of Span
+        What its words say for the predicted label, against the next likeliest; see `Explanation`. Empty where words
+        have no weights of their own, and beyond the first 2,000 rows, or fewer where texts are long.
     """
 
     row: int
@@ -50,6 +60,23 @@ class WrongRow(NamedTuple):
     predicted: str
     confidence: float
     neighbours: tuple[Neighbour, ...]
+    spans: tuple[Span, ...] = ()
+
+
+class WordOfLabel(NamedTuple):
+    """A word that speaks for a label.
+
+    Attributes
+    ----------
+    word : str
+        In lower case.
+    weight : float
+        What it adds to the label's score, over that of the next likeliest label: its sum over the texts that are
+        answered with the label, divided by their number.
+    """
+
+    word: str
+    weight: float
 
 
 class OutOfScope(NamedTuple):
@@ -110,6 +137,9 @@ class Report:
         without one, none of them could be rejected, and none is here.
     out_of_scope : OutOfScope or None
         None if there are no such texts.
+    words_by_label : dict of str to tuple of WordOfLabel
+        For each label that texts are answered with, the words that speak most for it, up to eight; of at most 2,000
+        texts, or fewer where they are long. Empty where words have no weights of their own.
     """
 
     accuracy: float
@@ -129,6 +159,7 @@ class Report:
     threshold: float | None
     wrong: tuple[WrongRow, ...]
     out_of_scope: OutOfScope | None
+    words_by_label: dict[str, tuple[WordOfLabel, ...]] = field(default_factory=dict)
 
     @property
     def confusions(self) -> tuple[Confusion, ...]:
@@ -163,12 +194,20 @@ class Report:
             "reliability": [one._asdict() for one in self.reliability],
             "coverage": [one._asdict() for one in self.coverage],
             "threshold": self.threshold,
-            "wrong": [
-                {**one._asdict(), "neighbours": [neighbour._asdict() for neighbour in one.neighbours]}
-                for one in self.wrong
-            ],
+            "wrong": [_wrong_as_dict(one, with_words=place < _MOST_IN_DICT) for place, one in enumerate(self.wrong)],
             "out_of_scope": None if self.out_of_scope is None else self.out_of_scope._asdict(),
+            "words_by_label": {
+                label: [word._asdict() for word in words] for label, words in self.words_by_label.items()
+            },
         }
+
+
+def _wrong_as_dict(one: WrongRow, *, with_words: bool) -> dict[str, Any]:
+    made = {**one._asdict(), "neighbours": [neighbour._asdict() for neighbour in one.neighbours]}
+    del made["spans"]
+    if one.spans and with_words:
+        made["words"] = [span._asdict() for span in one.spans]
+    return made
 
 
 def evaluate(
@@ -212,11 +251,43 @@ def evaluate(
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to measure on")
     report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
+    if weighs_words(classifier.model, classifier.embedder):
+        report = _with_words(report, classifier, texts, vectors)
     if train_set is None:
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], examples_of(classifier, train_set))
     wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
     return replace(report, wrong=tuple(wrong))
+
+
+def _with_words(report: Report, classifier: TextClassifier, texts: Sequence[str], vectors: Vectors) -> Report:
+    """Add what words say for wrong rows and for labels."""
+    most = min(_MOST_EXPLAINED, 1 + _MOST_CHARACTERS * len(texts) // sum(map(len, texts)))
+    wrong_rows = [one.row for one in report.wrong[:most]]
+    # Spread over all of them, since files are often sorted by label.
+    spread = np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(np.intp).tolist()
+    rows = sorted({*wrong_rows, *spread})
+    why = dict(zip(rows, classifier.explain([texts[row] for row in rows], vectors=vectors[rows]), strict=True))
+    wrong = [one._replace(spans=why[one.row].spans) if place < most else one for place, one in enumerate(report.wrong)]
+    found: dict[str, list[dict[str, float]]] = {}
+    for row in spread:
+        found.setdefault(why[row].label, []).append(by_word(texts[row], why[row].spans))
+    by_label = {label: _strongest(found[label]) for label in sorted(found)}
+    return replace(report, wrong=tuple(wrong), words_by_label=by_label)
+
+
+def _strongest(of_texts: Sequence[dict[str, float]]) -> tuple[WordOfLabel, ...]:
+    """Choose the words that speak most for the label that texts are answered with."""
+    n_texts = Counter(word for words in of_texts for word in words)
+    sums: dict[str, float] = {}
+    for words in of_texts:
+        for word, weight in words.items():
+            sums[word] = sums.get(word, 0.0) + weight
+    speaking = [word for word, weight in sums.items() if weight > 0]
+    # A word of a single text may be there by chance, but is better than none.
+    common = [word for word in speaking if n_texts[word] > 1]
+    chosen = sorted(common if len(common) >= _N_WORDS else speaking, key=lambda word: (-sums[word], word))
+    return tuple(WordOfLabel(word, sums[word] / len(of_texts)) for word in chosen[:_N_WORDS])
 
 
 def report_on(

@@ -60,6 +60,41 @@ def normalized(text: str) -> str:
     return unicodedata.normalize("NFC", lower.replace("ς", "σ"))
 
 
+class Places(NamedTuple):
+    """Where the characters of a `normalized` text come from.
+
+    Attributes
+    ----------
+    starts, ends : ndarray of shape (n_characters,)
+        The part of the original text that each is made of.
+    """
+
+    starts: Ints
+    ends: Ints
+
+
+def original_places(text: str) -> Places:
+    """Find the part of a text that each character of ``normalized(text)`` is made of.
+
+    Lower case and composition can make a text longer or shorter. They work within a cluster, which is a character and
+    those behind it that combine with it, so all characters that a cluster becomes are made of the whole of it.
+    """
+    whole = normalized(text)
+    lower = text.lower()
+    # No character has an empty lower case, so in a text of the same length each has become one.
+    if len(lower) == len(text) and (lower.isascii() or unicodedata.is_normalized("NFC", lower)):
+        starts = np.arange(len(text))
+        return Places(starts, starts + 1)
+    begins = np.array([place for place, character in enumerate(text) if not place or not _combines(character)])
+    ends = np.append(begins[1:], len(text))
+    clusters = [normalized(text[begin:end]) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+    if "".join(clusters) != whole:
+        # A version of Unicode that composes what is not known here to combine: the text is then a single cluster.
+        begins, ends, clusters = np.zeros(1, dtype=np.intp), np.array([len(text)]), [whole]
+    lengths = np.fromiter(map(len, clusters), dtype=np.intp, count=len(clusters))
+    return Places(np.repeat(begins, lengths), np.repeat(ends, lengths))
+
+
 def words_of(texts: Sequence[str]) -> Words:
     """Find the words of texts that are `normalized`."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -97,6 +132,14 @@ def batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
             batch, first, characters = [], number + 1, 0
     if batch:
         yield first, batch
+
+
+def _combines(character: str) -> bool:
+    """Whether a character can be composed, or change places, with what stands before it."""
+    if character.isascii():
+        return False
+    # The vowels and trailing consonants of Hangul are letters, and are composed into syllables.
+    return "\u1160" <= character <= "\u11ff" or unicodedata.category(character)[0] == "M"
 
 
 def _powers(n: int) -> Hashes:

@@ -1,0 +1,256 @@
+"""Why a classifier answers as it does: what each word of a text adds to the score of its label.
+
+A score is a sum over the n-grams of a text, to which the embedder's vector is added; and where that is a sum over
+tokens, so is its part. So nothing here is estimated: what the words add, what the vector as a whole adds, and the
+intercepts sum to the difference between the scores of two labels.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from embedclf.classifier.linear import LinearModel, WordWeights, softmax
+from embedclf.embedding import Embedder, TokenEmbedder, TokenShares, Vectors
+from embedclf.features.ngrams import Hashes, Ints, normalized, original_places, words_of
+
+Floats = npt.NDArray[np.float64]
+
+# How far the sum over tokens may be from the product that it stands for; float32 brings it far below.
+_TOLERANCE = 1e-3
+
+
+class Span(NamedTuple):
+    """A part of a text, and what it adds to the difference between two scores.
+
+    Attributes
+    ----------
+    start, end : int
+        Its first character, and the one behind its last.
+    weight : float
+        Above 0 if it speaks for the likeliest label, below 0 if for the other.
+    """
+
+    start: int
+    end: int
+    weight: float
+
+
+class Neighbour(NamedTuple):
+    """A training example near a text.
+
+    Attributes
+    ----------
+    row : int
+        Which of the training examples.
+    text, label : str
+    similarity : float
+        Cosine similarity, from −1 to 1.
+    """
+
+    row: int
+    text: str
+    label: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Why a text is given its label, and not the next likeliest.
+
+    The weights of the spans, `vector` and `bias` sum to `difference`.
+
+    Attributes
+    ----------
+    label : str
+        The likeliest.
+    confidence : float
+        Its probability.
+    runner_up : str
+        The second likeliest label.
+    runner_up_confidence : float
+        Its probability.
+    difference : float
+        By how much the score of the label is above that of the runner-up: the logarithm of the ratio of their
+        probabilities.
+    spans : tuple of Span
+        What the words add to it, in the order of the text. They do not overlap; what adds nothing is left out.
+    vector : float
+        What the embedder's vector as a whole adds to it; 0 where that is part of the spans, or not used.
+    bias : float
+        What the intercepts add to it, whatever the text.
+    supporting, opposing : tuple of Neighbour
+        The nearest training examples of this label, and of all others; empty without a train set.
+    """
+
+    label: str
+    confidence: float
+    runner_up: str
+    runner_up_confidence: float
+    difference: float
+    spans: tuple[Span, ...]
+    vector: float
+    bias: float
+    supporting: tuple[Neighbour, ...] = ()
+    opposing: tuple[Neighbour, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain types, for JSON."""
+        return {
+            "label": self.label,
+            "confidence": self.confidence,
+            "runner_up": self.runner_up,
+            "runner_up_confidence": self.runner_up_confidence,
+            "difference": self.difference,
+            "spans": [span._asdict() for span in self.spans],
+            "vector": self.vector,
+            "bias": self.bias,
+            "for": [neighbour._asdict() for neighbour in self.supporting],
+            "against": [neighbour._asdict() for neighbour in self.opposing],
+        }
+
+
+def weighs_words(model: LinearModel, embedder: Embedder) -> bool:
+    """Whether the words of a text have weights of their own."""
+    return model.words is not None or (model.uses_vectors and isinstance(embedder, TokenEmbedder))
+
+
+def explanations(
+    model: LinearModel, embedder: Embedder, texts: Sequence[str], vectors: Vectors, scores: Vectors
+) -> Iterator[Explanation]:
+    """Explain the likeliest label of each text.
+
+    Parameters
+    ----------
+    model : LinearModel
+    embedder : Embedder
+        What made the vectors.
+    texts : sequence of str, of length n
+    vectors : ndarray of shape (n, n_dimensions), float32
+        Not looked at if words alone are used.
+    scores : ndarray of shape (n, n_classes), float32
+        Of the texts, as the model gives them.
+    """
+    token_embedder = embedder if model.uses_vectors and isinstance(embedder, TokenEmbedder) else None
+    for text, vector, of_text, ngrams in zip(texts, vectors, scores, _ngrams(model.words, texts), strict=True):
+        probabilities = softmax(of_text)
+        # Of equals the first, as in every answer.
+        best = int(probabilities.argmax())
+        others = of_text.copy()
+        others[best] = -np.inf
+        second = int(others.argmax())
+        bias = float(model.bias[best]) - float(model.bias[second])
+        parts = _words(text, ngrams, best, second)
+        whole = 0.0
+        if model.uses_vectors:
+            direction = model.weights[best].astype(np.float64) - model.weights[second]
+            whole = float(vector.astype(np.float64) @ direction)
+            if token_embedder is not None:
+                tokens = token_embedder.token_shares(text, direction)
+                # A vector that was handed over need not be the sum of the tokens.
+                if abs(tokens.values.sum() - whole) <= _TOLERANCE * max(1.0, float(np.abs(tokens.values).sum())):
+                    parts, whole = _with_tokens(parts, tokens, len(text)), 0.0
+        each = zip(*(column.tolist() for column in parts), strict=True)
+        spans = tuple(Span(start, end, weight) for start, end, weight in each if weight)
+        yield Explanation(
+            label=model.classes[best],
+            confidence=float(probabilities[best]),
+            runner_up=model.classes[second],
+            runner_up_confidence=float(probabilities[second]),
+            difference=sum(span.weight for span in spans) + whole + bias,
+            spans=spans,
+            vector=whole,
+            bias=bias,
+        )
+
+
+def by_word(text: str, spans: Sequence[Span]) -> dict[str, float]:
+    """Sum up the weights of each word of a text, in lower case; white space, such as a line break, is left out."""
+    words: dict[str, float] = {}
+    for start, end, weight in spans:
+        if word := normalized(text[start:end]).strip():
+            words[word] = words.get(word, 0.0) + weight
+    return words
+
+
+class _Parts(NamedTuple):
+    """Parts of a text that do not overlap, in its order, and their weights."""
+
+    starts: Ints
+    ends: Ints
+    weights: Floats
+
+
+class _Ngrams(NamedTuple):
+    """The n-grams of a text that a vocabulary knows, sorted: (n,), their TF-IDF, and their weights (n, n_classes)."""
+
+    hashes: Hashes
+    values: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float16]
+
+
+def _ngrams(words: WordWeights | None, texts: Sequence[str]) -> Iterator[_Ngrams | None]:
+    if words is None:
+        yield from [None] * len(texts)
+        return
+    terms = words.vocabulary.terms(texts)
+    borders = np.searchsorted(terms.texts, np.arange(len(texts) + 1)).tolist()
+    for begin, end in pairwise(borders):
+        columns = terms.columns[begin:end]
+        yield _Ngrams(words.vocabulary.hashes[columns], terms.values[begin:end], words.weights[columns])
+
+
+def _words(text: str, known: _Ngrams | None, best: int, second: int) -> _Parts:
+    """Find the words of a text, and what they add as n-grams.
+
+    A pair of words is half each one's, and an n-gram that occurs several times is shared out evenly.
+    """
+    found = words_of([normalized(text)])
+    n = len(found.hashes)
+    weights = np.zeros(n)
+    if known is not None and len(known.hashes):
+        first, of_pairs = found.pairs()
+        ngrams = np.concatenate([found.hashes, of_pairs])
+        which = np.minimum(np.searchsorted(known.hashes, ngrams), len(known.hashes) - 1)
+        there = np.flatnonzero(known.hashes[which] == ngrams)
+        which = which[there]
+        adds = known.values * (known.weights[:, best].astype(np.float64) - known.weights[:, second])
+        shares = (adds / np.bincount(which))[which] / 2
+        weights += np.bincount(np.append(np.arange(n), first)[there], shares, minlength=n)
+        weights += np.bincount(np.append(np.arange(n), first + 1)[there], shares, minlength=n)
+    places = original_places(text)
+    return _merged(places.starts[found.starts], places.ends[found.ends - 1], weights)
+
+
+def _merged(starts: Ints, ends: Ints, weights: Floats) -> _Parts:
+    """Make one of those that overlap; they are sorted."""
+    if not len(starts):
+        return _Parts(starts, ends, weights)
+    reached = np.maximum.accumulate(ends)
+    firsts = np.flatnonzero(np.append(True, starts[1:] >= reached[:-1]))
+    return _Parts(starts[firsts], np.maximum.reduceat(ends, firsts), np.add.reduceat(weights, firsts))
+
+
+def _with_tokens(words: _Parts, tokens: TokenShares, length: int) -> _Parts:
+    """Add what tokens say to the words that they overlap; those that overlap none become spans themselves."""
+    # A token without characters belongs to the one where it stands.
+    begins = np.minimum(tokens.starts, length - 1)
+    stops = np.maximum(tokens.ends, begins + 1)
+    first = np.searchsorted(words.ends, begins, side="right")
+    n_words = np.maximum(np.searchsorted(words.starts, stops), first) - first
+    # A token of several words, such as "...", is shared out evenly.
+    of_tokens = np.repeat(np.arange(len(begins)), n_words)
+    places = first[of_tokens] + np.arange(len(of_tokens)) - np.repeat(np.cumsum(n_words) - n_words, n_words)
+    shares = tokens.values[of_tokens] / n_words[of_tokens]
+    weights = words.weights + np.bincount(places, shares, minlength=len(words.weights))
+    outside = np.flatnonzero(n_words == 0)
+    outside = outside[np.argsort(begins[outside], kind="stable")]
+    # Tokens may share a character, which no word has then.
+    others = _merged(begins[outside], stops[outside], tokens.values[outside])
+    pairs = zip(words._replace(weights=weights), others, strict=True)
+    starts, ends, weights = (np.concatenate(pair) for pair in pairs)
+    order = np.argsort(starts, kind="stable")
+    return _Parts(starts[order], ends[order], weights[order])
