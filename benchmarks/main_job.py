@@ -9,6 +9,7 @@ the median of the ratios is what counts: the machine's own speed cancels out.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,9 @@ from statistics import median
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "models" / "support_tickets.safetensors"
+
+# With compiled bytecode on both sides, as pip leaves it.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 IMPORT_CLICK = [sys.executable, "-c", "import click"]
 HELP = [str(Path(sys.executable).parent / "embedclf"), "--help"]
@@ -44,7 +48,7 @@ print(time.perf_counter() - start)
 
 def seconds(command: list[str]) -> float:
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT)
     return time.perf_counter() - start
 
 
@@ -67,10 +71,10 @@ def main() -> None:
 
     compare("embedclf --help against python -c 'import click'", HELP, IMPORT_CLICK, 2.5, args.runs)
     compare(
-        "embedclf predict TEXT against a bare WordLlama",
+        "embedclf predict TEXT against a bare WordLlama, through its package",
         PREDICT,
         [sys.executable, "-c", BARE_WORDLLAMA],
-        1.6,
+        0.8,
         args.runs,
     )
 

@@ -115,17 +115,17 @@ class TestTraining:
         classifier = embedclf.train(texts, labels, target_accuracy=0.8, vectors=vectors)
         answers = list(zip(classifier.predict(test.texts), test.labels, strict=True))
         answered = [given == true for given, true in answers if given is not None]
-        assert 0.3 < len(answered) / len(answers) < 0.7
+        assert 0.5 < len(answered) / len(answers) < 0.95
         assert np.mean(answered) > 0.75
         figures = classifier.card.held_out
-        assert 0.3 < figures.coverage < 0.7
+        assert 0.5 < figures.coverage < 0.95
         assert figures.answered_accuracy > figures.accuracy
 
     def test_what_was_chosen_is_told(self, cli: Cli):
         """The threshold, how much it answers, and how well; the last two on rows held out, too."""
         result = cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", 0.8)
         card = embedclf.load("models/product_reviews.safetensors").card
-        assert f"Chose the threshold {card.threshold:g} on 504 rows not fitted on: it answers 5" in result.stderr
+        assert f"Chose the threshold {card.threshold:g} on 630 rows not fitted on: it answers 8" in result.stderr
         assert result.stdout.splitlines()[1] == (
             f"Answered with a confidence of {card.threshold:g} or more: {100 * card.held_out.coverage:.1f} %, accuracy "
             f"{card.held_out.answered_accuracy:.3f}"
@@ -137,7 +137,7 @@ class TestTraining:
         assert result.exit_code == 1
         error = result.stderr.splitlines()[-1]
         assert error.startswith(
-            "Error: an accuracy of 0.99 cannot be relied on, whatever is abstained from: by 504 rows not fitted on, "
+            "Error: an accuracy of 0.99 cannot be relied on, whatever is abstained from: by 630 rows not fitted on, "
             "the most is 0.9"
         )
         assert not Path("models/product_reviews.safetensors").exists()
@@ -184,7 +184,8 @@ class TestOutOfScope:
     @pytest.mark.parametrize("head", ["logistic", "centroid"])
     def test_it_is_no_class_and_not_fitted_on(self, mixed: Path, cli: Cli, head: str):
         """The held-out figures and the number of examples are of the others."""
-        result = cli("train", mixed, "--out-of-scope-label", "other", "--head", head)
+        only = ("--features", "embedding", "--no-label-names")
+        result = cli("train", mixed, "--out-of-scope-label", "other", "--head", head, *only)
         assert result.exit_code == 0, result.stderr
         classifier = embedclf.load("models/small.safetensors")
         assert classifier.classes == ("delivery", "password", "refund")
@@ -192,9 +193,10 @@ class TestOutOfScope:
         assert classifier.card.n_examples == 30
         assert "Trained on all 30 rows in scope (" in result.stdout
         assert "On 6 rows held out" in result.stdout
-        assert "of 10 out of scope.\n" in result.stderr
-        assert "Warning: only 10 rows out of scope to choose by: the threshold may be far off\n" in result.stderr
-        alone = embedclf.train(TEXTS, LABELS, head=head, regularization=classifier.card.regularization or "auto")
+        assert "of 12 out of scope.\n" in result.stderr
+        assert "Warning: only 12 rows out of scope to choose by: the threshold may be far off\n" in result.stderr
+        C = classifier.card.regularization or "auto"
+        alone = embedclf.train(TEXTS, LABELS, head=head, regularization=C, features="embedding", label_names=False)
         scores = classifier.model.weights * classifier.card.temperature
         np.testing.assert_allclose(scores, alone.model.weights * alone.card.temperature, atol=1e-3)
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from select import select
 
 import joblib
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer
 from cache_worker import SPEC, TEXTS, vectors_of
-from conftest import PATIENCE, Cli, write_csv
+from conftest import PATIENCE, Cli, wait_until, write_csv
 from embedclf.embedding import EmbedderSpec
 from embedclf.embedding.cache import ModelCache, VectorCache, hash_texts
 
@@ -601,26 +602,39 @@ class TestKills:
         texts = [f"text number {number}" for number in range(2_500)]
         (tmp_path / "texts").write_text("\n".join(texts))
         api.delay = 0.2
+        # One process imports everything, and forks those that are killed: else the import would take most of the time.
         code = (
-            "import sys, embedclf; texts = open(sys.argv[1]).read().splitlines()\n"
-            "embedclf.open_embedder('aimlapi:text-embedding-3-small', cache=True).embed(texts)\n"
+            "import os, sys, openai, langchain_openai, joblib.numpy_pickle, filelock, embedclf\n"
+            "texts = open(sys.argv[1]).read().splitlines()\n"
+            "for _ in sys.stdin:\n"
+            "    if pid := os.fork():\n"
+            "        print(pid, flush=True)\n"
+            "        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)\n"
+            "    else:\n"
+            "        embedclf.open_embedder('aimlapi:text-embedding-3-small', cache=True).embed(texts)\n"
+            "        os._exit(0)\n"
         )
         rng = random.Random(1)
         kills = 0
-        while True:
-            process = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "texts")])
-            sent = len(api.texts_sent)
-            # The import takes the first second or so: the moment counts from the first request on.
-            while process.poll() is None and len(api.texts_sent) == sent:
-                time.sleep(0.01)
-            try:
-                assert process.wait(timeout=rng.uniform(0.0, 0.6 + 0.1 * kills)) == 0
-                break
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-                process.wait()
-                kills += 1
+        command = [sys.executable, "-c", code, str(tmp_path / "texts")]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+            assert parent.stdin is not None
+            assert parent.stdout is not None
+            ended = 1
+            while ended:
+                sent = len(api.texts_sent)
+                parent.stdin.write("another\n")
+                parent.stdin.flush()
+                pid = int(parent.stdout.readline())
+                # The moment counts from the first request on.
+                wait_until(lambda sent=sent: len(api.texts_sent) > sent or select([parent.stdout], [], [], 0)[0])
+                if not select([parent.stdout], [], [], rng.uniform(0.0, 0.6 + 0.1 * kills))[0]:
+                    os.kill(pid, signal.SIGKILL)
+                ended = int(parent.stdout.readline())
+                assert ended in (0, -signal.SIGKILL)
+                kills += bool(ended)
                 assert kills < 50
+            parent.stdin.close()
         assert kills >= 2
         asked = api.texts_sent
         assert set(asked) == set(texts)

@@ -9,10 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
+from embedclf.cli import main
 from embedclf.exploration.page import palette
 
 HOSTILE = "<script>document.title='hacked'</script> & </script><b>bold</b> {{ title }} ${title}"
@@ -254,7 +256,7 @@ def show(browser: Any) -> Iterator[Any]:
     """Open a page from disk, without a network, and see that it complains of nothing."""
     pages: list[tuple[Any, list[str]]] = []
 
-    def opened(path: str, *, width: int = 1_100, scheme: str = "light", touch: bool = False) -> Any:
+    def opened(path: str | Path, *, width: int = 1_100, scheme: str = "light", touch: bool = False) -> Any:
         context = browser.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, offline=True, has_touch=touch
         )
@@ -272,6 +274,15 @@ def show(browser: Any) -> Iterator[Any]:
     for page, complaints in pages:
         assert complaints == []
         page.context.close()
+
+
+@pytest.fixture(scope="module")
+def reviews(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The map of a dataset, written by the command."""
+    path = tmp_path_factory.mktemp("reviews") / "map.html"
+    command = ["map", str(DATASETS / "product_reviews.csv"), "--output", str(path)]
+    assert CliRunner(catch_exceptions=False).invoke(main, command).exit_code == 0
+    return path
 
 
 def written(positions: Any, texts: list[str], labels: list[str], **more: Any) -> str:
@@ -343,7 +354,7 @@ def test_pointing_shows_the_text(show: Any):
 
 def test_points_on_each_other_can_all_be_read(show: Any):
     """The tooltip counts them, a click lists them, and zooming parts them."""
-    page = show(square())
+    page = show(square(), width=400)
     point_at(page, 0.5, 0.5)
     assert page.locator("#tip").text_content() == "atext 5middle firstand 2 more texts here: click to list them all"
     point_at(page, 0.5, 0.5, click=True)
@@ -488,10 +499,9 @@ def test_texts_are_text(show: Any):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1_100])
-def test_it_fits_and_can_be_read(cli: Cli, show: Any, width: int, scheme: str):
+def test_it_fits_and_can_be_read(show: Any, reviews: Path, width: int, scheme: str):
     """On a phone and a desk, by day and by night: nothing sticks out, every label is in the legend."""
-    assert cli("map", DATASETS / "product_reviews.csv", "--output", "map.html").exit_code == 0
-    page = show("map.html", width=width, scheme=scheme)
+    page = show(reviews, width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator("#legend .name").all_text_contents() == ["negative", "neutral", "positive"]
     assert all(button.is_visible() for button in page.locator("#legend button").all())

@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import embedclf
 from conftest import DATASETS, Cli, write_csv
+from embedclf.cli import main
 
 REVIEWS = DATASETS / "product_reviews.csv"
 COMPLAINTS = ("error", "warning")
@@ -26,7 +28,7 @@ def show(browser: Any) -> Iterator[Any]:
     """Open a page from disk, without a network, and see that it complains of nothing."""
     pages: list[tuple[Any, list[str]]] = []
 
-    def opened(path: str, *, width: int = 1_100, scheme: str = "light") -> Any:
+    def opened(path: str | Path, *, width: int = 1_100, scheme: str = "light") -> Any:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, offline=True)
         page = context.new_page()
         complaints: list[str] = []
@@ -58,6 +60,23 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     rows += [{"text": f"{HOSTILE} terrible, broken, never again {number}", "label": "positive"} for number in range(2)]
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder / "m.safetensors", folder / "test.jsonl"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, reviewed: tuple[Path, Path]) -> Path:
+    """A folder of pages that several tests look at: one of each command, written by it."""
+    folder = tmp_path_factory.mktemp("pages")
+    model, test = reviewed
+    centroid = [REVIEWS, "--head", "centroid"]
+    for name, *args in (
+        ("evaluation", "evaluate", test, "-m", model, "--train-set", REVIEWS),
+        ("cv", "cross-validate", *centroid, "--repeats", 2),
+        ("curve", "learning-curve", *centroid),
+        ("compare", "compare", *centroid, "--dimensions", 64, "--dimensions", 256),
+    ):
+        command = [*map(str, args), "--report", str(folder / f"{name}.html")]
+        assert CliRunner(catch_exceptions=False).invoke(main, command).exit_code == 0
+    return folder
 
 
 def wrong_rows(page: Any) -> list[str]:
@@ -122,11 +141,9 @@ def test_texts_are_text(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1_100])
-def test_it_fits_and_can_be_read(cli: Cli, show: Any, reviewed: tuple[Path, Path], width: int, scheme: str):
+def test_it_fits_and_can_be_read(show: Any, pages: Path, width: int, scheme: str):
     """On a phone and a desk, by day and by night: nothing sticks out, and the contrast is that of WCAG's AA."""
-    model, test = reviewed
-    cli("evaluate", test, "-m", model, "--train-set", REVIEWS, "--report", "report.html")
-    page = show("report.html", width=width, scheme=scheme)
+    page = show(pages / "evaluation.html", width=width, scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     colours = page.evaluate(
         "['--paper', '--tile', '--ink', '--faint', '--accent', '--wrong']"
@@ -326,18 +343,15 @@ def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_other_pages(cli: Cli, show: Any, scheme: str):
+def test_the_other_pages(show: Any, pages: Path, scheme: str):
     """Of cross-validation, the learning curve and a comparison."""
-    cli("cross-validate", REVIEWS, "--head", "centroid", "--repeats", 2, "--report", "cv.html")
-    page = show("cv.html", scheme=scheme)
+    page = show(pages / "cv.html", scheme=scheme)
     assert page.locator("h2").all_text_contents()[-1] == "Folds"
     assert page.locator("table").last.locator("tbody tr").count() == 10
-    cli("learning-curve", REVIEWS, "--head", "centroid", "--report", "curve.html")
-    page = show("curve.html", scheme=scheme)
+    page = show(pages / "curve.html", scheme=scheme)
     assert page.locator(".note").first.text_content().startswith("From 252 to 504 labelled rows the accuracy ")
     assert page.locator(".chart svg").count() == 1
-    cli("compare", REVIEWS, "--head", "centroid", "--dimensions", 64, "--dimensions", 256, "--report", "compare.html")
-    page = show("compare.html", width=400, scheme=scheme)
+    page = show(pages / "compare.html", width=400, scheme=scheme)
     assert page.locator("tbody tr").count() == 2
     assert page.locator("tbody td").first.text_content() == "wordllama:l2_supercat"
     assert page.evaluate("document.documentElement.scrollWidth") <= 400

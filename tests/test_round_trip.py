@@ -16,7 +16,7 @@ from embedclf.corpus import CorpusReader, CorpusWriter, Row
 
 # The same examples each time, so that a run fails for what was changed since the last one.
 steadily = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     database=None,
@@ -78,7 +78,7 @@ def test_written_and_read(kind: str):
     """By the writer and the reader, with columns added and with none."""
     path = Path(f"table.{kind}")
 
-    @settings(steadily, max_examples=200)
+    @settings(steadily, max_examples=100)
     @given(tables(), st.lists(FIELDS, unique=True, max_size=2), st.booleans(), DELIMITERS)
     @example((["text"], [["one\rtwo"], ["\r"], [""]]), [], False, ",")
     @example((["\ufeffa", "text"], [["", "x"]]), [], False, ",")
@@ -140,7 +140,7 @@ def test_values_of_any_kind_in_json_lines(trained: embedclf.TextClassifier):
         max_leaves=6,
     )
 
-    @settings(steadily, max_examples=100)
+    @settings(steadily, max_examples=60)
     @given(st.lists(st.dictionaries(FIELDS, values, max_size=4), min_size=1, max_size=4), st.booleans())
     def holds(records: list[dict[str, Any]], ascii_only: bool) -> None:
         records = [{**record, "text": "my parcel"} for record in records]

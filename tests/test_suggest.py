@@ -45,9 +45,9 @@ def test_it_prints_what_a_person_decides_by(cli: Cli, unlabelled: Path, model: P
         done.stdout
         == """\
 2 rows to label next, of 7 without a label:
-  inbox.csv:7  password (0.6313) or refund (0.3647)
+  inbox.csv:7  password (0.5674) or refund (0.4177)
     Money back because my account is locked
-  inbox.csv:5  password (0.7002) or delivery (0.2872)
+  inbox.csv:5  password (0.6564) or delivery (0.3131)
     I cannot log in to see my delivery
 """
     )

@@ -1,17 +1,26 @@
 """WordLlama: its own vectors, without its padding, its NaN and its network."""
 
+import json
+import os
 import pickle
 import subprocess
 import sys
+import tomllib
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import wordllama
+from packaging.requirements import Requirement
+from safetensors.numpy import save_file
 
 import embedclf
 from conftest import TEXTS
-from embedclf.embedding.wordllama import _PIECE_CHARACTERS, WordLlamaEmbedder
+from embedclf.embedding.wordllama import _FEW_TOKENS, _PIECE_CHARACTERS, _TOKENIZER, _WEIGHTS, WordLlamaEmbedder
+
+PACKAGE = Path(wordllama.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +30,7 @@ def embedder() -> WordLlamaEmbedder:
 
 @pytest.fixture(scope="module")
 def peer():
-    return wordllama.WordLlama.load(cache_dir=Path(wordllama.__file__).parent, disable_download=True)
+    return wordllama.WordLlama.load(cache_dir=PACKAGE, disable_download=True)
 
 
 def test_the_vectors_are_wordllamas_own(embedder: WordLlamaEmbedder, peer):
@@ -47,9 +56,7 @@ def test_the_vectors_are_wordllamas_own(embedder: WordLlamaEmbedder, peer):
 def test_shorter_vectors_are_wordllamas_own(peer):
     """64 and 128 dimensions are those that WordLlama cuts to."""
     for dimensions in (64, 128):
-        short = wordllama.WordLlama.load(
-            cache_dir=Path(wordllama.__file__).parent, disable_download=True, trunc_dim=dimensions
-        )
+        short = wordllama.WordLlama.load(cache_dir=PACKAGE, disable_download=True, trunc_dim=dimensions)
         vectors = WordLlamaEmbedder(dimensions=dimensions).embed(TEXTS)
         np.testing.assert_allclose(vectors, short.embed(TEXTS, norm=True), atol=2e-6)
 
@@ -121,20 +128,128 @@ def test_it_never_asks_the_network():
     assert done.stdout == "(1, 256)\n", done.stderr
 
 
-def test_where_it_is_not_installed_the_error_names_the_ways_out(monkeypatch: pytest.MonkeyPatch):
-    """The cause (no wheel for this Python or machine) and what to do."""
+@pytest.mark.parametrize("dimensions", [64, 128, 256])
+def test_the_vectors_of_tokens_are_wordllamas_own_to_the_bit(peer, dimensions: int):
+    """Converted one by one and all together, they are those that the package has in memory."""
+    expected = peer.embedding[:, :dimensions]
+    embedder = WordLlamaEmbedder(dimensions=dimensions)
+    few = np.arange(0, len(expected), 100)
+    assert len(few) < _FEW_TOKENS
+    assert embedder._vectors_of(few).tobytes() == expected[few].tobytes()
+    assert embedder._token_vectors.dtype == np.float16
+    assert embedder._vectors_of(np.arange(len(expected))).tobytes() == expected.tobytes()
+    assert embedder._token_vectors.dtype == np.float32
+    assert embedder._vectors_of(few).tobytes() == expected[few].tobytes()
+
+
+def test_a_text_has_the_same_vector_early_and_late():
+    """To the bit, before and after so many were embedded that all vectors of tokens are converted."""
+    embedder = WordLlamaEmbedder()
+    early = embedder.embed(TEXTS)
+    embedder.embed(["word " * _FEW_TOKENS])
+    assert embedder.embed(TEXTS).tobytes() == early.tobytes()
+
+
+def test_where_it_is_not_installed_the_error_names_the_way_out(monkeypatch: pytest.MonkeyPatch):
+    """Also where a folder happens to have its name."""
+    message = r"^the WordLlama embedder is not installed: pip install 'wordllama==0\.2\.2\.post0'$"
     monkeypatch.setitem(sys.modules, "wordllama", None)
-    with pytest.raises(embedclf.EmbedderError) as caught:
+    with pytest.raises(embedclf.EmbedderError, match=message):
         embedclf.open_embedder("wordllama")
-    assert "its wheels are for Python 3.11 to 3.13 on Linux x86_64" in str(caught.value)
-    assert "pip install 'wordllama>=0.4.0.post1,<0.5'" in str(caught.value)
+    folder = ModuleSpec("wordllama", None, is_package=True)
+    monkeypatch.setattr("embedclf.embedding.wordllama.find_spec", lambda name: folder)
+    with pytest.raises(embedclf.EmbedderError, match=message):
+        embedclf.open_embedder("wordllama")
 
 
-def test_it_leaves_the_programs_logging_alone():
-    """WordLlama sets up the root logger when it is imported; we undo that."""
-    code = (
-        "import logging, embedclf; embedclf.open_embedder('wordllama')\n"
-        "assert not logging.getLogger().handlers and logging.getLogger().level == logging.WARNING\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A WordLlama of ours, whose code cannot be run."""
+    package = tmp_path / "packages" / "wordllama"
+    for name in (_WEIGHTS, _TOKENIZER):
+        (package / name).parent.mkdir(parents=True)
+        (package / name).symlink_to(PACKAGE / name)
+    (package / "__init__.py").write_text("raise AssertionError('it is imported')")
+    monkeypatch.delitem(sys.modules, "wordllama")
+    monkeypatch.syspath_prepend(package.parent)
+    return package
+
+
+def test_its_code_is_not_run(copy: Path, embedder: WordLlamaEmbedder):
+    """Two files of the package are read; they may be links, as some installers make them."""
+    assert WordLlamaEmbedder().embed(TEXTS).tobytes() == embedder.embed(TEXTS).tobytes()
+    assert "wordllama" not in sys.modules
+
+
+def cut_off(file: Path) -> None:
+    file.write_bytes((PACKAGE / file.parent.name / file.name).read_bytes()[:-1_000])
+
+
+def of_another_vocabulary(file: Path) -> None:
+    content = json.loads((PACKAGE / _TOKENIZER).read_text(encoding="utf-8"))
+    content["added_tokens"].append({**content["added_tokens"][0], "id": 32_000, "content": "<another>"})
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "why"),
+    [
+        (_WEIGHTS, lambda file: None, "there is no file .*l2_supercat_256.safetensors"),
+        (_WEIGHTS, os.mkfifo, "there is no file .*l2_supercat_256.safetensors"),
+        (_WEIGHTS, cut_off, ".*l2_supercat_256.safetensors: .+"),
+        (_WEIGHTS, lambda file: save_file({"other": np.zeros(3)}, file), ".*l2_supercat_256.safetensors: .+"),
+        (
+            _WEIGHTS,
+            lambda file: save_file({"embedding.weight": np.zeros((10, 256), np.float16)}, file),
+            r".*: its vectors are float16 of shape \(10, 256\), not float16 of shape \(32000, 256\)",
+        ),
+        (
+            _WEIGHTS,
+            lambda file: save_file({"embedding.weight": np.zeros((32_000, 256), np.float32)}, file),
+            r".*: its vectors are float32 of shape .*",
+        ),
+        (_TOKENIZER, lambda file: None, "there is no file .*l2_supercat_tokenizer_config.json"),
+        (_TOKENIZER, Path.mkdir, "there is no file .*l2_supercat_tokenizer_config.json"),
+        (_TOKENIZER, cut_off, ".*l2_supercat_tokenizer_config.json: .+"),
+        (_TOKENIZER, of_another_vocabulary, r".*, not float16 of shape \(32001, 256\)"),
+    ],
+)
+def test_a_damaged_package_is_one_error(copy: Path, name: str, damage: Callable[[Path], object], why: str):
+    """It tells which file, what is wrong with it, and how to mend it."""
+    (copy / name).unlink()
+    damage(copy / name)
+    again = r"install it anew: pip install --force-reinstall --no-deps 'wordllama==0\.2\.2\.post0'"
+    with pytest.raises(embedclf.EmbedderError, match=rf"^WordLlama is installed but does not load \({why}\); {again}$"):
+        WordLlamaEmbedder()
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13", "3.14", "3.15"])
+@pytest.mark.parametrize(
+    ("system", "machine", "compiled"),
+    [
+        ("linux", "x86_64", True),
+        ("linux", "aarch64", False),
+        ("linux", "ppc64le", False),
+        ("darwin", "arm64", True),
+        ("darwin", "x86_64", True),
+        ("win32", "AMD64", True),
+        ("win32", "ARM64", False),
+        ("freebsd15", "x86_64", False),
+        ("freebsd15", "AMD64", False),
+    ],
+)
+def test_it_is_asked_for_once_and_in_a_version_that_has_a_wheel(python: str, system: str, machine: str, compiled: bool):
+    """A compiled one for CPython up to 3.13 on three systems, else the pure one."""
+    asked = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    wanted = [one for one in map(Requirement, asked["project"]["dependencies"]) if one.name == "wordllama"]
+    for implementation in ("CPython", "PyPy"):
+        environment = {
+            "python_version": python,
+            "sys_platform": system,
+            "platform_machine": machine,
+            "platform_python_implementation": implementation,
+        }
+        (one,) = [one for one in wanted if one.marker is not None and one.marker.evaluate(environment)]
+        assert "0.2.2.post0" in one.specifier
+        newest = compiled and implementation == "CPython" and python in ("3.11", "3.12", "3.13")
+        assert ("0.4.0.post1" in one.specifier) == newest

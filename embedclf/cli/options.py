@@ -15,6 +15,7 @@ from embedclf.errors import RowFault, counted, list_faults
 if TYPE_CHECKING:
     from embedclf.corpus import Corpus
     from embedclf.embedding import EmbedderSettings
+    from embedclf.embedding.cache import VectorCache
     from embedclf.embedding.usage import OnEvent
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -246,10 +247,8 @@ class EmbedderOptions:
         """Give them as `embedclf.open_embedder` and `embedclf.load` take them."""
         if self.no_cache and self.cache_dir is not None:
             raise click.UsageError("Give either --cache-dir or --no-cache.")
-        from embedclf.embedding.cache import VectorCache
-
         return {
-            "cache": False if self.no_cache else VectorCache(self.cache_dir),
+            "cache": self._cache(),
             "on_event": on_event,
             "base_url": self.base_url,
             "allow_http": self.allow_http,
@@ -259,6 +258,13 @@ class EmbedderOptions:
             "timeout": self.timeout,
             "max_cost": self.max_cost,
         }
+
+    def _cache(self) -> "VectorCache | bool":
+        if self.cache_dir is None:
+            return not self.no_cache  # so that an embedder that has no use for a cache need not load what makes one
+        from embedclf.embedding.cache import VectorCache
+
+        return VectorCache(self.cache_dir)
 
 
 def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:

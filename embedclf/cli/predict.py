@@ -117,7 +117,6 @@ def command(
     from embedclf.cli.embedding import ProgressBar, embed_corpus, print_estimate, show_usage, tell_usage
     from embedclf.cli.models import find_model
     from embedclf.corpus import check_output
-    from embedclf.embedding.cached import CachedEmbedder
     from embedclf.embedding.usage import Progress
     from embedclf.evaluation.neighbourhood import Examples
     from embedclf.scoring import FilePrediction, predict_rows, rows_done
@@ -144,9 +143,12 @@ def command(
         if asked.dry_run:
             print_estimate(classifier.embedder, chain(_usable(islice(source.rows, done, None)), also), as_json=as_json)
             return
-        if asked.max_cost is not None and isinstance(classifier.embedder, CachedEmbedder):
-            left = _usable(islice(source.twice(), done, None))
-            classifier.embedder.check_cost(classifier.embedder.estimate(chain(left, also)))
+        if asked.max_cost is not None:
+            from embedclf.embedding.cached import CachedEmbedder
+
+            if isinstance(classifier.embedder, CachedEmbedder):
+                left = _usable(islice(source.twice(), done, None))
+                classifier.embedder.check_cost(classifier.embedder.estimate(chain(left, also)))
 
         def on_chunk(done: int, passed: int, share: float | None) -> None:
             bar.next_part(done, passed, share)

@@ -124,7 +124,8 @@ def open_provider(
     EmbedderError
         If there is no such provider, or a package that it needs is not installed.
     """
-    known = f"ours are {' and '.join(f'{name}:…' for name in OURS)}, see embedclf embedders"
+    *others, last = [f"{name}:…" for name in OURS]
+    known = f"ours are {', '.join(others)} and {last}, see embedclf embedders"
     if not provider or not model:
         raise EmbedderError(
             f"there is no embedder {f'{provider}:{model}'.rstrip(':')!r}; {known}; any other is PROVIDER:MODEL of "

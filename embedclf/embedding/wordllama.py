@@ -1,25 +1,31 @@
 """WordLlama, the embedded default: a static model whose weights come inside its wheel; no key, no network."""
 
-import logging
-import platform
-import sys
 from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from embedclf.embedding import EmbedderSpec, Vectors
 from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, NotInstalledError, TextError
 from embedclf.texts import check_texts, list_of_strings, text_faults
 
-if TYPE_CHECKING:
-    from wordllama.inference import WordLlamaInference
-
 _MODEL = "l2_supercat"
 # The lengths that the model was trained to be cut to (Matryoshka), of those that the wheel's weights hold.
 _DIMENSIONS = (64, 128, 256)
+# Inside the package; the compiled wheels and the pure one have the same vectors.
+_WEIGHTS = "weights/l2_supercat_256.safetensors"
+_TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
+# What to ask for by hand: of pure Python, it installs everywhere.
+_REQUIREMENT = "wordllama==0.2.2.post0"
+
+# To convert all 32,000 vectors takes longer than to read them, and one text needs but a few. So they are converted as
+# they are needed, until that has cost a fraction of converting them all.
+_FEW_TOKENS = 4_000
 
 # A batch's memory is bounded by its characters: each is at most 4 tokens (one per byte), each of these 1 kB.
 _PIECE_CHARACTERS = 8_192
@@ -58,10 +64,9 @@ class WordLlamaEmbedder:
             raise EmbedderError(f"wordllama:{_MODEL} has vectors of {known} dimensions, not of {dimensions}")
         self._dimensions = dimensions
         self._on_event = on_event
-        loaded = _load(dimensions)
-        self._tokenizer: Any = loaded.tokenizer
-        self._tokenizer.no_padding()
-        self._token_vectors: Vectors = loaded.embedding
+        self._tokenizer, token_vectors = _load()
+        self._token_vectors: npt.NDArray[np.float16] | Vectors = token_vectors[:, :dimensions]
+        self._n_converted = 0
 
     def __repr__(self) -> str:
         return f"WordLlamaEmbedder({_MODEL!r}, dimensions={self._dimensions})"
@@ -94,7 +99,7 @@ class WordLlamaEmbedder:
             encodings = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
             token_ids = [encoding.ids for encoding in encodings]
             starts = np.cumsum([0, *map(len, token_ids[:-1])])
-            piece_sums = np.add.reduceat(self._token_vectors[np.concatenate(token_ids)], starts, axis=0)
+            piece_sums = np.add.reduceat(self._vectors_of(np.concatenate(token_ids)), starts, axis=0)
             np.add.at(sums, [index for index, _ in batch], piece_sums)
             if self._on_event is not None:
                 self._on_event(Progress(batch[-1][0], len(texts), 0, 0.0))
@@ -106,39 +111,63 @@ class WordLlamaEmbedder:
         sums /= lengths
         return sums, dict(sorted((no_vector | reasons).items()))
 
+    def _vectors_of(self, token_ids: npt.NDArray[np.intp]) -> Vectors:
+        token_vectors = self._token_vectors
+        if token_vectors.dtype == np.float16:
+            self._n_converted += len(token_ids)
+            if self._n_converted > _FEW_TOKENS:
+                token_vectors = self._token_vectors = token_vectors.astype(np.float32)
+        return token_vectors[token_ids].astype(np.float32, copy=False)
+
 
 def _open(model: str, dimensions: int) -> WordLlamaEmbedder:
     return WordLlamaEmbedder(model, dimensions=dimensions)
 
 
-def _load(dimensions: int) -> "WordLlamaInference":
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def _load() -> tuple[Any, npt.NDArray[np.float16]]:
+    """Read the tokenizer and the vectors of its tokens out of the installed package, without importing that.
+
+    The package would set up logging for the whole process, bring its own downloads, and take longer than all the rest.
+    """
+    spec = find_spec("wordllama")
+    if spec is None or spec.origin is None:  # a folder that happens to have the name has no origin
+        raise NotInstalledError(f"the WordLlama embedder is not installed: pip install '{_REQUIREMENT}'")
+    return _read(Path(spec.origin).parent)
+
+
+@cache
+def _read(package: Path) -> tuple[Any, npt.NDArray[np.float16]]:
+    """Read them once for the process: threads may share a tokenizer of which nothing is changed any more."""
+    tokens, weights = (package / name for name in (_TOKENIZER, _WEIGHTS))
+    for file in (tokens, weights):
+        if not file.is_file():  # what is no file at all could keep its reader waiting
+            raise _does_not_load(f"there is no file {file}")
+    from safetensors import safe_open
+    from tokenizers import Tokenizer
+
     try:
-        import wordllama
-    except ImportError as error:
-        python = f"{sys.version_info.major}.{sys.version_info.minor}"
-        raise NotInstalledError(
-            "the WordLlama embedder is not installed: its wheels are for Python 3.11 to 3.13 on Linux x86_64, "
-            f"Windows x86_64 and macOS, and this is Python {python} on {platform.system()} {platform.machine()}. "
-            "Use a Python it has a wheel for, or compile it with: pip install 'wordllama>=0.4.0.post1,<0.5'"
-        ) from error
-    finally:
-        # It sets up logging for the whole process, which is for the program to do.
-        root.handlers[:] = handlers
-        root.setLevel(level)
-    # By itself it looks for its tokenizer in a folder that its wheel does not have, and then asks the network.
-    inside_the_wheel = Path(wordllama.__file__).parent
+        tokenizer = Tokenizer.from_file(str(tokens))
+    except Exception as error:  # the library raises nothing narrower
+        raise _does_not_load(f"{tokens}: {error}") from error
     try:
-        return wordllama.WordLlama.load(
-            config=_MODEL,
-            cache_dir=inside_the_wheel,
-            dim=_DIMENSIONS[-1],
-            trunc_dim=None if dimensions == _DIMENSIONS[-1] else dimensions,
-            disable_download=True,
-        )
-    except Exception as error:
-        raise EmbedderError(f"WordLlama is installed but does not load: {error}") from error
+        with safe_open(weights, framework="np") as tensors:
+            token_vectors: npt.NDArray[np.float16] = tensors.get_tensor("embedding.weight")
+    except Exception as error:  # its own errors, and the system's
+        raise _does_not_load(f"{weights}: {error}") from error
+    shape = (tokenizer.get_vocab_size(), _DIMENSIONS[-1])
+    if token_vectors.dtype != np.float16 or token_vectors.shape != shape:
+        found = f"{token_vectors.dtype} of shape {token_vectors.shape}"
+        raise _does_not_load(f"{weights}: its vectors are {found}, not float16 of shape {shape}")
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer, token_vectors
+
+
+def _does_not_load(why: str) -> EmbedderError:
+    return EmbedderError(
+        f"WordLlama is installed but does not load ({why}); "
+        f"install it anew: pip install --force-reinstall --no-deps '{_REQUIREMENT}'"
+    )
 
 
 def _cut(text: str) -> Iterator[str]:

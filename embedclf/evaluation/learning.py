@@ -18,7 +18,7 @@ from embedclf.training.splits import Ints, group_duplicates, hold_out
 from embedclf.training.trainer import check_examples, check_whole, make_inputs, open_for
 
 _HOLDOUT = 0.2
-_LEAST_PER_CLASS = 2
+_LEAST_PER_CLASS = 1
 # So many different choices of the labels at a size; fewer where these would be nearly the same.
 _MOST_DRAWS = 5
 # A gain of less than a point is not worth doubling the labels.
@@ -113,7 +113,7 @@ def learning_curve(
 ) -> LearningCurve:
     """Measure how good a classifier is with more and more of the labels.
 
-    A fifth of the examples is held out. Of the rest, more and more are trained on, from two a label, about twice as
+    A fifth of the examples is held out. Of the rest, more and more are trained on, from one a label, about twice as
     many each time. Each choice of examples is a part of the next larger one, and has the labels in their proportion.
 
     Parameters
@@ -149,7 +149,7 @@ def learning_curve(
     if len(sizes) < 2 or not held.any():
         raise TrainingError(
             f"{len(texts):,} examples of {len(classes)} labels are too few for a learning curve: it begins "
-            "with two a label, beside those held out, and doubles them"
+            "with one a label, beside those held out, and doubles them"
         )
     opened, recipe = open_for(recipe, embedder, dimensions=dimensions, cache=cache)
     inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors)
@@ -179,7 +179,7 @@ def learning_curve(
 
 
 def sizes_of(n: int, n_classes: int) -> list[int]:
-    """Give the numbers of labels to train on: all, half of them, a quarter and so on, down to two a class."""
+    """Give the numbers of labels to train on: all, half of them, a quarter and so on, down to one a class."""
     sizes = []
     while n >= _LEAST_PER_CLASS * n_classes:
         sizes.append(n)
@@ -196,7 +196,7 @@ def _choices(
     rank = np.empty(len(rows))
     for number in range(len(examples.classes)):
         of_class = np.flatnonzero(y == number)
-        # The first two of each class come first, the others in proportion.
+        # The first of each class comes first, the others in proportion.
         rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
         rank[of_class[:_LEAST_PER_CLASS]] -= 1
     order = rows[np.argsort(rank, kind="stable")]

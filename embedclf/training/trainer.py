@@ -348,12 +348,16 @@ def fit_classifier(
     held = np.zeros(len(y), dtype=bool) if held is None else held
     with few_threads(inputs.vectors.size * len(classes)):
         job = _Job(inputs, y, groups, classes, recipe, names, seed, target_accuracy, min_confidence)
-        figures, measured = None, None
-        if (held & job.in_scope).any():
-            measured = job.choose(~held, told=not job.are_few)
+        figures, measures = None, (held & job.in_scope).any()
+        if job.are_few or not measures:
+            chosen = measured = job.choose(np.ones(len(y), dtype=bool))
+            if measures:
+                measured = job.choose(~held, near=chosen)
+        else:
+            chosen = measured = job.choose(~held)
+        if measures:
             figures = job.measure(measured, held)
-        chosen = job.choose(np.ones(len(y), dtype=bool), near=measured) if measured is None or job.are_few else measured
-        trained = job.fit_all(chosen)
+        trained = job.fit_all(chosen, start=measured.fitted)
     settings = chosen.settings
     card = ModelCard(
         embedder=replace(spec, dimensions=inputs.vectors.shape[1] or spec.dimensions),
@@ -403,8 +407,8 @@ class _Job:
         """Whether it is worth while to choose the settings on all examples anew."""
         return int(self.in_scope.sum()) < FEW_ROWS
 
-    def choose(self, kept: Mask, *, near: _Chosen | None = None, told: bool = True) -> _Chosen:
-        """Choose settings and threshold on some examples, and tell of it."""
+    def choose(self, kept: Mask, *, near: _Chosen | None = None) -> _Chosen:
+        """Choose settings and threshold on some examples, and tell of it, unless they are like others chosen before."""
         settings = choose_settings(
             self.recipe,
             self.inputs[kept],
@@ -415,11 +419,16 @@ class _Job:
             n_classes=len(self.classes),
             near=None if near is None else near.settings,
         )
+        if near is None:
+            _tell(settings, self.recipe, self.names is not None)
         threshold = self.min_confidence
         if self.target_accuracy is not None or (self.min_confidence is None and not self.in_scope.all()):
-            threshold = _choose_threshold(settings, self.target_accuracy, told=told)
-        if told:
-            _tell(settings, self.recipe, self.names is not None)
+            try:
+                threshold = _choose_threshold(settings, self.target_accuracy, told=near is None)
+            except TrainingError:
+                if near is None:
+                    raise
+                threshold = near.threshold  # what all examples allow, some of them may not
         return _Chosen(settings, threshold, kept, settings.start)
 
     def measure(self, chosen: _Chosen, held: Mask) -> HeldOut:
@@ -432,12 +441,12 @@ class _Job:
         probabilities = model.probabilities(others.vectors, as_terms(others.words(chosen.fitted.vocabulary)))
         return _measure(probabilities, self.y[held], self.classes, chosen.threshold)
 
-    def fit_all(self, chosen: _Chosen) -> Trained:
+    def fit_all(self, chosen: _Chosen, start: Trained | None) -> Trained:
         """Fit on all examples."""
         rows = self.in_scope
         steps.debug("Fitting on all %s", counted(int(rows.sum()), "row"))
         examples = self.inputs[rows], self.y[rows], self.names
-        return fit_all(self.recipe, chosen.settings, *examples, start=chosen.fitted)
+        return fit_all(self.recipe, chosen.settings, *examples, start=start)
 
 
 def _tell(settings: Settings, recipe: Recipe, has_names: bool) -> None:
@@ -446,11 +455,9 @@ def _tell(settings: Settings, recipe: Recipe, has_names: bool) -> None:
         logger.warning("there are too few examples to calibrate on: the confidences mean little")
     elif settings.n_judged < FEW_TO_CALIBRATE:
         logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
-    parts = []
-    if settings.C is not None and recipe.C is None:
-        parts.append(f"C = {settings.C:g}")
+    parts = [] if settings.C is None or recipe.C is not None else [f"C = {settings.C:g}"]
     if len(recipe.scales) > 1:
-        parts.append(f"words at {settings.scale:g} × the vector" if settings.scale else "no words")
+        parts.append(f"words at {settings.scale:g} × the vector" if settings.scale else "the vector without words")
     if parts and settings.n_judged:
         logger.info("Chose %s by log loss on %s not fitted on.", " and ".join(parts), counted(settings.n_judged, "row"))
     if settings.named and has_names:
