@@ -216,7 +216,7 @@ class TestProviders:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert done.returncode == 1
         assert done.stderr == (
-            "Error: there is no embedder 'ollama:m' of ours (ours are aimlapi:… and wordllama:…, see embedclf "
+            "Error: there is no embedder 'ollama:m' of ours (ours are aimlapi:…, wordllama:… and words:…, see embedclf "
             "embedders); for those of LangChain's providers install langchain and the provider's package: pip "
             "install langchain langchain-ollama\n"
         )

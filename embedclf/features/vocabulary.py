@@ -123,6 +123,9 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "Vocabulary":
+        return Vocabulary(self.hashes[chosen], self.idf[chosen])
+
     def terms(self, texts: Sequence[str]) -> Terms:
         """Find and weigh the n-grams of texts that it knows."""
         numbers, columns, counts = count_ngrams(texts, self.hashes)

@@ -328,6 +328,21 @@ def fit_all(
     return rows.fit(recipe.head, settings.C, settings.scale, start=start or settings.start, exact=exact)
 
 
+def within(trained: Trained, n_bytes: int) -> Vocabulary | None:
+    """Return its vocabulary, without as many n-grams of the least weights as it takes to fit into so many bytes."""
+    vocabulary, weights = trained.vocabulary, trained.fit.word_weights
+    if vocabulary is None:
+        return None
+    # A hash, a frequency, and a weight for each class.
+    most = n_bytes // (8 + 2 + 2 * weights.shape[1])
+    if len(vocabulary) <= most:
+        return vocabulary
+    largest = np.argsort(-(weights**2).sum(axis=1), kind="stable")[:most]
+    chosen = np.zeros(len(vocabulary), dtype=bool)
+    chosen[largest] = True
+    return vocabulary[chosen]
+
+
 def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
     """Find the temperature by which to divide scores so that log loss is smallest.
 

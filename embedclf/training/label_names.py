@@ -3,8 +3,8 @@
 import re
 from collections.abc import Sequence
 
-# With so many texts a label, its name adds nothing that could be measured.
-MOST_ROWS_A_LABEL = 32
+# With more texts a label, its name adds next to nothing, but is one more text to embed, and to pay for.
+MOST_ROWS_A_LABEL = 8
 _LEAST_LETTERS = 3
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NO_WORD = re.compile(r"[\W_]+")

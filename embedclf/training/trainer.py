@@ -20,7 +20,7 @@ from embedclf.intervals import FEW_ROWS as FEW_TO_CALIBRATE
 from embedclf.intervals import warn_of_few
 from embedclf.texts import check_texts, list_of_strings, text_fault
 from embedclf.threads import few_threads
-from embedclf.training.heads import FEW_ROWS, Settings, Trained, choose_settings, fit_all
+from embedclf.training.heads import FEW_ROWS, Settings, Trained, choose_settings, fit_all, within
 from embedclf.training.inputs import Inputs, as_terms
 from embedclf.training.label_names import MOST_ROWS_A_LABEL, label_name_texts
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -29,8 +29,8 @@ from embedclf.training.thresholds import choose_threshold
 
 logger = logging.getLogger(__name__)
 
-# A model file larger than this is a burden to whoever loads it with a service.
-_MOST_BYTES = 16_000_000
+# What the words may take in a model file: what is larger is a burden to a service that loads it.
+MOST_BYTES = 16_000_000
 
 
 def train(
@@ -357,7 +357,7 @@ def fit_classifier(
             chosen = measured = job.choose(~held)
         if measures:
             figures = job.measure(measured, held)
-        trained = job.fit_all(chosen, start=measured.fitted)
+        trained = job.fit_all(chosen, measured)
     settings = chosen.settings
     card = ModelCard(
         embedder=replace(spec, dimensions=inputs.vectors.shape[1] or spec.dimensions),
@@ -436,17 +436,36 @@ class _Job:
         kept = chosen.kept & self.in_scope
         steps.debug("Measuring on %s held out", counted(int(held.sum()), "row"))
         # Figures of two or three decimals; and the last fit starts from it.
-        chosen.fitted = fit_all(self.recipe, chosen.settings, self.inputs[kept], self.y[kept], self.names, exact=False)
-        model, others = chosen.fitted.model(chosen.settings.temperature, self.classes), self.inputs[held]
-        probabilities = model.probabilities(others.vectors, as_terms(others.words(chosen.fitted.vocabulary)))
+        examples = self.inputs[kept], self.y[kept], self.names
+        fitted = fit_all(self.recipe, chosen.settings, *examples, exact=False)
+        figures = self._figures(fitted, chosen, held)
+        if (smaller := within(fitted, MOST_BYTES)) is not fitted.vocabulary:
+            fitted = fit_all(self.recipe, chosen.settings, *examples, start=fitted, vocabulary=smaller, exact=False)
+            before, figures = figures, self._figures(fitted, chosen, held)
+            logger.info(
+                "Left out the n-grams with the least weights to keep the model file within %g MB: accuracy on the rows "
+                "held out %.3f, and %.3f with all of them.",
+                MOST_BYTES / 1e6,
+                figures.accuracy,
+                before.accuracy,
+            )
+        chosen.fitted = fitted
+        return figures
+
+    def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> HeldOut:
+        model, others = fitted.model(chosen.settings.temperature, self.classes), self.inputs[held]
+        probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
         return _measure(probabilities, self.y[held], self.classes, chosen.threshold)
 
-    def fit_all(self, chosen: _Chosen, start: Trained | None) -> Trained:
-        """Fit on all examples."""
+    def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
+        """Fit on all examples, starting from what was fitted to measure."""
         rows = self.in_scope
         steps.debug("Fitting on all %s", counted(int(rows.sum()), "row"))
         examples = self.inputs[rows], self.y[rows], self.names
-        return fit_all(self.recipe, chosen.settings, *examples, start=start)
+        fitted = fit_all(self.recipe, chosen.settings, *examples, start=measured.fitted)
+        if (smaller := within(fitted, MOST_BYTES)) is not fitted.vocabulary:
+            fitted = fit_all(self.recipe, chosen.settings, *examples, start=fitted, vocabulary=smaller)
+        return fitted
 
 
 def _tell(settings: Settings, recipe: Recipe, has_names: bool) -> None:
