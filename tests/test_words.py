@@ -120,7 +120,9 @@ class TestTraining:
         classifier = embedclf.train(ON_WORDS, OF_WORDS, vectors=same, label_names=False)
         assert classifier.card.word_scale > 0
         assert classifier.card.held_out.accuracy == 1.0
-        told = np.eye(4, dtype=np.float32)[[0 if name == "alpha" else 1 for name in OF_WORDS]]
+        rng = np.random.default_rng(0)
+        told = rng.normal(size=(len(OF_WORDS), 4)).astype(np.float32)
+        told[:, 0] += [2 if name == "alpha" else -2 for name in OF_WORDS]
         unlike = [f"word{number}" for number in range(len(OF_WORDS))]
         assert embedclf.train(unlike, OF_WORDS, vectors=told, label_names=False).card.word_scale == 0
 

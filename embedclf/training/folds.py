@@ -10,7 +10,7 @@ import numpy as np
 from embedclf import engines
 from embedclf.embedding import Vectors
 from embedclf.errors import counted
-from embedclf.threads import few_threads
+from embedclf.threads import one_thread
 from embedclf.training.heads import choose_settings, fit_all
 from embedclf.training.inputs import Inputs, as_terms
 from embedclf.training.recipe import Recipe
@@ -97,7 +97,7 @@ class Apart(NamedTuple):
 
 def _fit_and_predict(examples: Examples, task: Task, recipe: Recipe, seed: int) -> Apart:
     inputs, y, names = examples.inputs[task.fitted], examples.y[task.fitted], examples.names
-    with few_threads():
+    with one_thread():
         settings = choose_settings(recipe, inputs, y, examples.groups[task.fitted], names=names, seed=seed)
         trained = fit_all(recipe, settings, inputs, y, names)
         model, others = trained.model(settings.temperature, examples.classes), examples.inputs[task.predicted]

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from embedclf.training.inputs import Inputs
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
 from embedclf.training.lbfgs import Floats
 from embedclf.training.recipe import Recipe
-from embedclf.training.solver import Design, Fit
+from embedclf.training.solver import Design, Fit, principal_axes
 from embedclf.training.splits import Ints, Mask, assign_folds
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,8 @@ C_WITHOUT_EVIDENCE = 10.0
 # Below so many rows, all are judged, in this many folds; else as many of five folds as it takes to judge enough.
 FEW_ROWS, _FOLDS_OF_FEW = 2_000, 10
 _N_FOLDS, _ENOUGH_ROWS = 5, 1_500
+# With the names of so many other labels they are compared.
+_N_ROLLS = 3
 # A scale whose log loss is so many times that of the best is not tried with other values of C.
 _WORTH_CLIMBING = 1.05
 
@@ -78,10 +80,14 @@ class Rows:
     y : ndarray of shape (n,)
     vocabulary : Vocabulary, optional
         None takes that of these rows.
+    is_rotated : bool
+        As of `Design`.
     """
 
-    def __init__(self, inputs: Inputs, y: Ints, vocabulary: Vocabulary | None = None) -> None:
-        self._inputs, self._y = inputs, y
+    def __init__(
+        self, inputs: Inputs, y: Ints, vocabulary: Vocabulary | None = None, *, is_rotated: bool = False
+    ) -> None:
+        self._inputs, self._y, self._is_rotated = inputs, y, is_rotated
         self.vocabulary = inputs.vocabulary() if vocabulary is None else vocabulary
         self._words = inputs.words(self.vocabulary)
         self._designs: dict[float, Design] = {}
@@ -97,7 +103,8 @@ class Rows:
         if C is None:
             raise ValueError("the logistic head needs C")
         if scale not in self._designs:
-            self._designs = {scale: Design(self._inputs.vectors, words, scale)}  # one at a time: they are large
+            design = Design(self._inputs.vectors, words, scale, is_rotated=self._is_rotated)
+            self._designs = {scale: design}  # one at a time: they are large
         begun = None if start is None else start.started(vocabulary)
         fit = self._designs[scale].fit(self._y, C, start=begun, exact=exact)
         if exact and not fit.converged:
@@ -205,7 +212,6 @@ class Chooser:
         in_scope = y < n_classes
         if recipe.label_names is None and in_scope.sum() > MOST_ROWS_A_LABEL * n_classes:
             names = None
-        self._recipe, self._inputs, self._y, self._names = recipe, inputs, y, names
         few = int(in_scope.sum()) < FEW_ROWS
         n_folds, enough = (_FOLDS_OF_FEW, len(y)) if few else (_N_FOLDS, _ENOUGH_ROWS)
         folds = assign_folds(y, groups, n_folds, seed=seed)
@@ -219,14 +225,27 @@ class Chooser:
             self._y_judged, self._known = (
                 np.concatenate([values[judged] for _, judged in self._parts]) for values in (y, in_scope)
             )
+            self._axes = None
+            if few and recipe.head == "logistic" and recipe.uses_vectors:
+                # Once for all folds and scales: where vectors are long, that is where the time would go.
+                every = inputs if names is None else inputs.joined(names)
+                self._axes = principal_axes(every.vectors)
+                inputs = inputs.rotated(self._axes)
+                names = None if names is None else names.rotated(self._axes)
+            self._recipe, self._inputs, self._y, self._names = recipe, inputs, y, names
             self._left_out = [inputs[judged] for _, judged in self._parts]
             self._name(recipe.label_names is True)
 
-    def _name(self, named: bool) -> None:
-        """Fit on the names of labels from now on, too, or do not."""
+    def _name(self, named: bool, roll: int = 0) -> None:
+        """Fit on the names of labels from now on, too, or do not; `roll` gives each label the name of another."""
         self._named = named and self._names is not None
-        names = self._names if self._named else None
-        self._fitted = [Rows(*with_names(self._inputs[kept], self._y[kept], names)) for kept, _ in self._parts]
+        names = None
+        if self._named and self._names is not None:
+            names = self._names[np.roll(np.arange(len(self._names)), roll)]
+        self._fitted = [
+            Rows(*with_names(self._inputs[kept], self._y[kept], names), is_rotated=self._axes is not None)
+            for kept, _ in self._parts
+        ]
 
     def _try(self, C: float | None, scale: float, starts: "Sequence[Trained] | None" = None) -> _Tried:
         fits = []
@@ -264,9 +283,25 @@ class Chooser:
         if self._recipe.label_names is None and self._names is not None:
             self._name(True)
             other = self._climb(self._try(best.settings.C, best.settings.scale, best.fits), grid)
-            if other.settings.log_loss < best.settings.log_loss:
+            if other.settings.log_loss < min(best.settings.log_loss, self._with_wrong_names(other)):
                 best = other
+        if self._axes is not None and (start := best.settings.start) is not None:
+            weights = start.fit.weights @ self._axes.T
+            start = replace(start, fit=replace(start.fit, weights=weights))
+            return replace(best.settings, start=start)
         return best.settings
+
+    def _with_wrong_names(self, named: _Tried) -> float:
+        """Return the least log loss with the names of other labels.
+
+        One text more a label makes up for the one that is left out, whatever it says: only if its own name does better
+        than others does it tell something.
+        """
+        losses = []
+        for roll in range(1, min(int(self._y.max()), _N_ROLLS) + 1):
+            self._name(True, roll)
+            losses.append(self._try(named.settings.C, named.settings.scale, named.fits).settings.log_loss)
+        return min(losses)
 
     def _climb(self, best: _Tried, grid: "Sequence[float | None]") -> _Tried:
         """Go from one value of C to the next while the log loss falls."""

@@ -9,6 +9,7 @@ import numpy as np
 from embedclf.embedding import Vectors
 from embedclf.features.ngrams import Hashes
 from embedclf.features.vocabulary import Terms, Vocabulary, count_ngrams, tf_idf
+from embedclf.training.lbfgs import Floats
 from embedclf.training.splits import Ints, Mask
 
 # A word of one text alone tells nothing of others, but how much of that text the words that do are. A pair of that kind
@@ -55,6 +56,10 @@ class Inputs:
     def __getitem__(self, rows: Mask | Ints) -> Self:
         counts = None if self.counts is None else self.counts[np.flatnonzero(rows) if rows.dtype == bool else rows]
         return type(self)(self.vectors[rows], counts, self.hashes)
+
+    def rotated(self, axes: Floats) -> Self:
+        """Return them with vectors along other axes, (n_dimensions, n_axes)."""
+        return type(self)(self.vectors @ axes.astype(np.float32), self.counts, self.hashes)
 
     def joined(self, others: "Inputs") -> Self:
         """Return these and others, whose n-grams are counted in the same columns."""

@@ -13,12 +13,15 @@ Words stand beside the vectors as sparse columns. The most frequent of them, whi
 vectors most, are rotated together with the vectors; the others are only scaled, each by itself.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Self
+from itertools import pairwise
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from embedclf.embedding import Vectors
+from embedclf.threads import n_cores
 from embedclf.training.lbfgs import Floats, minimize
 from embedclf.training.splits import Ints
 
@@ -28,6 +31,10 @@ _MOST_STEPS = 1_000
 _ROUGHEST, _ROUGH, _CHOOSING, _FINE, _EXACT = 1e-2, 1e-4, 1e-5, 1e-8, 1e-11
 # Multiplications a step, below which a finer fit takes no time worth saving.
 _CHEAP = 30_000_000
+# Larger matrices have eigenvectors in float32.
+_MOST_IN_FLOAT64 = 1_024
+# Rows are divided into parts for threads, each of which has a gradient of its own.
+_ROWS_A_PART, _MOST_PARTS = 8_192, 8
 # How many sparse columns are rotated with the vectors: at most, with how many rows, and in how much memory.
 _ROTATED_COLUMNS, _ROWS_A_COLUMN, _ROTATED_NUMBERS = 256, 32, 50_000_000
 
@@ -70,9 +77,11 @@ class Design:
     words : scipy.sparse.csr_array of shape (n, n_words), float32, optional
     scale : float
         What the words are multiplied by, and so how little their weights are penalised beside those of the vectors.
+    is_rotated : bool
+        Whether the vectors have been rotated by `principal_axes` of these and other rows, which serves as well.
     """
 
-    def __init__(self, vectors: Vectors, words: Any = None, scale: float = 1.0) -> None:
+    def __init__(self, vectors: Vectors, words: Any = None, scale: float = 1.0, *, is_rotated: bool = False) -> None:
         n, self.n_dimensions = vectors.shape
         self.scale = scale
         self.n_words = 0 if words is None else words.shape[1]
@@ -81,24 +90,14 @@ class Design:
         if words is not None:
             words = words * np.float32(scale)
             squares = np.asarray(words.multiply(words).sum(axis=0)).ravel()
-            most = min(_ROTATED_COLUMNS, n // _ROWS_A_COLUMN, _ROTATED_NUMBERS // n)
+            most = 0 if is_rotated else min(_ROTATED_COLUMNS, n // _ROWS_A_COLUMN, _ROTATED_NUMBERS // n)
             self.frequent[np.argsort(-squares, kind="stable")[:most]] = True
             vectors = np.hstack([vectors, words[:, self.frequent].toarray()])
             self.rare = words[:, ~self.frequent].tocsr()
-            self.rare_transposed = self.rare.T.tocsr()
         self.mean = vectors.mean(axis=0, dtype=np.float64)
         centred = vectors - self.mean.astype(np.float32)
-        d = centred.shape[1]
-        gram = centred.T @ centred if n >= d else centred @ centred.T
-        values, axes = np.linalg.eigh(gram.astype(np.float64))
-        # Below this, an axis is float32's noise.
-        real = values > max(values[-1], 0) * 1e-7 if len(values) else np.zeros(0, dtype=bool)
-        self.eigenvalues = values[real]
-        axes = axes[:, real]
-        if n < d:
-            axes = (centred.T @ axes.astype(np.float32)).astype(np.float64) / np.sqrt(self.eigenvalues)
-        self.axes = axes
-        self.rotated = centred @ axes.astype(np.float32)
+        self.axes = None if is_rotated else principal_axes(centred)
+        self.rotated = centred if self.axes is None else centred @ self.axes.astype(np.float32)
 
     def fit(self, y: Ints, C: float, *, start: Fit | None = None, exact: bool = True) -> Fit:
         """Fit the rows' classes.
@@ -129,6 +128,30 @@ class Design:
         elif excess > _FINE:
             u, excess = problem.solve(u, _FINE, np.float64)
         return problem.to_fit(u, converged=excess <= _FINE)
+
+
+def principal_axes(vectors: Vectors) -> Floats:
+    """Return the eigenvectors of the rows' covariance: (n_dimensions, n_axes), as many as tell rows apart."""
+    centred = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+    n, d = centred.shape
+    gram = centred.T @ centred if n >= d else centred @ centred.T
+    # They only have to be about right, and in float64 would take twice as long, minutes where they are long.
+    values, axes = np.linalg.eigh(gram.astype(np.float64) if len(gram) <= _MOST_IN_FLOAT64 else gram)
+    # Below this, an axis is float32's noise.
+    real = values > max(values[-1], 0) * 1e-7 if len(values) else np.zeros(0, dtype=bool)
+    axes = axes[:, real].astype(np.float64)
+    if n < d:
+        axes = (centred.T @ axes.astype(np.float32)).astype(np.float64) / np.sqrt(values[real])
+    return axes
+
+
+class _Part(NamedTuple):
+    """Some rows, as all fits to them need them."""
+
+    y: Ints
+    rotated: Floats
+    rare: Any
+    transposed: Any
 
 
 class _Problem:
@@ -163,7 +186,7 @@ class _Problem:
         U, B, W = self._parts(u)
         word_weights = fit.word_weights / self._design.scale
         weights = np.hstack([fit.weights, word_weights[self._design.frequent].T]).astype(np.float64)
-        U[:] = weights @ self._design.axes
+        U[:] = weights if self._design.axes is None else weights @ self._design.axes
         B[:] = fit.bias + weights @ self._design.mean
         if self._n_rare:
             W[:] = word_weights[~self._design.frequent]
@@ -172,72 +195,96 @@ class _Problem:
     def to_fit(self, u: Floats, *, converged: bool) -> Fit:
         U, B, W = self._parts(u.astype(np.float64))
         design, d = self._design, self._design.n_dimensions
-        weights = U @ design.axes.T
+        weights = U if design.axes is None else U @ design.axes.T
         of_words = np.empty((design.n_words, self.n_classes))
         of_words[design.frequent] = weights[:, d:].T
         if self._n_rare:
             of_words[~design.frequent] = W
         return Fit(weights[:, :d], B - weights @ design.mean, design.scale * of_words, converged)
 
-    def _scores(self, U: Floats, B: Floats, W: Floats, Z: Floats, T: Any) -> Floats:
-        scores = Z @ U.T
+    def _parts_of_rows(self, kind: type[np.float32] | type[np.float64]) -> list[_Part]:
+        """Divide the rows, so that several threads can work on them. The same parts give the same sums."""
+        design, n = self._design, len(self._y)
+        cuts = np.linspace(0, n, max(1, min(_MOST_PARTS, n // _ROWS_A_PART)) + 1).astype(int)
+        out = []
+        for rows in (slice(start, stop) for start, stop in pairwise(cuts)):
+            rare: Any = design.rare[rows].astype(kind) if self._n_rare else None
+            transposed = rare.T.tocsr() if self._n_rare else None
+            out.append(_Part(self._y[rows], design.rotated[rows].astype(kind), rare, transposed))
+        return out
+
+    def _scores(self, u: Floats, part: _Part) -> Floats:
+        U, B, W = self._parts(u)
+        scores: Floats = part.rotated @ U.T
         scores += B
         if self._n_rare:
-            scores += T @ W
+            scores += part.rare @ W
         scores -= scores.max(axis=1, keepdims=True)
         return scores
 
-    def _scale(self, u: Floats) -> Floats:
-        """Return 1 / sqrt of the curvature along each coordinate: (n_coordinates,)."""
-        design = self._design
+    def _curvature(self, u: Floats, part: _Part) -> Floats:
+        """Return what these rows add to the curvature along each coordinate: (n_coordinates,)."""
         if u.any():
-            p = self._scores(*self._parts(u.astype(np.float32)), design.rotated, design.rare)
+            p = self._scores(u, part)
             np.exp(p, out=p)
             p /= p.sum(axis=1, keepdims=True)
-            p *= 1 - p
-            p *= np.float32(self._C)
         else:
-            p = np.full(
-                (len(self._y), self.n_classes), self._C * (1 - 1 / self.n_classes) / self.n_classes, dtype=np.float32
-            )
+            p = np.full((len(part.y), self.n_classes), 1 / self.n_classes, dtype=u.dtype)
+        p *= 1 - p
+        p *= u.dtype.type(self._C)
         curvature = np.empty_like(u)
         U, B, W = self._parts(curvature)
-        U[:] = p.T @ design.rotated**2 + 1
-        B[:] = np.maximum(p.sum(axis=0), 1e-6)
+        U[:] = p.T @ part.rotated**2
+        B[:] = p.sum(axis=0)
         if self._n_rare:
-            squared = design.rare_transposed.copy()
+            squared = part.transposed.copy()
             squared.data **= 2
-            W[:] = squared @ p + 1
-        return 1 / np.sqrt(curvature)
+            W[:] = squared @ p
+        return curvature
+
+    def _loss(self, u: Floats, part: _Part) -> tuple[float, Floats]:
+        """Return C times the log loss of these rows, and its gradient."""
+        C = u.dtype.type(self._C)
+        scores, rows = self._scores(u, part), np.arange(len(part.y))
+        of_true = scores[rows, part.y].sum(dtype=np.float64)
+        np.exp(scores, out=scores)
+        sums = scores.sum(axis=1)
+        loss = self._C * (float(np.log(sums).sum(dtype=np.float64)) - float(of_true))
+        scores *= (C / sums)[:, None]
+        scores[rows, part.y] -= C  # now what the loss says of each score
+        gradient = np.empty_like(u)
+        U, B, W = self._parts(gradient)
+        np.matmul(scores.T, part.rotated, out=U)
+        B[:] = scores.sum(axis=0)
+        if self._n_rare:
+            W[:] = part.transposed @ scores
+        return loss, gradient
 
     def solve(self, u: Floats, tolerance: float, kind: type[np.float32] | type[np.float64]) -> tuple[Floats, float]:
         """Go on until the mean log loss is within a tolerance of its minimum; returns about how far above it is."""
         # Where the problem is round, the loss is half the squared length of the gradient above its minimum.
-        enough = np.sqrt(2 * tolerance * self._C * len(self._y))
-        rows, C = np.arange(len(self._y)), kind(self._C)
-        scale = self._scale(u).astype(kind)
-        Z, T, transposed = self._design.rotated.astype(kind), None, None
-        if self._n_rare:
-            T, transposed = self._design.rare.astype(kind), self._design.rare_transposed.astype(kind)
+        enough = float(np.sqrt(2 * tolerance * self._C * len(self._y)))
+        parts = self._parts_of_rows(kind)
+        with ThreadPoolExecutor(min(len(parts), n_cores())) as threads:
+            each = map if len(parts) == 1 else threads.map
+            begun = u.astype(kind)
+            curvature = sum(each(self._curvature, [begun] * len(parts), parts), np.zeros_like(begun))
+            of_U, of_B, of_W = self._parts(curvature)
+            of_U += 1
+            of_W += 1
+            of_B[:] = np.maximum(of_B, 1e-6)
+            scale: Floats = 1 / np.sqrt(curvature)
 
-        def objective(scaled: Floats) -> tuple[float, Floats]:
-            u = scaled * scale
-            U, B, W = self._parts(u)
-            scores = self._scores(U, B, W, Z, T)
-            of_true = scores[rows, self._y].sum(dtype=np.float64)
-            np.exp(scores, out=scores)
-            sums = scores.sum(axis=1)
-            loss = self._C * (float(np.log(sums).sum(dtype=np.float64)) - float(of_true))
-            scores *= (C / sums)[:, None]
-            scores[rows, self._y] -= C  # now what the loss says of each score
-            penalty = float(np.vdot(u, u)) - float(np.vdot(B, B))
-            of_U, of_B, of_W = self._parts(u)
-            of_U += scores.T @ Z
-            of_B[:] = scores.sum(axis=0)
-            if self._n_rare:
-                of_W += transposed @ scores
-            u *= scale
-            return loss + penalty / 2, u
+            def objective(scaled: Floats) -> tuple[float, Floats]:
+                u = scaled * scale
+                losses, gradients = zip(*each(self._loss, [u] * len(parts), parts), strict=True)
+                B = self._parts(u)[1]
+                penalty = float(np.vdot(u, u)) - float(np.vdot(B, B))
+                B[:] = 0  # the intercepts are not penalised
+                for gradient in gradients:
+                    u += gradient
+                u *= scale
+                return sum(losses) + penalty / 2, u
 
-        scaled, norm = minimize(objective, (u / scale).astype(kind), float(enough), _MOST_STEPS)
+            scaled, norm = minimize(objective, begun / scale, enough, _MOST_STEPS)
         return (scaled * scale).astype(np.float64), tolerance * (norm / enough) ** 2

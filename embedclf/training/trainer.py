@@ -19,7 +19,7 @@ from embedclf.errors import NotInstalledError, TrainingError, counted
 from embedclf.intervals import FEW_ROWS as FEW_TO_CALIBRATE
 from embedclf.intervals import warn_of_few
 from embedclf.texts import check_texts, list_of_strings, text_fault
-from embedclf.threads import few_threads
+from embedclf.threads import one_thread
 from embedclf.training.heads import FEW_ROWS, Settings, Trained, choose_settings, fit_all, within
 from embedclf.training.inputs import Inputs, as_terms
 from embedclf.training.label_names import MOST_ROWS_A_LABEL, label_name_texts
@@ -350,7 +350,7 @@ def fit_classifier(
         As of `train`.
     """
     held = np.zeros(len(y), dtype=bool) if held is None else held
-    with few_threads(inputs.vectors.size * len(classes)):
+    with one_thread():
         job = _Job(inputs, y, groups, classes, recipe, names, seed, target_accuracy, min_confidence)
         figures, measures = None, (held & job.in_scope).any()
         if job.are_few or not measures:
