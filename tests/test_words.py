@@ -121,9 +121,10 @@ class TestTraining:
         assert classifier.card.word_scale > 0
         assert classifier.card.held_out.accuracy == 1.0
         rng = np.random.default_rng(0)
-        told = rng.normal(size=(len(OF_WORDS), 4)).astype(np.float32)
+        told = 2 * rng.normal(size=(len(OF_WORDS), 4))
         told[:, 0] += [2 if name == "alpha" else -2 for name in OF_WORDS]
-        unlike = [f"word{number}" for number in range(len(OF_WORDS))]
+        told /= np.linalg.norm(told, axis=1, keepdims=True)
+        unlike = [" ".join(rng.choice(list("abcdefgh"), 6)) for _ in OF_WORDS]
         assert embedclf.train(unlike, OF_WORDS, vectors=told, label_names=False).card.word_scale == 0
 
     def test_words_alone_need_no_embedder(self, cli: Cli, api: AimlapiServer, dataset: Path):
