@@ -27,6 +27,8 @@ C_WITHOUT_EVIDENCE = 10.0
 # Below so many rows, all are judged, in this many folds; else as many of five folds as it takes to judge enough.
 FEW_ROWS, _FOLDS_OF_FEW = 2_000, 10
 _N_FOLDS, _ENOUGH_ROWS = 5, 1_500
+# Less than this would often be chance, and words make a larger file that knows less of texts of other kinds.
+_WORDS_ARE_WORTH = 1.01
 # With the names of so many other labels they are compared.
 _N_ROLLS = 3
 # A scale whose log loss is so many times that of the best is not tried with other values of C.
@@ -178,6 +180,11 @@ class Settings:
     start: Trained | None
     judged: Judged | None
 
+    @property
+    def cost(self) -> float:
+        """The log loss, with what words have to bring at the least so that they are worth it."""
+        return self.log_loss * (_WORDS_ARE_WORTH if self.scale else 1.0)
+
 
 class _Tried(NamedTuple):
     settings: Settings
@@ -278,7 +285,7 @@ class Chooser:
             other = self._try(best.settings.C, scale, best.fits)
             if other.settings.log_loss < best.settings.log_loss * _WORTH_CLIMBING:
                 other = self._climb(other, grid)
-            if other.settings.log_loss < best.settings.log_loss:
+            if other.settings.cost < best.settings.cost:
                 best = other
         if self._recipe.label_names is None and self._names is not None:
             self._name(True)
