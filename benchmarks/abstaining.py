@@ -49,7 +49,7 @@ def what_decides(train: Rows, test: Rows, far: Rows, draws: int) -> None:
                 outside = np.random.default_rng(seed).choice(sorted(set(train.labels)), N_OUT_OF_SCOPE, replace=False)
                 rows = train.draw(n, seed)
                 rows = rows[~np.isin(train.labels[rows], outside)]
-                classifier = train.train(rows, head=head)
+                classifier = train[rows].train(head=head, features="embedding")
                 centroids = [
                     train.vectors[rows][train.labels[rows] == name].mean(axis=0) for name in classifier.classes
                 ]
@@ -90,7 +90,7 @@ def rejecting(train: Rows, test: Rows, draws: int) -> None:
                 {"out_of_scope_label": "out of scope", "target_accuracy": 0.9},
             ),
         ):
-            classifier = relabelled.train(rows, **settings)
+            classifier = relabelled[rows].train(features="embedding", **settings)
             probabilities = classifier.probabilities(test.vectors)
             correct = np.array(classifier.classes)[probabilities.argmax(axis=1)] == test.labels
             answered = np.array([label is not None for label in classifier.decide(probabilities)])

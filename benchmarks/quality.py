@@ -50,11 +50,14 @@ class Rows:
     def train(self, **settings: object) -> embedclf.TextClassifier:
         return embedclf.train(self.texts, self.labels, embedder=EMBEDDER, vectors=self.vectors, **settings)
 
-    def drawn(self, n: int, seed: int) -> Self:
-        """Choose n rows of each label."""
+    def draw(self, n: int, seed: int) -> np.ndarray:
+        """Choose n rows of each label, by their numbers."""
         rng = np.random.default_rng(seed)
         each = [np.flatnonzero(self.labels == name) for name in sorted(set(self.labels))]
-        return self[np.concatenate([rng.choice(rows, n, replace=False) for rows in each])]
+        return np.concatenate([rng.choice(rows, n, replace=False) for rows in each])
+
+    def drawn(self, n: int, seed: int) -> Self:
+        return self[self.draw(n, seed)]
 
     def joined(self, others: Self) -> Self:
         return Rows(

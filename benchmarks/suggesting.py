@@ -80,7 +80,7 @@ def one_draw(train: Rows, test: Rows, n: int, rounds: int, seed: int) -> dict[st
         labelled[start] = True
         curves[name] = []
         for number in range(rounds + 1):
-            classifier = train.train(np.flatnonzero(labelled), holdout=0)
+            classifier = train[np.flatnonzero(labelled)].train(holdout=0, features="embedding", label_names=False)
             answers = np.array(classifier.classes)[classifier.probabilities(test.vectors).argmax(axis=1)]
             curves[name].append(100 * float(np.mean(answers == test.labels)))
             if number < rounds:

@@ -11,7 +11,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer
-from conftest import TEXTS
+from conftest import DATASETS, TEXTS
 from embedclf.embedding.usage import Progress
 
 # Which take 3.3 seconds where a request for 32 of them takes 0.3, and two of them run at a time.
@@ -98,3 +98,11 @@ def test_in_python_events_come_one_at_a_time(api: AimlapiServer):
     embedclf.open_embedder("wordllama", on_event=events.append).embed(texts * 20)
     assert [event.total for event in events] == [6_000] * len(events)
     assert len(events) > 1
+
+
+def test_a_long_training_shows_its_steps():
+    """What is tried, in which fold, after two seconds; nothing of it is left when it is done."""
+    shown, code = in_terminal("train", str(DATASETS / "support_tickets.csv"))
+    assert code == 0
+    assert re.search(r"Choosing settings: C = \d+, words \d ×, fold \d+ of 10 ", shown)
+    assert shown.rstrip().splitlines()[-1].startswith("Saved models/support_tickets.safetensors")
