@@ -27,6 +27,8 @@ from aimlapi_server import AimlapiServer
 from conftest import LABELS, TEXTS, Cli, wait_until, write_csv
 from crashing import CrashingEmbeddings, CrashingRows
 from embedclf.training.folds import Examples, out_of_fold
+from embedclf.training.inputs import Inputs
+from embedclf.training.recipe import Recipe
 
 distributed = pytest.importorskip("distributed", reason="needs embedclf[dask]")
 
@@ -451,18 +453,22 @@ def test_a_cluster_without_workers(bare_cluster: BareCluster, cli: Cli, model: P
     assert cli(*run, "--engine", "dask", "--scheduler", bare_cluster.address).stderr == f"Error: {said}\n"
 
 
+ON_VECTORS = Recipe(C=1.0, features="embedding")
+
+
 def examples_of(trained: embedclf.TextClassifier) -> Examples:
     y = np.array([sorted(set(LABELS)).index(label) for label in LABELS])
-    return Examples(trained.embedder.embed(TEXTS), y, np.arange(len(y)), tuple(sorted(set(LABELS))))
+    inputs = Inputs(trained.embedder.embed(TEXTS))
+    return Examples(inputs, y, np.arange(len(y)), tuple(sorted(set(LABELS))))
 
 
 def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):
     """Cross-validation's figures are the same on the cluster."""
     examples = examples_of(trained)
-    (here,) = out_of_fold(examples, "logistic", 1.0, n_folds=3, seeds=[0])
+    (here,) = out_of_fold(examples, ON_VECTORS, n_folds=3, seeds=[0])
     with distributed.Client(cluster, set_as_default=False) as client, joblib.parallel_config("dask", client=client):
         client.wait_for_workers(1, timeout=60)
-        (there,) = out_of_fold(examples, "logistic", 1.0, n_folds=3, seeds=[0])
+        (there,) = out_of_fold(examples, ON_VECTORS, n_folds=3, seeds=[0])
     assert (here.folds == there.folds).all()
     assert np.allclose(here.probabilities, there.probabilities, atol=1e-6)
 
@@ -518,11 +524,11 @@ def test_an_address_that_is_none(process, model: Path, table: Path, address: str
 def test_folds_that_are_lost_are_told_of(cluster: str, trained: embedclf.TextClassifier, backend: str):
     """Where each process that takes one is killed."""
     whole = examples_of(trained)
-    examples = replace(whole, vectors=CrashingRows(whole.vectors))
+    examples = replace(whole, inputs=CrashingRows(whole.inputs))
     with distributed.Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)
         options = {"client": client} if backend == "dask" else {"n_jobs": 2}
-        error = ended(backend, lambda: out_of_fold(examples, "logistic", 1.0, n_folds=3, seeds=[0]), **options)
+        error = ended(backend, lambda: out_of_fold(examples, ON_VECTORS, n_folds=3, seeds=[0]), **options)
         assert type(error) is embedclf.EmbedclfError
         assert ("2 workers died at it" if backend == "dask" else "was lost (SIGKILL(-9)") in str(error)
 
