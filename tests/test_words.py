@@ -21,7 +21,7 @@ from conftest import DATASETS, LABELS, TEXTS, Cli
 from embedclf.corpus import read_corpus
 from embedclf.features.ngrams import normalized, words_of
 from embedclf.features.vocabulary import Vocabulary, count_ngrams
-from embedclf.training import trainer
+from embedclf.training import heads
 from embedclf.training.inputs import Inputs
 
 
@@ -168,7 +168,7 @@ class TestTraining:
 
     def test_the_size_is_bounded(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
         """The n-grams of the least weights go, and what that costs is said."""
-        monkeypatch.setattr(trainer, "MOST_BYTES", 800)
+        monkeypatch.setattr(heads, "MOST_BYTES", 800)
         with caplog.at_level(logging.INFO):
             small = embedclf.train(TEXTS, LABELS, features="words", label_names=False)
         assert len(small.model.words.vocabulary) == 50

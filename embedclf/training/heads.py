@@ -1,6 +1,7 @@
 """The two heads; the choice of C and of how much words count; calibration."""
 
 import logging
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,6 +12,7 @@ from embedclf.classifier.linear import LinearModel, WordWeights, softmax
 from embedclf.classifier.model_file import Head
 from embedclf.embedding import Vectors
 from embedclf.engines import steps
+from embedclf.errors import counted
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
@@ -31,6 +33,11 @@ _N_FOLDS, _ENOUGH_ROWS = 5, 1_500
 _WORDS_ARE_WORTH = 1.01
 # With the names of so many other labels they are compared.
 _N_ROLLS = 3
+# What the words may take in a model file: what is larger is a burden to a service that loads it. At first, twice as many
+# are fitted, those that most texts have.
+MOST_BYTES = 16_000_000
+# A training takes about so many times as long as the first settings that are tried, and longer ones say so.
+_TIMES_THE_FIRST, _SECONDS_UNTOLD = 12, 5.0
 # A scale whose log loss is so many times that of the best is not tried with other values of C.
 _WORTH_CLIMBING = 1.05
 
@@ -90,7 +97,8 @@ class Rows:
         self, inputs: Inputs, y: Ints, vocabulary: Vocabulary | None = None, *, is_rotated: bool = False
     ) -> None:
         self._inputs, self._y, self._is_rotated = inputs, y, is_rotated
-        self.vocabulary = inputs.vocabulary() if vocabulary is None else vocabulary
+        most = 2 * most_ngrams(int(y.max()) + 1)
+        self.vocabulary = inputs.vocabulary(most) if vocabulary is None else vocabulary
         self._words = inputs.words(self.vocabulary)
         self._designs: dict[float, Design] = {}
 
@@ -280,7 +288,12 @@ class Chooser:
         if self._recipe.head == "centroid":
             grid = (None,)
         C, first = (grid[len(grid) // 2], scales[len(scales) // 2]) if near is None else (near.C, near.scale)
-        best = self._climb(self._try(C, first), grid)
+        began = time.perf_counter()
+        tried = self._try(C, first)
+        if (seconds := time.perf_counter() - began) > _SECONDS_UNTOLD and near is None:
+            minutes = max(1, round(_TIMES_THE_FIRST * seconds / 60))
+            logger.info("Training will take about %s.", counted(minutes, "minute"))
+        best = self._climb(tried, grid)
         for scale in sorted(set(scales) - {first}, reverse=True):
             other = self._try(best.settings.C, scale, best.fits)
             if other.settings.log_loss < best.settings.log_loss * _WORTH_CLIMBING:
@@ -373,13 +386,17 @@ def fit_all(
     return rows.fit(recipe.head, settings.C, settings.scale, start=start or settings.start, exact=exact)
 
 
-def within(trained: Trained, n_bytes: int) -> Vocabulary | None:
-    """Return its vocabulary, without as many n-grams of the least weights as it takes to fit into so many bytes."""
+def most_ngrams(n_classes: int) -> int:
+    """Return how many n-grams fit into `MOST_BYTES`: a hash, a frequency, and a weight for each class."""
+    return MOST_BYTES // (8 + 2 + 2 * n_classes)
+
+
+def within_limit(trained: Trained) -> Vocabulary | None:
+    """Return its vocabulary, without as many n-grams of the least weights as it takes to fit into `MOST_BYTES`."""
     vocabulary, weights = trained.vocabulary, trained.fit.word_weights
     if vocabulary is None:
         return None
-    # A hash, a frequency, and a weight for each class.
-    most = n_bytes // (8 + 2 + 2 * weights.shape[1])
+    most = most_ngrams(weights.shape[1])
     if len(vocabulary) <= most:
         return vocabulary
     largest = np.argsort(-(weights**2).sum(axis=1), kind="stable")[:most]

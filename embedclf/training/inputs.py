@@ -70,13 +70,18 @@ class Inputs:
             counts = csr_array(vstack([self.counts, others.counts]))
         return type(self)(np.vstack([self.vectors, others.vectors]), counts, self.hashes)
 
-    def vocabulary(self) -> Vocabulary | None:
-        """Return the words, and the pairs that two texts or more have, with their inverse document frequencies."""
+    def vocabulary(self, most: int | None = None) -> Vocabulary | None:
+        """Return the words, and the pairs that two texts or more have, with their inverse document frequencies.
+
+        With `most`, no more than so many: those that most texts have.
+        """
         if self.counts is None or self.hashes is None:
             return None
         n_texts = np.bincount(self.counts.indices, minlength=len(self.hashes))
         of_words = self.hashes & np.uint64(1) == 0
         kept = (n_texts >= _LEAST_TEXTS_OF_A_PAIR) | (of_words & (n_texts > 0))
+        if most is not None and kept.sum() > most:
+            kept &= n_texts >= np.sort(n_texts[kept])[-most]
         idf = np.log((1 + len(self)) / (1 + n_texts[kept])) + 1
         return Vocabulary(self.hashes[kept], idf.astype(np.float16))
 

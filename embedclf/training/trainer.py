@@ -20,7 +20,7 @@ from embedclf.intervals import FEW_ROWS as FEW_TO_CALIBRATE
 from embedclf.intervals import warn_of_few
 from embedclf.texts import check_texts, list_of_strings, text_fault
 from embedclf.threads import one_thread
-from embedclf.training.heads import FEW_ROWS, Settings, Trained, choose_settings, fit_all, within
+from embedclf.training.heads import FEW_ROWS, MOST_BYTES, Settings, Trained, choose_settings, fit_all, within_limit
 from embedclf.training.inputs import Inputs, as_terms
 from embedclf.training.label_names import MOST_ROWS_A_LABEL, label_name_texts
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -28,9 +28,6 @@ from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
 from embedclf.training.thresholds import choose_threshold
 
 logger = logging.getLogger(__name__)
-
-# What the words may take in a model file: what is larger is a burden to a service that loads it.
-MOST_BYTES = 16_000_000
 
 
 def train(
@@ -443,7 +440,7 @@ class _Job:
         examples = self.inputs[kept], self.y[kept], self.names
         fitted = fit_all(self.recipe, chosen.settings, *examples, exact=False)
         figures = self._figures(fitted, chosen, held)
-        if (smaller := within(fitted, MOST_BYTES)) is not fitted.vocabulary:
+        if (smaller := within_limit(fitted)) is not fitted.vocabulary:
             fitted = fit_all(self.recipe, chosen.settings, *examples, start=fitted, vocabulary=smaller, exact=False)
             before, figures = figures, self._figures(fitted, chosen, held)
             logger.info(
@@ -467,7 +464,7 @@ class _Job:
         steps.debug("Fitting on all %s", counted(int(rows.sum()), "row"))
         examples = self.inputs[rows], self.y[rows], self.names
         fitted = fit_all(self.recipe, chosen.settings, *examples, start=measured.fitted)
-        if (smaller := within(fitted, MOST_BYTES)) is not fitted.vocabulary:
+        if (smaller := within_limit(fitted)) is not fitted.vocabulary:
             fitted = fit_all(self.recipe, chosen.settings, *examples, start=fitted, vocabulary=smaller)
         return fitted
 
