@@ -33,8 +33,8 @@ _N_FOLDS, _ENOUGH_ROWS = 5, 1_500
 _WORDS_ARE_WORTH = 1.01
 # With the names of so many other labels they are compared.
 _N_ROLLS = 3
-# What the words may take in a model file: what is larger is a burden to a service that loads it. At first, twice as many
-# are fitted, those that most texts have.
+# What the words may take in a model file: what is larger is a burden to a service that loads it. At first, twice as
+# many are fitted, those that most texts have.
 MOST_BYTES = 16_000_000
 # A training takes about so many times as long as the first settings that are tried, and longer ones say so.
 _TIMES_THE_FIRST, _SECONDS_UNTOLD = 12, 5.0
