@@ -318,7 +318,8 @@ class Chooser:
         than others does it tell something.
         """
         losses = []
-        for roll in range(1, min(int(self._y.max()), _N_ROLLS) + 1):
+        n_others = 0 if self._names is None else len(self._names) - 1
+        for roll in range(1, min(n_others, _N_ROLLS) + 1):
             self._name(True, roll)
             losses.append(self._try(named.settings.C, named.settings.scale, named.fits).settings.log_loss)
         return min(losses)
