@@ -45,9 +45,9 @@ def test_it_prints_what_a_person_decides_by(cli: Cli, unlabelled: Path, model: P
         done.stdout
         == """\
 2 rows to label next, of 7 without a label:
-  inbox.csv:7  password (0.5674) or refund (0.4177)
+  inbox.csv:7  password (0.5689) or refund (0.4169)
     Money back because my account is locked
-  inbox.csv:5  password (0.6564) or delivery (0.3131)
+  inbox.csv:5  password (0.6595) or delivery (0.3112)
     I cannot log in to see my delivery
 """
     )

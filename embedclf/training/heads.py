@@ -233,7 +233,9 @@ class Chooser:
         self._parts: list[tuple[Mask, Mask]] = []
         self.n_judged = 0
         for fold in range(n_folds):
-            if self.n_judged < enough and (in_scope & (judged := folds == fold)).any():
+            judged = folds == fold
+            # Where rows are few, those out of scope may be alone in a fold.
+            if self.n_judged < enough and (judged if few else in_scope & judged).any():
                 self._parts.append((in_scope & ~judged, judged))
                 self.n_judged += int((in_scope & judged).sum())
         if self._parts:
