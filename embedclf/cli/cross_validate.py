@@ -67,9 +67,8 @@ def command(
         add_lines,
         embed_to_train,
         introduce,
-        names_to_embed,
         open_to_train,
-        print_estimate,
+        print_estimate_to_train,
         usage_of,
     )
     from embedclf.cli.pages import PageFile, places_in
@@ -87,8 +86,7 @@ def command(
         check_examples(corpus.texts, corpus.labels)
         check_recipe(**training.settings)
         if asked.dry_run:
-            names = names_to_embed(corpus, training)
-            print_estimate(opened, [*corpus.texts, *names.values()], as_json=as_json)
+            print_estimate_to_train(opened, corpus, training, as_json=as_json)
             return
         page = PageFile(report)
         writer = None if output is None else stack.enter_context(_writer(output))

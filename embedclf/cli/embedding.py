@@ -261,7 +261,7 @@ def embed_to_train(
     if training.features == "words":
         bar.end()
         return corpus, {}
-    names = names_to_embed(corpus, training, out_of_scope_label, few=few)
+    names = _names_to_embed(corpus, training, out_of_scope_label, few=few)
     n = len(corpus.texts)
     try:
         vectors, reasons = embed_usable(embedder, [*corpus.texts, *names.values()])
@@ -279,8 +279,22 @@ def embed_to_train(
     return corpus, {"vectors": of_texts, "name_vectors": np.stack([of_names[label] for label in labels])}
 
 
-def names_to_embed(
-    corpus: "Corpus", training: TrainingOptions, out_of_scope_label: str | None = None, *, few: bool = False
+def print_estimate_to_train(
+    embedder: Embedder,
+    corpus: "Corpus",
+    training: TrainingOptions,
+    *,
+    as_json: bool,
+    out_of_scope_label: str | None = None,
+    few: bool = False,
+) -> None:
+    """Print what `embed_to_train` would take and cost: the answer of ``--dry-run``."""
+    names = _names_to_embed(corpus, training, out_of_scope_label, few=few)
+    print_estimate(embedder, [*corpus.texts, *names.values()], as_json=as_json)
+
+
+def _names_to_embed(
+    corpus: "Corpus", training: TrainingOptions, out_of_scope_label: str | None, *, few: bool
 ) -> dict[str, str]:
     """Give the names of labels that are to be embedded, as texts, by the label.
 

@@ -53,9 +53,8 @@ def command(
         ProgressBar,
         embed_to_train,
         introduce,
-        names_to_embed,
         open_to_train,
-        print_estimate,
+        print_estimate_to_train,
         usage_of,
     )
     from embedclf.cli.pages import PageFile
@@ -72,8 +71,7 @@ def command(
         check_examples(corpus.texts, corpus.labels)
         check_recipe(**training.settings)
         if asked.dry_run:
-            names = names_to_embed(corpus, training, few=True)
-            print_estimate(opened, [*corpus.texts, *names.values()], as_json=as_json)
+            print_estimate_to_train(opened, corpus, training, as_json=as_json, few=True)
             return
         page = PageFile(report)
         corpus, vectors = embed_to_train(opened, corpus, training, bar, skip_bad_rows=file.skip_bad_rows, few=True)

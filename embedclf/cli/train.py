@@ -88,9 +88,8 @@ def command(
         ProgressBar,
         embed_to_train,
         introduce,
-        names_to_embed,
         open_to_train,
-        print_estimate,
+        print_estimate_to_train,
         usage_of,
     )
     from embedclf.cli.steps import Steps
@@ -112,8 +111,7 @@ def command(
         check_abstaining(target_accuracy, min_confidence)
         _warn_of(corpus, opened, _check_command(dataset, file))
         if asked.dry_run:
-            names = names_to_embed(corpus, training, out_of_scope_label)
-            print_estimate(opened, [*corpus.texts, *names.values()], as_json=as_json)
+            print_estimate_to_train(opened, corpus, training, as_json=as_json, out_of_scope_label=out_of_scope_label)
             return
         corpus, vectors = embed_to_train(
             opened,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.errors import EmbedclfError, EmbedderError, TextError, counted
-from embedclf.texts import text_faults
+from embedclf.texts import check_texts, text_faults
 
 if TYPE_CHECKING:
     from embedclf.embedding.cache import VectorCache
@@ -376,6 +376,22 @@ def embed_usable(embedder: Embedder, texts: Sequence[str]) -> tuple[Vectors, dic
         vectors = np.full((len(texts), embedded.shape[1]), np.nan, dtype=np.float32)
         vectors[usable] = embedded
         return vectors, reasons
+
+
+def embed_each(embedder: PartialEmbedder, texts: Sequence[str]) -> Vectors:
+    """Embed texts that all have to be usable: `Embedder.embed` by way of `PartialEmbedder.embed_usable`.
+
+    Raises
+    ------
+    TextError
+        If some of them cannot be embedded.
+    EmbedderError
+        If the embedder fails.
+    """
+    vectors, reasons = embedder.embed_usable(check_texts(texts))
+    if reasons:
+        raise TextError(reasons)
+    return vectors
 
 
 def check_vectors(

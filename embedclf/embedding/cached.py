@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding import Batch, BatchEmbedder, EmbedderSpec, Vectors
+from embedclf.embedding import Batch, BatchEmbedder, EmbedderSpec, Vectors, embed_each
 from embedclf.embedding.cache import ModelCache, VectorCache, blocks_of, hash_texts
 from embedclf.embedding.claims import Claims
 from embedclf.embedding.forks import ForkSafeLock
@@ -19,8 +19,8 @@ from embedclf.embedding.ledger import Account
 from embedclf.embedding.pieces import cut
 from embedclf.embedding.segments import Keys
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens, check_cost
-from embedclf.errors import EmbedderError, TextError, counted
-from embedclf.texts import check_texts, list_of_strings, text_fault, text_faults
+from embedclf.errors import EmbedderError, counted
+from embedclf.texts import list_of_strings, text_fault, text_faults
 
 logger = logging.getLogger(__name__)
 
@@ -156,10 +156,7 @@ class CachedEmbedder:
 
         A batch that is answered is in the cache before its vectors are used.
         """
-        vectors, reasons = self.embed_usable(check_texts(texts))
-        if reasons:
-            raise TextError(reasons)
-        return vectors
+        return embed_each(self, texts)
 
     def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
         """Embed those texts that can be; see the function `embed_usable`."""

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding import EmbedderSpec, TokenShares, Vectors
+from embedclf.embedding import EmbedderSpec, TokenShares, Vectors, embed_each
 from embedclf.embedding.usage import OnEvent, Progress
-from embedclf.errors import EmbedderError, NotInstalledError, TextError
-from embedclf.texts import check_texts, list_of_strings, text_faults
+from embedclf.errors import EmbedderError, NotInstalledError
+from embedclf.texts import list_of_strings, text_faults
 
 _MODEL = "l2_supercat"
 # The lengths that the model was trained to be cut to (Matryoshka), of those that the wheel's weights hold.
@@ -84,10 +84,7 @@ class WordLlamaEmbedder:
 
         The vector of a text is the same whatever other texts stand beside it.
         """
-        vectors, reasons = self.embed_usable(check_texts(texts))
-        if reasons:
-            raise TextError(reasons)
-        return vectors
+        return embed_each(self, texts)
 
     def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
         """Embed those texts that can be; see the function `embed_usable`."""

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from embedclf.embedding import EmbedderSpec, Vectors
-from embedclf.errors import EmbedderError, TextError
+from embedclf.embedding import EmbedderSpec, Vectors, embed_each
+from embedclf.errors import EmbedderError
 from embedclf.features.vocabulary import count_ngrams
-from embedclf.texts import check_texts, list_of_strings, text_faults
+from embedclf.texts import list_of_strings, text_faults
 
 MODEL = "ngrams"
 DIMENSIONS = 1_024
@@ -36,10 +36,7 @@ class WordsEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts; see `Embedder.embed`."""
-        vectors, reasons = self.embed_usable(check_texts(texts))
-        if reasons:
-            raise TextError(reasons)
-        return vectors
+        return embed_each(self, texts)
 
     def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
         """Embed those texts that can be; see the function `embed_usable`."""

@@ -57,10 +57,6 @@ class Trained:
     fit: Fit
     vocabulary: Vocabulary | None = None
 
-    def scores(self, inputs: Inputs) -> Floats:
-        """Score texts: (n, n_classes)."""
-        return self.fit.scores(inputs.vectors, inputs.words(self.vocabulary))
-
     def model(self, temperature: float, classes: tuple[str, ...]) -> LinearModel:
         """Make a model of it, its temperature folded in."""
         fit, words = self.fit.divided_by(temperature), None
@@ -263,6 +259,8 @@ class Chooser:
             Rows(*with_names(self._inputs[kept], self._y[kept], names), is_rotated=self._axes is not None)
             for kept, _ in self._parts
         ]
+        each = zip(self._left_out, self._fitted, strict=True)
+        self._words_left_out = [left_out.words(rows.vocabulary) for left_out, rows in each]
 
     def _try(self, C: float | None, scale: float, starts: "Sequence[Trained] | None" = None) -> _Tried:
         fits = []
@@ -272,7 +270,10 @@ class Chooser:
             )
             start = None if starts is None else starts[number]
             fits.append(rows.fit(self._recipe.head, C, scale, start=start, exact=False))
-        scores = np.concatenate([fit.scores(rows) for fit, rows in zip(fits, self._left_out, strict=True)])
+        each = zip(fits, self._left_out, self._words_left_out, strict=True)
+        scores = np.concatenate(
+            [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
+        )
         temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known])
         confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
         judged = Judged(confidence, scores.argmax(axis=1) == self._y_judged, self._known)

@@ -4,10 +4,10 @@ Minimise C times the sum of log losses plus half the squared weights, the interc
 ``sklearn.linear_model.LogisticRegression`` minimises.
 
 What makes it fast is a change of coordinates. The vectors are centred and rotated into the eigenvectors of X'X, and
-each axis is divided by what the curvature there is about to be, sqrt(C h λ + 1), where h stands for the curvature of
-the log loss. In these coordinates the problem is nearly round, so that L-BFGS takes a few dozen steps whatever C is,
-each of two matrix products in float32. The eigenvectors are computed once for a set of rows, however often it is
-fitted. Where there are fewer rows than columns, only as many axes as rows are left: the optimum lies in their span.
+each coordinate of each class is divided by the root of the objective's curvature along it, where the fit starts. In
+these coordinates the problem is nearly round, so that L-BFGS takes a few dozen steps whatever C is, each of two matrix
+products in float32. The eigenvectors are computed once for a set of rows, however often it is fitted. Where there are
+fewer rows than columns, only as many axes as rows are left: the optimum lies in their span.
 
 Words stand beside the vectors as sparse columns. The most frequent of them, which depend on each other and on the
 vectors most, are rotated together with the vectors; the others are only scaled, each by itself.
@@ -98,6 +98,22 @@ class Design:
         centred = vectors - self.mean.astype(np.float32)
         self.axes = None if is_rotated else principal_axes(centred)
         self.rotated = centred if self.axes is None else centred @ self.axes.astype(np.float32)
+        self._parts = self._divided(np.float32)
+
+    def parts(self, kind: type[np.float32] | type[np.float64]) -> list["_Part"]:
+        """Return the rows in parts, so that several threads can work on them. The same parts give the same sums."""
+        # In float64 they are needed once, if at all, and twice as large.
+        return self._parts if kind is np.float32 else self._divided(kind)
+
+    def _divided(self, kind: type[np.float32] | type[np.float64]) -> list["_Part"]:
+        n = len(self.rotated)
+        cuts = np.linspace(0, n, max(1, min(_MOST_PARTS, n // _ROWS_A_PART)) + 1).astype(int)
+        out = []
+        for rows in (slice(start, stop) for start, stop in pairwise(cuts)):
+            rare: Any = None if self.rare is None else self.rare[rows].astype(kind)
+            transposed = None if rare is None else rare.T.tocsr()
+            out.append(_Part(rows, self.rotated[rows].astype(kind, copy=False), rare, transposed))
+        return out
 
     def fit(self, y: Ints, C: float, *, start: Fit | None = None, exact: bool = True) -> Fit:
         """Fit the rows' classes.
@@ -148,7 +164,7 @@ def principal_axes(vectors: Vectors) -> Floats:
 class _Part(NamedTuple):
     """Some rows, as all fits to them need them."""
 
-    y: Ints
+    rows: slice
     rotated: Floats
     rare: Any
     transposed: Any
@@ -202,17 +218,6 @@ class _Problem:
             of_words[~design.frequent] = W
         return Fit(weights[:, :d], B - weights @ design.mean, design.scale * of_words, converged)
 
-    def _parts_of_rows(self, kind: type[np.float32] | type[np.float64]) -> list[_Part]:
-        """Divide the rows, so that several threads can work on them. The same parts give the same sums."""
-        design, n = self._design, len(self._y)
-        cuts = np.linspace(0, n, max(1, min(_MOST_PARTS, n // _ROWS_A_PART)) + 1).astype(int)
-        out = []
-        for rows in (slice(start, stop) for start, stop in pairwise(cuts)):
-            rare: Any = design.rare[rows].astype(kind) if self._n_rare else None
-            transposed = rare.T.tocsr() if self._n_rare else None
-            out.append(_Part(self._y[rows], design.rotated[rows].astype(kind), rare, transposed))
-        return out
-
     def _scores(self, u: Floats, part: _Part) -> Floats:
         U, B, W = self._parts(u)
         scores: Floats = part.rotated @ U.T
@@ -229,7 +234,7 @@ class _Problem:
             np.exp(p, out=p)
             p /= p.sum(axis=1, keepdims=True)
         else:
-            p = np.full((len(part.y), self.n_classes), 1 / self.n_classes, dtype=u.dtype)
+            p = np.full((len(part.rotated), self.n_classes), 1 / self.n_classes, dtype=u.dtype)
         p *= 1 - p
         p *= u.dtype.type(self._C)
         curvature = np.empty_like(u)
@@ -245,13 +250,13 @@ class _Problem:
     def _loss(self, u: Floats, part: _Part) -> tuple[float, Floats]:
         """Return C times the log loss of these rows, and its gradient."""
         C = u.dtype.type(self._C)
-        scores, rows = self._scores(u, part), np.arange(len(part.y))
-        of_true = scores[rows, part.y].sum(dtype=np.float64)
+        scores, rows, y = self._scores(u, part), np.arange(len(part.rotated)), self._y[part.rows]
+        of_true = scores[rows, y].sum(dtype=np.float64)
         np.exp(scores, out=scores)
         sums = scores.sum(axis=1)
         loss = self._C * (float(np.log(sums).sum(dtype=np.float64)) - float(of_true))
         scores *= (C / sums)[:, None]
-        scores[rows, part.y] -= C  # now what the loss says of each score
+        scores[rows, y] -= C  # now what the loss says of each score
         gradient = np.empty_like(u)
         U, B, W = self._parts(gradient)
         np.matmul(scores.T, part.rotated, out=U)
@@ -264,7 +269,7 @@ class _Problem:
         """Go on until the mean log loss is within a tolerance of its minimum; returns about how far above it is."""
         # Where the problem is round, the loss is half the squared length of the gradient above its minimum.
         enough = float(np.sqrt(2 * tolerance * self._C * len(self._y)))
-        parts = self._parts_of_rows(kind)
+        parts = self._design.parts(kind)
         with ThreadPoolExecutor(min(len(parts), n_cores())) as threads:
             each = map if len(parts) == 1 else threads.map
             begun = u.astype(kind)

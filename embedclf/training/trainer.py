@@ -213,8 +213,10 @@ def make_inputs(
     else:
         vectors = None
     every = Inputs.of([*texts, *names], vectors, words=recipe.uses_words)
+    if not names:
+        return every, None
     rows = np.arange(len(every))
-    return every[rows[: len(texts)]], every[rows[len(texts) :]] if names else None
+    return every[rows[: len(texts)]], every[rows[len(texts) :]]
 
 
 def check_examples(
