@@ -12,6 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -427,7 +428,10 @@ class _Run:
             # Closed at once when it is left: nobody begins then with what was sent and is not wanted any more.
             with closing(engine.score(chunks(), self.top_k)) as each:
                 for chunk, scored in each:
-                    self._usages[scored.by] = scored.usage
+                    # A chunk may have been done before an earlier one of the file: of what a process has taken since
+                    # its start, the most is the newest.
+                    known = self._usages.get(scored.by, scored.usage)
+                    self._usages[scored.by] = max(known, scored.usage, key=attrgetter("texts", "requests", "tokens"))
                     self._write(writer, chunk, scored.scores)
 
     @property

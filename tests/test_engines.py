@@ -236,6 +236,33 @@ def test_requests_are_bounded_over_all_workers(
     assert max(sum(start <= at < end for start, end in times) for at, _ in times) <= 3
 
 
+@pytest.mark.usefixtures("small_chunks")
+def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
+    """The first chunk is answered after the second one is scored; the tokens of both count."""
+    classifier = embedclf.train(TEXTS, LABELS)
+    path = write_csv(Path("two.csv"), [(f"text {i}",) for i in range(100)], header=("text",))
+    before = classifier.embedder.usage
+    later_is_scored = threading.Event()
+    in_time, tokens = [], []
+    usage_of = embedclf.scoring._usage
+
+    def take(classifier: embedclf.TextClassifier) -> Any:
+        usage = usage_of(classifier)
+        later_is_scored.set()
+        return usage
+
+    def hold_the_first(request: Any) -> None:
+        if "text 0" in request.texts:
+            in_time.append(later_is_scored.wait(60))
+
+    monkeypatch.setattr("embedclf.scoring._usage", take)
+    api.fault, api.tamper = hold_the_first, lambda answer: tokens.append(answer["usage"]["total_tokens"])
+    with joblib.parallel_config("threading", n_jobs=2):
+        done = embedclf.predict_file(classifier, path, "out.csv")
+    assert in_time == [True]
+    assert done.usage.plus(before, -1).tokens == sum(tokens)
+
+
 def test_what_the_readme_shows_of_a_cluster(cluster: str, cli: Cli, model: Path):
     """Its command and its Python work as they stand there, and write the same."""
     readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
