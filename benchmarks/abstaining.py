@@ -15,7 +15,7 @@ import numpy as np
 from quality import DATASETS, Rows, read
 
 import embedclf
-from embedclf.metrics import auroc
+from embedclf.stats.metrics import auroc
 
 N_OUT_OF_SCOPE = 17
 

@@ -31,8 +31,9 @@ from statistics import median
 import joblib
 import numpy as np
 
-from embedclf.embedding import EmbedderSpec, cache, segments
-from embedclf.embedding.cache import VectorCache, hash_texts
+from embedclf.embedding.base import EmbedderSpec, cache, segments
+from embedclf.embedding.cache.model_cache import hash_texts
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 SPEC = EmbedderSpec("aimlapi", "text-embedding-3-small", 1536, "https://api.aimlapi.com/v1")
 MEMORY_TEXTS = 5_000

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 
 import embedclf
-from embedclf.corpus import read_corpus
-from embedclf.exploration.data_quality import plain_check
-from embedclf.exploration.vector_faults import Rows, near_duplicates, neighbours_among
+from embedclf.data.corpus import read_corpus
+from embedclf.quality.data_check import plain_check
+from embedclf.quality.vector_checks import Rows, near_duplicates, neighbours_among
 
 EMBEDDER = embedclf.open_embedder("wordllama")
 

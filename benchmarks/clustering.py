@@ -20,8 +20,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_mutual_info_score
 
 import embedclf
-from embedclf.corpus import Corpus, read_corpus
-from embedclf.embedding import Vectors
+from embedclf.arrays import Vectors
+from embedclf.data.corpus import Corpus, read_corpus
 from embedclf.exploration import clustering
 
 DATASETS = Path(__file__).parent.parent / "datasets"

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 import embedclf
-from embedclf.corpus import read_corpus
+from embedclf.data.corpus import read_corpus
 from embedclf.exploration.projection import _neighbours_kept, _project
 
 EMBEDDER = embedclf.open_embedder("wordllama")

@@ -23,9 +23,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 
 import embedclf
-from embedclf import metrics
-from embedclf.corpus import read_corpus
-from embedclf.metrics import coverage
+from embedclf.data.corpus import read_corpus
+from embedclf.stats import metrics
+from embedclf.stats.metrics import coverage
 from embedclf.training.label_names import label_name_texts
 
 DATASETS = Path(__file__).parent.parent / "datasets"

@@ -19,9 +19,9 @@ from statistics import median
 import numpy as np
 
 import embedclf
-from embedclf.corpus import read_corpus
+from embedclf.data.corpus import read_corpus
 from embedclf.exploration import diversity
-from embedclf.neighbours import nearest
+from embedclf.stats.neighbours import nearest
 
 K = 5
 DATASETS = Path(__file__).parent.parent / "datasets"

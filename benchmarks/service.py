@@ -27,7 +27,7 @@ import psutil
 from in_flight import serving as serving_the_api
 
 import embedclf
-from embedclf.corpus import Corpus, read_corpus
+from embedclf.data.corpus import Corpus, read_corpus
 
 TICKETS = Path(__file__).parent.parent / "datasets" / "support_tickets.csv"
 HEAD = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"

@@ -26,7 +26,8 @@ TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 
 from cache_worker import OLD_TEXTS, SPEC, TEXTS, vectors_of  # noqa: E402
-from embedclf.embedding.cache import VectorCache, hash_texts  # noqa: E402
+from embedclf.embedding.cache.model_cache import hash_texts  # noqa: E402
+from embedclf.embedding.cache.vector_cache import VectorCache  # noqa: E402
 
 MOST_SEGMENTS = 32
 MOST_DESCRIPTORS = 32

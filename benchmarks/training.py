@@ -25,7 +25,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 import embedclf
-from embedclf.corpus import read_corpus
+from embedclf.data.corpus import read_corpus
 from embedclf.features.vocabulary import count_ngrams
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")

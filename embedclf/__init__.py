@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from embedclf.classifier.linear import LinearModel as LinearModel
     from embedclf.classifier.text_classifier import TextClassifier as TextClassifier
     from embedclf.classifier.text_classifier import load as load
-    from embedclf.embedding import Embedder as Embedder
-    from embedclf.embedding import open_embedder as open_embedder
-    from embedclf.embedding.cache import VectorCache as VectorCache
-    from embedclf.embedding.langchain_embeddings import as_langchain as as_langchain
-    from embedclf.embedding.langchain_model import from_langchain as from_langchain
+    from embedclf.embedding.base import Embedder as Embedder
+    from embedclf.embedding.cache.vector_cache import VectorCache as VectorCache
+    from embedclf.embedding.factory import open_embedder as open_embedder
+    from embedclf.embedding.langchain import as_langchain as as_langchain
+    from embedclf.embedding.langchain import from_langchain as from_langchain
     from embedclf.errors import BadRowsError as BadRowsError
     from embedclf.errors import DataError as DataError
     from embedclf.errors import EmbedclfError as EmbedclfError
@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from embedclf.evaluation.report import evaluate as evaluate
     from embedclf.exploration.clustering import Clustering as Clustering
     from embedclf.exploration.clustering import cluster as cluster
-    from embedclf.exploration.data_quality import check as check
-    from embedclf.exploration.findings import DataCheck as DataCheck
-    from embedclf.exploration.page import map_page as map_page
     from embedclf.exploration.projection import TextMap as TextMap
     from embedclf.exploration.projection import text_map as text_map
     from embedclf.exploration.recommendation import Recommendation as Recommendation
@@ -52,23 +49,26 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import search as search
     from embedclf.exploration.suggestions import Suggestions as Suggestions
     from embedclf.exploration.suggestions import suggest as suggest
-    from embedclf.scoring import FilePrediction as FilePrediction
-    from embedclf.scoring import predict_file as predict_file
-    from embedclf.service.application import Limits as Limits
-    from embedclf.service.application import create_app as create_app
+    from embedclf.pages.maps import map_page as map_page
+    from embedclf.prediction.predict_files import FilePrediction as FilePrediction
+    from embedclf.prediction.predict_files import predict_file as predict_file
+    from embedclf.quality.data_check import check as check
+    from embedclf.quality.findings import DataCheck as DataCheck
+    from embedclf.service.app import create_app as create_app
+    from embedclf.service.limits import Limits as Limits
     from embedclf.training.estimators import EmbeddingClassifier as EmbeddingClassifier
     from embedclf.training.estimators import EmbeddingTransformer as EmbeddingTransformer
     from embedclf.training.label_names import label_name_texts as label_name_texts
     from embedclf.training.trainer import train as train
 
-__version__ = "0.1.0"
+from embedclf._version import __version__
 
 _HOMES = {
     "BadRowsError": "embedclf.errors",
     "Clustering": "embedclf.exploration.clustering",
     "Comparison": "embedclf.evaluation.comparison",
     "CrossValidation": "embedclf.evaluation.cross_validation",
-    "DataCheck": "embedclf.exploration.findings",
+    "DataCheck": "embedclf.quality.findings",
     "DataError": "embedclf.errors",
     "EmbedclfError": "embedclf.errors",
     "Embedder": "embedclf.embedding",
@@ -76,9 +76,9 @@ _HOMES = {
     "EmbeddingClassifier": "embedclf.training.estimators",
     "EmbeddingTransformer": "embedclf.training.estimators",
     "Explanation": "embedclf.classifier.explanation",
-    "FilePrediction": "embedclf.scoring",
+    "FilePrediction": "embedclf.prediction.predict_files",
     "LearningCurve": "embedclf.evaluation.learning",
-    "Limits": "embedclf.service.application",
+    "Limits": "embedclf.service.app",
     "LinearModel": "embedclf.classifier.linear",
     "MaxCostError": "embedclf.errors",
     "ModelFileError": "embedclf.errors",
@@ -91,22 +91,22 @@ _HOMES = {
     "TextError": "embedclf.errors",
     "TextMap": "embedclf.exploration.projection",
     "TrainingError": "embedclf.errors",
-    "VectorCache": "embedclf.embedding.cache",
-    "as_langchain": "embedclf.embedding.langchain_embeddings",
+    "VectorCache": "embedclf.embedding.cache.model_cache",
+    "as_langchain": "embedclf.embedding.langchain",
     "cluster": "embedclf.exploration.clustering",
-    "check": "embedclf.exploration.data_quality",
+    "check": "embedclf.quality.data_check",
     "compare": "embedclf.evaluation.comparison",
-    "create_app": "embedclf.service.application",
+    "create_app": "embedclf.service.app",
     "cross_validate": "embedclf.evaluation.cross_validation",
     "evaluate": "embedclf.evaluation.report",
     "explain": "embedclf.evaluation.neighbourhood",
-    "from_langchain": "embedclf.embedding.langchain_model",
+    "from_langchain": "embedclf.embedding.langchain",
     "label_name_texts": "embedclf.training.label_names",
     "learning_curve": "embedclf.evaluation.learning",
     "load": "embedclf.classifier.text_classifier",
-    "map_page": "embedclf.exploration.page",
+    "map_page": "embedclf.pages.maps",
     "open_embedder": "embedclf.embedding",
-    "predict_file": "embedclf.scoring",
+    "predict_file": "embedclf.prediction.predict_files",
     "recommend": "embedclf.exploration.recommendation",
     "search": "embedclf.exploration.retrieval",
     "suggest": "embedclf.exploration.suggestions",

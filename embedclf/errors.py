@@ -60,11 +60,6 @@ class RowFault(NamedTuple):
 _MOST_LISTED = 20
 
 
-def counted(number: int, thing: str) -> str:
-    """Write a number with its noun: ``1 row``, ``1,008 rows``."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
-
-
 def list_faults(source: str, faults: Sequence[RowFault], n_faults: int | None = None) -> str:
     """Name each fault as ``file:line: reason``, a line each, the first 20 of `n_faults`, or of those given."""
     n_faults = len(faults) if n_faults is None else n_faults

@@ -18,10 +18,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-import embedclf.embedding.cache
-from embedclf.atomic_file import AtomicFile
-from embedclf.embedding import EmbedderSpec
-from embedclf.embedding.cache import VectorCache, hash_texts
+import embedclf.embedding.cache.model_cache
+from embedclf.data.atomic_file import AtomicFile
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.cache.model_cache import hash_texts
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 SPEC = EmbedderSpec("aimlapi", "text-embedding-3-small", 48, "https://api.aimlapi.com/v1")
 TEXTS = [f"text {number}" for number in range(3_000)]
@@ -55,7 +56,7 @@ def main() -> None:
     cache = whole.of_model(SPEC)
     rng = random.Random(seed)
     if seed % 2:  # an index of keys is made of few segments already
-        embedclf.embedding.cache._MANY_SEGMENTS = 3
+        embedclf.embedding.cache.model_cache._MANY_SEGMENTS = 3
     mine: set[int] = set()
     with acknowledged.open("a") as file:
         while True:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import embedclf
-import embedclf.scoring
+import embedclf.prediction.predict_files
 
 _STEPS = {"open", "os.rename", "os.remove", "os.truncate"}
 _ENDED = 9
@@ -46,7 +46,7 @@ def run_until(step: int, classifier: embedclf.TextClassifier, source: str) -> in
 
 def main(model: str, source: str) -> None:
     """End runs at one step after the other, until one comes to its end."""
-    embedclf.scoring._CHUNK = 10
+    embedclf.prediction.scores._CHUNK = 10
     classifier = embedclf.load(model)
     embedclf.predict_file(classifier, source, "whole.csv")
     whole = Path("whole.csv").read_bytes()

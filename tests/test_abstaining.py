@@ -10,8 +10,8 @@ from sklearn import metrics as sk
 
 import embedclf
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
-from embedclf.corpus import read_corpus
-from embedclf.training.heads import Judged
+from embedclf.data.corpus import read_corpus
+from embedclf.training.calibration import Judged
 from embedclf.training.thresholds import choose_threshold
 
 STRANGE = [

@@ -41,7 +41,7 @@ def test_every_model_of_the_card(api: AimlapiServer, model: str, size: int):
     if model != "text-embedding-ada-002":
         fields["dimensions"] = size
     assert [request.body for request in api.requests] == [fields]
-    assert embedder.spec == embedclf.embedding.EmbedderSpec("aimlapi", model, size, api.base_url)
+    assert embedder.spec == embedclf.embedding.base.EmbedderSpec("aimlapi", model, size, api.base_url)
 
 
 def test_shorter_vectors_are_those_the_api_would_cut(api: AimlapiServer):

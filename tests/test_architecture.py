@@ -1,4 +1,4 @@
-"""The floors of the house: who imports whom, and what gets imported when."""
+"""What is imported when. Who may import whom, the contracts in pyproject.toml say."""
 
 import ast
 import json
@@ -13,24 +13,6 @@ from aimlapi_server import AimlapiServer
 from conftest import LABELS, TEXTS
 
 PACKAGE = Path(embedclf.__file__).parent
-# From the ground up: a module imports from its own floor or a lower one.
-FLOORS = [
-    ["errors"],
-    ["plain_file"],
-    [
-        *("texts", "atomic_file", "parquet", "metrics", "intervals", "neighbours", "engines", "extras"),
-        *("features", "threads"),
-    ],
-    ["corpus", "embedding"],
-    ["classifier"],
-    ["scoring"],
-    ["training"],
-    ["evaluation", "exploration"],
-    ["service"],
-    ["cli"],
-    ["__main__"],
-]
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
 
 def imports(path: Path) -> set[str]:
@@ -43,23 +25,6 @@ def imports(path: Path) -> set[str]:
                 f"{node.module}.{alias.name}" if node.module == "embedclf" else node.module for alias in node.names
             }
     return found
-
-
-def test_imports_run_downwards():
-    """No module imports from a floor above its own, lazily or not."""
-    rooms = set()
-    for path in PACKAGE.rglob("*.py"):
-        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-        if room == "__init__":
-            continue
-        rooms.add(room)
-        for name in imports(path):
-            parts = name.split(".")
-            if parts[0] == "embedclf" and len(parts) > 1 and parts[1] != "__version__":
-                assert FLOOR[parts[1]] <= FLOOR[room], f"{path.relative_to(PACKAGE)} imports {name}"
-                if FLOOR[parts[1]] == FLOOR[room]:
-                    assert parts[1] == room, f"{path.relative_to(PACKAGE)} imports its neighbour {name}"
-    assert rooms == set(FLOOR)
 
 
 def test_only_the_command_line_speaks():
@@ -94,7 +59,7 @@ HEAVY = {"sklearn", "scipy", "pandas", "langchain_openai", "langchain_core", "op
         (command("--help"), HEAVY | {"numpy", "safetensors", "tokenizers"}),
         (command("predict", "--help"), HEAVY | {"safetensors", "tokenizers"}),
         # what train looks for before it embeds
-        ("import embedclf.exploration.plain_faults, embedclf.cli.findings", HEAVY | {"cleanlab", "tokenizers"}),
+        ("import embedclf.quality.text_checks, embedclf.cli.findings", HEAVY | {"cleanlab", "tokenizers"}),
     ],
 )
 def test_what_is_not_loaded(code: str, absent: set[str]):

@@ -21,9 +21,9 @@ import trustme
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, embed
 from conftest import TEXTS, Cli, wait_until
-from embedclf.embedding.answers import AnswerError, read_answer
-from embedclf.embedding.api_key import told
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.aimlapi.answers import AnswerError, read_answer
+from embedclf.embedding.aimlapi.api_key import told
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 MODEL = "text-embedding-3-small"
 SMALL_MODEL = f"aimlapi:{MODEL}"

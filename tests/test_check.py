@@ -12,8 +12,8 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
-from embedclf.corpus import read_corpus
-from embedclf.exploration.findings import KINDS
+from embedclf.data.corpus import read_corpus
+from embedclf.quality.findings import KINDS
 
 UGLY = """\
 id,text,label

@@ -235,7 +235,7 @@ def test_only_unknown_labels_ask_whether_it_is_the_right_model(cli: Cli, model: 
 
 def test_calibration_error_by_hand():
     """Five answers in two bins: |0.9·2 − 1| and |0.5·2 + 0.52 − 2|, over five."""
-    from embedclf.metrics import expected_calibration_error
+    from embedclf.stats.metrics import expected_calibration_error
 
     correct = np.array([True, False, True, True, False])
     confidence = np.array([0.9, 0.9, 0.5, 0.5, 0.52])

@@ -166,7 +166,7 @@ class TestCluster:
         from sklearn.cluster import KMeans
         from sklearn.metrics import adjusted_mutual_info_score
 
-        from embedclf.corpus import read_corpus
+        from embedclf.data.corpus import read_corpus
 
         corpus = read_corpus(DATASETS / "support_tickets_test.csv")
         vectors = embedclf.open_embedder("wordllama").embed(corpus.texts)

@@ -11,7 +11,9 @@ import pytest
 
 import embedclf
 from conftest import Cli
-from embedclf.corpus import CorpusReader, CorpusWriter, read_corpus
+from embedclf.data.corpus import read_corpus
+from embedclf.data.reader import CorpusReader
+from embedclf.data.writer import CorpusWriter
 
 CLOSED = "write a quote inside a quoted field twice"
 

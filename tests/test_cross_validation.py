@@ -12,7 +12,7 @@ from sklearn.datasets import make_blobs
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
-from embedclf.corpus import read_corpus
+from embedclf.data.corpus import read_corpus
 from embedclf.evaluation.learning import sizes_of
 from embedclf.training.folds import Examples, out_of_fold
 from embedclf.training.inputs import Inputs
@@ -248,7 +248,7 @@ class TestLearningCurve:
     def test_verdicts(self):
         """What the interval of the last doubling allows to say, and no more."""
         from embedclf.evaluation.learning import LearningCurve, LearningPoint
-        from embedclf.intervals import Interval
+        from embedclf.stats.intervals import Interval
 
         points = tuple(LearningPoint(n, 1, 0.5, Interval(0.4, 0.6)) for n in (1_000, 2_000))
 

@@ -7,7 +7,7 @@ import pytest
 
 import embedclf
 from conftest import DATASETS
-from embedclf.corpus import read_corpus
+from embedclf.data.corpus import read_corpus
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sklearn.utils.validation import validate_data
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import LABELS, TEXTS
-from embedclf.embedding import EmbedderSpec
+from embedclf.embedding.base import EmbedderSpec
 from embedclf.training.estimators import EmbeddingClassifier, EmbeddingTransformer
 
 BOTH = [EmbeddingClassifier, EmbeddingTransformer]

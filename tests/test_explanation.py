@@ -20,7 +20,7 @@ from conftest import LABELS, TEXTS, Cli, write_csv
 from embedclf.classifier.explanation import Explanation, Span, by_word
 from embedclf.classifier.linear import WordWeights
 from embedclf.cli.tables import coloured, weighed
-from embedclf.embedding import TokenEmbedder
+from embedclf.embedding.base import TokenEmbedder
 from embedclf.embedding.wordllama import _PIECE_CHARACTERS, WordLlamaEmbedder
 from embedclf.evaluation.report import _strongest
 from embedclf.features import ngrams

@@ -14,7 +14,7 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, embed, error, html
 from conftest import LABELS, TEXTS, Cli
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
 FREE_TIER = "Free-tier limit: You've reached your free limit for the hour."
@@ -540,7 +540,7 @@ class TestKeys:
         """Neither in the message nor in what it was raised from."""
         import traceback
 
-        from embedclf.embedding.langchain_model import LangChainModel
+        from embedclf.embedding.langchain import LangChainModel
 
         class Failing:
             def embed_documents(self, texts: list[str]) -> list[list[float]]:

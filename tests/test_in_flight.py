@@ -18,8 +18,9 @@ import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer, Request, error
 from conftest import LABELS, TEXTS
-from embedclf.embedding.cache import VectorCache
-from embedclf.embedding.in_flight import Gate, work_through
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.requests.limiter import Gate
+from embedclf.embedding.requests.workers import work_through
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
 
@@ -499,8 +500,8 @@ def test_settings_that_cannot_be(options: dict, message: str):
 
 def test_the_command_line_has_the_same_defaults():
     """They stand in two places, so that --help loads nothing."""
-    from embedclf.cli.train import command
-    from embedclf.embedding.aimlapi import CONCURRENCY, RETRIES, SECONDS
+    from embedclf.cli.commands.train import command
+    from embedclf.embedding.aimlapi.model import CONCURRENCY, RETRIES, SECONDS
 
     defaults = {parameter.name: parameter.default for parameter in command.params}
     assert (defaults["concurrency"], defaults["retries"], defaults["timeout"]) == (CONCURRENCY, RETRIES, SECONDS)

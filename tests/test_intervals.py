@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binomtest
 
-from embedclf import metrics
-from embedclf.intervals import interval_of_macro_f1, interval_of_mean
+from embedclf.stats import metrics
+from embedclf.stats.intervals import interval_of_macro_f1, interval_of_mean
 
 
 @pytest.fixture(scope="module")

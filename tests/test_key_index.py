@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from cache_worker import SPEC, put_old, vectors_of
-from embedclf.embedding import EmbedderSpec
-from embedclf.embedding.cache import VectorCache, hash_texts
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.cache.model_cache import hash_texts
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 N_SEGMENTS = 70
 NUMBERS = list(range(N_SEGMENTS * 3))

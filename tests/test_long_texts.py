@@ -7,7 +7,7 @@ import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from conftest import Cli
-from embedclf.embedding.pieces import cut
+from embedclf.embedding.long_texts import cut
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
 

@@ -15,7 +15,7 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
 from embedclf.cli import main
-from embedclf.exploration.page import palette
+from embedclf.pages.palette import palette
 
 HOSTILE = "<script>document.title='hacked'</script> & </script><b>bold</b> {{ title }} ${title}"
 

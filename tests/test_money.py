@@ -8,7 +8,7 @@ import pytest
 import embedclf
 from aimlapi_server import CREDITS_PER_TOKEN, AimlapiServer, tokens
 from conftest import DATASETS, LABELS, TEXTS, Cli
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.usage import Usage
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"

@@ -9,8 +9,8 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import LABELS, TEXTS, Cli, write_csv
-from embedclf import neighbours
-from embedclf.neighbours import nearest
+from embedclf.stats import neighbours
+from embedclf.stats.neighbours import nearest
 
 
 @pytest.mark.parametrize("most", [60, 900, 10**7])

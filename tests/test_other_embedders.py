@@ -20,7 +20,7 @@ import aimlapi_server
 import embedclf
 from aimlapi_server import OTHER_MODELS, AimlapiServer, error
 from conftest import LABELS, TEXTS, Cli
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 
 @pytest.mark.parametrize("model", OTHER_MODELS)

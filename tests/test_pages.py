@@ -52,7 +52,7 @@ def show(browser: Any) -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A model of product reviews, and a test file in which a wrong row is hostile."""
-    from embedclf.corpus import read_corpus
+    from embedclf.data.corpus import read_corpus
 
     folder = tmp_path_factory.mktemp("reviews")
     corpus, test = read_corpus(REVIEWS), read_corpus(DATASETS / "product_reviews_test.csv")
@@ -193,7 +193,8 @@ def test_words_of_wrong_rows_are_shaded(show: Any, pages: Path):
 def test_shades_stay_within_a_page(tmp_path: Path):
     """They are cut where the text is, what is weak has none, and they count for the size of the page."""
     from embedclf.classifier.explanation import Span
-    from embedclf.evaluation.page import _shaded, evaluation_page
+    from embedclf.pages.rendering import _shaded
+    from embedclf.pages.reports import evaluation_page
 
     spans = [Span(0, 3, 0.05), Span(4, 9, -1.0), Span(10, 14, 0.4), Span(15, 19, 0.9)]
     assert _shaded("a<b <i>&. some more", spans, 12) == (
@@ -221,8 +222,8 @@ def written(
     name: str, labels: list[str], classes: list[str], probabilities: Any, texts: list[str] | None = None, **more: Any
 ) -> tuple[Any, str]:
     """Write the page of an evaluation with these answers; give the report, too."""
-    from embedclf.evaluation.page import evaluation_page
     from embedclf.evaluation.report import report_on
+    from embedclf.pages.reports import evaluation_page
 
     texts = texts or [f"row {number}" for number in range(len(labels))]
     report = report_on(texts, labels, classes, np.array(probabilities, dtype=np.float32), **more)

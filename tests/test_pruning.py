@@ -13,8 +13,9 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from cache_worker import SPEC, put_old, vectors_of
 from conftest import Cli
-from embedclf.embedding import EmbedderSpec
-from embedclf.embedding.cache import ModelCache, VectorCache, hash_texts
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.cache.model_cache import ModelCache, hash_texts
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
 DAY = 86_400

@@ -11,7 +11,8 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, Cli
-from embedclf.corpus import CorpusWriter, read_corpus
+from embedclf.data.corpus import read_corpus
+from embedclf.data.writer import CorpusWriter
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 import embedclf
 from conftest import Cli
-from embedclf.corpus import CorpusReader, CorpusWriter, Row
+from embedclf.data.reader import CorpusReader
+from embedclf.data.rows import Row
+from embedclf.data.writer import CorpusWriter
 
 # The same examples each time, so that a run fails for what was changed since the last one.
 steadily = settings(
@@ -182,7 +184,7 @@ def test_fixed(cli: Cli, kind: str):
 @each_kind
 def test_gone_on_with(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch, kind: str):
     """After a break at any chunk, the rest makes the file of one run, byte for byte."""
-    monkeypatch.setattr("embedclf.scoring._CHUNK", 2)
+    monkeypatch.setattr("embedclf.prediction.scores._CHUNK", 2)
     source, output, whole = Path(f"in.{kind}"), Path(f"out.{kind}"), Path(f"whole.{kind}")
 
     @steadily

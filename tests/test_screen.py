@@ -11,7 +11,7 @@ from pathlib import Path
 import embedclf
 from aimlapi_server import AimlapiServer, Response
 from conftest import SMALL, Cli
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 # A colour, a title, a C1 control, a right-to-left override, an isolate, a line separator, a zero-width space, DEL.
 EVIL = "\x1b[31m\x1b]0;title\x07\x9b2J\u202e\u2066\u2028\u200b\x7f"
@@ -143,7 +143,7 @@ def test_what_other_libraries_say():
         "@click.command()\n"
         f"def command(): logging.getLogger('other').warning({EVIL!r})\n"
         "cli._COMMANDS = {'cache': 'x'}\n"
-        "import embedclf.cli.cache; embedclf.cli.cache.command = command\n"
+        "import embedclf.cli.commands.cache; embedclf.cli.commands.cache.command = command\n"
         "cli.main(['cache'])\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from cache_worker import SPEC, vectors_of
-from embedclf.embedding.cache import ModelCache, VectorCache, hash_texts
-from embedclf.embedding.segments import NewerFormatError, Segment, SegmentError, read_segment, write_segment
+from embedclf.embedding.cache.model_cache import ModelCache, hash_texts
+from embedclf.embedding.cache.segments import NewerFormatError, Segment, SegmentError, read_segment, write_segment
+from embedclf.embedding.cache.vector_cache import VectorCache
 
 OLD = Path(__file__).parent / "written_by_0_1_0"
 # Numbers that a pickle writes in one byte, two, four, and more.
@@ -47,7 +48,7 @@ def all_rows(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
 def test_it_is_what_joblib_writes(tmp_path: Path, n: int, n_columns: int, n_tokens: int):
     """The same bytes as joblib.dump of the same arrays, which joblib.load reads.
 
-    Should this fail under a new joblib: segments are written and read by `embedclf.embedding.segments` alone, so
+    Should this fail under a new joblib: segments are written and read by `embedclf.embedding.cache.segments` alone, so
     nothing is lost, but joblib no longer writes what stands there, and perhaps no longer reads it.
     """
     path = tmp_path / "segment.joblib"

@@ -23,10 +23,10 @@ import uvicorn
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error, html
 from conftest import LABELS, PATIENCE, TEXTS, Cli, wait_until
-from embedclf.cli.serve import _listening
-from embedclf.metrics import rounded_down
-from embedclf.service.connections import bounded
-from embedclf.service.gathering import Gathering
+from embedclf.cli.commands.serve import _listening
+from embedclf.formatting import rounded_down
+from embedclf.service.batching import Gathering
+from embedclf.service.server import bounded
 
 ROOT = Path(__file__).parent.parent
 TEXT = "Where is my refund?"
@@ -624,7 +624,7 @@ class TestProcess:
 
     def test_it_warns_where_others_can_reach_it(self, cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch):
         """Without a token. Here, it does not come to answer."""
-        monkeypatch.setattr("embedclf.cli.serve._serve", lambda *_: None)
+        monkeypatch.setattr("embedclf.cli.commands.serve._serve", lambda *_: None)
         warning = "Warning: 0.0.0.0 can be reached from other machines, and no token is asked for: "
         assert warning in cli("serve", "-m", model, "--host", "0.0.0.0", "--port", "0").stderr
         assert "Warning" not in cli("serve", "-m", model, "--port", "0").stderr

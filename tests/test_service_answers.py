@@ -13,7 +13,7 @@ import embedclf
 from aimlapi_server import AimlapiServer, error
 from conftest import LABELS, TEXTS
 from embedclf.embedding.wordllama import WordLlamaEmbedder
-from embedclf.service.connections import bounded
+from embedclf.service.server import bounded
 
 SECRET = "my secret text"
 RAISED = [StopIteration, StopAsyncIteration, GeneratorExit, SystemExit, KeyboardInterrupt, asyncio.CancelledError,

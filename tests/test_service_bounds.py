@@ -23,7 +23,7 @@ from conftest import PATIENCE, wait_until
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.service import connections
-from embedclf.service.connections import HEAD_BYTES, bounded
+from embedclf.service.server import HEAD_BYTES, bounded
 
 GET = b"GET /health HTTP/1.1\r\nhost: localhost\r\n"
 CHUNKED = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"

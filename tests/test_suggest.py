@@ -12,7 +12,7 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
-from embedclf.corpus import read_corpus
+from embedclf.data.corpus import read_corpus
 
 README = Path(__file__).parent.parent / "README.md"
 

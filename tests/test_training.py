@@ -12,11 +12,13 @@ from sklearn.neighbors import NearestCentroid
 
 import embedclf
 from conftest import DATASETS, LABELS, TEXTS
-from embedclf.corpus import read_corpus
-from embedclf.training.heads import choose_settings, fit_temperature
+from embedclf.data.corpus import read_corpus
+from embedclf.training.calibration import fit_temperature
+from embedclf.training.heads import choose_settings
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Recipe
-from embedclf.training.splits import assign_folds, group_duplicates, hold_out
+from embedclf.training.splits import assign_folds, hold_out
+from embedclf.validation import group_duplicates
 
 
 @pytest.fixture(scope="module")

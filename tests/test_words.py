@@ -18,7 +18,7 @@ from test_model_file import rewrite
 import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli
-from embedclf.corpus import read_corpus
+from embedclf.data.corpus import read_corpus
 from embedclf.features.ngrams import normalized, words_of
 from embedclf.features.vocabulary import Vocabulary, count_ngrams
 from embedclf.training import heads

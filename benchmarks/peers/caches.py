@@ -54,7 +54,8 @@ class Ours(Side):
     def write(self, batches: Iterator[tuple[list[str], np.ndarray]]) -> None:
         from cache import SPEC
 
-        from embedclf.embedding.cache import VectorCache, hash_texts
+        from embedclf.embedding.cache.model_cache import hash_texts
+        from embedclf.embedding.cache.vector_cache import VectorCache
 
         part = VectorCache(self.folder).of_model(SPEC)
         for several, made in batches:
@@ -204,7 +205,7 @@ class Kind(NamedTuple):
 
 
 SIDES = {
-    "embedclf": Kind(Ours, ("cache", "embedclf.embedding.aimlapi", "embedclf.embedding.cached")),
+    "embedclf": Kind(Ours, ("cache", "embedclf.embedding.aimlapi.model", "embedclf.embedding.cached_embedder")),
     "joblib.Memory": Kind(Memory, ("joblib",)),
     "CacheBackedEmbeddings": Kind(
         CacheBacked,

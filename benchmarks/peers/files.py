@@ -65,7 +65,7 @@ SIDES = {
 def measure(setting: Setting) -> dict[str, object]:
     from scoring import write
 
-    from embedclf.corpus import read_corpus
+    from embedclf.data.corpus import read_corpus
 
     scratch = setting.scratch / "files"
     scratch.mkdir()
@@ -84,7 +84,7 @@ def measure(setting: Setting) -> dict[str, object]:
 def main(name: str, folder: Path, n: int) -> None:
     if name == "embedclf":
         classifier().predict(["one that loads it"])
-        from embedclf import scoring  # noqa: F401
+        from embedclf.prediction import predict_files as scoring  # noqa: F401
     else:
         import pandas as pd  # noqa: F401
 

@@ -64,7 +64,7 @@ def save_classifiers(folder: Path) -> None:
     from sklearn.pipeline import make_pipeline
 
     import embedclf
-    from embedclf.corpus import read_corpus
+    from embedclf.data.corpus import read_corpus
 
     corpus = read_corpus(ROOT / "datasets" / "support_tickets.csv")
     vectors = embedclf.open_embedder("wordllama").embed(corpus.texts)

@@ -109,7 +109,7 @@ def more_rows(texts: list[str], labels: list[str], n: int) -> tuple[list[str], l
 
 
 def _read(path: Path) -> tuple[list[str], list[str]]:
-    from embedclf.corpus import read_corpus
+    from embedclf.data.corpus import read_corpus
 
     corpus = read_corpus(path)
     return list(corpus.texts), list(corpus.labels)
@@ -131,7 +131,8 @@ def main(side: str, train: str, test: str | None = None) -> None:
     import sklearn.feature_extraction.text
     import sklearn.linear_model  # noqa: F401
 
-    from embedclf import metrics, open_embedder
+    from embedclf import open_embedder
+    from embedclf.stats import metrics
     from embedclf.training import trainer  # noqa: F401
 
     open_embedder("wordllama").embed(["one that loads it"])

@@ -13,11 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from embedclf.arrays import Floats, Hashes, Ints, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights, softmax
-from embedclf.embedding import Embedder, TokenEmbedder, TokenShares, Vectors
-from embedclf.features.ngrams import Hashes, Ints, normalized, original_places, words_of
-
-Floats = npt.NDArray[np.float64]
+from embedclf.embedding.base import Embedder, TokenEmbedder, TokenShares
+from embedclf.features.ngrams import normalized, original_places, words_of
 
 # How far the sum over tokens may be from the product that it stands for; float32 brings it far below.
 _TOLERANCE = 1e-3

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding import Vectors
+from embedclf.arrays import Vectors
 from embedclf.features.vocabulary import Terms, Vocabulary
-from embedclf.texts import text_fault
+from embedclf.validation import text_fault
 
 _MOST = 1e30
 # Products of words and classes that are summed up at once.

@@ -20,12 +20,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from embedclf.atomic_file import AtomicFile
 from embedclf.classifier.linear import LinearModel, WordWeights
-from embedclf.embedding import EmbedderSpec
+from embedclf.data.atomic_file import AtomicFile
+from embedclf.data.plain_file import open_plain
+from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ModelFileError
 from embedclf.features.vocabulary import Vocabulary
-from embedclf.plain_file import open_plain
 
 FORMAT = 2
 Head = Literal["logistic", "centroid"]

@@ -7,23 +7,16 @@ from typing import Any, TypeVar, Unpack
 
 import numpy as np
 
+from embedclf.arrays import Vectors
 from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, read_model, write_model
-from embedclf.embedding import (
-    EXTERNAL,
-    OURS,
-    Embedder,
-    EmbedderSettings,
-    Vectors,
-    as_embedder,
-    check_vectors,
-    embed_usable,
-    open_embedder,
-)
-from embedclf.embedding.in_flight import stopped_with
-from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextError, counted
-from embedclf.texts import check_texts, list_of_strings, text_faults
+from embedclf.embedding.base import EXTERNAL, OURS, Embedder, check_vectors, embed_usable
+from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
+from embedclf.embedding.requests.cancellation import stopped_with
+from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextError
+from embedclf.formatting import counted
+from embedclf.validation import check_texts, list_of_strings, text_faults
 
 Answer = TypeVar("Answer")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from embedclf import __version__
+from embedclf._version import __version__
 from embedclf.cli.screen import as_message, clean_errors, echo
 from embedclf.errors import EmbedclfError
 
@@ -52,7 +52,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(f"embedclf.cli.{cmd_name.replace('-', '_')}").command
+        command: click.Command = import_module(f"embedclf.cli.commands.{cmd_name.replace('-', '_')}").command
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

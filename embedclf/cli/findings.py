@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from embedclf.cli.tables import shortened, shown_label, table
-from embedclf.errors import counted
+from embedclf.formatting import counted
 
 if TYPE_CHECKING:
-    from embedclf.corpus import Corpus
-    from embedclf.exploration.findings import DataCheck, Finding, Other
+    from embedclf.data.corpus import Corpus
+    from embedclf.quality.findings import DataCheck, Finding, Other
 
 _MOST_SHOWN = 5
 _MOST_PLACES = 3

@@ -4,10 +4,10 @@ import contextlib
 import os
 from pathlib import Path
 
-from embedclf.atomic_file import AtomicFile
 from embedclf.cli.screen import echo
+from embedclf.data.atomic_file import AtomicFile
+from embedclf.data.plain_file import read_plain
 from embedclf.errors import EmbedclfError, OutputError
-from embedclf.plain_file import read_plain
 
 FOLDER = Path("models")
 LATEST = FOLDER / ".latest"

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from embedclf.cli.screen import echo
-from embedclf.errors import RowFault, counted, list_faults
+from embedclf.errors import RowFault, list_faults
+from embedclf.formatting import counted
 
 if TYPE_CHECKING:
-    from embedclf.corpus import Corpus
-    from embedclf.embedding import EmbedderSettings
-    from embedclf.embedding.cache import VectorCache
+    from embedclf.data.corpus import Corpus
+    from embedclf.embedding.cache.vector_cache import VectorCache
+    from embedclf.embedding.factory import EmbedderSettings
     from embedclf.embedding.usage import OnEvent
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -207,7 +208,7 @@ seed_option = click.option(
 
 def read_texts(dataset: str, file: FileOptions) -> "Corpus":
     """Read a file as the options say, and name the rows that are left out."""
-    from embedclf.corpus import read_corpus
+    from embedclf.data.corpus import read_corpus
 
     corpus = read_corpus(dataset, **asdict(file))
     if corpus.skipped:
@@ -262,7 +263,7 @@ class EmbedderOptions:
     def _cache(self) -> "VectorCache | bool":
         if self.cache_dir is None:
             return not self.no_cache  # so that an embedder that has no use for a cache need not load what makes one
-        from embedclf.embedding.cache import VectorCache
+        from embedclf.embedding.cache.vector_cache import VectorCache
 
         return VectorCache(self.cache_dir)
 

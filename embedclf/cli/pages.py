@@ -4,13 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from embedclf.atomic_file import AtomicFile
 from embedclf.cli.screen import echo
+from embedclf.data.atomic_file import AtomicFile
 from embedclf.errors import OutputError
 
 if TYPE_CHECKING:
-    from embedclf.corpus import Corpus
-    from embedclf.evaluation.page import RowPlace
+    from embedclf.data.corpus import Corpus
+    from embedclf.pages.rendering import RowPlace
 
 
 class PageFile:
@@ -32,7 +32,7 @@ class PageFile:
         if path is not None:
             if Path(path).suffix.lower() not in (".html", ".htm", ""):
                 raise OutputError(f"cannot write {path}: a page is an .html file", path=path)
-            from embedclf.evaluation.page import check_installed
+            from embedclf.pages.rendering import check_installed
 
             check_installed()
             AtomicFile(path).discard()

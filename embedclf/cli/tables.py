@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from embedclf.intervals import Interval
-from embedclf.metrics import shown_share
+from embedclf.formatting import shown_share
+from embedclf.stats.intervals import Interval
 
 if TYPE_CHECKING:
     from embedclf.classifier.explanation import Neighbour, Span
-    from embedclf.corpus import Corpus
+    from embedclf.data.corpus import Corpus
     from embedclf.exploration.retrieval import Hit
 
 _TEXT_WIDTH = 80

@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from embedclf.embedding import EmbedderSpec
-from embedclf.embedding.forks import ForkSafeLock
+from embedclf.data.plain_file import open_plain, read_plain
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.usage import Meter, Usage
-from embedclf.errors import counted
-from embedclf.plain_file import open_plain, read_plain
+from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
 

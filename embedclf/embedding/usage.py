@@ -1,14 +1,11 @@
 """What embedding costs: counted, estimated, and bounded."""
 
 import math
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from embedclf.embedding.forks import ForkSafeLock
-from embedclf.errors import MaxCostError, counted
+from embedclf.embedding.fork_safe_lock import ForkSafeLock
 
 # English has about four bytes a token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
 _BYTES_A_TOKEN = 4
@@ -17,19 +14,6 @@ _BYTES_A_TOKEN = 4
 def about_tokens(n_bytes: int) -> int:
     """Estimate the tokens of a text from its UTF-8 bytes; these are also the most that it can have."""
     return math.ceil(n_bytes / _BYTES_A_TOKEN)
-
-
-def shown_dollars(dollars: float) -> str:
-    """Write a sum as a person reads it: ``$1.23``, ``$0.0004``, ``less than $0.0001``."""
-    if 0 < dollars < 1e-4:
-        return "less than $0.0001"
-    return f"${dollars:,.2f}" if dollars >= 1 or not dollars else f"${dollars:,.4f}"
-
-
-def about_dollars(dollars: float) -> str:
-    """Write an estimated sum: ``about $0.0004``, ``less than $0.0001``."""
-    shown = shown_dollars(dollars)
-    return shown if shown.startswith("less") else f"about {shown}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,95 +149,3 @@ class Meter:
         for size in sizes:
             n, tokens, most = n + 1, tokens + about_tokens(size), most + size
         return Estimate(texts, unique, unique - n, n, tokens, most, self.dollars(tokens), self.dollars(most))
-
-
-def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
-    """See that what is still to be embedded is within what is left of a limit in dollars.
-
-    Raises
-    ------
-    MaxCostError
-        If it is about to cost more; nothing of it was sent then.
-    """
-    spent = meter.usage.dollars or 0.0
-    if (estimate.dollars or 0.0) > limit - spent:
-        already = f", of which {shown_dollars(spent)} is spent" if spent else ""
-        raise MaxCostError(
-            f"embedding {counted(estimate.to_embed, 'text')} would cost {about_dollars(estimate.dollars or 0.0)} "
-            f"(at most {shown_dollars(estimate.most_dollars or 0.0)}), and --max-cost is {limit:g}{already}: nothing "
-            f"{'more ' if spent else ''}was sent",
-            spent=spent,
-            limit=limit,
-        )
-
-
-class Budget:
-    """Sees that no more is spent than was allowed, whatever was estimated. Threads may share it.
-
-    A request is let go while it, those under way and what is spent are within the limit, by the measure of what came
-    before. The first goes alone, since it is the measure. What a copy in another process spends is not known here.
-
-    Parameters
-    ----------
-    limit : float or None
-        In dollars; None allows everything.
-    meter : Meter
-        What has been spent, and the price, which must be known.
-    """
-
-    def __init__(self, limit: float | None, meter: Meter) -> None:
-        self._limit = limit
-        self._meter = meter
-        self._changed = threading.Condition()
-        self._under_way = 0
-        self._settled_bytes = 0
-        self._settled_tokens = 0
-
-    @contextmanager
-    def room_for(self, n_bytes: int) -> Iterator[Callable[[int], None]]:
-        """Wait until a request of so many bytes may go; what is given is to be called with the tokens that it took.
-
-        Raises
-        ------
-        MaxCostError
-            If it would go beyond the limit.
-        """
-        if self._limit is None:
-            yield lambda taken: None
-            return
-        with self._changed:
-            while not self._has_room(n_bytes, self._limit):
-                if not self._under_way:
-                    spent = self._spent()
-                    raise MaxCostError(
-                        f"{shown_dollars(spent)} is spent, and --max-cost is {self._limit:g}: stopped before the "
-                        "request that would go beyond it",
-                        spent=spent,
-                        limit=self._limit,
-                    )
-                self._changed.wait()
-            self._under_way += n_bytes
-        tokens = 0
-
-        def settle(taken: int) -> None:
-            nonlocal tokens
-            tokens = taken
-
-        try:
-            yield settle
-        finally:
-            with self._changed:
-                self._under_way -= n_bytes
-                if tokens:
-                    self._settled_bytes += n_bytes
-                    self._settled_tokens += tokens
-                self._changed.notify_all()
-
-    def _has_room(self, n_bytes: int, limit: float) -> bool:
-        if not self._settled_bytes:
-            return not self._under_way and self._spent() + (self._meter.dollars(about_tokens(n_bytes)) or 0.0) <= limit
-        expected = self._settled_tokens * (self._under_way + n_bytes) // self._settled_bytes
-        return self._spent() + (self._meter.dollars(expected) or 0.0) <= limit
-
-    def _spent(self) -> float:
-        return self._meter.usage.dollars or 0.0

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding import EmbedderSpec, TokenShares, Vectors, embed_each
+from embedclf.arrays import Vectors
+from embedclf.embedding.base import EmbedderSpec, TokenShares, embed_each
 from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, NotInstalledError
-from embedclf.texts import list_of_strings, text_faults
+from embedclf.validation import list_of_strings, text_faults
 
 _MODEL = "l2_supercat"
 # The lengths that the model was trained to be cut to (Matryoshka), of those that the wheel's weights hold.

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from embedclf.embedding import EmbedderSpec, Vectors, embed_each
+from embedclf.arrays import Vectors
+from embedclf.embedding.base import EmbedderSpec, embed_each
 from embedclf.errors import EmbedderError
 from embedclf.features.vocabulary import count_ngrams
-from embedclf.texts import list_of_strings, text_faults
+from embedclf.validation import list_of_strings, text_faults
 
 MODEL = "ngrams"
 DIMENSIONS = 1_024

@@ -8,21 +8,23 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from embedclf import __version__
+from embedclf._version import __version__
+from embedclf.arrays import Floats, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import Head, HeldOut, ModelCard, model_bytes
-from embedclf.embedding import WORDS, Embedder, EmbedderSettings, Vectors, as_embedder, embed_usable, open_embedder
-from embedclf.embedding.cached import CachedEmbedder
+from embedclf.embedding.base import WORDS, Embedder, embed_usable
+from embedclf.embedding.cached_embedder import CachedEmbedder
+from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import EmbedderError, MaxCostError, TextError, TrainingError
 from embedclf.evaluation.cross_validation import CrossValidation, check_division, cross_validate_examples
-from embedclf.intervals import Floats, Interval, interval_of_mean, warn_of_few
-from embedclf.texts import check_texts, list_of_strings
+from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
+from embedclf.training.checks import check_examples
 from embedclf.training.folds import Examples
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
-from embedclf.training.splits import group_duplicates
-from embedclf.training.trainer import check_examples, make_inputs
+from embedclf.training.trainer import make_inputs
+from embedclf.validation import check_texts, group_duplicates, list_of_strings
 
 logger = logging.getLogger(__name__)
 

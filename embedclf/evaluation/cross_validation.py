@@ -6,18 +6,19 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from embedclf import intervals, metrics
+from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head
-from embedclf.embedding import Vectors
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.errors import TrainingError
 from embedclf.evaluation.report import Report, report_on
-from embedclf.intervals import Interval
-from embedclf.texts import check_texts, list_of_strings
+from embedclf.stats import intervals, metrics
+from embedclf.stats.intervals import Interval
+from embedclf.training.checks import check_examples
 from embedclf.training.folds import Examples, OutOfFold, out_of_fold
 from embedclf.training.recipe import Features, Recipe, check_recipe
-from embedclf.training.splits import Ints, Mask, assign_folds, group_duplicates
-from embedclf.training.trainer import check_examples, check_whole, make_inputs, open_for
+from embedclf.training.splits import assign_folds
+from embedclf.training.trainer import make_inputs, open_for
+from embedclf.validation import check_texts, check_whole, group_duplicates, list_of_strings
 
 
 class FoldFigures(NamedTuple):

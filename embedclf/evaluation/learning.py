@@ -6,16 +6,17 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from embedclf.arrays import Ints, Vectors
 from embedclf.classifier.model_file import Head
-from embedclf.embedding import Vectors
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.errors import TrainingError
-from embedclf.intervals import Interval, interval_of_mean, warn_of_few
-from embedclf.texts import check_texts, list_of_strings
+from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
+from embedclf.training.checks import check_examples
 from embedclf.training.folds import Examples, Task, predict_apart
 from embedclf.training.recipe import Features, check_recipe
-from embedclf.training.splits import Ints, group_duplicates, hold_out
-from embedclf.training.trainer import check_examples, check_whole, make_inputs, open_for
+from embedclf.training.splits import hold_out
+from embedclf.training.trainer import make_inputs, open_for
+from embedclf.validation import check_texts, check_whole, group_duplicates, list_of_strings
 
 _HOLDOUT = 0.2
 _LEAST_PER_CLASS = 1

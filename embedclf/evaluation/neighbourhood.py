@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from embedclf.arrays import Vectors
 from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Vectors, check_vectors
-from embedclf.errors import EmbedclfError, EmbedderError, counted
-from embedclf.neighbours import nearest
-from embedclf.texts import check_texts, list_of_strings
+from embedclf.embedding.base import check_vectors
+from embedclf.errors import EmbedclfError, EmbedderError
+from embedclf.formatting import counted
+from embedclf.stats.neighbours import nearest
+from embedclf.validation import check_texts, list_of_strings
 
 N_NEAREST = 3
 

@@ -8,17 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embedclf import intervals, metrics
+from embedclf.arrays import Vectors
 from embedclf.classifier.explanation import Neighbour, Span, by_word, weighs_words
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Vectors, check_vectors
-from embedclf.errors import EmbedclfError, counted
+from embedclf.embedding.base import check_vectors
+from embedclf.errors import EmbedclfError
 from embedclf.evaluation.neighbourhood import Examples, examples_of, neighbours_of
-from embedclf.intervals import Interval
-from embedclf.texts import check_texts, list_of_strings
-from embedclf.training.splits import group_duplicates
-
-Ints = npt.NDArray[np.intp]
+from embedclf.formatting import counted
+from embedclf.stats import intervals, metrics
+from embedclf.stats.intervals import Interval
+from embedclf.validation import check_texts, group_duplicates, list_of_strings
 
 _N_CONFUSIONS = 10
 _N_WORDS = 8

@@ -8,21 +8,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding import Vectors, as_embedder, check_vectors
-from embedclf.embedding.cache import VectorCache
-from embedclf.errors import TrainingError, counted
+from embedclf.arrays import Floats, Ints, Vectors
+from embedclf.embedding.base import check_vectors
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.factory import as_embedder
+from embedclf.errors import TrainingError
 from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words
-from embedclf.neighbours import nearest, of_unit_length
-from embedclf.texts import check_texts
-from embedclf.training.splits import group_duplicates
-from embedclf.training.trainer import check_whole
+from embedclf.formatting import counted
+from embedclf.stats.neighbours import nearest, of_unit_length
+from embedclf.validation import check_texts, check_whole, group_duplicates
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-Ints = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
 
 # From the middle of what is good for datasets/support_tickets.csv; benchmarks/README.md has how they and others do.
 NEIGHBOURS = 20

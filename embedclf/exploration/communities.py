@@ -16,13 +16,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
+
+from embedclf.arrays import Floats, Ints
 
 if TYPE_CHECKING:
     from scipy import sparse
 
-Ints = npt.NDArray[np.intp]
-Floats = npt.NDArray[np.float64]
 
 # A move must gain more than what rounding may give.
 _LEAST_GAIN = 1e-9

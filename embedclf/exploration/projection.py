@@ -8,10 +8,13 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.embedding import Vectors, as_embedder, check_vectors
-from embedclf.embedding.cache import VectorCache
-from embedclf.errors import EmbedclfError, counted
-from embedclf.texts import check_texts, list_of_strings
+from embedclf.arrays import Vectors
+from embedclf.embedding.base import check_vectors
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.factory import as_embedder
+from embedclf.errors import EmbedclfError
+from embedclf.formatting import counted
+from embedclf.validation import check_texts, list_of_strings
 
 logger = logging.getLogger(__name__)
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from embedclf.embedding import Vectors, as_embedder, check_vectors
-from embedclf.embedding.cache import VectorCache
+from embedclf.arrays import Vectors
+from embedclf.embedding.base import check_vectors
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.factory import as_embedder
 from embedclf.errors import EmbedclfError
 from embedclf.exploration.retrieval import Hit, check_rows, check_text, hits_of, with_vector_of
-from embedclf.neighbours import NEAR_COPY, Nearest, nearest, of_unit_length
-from embedclf.training.trainer import check_whole
+from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest, of_unit_length
+from embedclf.validation import check_whole
 
 # Lambda of MMR: how much the similarity to the text counts, against that to what was chosen before. With 0.6 and less
 # the last of five are often about something else, with 0.8 and more they are nearly as much alike as the nearest are

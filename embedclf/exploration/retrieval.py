@@ -6,12 +6,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedclf.embedding import Vectors, as_embedder, check_vectors
-from embedclf.embedding.cache import VectorCache
-from embedclf.errors import EmbedclfError, TextError, counted
-from embedclf.neighbours import nearest, of_unit_length
-from embedclf.texts import check_texts, list_of_strings, text_fault
-from embedclf.training.trainer import check_whole
+from embedclf.arrays import Vectors
+from embedclf.embedding.base import check_vectors
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.factory import as_embedder
+from embedclf.errors import EmbedclfError, TextError
+from embedclf.formatting import counted
+from embedclf.stats.neighbours import nearest, of_unit_length
+from embedclf.validation import check_texts, check_whole, list_of_strings, text_fault
 
 
 class Hit(NamedTuple):

@@ -9,14 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from embedclf.arrays import Ints, Vectors
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Vectors, check_vectors
-from embedclf.neighbours import NEAR_COPY
-from embedclf.texts import check_texts
-from embedclf.training.trainer import check_whole
+from embedclf.embedding.base import check_vectors
+from embedclf.stats.neighbours import NEAR_COPY
+from embedclf.validation import check_texts, check_whole
 
 Floats = npt.NDArray[np.float32]
-Ints = npt.NDArray[np.intp]
 
 # Chosen among so many of the least sure for each that is asked for, each counting by this power of its uncertainty;
 # benchmarks/suggesting.py has what others would bring.

@@ -14,8 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Ints = npt.NDArray[np.intp]
-Hashes = npt.NDArray[np.uint64]
+from embedclf.arrays import Hashes, Ints
 
 # What a character is: nothing of a word, a part of one, a word by itself, a mark on the character before it.
 _GAP, _LETTER, _SINGLE, _MARK, _UNKNOWN = range(5)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.features.ngrams import Hashes, Ints, batches, words_of
+from embedclf.arrays import Hashes, Ints
+from embedclf.features.ngrams import batches, words_of
 
 Floats32 = npt.NDArray[np.float32]
 

@@ -3,26 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Sequence, Set
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
-import numpy as np
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse
 from fastapi.security import HTTPBearer
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
-from pydantic_core import to_json
 
-from embedclf import __version__
+from embedclf._version import __version__
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import Vectors, is_local
-from embedclf.errors import EmbedderError, MaxCostError
-from embedclf.metrics import rounded_down
-from embedclf.service.application import Limits
-from embedclf.service.counters import Counters
-from embedclf.service.gathering import Gathering
-from embedclf.service.guard import CLIENT_GONE, N_TEXTS, Gate, Guard, kind
-from embedclf.service.page import page
+from embedclf.embedding.base import is_local
+from embedclf.errors import EmbedderError
+from embedclf.service.answers import _UNAVAILABLE, _answers, _Asked, _told
+from embedclf.service.batching import Gathering
+from embedclf.service.docs_page import page
+from embedclf.service.limits import Limits
+from embedclf.service.metrics import Counters
+from embedclf.service.middleware import CLIENT_GONE, N_TEXTS, Gate, Guard
+from embedclf.service.schemas import _PROBLEMS, Predictions, Problem, Status, _whole
 
 logger = logging.getLogger(__name__)
 
@@ -32,69 +31,8 @@ _BYTES_A_CALL = 500_000
 # WordLlama takes about 0.7 ms for 1,000 letters, two or three times that for as many bytes of Chinese or emoji,
 # and the event loop waits for it.
 _BYTES_HERE = 8_000
-# The bytes that take as long as a text does beside its own, as each label of its `top`, and as so many classes.
-_BYTES_A_TEXT, _BYTES_A_LABEL, _CLASSES_A_BYTE = 32, 4, 16
-_DECIMALS = 6
 # Of a body; the first few that are not known are named.
 _MOST_FIELDS = 16
-_TOO_MANY, _UNAVAILABLE = 429, 503
-
-
-class Likely(BaseModel):
-    """One of the likeliest labels."""
-
-    label: str
-    confidence: float
-
-
-class Prediction(BaseModel):
-    """What is said about one text."""
-
-    label: str | None = Field(description="null where the classifier abstains, or the text cannot be labelled")
-    confidence: float | None = Field(description="of the likeliest label, rounded down; null if there is an error")
-    top: list[Likely] | None = Field(default=None, description="the likeliest labels, if top_k was given")
-    error: str | None = Field(default=None, description="why the text cannot be labelled; else left out")
-
-
-class Predictions(BaseModel):
-    """One prediction a text, in their order."""
-
-    predictions: list[Prediction]
-
-
-class Problem(BaseModel):
-    """Why there is no answer."""
-
-    detail: str
-
-
-class Status(BaseModel):
-    """How the service is."""
-
-    status: str
-
-
-def _whole(number: object) -> object:
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-def _n_bytes(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-
-
-class _Asked(NamedTuple):
-    texts: list[str]
-    top_k: int | None
-
-    def n_labels(self, n_classes: int) -> int:
-        """How many the answer gives."""
-        return len(self.texts) * min(self.top_k or 1, n_classes)
-
-    def size(self, n_classes: int) -> int:
-        """How long the answer takes, as the bytes of a text that takes as long."""
-        a_text = _BYTES_A_TEXT + n_classes // _CLASSES_A_BYTE
-        n_labels = 0 if self.top_k is None else self.n_labels(n_classes)
-        return sum(map(_n_bytes, self.texts)) + a_text * len(self.texts) + _BYTES_A_LABEL * n_labels
 
 
 def make(classifier: TextClassifier, token: str | None, limits: Limits, hosts: Set[str] | None) -> FastAPI:
@@ -242,95 +180,6 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits, hosts: S
         return HTMLResponse(page(app.openapi(), request.scope.get("root_path", "")), headers=headers)
 
     return app
-
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": description}
-    for status, description in {
-        400: "The body cannot be read as JSON.",
-        408: "The request took too long to arrive.",
-        413: "The request is too large.",
-        422: "The request is not as it should be; the detail says where and why.",
-        500: "The service failed; its log says where.",
-        502: "The embedder failed; the service's log says why.",
-        503: "Too many requests are in hand, the service is about to end, or the embedder takes no more.",
-        504: "The embedder did not answer in time.",
-    }.items()
-}
-
-
-def _answers(classifier: TextClassifier, requests: Sequence[_Asked], counters: Counters) -> list[bytes | EmbedderError]:
-    """Answer several requests with one embedding call, in JSON."""
-    texts = [text for one in requests for text in one.texts]
-    counters.batches.observe(len(texts))
-    try:
-        probabilities, reasons = classifier.predict_proba_usable(texts)
-    except MaxCostError as error:
-        if len(requests) > 1:  # another may be small enough
-            return [answer for one in requests for answer in _answers(classifier, [one], counters)]
-        counters.failures.inc()
-        logger.warning("%s", error)
-        return [error]
-    except EmbedderError as error:
-        counters.failures.inc()
-        logger.warning("%s", _without_texts(error, texts))
-        return [error] * len(requests)
-    except BaseException as error:  # noqa: BLE001 - an embedder may be anyone's, and raise anything
-        counters.failures.inc()
-        logger.warning("the embedder raised %s", kind(error))
-        return [EmbedderError("the embedder failed")] * len(requests)
-    labels, confidences = classifier.decide(probabilities), probabilities.max(axis=1).tolist()
-    predictions: list[dict[str, Any]] = [
-        {"label": label, "confidence": rounded_down(confidence, _DECIMALS)}
-        if index not in reasons
-        else {"label": None, "confidence": None, "error": reasons[index]}
-        for index, (label, confidence) in enumerate(zip(labels, confidences, strict=True))
-    ]
-    n_labelled = len(texts) - labels.count(None)
-    for result, n in (
-        ("labelled", n_labelled),
-        ("refused", len(reasons)),
-        ("abstained", len(texts) - n_labelled - len(reasons)),
-    ):
-        counters.texts.labels(result).inc(n)
-    answers: list[bytes | EmbedderError] = []
-    end = 0
-    for one in requests:
-        start, end = end, end + len(one.texts)
-        if one.top_k is not None:
-            for index in range(start, end):
-                if index not in reasons:
-                    predictions[index]["top"] = _top(classifier, probabilities[index], one.top_k)
-        answers.append(to_json({"predictions": predictions[start:end]}))
-    return answers
-
-
-def _top(classifier: TextClassifier, probabilities: Vectors, top_k: int) -> list[dict[str, Any]]:
-    # A stable sort: of equals, the first in `classes` leads, as it does in the label.
-    return [
-        {"label": classifier.classes[place], "confidence": rounded_down(float(probabilities[place]), _DECIMALS)}
-        for place in np.argsort(-probabilities, kind="stable")[:top_k]
-    ]
-
-
-def _without_texts(error: EmbedderError, texts: Sequence[str]) -> str:
-    """Return an error's message; not if it quotes a text, as a provider's own words in it may."""
-    said = " ".join(str(error).split())
-    beginnings = {" ".join(text[:200].split())[:20] for text in texts} - {""}
-    if any(beginning in said for beginning in beginnings):
-        return f"the embedder failed with {kind(error)}; the message quotes a text, and is not shown"
-    return said
-
-
-def _told(error: EmbedderError) -> tuple[int, str]:
-    """Return the status and what a client needs to know; addresses and a server's own words are for the log."""
-    if error.late:
-        return 504, "the embedder did not answer in time; it may have been paid for the texts"
-    if isinstance(error, MaxCostError):
-        return _UNAVAILABLE, "the embedding would cost more than the service may spend (--max-cost)"
-    if error.status in (_TOO_MANY, _UNAVAILABLE):
-        return _UNAVAILABLE, "the embedder takes no more requests for now: try again later"
-    return 502, "the embedder failed; the service's log says why"
 
 
 async def _unreadable(request: Request, error: Exception) -> JSONResponse:

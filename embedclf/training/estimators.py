@@ -11,16 +11,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeatures
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
+from embedclf.arrays import Vectors
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import Head
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding import WORDS, Embedder, Vectors, as_embedder, open_embedder
-from embedclf.embedding.cache import VectorCache
+from embedclf.embedding.base import WORDS, Embedder
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.factory import as_embedder, open_embedder
 from embedclf.errors import NotInstalledError
-from embedclf.texts import check_texts
+from embedclf.training.checks import check_classes
 from embedclf.training.recipe import Features, Recipe, check_recipe
-from embedclf.training.splits import group_duplicates
-from embedclf.training.trainer import check_classes, fit_classifier, make_inputs, names_for
+from embedclf.training.trainer import fit_classifier, make_inputs, names_for
+from embedclf.validation import check_texts, group_duplicates
 
 logger = logging.getLogger(__name__)
 

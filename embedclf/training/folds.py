@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embedclf import engines
-from embedclf.embedding import Vectors
-from embedclf.errors import counted
+from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.formatting import counted
+from embedclf.parallel.executors import all_of
 from embedclf.threads import one_thread
 from embedclf.training.heads import choose_settings, fit_all
 from embedclf.training.inputs import Inputs, as_terms
 from embedclf.training.recipe import Recipe
-from embedclf.training.splits import Ints, Mask, assign_folds
+from embedclf.training.splits import assign_folds
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def predict_apart(examples: Examples, tasks: Iterable[Task], recipe: Recipe, *, 
     tasks = list(tasks)
     logger.info("Fitting %s …", counted(len(tasks), "classifier"))
     n_jobs = -1 if len(examples.y) >= _ROWS_WORTH_PROCESSES else None
-    return engines.all_of(_fit_and_predict, [(examples, task, recipe, seed) for task in tasks], n_jobs=n_jobs)
+    return all_of(_fit_and_predict, [(examples, task, recipe, seed) for task in tasks], n_jobs=n_jobs)
 
 
 class Apart(NamedTuple):

@@ -8,18 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights, softmax
 from embedclf.classifier.model_file import Head
-from embedclf.embedding import Vectors
-from embedclf.engines import steps
-from embedclf.errors import counted
 from embedclf.features.vocabulary import Vocabulary
+from embedclf.formatting import counted
+from embedclf.parallel.executors import steps
+from embedclf.training.calibration import Judged, fit_temperature
 from embedclf.training.inputs import Inputs
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
-from embedclf.training.lbfgs import Floats
 from embedclf.training.recipe import Recipe
 from embedclf.training.solver import Design, Fit, principal_axes
-from embedclf.training.splits import Ints, Mask, assign_folds
+from embedclf.training.splits import assign_folds
 
 logger = logging.getLogger(__name__)
 
@@ -132,23 +132,6 @@ def fit_centroid(vectors: Vectors, words: object, scale: float, y: Ints) -> Fit:
     of_words = np.zeros((n_classes, 0)) if words is None else (of_class @ words).toarray()
     squares = (centroids**2).sum(axis=1) + scale**2 * (of_words**2).sum(axis=1)
     return Fit(2 * centroids, -squares, 2 * scale**2 * of_words.T)
-
-
-class Judged(NamedTuple):
-    """How examples that were not fitted on were answered: arrays of shape (n_judged,).
-
-    Attributes
-    ----------
-    confidence : ndarray of float
-        Calibrated.
-    correct : ndarray of bool
-    in_scope : ndarray of bool
-        False for an example of what is to be rejected; its answer is never correct.
-    """
-
-    confidence: Floats
-    correct: Mask
-    in_scope: Mask
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,35 +390,3 @@ def within_limit(trained: Trained) -> Vocabulary | None:
     chosen = np.zeros(len(vocabulary), dtype=bool)
     chosen[largest] = True
     return vocabulary[chosen]
-
-
-def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
-    """Find the temperature by which to divide scores so that log loss is smallest.
-
-    Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2. The true class
-    counts (n + 1) / (n + 2) instead of 1, and the others share the rest, after Platt, "Probabilistic Outputs for
-    Support Vector Machines", 1999: a few examples that are all right do not make a classifier that is always sure.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n, n_classes)
-    y : ndarray of shape (n,)
-
-    Returns
-    -------
-    temperature, log_loss : float
-    """
-    from scipy.optimize import minimize_scalar
-
-    scores = scores - scores.max(axis=1, keepdims=True)
-    of_true = scores[np.arange(len(y)), y].mean(dtype=np.float64)
-    of_others = (scores.sum(axis=1, dtype=np.float64).mean() - of_true) / (scores.shape[1] - 1)
-    weight = (len(y) + 1) / (len(y) + 2)
-    target = weight * of_true + (1 - weight) * of_others
-
-    def loss(log_inverse: float) -> float:
-        inverse = np.exp(log_inverse)
-        return float(np.log(np.exp(scores * inverse).sum(axis=1)).mean(dtype=np.float64) - inverse * target)
-
-    found = minimize_scalar(loss, bounds=(-7, 7), method="bounded", options={"xatol": 1e-5})
-    return float(np.exp(-found.x)), float(found.fun)

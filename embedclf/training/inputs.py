@@ -6,11 +6,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from embedclf.embedding import Vectors
-from embedclf.features.ngrams import Hashes
+from embedclf.arrays import Hashes, Ints, Mask, Vectors
 from embedclf.features.vocabulary import Terms, Vocabulary, count_ngrams, tf_idf
 from embedclf.training.lbfgs import Floats
-from embedclf.training.splits import Ints, Mask
 
 # A word of one text alone tells nothing of others, but how much of that text the words that do are. A pair of that kind
 # only takes space.

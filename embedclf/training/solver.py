@@ -20,10 +20,9 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from embedclf.embedding import Vectors
+from embedclf.arrays import Ints, Vectors
 from embedclf.threads import n_cores
 from embedclf.training.lbfgs import Floats, minimize
-from embedclf.training.splits import Ints
 
 _MOST_STEPS = 1_000
 # How far above its minimum the mean log loss may stay. Roughly, it is enough to choose C by. Finely, single

@@ -4,21 +4,10 @@ Both ways of dividing are stratified by class, keep exact duplicates (a *group*)
 something to be fitted on.
 """
 
-from collections.abc import Hashable, Sequence
-
 import numpy as np
-import numpy.typing as npt
 
+from embedclf.arrays import Ints, Mask
 from embedclf.errors import TrainingError
-
-Ints = npt.NDArray[np.intp]
-Mask = npt.NDArray[np.bool_]
-
-
-def group_duplicates(items: Sequence[Hashable]) -> Ints:
-    """Give each item (a text, say) a number, equal ones the same: (n,)."""
-    numbers: dict[Hashable, int] = {}
-    return np.array([numbers.setdefault(item, len(numbers)) for item in items], dtype=np.intp)
 
 
 def _shuffled_by_class(y: Ints, groups: Ints, seed: int) -> tuple[Ints, Ints, Ints]:

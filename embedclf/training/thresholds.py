@@ -6,11 +6,11 @@ from right to wrong best.
 
 import numpy as np
 
-from embedclf.errors import TrainingError, counted
-from embedclf.metrics import SHOWN_DECIMALS, shown_share
-from embedclf.training.heads import Judged
+from embedclf.arrays import Ints, Mask
+from embedclf.errors import TrainingError
+from embedclf.formatting import SHOWN_DECIMALS, counted, shown_share
+from embedclf.training.calibration import Judged
 from embedclf.training.lbfgs import Floats
-from embedclf.training.splits import Ints, Mask
 
 
 def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:

@@ -1,31 +1,35 @@
 """Training: texts and labels in, a classifier with measured quality out."""
 
 import logging
-import operator
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 
-from embedclf import __version__, metrics
+from embedclf._version import __version__
+from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import Head, HeldOut, ModelCard
-from embedclf.classifier.text_classifier import TextClassifier, check_min_confidence
-from embedclf.embedding import WORDS, Embedder, EmbedderSpec, Vectors, as_embedder, check_vectors, open_embedder
-from embedclf.embedding.cache import VectorCache
-from embedclf.engines import steps
-from embedclf.errors import NotInstalledError, TrainingError, counted
-from embedclf.intervals import FEW_ROWS as FEW_TO_CALIBRATE
-from embedclf.intervals import warn_of_few
-from embedclf.texts import check_texts, list_of_strings, text_fault
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding.base import WORDS, Embedder, EmbedderSpec, check_vectors
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.factory import as_embedder, open_embedder
+from embedclf.errors import NotInstalledError, TrainingError
+from embedclf.formatting import counted, shown_share, shown_threshold
+from embedclf.parallel.executors import steps
+from embedclf.stats import metrics
+from embedclf.stats.intervals import FEW_ROWS as FEW_TO_CALIBRATE
+from embedclf.stats.intervals import warn_of_few
 from embedclf.threads import one_thread
+from embedclf.training.checks import check_abstaining, check_examples
 from embedclf.training.heads import FEW_ROWS, MOST_BYTES, Settings, Trained, choose_settings, fit_all, within_limit
 from embedclf.training.inputs import Inputs, as_terms
 from embedclf.training.label_names import MOST_ROWS_A_LABEL, label_name_texts
 from embedclf.training.recipe import Features, Recipe, check_recipe
-from embedclf.training.splits import Ints, Mask, group_duplicates, hold_out
+from embedclf.training.splits import hold_out
 from embedclf.training.thresholds import choose_threshold
+from embedclf.validation import check_texts, check_whole, group_duplicates, list_of_strings
 
 logger = logging.getLogger(__name__)
 
@@ -217,82 +221,6 @@ def make_inputs(
         return every, None
     rows = np.arange(len(every))
     return every[rows[: len(texts)]], every[rows[len(texts) :]]
-
-
-def check_examples(
-    texts: Sequence[str], labels: Sequence[str], out_of_scope_label: str | None = None
-) -> tuple[tuple[str, ...], Ints]:
-    """See that examples make a classifier; gives its classes and, for each example, the index of its own.
-
-    Examples out of scope have the index after the last.
-
-    Raises
-    ------
-    TrainingError
-    """
-    if len(texts) != len(labels):
-        raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
-    if not texts:
-        raise TrainingError("there are no examples to train on")
-    names = set(labels)
-    if out_of_scope_label is not None and out_of_scope_label not in names:
-        raise TrainingError(f"no example has the out-of-scope label {out_of_scope_label!r}: is it written so?")
-    classes = check_classes(sorted(names - {out_of_scope_label}))
-    numbers = {name: number for number, name in enumerate(classes)}
-    if out_of_scope_label is not None:
-        numbers[out_of_scope_label] = len(classes)
-        if len({text for text, label in zip(texts, labels, strict=True) if label == out_of_scope_label}) == 1:
-            raise TrainingError(
-                f"the out-of-scope label {out_of_scope_label!r} has only one text: a threshold needs two or more, and "
-                "is good with dozens"
-            )
-    return classes, np.array([numbers[label] for label in labels], dtype=np.intp)
-
-
-def check_classes(names: Iterable[str]) -> tuple[str, ...]:
-    """See that the names of classes are two or more, different, and not empty."""
-    classes = tuple(names)
-    for name in classes:
-        if fault := text_fault(name, "label"):
-            raise TrainingError(f"{fault}: {name!r}")
-    if len(classes) == 1:
-        raise TrainingError(f"there is only one class, {classes[0]!r}: a classifier needs two labels or more")
-    if len(set(classes)) != len(classes):
-        raise TrainingError("two different labels are written the same")
-    return classes
-
-
-def check_whole(number: int, name: str, *, least: int | None = None) -> int:
-    """See that an argument is a whole number.
-
-    Raises
-    ------
-    TypeError
-    TrainingError
-        If it is below the least that it may be.
-    """
-    try:
-        whole = operator.index(number)
-    except TypeError:
-        raise TypeError(f"{name} is a whole number, not {number!r}") from None
-    if least is not None and whole < least:
-        raise TrainingError(f"{name} is a whole number from {least}, not {whole}")
-    return whole
-
-
-def check_abstaining(target_accuracy: float | None, min_confidence: float | None) -> None:
-    """See that a threshold is asked for in one way.
-
-    Raises
-    ------
-    TrainingError
-    """
-    if target_accuracy is not None:
-        if min_confidence is not None:
-            raise TrainingError("target_accuracy chooses the threshold and min_confidence sets it: give one of them")
-        if not 0 < target_accuracy < 1:
-            raise TrainingError(f"target_accuracy is a share between 0 and 1, not {target_accuracy:g}")
-    check_min_confidence(min_confidence)
 
 
 def _choose_held_out(y: Ints, groups: Ints, classes: Sequence[str], holdout: float, seed: int) -> Mask:
@@ -501,13 +429,13 @@ def _choose_threshold(settings: Settings, target_accuracy: float | None, *, told
     rejects = ""
     if outside.any():
         rejected = float((judged.confidence[outside] < threshold).mean())
-        rejects = f", and rejects {metrics.shown_share(rejected)} of {outside.sum():,} out of scope"
+        rejects = f", and rejects {shown_share(rejected)} of {outside.sum():,} out of scope"
     logger.info(
         "Chose the threshold %s on %s not fitted on: it answers %s, %s of these rightly%s.",
-        metrics.shown_threshold(threshold),
+        shown_threshold(threshold),
         counted(settings.n_judged, "row"),
-        metrics.shown_share(answered.coverage),
-        metrics.shown_share(answered.accuracy or 0),
+        shown_share(answered.coverage),
+        shown_share(answered.accuracy or 0),
         rejects,
     )
     if outside.any() and outside.sum() < FEW_ROWS:

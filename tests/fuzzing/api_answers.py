@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import embedclf
 from aimlapi_server import AimlapiServer, Response
-from embedclf.embedding.answers import AnswerError, read_answer
+from embedclf.embedding.aimlapi.answers import AnswerError, read_answer
 
 TEXTS = ["one", "two", "three"]
 SIZE = 4

@@ -27,9 +27,10 @@ import numpy as np
 from click.testing import CliRunner
 
 from embedclf.cli import main as embedclf_command
-from embedclf.embedding import EmbedderSpec
-from embedclf.embedding.cache import VectorCache, hash_texts
-from embedclf.embedding.segments import NewerFormatError, SegmentError, read_segment
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.cache.model_cache import hash_texts
+from embedclf.embedding.cache.segments import NewerFormatError, SegmentError, read_segment
+from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.usage import Usage
 from fuzzing.damage import damaged
 

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 from click.testing import CliRunner
 
 from embedclf.cli import main as embedclf_main
-from embedclf.corpus import CorpusReader
-from embedclf.embedding import wordllama
+from embedclf.data.reader import CorpusReader
+from embedclf.embedding.base import wordllama
 
 MODEL = Path(__file__).parent.parent.parent / "models" / "support_tickets.safetensors"
 KINDS = ["csv", "tsv", "jsonl", "parquet"]

@@ -17,7 +17,7 @@ import numpy as np
 import embedclf
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard, model_bytes, read_model
-from embedclf.embedding import EmbedderSpec
+from embedclf.embedding.base import EmbedderSpec
 from fuzzing.damage import damaged
 
 

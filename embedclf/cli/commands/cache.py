@@ -1,0 +1,187 @@
+"""``embedclf cache``."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedclf.cli.options import cache_dir_option
+from embedclf.cli.screen import confirm, echo
+from embedclf.formatting import counted
+
+if TYPE_CHECKING:
+    from embedclf.embedding.cache.model_cache import CacheInfo
+
+
+@click.group("cache")
+def command() -> None:
+    """Look at the cache of vectors, prune or empty it.
+
+    Vectors that cost something are kept on disk, so that no text is paid for twice.
+    """
+
+
+@command.command("info", short_help="List vectors, what they cost, and what the cache saved.")
+@cache_dir_option
+def info(cache_dir: str | None) -> None:
+    """List each model's vectors, bytes and files, what was spent on it, and about what the cache has saved."""
+    from embedclf.embedding.cache.vector_cache import VectorCache
+    from embedclf.embedding.usage import Usage
+
+    cache = VectorCache(cache_dir)
+    known = {_name(one.model, one.endpoint): one for one in cache.info()}
+    totals = cache.ledger.totals()
+    spent = {_name(f"{one.provider}:{one.model}", one.endpoint): one.usage for one in totals}
+    echo(f"{cache.folder}")
+    if not known and not spent:
+        echo("The cache is empty.")
+        return
+    names = sorted({*known, *spent})
+    width = max(len("model"), *map(len, names))
+    echo(
+        f"{'model':<{width}}  {'vectors':>10}  {'size':>9}  segments  {'requests':>9}  {'tokens':>12}  "
+        f"{'spent':>17}  {'saved':>17}"
+    )
+    for name in names:
+        one, usage = known.get(name), spent.get(name, Usage())
+        held = (one.n_vectors, _size(one.n_bytes), one.n_segments) if one else (0, _size(0), 0)
+        echo(
+            f"{name:<{width}}  {held[0]:10,}  {held[1]:>9}  {held[2]:8,}  {usage.requests:9,}  {usage.tokens:12,}  "
+            f"{_dollars(usage.dollars):>17}  {_dollars(_price(name, usage.saved_tokens)):>17}"
+        )
+
+
+@command.command("clear")
+@cache_dir_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clear(cache_dir: str | None, yes: bool) -> None:
+    """Delete every vector, after asking.
+
+    Says what the vectors would cost again.
+    """
+    from embedclf.embedding.cache.vector_cache import VectorCache
+
+    cache = VectorCache(cache_dir)
+    known = cache.info()
+    if cache.is_empty:
+        echo(f"{cache.folder} is empty.")
+        return
+    n_vectors = sum(one.n_vectors for one in known)
+    if not yes:
+        for one in known:
+            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+        confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?")
+    cache.clear()
+    echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
+
+
+def _named(units: dict[str, float]) -> str:
+    *others, last = units
+    return f"{', '.join(others)} or {last}"
+
+
+def _amount(units: dict[str, float], example: str, *, any_case: bool) -> Callable[[Any, Any, str | None], float | None]:
+    """Make the callback that turns a number with a unit into how many of the smallest unit it is."""
+    by_name = {name.lower() if any_case else name: size for name, size in units.items()}
+
+    def convert(_context: Any, _parameter: Any, value: str | None) -> float | None:
+        if value is None:
+            return None
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", value)
+        unit = None if match is None else by_name.get(match[2].lower() if any_case else match[2])
+        if match is None or unit is None:
+            raise click.BadParameter(f"{value!r} is not a number with its unit ({_named(units)}), like {example}.")
+        return float(match[1]) * unit
+
+    return convert
+
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
+_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+_BYTES |= {"kiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
+
+
+@command.command("prune", short_help="Drop the least recently used vectors.")
+@cache_dir_option
+@click.option(
+    "--older-than",
+    metavar="TIME",
+    # 3M may be meant to be three months, and not three minutes.
+    callback=_amount(_SECONDS, "90d", any_case=False),
+    help=f"Drop what has not been used for so long: 90d ({_named(_SECONDS)}).",
+)
+@click.option(
+    "--max-size",
+    metavar="SIZE",
+    callback=_amount(_BYTES, "2GB", any_case=True),
+    help=f"Drop until the rest, of all models, fits in it: 2GB ({_named(_BYTES)}).",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def prune(cache_dir: str | None, older_than: float | None, max_size: float | None, yes: bool) -> None:
+    """Drop the vectors that were not used for longest, after asking.
+
+    Says what they would cost again. A use is noted to the hour.
+    """
+    from embedclf.embedding.cache.vector_cache import VectorCache
+
+    if older_than is None and max_size is None:
+        raise click.UsageError("Say what may stay: --older-than 90d, --max-size 2GB, or both.")
+    try:
+        age = None if older_than is None else timedelta(seconds=older_than)
+    except OverflowError:
+        raise click.BadParameter("no vector is so old.", param_hint="--older-than") from None
+    max_bytes = None if max_size is None else int(max_size)
+    cache = VectorCache(cache_dir)
+    report = cache.to_prune(age, max_bytes)
+    if not report.n_dropped:
+        echo(f"{cache.folder}: nothing to drop; {_held(report.n_kept, report.kept_bytes)}")
+        return
+    if not yes:
+        for one in report.dropped:
+            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+        stays = _held(report.n_kept, report.kept_bytes)
+        question = f"Drop {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
+        confirm(question)
+    report = cache.prune(age, max_bytes)
+    stays = _held(report.n_kept, report.kept_bytes)
+    echo(f"Dropped {counted(report.n_dropped, 'vector')} from {cache.folder}, kept {stays}")
+
+
+def _held(n_vectors: int, n_bytes: int) -> str:
+    return f"{counted(n_vectors, 'vector')}, {_size(n_bytes)}"
+
+
+def _name(model: str, endpoint: str | None) -> str:
+    from embedclf.embedding.aimlapi.base_url import BASE_URL
+
+    return model if endpoint in (None, BASE_URL) else f"{model} at {endpoint}"
+
+
+def _size(n_bytes: int) -> str:
+    return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:,.1f} kB"
+
+
+def _price(name: str, n_tokens: int) -> float | None:
+    from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
+
+    model = name.partition(":")[2].partition(" at ")[0]
+    price = CATALOGUE.get(model, UNKNOWN).dollars_per_million_tokens
+    return None if price is None else price * n_tokens / 1e6
+
+
+def _dollars(dollars: float | None) -> str:
+    from embedclf.formatting import shown_dollars
+
+    return "not known" if dollars is None else shown_dollars(dollars)
+
+
+def _cost(one: "CacheInfo") -> str:
+    from embedclf.formatting import about_dollars
+
+    if not one.n_tokens:
+        return "what they would cost again is not known"
+    tokens = f"they would cost {counted(one.n_tokens, 'token')} again"
+    dollars = _price(one.model, one.n_tokens)
+    return tokens if dollars is None else f"{tokens}, {about_dollars(dollars)}"

@@ -1,0 +1,65 @@
+"""``embedclf embedders``."""
+
+import click
+
+from embedclf.cli.screen import echo, echo_json
+
+
+@click.command("embedders")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(as_json: bool) -> None:
+    """List the known embedders: their vectors, input limits, prices and quality as published.
+
+    Any other model of the server works by its name: what is not known of it is taken from its answers. A provider
+    that is neither aimlapi nor wordllama is LangChain's, such as ollama:nomic-embed-text.
+    """
+    from embedclf.embedding.aimlapi.catalogue import CATALOGUE
+
+    rows = [
+        {
+            "embedder": f"aimlapi:{name}",
+            "dimensions": facts.dimensions,
+            "shortens_to": list(facts.lengths or (1, facts.dimensions)) if facts.shortens or facts.lengths else None,
+            "input_tokens": facts.input_tokens,
+            "dollars_per_million_tokens": facts.dollars_per_million_tokens,
+            "pages_per_dollar": facts.pages_per_dollar,
+            "mteb": facts.mteb,
+        }
+        for name, facts in CATALOGUE.items()
+    ]
+    rows.append(
+        {
+            "embedder": "wordllama:l2_supercat",
+            "dimensions": 256,
+            "shortens_to": [64, 128],
+            "input_tokens": None,
+            "dollars_per_million_tokens": 0.0,
+            "pages_per_dollar": None,
+            "mteb": None,
+        }
+    )
+    if as_json:
+        echo_json({"embedders": rows})
+        return
+    echo(f"{'embedder':<40}  dimensions  shortened to  input tokens  $ per 1M tokens  pages per $  MTEB %")
+    for row in rows:
+        lengths = row["shortens_to"]
+        shortened = "-" if lengths is None else " or ".join(map(str, lengths))  # type: ignore[arg-type]
+        if isinstance(lengths, list) and row["embedder"] != "wordllama:l2_supercat":
+            shortened = f"{lengths[0]:,} to {lengths[1]:,}"
+        price = row["dollars_per_million_tokens"]
+        shown_price = "free" if price == 0 else _cell(price, ".2f")
+        echo(
+            f"{row['embedder']:<40}  {_cell(row['dimensions'], 'd'):>10}  {shortened:>12}  "
+            f"{_cell(row['input_tokens'], ',d'):>12}  {shown_price:>15}  {_cell(row['pages_per_dollar'], ',d'):>11}  "
+            f"{_cell(row['mteb'], '.1f'):>6}"
+        )
+    echo(
+        "As AI/ML API's documentation has it (August 2026; a page is 800 tokens); - is not published there: "
+        "see https://aimlapi.com/ai-ml-api-pricing",
+        err=True,
+    )
+
+
+def _cell(value: object, form: str) -> str:
+    return "-" if value is None else format(value, form)

@@ -1,0 +1,195 @@
+"""``embedclf train``."""
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from embedclf.cli.models import FOLDER, LATEST, remember_latest
+from embedclf.cli.options import (
+    EmbedderOptions,
+    FileOptions,
+    TrainingOptions,
+    embedder_options,
+    file_options,
+    seed_option,
+    training_options,
+)
+from embedclf.cli.screen import echo, echo_json
+from embedclf.formatting import counted
+
+if TYPE_CHECKING:
+    from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.data.corpus import Corpus
+    from embedclf.embedding.base import Embedder
+
+
+@click.command("train")
+@click.argument("dataset")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Where the classifier goes.  [default: models/<dataset>.safetensors]"
+)
+@training_options
+@click.option(
+    "--holdout",
+    metavar="FRACTION",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of the rows to measure on before all are trained on; 0 measures nothing.",
+)
+@click.option(
+    "--target-accuracy",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Abstain where it takes that for this share of the answers to be right.",
+)
+@click.option(
+    "--min-confidence",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    help="Abstain below this confidence.  [default: never]",
+)
+@click.option(
+    "--out-of-scope-label",
+    metavar="NAME",
+    help="Rows with this label are examples of what to reject: not a class, but used to choose when to abstain.",
+)
+@seed_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@file_options("needed")
+@embedder_options
+def command(
+    dataset: str,
+    output: str | None,
+    holdout: float,
+    target_accuracy: float | None,
+    min_confidence: float | None,
+    out_of_scope_label: str | None,
+    seed: int,
+    as_json: bool,
+    training: TrainingOptions,
+    file: FileOptions,
+    asked: EmbedderOptions,
+) -> None:
+    """Train a classifier on DATASET, a file of labelled texts.
+
+    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
+    input. The classifier is measured on the rows held out, then trained on all of them and saved.
+    """
+    training.check()
+    if target_accuracy is not None and min_confidence is not None:
+        raise click.UsageError(
+            "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
+        )
+    from embedclf.cli.costs import embed_to_train, introduce, open_to_train, print_estimate_to_train, usage_of
+    from embedclf.cli.progress import ProgressBar
+    from embedclf.cli.steps import Steps
+    from embedclf.data.atomic_file import AtomicFile, check_places
+
+    with ProgressBar() as bar:
+        corpus, opened, reason, training = open_to_train(dataset, training, file, asked, bar)
+        place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
+        check_places({"the dataset": dataset}, {"the name of the latest model,": LATEST, "-o": place})
+        if not asked.dry_run:
+            AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
+        introduce(corpus, opened, reason)
+
+        from embedclf.training.checks import check_abstaining, check_examples
+        from embedclf.training.recipe import check_recipe
+        from embedclf.training.trainer import train
+
+        # All that can be wrong without an embedding is found before one is paid for.
+        check_examples(corpus.texts, corpus.labels, out_of_scope_label)
+        check_recipe(**training.settings)
+        check_abstaining(target_accuracy, min_confidence)
+        _warn_of(corpus, opened, _check_command(dataset, file))
+        if asked.dry_run:
+            print_estimate_to_train(opened, corpus, training, as_json=as_json, out_of_scope_label=out_of_scope_label)
+            return
+        corpus, vectors = embed_to_train(
+            opened,
+            corpus,
+            training,
+            bar,
+            skip_bad_rows=file.skip_bad_rows,
+            out_of_scope_label=out_of_scope_label,
+        )
+    with Steps():
+        classifier = train(
+            corpus.texts,
+            corpus.labels,
+            embedder=opened,
+            holdout=holdout,
+            seed=seed,
+            target_accuracy=target_accuracy,
+            min_confidence=min_confidence,
+            out_of_scope_label=out_of_scope_label,
+            **vectors,
+            **training.settings,
+        )
+    classifier.save(place)
+    remember_latest(place)
+    if as_json:
+        usage = usage_of(opened).to_dict()
+        echo_json({"model": str(place), **classifier.to_dict(), "usage": usage})
+    else:
+        echo(_summary(classifier, place))
+
+
+def _check_command(dataset: str, file: FileOptions) -> str:
+    """Write the command that looks through the same file, as a shell takes it."""
+    options = [
+        ("--text-column", file.text_column, "text"),
+        ("--label-column", file.label_column, "label"),
+        ("--delimiter", file.delimiter, None),
+        ("--encoding", file.encoding, "utf-8"),
+    ]
+    given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
+    return shlex.join(["embedclf", "check", dataset, *given])
+
+
+def _warn_of(corpus: "Corpus", opened: "Embedder", command: str) -> None:
+    """Say in short what is wrong with the texts and labels, as far as it is seen without vectors.
+
+    `command` is what shows all of it.
+    """
+    from embedclf.cli.findings import short_lines
+    from embedclf.quality.findings import in_order
+    from embedclf.quality.text_checks import plain_findings
+
+    found = [
+        finding
+        for finding in in_order(plain_findings(corpus.texts, corpus.labels, spec=opened.spec))
+        if not (finding.kind == "small_classes" and finding.score == 1)  # whoever holds out warns of these
+    ]
+    for line in short_lines(found, corpus):
+        echo(f"Warning: {line}", err=True)
+    if found:
+        echo(f"{command} shows all.", err=True)
+
+
+def _summary(classifier: "TextClassifier", place: Path) -> str:
+    from embedclf.formatting import shown_share, shown_threshold
+
+    card = classifier.card
+    threshold = None if card.threshold is None else shown_threshold(card.threshold)
+    lines = []
+    if held_out := card.held_out:
+        lines.append(
+            f"On {counted(held_out.n_examples, 'row')} held out: accuracy {held_out.accuracy:.3f}, "
+            f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
+        )
+        if held_out.coverage is not None:
+            accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
+            answered = f"{shown_share(held_out.coverage)}{accuracy}"
+            lines.append(f"Answered with a confidence of {threshold} or more: {answered}")
+        if held_out.out_of_scope_recall is not None:
+            lines.append(f"Rejected of the rows out of scope held out: {shown_share(held_out.out_of_scope_recall)}")
+    chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
+    rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
+    abstains = "" if threshold is None else f", threshold {threshold}"
+    lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
+    lines.append(f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)")
+    return "\n".join(lines)

@@ -1,0 +1,184 @@
+"""Writing rows with added columns, in the format of the file's name."""
+
+import codecs
+import csv
+import io
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from embedclf.data.atomic_file import STDIN, AtomicFile
+from embedclf.data.parquet import ParquetError, ParquetSink, Record
+from embedclf.data.part_file import PartFile
+from embedclf.data.reader import check_delimiter
+from embedclf.data.rows import _FORMATS, Format, Row, _cell, _free_names, file_format
+from embedclf.errors import OutputError
+
+logger = logging.getLogger(__name__)
+
+
+class CorpusWriter:
+    """A file of rows with columns added to them, moved into place when its ``with`` block ends well.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its extension says the format, as when reading.
+    columns : sequence of str
+        The rows' own columns, which are carried over.
+    added : sequence of str, or mapping of str to type
+        The columns that are added. One whose name is taken gets a number: no column is ever overwritten. Types (`str`,
+        `int`, `float`) are those of a Parquet file's columns; without them, `str`.
+    delimiter : str or None
+        For CSV; None takes a comma.
+    bom : bool
+        Whether to start with a byte order mark, by which some spreadsheets know UTF-8.
+    schema : pyarrow.Schema, optional
+        Of the Parquet file that the rows were read from, whose types a Parquet file keeps; None makes strings.
+    file : PartFile, optional
+        Where it grows, if it is to be gone on with after a break; what stands there already is its beginning.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        columns: Sequence[str],
+        added: Sequence[str] | Mapping[str, type],
+        *,
+        delimiter: str | None = None,
+        bom: bool = False,
+        schema: Any = None,
+        file: PartFile | None = None,
+    ) -> None:
+        check_delimiter(delimiter)
+        self._path = path
+        self._format = check_output(path)
+        self._columns = list(columns)
+        self._wanted = list(added)
+        self._added = _free_names(self._wanted, self._columns)
+        self._delimiter = "\t" if self._format == "tsv" else delimiter or ","
+        self._warned = False
+        self._sink: ParquetSink | None = None
+        self._schema = schema
+        if self._format == "parquet":
+            kinds = added.values() if isinstance(added, Mapping) else [str] * len(self._added)
+            with self._complaints():
+                self._sink = ParquetSink(self._columns, schema, dict(zip(self._added, kinds, strict=True)))
+        self._file = AtomicFile(path) if file is None else file
+        if self._sink is not None and self._file.is_direct:
+            self._file.discard()
+            raise OutputError(f"cannot write {self._path}: Parquet needs a file, not a pipe", path=os.fspath(path))
+        if file is not None and file.state is not None:
+            return
+        if self._sink is not None:
+            self._file.write(self._sink.start())
+        elif self._format != "jsonl":
+            # A name that starts with a byte order mark of its own would lose it to whoever reads it.
+            bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
+            self._file.write(codecs.BOM_UTF8 if bom else b"")
+            self._write_csv([*self._columns, *self._added])
+
+    @contextmanager
+    def _complaints(self) -> Iterator[None]:
+        try:
+            yield
+        except ParquetError as error:
+            path = os.fspath(self._path)
+            raise OutputError(f"cannot write {path}: {error}", path=path) from error
+
+    def __enter__(self) -> "CorpusWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: Any) -> None:
+        if self._sink is None or kind is not None:
+            self._file.__exit__(kind, *exception)
+            return
+        try:
+            self.flush()
+            with self._complaints(), self._file.written() as stream, AtomicFile(self._path) as whole:
+                self._sink.convert(stream, whole.file)
+        except BaseException as error:
+            self._file.discard()
+            if isinstance(error, OSError):
+                path = os.fspath(self._path)
+                raise OutputError(f"cannot write {path}: {error.strerror or error}", path=path) from error
+            raise
+        self._file.remove()
+
+    def flush(self) -> None:
+        """Write what is kept back: the rows of a Parquet file are written many at a time."""
+        if self._sink is not None:
+            self._file.write(self._sink.take())
+
+    def write(self, row: Row, added: Sequence[str | float | None]) -> None:
+        """Write a row with the values of its added columns; None leaves one empty (JSONL: null)."""
+        if self._format == "jsonl":
+            # A key that only this record has may clash as well.
+            names = self._added if row.record.keys().isdisjoint(self._added) else _free_names(self._wanted, row.record)
+            self._file.write(_extended(row, dict(zip(names, added, strict=True))))
+            return
+        if not self._warned and (lost := [key for key in row.record if key not in self._columns]):
+            self._warned = True
+            logger.warning(
+                "line %d has %s, which the first record has not: left out of the output; "
+                "name an output that ends in .jsonl to keep everything",
+                row.line,
+                ", ".join(map(repr, lost)),
+            )
+        if self._sink is not None and self._schema is not None and isinstance(row.source, Record):
+            if self._sink.add(row.source, added):
+                self.flush()
+            return
+        own = [row.record.get(column) for column in self._columns]
+        if self._sink is not None:
+            if self._sink.add([None if value is None else _cell(value) for value in own], added):
+                self.flush()
+            return
+        numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]
+        self._write_csv([*map(_cell, own), *map(_cell, numbers)])
+
+    def _write_csv(self, fields: Sequence[str]) -> None:
+        line = io.StringIO()
+        # What is in the terminator is quoted in a field: with both, a carriage return is, on every version of Python.
+        csv.writer(line, delimiter=self._delimiter, lineterminator="\r\n").writerow(fields)
+        self._file.write(line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n")
+
+
+def check_output(path: str | os.PathLike[str]) -> Format:
+    """Tell the format that an output's extension stands for.
+
+    Raises
+    ------
+    OutputError
+        If it stands for one that is not written.
+    """
+    if os.fspath(path) == STDIN:
+        raise OutputError(f"cannot write {STDIN}: for the standard output, give /dev/stdout", path=STDIN)
+    if Path(path).suffix.lower() not in {*_FORMATS, ".csv", ".txt", ""}:
+        name = os.fspath(path)
+        raise OutputError(f"cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet", path=name)
+    return file_format(path)
+
+
+def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
+    """Write a record with keys added to it; what was read is copied as it stands, every digit of it."""
+    if not isinstance(row.source, str) or not row.source:
+        return json_line({**row.record, **added})
+    if not added:
+        return f"{row.source.strip()}\n".encode("utf-8", "backslashreplace")
+    own = row.source.strip().removesuffix("}").rstrip()
+    return f"{own}{', ' if row.record else ''}".encode("utf-8", "backslashreplace") + json_line(added)[1:]
+
+
+def json_line(record: Mapping[str, Any]) -> bytes:
+    """One line of JSONL. A lone surrogate comes out as the escape by which JSON writes it."""
+    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -1,0 +1,1 @@
+"""AI/ML API, and any other server that speaks OpenAI's embeddings protocol."""

@@ -1,0 +1,1 @@
+"""Vectors on disk: one folder for each model, one file for each batch."""

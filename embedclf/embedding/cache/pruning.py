@@ -1,0 +1,172 @@
+"""Pruning the cache: which vectors were not used for longest, over all models, and dropping them.
+
+Each vector has a time of its own (`last_used`), so that a segment of which one vector is read every day does not keep
+the others. Of a segment that keeps some, these are written anew before it is deleted, as in merging.
+"""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from itertools import groupby
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from embedclf.embedding.cache.last_used import Times
+from embedclf.embedding.cache.model_cache import CacheInfo, ModelCache
+from embedclf.embedding.cache.segments import FORMAT, Segment, checked_lengths, segment_bytes
+from embedclf.errors import OutputError
+
+_KEY_BYTES = 16
+_CHECKSUM_BYTES = 8
+_TIME_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class PruneReport:
+    """What pruning drops, or has dropped.
+
+    Attributes
+    ----------
+    dropped : list of CacheInfo
+        For each model of which something is dropped: the vectors that are no longer there, the segments that are
+        deleted or written anew, the bytes that this frees, and about the tokens that the vectors would cost again.
+    n_kept : int
+        Distinct vectors that stay, of all models.
+    kept_bytes : int
+        What they take on disk.
+    """
+
+    dropped: list[CacheInfo]
+    n_kept: int
+    kept_bytes: int
+
+    @property
+    def n_dropped(self) -> int:
+        """Vectors that are dropped, of all models."""
+        return sum(one.n_vectors for one in self.dropped)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain numbers and strings, ready for JSON."""
+        return {**asdict(self), "n_dropped": self.n_dropped}
+
+
+class _Choice(NamedTuple):
+    """A segment, its bytes on disk, when its rows were last used, and which of them are to be dropped."""
+
+    part: ModelCache
+    segment: Segment
+    n_bytes: int
+    used: Times
+    dropped: npt.NDArray[np.bool_]
+
+    @property
+    def row_bytes(self) -> int:
+        """What a row takes in a segment written anew: its vector, checksums, key and time."""
+        n_columns = self.segment.n_columns
+        return n_columns * 4 + len(checked_lengths(n_columns)) * _CHECKSUM_BYTES + _KEY_BYTES + _TIME_BYTES
+
+    @property
+    def head_bytes(self) -> int:
+        """What such a segment takes beyond its rows."""
+        return self._bytes_of(self.segment.n_rows) - self.segment.n_rows * self.row_bytes
+
+    def _bytes_of(self, n_rows: int) -> int:
+        n_columns, n_tokens = self.segment.n_columns, self.segment.n_tokens
+        return segment_bytes(FORMAT, n_rows, n_columns, n_tokens) + n_rows * _TIME_BYTES
+
+    @property
+    def n_tokens(self) -> int:
+        """About what the dropped rows would cost again."""
+        return round(self.segment.n_tokens * int(self.dropped.sum()) / len(self.dropped))
+
+    def bytes_after(self) -> int:
+        """Give at most what will be on the disk."""
+        n_dropped = int(self.dropped.sum())
+        if not n_dropped:
+            return self.n_bytes
+        n_kept = len(self.dropped) - n_dropped
+        return self._bytes_of(n_kept) if n_kept else 0
+
+
+def preview(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> PruneReport:
+    """Tell what `prune` would drop."""
+    return _report(_choose(parts, older_than, max_bytes))
+
+
+def prune(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> PruneReport:
+    """Drop vectors of some models; see `VectorCache.prune`."""
+    parts = [part for part in parts if part.times()]
+    with contextlib.ExitStack() as stack:
+        for part in parts:
+            stack.enter_context(part.taking_away())
+        choices = _choose(parts, older_than, max_bytes)
+        report = _report(choices)
+        # Those first of which nothing stays: what stays of the others may have to be written to a full disk.
+        for choice in sorted(choices, key=lambda choice: not choice.dropped.all()):
+            n_tokens = choice.segment.n_tokens - choice.n_tokens
+            try:
+                choice.part.drop(choice.segment, choice.used, choice.dropped, n_tokens)
+            except (FileNotFoundError, ValueError):  # deleted or cut by somebody else meanwhile
+                continue
+            except (OSError, OutputError) as error:
+                folder = choice.segment.path.parent
+                reason = getattr(error, "strerror", None) or error
+                raise OutputError(f"cannot prune {folder}: {reason}", path=str(folder)) from error
+        for part in parts:
+            with contextlib.suppress(OSError, OutputError):  # it can be done another time
+                part.tidy()
+    return report
+
+
+def _choose(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> list[_Choice]:
+    """Choose the rows to be dropped, of all segments: those that are too old, and then the least recently used."""
+    if older_than is None and max_bytes is None:
+        raise ValueError("give older_than, max_bytes, or both")
+    if (older_than is not None and older_than < timedelta(0)) or (max_bytes is not None and max_bytes < 0):
+        raise ValueError("older_than and max_bytes must not be negative")
+    limit = -np.inf if older_than is None else time.time() - older_than.total_seconds()
+    choices = [
+        _Choice(part, segment, segment.n_bytes + n_bytes, used, used <= limit)
+        for part in parts
+        for segment, n_bytes, used in part.times()
+    ]
+    if max_bytes is None or not choices or sum(choice.bytes_after() for choice in choices) <= max_bytes:
+        return choices
+    used = np.concatenate([choice.used for choice in choices])
+    dropped = np.concatenate([choice.dropped for choice in choices])
+    counts = [len(choice.used) for choice in choices]
+    row_bytes = np.repeat([choice.row_bytes for choice in choices], counts)
+    left = np.flatnonzero(~dropped)
+    order = left[np.argsort(used[left], kind="stable")]
+    # As if each segment were written anew, which is a little more than what it will be.
+    too_many = int(row_bytes[left].sum()) + sum(choice.head_bytes for choice in choices) - max_bytes
+    dropped[order[: int(np.searchsorted(np.cumsum(row_bytes[order]), too_many)) + 1]] = True
+    chosen = np.split(dropped, np.cumsum(counts)[:-1])
+    return [choice._replace(dropped=mine) for choice, mine in zip(choices, chosen, strict=True)]
+
+
+def _report(choices: list[_Choice]) -> PruneReport:
+    dropped, n_kept, kept_bytes = [], 0, 0
+    for part, group in groupby(choices, key=lambda choice: choice.part):
+        mine = list(group)
+        kept = np.concatenate([choice.segment.keys[~choice.dropped] for choice in mine])
+        info = part.info()
+        touched = [choice for choice in mine if choice.dropped.any()]
+        if touched:
+            stay = len(np.unique(kept))
+            gone = replace(
+                info,
+                n_vectors=info.n_vectors - stay,
+                n_segments=len(touched),
+                n_bytes=max(0, sum(choice.n_bytes - choice.bytes_after() for choice in touched)),
+                n_tokens=sum(choice.n_tokens for choice in touched),
+            )
+            dropped.append(gone)
+            info = replace(info, n_vectors=stay, n_bytes=info.n_bytes - gone.n_bytes)
+        n_kept += info.n_vectors
+        kept_bytes += info.n_bytes
+    return PruneReport(dropped, n_kept, kept_bytes)

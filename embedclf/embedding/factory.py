@@ -1,0 +1,115 @@
+"""Opening an embedder by its name."""
+
+from typing import TYPE_CHECKING, Any, Unpack, cast
+
+from embedclf.embedding.base import WORDS, Embedder, RequestSettings
+from embedclf.embedding.cache.vector_cache import open_cache
+from embedclf.errors import EmbedderError
+
+if TYPE_CHECKING:
+    from embedclf.embedding.cache.vector_cache import VectorCache
+    from embedclf.embedding.usage import OnEvent
+
+
+class EmbedderSettings(RequestSettings, total=False):
+    """How an embedder that is given by its name is opened; an embedder has no use for the settings of another kind.
+
+    Attributes
+    ----------
+    cache : VectorCache or bool
+        Where vectors are kept that cost something; True is the cache that the command line uses, False (the default)
+        none.
+    on_event : callable
+        Is given a `Progress` whenever some texts are done, from any thread; it must not embed itself.
+    """
+
+    cache: "VectorCache | bool"
+    on_event: "OnEvent | None"
+
+
+def default_embedder() -> tuple[str, str]:
+    """Give the embedder that is used when none is named, and the reason.
+
+    AI/ML API's text-embedding-3-small if its key is set, else WordLlama.
+    """
+    from embedclf.embedding.aimlapi.api_key import KEY_VARIABLE, has_key
+
+    if has_key():
+        return "aimlapi:text-embedding-3-small", f"{KEY_VARIABLE} is set"
+    return "wordllama:l2_supercat", f"{KEY_VARIABLE} is not set"
+
+
+def open_embedder(
+    name: str | None = None, *, dimensions: int | None = None, **settings: Unpack[EmbedderSettings]
+) -> Embedder:
+    """Open an embedder by its name.
+
+    Parameters
+    ----------
+    name : str, optional
+        ``provider:model``, or ``provider`` alone for its default model; None takes `default_embedder`. A provider that
+        is not ours is LangChain's: ``ollama:…``, ``huggingface:…``.
+    dimensions : int, optional
+        Length of the vectors; None takes the model's own.
+    **settings
+        See `RequestSettings` and `EmbedderSettings`.
+
+    Raises
+    ------
+    EmbedderError
+        If the provider or model is unknown or not installed, or has no vectors of that length.
+    """
+    if dimensions is not None and dimensions < 1:
+        raise EmbedderError(f"dimensions is a number above 0, not {dimensions}")
+    provider, _, model = (default_embedder()[0] if name is None else name).partition(":")
+    cache, on_event = settings.get("cache", False), settings.get("on_event")
+    if provider == WORDS:
+        from embedclf.embedding.words import open_words
+
+        return open_words(model, dimensions)
+    if provider == "wordllama":
+        from embedclf.embedding.wordllama import WordLlamaEmbedder
+
+        return WordLlamaEmbedder(model or None, dimensions=dimensions, on_event=on_event)
+    if provider == "aimlapi":
+        from embedclf.embedding.aimlapi.model import DEFAULT_MODEL, AimlapiModel
+        from embedclf.embedding.cached_embedder import CachedEmbedder
+
+        asked = {name: value for name, value in settings.items() if name in RequestSettings.__annotations__}
+        behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, **cast(RequestSettings, asked))
+        return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
+    if settings.get("max_cost") is not None:
+        raise EmbedderError(f"the price of {provider}:{model} is not known, so --max-cost (max_cost) cannot be held")
+    from embedclf.embedding.langchain import open_provider
+
+    return open_provider(provider, model, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
+
+
+def as_embedder(
+    given: Any,
+    *,
+    dimensions: int | None = None,
+    cache_name: str | None = None,
+    **settings: Unpack[EmbedderSettings],
+) -> Embedder:
+    """Make an embedder of whatever stands for one.
+
+    Parameters
+    ----------
+    given : str, Embedder, langchain_core.embeddings.Embeddings or None
+    dimensions, **settings
+        For one given by its name; see `open_embedder`.
+    cache_name : str, optional
+        For a LangChain ``Embeddings``; see `from_langchain`.
+    """
+    if given is None or isinstance(given, str):
+        return open_embedder(given, dimensions=dimensions, **settings)
+    if dimensions is not None:
+        raise TypeError("dimensions goes with an embedder's name; an embedder that is open has its own")
+    if isinstance(given, Embedder):
+        return given
+    if hasattr(given, "embed_documents"):
+        from embedclf.embedding.langchain import from_langchain
+
+        return from_langchain(given, cache_name=cache_name, cache=settings.get("cache", False))
+    raise TypeError(f"an embedder is a name, an Embedder or a LangChain Embeddings, not a {type(given).__name__}")

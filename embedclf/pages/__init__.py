@@ -1,0 +1,1 @@
+"""Reports and maps as single HTML files."""

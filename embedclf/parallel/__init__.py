@@ -1,0 +1,1 @@
+"""Work on other cores and machines."""

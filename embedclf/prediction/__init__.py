@@ -1,0 +1,1 @@
+"""Labels for many texts: from files and iterators, here or on other machines."""

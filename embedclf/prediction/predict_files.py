@@ -1,0 +1,158 @@
+"""Prediction over rows in chunks, and over files of any size, in flat memory; a broken run can be gone on with."""
+
+import logging
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.atomic_file import check_places
+from embedclf.data.part_file import PartFile
+from embedclf.data.reader import CorpusReader
+from embedclf.data.writer import CorpusWriter, check_output
+from embedclf.embedding.usage import Usage
+from embedclf.errors import RowFault
+from embedclf.formatting import counted
+from embedclf.prediction.resumable_run import _NOTED, OnChunk, _Run
+from embedclf.prediction.row_sources import RowSource
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePrediction:
+    """What became of a file.
+
+    Attributes
+    ----------
+    rows : int
+        Written, all in all.
+    rows_before : int
+        Those of them that an earlier run had written.
+    n_faults : int
+        Rows that could not be labelled; the column ``error`` says why.
+    faults : tuple of RowFault
+        The first 20 of them.
+    seconds : float
+        That this run took.
+    usage : Usage
+        What embedding took, of this run or, in one process, since the embedder was opened; zeros where that is not
+        counted.
+    """
+
+    rows: int
+    rows_before: int
+    n_faults: int
+    faults: tuple[RowFault, ...]
+    seconds: float
+    usage: Usage = field(default_factory=Usage)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give it as plain types, for JSON."""
+        return {**asdict(self), "faults": [fault._asdict() for fault in self.faults]}
+
+
+def predict_file(
+    classifier: TextClassifier,
+    input: str | os.PathLike[str],  # noqa: A002 - what it is called everywhere
+    output: str | os.PathLike[str],
+    *,
+    text_column: str = "text",
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    top_k: int | None = None,
+    resume: bool = False,
+    on_chunk: OnChunk | None = None,
+) -> FilePrediction:
+    """Label the rows of a file of any size; memory does not grow with it.
+
+    The output has the rows in their order, with the columns ``predicted_label``, ``confidence``, the further likeliest
+    labels if they are asked for, and ``error``. It grows beside its place, as ``<output>.part``, and is moved there
+    when it is whole.
+
+    Within ``joblib.parallel_config``, the chunks are scored on the engine that it names, with as many jobs: ``"loky"``
+    is other cores, ``"dask"`` a cluster. Rows stay in their order; what was lost with a worker of Dask's is done again.
+    All of them together keep to the embedder's limit of requests under way.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    input, output : str or Path
+        CSV, TSV, JSONL or Parquet, by their extensions; ``-`` is the standard input.
+    text_column : str
+    delimiter : str, optional
+        Between the columns of both.
+    encoding : str
+        Of the input.
+    top_k : int, optional
+        Give the so many likeliest labels.
+    resume : bool
+        Whether to go on with what a run that was broken off has left, if it left anything. The rows that are done are
+        read again, to see that they are the same, and not labelled again.
+    on_chunk : callable, optional
+        Is given, before each chunk, how many rows are done, how many of them an earlier run had done, and how much of
+        the input that is, from 0 to 1 (in one process with the chunk; None if it is not known).
+
+    Raises
+    ------
+    DataError
+        If the input cannot be read.
+    OutputError
+        If the output cannot be written, or gone on with, or is the input; or if files that are not its own stand where
+        it would grow.
+    EmbedderError
+        If the embedder fails; what was done is kept for `resume`.
+    """
+    check_output(output)
+    with CorpusReader(
+        input, text_column=text_column, label_column=None, delimiter=delimiter, encoding=encoding
+    ) as source:
+        return predict_rows(
+            classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume, on_chunk=on_chunk
+        )
+
+
+def predict_rows(
+    classifier: TextClassifier,
+    source: RowSource,
+    output: str | os.PathLike[str],
+    *,
+    top_k: int | None = None,
+    delimiter: str | None = None,
+    resume: bool = False,
+    on_chunk: OnChunk | None = None,
+) -> FilePrediction:
+    """Label rows from wherever they come; see `predict_file`."""
+    started = time.perf_counter()
+    check_output(output)
+    check_places({"the input": source.place}, {"the output": output}, in_parts=True)
+    part = PartFile(output, _NOTED)
+    try:
+        run = _Run(classifier, source, part, top_k, delimiter)
+        run.begin(resume=resume)
+        for_rest = ["label", "confidence"]
+        others = {f"top_{place}_{what}": kind for place in range(2, run.top_k + 1)
+                  for what, kind in zip(for_rest, (str, float), strict=True)}  # fmt: skip
+        added = {"predicted_label": str, "confidence": float, **others, "error": str}
+        writer = CorpusWriter(
+            output, source.columns, added, delimiter=delimiter, bom=source.has_bom, schema=source.schema, file=part
+        )
+    except BaseException:
+        part.discard()
+        raise
+    try:
+        with writer:
+            run.work(writer, on_chunk)
+    except BaseException:
+        if part.state is not None:
+            logger.warning(
+                "%s of %s %s done, in %s: --resume (resume=True) goes on from there",
+                counted(part.state["rows"], "row"),
+                source.name,
+                "is" if part.state["rows"] == 1 else "are",
+                part.part,
+            )
+        raise
+    seconds = time.perf_counter() - started
+    return FilePrediction(run.rows, run.rows_before, run.n_faults, tuple(run.faults), seconds, run.usage)

@@ -1,0 +1,202 @@
+"""A run over a file that can be broken off and continued."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from hashlib import blake2b
+from itertools import islice
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.part_file import PartFile, noted_beside
+from embedclf.data.rows import Row
+from embedclf.data.writer import CorpusWriter
+from embedclf.embedding.usage import Usage
+from embedclf.errors import OutputError, RowFault
+from embedclf.formatting import counted, rounded_down
+from embedclf.prediction.remote import _engine, _usage
+from embedclf.prediction.row_sources import RowSource
+from embedclf.prediction.scores import _CHUNK, Scores, answers_of, chunks_of, score_texts, usable_texts
+
+logger = logging.getLogger(__name__)
+_MOST_FAULTS = 20
+
+# What a part is made with, and how a message says that it is not the same.
+_SETTINGS = {
+    "format": "by another version of embedclf",
+    "classifier": "with another classifier",
+    "min_confidence": "with another --min-confidence (min_confidence)",
+    "top_k": "with another --top-k (top_k)",
+    "delimiter": "with another --delimiter (delimiter)",
+    "columns": "from a file with other columns",
+    "types": "from a file whose columns have other types",
+}
+_FORMAT = 1
+# What is noted of a part.
+_NOTED = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
+
+OnChunk = Callable[[int, int, float | None], None]
+
+
+def rows_done(output: str | os.PathLike[str]) -> int:
+    """Give how many rows of an output are done, of a run that was broken off and can be gone on with."""
+    state = noted_beside(output, _NOTED)
+    return 0 if state is None else int(state["rows"])
+
+
+class _Run:
+    """A run over some rows: what is done of it, and what it is made with."""
+
+    def __init__(
+        self,
+        classifier: TextClassifier,
+        source: RowSource,
+        part: PartFile,
+        top_k: int | None,
+        delimiter: str | None,
+    ) -> None:
+        self.top_k = min(top_k or 1, len(classifier.classes))
+        self.rows = self.rows_before = self.n_faults = 0
+        self.faults: list[RowFault] = []
+        self._usages: dict[str, Usage] = {}
+        self._classifier, self._source, self._part = classifier, source, part
+        self._rows = iter(source)
+        self._digest = blake2b(digest_size=16)
+        self._settings = {
+            "format": _FORMAT,
+            "classifier": _fingerprint(classifier),
+            "min_confidence": classifier.card.threshold,
+            "top_k": self.top_k,
+            "delimiter": delimiter,
+            "columns": source.columns,
+            "types": None if source.schema is None else [str(field.type) for field in source.schema],
+        }
+
+    def begin(self, *, resume: bool) -> None:
+        """Go on from where an earlier run was broken off, or start.
+
+        Raises
+        ------
+        OutputError
+            If what there is was made with something else, or from other rows.
+        """
+        state = self._part.state
+        if resume and self._part.is_direct:
+            raise self._cannot("it is no regular file")
+        if not resume or state is None:
+            if state is not None:
+                remark = "%s holds %s of a run that was broken off, which %s written over: --resume would go on"
+                n = state["rows"]
+                logger.warning(remark, self._part.part, counted(n, "row"), "is" if n == 1 else "are")
+            elif resume:
+                logger.info("There is nothing to go on with beside %s: starting with the first row", self._part.path)
+            self._part.start(**self._noted())
+            return
+        for name, of_then in _SETTINGS.items():
+            if state["settings"].get(name) != self._settings[name]:
+                raise self._cannot(f"it was begun {of_then}")
+        while self.rows < state["rows"] and (
+            passed := list(islice(self._rows, min(_CHUNK, state["rows"] - self.rows)))
+        ):
+            self._read(passed)
+        if self._digest.hexdigest() != state["texts"]:
+            first = "first row" if state["rows"] == 1 else f"first {state['rows']:,} rows"
+            raise self._cannot(f"the {first} of {self._source.name} are not what it was begun with")
+        self.rows_before = self.rows
+        self.n_faults = state["n_faults"]
+        try:
+            self.faults = [RowFault(*fault) for fault in state["faults"]]
+        except TypeError:
+            raise self._cannot("what is noted beside it is damaged") from None
+        self._part.go_on()
+
+    def _cannot(self, reason: str) -> OutputError:
+        path = str(self._part.path)
+        return OutputError(f"cannot go on with {path}: {reason}. Without --resume it starts anew", path=path)
+
+    def _read(self, rows: Sequence[Row]) -> None:
+        self.rows += len(rows)
+        for row in rows:
+            whole = row.source if isinstance(row.source, str) and row.source else json.dumps([*row.record.values()])
+            self._digest.update(f"{len(row.text)} {row.text}{whole}\n".encode("utf-8", "backslashreplace"))
+
+    def work(self, writer: CorpusWriter, on_chunk: OnChunk | None) -> None:
+        """Label the rows that are left, and note each chunk when it is written."""
+
+        def chunks() -> Iterator[list[Row]]:
+            read = self.rows
+            for chunk in chunks_of(self._rows, self._classifier.embedder):
+                read += len(chunk)
+                if on_chunk is not None:
+                    share = self._source.share_read
+                    if share is not None and engine is not None:  # which reads ahead
+                        share *= self.rows / read
+                    on_chunk(self.rows, self.rows_before, share)
+                yield chunk
+
+        with _engine(self._classifier) as engine:
+            if engine is None:
+                for chunk in chunks():
+                    self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))
+                return
+            # Closed at once when it is left: nobody begins then with what was sent and is not wanted any more.
+            with closing(engine.score(chunks(), self.top_k)) as each:
+                for chunk, scored in each:
+                    # A chunk may have been done before an earlier one of the file: of what a process has taken since
+                    # its start, the most is the newest.
+                    known = self._usages.get(scored.by, scored.usage)
+                    self._usages[scored.by] = max(known, scored.usage, key=attrgetter("texts", "requests", "tokens"))
+                    self._write(writer, chunk, scored.scores)
+
+    @property
+    def usage(self) -> Usage:
+        """What embedding took, all processes together."""
+        if not self._usages:
+            return _usage(self._classifier)
+        total = Usage()
+        for one in self._usages.values():
+            total = total.plus(one)
+        return total
+
+    def _write(self, writer: CorpusWriter, chunk: Sequence[Row], scores: Scores) -> None:
+        nothing = [None] * (2 * self.top_k)
+        for row, label, top in answers_of(self._classifier, chunk, scores):
+            if row.fault is not None:
+                self.n_faults += 1
+                if len(self.faults) < _MOST_FAULTS:
+                    self.faults.append(RowFault(row.line, row.fault))
+                writer.write(row, [*nothing, row.fault])
+                continue
+            others = [value for name, sure in top[1:] for value in (name, rounded_down(sure))]
+            writer.write(row, [label, rounded_down(top[0][1]), *others, None])
+        writer.flush()
+        self._read(chunk)
+        self._part.note(**self._noted())
+
+    def _noted(self) -> dict[str, Any]:
+        """Return what is to be known about the rows that are done, as `_NOTED` has it."""
+        return {
+            "rows": self.rows,
+            "texts": self._digest.hexdigest(),
+            "n_faults": self.n_faults,
+            "faults": self.faults,
+            "settings": self._settings,
+        }
+
+
+def _fingerprint(classifier: TextClassifier) -> str:
+    digest = blake2b(digest_size=16)
+    model, made_with = classifier.model, classifier.card.embedder
+    about = json.dumps([model.classes, str(made_with), made_with.dimensions, made_with.endpoint, model.weights.shape])
+    digest.update(about.encode())
+    words = (
+        [] if model.words is None else [model.words.vocabulary.hashes, model.words.vocabulary.idf, model.words.weights]
+    )
+    for part in (model.weights, model.bias, *words):
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()

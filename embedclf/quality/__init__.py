@@ -1,0 +1,1 @@
+"""Whether labelled texts are fit to train on."""

@@ -1,0 +1,182 @@
+"""Whether labelled texts are any good, before a classifier is trained on them."""
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+from embedclf.arrays import Ints, Vectors
+from embedclf.embedding.base import EmbedderSpec, check_vectors, embed_usable
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.factory import as_embedder
+from embedclf.errors import EmbedclfError
+from embedclf.formatting import counted
+from embedclf.quality.diversity import diversity_of
+from embedclf.quality.findings import DataCheck, Finding, in_order
+from embedclf.quality.text_checks import plain_findings
+from embedclf.quality.vector_checks import (
+    FEWEST_TEXTS,
+    Rows,
+    anomalies,
+    label_errors,
+    near_duplicates,
+    near_leakage,
+    neighbours_among,
+)
+from embedclf.stats.neighbours import of_unit_length
+from embedclf.validation import check_whole, group_duplicates, list_of_strings, text_faults
+
+_BY_VECTORS = ("label_errors", "near_leakage", "near_duplicates", "anomalies")
+
+logger = logging.getLogger(__name__)
+
+
+def check(
+    texts: Iterable[str],
+    labels: Iterable[str] | None = None,
+    *,
+    against: tuple[Iterable[str], Iterable[str]] | None = None,
+    embedder: Any = None,
+    dimensions: int | None = None,
+    cache: VectorCache | bool = True,
+    seed: int = 0,
+    vectors: Vectors | None = None,
+) -> DataCheck:
+    """Look for what is wrong with labelled texts, before a classifier is trained on them.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Empty ones are findings, not errors.
+    labels : iterable of str, optional
+        Of equal length; an empty one is a finding, unless all are. None checks the texts alone.
+    against : (texts, labels), optional
+        Texts that should have none in common with these, a test set say; an empty label is none.
+    embedder, dimensions, cache
+        As of `embedclf.train`.
+    seed : int
+        For the folds by which wrong labels are looked for.
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        What the embedder makes of the texts, followed by those of `against`, if that is at hand; None embeds them. The
+        vectors of texts that cannot be embedded are not looked at.
+
+    Returns
+    -------
+    DataCheck
+
+    Raises
+    ------
+    EmbedclfError
+        If numbers of texts, labels and vectors do not fit.
+    EmbedderError
+        If the embedder is unknown, not installed, or fails.
+    """
+    texts = list_of_strings(texts, "texts")
+    labels = [""] * len(texts) if labels is None else list_of_strings(labels, "labels")
+    if len(texts) != len(labels):
+        raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
+    others = ([], []) if against is None else tuple(list_of_strings(part, "against") for part in against)
+    if len(others) != 2 or len(others[0]) != len(others[1]):
+        raise EmbedclfError("against is a pair of texts and labels, of equal length")
+    check_whole(seed, "seed", least=0)
+    every = [*texts, *others[0]]
+    reasons = text_faults(every)
+    spec: EmbedderSpec | None = None
+    if vectors is not None:
+        vectors = check_vectors(vectors, len(every), missing=True)
+    elif len(reasons) < len(every):
+        opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
+        spec = opened.spec
+        vectors, reasons = embed_usable(opened, every)
+    plain = plain_check(texts, labels, against=None if against is None else others, spec=spec)
+    if vectors is None:
+        return plain
+    findings = list(plain.findings)
+    at_fault = {finding.row for finding in findings if finding.kind in ("empty", "malformed")}
+    reasons |= {
+        index: "there is no vector for it"
+        for index in np.flatnonzero(~np.isfinite(vectors).all(axis=1)).tolist()
+        if index not in reasons
+    }
+    findings += [
+        Finding("refused", "error", row, texts[row], labels[row], reason)
+        for row, reason in reasons.items()
+        if row < len(texts) and row not in at_fault
+    ]
+    if n_refused := sum(index >= len(texts) for index in reasons):
+        logger.warning("%s of the other texts cannot be embedded, nor be compared", counted(n_refused, "row"))
+    usable = np.array([row for row in range(len(texts)) if row not in reasons and row not in at_fault], dtype=np.intp)
+    if not len(usable):
+        return replace(plain, findings=in_order(findings))
+    vectors = of_unit_length(vectors)
+    distinct = _distinct(texts, labels, vectors, usable)
+    near = neighbours_among(distinct)
+    findings += near_duplicates(distinct, near)
+    findings += anomalies(distinct, near)
+    rest = [index for index in range(len(texts), len(every)) if index not in reasons]
+    if rest:
+        all_labels = [*labels, *others[1]]
+        of_others = _distinct(every, all_labels, vectors, np.array(rest, dtype=np.intp))
+        findings += near_leakage(distinct, of_others._replace(rows=of_others.rows - len(texts)))
+    not_checked = {}
+    if len(distinct.rows) < FEWEST_TEXTS:
+        not_checked["anomalies"] = f"that takes {FEWEST_TEXTS} different texts"
+    of_usable, own = [texts[row] for row in usable], [labels[row] for row in usable]
+    if reason := _no_label_errors(of_usable, own):
+        not_checked["label_errors"] = reason
+    else:
+        groups = group_duplicates(of_usable)
+        findings += label_errors(usable, of_usable, own, vectors[usable], groups, seed=seed)
+    of_label = group_duplicates(own)
+    by_label = {
+        label: diversity_of(vectors[usable[of_label == number]])
+        for number, label in enumerate(dict.fromkeys(own))
+        if label
+    }
+    return DataCheck(
+        plain.n_rows,
+        plain.n_labels,
+        in_order(findings),
+        not_checked,
+        diversity_of(vectors[usable]),
+        dict(sorted(by_label.items())),
+    )
+
+
+def plain_check(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    *,
+    against: tuple[Sequence[str], Sequence[str]] | None,
+    spec: EmbedderSpec | None,
+) -> DataCheck:
+    """Look only for what needs no vectors; see `plain_findings`."""
+    findings = plain_findings(texts, labels, against=against, spec=spec)
+    not_checked = dict.fromkeys(_BY_VECTORS, "that needs vectors")
+    if against is None:
+        del not_checked["near_leakage"]
+    return DataCheck(len(texts), len(set(labels) - {""}), in_order(findings), not_checked)
+
+
+def _distinct(texts: Sequence[str], labels: Sequence[str], vectors: Vectors, rows: Ints) -> Rows:
+    """Give the first row of each text."""
+    firsts = list({texts[row]: int(row) for row in rows[::-1]}.values())[::-1]
+    chosen = np.array(sorted(firsts), dtype=np.intp)
+    return Rows(chosen, [texts[row] for row in chosen], [labels[row] for row in chosen], vectors[chosen])
+
+
+def _no_label_errors(texts: Sequence[str], labels: Sequence[str]) -> str | None:
+    """Say why wrong labels cannot be looked for, or None if they can."""
+    if not any(labels):
+        return "there are no labels"
+    texts_of: dict[str, set[str]] = {}
+    for label, text in zip(labels, texts, strict=True):
+        texts_of.setdefault(label, set()).add(text)
+    if sum(len(of_label) > 1 for of_label in texts_of.values()) < 2:
+        return "that takes two labels with two texts each"
+    if find_spec("cleanlab") is None:
+        return "that needs cleanlab, which is not installed: pip install 'embedclf[check]'"
+    return None

@@ -1,0 +1,196 @@
+"""What is wrong with labelled texts that can be seen without any vector: nothing here costs time or money."""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.formatting import counted
+from embedclf.quality.findings import Finding, Other
+from embedclf.validation import text_fault
+
+# Of fewer, a fifth held out is none, and not every one of five folds has one.
+FEWEST_TEXTS = 5
+MOST_IMBALANCE = 10
+# WordLlama takes any length, but a text has one vector, the mean of all its tokens: of about 2,000 of them (by OpenAI's
+# count of 4 bytes a token) no single matter stands out. It is also about what most models of the catalogue take.
+_MEAN_OF_MANY = 8_192
+_BYTES_A_TOKEN = 4
+
+
+def plain_findings(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    *,
+    against: tuple[Sequence[str], Sequence[str]] | None = None,
+    spec: EmbedderSpec | None = None,
+) -> list[Finding]:
+    """Find what needs no vectors.
+
+    Parameters
+    ----------
+    texts, labels : sequences of str, of equal length
+        A label is empty where there is none; where no row has one, no label is missed.
+    against : (texts, labels), optional
+        Texts that should have none in common with these.
+    spec : EmbedderSpec, optional
+        What is to embed them, which may limit how long they are.
+    """
+    findings = _empty(texts, labels)
+    faulty = {finding.row for finding in findings}
+    rows = [row for row in range(len(texts)) if row not in faulty]
+    findings += _repeated(texts, labels, rows)
+    if against is not None:
+        findings += _leaked(texts, labels, rows, against)
+    findings += _of_classes(texts, labels, rows)
+    if spec is not None:
+        findings += _too_long(texts, labels, rows, spec)
+    return findings
+
+
+def _empty(texts: Sequence[str], labels: Sequence[str]) -> list[Finding]:
+    has_labels = any(labels)
+    findings = []
+    for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
+        fault = text_fault(text) or (text_fault(label, "label") if has_labels else None)
+        if fault is not None:
+            kind = "empty" if fault.endswith("is empty") else "malformed"
+            findings.append(Finding(kind, "error", row, text, label, fault))
+    return findings
+
+
+def _repeated(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
+    first_with: dict[str, dict[str, int]] = {}  # the first row of each text under each label
+    duplicates = []
+    for row in rows:
+        text, label = texts[row], labels[row]
+        first = first_with.setdefault(text, {}).setdefault(label, row)
+        if first != row:
+            duplicates.append(Finding("duplicates", "warning", row, text, label, others=(Other(first, text, label),)))
+    contradictory = {text for text, firsts in first_with.items() if len(firsts) > 1}
+    conflicts = []
+    first_of = {text: min(firsts.values()) for text, firsts in first_with.items()}
+    for row in sorted(rows, key=lambda row: (first_of[texts[row]], row)):
+        text, label = texts[row], labels[row]
+        if text in contradictory:
+            others = tuple(Other(first, text, other) for other, first in first_with[text].items() if other != label)
+            conflicts.append(Finding("conflicts", "error", row, text, label, others=others))
+    return conflicts + duplicates
+
+
+def _leaked(
+    texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], against: tuple[Sequence[str], Sequence[str]]
+) -> list[Finding]:
+    place: dict[str, int] = {}
+    for row, text in enumerate(against[0]):
+        place.setdefault(text, row)
+    return [
+        Finding(
+            "leakage",
+            "error",
+            row,
+            texts[row],
+            labels[row],
+            others=(Other(other, texts[row], against[1][other], in_against=True),),
+        )
+        for row in rows
+        if (other := place.get(texts[row])) is not None
+    ]
+
+
+def _of_classes(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
+    n_rows = Counter(labels[row] for row in rows if labels[row])
+    if not n_rows:
+        return []
+    first_row: dict[str, int] = {}
+    distinct: dict[str, set[str]] = {label: set() for label in n_rows}
+    for row in rows:
+        if label := labels[row]:
+            first_row.setdefault(label, row)
+            distinct[label].add(texts[row])
+
+    def about(kind: str, label: str, detail: str, score: float, **more: object) -> Finding:
+        severity = more.pop("severity", "warning")
+        row = first_row[label]
+        return Finding(kind, severity, row, texts[row], label, detail, score=score, **more)  # type: ignore[arg-type]
+
+    if len(n_rows) == 1:
+        (label,) = n_rows
+        return [about("single_class", label, "a classifier needs two labels or more", 1, severity="error")]
+    findings = []
+    sizes = {label: len(of_label) for label, of_label in distinct.items()}
+    for label in sorted(sizes, key=lambda label: (sizes[label], first_row[label])):
+        if sizes[label] < FEWEST_TEXTS:
+            severity = "error" if sizes[label] == 1 else "warning"
+            size = f"only {counted(sizes[label], 'text')}"
+            findings.append(about("small_classes", label, size, sizes[label], severity=severity))
+    findings += [
+        about(
+            "label_variants",
+            label,
+            f"{counted(n_rows[label], 'row')}; {suggested!r} has {n_rows[suggested]:,}",
+            n_rows[label],
+            suggested=suggested,
+            others=(Other(first_row[suggested], texts[first_row[suggested]], suggested),),
+        )
+        for label, suggested in _variants(n_rows, first_row).items()
+    ]
+    most = max(n_rows, key=n_rows.__getitem__)
+    for label in sorted(n_rows, key=lambda label: (n_rows[label], first_row[label])):
+        if n_rows[most] > MOST_IMBALANCE * n_rows[label]:
+            ratio = n_rows[most] / n_rows[label]
+            detail = f"{counted(n_rows[label], 'row')}; {most!r} has {n_rows[most]:,}, {ratio:,.0f} times as many"
+            findings.append(about("imbalance", label, detail, ratio))
+    return findings
+
+
+def _variants(n_rows: Counter[str], first_row: dict[str, int]) -> dict[str, str]:
+    """Find labels that are written like another but for case, spaces and Unicode form; gives the commonest for each."""
+    alike: dict[str, list[str]] = {}
+    for label in n_rows:
+        alike.setdefault(_bare(label), []).append(label)
+    variants: dict[str, str] = {}
+    for written in alike.values():
+        usual = min(written, key=lambda label: (-n_rows[label], first_row[label]))
+        variants |= {label: usual for label in written if label != usual}
+    return variants
+
+
+def _bare(label: str) -> str:
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
+    # Cf are characters that are not seen, such as a zero-width space.
+    return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
+
+
+def _too_long(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], spec: EmbedderSpec) -> list[Finding]:
+    most = most_bytes(spec)
+    if most is None:
+        return []
+    findings = []
+    for row in rows:
+        text = texts[row]
+        # A character has 4 bytes at most, so that most texts need not be encoded.
+        if len(text) * 4 <= most or (size := len(text.encode())) <= most:
+            continue
+        if spec.provider == "wordllama":
+            detail = f"{size:,} bytes in one vector, which is the mean of all its words"
+        elif size > _BYTES_A_TOKEN * most:
+            detail = f"about {size // _BYTES_A_TOKEN:,} tokens; {spec.model} takes {most:,}"
+        else:
+            detail = f"may be too long: at most {size:,} tokens; {spec.model} takes {most:,}"
+        findings.append(Finding("too_long", "warning", row, text, labels[row], detail, score=size))
+    return findings
+
+
+def most_bytes(spec: EmbedderSpec) -> int | None:
+    """Give the size of a text beyond which it may be too long; None if nothing is known of the embedder.
+
+    No tokenizer makes more tokens of a text than it has bytes.
+    """
+    if spec.provider == "wordllama":
+        return _MEAN_OF_MANY
+    if spec.provider == "aimlapi":
+        from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
+
+        return CATALOGUE.get(spec.model, UNKNOWN).input_tokens
+    return None

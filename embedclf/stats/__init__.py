@@ -1,0 +1,1 @@
+"""Figures and their intervals, and nearest neighbors: numpy only."""

@@ -1,0 +1,57 @@
+"""The temperature of a classifier."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from embedclf.arrays import Ints, Mask
+from embedclf.training.lbfgs import Floats
+
+
+class Judged(NamedTuple):
+    """How examples that were not fitted on were answered: arrays of shape (n_judged,).
+
+    Attributes
+    ----------
+    confidence : ndarray of float
+        Calibrated.
+    correct : ndarray of bool
+    in_scope : ndarray of bool
+        False for an example of what is to be rejected; its answer is never correct.
+    """
+
+    confidence: Floats
+    correct: Mask
+    in_scope: Mask
+
+
+def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
+    """Find the temperature by which to divide scores so that log loss is smallest.
+
+    Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2. The true class
+    counts (n + 1) / (n + 2) instead of 1, and the others share the rest, after Platt, "Probabilistic Outputs for
+    Support Vector Machines", 1999: a few examples that are all right do not make a classifier that is always sure.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_classes)
+    y : ndarray of shape (n,)
+
+    Returns
+    -------
+    temperature, log_loss : float
+    """
+    from scipy.optimize import minimize_scalar
+
+    scores = scores - scores.max(axis=1, keepdims=True)
+    of_true = scores[np.arange(len(y)), y].mean(dtype=np.float64)
+    of_others = (scores.sum(axis=1, dtype=np.float64).mean() - of_true) / (scores.shape[1] - 1)
+    weight = (len(y) + 1) / (len(y) + 2)
+    target = weight * of_true + (1 - weight) * of_others
+
+    def loss(log_inverse: float) -> float:
+        inverse = np.exp(log_inverse)
+        return float(np.log(np.exp(scores * inverse).sum(axis=1)).mean(dtype=np.float64) - inverse * target)
+
+    found = minimize_scalar(loss, bounds=(-7, 7), method="bounded", options={"xatol": 1e-5})
+    return float(np.exp(-found.x)), float(found.fun)
