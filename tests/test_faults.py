@@ -418,7 +418,7 @@ def test_a_field_is_left_out_only_where_it_is_refused(api: AimlapiServer):
     embedder = embedclf.open_embedder(SMALL_MODEL)
     embedder.embed(["one that is fine"])
     api.fault = lambda request: error(400, "BAD dimensions of evil, in base64") if "BAD" in request.texts else None
-    vectors, reasons = embedder.embed_usable(["BAD", "fine"])
+    vectors, reasons = embedder.embed_partial(["BAD", "fine"])
     assert list(reasons) == [0]
     assert vectors.shape == (2, 1536)
     assert all(request.body["encoding_format"] == "base64" for request in api.requests)
@@ -452,7 +452,7 @@ def test_what_is_answered_is_kept_while_a_doubt_is_tested(api: AimlapiServer):
 
     api.fault = fault
     embedder = embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=1)
-    work = threading.Thread(target=embedder.embed_usable, args=(["BAD", "one", "two"],))
+    work = threading.Thread(target=embedder.embed_partial, args=(["BAD", "one", "two"],))
     work.start()
     while not {"one", "two"} <= set(api.texts_sent):
         time.sleep(0.01)
@@ -586,7 +586,7 @@ def test_any_mix_of_texts_gets_its_vectors(api: AimlapiServer, seed: int):
         embedder = embedclf.open_embedder(
             SMALL_MODEL, dimensions=dimensions, cache=bool(seed % 3), batch_size=batch_size, concurrency=concurrency
         )
-        vectors, reasons = embedder.embed_usable(texts)
+        vectors, reasons = embedder.embed_partial(texts)
         for index, text in enumerate(texts):
             if text.startswith("text"):
                 wanted = embed(text, "text-embedding-3-small", 1536, dimensions)

@@ -81,7 +81,7 @@ def test_halves_of_a_batch_are_sent_together(api: AimlapiServer):
 
     api.fault = fault
     texts = [f"{'BAD' if number % 8 == 0 else 'text'} {number}" for number in range(64)]
-    _, reasons = embedclf.open_embedder(SMALL_MODEL, batch_size=64).embed_usable(texts)
+    _, reasons = embedclf.open_embedder(SMALL_MODEL, batch_size=64).embed_partial(texts)
     assert list(reasons) == list(range(0, 64, 8))
     assert not any(barrier.broken for barrier in together.values())
 

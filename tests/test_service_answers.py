@@ -67,7 +67,7 @@ class TestFailures:
 
         with serving(embedclf.create_app(trained)) as client:
             with monkeypatch.context() as patched:
-                patched.setattr(type(trained.embedder), "embed_usable", failing, raising=False)
+                patched.setattr(type(trained.embedder), "embed_partial", failing, raising=False)
                 patched.setattr(type(trained.embedder), "embed", failing)
                 assert ask(client, SECRET).status_code == 502
             assert ask(client, SECRET).status_code == 200

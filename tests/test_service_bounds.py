@@ -22,7 +22,7 @@ import embedclf
 from conftest import PATIENCE, wait_until
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.service import connections
+from embedclf.service import server
 from embedclf.service.server import HEAD_BYTES, bounded
 
 GET = b"GET /health HTTP/1.1\r\nhost: localhost\r\n"
@@ -252,8 +252,8 @@ class TestUnread:
 
     def test_all_unread_answers_are_bounded(self, large: TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """Those that have waited longest are cut off; who reads gets it all."""
-        monkeypatch.setattr(connections, "_UNREAD_BYTES", 100_000)
-        monkeypatch.setattr(connections, "_UNREAD_SECONDS", 0.5)
+        monkeypatch.setattr(server, "_UNREAD_BYTES", 100_000)
+        monkeypatch.setattr(server, "_UNREAD_SECONDS", 0.5)
         lost = []
 
         class Noted(bounded(embedclf.Limits())):

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Floats, Hashes, Ints, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights, softmax
-from embedclf.embedding.base import Embedder, TokenEmbedder, TokenShares
+from embedclf.embedding.base import Embedder, TokenShares
 from embedclf.features.ngrams import normalized, original_places, words_of
 
 # How far the sum over tokens may be from the product that it stands for; float32 brings it far below.
@@ -114,7 +114,7 @@ class Explanation:
 
 def weighs_words(model: LinearModel, embedder: Embedder) -> bool:
     """Whether the words of a text have weights of their own."""
-    return model.words is not None or (model.uses_vectors and isinstance(embedder, TokenEmbedder))
+    return model.words is not None or (model.uses_vectors and embedder.has_token_shares)
 
 
 def explanations(
@@ -133,7 +133,6 @@ def explanations(
     scores : ndarray of shape (n, n_classes), float32
         Of the texts, as the model gives them.
     """
-    token_embedder = embedder if model.uses_vectors and isinstance(embedder, TokenEmbedder) else None
     for text, vector, of_text, ngrams in zip(texts, vectors, scores, _ngrams(model.words, texts), strict=True):
         probabilities = softmax(of_text)
         # Of equals the first, as in every answer.
@@ -147,11 +146,12 @@ def explanations(
         if model.uses_vectors:
             direction = model.weights[best].astype(np.float64) - model.weights[second]
             whole = float(vector.astype(np.float64) @ direction)
-            if token_embedder is not None:
-                tokens = token_embedder.token_shares(text, direction)
-                # A vector that was handed over need not be the sum of the tokens.
-                if abs(tokens.values.sum() - whole) <= _TOLERANCE * max(1.0, float(np.abs(tokens.values).sum())):
-                    parts, whole = _with_tokens(parts, tokens, len(text)), 0.0
+            tokens = embedder.token_shares(text, direction)
+            # A vector that was handed over need not be the sum of the tokens.
+            if tokens is not None and abs(tokens.values.sum() - whole) <= _TOLERANCE * max(
+                1.0, float(np.abs(tokens.values).sum())
+            ):
+                parts, whole = _with_tokens(parts, tokens, len(text)), 0.0
         each = zip(*(column.tolist() for column in parts), strict=True)
         spans = tuple(Span(start, end, weight) for start, end, weight in each if weight)
         yield Explanation(

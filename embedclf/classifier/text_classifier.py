@@ -11,7 +11,7 @@ from embedclf.arrays import Vectors
 from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, read_model, write_model
-from embedclf.embedding.base import EXTERNAL, OURS, Embedder, check_vectors, embed_usable
+from embedclf.embedding.base import EXTERNAL, OURS, Embedder, check_vectors
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
 from embedclf.embedding.requests.cancellation import stopped_with
 from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextError
@@ -103,14 +103,14 @@ class TextClassifier:
         strings = list_of_strings(texts, "texts")
         if not strings:
             return np.empty((0, len(self.classes)), dtype=np.float32), {}
-        vectors, reasons = self.embed_usable(strings)
+        vectors, reasons = self.embed_partial(strings)
         if len(reasons) == len(strings):
             return np.full((len(strings), len(self.classes)), np.nan, dtype=np.float32), reasons
         probabilities = self.probabilities(vectors, strings)
         probabilities[list(reasons)] = np.nan
         return probabilities, reasons
 
-    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
         """Embed those texts that can be, as `probabilities` needs them: without columns if words alone are used.
 
         Returns
@@ -126,7 +126,7 @@ class TextClassifier:
             If the embedder fails.
         """
         if self.model.uses_vectors:
-            return embed_usable(self.embedder, texts)
+            return self.embedder.embed_partial(texts)
         return np.empty((len(texts), 0), dtype=np.float32), text_faults(texts)
 
     def explain(self, texts: Iterable[str], *, vectors: Vectors | None = None) -> list[Explanation]:
@@ -154,7 +154,7 @@ class TextClassifier:
         if not checked:
             return []
         if vectors is None:
-            vectors, reasons = self.embed_usable(checked)
+            vectors, reasons = self.embed_partial(checked)
             if reasons:
                 raise TextError(reasons)
         else:

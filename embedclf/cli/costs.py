@@ -18,7 +18,7 @@ from embedclf.cli.options import (
 )
 from embedclf.cli.progress import ProgressBar
 from embedclf.cli.screen import echo, echo_json
-from embedclf.embedding.base import WORDS, Embedder, embed_usable, is_local
+from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.factory import default_embedder, open_embedder
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import BadRowsError, DataError, NotInstalledError, RowFault, TextError, list_faults
@@ -65,7 +65,7 @@ def open_to_train(
             raise
         echo(f"Warning: trained on words alone, as there is no embedder: {error}", err=True)
         return corpus, open_embedder(WORDS), None, replace(training, features="words")
-    if opened.spec.provider == WORDS and training.features == "auto":
+    if opened.is_lexical and training.features == "auto":
         training = replace(training, features="words")
     return corpus, opened, reason, training
 
@@ -75,7 +75,7 @@ def introduce(corpus: "Corpus", opened: Embedder, reason: str | None) -> None:
     n_labels = len(set(corpus.labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
     echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
-    if opened.spec.provider == WORDS:
+    if opened.is_lexical:
         echo("Embedder: none, the words alone", err=True)
         return
     size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
@@ -119,7 +119,7 @@ def read_and_embed(
         return None
     n = len(corpus.rows)
     try:
-        vectors, reasons = embed_usable(opened, [*corpus.texts, *also])
+        vectors, reasons = opened.embed_partial([*corpus.texts, *also])
     finally:
         bar.end()
         show_usage(opened)
@@ -168,7 +168,7 @@ def embed_to_train(
     names = _names_to_embed(corpus, training, out_of_scope_label, few=few)
     n = len(corpus.texts)
     try:
-        vectors, reasons = embed_usable(embedder, [*corpus.texts, *names.values()])
+        vectors, reasons = embedder.embed_partial([*corpus.texts, *names.values()])
     finally:
         bar.end()
         show_usage(embedder)
@@ -245,7 +245,7 @@ def embed_corpora(
     list of (Corpus, ndarray)
         As `embed_corpus` gives them, for each file.
     """
-    vectors, reasons = embed_usable(embedder, [text for corpus in corpora for text in corpus.texts])
+    vectors, reasons = embedder.embed_partial([text for corpus in corpora for text in corpus.texts])
     done, start = [], 0
     for corpus in corpora:
         end = start + len(corpus.texts)
@@ -282,15 +282,9 @@ def add_lines(records: Iterable[dict[str, Any]], corpus: "Corpus") -> None:
         record["line"] = corpus.lines[record["row"]]
 
 
-def usage_of(embedder: Embedder) -> Usage:
-    """Give what an embedder has taken; nothing, for one that runs on this machine."""
-    usage = getattr(embedder, "usage", None)
-    return usage if isinstance(usage, Usage) else Usage()
-
-
 def show_usage(embedder: Embedder) -> None:
     """Say in one line on standard error what embedding took and cost, if it may cost anything."""
-    tell_usage(usage_of(embedder))
+    tell_usage(embedder.usage)
 
 
 def tell_usage(usage: Usage) -> None:
@@ -308,24 +302,13 @@ def tell_usage(usage: Usage) -> None:
     echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
 
 
-def estimate_of(embedder: Embedder, texts: Iterable[str]) -> Estimate:
-    """Estimate what embedding would take and cost; nothing, for an embedder that runs on this machine."""
-    estimate = getattr(embedder, "estimate", None)
-    if estimate is not None:
-        result: Estimate = estimate(texts)
-        return result
-    listed = list(texts)
-    unique = len(set(listed))
-    return Estimate(len(listed), unique, 0, unique, 0, 0, 0.0, 0.0)
-
-
 def print_estimate(embedder: Embedder, texts: Iterable[str], *, as_json: bool = False) -> None:
     """Print what embedding would take and cost: the answer of ``--dry-run``."""
-    estimate = estimate_of(embedder, texts)
+    estimate = embedder.estimate(texts)
     if as_json:
         echo_json({"dry_run": True, "estimate": estimate.to_dict()})
         return
-    echo(estimate_line(estimate, free=is_local(embedder.spec)))
+    echo(estimate_line(estimate, free=embedder.is_local))
     echo("Nothing was sent.", err=True)
 
 

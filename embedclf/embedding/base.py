@@ -1,20 +1,18 @@
 """What an embedder is."""
 
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict, runtime_checkable
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
+from embedclf.embedding.usage import Estimate, Meter, Usage
 from embedclf.errors import EmbedclfError, TextError
 from embedclf.formatting import counted
-from embedclf.validation import check_texts, text_faults
-
-if TYPE_CHECKING:
-    from embedclf.embedding.usage import Meter
-
+from embedclf.validation import check_texts, text_fault, text_faults
 
 EXTERNAL = "external"
 """The provider of embedders that were handed over as objects."""
@@ -49,40 +47,153 @@ class EmbedderSpec:
         return f"{self.provider}:{self.model}"
 
 
-@runtime_checkable
-class Embedder(Protocol):
-    """Makes vectors of texts."""
+class Embedder(ABC):
+    """Makes vectors of texts.
+
+    An embedder of your own derives from this class, with a `spec` and a method `embed`. The rest has defaults, which
+    are those of a model that runs in this process and costs nothing.
+    """
 
     @property
+    @abstractmethod
     def spec(self) -> EmbedderSpec:
         """What tells its vectors from another embedder's."""
-        ...
 
+    @abstractmethod
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts.
 
         Returns
         -------
         ndarray of shape (n_texts, n_dimensions), float32
-            One finite vector of unit length a text, in the order of the texts.
+            One finite vector of unit length per text, in the order of the texts.
 
         Raises
         ------
         TextError
-            If a text is empty or not Unicode.
+            If a text is empty, not Unicode, or refused.
         EmbedderError
             If the embedder fails.
         """
-        ...
 
+    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be embedded.
 
-@runtime_checkable
-class PartialEmbedder(Embedder, Protocol):
-    """An embedder that can embed the rest where some texts cannot be."""
+        Returns
+        -------
+        vectors : ndarray of shape (n_texts, n_dimensions), float32
+            NaN for the texts that cannot be embedded.
+        reasons : dict of int to str
+            Why each of those cannot, by its index.
 
-    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be; see the function `embed_usable`."""
-        ...
+        Raises
+        ------
+        EmbedderError
+            If the embedder fails.
+        """
+        reasons = text_faults(texts)
+        while True:
+            usable = [index for index in range(len(texts)) if index not in reasons]
+            try:
+                embedded = self.embed([texts[index] for index in usable])
+            except TextError as error:
+                reasons |= {usable[index]: reason for index, reason in error.reasons.items()}
+                continue
+            if not reasons:
+                return embedded, reasons
+            vectors = np.full((len(texts), embedded.shape[1]), np.nan, dtype=np.float32)
+            vectors[usable] = embedded
+            return vectors, reasons
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs in this process, so that nothing is sent and nothing is paid."""
+        return self.spec.endpoint is None
+
+    @property
+    def is_lexical(self) -> bool:
+        """Whether its vectors are made of word n-grams alone, which a classifier can weigh one by one instead."""
+        return False
+
+    @property
+    def source(self) -> Hashable:
+        """What its vectors are cut from: embedders of the same source share them in a cache."""
+        return self.spec
+
+    @property
+    def usage(self) -> Usage:
+        """What it has used since it was opened."""
+        return Usage()
+
+    def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
+        """Estimate what it takes to embed texts. Nothing is sent, and no key is needed.
+
+        Parameters
+        ----------
+        texts : iterable of str
+            Those that cannot be embedded are skipped.
+        anew : bool
+            Whether to estimate as if nothing were cached.
+        """
+        usable = [text for text in texts if text_fault(text) is None]
+        unique = len(set(usable))
+        return Estimate(len(usable), unique, 0, unique, 0, 0, 0.0, 0.0)
+
+    def check_cost(self, estimate: Estimate) -> None:  # noqa: B027 - no limit by default
+        """Check that an estimate is within what it may still spend.
+
+        Raises
+        ------
+        MaxCostError
+            If it is not.
+        """
+
+    def length_warning(self, text: str) -> str | None:
+        """Say why a text may be too long for it, or None if it is not."""
+        return None
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """The most requests in flight at once; None where nothing limits them."""
+        return None
+
+    def split(self, n: int) -> "Embedder":
+        """Return the same embedder with an n-th of its requests, for each of n processes to open.
+
+        Raises
+        ------
+        EmbedderError
+            If it has a limit in dollars, which the processes could not hold together.
+        """
+        return self
+
+    def uncached(self) -> "Embedder":
+        """Return the same embedder without its cache."""
+        return self
+
+    def warm_up(self) -> None:  # noqa: B027 - nothing by default
+        """Load what the first call would have to wait for. Nothing is sent."""
+
+    def token_shares(self, text: str, direction: npt.NDArray[np.float64]) -> "TokenShares | None":
+        """Divide the product of a text's vector and a direction among the text's tokens.
+
+        Parameters
+        ----------
+        text : str
+            One that `embed` has a vector for.
+        direction : ndarray of shape (n_dimensions,), float64
+
+        Returns
+        -------
+        TokenShares or None
+            None if its vectors are not sums over tokens.
+        """
+        return None
+
+    @property
+    def has_token_shares(self) -> bool:
+        """Whether its vectors are sums over tokens, so that each token has a share of its own in a score."""
+        return False
 
 
 class TokenShares(NamedTuple):
@@ -99,22 +210,6 @@ class TokenShares(NamedTuple):
     starts: npt.NDArray[np.intp]
     ends: npt.NDArray[np.intp]
     values: npt.NDArray[np.float64]
-
-
-@runtime_checkable
-class TokenEmbedder(Embedder, Protocol):
-    """An embedder whose vectors are sums over tokens, so that each token has a part of its own in a score."""
-
-    def token_shares(self, text: str, direction: npt.NDArray[np.float64]) -> TokenShares:
-        """Divide the product of a text's vector and another among the text's tokens.
-
-        Parameters
-        ----------
-        text : str
-            One that `embed` has a vector for.
-        direction : ndarray of shape (n_dimensions,), float64
-        """
-        ...
 
 
 class Batch(NamedTuple):
@@ -149,39 +244,23 @@ class Refused(NamedTuple):
     piece: int | None
 
 
-class BatchEmbedder(Protocol):
-    """What a cache can stand before: makes vectors of texts at full length, batch by batch."""
+class BatchEmbedder(ABC):
+    """What a cache stands in front of: makes vectors of texts at full length, batch by batch.
+
+    Attributes
+    ----------
+    meter : Meter
+        Counts what it uses.
+    """
+
+    meter: Meter
 
     @property
+    @abstractmethod
     def spec(self) -> EmbedderSpec:
         """What tells its vectors apart; without dimensions while they are not known."""
-        ...
 
-    @property
-    def shortens(self) -> bool:
-        """Whether its vectors can be cut and scaled to unit length again."""
-        ...
-
-    @property
-    def asked_dimensions(self) -> int | None:
-        """The length that it is asked for, if that is neither its own nor a matter of cutting."""
-        ...
-
-    @property
-    def meter(self) -> "Meter":
-        """What counts what it takes."""
-        ...
-
-    @property
-    def max_cost(self) -> float | None:
-        """How many dollars it may spend; None sets no limit."""
-        ...
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are under way."""
-        ...
-
+    @abstractmethod
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed distinct texts.
 
@@ -189,7 +268,7 @@ class BatchEmbedder(Protocol):
         ----------
         texts : sequence of str
         keep : callable
-            Is given each batch as soon as it is finished, from any thread.
+            Receives each batch as soon as it is finished, from any thread.
 
         Returns
         -------
@@ -199,9 +278,49 @@ class BatchEmbedder(Protocol):
         Raises
         ------
         EmbedderError
-            If the embedder fails; the batches given before stand.
+            If the embedder fails; the batches passed on before are valid.
         """
-        ...
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs in this process."""
+        return False
+
+    @property
+    def shortens(self) -> bool:
+        """Whether its vectors can be cut and scaled to unit length again."""
+        return False
+
+    @property
+    def asked_dimensions(self) -> int | None:
+        """The length to ask for, if that is neither the model's own nor a matter of cutting."""
+        return None
+
+    @property
+    def max_cost(self) -> float | None:
+        """How many dollars it may spend; None sets no limit."""
+        return None
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in flight."""
+        return 0
+
+    @property
+    def max_concurrency(self) -> int | None:
+        """The most requests in flight at once; None if that is not known."""
+        return None
+
+    def split(self, n: int) -> "BatchEmbedder":
+        """Return the same embedder with an n-th of its requests."""
+        return self
+
+    def length_warning(self, text: str) -> str | None:
+        """Say why a text may be too long for it; see `Embedder.length_warning`."""
+        return None
+
+    def warm_up(self) -> None:  # noqa: B027 - nothing by default
+        """Load what the first call would have to wait for; see `Embedder.warm_up`."""
 
 
 class RequestSettings(TypedDict, total=False):
@@ -232,50 +351,8 @@ class RequestSettings(TypedDict, total=False):
     max_cost: float | None
 
 
-def is_local(spec: EmbedderSpec) -> bool:
-    """Tell whether an embedder of ours sends nothing anywhere."""
-    return spec.provider in ("wordllama", WORDS)
-
-
-def embed_usable(embedder: Embedder, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-    """Embed those texts that can be.
-
-    Parameters
-    ----------
-    embedder : Embedder
-    texts : sequence of str
-
-    Returns
-    -------
-    vectors : ndarray of shape (n_texts, n_dimensions), float32
-        NaN for the texts that cannot be embedded.
-    reasons : dict of int to str
-        Why each of those cannot, by its index.
-
-    Raises
-    ------
-    EmbedderError
-        If the embedder fails.
-    """
-    if isinstance(embedder, PartialEmbedder):
-        return embedder.embed_usable(texts)
-    reasons = text_faults(texts)
-    while True:
-        usable = [index for index in range(len(texts)) if index not in reasons]
-        try:
-            embedded = embedder.embed([texts[index] for index in usable])
-        except TextError as error:
-            reasons |= {usable[index]: reason for index, reason in error.reasons.items()}
-            continue
-        if not reasons:
-            return embedded, reasons
-        vectors = np.full((len(texts), embedded.shape[1]), np.nan, dtype=np.float32)
-        vectors[usable] = embedded
-        return vectors, reasons
-
-
-def embed_each(embedder: PartialEmbedder, texts: Sequence[str]) -> Vectors:
-    """Embed texts that all have to be usable: `Embedder.embed` by way of `PartialEmbedder.embed_usable`.
+def embed_all(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """Embed texts that all have to be usable: `Embedder.embed` by way of `Embedder.embed_partial`.
 
     Raises
     ------
@@ -284,7 +361,7 @@ def embed_each(embedder: PartialEmbedder, texts: Sequence[str]) -> Vectors:
     EmbedderError
         If the embedder fails.
     """
-    vectors, reasons = embedder.embed_usable(check_texts(texts))
+    vectors, reasons = embedder.embed_partial(check_texts(texts))
     if reasons:
         raise TextError(reasons)
     return vectors

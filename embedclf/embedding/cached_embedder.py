@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.base import Batch, BatchEmbedder, EmbedderSpec, embed_each
+from embedclf.embedding.base import Batch, BatchEmbedder, Embedder, EmbedderSpec, embed_all
 from embedclf.embedding.budget import check_cost
 from embedclf.embedding.cache.model_cache import ModelCache, blocks_of, hash_texts
 from embedclf.embedding.cache.segments import Keys
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 _PART_TEXTS = 4_096
 
 
-class CachedEmbedder:
+class CachedEmbedder(Embedder):
     """Embeds texts with a `BatchEmbedder`, each distinct text once, and with a cache never again.
 
     Parameters
@@ -100,23 +100,38 @@ class CachedEmbedder:
         return replace(self._behind.spec, dimensions=None), self._behind.asked_dimensions
 
     @property
-    def concurrency(self) -> int | None:
-        """The most requests under way together; None if that is not known."""
-        return getattr(self._behind, "concurrency", None)
+    def is_local(self) -> bool:
+        """Whether the model runs in this process."""
+        return self._behind.is_local
 
-    def shared_by(self, n: int) -> "CachedEmbedder":
-        """Give the same embedder with the n-th part of the requests under way, for each of n processes to open.
+    @property
+    def max_concurrency(self) -> int | None:
+        """The most requests in flight at once; None if that is not known."""
+        return self._behind.max_concurrency
+
+    def length_warning(self, text: str) -> str | None:
+        """Say why a text may be too long for the model; see `Embedder.length_warning`."""
+        return self._behind.length_warning(text)
+
+    def uncached(self) -> "CachedEmbedder":
+        """Return the same embedder without its cache."""
+        return CachedEmbedder(self._behind, dimensions=self._cut)
+
+    def warm_up(self) -> None:
+        """Load what the first call would have to wait for. Nothing is sent."""
+        self._behind.warm_up()
+
+    def split(self, n: int) -> "CachedEmbedder":
+        """Return the same embedder with an n-th of its requests; see `Embedder.split`.
 
         Raises
         ------
         EmbedderError
-            If it is to spend no more than a sum, which none of them could see to.
+            If it has a limit in dollars, which the processes could not hold together.
         """
         if self._behind.max_cost is not None:
             raise EmbedderError("--max-cost (max_cost) cannot be held by several processes, which spend side by side")
-        share = getattr(self._behind, "shared_by", None)
-        behind = self._behind if share is None else share(n)
-        return CachedEmbedder(behind, dimensions=self._cut, cache=self._cache)
+        return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache)
 
     def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
         """Estimate what it takes to embed texts. Nothing is sent, and no key is needed.
@@ -160,10 +175,10 @@ class CachedEmbedder:
 
         A batch that is answered is in the cache before its vectors are used.
         """
-        return embed_each(self, texts)
+        return embed_all(self, texts)
 
-    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be; see the function `embed_usable`."""
+    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
         texts = list_of_strings(texts, "texts")
         reasons = text_faults(texts)
         firsts: dict[str, int] = {}

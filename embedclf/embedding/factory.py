@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from embedclf.embedding.base import WORDS, Embedder, RequestSettings
-from embedclf.embedding.cache.vector_cache import open_cache
 from embedclf.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -73,6 +72,7 @@ def open_embedder(
         return WordLlamaEmbedder(model or None, dimensions=dimensions, on_event=on_event)
     if provider == "aimlapi":
         from embedclf.embedding.aimlapi.model import DEFAULT_MODEL, AimlapiModel
+        from embedclf.embedding.cache.vector_cache import open_cache
         from embedclf.embedding.cached_embedder import CachedEmbedder
 
         asked = {name: value for name, value in settings.items() if name in RequestSettings.__annotations__}
@@ -80,6 +80,7 @@ def open_embedder(
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
     if settings.get("max_cost") is not None:
         raise EmbedderError(f"the price of {provider}:{model} is not known, so --max-cost (max_cost) cannot be held")
+    from embedclf.embedding.cache.vector_cache import open_cache
     from embedclf.embedding.langchain import open_provider
 
     return open_provider(provider, model, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)

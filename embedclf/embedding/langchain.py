@@ -9,7 +9,7 @@ from langchain_core.embeddings import Embeddings
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import told
-from embedclf.embedding.base import EXTERNAL, OURS, Batch, Embedder, EmbedderSpec, Refused
+from embedclf.embedding.base import EXTERNAL, OURS, Batch, BatchEmbedder, Embedder, EmbedderSpec, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
 from embedclf.embedding.requests.cancellation import see_that_it_goes_on
@@ -50,7 +50,7 @@ def as_langchain(embedder: Embedder) -> Embeddings:
 _BATCH_TEXTS = 512
 
 
-class LangChainModel:
+class LangChainModel(BatchEmbedder):
     """A LangChain ``Embeddings`` as a `BatchEmbedder`.
 
     Parameters
@@ -63,18 +63,24 @@ class LangChainModel:
         The same, of LangChain's providers.
     dimensions : int, optional
         The length that the vectors are known to have; None takes it from the first answer.
+    is_local : bool
+        Whether it runs in this process, as far as is known.
     """
 
-    shortens = False
-    asked_dimensions = None
-    max_cost = None
-    in_flight = 0
-
-    def __init__(self, embeddings: Any, name: str, *, provider: str = EXTERNAL, dimensions: int | None = None) -> None:
+    def __init__(
+        self,
+        embeddings: Any,
+        name: str,
+        *,
+        provider: str = EXTERNAL,
+        dimensions: int | None = None,
+        is_local: bool = False,
+    ) -> None:
         self._embeddings = embeddings
         self._name = name
         self._provider = provider
         self._dimensions = dimensions
+        self._is_local = is_local
         self.meter = Meter(None)
 
     def __repr__(self) -> str:
@@ -84,6 +90,11 @@ class LangChainModel:
     def spec(self) -> EmbedderSpec:
         """What tells its vectors apart; without dimensions before the first answer."""
         return EmbedderSpec(self._provider, self._name, self._dimensions)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs in this process, as far as is known."""
+        return self._is_local
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts, batch after batch; see `BatchEmbedder`."""

@@ -8,12 +8,12 @@ from typing import Any
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 
 # English has about four bytes a token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
-_BYTES_A_TOKEN = 4
+BYTES_PER_TOKEN = 4
 
 
 def about_tokens(n_bytes: int) -> int:
     """Estimate the tokens of a text from its UTF-8 bytes; these are also the most that it can have."""
-    return math.ceil(n_bytes / _BYTES_A_TOKEN)
+    return math.ceil(n_bytes / BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

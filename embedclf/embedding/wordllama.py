@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.base import EmbedderSpec, TokenShares, embed_each
+from embedclf.embedding.base import Embedder, EmbedderSpec, TokenShares, embed_all
 from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, NotInstalledError
 from embedclf.validation import list_of_strings, text_faults
@@ -33,7 +33,12 @@ _PIECE_CHARACTERS = 8_192
 _BATCH_CHARACTERS = 32_768
 
 
-class WordLlamaEmbedder:
+# A text has one vector, the mean of all its tokens: of about 2,000 of them (at OpenAI's 4 bytes a token) no single
+# subject stands out. It is also about the limit of most models in the catalogue.
+_MEAN_OF_MANY = 8_192
+
+
+class WordLlamaEmbedder(Embedder):
     """Embeds texts with WordLlama: the mean of a text's token vectors, scaled to unit length.
 
     The vectors are those of ``WordLlama.embed(texts, norm=True)``. Texts are not padded to the longest of a batch,
@@ -85,10 +90,10 @@ class WordLlamaEmbedder:
 
         The vector of a text is the same whatever other texts stand beside it.
         """
-        return embed_each(self, texts)
+        return embed_all(self, texts)
 
-    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be; see the function `embed_usable`."""
+    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
         texts = list_of_strings(texts, "texts")
         reasons = text_faults(texts)
         sums = np.zeros((len(texts), self._dimensions), dtype=np.float32)
@@ -109,8 +114,20 @@ class WordLlamaEmbedder:
         sums /= lengths
         return sums, dict(sorted((no_vector | reasons).items()))
 
+    def length_warning(self, text: str) -> str | None:
+        """Say why a text may be too long for one vector: the mean of many words says little about any of them."""
+        # A character has 4 bytes at most, so most texts need not be encoded.
+        if len(text) * 4 <= _MEAN_OF_MANY or (size := len(text.encode())) <= _MEAN_OF_MANY:
+            return None
+        return f"{size:,} bytes in one vector, which is the mean of all its words"
+
+    @property
+    def has_token_shares(self) -> bool:
+        """True: a vector is the sum of its tokens' vectors, scaled."""
+        return True
+
     def token_shares(self, text: str, direction: npt.NDArray[np.float64]) -> TokenShares:
-        """Divide the product of a text's vector and another among the text's tokens; see `TokenEmbedder`."""
+        """Divide the product of a text's vector and another among the text's tokens; see `Embedder.token_shares`."""
         total = np.zeros(self._dimensions)
         places, values = [], []
         for start, piece in _cut(text):

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.base import EmbedderSpec, embed_each
+from embedclf.embedding.base import Embedder, EmbedderSpec, embed_all
 from embedclf.errors import EmbedderError
 from embedclf.features.vocabulary import count_ngrams
 from embedclf.validation import list_of_strings, text_faults
@@ -16,7 +16,7 @@ DIMENSIONS = 1_024
 _TEXTS_AT_ONCE = 4_096
 
 
-class WordsEmbedder:
+class WordsEmbedder(Embedder):
     """Embeds texts by their words and pairs of words, each of which is added to or taken from one of 1,024 numbers.
 
     This is the hashing trick with signs (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML
@@ -37,10 +37,15 @@ class WordsEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts; see `Embedder.embed`."""
-        return embed_each(self, texts)
+        return embed_all(self, texts)
 
-    def embed_usable(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be; see the function `embed_usable`."""
+    @property
+    def is_lexical(self) -> bool:
+        """True: a classifier weighs the n-grams themselves, not these vectors."""
+        return True
+
+    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
         texts = list_of_strings(texts, "texts")
         reasons = text_faults(texts)
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)

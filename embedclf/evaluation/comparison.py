@@ -12,8 +12,7 @@ from embedclf._version import __version__
 from embedclf.arrays import Floats, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import Head, HeldOut, ModelCard, model_bytes
-from embedclf.embedding.base import WORDS, Embedder, embed_usable
-from embedclf.embedding.cached_embedder import CachedEmbedder
+from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import EmbedderError, MaxCostError, TextError, TrainingError
@@ -241,7 +240,7 @@ def estimate_all(choices: Sequence[Choice], texts: Sequence[str]) -> list[tuple[
     """Estimate what it takes to embed texts with each embedder that may cost something; what they share, once."""
     seen, estimates = set(), []
     for choice in choices:
-        if isinstance(choice.opened, CachedEmbedder) and choice.opened.source not in seen:
+        if not choice.opened.is_local and choice.opened.source not in seen:
             seen.add(choice.opened.source)
             estimates.append((choice, choice.opened.estimate(texts)))
     return estimates
@@ -296,12 +295,12 @@ def embed_choices(
     limit = settings.get("max_cost")
     for choice in choices:
         opened = choice.opened
-        if limit is not None and isinstance(opened, CachedEmbedder):
+        if limit is not None and not opened.is_local:
             left = {**settings, "max_cost": max(0.0, limit - (usage_of_all(embedded).dollars or 0.0))}
             opened = as_embedder(choice.given, dimensions=choice.dimensions, **left)  # type: ignore[arg-type]
         # It is there before its vectors are: what it spends counts, though it fails.
         embedded.append(Embedded(opened, np.empty((0, 0), dtype=np.float32)))
-        vectors, refused = embed_usable(opened, texts)
+        vectors, refused = opened.embed_partial(texts)
         embedded[-1] = Embedded(opened, vectors)
         reasons = refused | reasons
     return dict(sorted(reasons.items()))
@@ -311,8 +310,7 @@ def usage_of_all(embedded: Sequence[Embedded]) -> Usage:
     """Sum up what embedding took."""
     total = Usage()
     for one in embedded:
-        if isinstance(one.embedder, CachedEmbedder):
-            total = total.plus(one.embedder.usage)
+        total = total.plus(one.embedder.usage)
     return total
 
 
@@ -334,7 +332,7 @@ def compare_vectors(
     for one in embedded:
         for recipe in recipes:
             # Words alone go with the embedder that stands for them, and with no other.
-            if recipe.uses_vectors == (one.embedder.spec.provider == WORDS):
+            if recipe.uses_vectors == one.embedder.is_lexical:
                 continue
             inputs, _ = make_inputs(recipe, one.embedder, texts, classes, one.vectors)
             examples = Examples(inputs, y, groups, classes)
@@ -384,7 +382,7 @@ def _right(result: CrossValidation, labels: Sequence[str]) -> Floats:
 
 
 def _cost(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float | None]:
-    if not isinstance(embedder, CachedEmbedder):
+    if embedder.is_local:
         return None, 0.0
     estimate = embedder.estimate(texts, anew=True)
     return estimate.tokens, estimate.dollars
@@ -409,9 +407,9 @@ def _model(
 
 
 def _ms_to_embed(embedder: Embedder, texts: Sequence[str]) -> float | None:
-    if isinstance(embedder, CachedEmbedder):
+    if not embedder.is_local:
         return None
-    timed = list(texts[:_TEXTS_TIMED])
+    embedder, timed = embedder.uncached(), list(texts[:_TEXTS_TIMED])
     return 1_000 * _shortest(lambda: embedder.embed(timed)) / len(timed)
 
 

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 def _usage(classifier: TextClassifier) -> Usage:
-    return getattr(classifier.embedder, "usage", Usage())
+    return classifier.embedder.usage
 
 
 class _Scored(NamedTuple):
@@ -122,11 +122,11 @@ def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
     if joblibs is None or ((slots := n_slots()) == 1 and client is None):
         yield None
         return
-    embedder: Any = classifier.embedder
+    embedder = classifier.embedder
     n_sent = 2 * slots
-    if getattr(embedder, "concurrency", None) is not None:
+    if embedder.max_concurrency is not None:
         # Where there are more processes than requests, each sends one, and no more work than may send one.
-        n_sent = min(n_sent, embedder.concurrency)
+        n_sent = min(n_sent, embedder.max_concurrency)
     if getattr(joblibs, "supports_sharedmem", False):
         yield _Engine(_Sent("", None, classifier), slots, n_sent)
         return
@@ -134,8 +134,7 @@ def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
     if client is not None:
         with asking(client):
             n_processes = len(client.ncores())
-    if hasattr(embedder, "shared_by"):
-        classifier = TextClassifier(embedder.shared_by(max(1, n_processes)), classifier.model, classifier.card)
+    classifier = TextClassifier(embedder.split(max(1, n_processes)), classifier.model, classifier.card)
     try:
         key, data = os.urandom(16).hex(), pickle.dumps(classifier)
     except Exception as error:  # of an embedder that was handed over

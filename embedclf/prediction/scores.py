@@ -11,7 +11,7 @@ import numpy.typing as npt
 from embedclf.arrays import Vectors
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
-from embedclf.embedding.base import Embedder, is_local
+from embedclf.embedding.base import Embedder
 
 _CHUNK = 4_096
 # What is sent somewhere is sent many requests at once, and at the end of a chunk these are waited for.
@@ -59,7 +59,7 @@ class Answer(NamedTuple):
 def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
     """Divide rows into as many as are embedded together."""
     rows = iter(rows)
-    size = _CHUNK if is_local(embedder.spec) else _CHUNK_SENT
+    size = _CHUNK if embedder.is_local else _CHUNK_SENT
     while chunk := list(islice(rows, size)):
         yield chunk
 
@@ -77,13 +77,13 @@ def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1
     EmbedderError
         If the embedder fails.
     """
-    return score_vectors(classifier, texts, *classifier.embed_usable(texts), top_k)
+    return score_vectors(classifier, texts, *classifier.embed_partial(texts), top_k)
 
 
 def score_vectors(
     classifier: TextClassifier, texts: Sequence[str], vectors: Vectors, reasons: Mapping[int, str], top_k: int = 1
 ) -> Scores:
-    """Score texts whose vectors are known, as `TextClassifier.embed_usable` gives them."""
+    """Score texts whose vectors are known, as `TextClassifier.embed_partial` gives them."""
     n, top_k = len(vectors), min(top_k, len(classifier.classes))
     if len(reasons) == n:
         return Scores([None] * n, np.zeros((n, top_k), dtype=np.intp), np.full((n, top_k), np.nan, np.float32), reasons)

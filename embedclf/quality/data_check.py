@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
-from embedclf.embedding.base import EmbedderSpec, check_vectors, embed_usable
+from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import EmbedclfError
@@ -84,14 +84,13 @@ def check(
     check_whole(seed, "seed", least=0)
     every = [*texts, *others[0]]
     reasons = text_faults(every)
-    spec: EmbedderSpec | None = None
+    opened: Embedder | None = None
     if vectors is not None:
         vectors = check_vectors(vectors, len(every), missing=True)
     elif len(reasons) < len(every):
         opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
-        spec = opened.spec
-        vectors, reasons = embed_usable(opened, every)
-    plain = plain_check(texts, labels, against=None if against is None else others, spec=spec)
+        vectors, reasons = opened.embed_partial(every)
+    plain = plain_check(texts, labels, against=None if against is None else others, embedder=opened)
     if vectors is None:
         return plain
     findings = list(plain.findings)
@@ -151,10 +150,10 @@ def plain_check(
     labels: Sequence[str],
     *,
     against: tuple[Sequence[str], Sequence[str]] | None,
-    spec: EmbedderSpec | None,
+    embedder: Embedder | None,
 ) -> DataCheck:
     """Look only for what needs no vectors; see `plain_findings`."""
-    findings = plain_findings(texts, labels, against=against, spec=spec)
+    findings = plain_findings(texts, labels, against=against, embedder=embedder)
     not_checked = dict.fromkeys(_BY_VECTORS, "that needs vectors")
     if against is None:
         del not_checked["near_leakage"]

@@ -4,7 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
-from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.base import Embedder
 from embedclf.formatting import counted
 from embedclf.quality.findings import Finding, Other
 from embedclf.validation import text_fault
@@ -12,10 +12,6 @@ from embedclf.validation import text_fault
 # Of fewer, a fifth held out is none, and not every one of five folds has one.
 FEWEST_TEXTS = 5
 MOST_IMBALANCE = 10
-# WordLlama takes any length, but a text has one vector, the mean of all its tokens: of about 2,000 of them (by OpenAI's
-# count of 4 bytes a token) no single matter stands out. It is also about what most models of the catalogue take.
-_MEAN_OF_MANY = 8_192
-_BYTES_A_TOKEN = 4
 
 
 def plain_findings(
@@ -23,7 +19,7 @@ def plain_findings(
     labels: Sequence[str],
     *,
     against: tuple[Sequence[str], Sequence[str]] | None = None,
-    spec: EmbedderSpec | None = None,
+    embedder: Embedder | None = None,
 ) -> list[Finding]:
     """Find what needs no vectors.
 
@@ -33,7 +29,7 @@ def plain_findings(
         A label is empty where there is none; where no row has one, no label is missed.
     against : (texts, labels), optional
         Texts that should have none in common with these.
-    spec : EmbedderSpec, optional
+    embedder : Embedder, optional
         What is to embed them, which may limit how long they are.
     """
     findings = _empty(texts, labels)
@@ -43,8 +39,8 @@ def plain_findings(
     if against is not None:
         findings += _leaked(texts, labels, rows, against)
     findings += _of_classes(texts, labels, rows)
-    if spec is not None:
-        findings += _too_long(texts, labels, rows, spec)
+    if embedder is not None:
+        findings += _too_long(texts, labels, rows, embedder)
     return findings
 
 
@@ -162,35 +158,9 @@ def _bare(label: str) -> str:
     return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
 
 
-def _too_long(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], spec: EmbedderSpec) -> list[Finding]:
-    most = most_bytes(spec)
-    if most is None:
-        return []
-    findings = []
-    for row in rows:
-        text = texts[row]
-        # A character has 4 bytes at most, so that most texts need not be encoded.
-        if len(text) * 4 <= most or (size := len(text.encode())) <= most:
-            continue
-        if spec.provider == "wordllama":
-            detail = f"{size:,} bytes in one vector, which is the mean of all its words"
-        elif size > _BYTES_A_TOKEN * most:
-            detail = f"about {size // _BYTES_A_TOKEN:,} tokens; {spec.model} takes {most:,}"
-        else:
-            detail = f"may be too long: at most {size:,} tokens; {spec.model} takes {most:,}"
-        findings.append(Finding("too_long", "warning", row, text, labels[row], detail, score=size))
-    return findings
-
-
-def most_bytes(spec: EmbedderSpec) -> int | None:
-    """Give the size of a text beyond which it may be too long; None if nothing is known of the embedder.
-
-    No tokenizer makes more tokens of a text than it has bytes.
-    """
-    if spec.provider == "wordllama":
-        return _MEAN_OF_MANY
-    if spec.provider == "aimlapi":
-        from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
-
-        return CATALOGUE.get(spec.model, UNKNOWN).input_tokens
-    return None
+def _too_long(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], embedder: Embedder) -> list[Finding]:
+    return [
+        Finding("too_long", "warning", row, texts[row], labels[row], warning, score=len(texts[row].encode()))
+        for row in rows
+        if (warning := embedder.length_warning(texts[row])) is not None
+    ]

@@ -7,7 +7,6 @@ from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from embedclf.embedding.base import Embedder
-from embedclf.embedding.usage import Usage
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096)
@@ -60,9 +59,7 @@ class _Spent(Collector):
         self._embedder = embedder
 
     def collect(self) -> Iterator[Metric]:
-        usage = getattr(self._embedder, "usage", None)
-        if not isinstance(usage, Usage):
-            usage = Usage()
+        usage = self._embedder.usage
         yield CounterMetricFamily("embedclf_embedding_requests", "Requests to the embedder.", value=usage.requests)
         yield CounterMetricFamily("embedclf_tokens", "Tokens that were paid for.", value=usage.tokens)
         yield CounterMetricFamily("embedclf_cached_texts", "Texts found in the cache.", value=usage.from_cache)

@@ -13,7 +13,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from embedclf._version import __version__
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import is_local
 from embedclf.errors import EmbedderError
 from embedclf.service.answers import _UNAVAILABLE, _answers, _Asked, _told
 from embedclf.service.batching import Gathering
@@ -43,7 +42,7 @@ def make(classifier: TextClassifier, token: str | None, limits: Limits, hosts: S
     def work(requests: Sequence[_Asked]) -> list[bytes | EmbedderError]:
         return _answers(classifier, requests, counters)
 
-    here = is_local(classifier.embedder.spec)
+    here = classifier.embedder.is_local
     gathering: Gathering[_Asked, bytes] = Gathering(
         work,  # type: ignore[arg-type]
         most_here=_BYTES_HERE if here else 0,

@@ -157,7 +157,7 @@ def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, 
             raise
         logger.warning("trained on words alone, as there is no embedder: %s", error)
         return open_embedder(WORDS), replace(recipe, features="words")
-    if opened.spec.provider == WORDS:
+    if opened.is_lexical:
         if recipe.features != "auto":
             raise TrainingError(f"{opened.spec} has words alone: features={recipe.features!r} needs another embedder")
         recipe = replace(recipe, features="words")

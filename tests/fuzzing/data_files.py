@@ -25,7 +25,7 @@ from click.testing import CliRunner
 
 from embedclf.cli import main as embedclf_main
 from embedclf.data.reader import CorpusReader
-from embedclf.embedding.base import wordllama
+from embedclf.embedding import wordllama
 
 MODEL = Path(__file__).parent.parent.parent / "models" / "support_tickets.safetensors"
 KINDS = ["csv", "tsv", "jsonl", "parquet"]

@@ -58,7 +58,7 @@ def command(
     a look: a label that is likely wrong, a near-duplicate, a text far from all others. The exit code is 1 if there is
     an error. --dry-run looks only for what needs no vectors, and writes nothing.
     """
-    from embedclf.cli.costs import estimate_of, introduce, open_meant, print_estimate, show_usage, usage_of
+    from embedclf.cli.costs import introduce, open_meant, print_estimate, show_usage
     from embedclf.cli.progress import ProgressBar
     from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.quality.data_check import check, plain_check
@@ -74,11 +74,11 @@ def command(
     with ProgressBar() as bar:
         opened, reason = open_meant(embedding, asked, bar)
         introduce(corpus, opened, reason)
-        plain = plain_check(corpus.texts, corpus.labels, against=others, spec=opened.spec)
+        plain = plain_check(corpus.texts, corpus.labels, against=others, embedder=opened)
         if asked.dry_run:
             plain = _with(faulty, plain)
             if as_json:
-                _print_json(plain, corpus, other, dry_run=True, estimate=estimate_of(opened, every).to_dict())
+                _print_json(plain, corpus, other, dry_run=True, estimate=opened.estimate(every).to_dict())
             else:
                 print_estimate(opened, every)
                 echo()
@@ -101,7 +101,7 @@ def command(
         result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
     result = _with(faulty, result)
     if as_json:
-        _print_json(result, corpus, other, usage=usage_of(opened).to_dict())
+        _print_json(result, corpus, other, usage=opened.usage.to_dict())
     else:
         _print(result, corpus, other)
     _end(result)

@@ -56,7 +56,7 @@ def command(
     Each group has its size, the words that set it apart, and its most central texts. Texts that fit nowhere are left
     out. Labels, if there are any, are not looked at.
     """
-    from embedclf.cli.costs import add_lines, embed_and_tell, introduce, open_dataset, print_estimate, usage_of
+    from embedclf.cli.costs import add_lines, embed_and_tell, introduce, open_dataset, print_estimate
     from embedclf.cli.progress import ProgressBar
     from embedclf.data.atomic_file import check_places
     from embedclf.exploration.clustering import check_clusters, cluster
@@ -83,7 +83,7 @@ def command(
         for one in shown["clusters"]:
             add_lines(one["central"], corpus)
         add_lines(shown["texts"], corpus)
-        echo_json({**shown, "usage": usage_of(opened).to_dict()})
+        echo_json({**shown, "usage": opened.usage.to_dict()})
     else:
         echo("\n".join(_lines(result, corpus)))
 

@@ -132,7 +132,6 @@ def command(
 
 def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
     from embedclf.cli.costs import estimate_line
-    from embedclf.embedding.base import is_local
     from embedclf.evaluation.comparison import estimate_all
     from embedclf.formatting import about_dollars
 
@@ -144,7 +143,7 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
     else:
         for choice, estimate in estimates:
             echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
-        for name in sorted({str(choice.opened.spec) for choice in choices if is_local(choice.opened.spec)}):
+        for name in sorted({str(choice.opened.spec) for choice in choices if choice.opened.is_local}):
             echo(f"{name}: free, on this machine")
         unknown = len(estimates) - len(known)
         more = f", and {counted(unknown, 'model')} whose price is not known" if unknown else ""

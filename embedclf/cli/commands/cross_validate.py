@@ -67,7 +67,6 @@ def command(
         introduce,
         open_to_train,
         print_estimate_to_train,
-        usage_of,
     )
     from embedclf.cli.pages import PageFile, places_in
     from embedclf.cli.progress import ProgressBar
@@ -115,7 +114,7 @@ def command(
     if as_json:
         shown = result.to_dict()
         add_lines(shown["report"]["wrong"], corpus)
-        echo_json({**shown, "usage": usage_of(opened).to_dict()})
+        echo_json({**shown, "usage": opened.usage.to_dict()})
     else:
         echo("\n".join(_lines(result)))
 

@@ -77,7 +77,7 @@ def command(
     input. It should hold no text that the classifier was trained on.
     """
     from embedclf.classifier.text_classifier import load
-    from embedclf.cli.costs import add_lines, embed_corpora, print_estimate, show_usage, usage_of
+    from embedclf.cli.costs import add_lines, embed_corpora, print_estimate, show_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import PageFile, places_in
     from embedclf.cli.progress import ProgressBar
@@ -129,7 +129,7 @@ def command(
     )
     _warn_of_unknown(result)
     if as_json:
-        shown = {**result.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
+        shown = {**result.to_dict(), "usage": classifier.embedder.usage.to_dict()}
         add_lines(shown["wrong"], corpus)
         if trained_on is not None:
             add_lines((near for wrong in shown["wrong"] for near in wrong["neighbours"]), trained_on)

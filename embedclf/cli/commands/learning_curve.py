@@ -49,7 +49,7 @@ def command(
     time, and several choices of them where they are few.
     """
     training.check()
-    from embedclf.cli.costs import embed_to_train, introduce, open_to_train, print_estimate_to_train, usage_of
+    from embedclf.cli.costs import embed_to_train, introduce, open_to_train, print_estimate_to_train
     from embedclf.cli.pages import PageFile
     from embedclf.cli.progress import ProgressBar
     from embedclf.cli.steps import Steps
@@ -76,7 +76,7 @@ def command(
         learning_curve_page, curve, f"Learning curve: {opened.spec}, {training.head}, on {Path(corpus.name).name}"
     )
     if as_json:
-        echo_json({**curve.to_dict(), "usage": usage_of(opened).to_dict()})
+        echo_json({**curve.to_dict(), "usage": opened.usage.to_dict()})
     else:
         echo("\n".join(_lines(curve)))
 

@@ -38,7 +38,7 @@ def command(
     Each text is a point of its label's colour. The page shows a text when its point is pointed at, singles a label out,
     and can be zoomed and searched. Name another column to colour by, such as a cluster, with --label-column.
     """
-    from embedclf.cli.costs import add_lines, read_and_embed, usage_of
+    from embedclf.cli.costs import add_lines, read_and_embed
     from embedclf.cli.progress import ProgressBar
     from embedclf.data.atomic_file import AtomicFile, check_places
     from embedclf.exploration.projection import N_NEAREST, text_map
@@ -67,7 +67,7 @@ def command(
     if as_json:
         shown = result.to_dict()
         add_lines(shown["points"], corpus)
-        echo_json({**shown, "usage": usage_of(opened).to_dict()})
+        echo_json({**shown, "usage": opened.usage.to_dict()})
         return
     echo(f"{counted(len(result.texts), 'text')}, placed by {result.method}")
     if result.neighbours_kept is not None:

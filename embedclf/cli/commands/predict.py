@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -154,11 +153,8 @@ def command(
             print_estimate(classifier.embedder, chain(_usable(islice(source.rows, done, None)), also), as_json=as_json)
             return
         if asked.max_cost is not None:
-            from embedclf.embedding.cached_embedder import CachedEmbedder
-
-            if isinstance(classifier.embedder, CachedEmbedder):
-                left = _usable(islice(source.twice(), done, None))
-                classifier.embedder.check_cost(classifier.embedder.estimate(chain(left, also)))
+            left = _usable(islice(source.twice(), done, None))
+            classifier.embedder.check_cost(classifier.embedder.estimate(chain(left, also)))
 
         def on_chunk(done: int, passed: int, share: float | None) -> None:
             bar.next_part(done, passed, share)
@@ -360,13 +356,11 @@ def _with(counts: "FilePrediction", row: "Row") -> "FilePrediction":
 def _embedded(
     classifier: "TextClassifier", texts: list[str], at_hand: "Mapping[str, Vectors]"
 ) -> "tuple[Vectors, dict[int, str]]":
-    """Embed texts as `embed_usable` does, except those whose vectors are at hand, so that none is paid for twice."""
+    """Embed texts as `embed_partial` does, except those whose vectors are at hand, so that none is paid for twice."""
     import numpy as np
 
-    from embedclf.embedding.base import embed_usable
-
     new = [place for place, text in enumerate(texts) if text not in at_hand]
-    embed = classifier.embed_usable if not at_hand else partial(embed_usable, classifier.embedder)
+    embed = (classifier if not at_hand else classifier.embedder).embed_partial
     vectors, reasons = embed([texts[place] for place in new])
     if len(new) == len(texts):
         return vectors, reasons

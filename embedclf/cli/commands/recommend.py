@@ -49,7 +49,7 @@ def command(
     """
     if (line is None) == (text is None):
         raise click.UsageError("Give either --row LINE or --text TEXT.")
-    from embedclf.cli.costs import add_lines, read_and_embed, usage_of
+    from embedclf.cli.costs import add_lines, read_and_embed
     from embedclf.cli.progress import ProgressBar
     from embedclf.exploration.recommendation import recommend
     from embedclf.exploration.retrieval import check_text
@@ -96,7 +96,7 @@ def command(
         shown = result.to_dict()
         add_lines(shown["hits"], corpus)
         shown["line"] = line
-        echo_json({**shown, "usage": usage_of(opened).to_dict()})
+        echo_json({**shown, "usage": opened.usage.to_dict()})
     elif result.hits:
         echo("\n".join(found(result.hits, corpus)))
 

@@ -38,7 +38,7 @@ def command(
 
     The nearest by cosine similarity come first. Equal texts are rows of their own, and each is shown.
     """
-    from embedclf.cli.costs import add_lines, read_and_embed, usage_of
+    from embedclf.cli.costs import add_lines, read_and_embed
     from embedclf.cli.progress import ProgressBar
     from embedclf.exploration.retrieval import check_text, search
 
@@ -55,6 +55,6 @@ def command(
     if as_json:
         shown = result.to_dict()
         add_lines(shown["hits"], corpus)
-        echo_json({**shown, "usage": usage_of(opened).to_dict()})
+        echo_json({**shown, "usage": opened.usage.to_dict()})
     else:
         echo("\n".join(found(result.hits, corpus)))

@@ -77,8 +77,7 @@ def command(
     classifier = load(model, embedder=embedder, **asked.settings(lambda progress: None))
     if min_confidence is not None:
         classifier = classifier.with_min_confidence(min_confidence)
-    if classifier.embedder.spec.provider == "aimlapi":
-        import langchain_openai  # noqa: F401 - it takes more than a second, which the first request would wait
+    classifier.embedder.warm_up()
     with _listening(host, port) as listening:
         address, port = listening.getsockname()[:2]
         shown = f"[{address}]" if ":" in address else address

@@ -58,7 +58,7 @@ def command(
     most others like them, no two nearly the same; they are listed in the order in which to label them.
     """
     from embedclf.classifier.text_classifier import load
-    from embedclf.cli.costs import add_lines, embed_corpus, print_estimate, show_usage, usage_of
+    from embedclf.cli.costs import add_lines, embed_corpus, print_estimate, show_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.progress import ProgressBar
     from embedclf.data.atomic_file import check_places
@@ -90,7 +90,7 @@ def command(
         others = counted(result.n_texts - len(result.rows), "row")
         echo(f"No more to suggest: near-copies of these are left out ({others})", err=True)
     if as_json:
-        shown = {"n_labelled": n_labelled, **result.to_dict(), "usage": usage_of(classifier.embedder).to_dict()}
+        shown = {"n_labelled": n_labelled, **result.to_dict(), "usage": classifier.embedder.usage.to_dict()}
         add_lines(shown["rows"], corpus)
         for row in shown["rows"]:
             del row["row"]  # it counts the rows without a label, which are no file

@@ -83,7 +83,7 @@ def command(
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
         )
-    from embedclf.cli.costs import embed_to_train, introduce, open_to_train, print_estimate_to_train, usage_of
+    from embedclf.cli.costs import embed_to_train, introduce, open_to_train, print_estimate_to_train
     from embedclf.cli.progress import ProgressBar
     from embedclf.cli.steps import Steps
     from embedclf.data.atomic_file import AtomicFile, check_places
@@ -132,7 +132,7 @@ def command(
     classifier.save(place)
     remember_latest(place)
     if as_json:
-        usage = usage_of(opened).to_dict()
+        usage = opened.usage.to_dict()
         echo_json({"model": str(place), **classifier.to_dict(), "usage": usage})
     else:
         echo(_summary(classifier, place))
@@ -161,7 +161,7 @@ def _warn_of(corpus: "Corpus", opened: "Embedder", command: str) -> None:
 
     found = [
         finding
-        for finding in in_order(plain_findings(corpus.texts, corpus.labels, spec=opened.spec))
+        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=opened))
         if not (finding.kind == "small_classes" and finding.score == 1)  # whoever holds out warns of these
     ]
     for line in short_lines(found, corpus):

@@ -20,10 +20,10 @@ from embedclf.embedding.aimlapi.base_url import BASE_URL, _checked_url
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 from embedclf.embedding.aimlapi.client import READERS, Client
 from embedclf.embedding.aimlapi.refusals import Refusal
-from embedclf.embedding.base import Batch, EmbedderSpec, Refused
+from embedclf.embedding.base import Batch, BatchEmbedder, EmbedderSpec, Refused
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
-from embedclf.embedding.usage import Meter, about_tokens
+from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ _HARMLESS = "hello"
 _REFUSED_IN_A_ROW = 16
 
 
-class AimlapiModel:
+class AimlapiModel(BatchEmbedder):
     """One model behind an OpenAI-compatible embeddings endpoint, always asked for vectors at full length.
 
     The key is read from ``AIMLAPI_API_KEY`` when a request is about to be sent, and is kept nowhere. Threads may share
@@ -99,7 +99,7 @@ class AimlapiModel:
                 f"aimlapi:{model} has vectors of {lengths[0]:,} to {lengths[1]:,} dimensions, not of {dimensions:,}"
             )
         self._dimensions = self._facts.dimensions if self._facts.dimensions and not lengths else dimensions
-        self.asked_dimensions = dimensions if lengths and dimensions != self._facts.dimensions else None
+        self._asked_dimensions = dimensions if lengths and dimensions != self._facts.dimensions else None
         self._settings: dict[str, Any] = {
             "dimensions": dimensions,
             "base_url": self._endpoint,
@@ -133,14 +133,33 @@ class AimlapiModel:
         return _remake, (self._model, {**self._settings, "dimensions": known})
 
     @property
-    def concurrency(self) -> int:
+    def asked_dimensions(self) -> int | None:
+        """The length to ask for, if that is neither the model's own nor a matter of cutting."""
+        return self._asked_dimensions
+
+    @property
+    def max_concurrency(self) -> int:
         """The most requests under way together."""
         return int(self._settings["concurrency"])
 
-    def shared_by(self, n: int) -> "AimlapiModel":
+    def length_warning(self, text: str) -> str | None:
+        """Say why a text may be longer than the model accepts, or None; no tokenizer makes more tokens than bytes."""
+        most = self._facts.input_tokens
+        # A character has 4 bytes at most, so most texts need not be encoded.
+        if most is None or len(text) * 4 <= most or (size := len(text.encode())) <= most:
+            return None
+        if (tokens := size // BYTES_PER_TOKEN) > most:
+            return f"about {tokens:,} tokens; {self._model} takes {most:,}"
+        return f"may be too long: at most {size:,} tokens; {self._model} takes {most:,}"
+
+    def warm_up(self) -> None:
+        """Import the client, which takes over a second."""
+        import langchain_openai  # noqa: F401
+
+    def split(self, n: int) -> "AimlapiModel":
         """Give the same model with the n-th part of the requests, at least one, for each of n processes to open."""
         known = self._settings["dimensions"] if self._facts.lengths else self._dimensions
-        share = max(1, self.concurrency // n)
+        share = max(1, self.max_concurrency // n)
         return AimlapiModel(self._model, **{**self._settings, "dimensions": known, "concurrency": share})
 
     @property
