@@ -5,9 +5,11 @@ from .classifier.text_classifier import TextClassifier as TextClassifier
 from .classifier.text_classifier import load as load
 from .embedding.base import Embedder as Embedder
 from .embedding.cache.vector_cache import VectorCache as VectorCache
+from .embedding.embedded_texts import EmbeddedTexts as EmbeddedTexts
 from .embedding.factory import open_embedder as open_embedder
 from .embedding.langchain import as_langchain as as_langchain
 from .embedding.langchain import from_langchain as from_langchain
+from .errors import ArgumentError as ArgumentError
 from .errors import BadRowsError as BadRowsError
 from .errors import DataError as DataError
 from .errors import EmbedclfError as EmbedclfError

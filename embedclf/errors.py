@@ -5,6 +5,7 @@
     EmbedclfError
     ├── DataError        a file of texts and labels cannot be used
     │   └── BadRowsError   … because of some of its rows
+    ├── ArgumentError    an argument has a value that cannot be
     ├── TextError        some of the texts cannot be embedded
     ├── EmbedderError    an embedder is unknown, not installed, or fails
     │   └── MaxCostError   … because it would cost more, or has, than was allowed
@@ -99,6 +100,10 @@ class TextError(EmbedclfError, ValueError):
         more = f"; and {len(reasons) - 3:,} more" if len(reasons) > 3 else ""
         super().__init__(f"{len(reasons):,} of the texts cannot be embedded ({first}{more})")
         self.reasons = dict(reasons)
+
+
+class ArgumentError(EmbedclfError, ValueError):
+    """An argument has a value that cannot be, whichever function finds out."""
 
 
 class EmbedderError(EmbedclfError):

@@ -7,7 +7,7 @@ from importlib import import_module
 import numpy as np
 
 from embedclf.arrays import Ints
-from embedclf.errors import EmbedclfError, TextError, TrainingError
+from embedclf.errors import ArgumentError, EmbedclfError, TextError
 
 
 def check_extra(extra: str, what: str, *packages: str) -> None:
@@ -108,7 +108,7 @@ def check_whole(number: int, name: str, *, least: int | None = None) -> int:
     Raises
     ------
     TypeError
-    TrainingError
+    ArgumentError
         If it is below the least that it may be.
     """
     try:
@@ -116,5 +116,5 @@ def check_whole(number: int, name: str, *, least: int | None = None) -> int:
     except TypeError:
         raise TypeError(f"{name} is a whole number, not {number!r}") from None
     if least is not None and whole < least:
-        raise TrainingError(f"{name} is a whole number from {least}, not {whole}")
+        raise ArgumentError(f"{name} is a whole number from {least}, not {whole}")
     return whole
