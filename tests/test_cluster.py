@@ -2,6 +2,7 @@
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -304,6 +305,39 @@ class TestCommunities:
         assert np.bincount(three).tolist() == [10, 10, 10]
         assert (three.reshape(6, 5) == three[::5, None]).all()
         assert len(np.unique(exactly(caves, 9, 1.0))) == 9
+
+    @pytest.mark.parametrize("n_groups", range(1, 31))
+    def test_any_number_of_groups(self, caves, n_groups: int):
+        """They are numbered from 0, in order of their first nodes."""
+        groups, first = np.unique(exactly(caves, n_groups, 1.0), return_index=True)
+        assert groups.tolist() == list(range(n_groups))
+        assert first.tolist() == sorted(first)
+
+    def test_nodes_without_links(self, caves):
+        """Each is a group of its own; the smallest are joined when no links are left to join by."""
+        from scipy import sparse
+
+        alone = sparse.csr_array((4, 4))
+        assert communities(alone, 1.0).tolist() == [0, 1, 2, 3]
+        assert communities(sparse.csr_array((1, 1)), 1.0).tolist() == [0]
+        assert [len(np.unique(exactly(alone, n, 1.0))) for n in (1, 2, 3, 4)] == [1, 2, 3, 4]
+        both = sparse.csr_array(sparse.block_diag([alone, caves]))
+        assert communities(both, 1.0).tolist() == [0, 1, 2, 3, *np.repeat(np.arange(4, 10), 5)]
+        assert exactly(both, 2, 1.0).tolist() == [0] * 4 + [1] * 30
+
+    def test_the_same_in_any_thread(self):
+        """A seed gives the same groups again, also where others are looked for at the same time."""
+        from scipy import sparse
+
+        weights = np.random.default_rng(0).random((200, 200))
+        weights = np.where(weights + weights.T > 1.7, weights + weights.T, 0)
+        np.fill_diagonal(weights, 0)
+        graph = sparse.csr_array(weights)
+        expected = {seed: communities(graph, 1.0, seed=seed).tolist() for seed in range(4)}
+        assert len(set(map(str, expected.values()))) > 1
+        with ThreadPoolExecutor(4) as pool:
+            found = pool.map(lambda seed: communities(graph, 1.0, seed=seed % 4).tolist(), range(16))
+            assert list(found) == [expected[seed % 4] for seed in range(16)]
 
 
 class TestWords:
