@@ -229,6 +229,10 @@ class TestCluster:
         assert sizes(found) == [20] * 8
         assert found.assigned[-4:] == (None,) * 4
 
+    def test_embedded_texts(self):
+        """One stands for its texts and vectors."""
+        assert embedclf.cluster(embedclf.EmbeddedTexts(TEXTS, embedder="wordllama"), 4) == embedclf.cluster(TEXTS, 4)
+
     def test_the_same_again(self):
         """The same texts give the same groups and names."""
         assert embedclf.cluster(TEXTS) == embedclf.cluster(TEXTS)
@@ -245,24 +249,24 @@ class TestCluster:
 
     def test_texts_that_the_embedder_does_not_tell_apart(self):
         """They cannot be in different groups, and the error says why."""
-        with pytest.raises(embedclf.TrainingError) as raised:
+        with pytest.raises(embedclf.ArgumentError) as raised:
             embedclf.cluster(["x", "y"], 2, vectors=np.ones((2, 4), dtype=np.float32) / 2)
         assert str(raised.value) == "2 groups cannot be made: the embedder gives these texts only 1 different vector"
 
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            ({"texts": []}, embedclf.TrainingError, "there are no texts to put into groups"),
-            ({"texts": ["x"], "n_clusters": 0}, embedclf.TrainingError, "n_clusters is a whole number from 1, not 0"),
+            ({"texts": []}, embedclf.ArgumentError, "there are no texts to put into groups"),
+            ({"texts": ["x"], "n_clusters": 0}, embedclf.ArgumentError, "n_clusters is a whole number from 1, not 0"),
             ({"texts": ["x"], "n_clusters": 1.5}, TypeError, "n_clusters is a whole number, not 1.5"),
             (
                 {"texts": ["x", "x"], "n_clusters": 2},
-                embedclf.TrainingError,
+                embedclf.ArgumentError,
                 "2 groups cannot be made of 1 different text: ask for 1 or fewer, or let the number be chosen",
             ),
             (
                 {"texts": ["x", "y"], "vectors": np.ones((3, 4))},
-                embedclf.TrainingError,
+                embedclf.EmbedclfError,
                 "there are 2 texts and 3 vectors",
             ),
             (

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import check_vectors
+from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.stats.neighbours import NEAR_COPY
-from embedclf.validation import check_texts, check_whole
+from embedclf.validation import check_whole
 
 Floats = npt.NDArray[np.float32]
 
@@ -72,12 +72,16 @@ class Suggestions:
     rows: tuple[Suggestion, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return {"n_texts": self.n_texts, "rows": [row._asdict() for row in self.rows]}
 
 
 def suggest(
-    classifier: TextClassifier, texts: Iterable[str], n: int = 20, *, vectors: Vectors | None = None
+    classifier: TextClassifier,
+    texts: Iterable[str] | EmbeddedTexts,
+    n: int = 20,
+    *,
+    vectors: Vectors | None = None,
 ) -> Suggestions:
     """Choose which texts to label next, so that a classifier trained with them, too, is as good as it can be.
 
@@ -92,29 +96,28 @@ def suggest(
     ----------
     classifier : TextClassifier
         Whether it abstains plays no part.
-    texts : iterable of str
-        None of which has a label.
+    texts : iterable of str or EmbeddedTexts
+        None of which has a label. An EmbeddedTexts has its own vectors, which are the classifier's embedder's.
     n : int
         How many to choose; fewer are given where the others are near-copies of these (cosine similarity from 0.95).
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the classifier's embedder makes of the texts, if that is at hand; None embeds them. Of unit length.
+        What the classifier's embedder makes of the texts, if that is known; None embeds them. Of unit length.
 
     Raises
     ------
-    TrainingError
-        If `n` is below 1.
-    EmbedclfError
-        If there is not one vector a text.
+    ArgumentError
+        If `n` is below 1, or there is not one vector per text.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
     EmbedderError
         If the embedder fails, or vectors are not of the length that the classifier was trained on.
     """
-    texts = check_texts(texts)
+    own = isinstance(texts, EmbeddedTexts)
+    embedded = EmbeddedTexts.of(texts, embedder=None if own else classifier.embedder, vectors=vectors)
     n = check_whole(n, "n", least=1)
-    if not texts:
+    if not len(embedded):
         return Suggestions(0, ())
-    vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
+    texts, vectors = embedded.texts, embedded.vectors
     uncertainty = _uncertainty(classifier, texts, vectors)
     order = np.argsort(-uncertainty, kind="stable")
     n = min(n, len(texts))
@@ -124,7 +127,7 @@ def suggest(
 
 
 def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats:
-    """Give 1 less the margin between the two largest probabilities: (n,)."""
+    """Return 1 less the margin between the two largest probabilities: (n,)."""
     out = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)

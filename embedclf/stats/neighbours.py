@@ -52,22 +52,24 @@ def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
     queries : ndarray of shape (n_queries, n_dimensions), float32
         Of unit length.
     k : int
-        How many for each; no more than n are given.
+        How many for each; no more than there are finite vectors are returned.
     """
     k = min(k, len(vectors))
     rows = np.empty((len(queries), k), dtype=np.intp)
     similarities = np.empty((len(queries), k), dtype=np.float32)
+    fewest = k
     for start in range(0, len(queries), _MOST_QUERIES):
         some = queries[start : start + _MOST_QUERIES]
         for number, candidates in enumerate(_candidates(vectors, some, k), start):
             exact = _similarities(vectors, candidates, queries[number])
             best = np.argsort(-exact, kind="stable")[:k]
-            rows[number], similarities[number] = candidates[best], exact[best]
-    return Nearest(rows, similarities)
+            fewest = min(fewest, len(best))
+            rows[number, : len(best)], similarities[number, : len(best)] = candidates[best], exact[best]
+    return Nearest(rows[:, :fewest], similarities[:, :fewest])
 
 
 def of_unit_length(vectors: Vectors) -> Vectors:
-    """Give vectors of unit length: these if they are, else a copy, each divided by its length; zeros stay zeros.
+    """Return vectors of unit length: these if they are, else a copy, each divided by its length; zeros stay zeros.
 
     Parameters
     ----------
