@@ -484,6 +484,10 @@ class TestWhateverIsGiven:
         assert embedclf.check(embedded) == embedclf.check(TEXTS, LABELS, vectors=embedded.vectors)
         assert api.n_requests == n_sent
         assert embedclf.check(embedded, against=others).findings == expected
+        assert api.n_requests == n_sent + 1
+        assert api.texts_sent[-1] == TEXTS[0]
+        assert not embedclf.check(embedded, against=([""], ["x"])).of("leakage")
+        assert api.n_requests == n_sent + 1
         api.fault = lambda request: error(400, "flagged") if any("BAD" in text for text in request.texts) else None
         refused = embedclf.check(embedclf.EmbeddedTexts([*TEXTS, "BAD"], embedder=opened)).of("refused")
         assert [finding.row for finding in refused] == [30]

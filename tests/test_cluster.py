@@ -11,7 +11,7 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
 from embedclf.exploration.communities import communities, exactly
-from embedclf.exploration.words import distinctive_words, words_of
+from embedclf.exploration.words import distinctive_words, readable_words
 
 SHOWN = """\
 01_package_parcel_arrive  10 rows, also: courier, delivery, with, is, address
@@ -315,12 +315,12 @@ class TestWords:
 
     def test_what_words_are(self):
         """In small letters, whole with their marks, without numbers; of scripts without spaces, pieces."""
-        assert list(words_of("Didn’t the CARD work? 3 x 25 abc123")) == ["the", "card", "work", "abc123"]
-        assert list(words_of("L'argent n'est pas là")) == ["argent", "est", "pas", "là"]
-        assert list(words_of("हिन्दी में")) == ["हिन्दी", "में"]
-        assert list(words_of("我的银行卡ABC")) == ["我的", "的银", "银行", "行卡", "abc"]
-        assert list(words_of("บัตรหาย")) == ["บัตร", "ัตรห", "ตรหา", "รหาย"]
-        assert list(words_of("x" * 10_000 + " ???")) == []
+        assert list(readable_words("Didn’t the CARD work? 3 x 25 abc123")) == ["the", "card", "work", "abc123"]
+        assert list(readable_words("L'argent n'est pas là")) == ["argent", "est", "pas", "là"]
+        assert list(readable_words("हिन्दी में")) == ["हिन्दी", "में"]
+        assert list(readable_words("我的银行卡ABC")) == ["我的", "的银", "银行", "行卡", "abc"]
+        assert list(readable_words("บัตรหาย")) == ["บัตร", "ัตรห", "ตรหา", "รหาย"]
+        assert list(readable_words("x" * 10_000 + " ???")) == []
 
     def test_what_all_have_sets_nothing_apart(self):
         """However frequent it is."""

@@ -6,9 +6,8 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Floats, Ints, Vectors
+from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
@@ -224,7 +223,7 @@ def _share_inside(graph: "sparse.csr_array", groups: Ints) -> Floats:
     return np.divide(of_group, of_all, out=np.ones(len(groups)), where=of_all > 0)
 
 
-def _placed(fit: Floats, groups: Ints, counts: Ints) -> npt.NDArray[np.bool_]:
+def _placed(fit: Floats, groups: Ints, counts: Ints) -> Mask:
     """Leave out what fits far less than usual, the worst first, up to the most that may be; no group loses all."""
     order = np.argsort(fit, kind="stable")
     allowed = np.cumsum(counts[order]) <= (1 - _LEAST_PLACED) * counts.sum()

@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Vectors
+from embedclf.arrays import Floats32, Vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 
@@ -46,7 +45,7 @@ class TextMap:
         different texts; None if there are too few to tell.
     """
 
-    positions: npt.NDArray[np.float32] = field(repr=False)
+    positions: Floats32 = field(repr=False)
     texts: tuple[str, ...] = field(repr=False)
     labels: tuple[str, ...] = field(repr=False)
     method: Method
@@ -121,7 +120,7 @@ def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
     return first, place
 
 
-def project(vectors: Vectors) -> tuple[npt.NDArray[np.float32], Method]:
+def project(vectors: Vectors) -> tuple[Floats32, Method]:
     """Place vectors, which are all different, on a plane: (n, 2), and how that was done."""
     n, n_dimensions = vectors.shape
     if n < _LEAST_FOR_TSNE or n_dimensions < 2:
@@ -146,7 +145,7 @@ def project(vectors: Vectors) -> tuple[npt.NDArray[np.float32], Method]:
     return np.asarray(positions, dtype=np.float32), "t-SNE"
 
 
-def neighbors_kept(vectors: Vectors, positions: npt.NDArray[np.float32]) -> float | None:
+def neighbors_kept(vectors: Vectors, positions: Floats32) -> float | None:
     """Measure which share of the ten nearest is kept on the plane; see `TextMap`."""
     if len(vectors) <= 2 * N_NEAREST:
         return None

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Floats32, Ints, Vectors
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.stats.neighbours import NEAR_COPY
 from embedclf.validation import check_whole
-
-Floats = npt.NDArray[np.float32]
 
 # Chosen among so many of the least sure for each that is asked for, each counting by this power of its uncertainty;
 # benchmarks/suggesting.py has what others would bring.
@@ -126,7 +123,7 @@ def suggest(
     return Suggestions(len(texts), _described(classifier, texts, vectors, chosen))
 
 
-def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats:
+def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats32:
     """Return 1 less the margin between the two largest probabilities: (n,)."""
     out = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
@@ -159,7 +156,7 @@ def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
     return np.array(rows, dtype=np.intp)
 
 
-def _spread(vectors: Vectors, uncertainty: Floats, n: int) -> Ints:
+def _spread(vectors: Vectors, uncertainty: Floats32, n: int) -> Ints:
     """Choose n rows that stand for the others, which are sorted by uncertainty; part by part, if n is large."""
     n_parts = math.ceil(n / _MOST_AT_ONCE)
     most = uncertainty.max()
@@ -177,7 +174,7 @@ def _spread(vectors: Vectors, uncertainty: Floats, n: int) -> Ints:
     return chosen
 
 
-def _best_covering(vectors: Vectors, weights: Floats, covered: Floats, n: int) -> list[int]:
+def _best_covering(vectors: Vectors, weights: Floats32, covered: Floats32, n: int) -> list[int]:
     """Choose n rows one by one, each of which raises the weighted sum of `covered` most.
 
     What a row would bring only falls while others are chosen, so that one which still leads when it is computed anew is

@@ -3,29 +3,23 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Vectors
 from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, TextError
 from embedclf.formatting import counted
+from embedclf.quality.anomalies import FEWEST_TEXTS, anomalies
+from embedclf.quality.distinct_texts import DistinctTexts
 from embedclf.quality.diversity import diversity_of
 from embedclf.quality.findings import DataCheck, Finding, in_order
+from embedclf.quality.label_errors import label_errors, why_no_label_errors
+from embedclf.quality.near_copies import near_duplicates, near_leakage
 from embedclf.quality.text_checks import plain_findings
-from embedclf.quality.vector_checks import (
-    FEWEST_TEXTS,
-    Rows,
-    anomalies,
-    label_errors,
-    near_duplicates,
-    near_leakage,
-    neighbours_among,
-)
 from embedclf.stats.neighbours import of_unit_length
 from embedclf.validation import check_whole, group_duplicates, list_of_strings, text_fault, text_faults
 
@@ -117,20 +111,20 @@ def check(
     if not len(usable):
         return replace(plain, findings=in_order(findings))
     vectors = of_unit_length(vectors)
-    distinct = _distinct(texts, labels, vectors, usable)
-    near = neighbours_among(distinct)
+    distinct = DistinctTexts.of(texts, labels, vectors, usable)
+    near = distinct.nearest_others()
     findings += near_duplicates(distinct, near)
     findings += anomalies(distinct, near)
     rest = [index for index in range(len(texts), len(every)) if index not in reasons]
     if rest:
         all_labels = [*labels, *others[1]]
-        of_others = _distinct(every, all_labels, vectors, np.array(rest, dtype=np.intp))
+        of_others = DistinctTexts.of(every, all_labels, vectors, np.array(rest, dtype=np.intp))
         findings += near_leakage(distinct, of_others._replace(rows=of_others.rows - len(texts)))
     not_checked = {}
     if len(distinct.rows) < FEWEST_TEXTS:
         not_checked["anomalies"] = f"that takes {FEWEST_TEXTS} different texts"
     of_usable, own = [texts[row] for row in usable], [labels[row] for row in usable]
-    if reason := _no_label_errors(of_usable, own):
+    if reason := why_no_label_errors(of_usable, own):
         not_checked["label_errors"] = reason
     else:
         groups = group_duplicates(of_usable)
@@ -168,30 +162,20 @@ def plain_check(
 
 def _embedded_with(embedded: EmbeddedTexts, others: list[str]) -> tuple[Vectors, dict[int, str]]:
     """Embed texts and some others, those of them that can be embedded; see `Embedder.embed_partial`."""
+    n = len(embedded)
     try:
         of_texts, of_others = embedded.vectors_with(others)
+        reasons: dict[int, str] = {}
     except TextError:
         # The embedder refused some, or some of the others are empty: findings, not errors.
-        return embedded.embedder.embed_partial([*embedded.texts, *others])
-    return np.vstack([of_texts, of_others]) if others else of_texts, {}
-
-
-def _distinct(texts: Sequence[str], labels: Sequence[str], vectors: Vectors, rows: Ints) -> Rows:
-    """Return the first row of each text."""
-    firsts = list({texts[row]: int(row) for row in rows[::-1]}.values())[::-1]
-    chosen = np.array(sorted(firsts), dtype=np.intp)
-    return Rows(chosen, [texts[row] for row in chosen], [labels[row] for row in chosen], vectors[chosen])
-
-
-def _no_label_errors(texts: Sequence[str], labels: Sequence[str]) -> str | None:
-    """Say why wrong labels cannot be looked for, or None if they can."""
-    if not any(labels):
-        return "there are no labels"
-    texts_of: dict[str, set[str]] = {}
-    for label, text in zip(labels, texts, strict=True):
-        texts_of.setdefault(label, set()).add(text)
-    if sum(len(of_label) > 1 for of_label in texts_of.values()) < 2:
-        return "that takes two labels with two texts each"
-    if find_spec("cleanlab") is None:
-        return "that needs cleanlab, which is not installed: pip install 'embedclf[check]'"
-    return None
+        if not embedded.is_embedded:
+            return embedded.embedder.embed_partial([*embedded.texts, *others])
+        of_texts = embedded.vectors
+        of_others, reasons = embedded.embedder.embed_partial(others)
+    if not others:
+        return of_texts, {}
+    vectors = np.full((n + len(others), of_texts.shape[1]), np.nan, dtype=np.float32)
+    vectors[:n] = of_texts
+    if len(reasons) < len(others):
+        vectors[n:] = of_others
+    return vectors, {n + index: reason for index, reason in reasons.items()}
