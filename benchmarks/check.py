@@ -18,7 +18,8 @@ import numpy as np
 import embedclf
 from embedclf.data.corpus import read_corpus
 from embedclf.quality.data_check import plain_check
-from embedclf.quality.vector_checks import Rows, near_duplicates, neighbours_among
+from embedclf.quality.distinct_texts import DistinctTexts
+from embedclf.quality.near_copies import near_duplicates
 
 EMBEDDER = embedclf.open_embedder("wordllama")
 
@@ -73,8 +74,8 @@ def near_copies(texts: list[str]) -> None:
         rng = random.Random(1)
         copies = [change(distinct[row], rng) for row in chosen]
         both = list(dict.fromkeys([*distinct, *copies]))
-        rows = Rows(np.arange(len(both)), both, [""] * len(both), EMBEDDER.embed(both))
-        listed = near_duplicates(rows, neighbours_among(rows))
+        rows = DistinctTexts(np.arange(len(both)), both, [""] * len(both), EMBEDDER.embed(both))
+        listed = near_duplicates(rows, rows.nearest_others())
         found = sum(one.row >= len(distinct) for one in listed)
         print(f"{name}: {found} of {len(both) - len(distinct)} copies listed; of the others {len(listed) - found:,}")
 
@@ -85,15 +86,15 @@ def times(texts: list[str], labels: list[str]) -> None:
         work()
         return time.perf_counter() - start
 
-    plain = seconds(lambda: plain_check(texts, labels, against=None, spec=EMBEDDER.spec))
+    plain = seconds(lambda: plain_check(texts, labels, against=None, embedder=EMBEDDER))
     print(f"{len(texts):,} rows, what needs no vectors: {plain:.2f} s", flush=True)
     vectors = EMBEDDER.embed(texts)
     unlabelled = seconds(lambda: embedclf.check(texts, embedder=EMBEDDER, vectors=vectors))
     print(f"{len(texts):,} rows with their vectors, no labels: {unlabelled:.1f} s", flush=True)
 
     long = [f"{number} " + " ".join(texts[number : number + 100]) for number in range(2_000)]
-    rows = Rows(np.arange(len(long)), long, [""] * len(long), EMBEDDER.embed(long))
-    near = neighbours_among(rows)
+    rows = DistinctTexts(np.arange(len(long)), long, [""] * len(long), EMBEDDER.embed(long))
+    near = rows.nearest_others()
     took = seconds(lambda: near_duplicates(rows, near))
     mean = np.mean([len(text) for text in long])
     print(f"{len(long):,} texts of {mean:,.0f} characters, near to each other: {took:.2f} s for near-duplicates")
@@ -102,8 +103,8 @@ def times(texts: list[str], labels: list[str]) -> None:
     rng = np.random.default_rng(0)
     many = rng.standard_normal((n, vectors.shape[1]), dtype=np.float32)
     many /= np.linalg.norm(many, axis=1, keepdims=True)
-    rows = Rows(np.arange(n), [f"text {row}" for row in range(n)], [""] * n, many)
-    took = seconds(lambda: near_duplicates(rows, neighbours_among(rows)))
+    rows = DistinctTexts(np.arange(n), [f"text {row}" for row in range(n)], [""] * n, many)
+    took = seconds(lambda: near_duplicates(rows, rows.nearest_others()))
     print(f"{n:,} rows, neighbours and near-duplicates: {took:.0f} s", flush=True)
 
     whole = seconds(lambda: embedclf.check(texts, labels, embedder=EMBEDDER, vectors=vectors))

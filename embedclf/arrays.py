@@ -8,6 +8,11 @@ Vectors = npt.NDArray[np.float32]
 
 Floats = npt.NDArray[np.float64]
 
+Floats32 = npt.NDArray[np.float32]
+
+AnyFloats = Floats | Floats32
+"""Of whichever precision they come in."""
+
 Ints = npt.NDArray[np.intp]
 """Indices, or counts."""
 

@@ -473,11 +473,32 @@ class TestWhateverIsGiven:
         assert sorted(one.row for one in result.of("near_duplicates")) == [*range(1, 30)]
         assert not result.of("anomalies")
 
+    def test_embedded_texts(self, api: AimlapiServer):
+        """One stands for texts, labels and vectors; what the embedder refuses is a finding all the same."""
+        opened = embedclf.open_embedder("aimlapi", cache=False)
+        embedded = embedclf.EmbeddedTexts(TEXTS, LABELS, embedder=opened)
+        others = ([TEXTS[0], ""], ["x", "x"])
+        expected = embedclf.check(TEXTS, LABELS, against=others, embedder=opened).findings
+        assert embedclf.check(embedded, against=([TEXTS[0]], ["x"])).findings == expected
+        n_sent = api.n_requests
+        assert embedclf.check(embedded) == embedclf.check(TEXTS, LABELS, vectors=embedded.vectors)
+        assert api.n_requests == n_sent
+        assert embedclf.check(embedded, against=others).findings == expected
+        assert api.n_requests == n_sent + 1
+        assert api.texts_sent[-1] == TEXTS[0]
+        assert not embedclf.check(embedded, against=([""], ["x"])).of("leakage")
+        assert api.n_requests == n_sent + 1
+        api.fault = lambda request: error(400, "flagged") if any("BAD" in text for text in request.texts) else None
+        refused = embedclf.check(embedclf.EmbeddedTexts([*TEXTS, "BAD"], embedder=opened)).of("refused")
+        assert [finding.row for finding in refused] == [30]
+        with pytest.raises(TypeError, match="an EmbeddedTexts has its own labels"):
+            embedclf.check(embedded, LABELS)
+
     def test_arguments_that_do_not_fit(self):
         """Said in one line."""
-        with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 1 label"):
+        with pytest.raises(embedclf.ArgumentError, match="there are 2 texts and 1 label"):
             embedclf.check(["a", "b"], ["x"])
-        with pytest.raises(embedclf.EmbedclfError, match="against is a pair of texts and labels, of equal length"):
+        with pytest.raises(embedclf.ArgumentError, match="against is a pair of texts and labels, of equal length"):
             embedclf.check(["a"], against=(["b"], []))
         with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 1 vector"):
             embedclf.check(["a"], against=(["b"], ["x"]), vectors=np.eye(1))

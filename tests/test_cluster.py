@@ -12,7 +12,7 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
 from embedclf.exploration.communities import communities, exactly
-from embedclf.exploration.words import distinctive_words, words_of
+from embedclf.exploration.words import distinctive_words, readable_words
 
 SHOWN = """\
 01_package_parcel_arrive  10 rows, also: courier, delivery, with, is, address
@@ -230,6 +230,10 @@ class TestCluster:
         assert sizes(found) == [20] * 8
         assert found.assigned[-4:] == (None,) * 4
 
+    def test_embedded_texts(self):
+        """One stands for its texts and vectors."""
+        assert embedclf.cluster(embedclf.EmbeddedTexts(TEXTS, embedder="wordllama"), 4) == embedclf.cluster(TEXTS, 4)
+
     def test_the_same_again(self):
         """The same texts give the same groups and names."""
         assert embedclf.cluster(TEXTS) == embedclf.cluster(TEXTS)
@@ -246,24 +250,24 @@ class TestCluster:
 
     def test_texts_that_the_embedder_does_not_tell_apart(self):
         """They cannot be in different groups, and the error says why."""
-        with pytest.raises(embedclf.TrainingError) as raised:
+        with pytest.raises(embedclf.ArgumentError) as raised:
             embedclf.cluster(["x", "y"], 2, vectors=np.ones((2, 4), dtype=np.float32) / 2)
         assert str(raised.value) == "2 groups cannot be made: the embedder gives these texts only 1 different vector"
 
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            ({"texts": []}, embedclf.TrainingError, "there are no texts to put into groups"),
-            ({"texts": ["x"], "n_clusters": 0}, embedclf.TrainingError, "n_clusters is a whole number from 1, not 0"),
+            ({"texts": []}, embedclf.ArgumentError, "there are no texts to put into groups"),
+            ({"texts": ["x"], "n_clusters": 0}, embedclf.ArgumentError, "n_clusters is a whole number from 1, not 0"),
             ({"texts": ["x"], "n_clusters": 1.5}, TypeError, "n_clusters is a whole number, not 1.5"),
             (
                 {"texts": ["x", "x"], "n_clusters": 2},
-                embedclf.TrainingError,
+                embedclf.ArgumentError,
                 "2 groups cannot be made of 1 different text: ask for 1 or fewer, or let the number be chosen",
             ),
             (
                 {"texts": ["x", "y"], "vectors": np.ones((3, 4))},
-                embedclf.TrainingError,
+                embedclf.EmbedclfError,
                 "there are 2 texts and 3 vectors",
             ),
             (
@@ -345,12 +349,12 @@ class TestWords:
 
     def test_what_words_are(self):
         """In small letters, whole with their marks, without numbers; of scripts without spaces, pieces."""
-        assert list(words_of("Didn’t the CARD work? 3 x 25 abc123")) == ["the", "card", "work", "abc123"]
-        assert list(words_of("L'argent n'est pas là")) == ["argent", "est", "pas", "là"]
-        assert list(words_of("हिन्दी में")) == ["हिन्दी", "में"]
-        assert list(words_of("我的银行卡ABC")) == ["我的", "的银", "银行", "行卡", "abc"]
-        assert list(words_of("บัตรหาย")) == ["บัตร", "ัตรห", "ตรหา", "รหาย"]
-        assert list(words_of("x" * 10_000 + " ???")) == []
+        assert list(readable_words("Didn’t the CARD work? 3 x 25 abc123")) == ["the", "card", "work", "abc123"]
+        assert list(readable_words("L'argent n'est pas là")) == ["argent", "est", "pas", "là"]
+        assert list(readable_words("हिन्दी में")) == ["हिन्दी", "में"]
+        assert list(readable_words("我的银行卡ABC")) == ["我的", "的银", "银行", "行卡", "abc"]
+        assert list(readable_words("บัตรหาย")) == ["บัตร", "ัตรห", "ตรหา", "รหาย"]
+        assert list(readable_words("x" * 10_000 + " ???")) == []
 
     def test_what_all_have_sets_nothing_apart(self):
         """However frequent it is."""

@@ -123,14 +123,22 @@ def test_one_dimension():
 
 def test_arguments_that_do_not_fit():
     """Nothing to place, or not as many."""
-    with pytest.raises(embedclf.EmbedclfError, match="there are no texts to make a map of"):
+    with pytest.raises(embedclf.ArgumentError, match="there are no texts to make a map of"):
         embedclf.text_map([])
-    with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 1 label"):
+    with pytest.raises(embedclf.ArgumentError, match="there are 2 texts and 1 label"):
         embedclf.text_map(["a", "b"], ["x"])
     with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 3 vectors"):
         embedclf.text_map(["a", "b"], vectors=np.eye(3, dtype=np.float32))
     with pytest.raises(TypeError, match="texts must be a list of strings"):
         embedclf.text_map("a text")
+
+
+def test_embedded_texts():
+    """One stands for its texts, labels and vectors."""
+    embedded = embedclf.EmbeddedTexts(TEXTS, LABELS, embedder="wordllama")
+    made, same = embedclf.text_map(embedded), embedclf.text_map(TEXTS, LABELS, vectors=embedded.vectors)
+    assert (made.texts, made.labels) == (tuple(TEXTS), tuple(LABELS))
+    assert (made.positions == same.positions).all()
 
 
 def test_a_long_wait_is_announced(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):

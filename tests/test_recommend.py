@@ -200,11 +200,11 @@ class TestRecommend:
         [
             ({}, TypeError, "give either a row or a text"),
             ({"row": 0, "text": "a"}, TypeError, "give either a row or a text"),
-            ({"row": 30}, embedclf.EmbedclfError, "row is the index of a text, from 0 to 29, not 30"),
-            ({"row": -1}, embedclf.EmbedclfError, "row is the index of a text, from 0 to 29, not -1"),
+            ({"row": 30}, embedclf.ArgumentError, "row is the index of a text, from 0 to 29, not 30"),
+            ({"row": -1}, embedclf.ArgumentError, "row is the index of a text, from 0 to 29, not -1"),
             ({"row": "1"}, TypeError, "row is a whole number, not '1'"),
-            ({"row": 0, "k": 0}, embedclf.EmbedclfError, "k is a whole number from 1, not 0"),
-            ({"text": ""}, embedclf.EmbedclfError, "the text is empty"),
+            ({"row": 0, "k": 0}, embedclf.ArgumentError, "k is a whole number from 1, not 0"),
+            ({"text": ""}, embedclf.ArgumentError, "the text is empty"),
             ({"row": 0, "vectors": np.ones((2, 2))}, embedclf.EmbedclfError, "there are 30 texts and 2 vectors"),
         ],
     )

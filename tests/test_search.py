@@ -123,21 +123,46 @@ def test_in_python():
     assert len(embedclf.search(["one"], "other", vectors=np.ones((1, 1)), query_vector=np.ones(1)).hits) == 1
 
 
+def test_texts_embedded_once(api: AimlapiServer):
+    """Several searches share an EmbeddedTexts; the first embeds its texts and the query together."""
+    embedded = embedclf.EmbeddedTexts(TEXTS, LABELS, embedder=embedclf.open_embedder("aimlapi", cache=False))
+    result = embedclf.search(embedded, "a parcel")
+    assert result == embedclf.search(TEXTS, "a parcel", labels=LABELS)
+    assert sorted(api.texts_sent) == sorted([*TEXTS, "a parcel"] * 2)
+    assert api.n_requests == 2
+    embedclf.search(embedded, "a refund")
+    assert embedclf.recommend(embedded, row=0).hits == embedclf.recommend(TEXTS, row=0, labels=LABELS).hits
+    assert api.n_requests == 3
+    assert api.texts_sent[-1] == "a refund"
+    api.fault = lambda request: error(400, "flagged") if "BAD" in request.texts else None
+    with pytest.raises(embedclf.EmbedclfError, match=r"^the query cannot be embedded: text-emb"):
+        embedclf.search(embedded, "BAD")
+    with pytest.raises(TypeError, match="an EmbeddedTexts has its own labels"):
+        embedclf.search(embedded, "a parcel", labels=LABELS)
+
+
+def test_texts_with_vectors_are_not_looked_at():
+    """Of a million texts that takes longer than to search them; what has no vector is not found."""
+    vectors = np.array([[1, 0], [np.nan, np.nan], [0.6, 0.8]])
+    result = embedclf.search(["one", "", "two"], "query", vectors=vectors, query_vector=np.array([1, 0]))
+    assert [hit.row for hit in result.hits] == [0, 2]
+
+
 def test_what_python_refuses(api: AimlapiServer):
     """Before anything is sent, but for what only the server knows."""
     for texts, query, options, kind, message in [
-        (TEXTS, "", {}, embedclf.EmbedclfError, "^the query is empty$"),
+        (TEXTS, "", {}, embedclf.ArgumentError, "^the query is empty$"),
         (TEXTS, ["a"], {}, TypeError, "^the query is a string, not of type list$"),
         ("text", "a", {}, TypeError, "texts must be a list of strings"),
-        ([], "a", {}, embedclf.EmbedclfError, "there are no texts to look among"),
-        (TEXTS, "a", {"labels": ["x"]}, embedclf.EmbedclfError, "there are 30 texts and 1 label"),
-        (TEXTS, "a", {"k": 0}, embedclf.EmbedclfError, "k is a whole number from 1, not 0"),
+        ([], "a", {}, embedclf.ArgumentError, "there are no texts to look among"),
+        (TEXTS, "a", {"labels": ["x"]}, embedclf.ArgumentError, "there are 30 texts and 1 label"),
+        (TEXTS, "a", {"k": 0}, embedclf.ArgumentError, "k is a whole number from 1, not 0"),
         (TEXTS, "a", {"k": 1.5}, TypeError, "k is a whole number, not 1.5"),
     ]:
         with pytest.raises(kind, match=message):
             embedclf.search(texts, query, **options)
     assert api.n_requests == 0
-    with pytest.raises(embedclf.EmbedclfError, match="have 2 dimensions, and that of the query has the shape"):
+    with pytest.raises(embedclf.ArgumentError, match="have 2 dimensions, and that of the query has the shape"):
         embedclf.search(["a"], "b", vectors=np.ones((1, 2)), query_vector=np.ones(3))
     api.fault = lambda request: error(400, "flagged") if "BAD" in request.texts else None
     with pytest.raises(embedclf.EmbedclfError, match=r"^the query cannot be embedded: text-emb"):

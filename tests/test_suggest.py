@@ -165,7 +165,7 @@ def test_any_number_may_be_asked_for(trained: embedclf.TextClassifier, n: int):
 
 def test_a_number_below_one_is_refused(trained: embedclf.TextClassifier, cli: Cli):
     """In Python by an error, on the command line by its usage."""
-    with pytest.raises(embedclf.TrainingError, match="n is a whole number from 1, not 0"):
+    with pytest.raises(embedclf.ArgumentError, match="n is a whole number from 1, not 0"):
         embedclf.suggest(trained, UNSURE, 0)
     with pytest.raises(TypeError, match=r"n is a whole number, not 2\.5"):
         embedclf.suggest(trained, UNSURE, 2.5)
@@ -199,6 +199,8 @@ def test_vectors_at_hand_are_used(trained: embedclf.TextClassifier):
     """They give what embedding gives; such as are not the classifier's are refused."""
     vectors = trained.embedder.embed(UNSURE)
     assert embedclf.suggest(trained, UNSURE, 2, vectors=vectors) == embedclf.suggest(trained, UNSURE, 2)
+    embedded = embedclf.EmbeddedTexts(UNSURE, embedder=trained.embedder)
+    assert embedclf.suggest(trained, embedded, 2) == embedclf.suggest(trained, UNSURE, 2)
     with pytest.raises(embedclf.EmbedclfError, match="there are 4 texts and 3 vectors"):
         embedclf.suggest(trained, UNSURE, 2, vectors=vectors[:3])
     with pytest.raises(embedclf.EmbedderError, match="vectors of 8 dimensions"):

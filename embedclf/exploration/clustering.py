@@ -6,18 +6,15 @@ from math import isqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Floats, Ints, Vectors
-from embedclf.embedding.base import check_vectors
-from embedclf.embedding.cache.vector_cache import VectorCache
-from embedclf.embedding.factory import as_embedder
-from embedclf.errors import TrainingError
+from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words
 from embedclf.formatting import counted
 from embedclf.stats.neighbours import nearest, of_unit_length
-from embedclf.validation import check_texts, check_whole, group_duplicates
+from embedclf.validation import check_whole, group_duplicates
 
 if TYPE_CHECKING:
     from scipy import sparse
@@ -100,7 +97,7 @@ class Clustering:
         return self.assigned.count(None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return {
             "n_texts": len(self.assigned),
             "n_left_out": self.n_left_out,
@@ -118,12 +115,10 @@ class Clustering:
 
 
 def cluster(
-    texts: Iterable[str],
+    texts: Iterable[str] | EmbeddedTexts,
     n_clusters: int | None = None,
     *,
     embedder: Any = None,
-    dimensions: int | None = None,
-    cache: VectorCache | bool = True,
     vectors: Vectors | None = None,
 ) -> Clustering:
     """Find groups of texts that are alike.
@@ -134,34 +129,33 @@ def cluster(
 
     Parameters
     ----------
-    texts : iterable of str
+    texts : iterable of str or EmbeddedTexts
+        An EmbeddedTexts has its own embedder and vectors.
     n_clusters : int, optional
         How many groups there are to be; None chooses, and leaves out what stands alone.
-    embedder, dimensions, cache
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As of `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is at hand; None embeds them.
+        What the embedder makes of the texts, if that is known; None embeds them.
 
     Raises
     ------
-    TrainingError
-        If there are fewer different texts than there are to be groups, or none at all.
+    ArgumentError
+        If there are fewer different texts than there are to be groups, or none at all, or not one vector per text.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    texts = check_texts(texts)
-    check_clusters(texts, n_clusters)
-    if vectors is None:
-        vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-    vectors = of_unit_length(check_vectors(vectors, len(texts), error=TrainingError))
+    embedded = EmbeddedTexts.of(texts, embedder=embedder, vectors=vectors)
+    check_clusters(embedded.texts, n_clusters)
+    vectors = of_unit_length(embedded.vectors)
     # Equal vectors are one, or each would be surrounded by copies of itself.
     same = group_duplicates([vector.tobytes() for vector in vectors])
     _, first = np.unique(same, return_index=True)
     counts = np.bincount(same)
     if n_clusters is not None and n_clusters > len(first):
-        raise TrainingError(
+        raise ArgumentError(
             f"{counted(n_clusters, 'group')} cannot be made: the embedder gives these texts only "
             f"{counted(len(first), 'different vector')}"
         )
@@ -172,22 +166,22 @@ def cluster(
     kept = _placed(near * _share_inside(graph, groups), groups, counts)
     if n_clusters is None:
         kept &= np.bincount(groups, weights=counts)[groups] > 1
-    return _described(texts, np.where(kept, groups, -1)[same], near[same])
+    return _described(embedded.texts, np.where(kept, groups, -1)[same], near[same])
 
 
 def check_clusters(texts: Sequence[str], n_clusters: int | None) -> None:
-    """See that texts can be put into so many groups.
+    """Check that texts can be put into this number of groups.
 
     Raises
     ------
-    TrainingError
+    ArgumentError
     """
     if not texts:
-        raise TrainingError("there are no texts to put into groups")
+        raise ArgumentError("there are no texts to put into groups")
     if n_clusters is not None:
         check_whole(n_clusters, "n_clusters", least=1)
         if n_clusters > (n_distinct := len(set(texts))):
-            raise TrainingError(
+            raise ArgumentError(
                 f"{counted(n_clusters, 'group')} cannot be made of {counted(n_distinct, 'different text')}: ask for "
                 f"{n_distinct:,} or fewer, or let the number be chosen"
             )
@@ -208,7 +202,7 @@ def _neighbour_graph(vectors: Vectors) -> "sparse.csr_array":
 
 
 def _nearness(vectors: Vectors, groups: Ints) -> Floats:
-    """Give the cosine similarity of each vector to the mean of its group."""
+    """Return the cosine similarity of each vector to the mean of its group."""
     from scipy import sparse
 
     n = len(vectors)
@@ -220,7 +214,7 @@ def _nearness(vectors: Vectors, groups: Ints) -> Floats:
 
 
 def _share_inside(graph: "sparse.csr_array", groups: Ints) -> Floats:
-    """Give the share of each node's links that stay in its group; 1 where there are none."""
+    """Return the share of each node's links that stay in its group; 1 where there are none."""
     links = graph.tocoo()
     rows, columns = links.coords
     inside = groups[rows] == groups[columns]
@@ -229,7 +223,7 @@ def _share_inside(graph: "sparse.csr_array", groups: Ints) -> Floats:
     return np.divide(of_group, of_all, out=np.ones(len(groups)), where=of_all > 0)
 
 
-def _placed(fit: Floats, groups: Ints, counts: Ints) -> npt.NDArray[np.bool_]:
+def _placed(fit: Floats, groups: Ints, counts: Ints) -> Mask:
     """Leave out what fits far less than usual, the worst first, up to the most that may be; no group loses all."""
     order = np.argsort(fit, kind="stable")
     allowed = np.cumsum(counts[order]) <= (1 - _LEAST_PLACED) * counts.sum()

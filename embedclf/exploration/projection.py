@@ -6,15 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Vectors
-from embedclf.embedding.base import check_vectors
-from embedclf.embedding.cache.vector_cache import VectorCache
-from embedclf.embedding.factory import as_embedder
-from embedclf.errors import EmbedclfError
-from embedclf.formatting import counted
-from embedclf.validation import check_texts, list_of_strings
+from embedclf.arrays import Floats32, Vectors
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.errors import ArgumentError
 
 logger = logging.getLogger(__name__)
 
@@ -50,14 +45,14 @@ class TextMap:
         different texts; None if there are too few to tell.
     """
 
-    positions: npt.NDArray[np.float32] = field(repr=False)
+    positions: Floats32 = field(repr=False)
     texts: tuple[str, ...] = field(repr=False)
     labels: tuple[str, ...] = field(repr=False)
     method: Method
     neighbours_kept: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON; without the texts."""
+        """Return it as plain types, for JSON; without the texts."""
         pairs = zip(self.positions.tolist(), self.labels, strict=True)
         return {
             "method": self.method,
@@ -70,12 +65,10 @@ class TextMap:
 
 
 def text_map(
-    texts: Iterable[str],
+    texts: Iterable[str] | EmbeddedTexts,
     labels: Iterable[str] | None = None,
     *,
     embedder: Any = None,
-    dimensions: int | None = None,
-    cache: VectorCache | bool = True,
     vectors: Vectors | None = None,
 ) -> TextMap:
     """Place texts on a plane, those that are alike near each other.
@@ -86,36 +79,32 @@ def text_map(
 
     Parameters
     ----------
-    texts : iterable of str
+    texts : iterable of str or EmbeddedTexts
+        An EmbeddedTexts has its own labels, embedder and vectors.
     labels : iterable of str, of equal length, optional
-        What to colour them by; an empty one is none.
-    embedder, dimensions, cache
+        What to color them by; an empty one is none.
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As of `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is at hand; None embeds them.
+        What the embedder makes of the texts, if that is known; None embeds them.
 
     Raises
     ------
-    EmbedclfError
+    ArgumentError
         If there are no texts, or not as many labels or vectors.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    texts = check_texts(texts)
-    labels = [""] * len(texts) if labels is None else list_of_strings(labels, "labels")
-    if len(labels) != len(texts):
-        raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
-    if not texts:
-        raise EmbedclfError("there are no texts to make a map of")
-    if vectors is None:
-        vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-    vectors = check_vectors(vectors, len(texts))
-    first, place = _different(vectors)
-    different = vectors[first]
-    positions, method = _project(different)
-    return TextMap(positions[place], tuple(texts), tuple(labels), method, _neighbours_kept(different, positions))
+    embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+    if not len(embedded):
+        raise ArgumentError("there are no texts to make a map of")
+    first, place = _different(embedded.vectors)
+    different = embedded.vectors[first]
+    positions, method = project(different)
+    shown = [""] * len(embedded) if embedded.labels is None else embedded.labels
+    return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, neighbors_kept(different, positions))
 
 
 def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
@@ -131,7 +120,8 @@ def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
     return first, place
 
 
-def _project(vectors: Vectors) -> tuple[npt.NDArray[np.float32], Method]:
+def project(vectors: Vectors) -> tuple[Floats32, Method]:
+    """Place vectors, which are all different, on a plane: (n, 2), and how that was done."""
     n, n_dimensions = vectors.shape
     if n < _LEAST_FOR_TSNE or n_dimensions < 2:
         positions = np.zeros((n, 2), dtype=np.float32)
@@ -155,7 +145,8 @@ def _project(vectors: Vectors) -> tuple[npt.NDArray[np.float32], Method]:
     return np.asarray(positions, dtype=np.float32), "t-SNE"
 
 
-def _neighbours_kept(vectors: Vectors, positions: npt.NDArray[np.float32]) -> float | None:
+def neighbors_kept(vectors: Vectors, positions: Floats32) -> float | None:
+    """Measure which share of the ten nearest is kept on the plane; see `TextMap`."""
     if len(vectors) <= 2 * N_NEAREST:
         return None
     from sklearn.neighbors import NearestNeighbors

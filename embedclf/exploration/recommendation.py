@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from embedclf.arrays import Vectors
-from embedclf.embedding.base import check_vectors
-from embedclf.embedding.cache.vector_cache import VectorCache
-from embedclf.embedding.factory import as_embedder
-from embedclf.errors import EmbedclfError
-from embedclf.exploration.retrieval import Hit, check_rows, check_text, hits_of, with_vector_of
-from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest, of_unit_length
+from embedclf.arrays import Mask, Vectors
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.errors import ArgumentError
+from embedclf.exploration.retrieval import Hit, SearchedTexts, check_text
+from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
 from embedclf.validation import check_whole
 
 # Lambda of MMR: how much the similarity to the text counts, against that to what was chosen before. With 0.6 and less
@@ -47,7 +45,7 @@ class Recommendation:
     hits: tuple[Hit, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return {
             "text": self.text,
             "row": self.row,
@@ -57,15 +55,13 @@ class Recommendation:
 
 
 def recommend(
-    texts: Iterable[str],
+    texts: Iterable[str] | EmbeddedTexts,
     *,
     row: int | None = None,
     text: str | None = None,
     k: int = 5,
     labels: Iterable[str] | None = None,
     embedder: Any = None,
-    dimensions: int | None = None,
-    cache: VectorCache | bool = True,
     vectors: Vectors | None = None,
     text_vector: Vectors | None = None,
 ) -> Recommendation:
@@ -77,7 +73,8 @@ def recommend(
 
     Parameters
     ----------
-    texts : iterable of str
+    texts : iterable of str or EmbeddedTexts
+        An EmbeddedTexts has its own labels, embedder and vectors.
     row : int, optional
         Which of the texts they are to be like.
     text : str, optional
@@ -85,42 +82,43 @@ def recommend(
     k : int
         How many to find; fewer, if all others are near-copies.
     labels : iterable of str, optional
-        One a text, empty where there is none.
-    embedder, dimensions, cache
+        One per text, empty where there is none.
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As of `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is at hand; may be mapped from a file. None embeds them.
+        What the embedder makes of the texts, if that is known; may be mapped from a file. None embeds them.
     text_vector : ndarray of shape (n_dimensions,), float32, optional
-        What it makes of `text`, if that is at hand.
+        What it makes of `text`, if that is known.
 
     Raises
     ------
     TypeError
         If not one of `row` and `text` is given.
-    EmbedclfError
-        If there are no texts, or not one label or vector a text, or no such row, or `text` cannot be embedded.
+    ArgumentError
+        If there are no texts, or not one label or vector per text, or no such row, or `text` is empty.
     TextError
         If one of the texts that are to be embedded is empty, not Unicode, or refused by the embedder.
+    EmbedclfError
+        If the embedder refuses `text`.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    texts, names = check_rows(texts, labels, to_embed=vectors is None)
+    searched = SearchedTexts(texts, labels, embedder=embedder, vectors=vectors)
+    n_texts = len(searched.texts)
     if (row is None) == (text is None):
         raise TypeError("give either a row or a text")
     check_whole(k, "k", least=1)
     if text is not None:
         check_text(text, "text")
-        vectors, wanted = with_vector_of(text, "text", texts, embedder, dimensions, cache, vectors, text_vector)
+        of_texts, wanted = searched.vectors_with(text, "text", text_vector)
     else:
         row = check_whole(row, "row")  # type: ignore[arg-type]  # one of both is given
-        if not 0 <= row < len(texts):
-            raise EmbedclfError(f"row is the index of a text, from 0 to {len(texts) - 1:,}, not {row:,}")
-        if vectors is None:
-            vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-        vectors = of_unit_length(check_vectors(vectors, len(texts), missing=True))
-        text, wanted = texts[row], vectors[row]
-    found = _recommended(vectors, wanted, row, k)
-    return Recommendation(text, row, len(texts), hits_of(texts, names, found.rows[0], found.similarities[0]))
+        if not 0 <= row < n_texts:
+            raise ArgumentError(f"row is the index of a text, from 0 to {n_texts - 1:,}, not {row:,}")
+        of_texts = searched.vectors
+        text, wanted = searched.texts[row], of_texts[row]
+    found = _recommended(of_texts, wanted, row, k)
+    return Recommendation(text, row, n_texts, searched.hits(found.rows[0], found.similarities[0]))
 
 
 def _recommended(vectors: Vectors, wanted: Vectors, row: int | None, k: int) -> Nearest:
@@ -133,9 +131,7 @@ def _recommended(vectors: Vectors, wanted: Vectors, row: int | None, k: int) -> 
         n_candidates *= 4
 
 
-def _spread(
-    vectors: Vectors, similarities: Vectors, left_out: "np.ndarray[Any, np.dtype[np.bool_]]", k: int
-) -> list[int]:
+def _spread(vectors: Vectors, similarities: Vectors, left_out: Mask, k: int) -> list[int]:
     """Choose up to k of some candidates, the nearest of which comes first, by maximal marginal relevance."""
     free = ~left_out & (similarities < NEAR_COPY)
     to_chosen = np.full(len(vectors), -1, dtype=np.float32)

@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Floats32, Ints, Vectors
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import check_vectors
+from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.stats.neighbours import NEAR_COPY
-from embedclf.validation import check_texts, check_whole
-
-Floats = npt.NDArray[np.float32]
+from embedclf.validation import check_whole
 
 # Chosen among so many of the least sure for each that is asked for, each counting by this power of its uncertainty;
 # benchmarks/suggesting.py has what others would bring.
@@ -72,12 +69,16 @@ class Suggestions:
     rows: tuple[Suggestion, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return {"n_texts": self.n_texts, "rows": [row._asdict() for row in self.rows]}
 
 
 def suggest(
-    classifier: TextClassifier, texts: Iterable[str], n: int = 20, *, vectors: Vectors | None = None
+    classifier: TextClassifier,
+    texts: Iterable[str] | EmbeddedTexts,
+    n: int = 20,
+    *,
+    vectors: Vectors | None = None,
 ) -> Suggestions:
     """Choose which texts to label next, so that a classifier trained with them, too, is as good as it can be.
 
@@ -92,29 +93,28 @@ def suggest(
     ----------
     classifier : TextClassifier
         Whether it abstains plays no part.
-    texts : iterable of str
-        None of which has a label.
+    texts : iterable of str or EmbeddedTexts
+        None of which has a label. An EmbeddedTexts has its own vectors, which are the classifier's embedder's.
     n : int
         How many to choose; fewer are given where the others are near-copies of these (cosine similarity from 0.95).
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the classifier's embedder makes of the texts, if that is at hand; None embeds them. Of unit length.
+        What the classifier's embedder makes of the texts, if that is known; None embeds them. Of unit length.
 
     Raises
     ------
-    TrainingError
-        If `n` is below 1.
-    EmbedclfError
-        If there is not one vector a text.
+    ArgumentError
+        If `n` is below 1, or there is not one vector per text.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
     EmbedderError
         If the embedder fails, or vectors are not of the length that the classifier was trained on.
     """
-    texts = check_texts(texts)
+    own = isinstance(texts, EmbeddedTexts)
+    embedded = EmbeddedTexts.of(texts, embedder=None if own else classifier.embedder, vectors=vectors)
     n = check_whole(n, "n", least=1)
-    if not texts:
+    if not len(embedded):
         return Suggestions(0, ())
-    vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
+    texts, vectors = embedded.texts, embedded.vectors
     uncertainty = _uncertainty(classifier, texts, vectors)
     order = np.argsort(-uncertainty, kind="stable")
     n = min(n, len(texts))
@@ -123,8 +123,8 @@ def suggest(
     return Suggestions(len(texts), _described(classifier, texts, vectors, chosen))
 
 
-def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats:
-    """Give 1 less the margin between the two largest probabilities: (n,)."""
+def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats32:
+    """Return 1 less the margin between the two largest probabilities: (n,)."""
     out = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -156,7 +156,7 @@ def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
     return np.array(rows, dtype=np.intp)
 
 
-def _spread(vectors: Vectors, uncertainty: Floats, n: int) -> Ints:
+def _spread(vectors: Vectors, uncertainty: Floats32, n: int) -> Ints:
     """Choose n rows that stand for the others, which are sorted by uncertainty; part by part, if n is large."""
     n_parts = math.ceil(n / _MOST_AT_ONCE)
     most = uncertainty.max()
@@ -174,7 +174,7 @@ def _spread(vectors: Vectors, uncertainty: Floats, n: int) -> Ints:
     return chosen
 
 
-def _best_covering(vectors: Vectors, weights: Floats, covered: Floats, n: int) -> list[int]:
+def _best_covering(vectors: Vectors, weights: Floats32, covered: Floats32, n: int) -> list[int]:
     """Choose n rows one by one, each of which raises the weighted sum of `covered` most.
 
     What a row would bring only falls while others are chosen, so that one which still leads when it is computed anew is

@@ -53,8 +53,13 @@ _SEPARATORS = _Separators()
 _PIECE_LENGTHS = _PieceLengths()
 
 
-def words_of(text: str) -> Iterator[str]:
-    """Give the words of a text, in small letters; no single letters, no numbers, nothing longer than a word."""
+def readable_words(text: str) -> Iterator[str]:
+    """Return the words of a text that a person could name a group by, in lower case.
+
+    These are not the words that a classifier weighs: `embedclf.features.ngrams.words_of` finds every word, numbers and
+    single letters too, and only their hashes. Here they are left out, with all that is longer than a word and with the
+    endings behind an apostrophe, and scripts without spaces are cut into pieces of several characters.
+    """
     for run in text.lower().translate(_SEPARATORS).split():
         if run.isascii():
             yield from _usable(run)
@@ -91,7 +96,7 @@ def distinctive_words(groups: Sequence[Iterable[str]], n_words: int) -> list[lis
     n_words : int
         The most words for each.
     """
-    counts = [Counter(word for text in texts for word in set(words_of(text))) for texts in groups]
+    counts = [Counter(word for text in texts for word in set(readable_words(text))) for texts in groups]
     overall: Counter[str] = Counter()
     for of_group in counts:
         overall.update(of_group)

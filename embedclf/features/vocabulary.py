@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.arrays import Hashes, Ints
+from embedclf.arrays import Floats32, Hashes, Ints, Mask
 from embedclf.features.ngrams import batches, words_of
-
-Floats32 = npt.NDArray[np.float32]
 
 
 class Counts(NamedTuple):
@@ -27,7 +25,7 @@ class Counts(NamedTuple):
 
     texts: Ints
     ngrams: npt.NDArray[Any]
-    counts: npt.NDArray[np.float32]
+    counts: Floats32
 
 
 class Terms(NamedTuple):
@@ -77,7 +75,7 @@ def count_ngrams(texts: Sequence[str], known: Hashes | None = None) -> Counts:
     return Counts(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def tf_idf(texts: Ints, counts: npt.NDArray[np.float32], idf: npt.NDArray[np.float16], n_texts: int) -> Floats32:
+def tf_idf(texts: Ints, counts: Floats32, idf: npt.NDArray[np.float16], n_texts: int) -> Floats32:
     """Weigh n-grams: (1 + ln count) times the inverse document frequency, each text's scaled to unit length.
 
     Parameters
@@ -124,7 +122,7 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def __getitem__(self, chosen: npt.NDArray[np.bool_]) -> "Vocabulary":
+    def __getitem__(self, chosen: Mask) -> "Vocabulary":
         return Vocabulary(self.hashes[chosen], self.idf[chosen])
 
     def terms(self, texts: Sequence[str]) -> Terms:

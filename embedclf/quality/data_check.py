@@ -3,31 +3,25 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Vectors
 from embedclf.embedding.base import Embedder, check_vectors
-from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
-from embedclf.errors import EmbedclfError
+from embedclf.errors import ArgumentError, TextError
 from embedclf.formatting import counted
+from embedclf.quality.anomalies import FEWEST_TEXTS, anomalies
+from embedclf.quality.distinct_texts import DistinctTexts
 from embedclf.quality.diversity import diversity_of
 from embedclf.quality.findings import DataCheck, Finding, in_order
+from embedclf.quality.label_errors import label_errors, why_no_label_errors
+from embedclf.quality.near_copies import near_duplicates, near_leakage
 from embedclf.quality.text_checks import plain_findings
-from embedclf.quality.vector_checks import (
-    FEWEST_TEXTS,
-    Rows,
-    anomalies,
-    label_errors,
-    near_duplicates,
-    near_leakage,
-    neighbours_among,
-)
 from embedclf.stats.neighbours import of_unit_length
-from embedclf.validation import check_whole, group_duplicates, list_of_strings, text_faults
+from embedclf.validation import check_whole, group_duplicates, list_of_strings, text_fault, text_faults
 
 _BY_VECTORS = ("label_errors", "near_leakage", "near_duplicates", "anomalies")
 
@@ -35,13 +29,11 @@ logger = logging.getLogger(__name__)
 
 
 def check(
-    texts: Iterable[str],
+    texts: Iterable[str] | EmbeddedTexts,
     labels: Iterable[str] | None = None,
     *,
     against: tuple[Iterable[str], Iterable[str]] | None = None,
     embedder: Any = None,
-    dimensions: int | None = None,
-    cache: VectorCache | bool = True,
     seed: int = 0,
     vectors: Vectors | None = None,
 ) -> DataCheck:
@@ -49,18 +41,19 @@ def check(
 
     Parameters
     ----------
-    texts : iterable of str
-        Empty ones are findings, not errors.
+    texts : iterable of str or EmbeddedTexts
+        Empty ones are findings, not errors. An EmbeddedTexts has its own labels, embedder and vectors, and no empty
+        text.
     labels : iterable of str, optional
         Of equal length; an empty one is a finding, unless all are. None checks the texts alone.
     against : (texts, labels), optional
         Texts that should have none in common with these, a test set say; an empty label is none.
-    embedder, dimensions, cache
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As of `embedclf.train`.
     seed : int
         For the folds by which wrong labels are looked for.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, followed by those of `against`, if that is at hand; None embeds them. The
+        What the embedder makes of the texts, followed by those of `against`, if that is known; None embeds them. The
         vectors of texts that cannot be embedded are not looked at.
 
     Returns
@@ -69,26 +62,33 @@ def check(
 
     Raises
     ------
-    EmbedclfError
+    ArgumentError
         If numbers of texts, labels and vectors do not fit.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
+    embedded = None
+    if isinstance(texts, EmbeddedTexts):
+        embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+        texts, labels = embedded.texts, embedded.labels
     texts = list_of_strings(texts, "texts")
     labels = [""] * len(texts) if labels is None else list_of_strings(labels, "labels")
     if len(texts) != len(labels):
-        raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
+        raise ArgumentError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     others = ([], []) if against is None else tuple(list_of_strings(part, "against") for part in against)
     if len(others) != 2 or len(others[0]) != len(others[1]):
-        raise EmbedclfError("against is a pair of texts and labels, of equal length")
+        raise ArgumentError("against is a pair of texts and labels, of equal length")
     check_whole(seed, "seed", least=0)
     every = [*texts, *others[0]]
-    reasons = text_faults(every)
     opened: Embedder | None = None
-    if vectors is not None:
-        vectors = check_vectors(vectors, len(every), missing=True)
-    elif len(reasons) < len(every):
-        opened = as_embedder(embedder, dimensions=dimensions, cache=cache)
+    reasons: dict[int, str] = {}
+    if embedded is not None:
+        opened = embedded.embedder
+        vectors, reasons = _embedded_with(embedded, others[0])
+    elif vectors is not None:
+        vectors, reasons = check_vectors(vectors, len(every), missing=True), text_faults(every)
+    elif any(text_fault(text) is None for text in every):
+        opened = as_embedder(embedder, cache=True)
         vectors, reasons = opened.embed_partial(every)
     plain = plain_check(texts, labels, against=None if against is None else others, embedder=opened)
     if vectors is None:
@@ -111,20 +111,20 @@ def check(
     if not len(usable):
         return replace(plain, findings=in_order(findings))
     vectors = of_unit_length(vectors)
-    distinct = _distinct(texts, labels, vectors, usable)
-    near = neighbours_among(distinct)
+    distinct = DistinctTexts.of(texts, labels, vectors, usable)
+    near = distinct.nearest_others()
     findings += near_duplicates(distinct, near)
     findings += anomalies(distinct, near)
     rest = [index for index in range(len(texts), len(every)) if index not in reasons]
     if rest:
         all_labels = [*labels, *others[1]]
-        of_others = _distinct(every, all_labels, vectors, np.array(rest, dtype=np.intp))
+        of_others = DistinctTexts.of(every, all_labels, vectors, np.array(rest, dtype=np.intp))
         findings += near_leakage(distinct, of_others._replace(rows=of_others.rows - len(texts)))
     not_checked = {}
     if len(distinct.rows) < FEWEST_TEXTS:
         not_checked["anomalies"] = f"that takes {FEWEST_TEXTS} different texts"
     of_usable, own = [texts[row] for row in usable], [labels[row] for row in usable]
-    if reason := _no_label_errors(of_usable, own):
+    if reason := why_no_label_errors(of_usable, own):
         not_checked["label_errors"] = reason
     else:
         groups = group_duplicates(of_usable)
@@ -160,22 +160,22 @@ def plain_check(
     return DataCheck(len(texts), len(set(labels) - {""}), in_order(findings), not_checked)
 
 
-def _distinct(texts: Sequence[str], labels: Sequence[str], vectors: Vectors, rows: Ints) -> Rows:
-    """Give the first row of each text."""
-    firsts = list({texts[row]: int(row) for row in rows[::-1]}.values())[::-1]
-    chosen = np.array(sorted(firsts), dtype=np.intp)
-    return Rows(chosen, [texts[row] for row in chosen], [labels[row] for row in chosen], vectors[chosen])
-
-
-def _no_label_errors(texts: Sequence[str], labels: Sequence[str]) -> str | None:
-    """Say why wrong labels cannot be looked for, or None if they can."""
-    if not any(labels):
-        return "there are no labels"
-    texts_of: dict[str, set[str]] = {}
-    for label, text in zip(labels, texts, strict=True):
-        texts_of.setdefault(label, set()).add(text)
-    if sum(len(of_label) > 1 for of_label in texts_of.values()) < 2:
-        return "that takes two labels with two texts each"
-    if find_spec("cleanlab") is None:
-        return "that needs cleanlab, which is not installed: pip install 'embedclf[check]'"
-    return None
+def _embedded_with(embedded: EmbeddedTexts, others: list[str]) -> tuple[Vectors, dict[int, str]]:
+    """Embed texts and some others, those of them that can be embedded; see `Embedder.embed_partial`."""
+    n = len(embedded)
+    try:
+        of_texts, of_others = embedded.vectors_with(others)
+        reasons: dict[int, str] = {}
+    except TextError:
+        # The embedder refused some, or some of the others are empty: findings, not errors.
+        if not embedded.is_embedded:
+            return embedded.embedder.embed_partial([*embedded.texts, *others])
+        of_texts = embedded.vectors
+        of_others, reasons = embedded.embedder.embed_partial(others)
+    if not others:
+        return of_texts, {}
+    vectors = np.full((n + len(others), of_texts.shape[1]), np.nan, dtype=np.float32)
+    vectors[:n] = of_texts
+    if len(reasons) < len(others):
+        vectors[n:] = of_others
+    return vectors, {n + index: reason for index, reason in reasons.items()}

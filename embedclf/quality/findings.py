@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from embedclf.errors import ArgumentError
+
 Severity = Literal["error", "warning"]
 
 KINDS = (
@@ -85,7 +87,7 @@ class Finding:
     line: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return {
             "row": self.row,
             "line": self.line,
@@ -151,13 +153,19 @@ class DataCheck:
         return len(self.findings) - self.n_errors
 
     def of(self, kind: str) -> tuple[Finding, ...]:
-        """Give the findings of one kind."""
+        """Return the findings of one kind.
+
+        Raises
+        ------
+        ArgumentError
+            If there is no such kind.
+        """
         if kind not in KINDS:
-            raise ValueError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
+            raise ArgumentError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON: the findings of each kind under its name."""
+        """Return it as plain types, for JSON: the findings of each kind under its name."""
         return {
             "n_rows": self.n_rows,
             "n_labels": self.n_labels,

@@ -4,11 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Ints
-
-Floats = npt.NDArray[np.float32] | npt.NDArray[np.float64]
+from embedclf.arrays import AnyFloats, Ints, Mask
 
 
 class ClassFigures(NamedTuple):
@@ -57,7 +54,7 @@ def weighted_f1(figures: dict[str, ClassFigures]) -> float:
     return float(np.average([f.f1 for f in figures.values()], weights=[f.support for f in figures.values()]))
 
 
-def log_loss(y_true: Ints, probabilities: Floats) -> float:
+def log_loss(y_true: Ints, probabilities: AnyFloats) -> float:
     """Mean of −ln of the true class's probability, which is kept above the float32 epsilon as scikit-learn does.
 
     Parameters
@@ -70,7 +67,7 @@ def log_loss(y_true: Ints, probabilities: Floats) -> float:
     return float(np.abs(np.log(np.clip(of_true, np.finfo(np.float32).eps, 1.0))).mean())
 
 
-def expected_calibration_error(correct: npt.NDArray[np.bool_], confidence: Floats, n_bins: int = 15) -> float:
+def expected_calibration_error(correct: Mask, confidence: AnyFloats, n_bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over bins of equal width, weighted by their size.
 
     Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3, 15 bins.
@@ -106,7 +103,7 @@ class ReliabilityBin(NamedTuple):
     accuracy: float
 
 
-def reliability(correct: npt.NDArray[np.bool_], confidence: Floats, n_bins: int = 10) -> tuple[ReliabilityBin, ...]:
+def reliability(correct: Mask, confidence: AnyFloats, n_bins: int = 10) -> tuple[ReliabilityBin, ...]:
     """Compare confidence with accuracy in bins of equal width; those without an answer are left out.
 
     Parameters
@@ -148,9 +145,7 @@ class CoveragePoint(NamedTuple):
     accuracy: float | None
 
 
-def coverage(
-    correct: npt.NDArray[np.bool_], confidence: Floats, thresholds: Iterable[float]
-) -> tuple[CoveragePoint, ...]:
+def coverage(correct: Mask, confidence: AnyFloats, thresholds: Iterable[float]) -> tuple[CoveragePoint, ...]:
     """Tell for each threshold which share of the texts is answered, and how well.
 
     Parameters
@@ -169,7 +164,7 @@ def coverage(
     return tuple(points)
 
 
-def auroc(positive: npt.NDArray[np.bool_], score: Floats) -> float:
+def auroc(positive: Mask, score: AnyFloats) -> float:
     """Chance that a positive example scores higher than another, equal scores counting half.
 
     The area under the receiver operating characteristic, by the Mann–Whitney statistic (Hanley & McNeil, "The Meaning

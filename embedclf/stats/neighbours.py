@@ -3,9 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from embedclf.arrays import Vectors
+from embedclf.arrays import Ints, Mask, Vectors
 
 NEAR_COPY = 0.95
 """The cosine similarity from which on a text says the same as another."""
@@ -36,7 +35,7 @@ class Nearest(NamedTuple):
         Cosine similarity, from −1 to 1.
     """
 
-    rows: npt.NDArray[np.intp]
+    rows: Ints
     similarities: Vectors
 
 
@@ -52,22 +51,24 @@ def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
     queries : ndarray of shape (n_queries, n_dimensions), float32
         Of unit length.
     k : int
-        How many for each; no more than n are given.
+        How many for each; no more than there are finite vectors are returned.
     """
     k = min(k, len(vectors))
     rows = np.empty((len(queries), k), dtype=np.intp)
     similarities = np.empty((len(queries), k), dtype=np.float32)
+    fewest = k
     for start in range(0, len(queries), _MOST_QUERIES):
         some = queries[start : start + _MOST_QUERIES]
         for number, candidates in enumerate(_candidates(vectors, some, k), start):
             exact = _similarities(vectors, candidates, queries[number])
             best = np.argsort(-exact, kind="stable")[:k]
-            rows[number], similarities[number] = candidates[best], exact[best]
-    return Nearest(rows, similarities)
+            fewest = min(fewest, len(best))
+            rows[number, : len(best)], similarities[number, : len(best)] = candidates[best], exact[best]
+    return Nearest(rows[:, :fewest], similarities[:, :fewest])
 
 
 def of_unit_length(vectors: Vectors) -> Vectors:
-    """Give vectors of unit length: these if they are, else a copy, each divided by its length; zeros stay zeros.
+    """Return vectors of unit length: these if they are, else a copy, each divided by its length; zeros stay zeros.
 
     Parameters
     ----------
@@ -82,7 +83,7 @@ def of_unit_length(vectors: Vectors) -> Vectors:
     return np.asarray(vectors / lengths, dtype=np.float32)
 
 
-def _candidates(vectors: Vectors, queries: Vectors, k: int) -> list[npt.NDArray[np.intp]]:
+def _candidates(vectors: Vectors, queries: Vectors, k: int) -> list[Ints]:
     """Find the rows that may be among the k nearest to each of some queries, in their order."""
     kept = [_Candidates(k) for _ in queries]
     size = min(_MOST_ROWS, max(_MOST_NUMBERS // max(len(queries), 1), 1))
@@ -126,11 +127,11 @@ class _Candidates:
             if len(self.rows) > np.count_nonzero(beyond) + self.k + _MOST_NEAR:
                 self._keep(beyond | (np.cumsum(~beyond) <= self.k + _MOST_NEAR))
 
-    def _keep(self, which: npt.NDArray[np.bool_]) -> None:
+    def _keep(self, which: Mask) -> None:
         self.rows, self.similarities = self.rows[which], self.similarities[which]
 
 
-def _similarities(vectors: Vectors, rows: npt.NDArray[np.intp], query: Vectors) -> Vectors:
+def _similarities(vectors: Vectors, rows: Ints, query: Vectors) -> Vectors:
     """Compute the similarities of some rows to a query such that equal rows have equal ones."""
     exact = np.empty(len(rows), dtype=np.float32)
     size = max(_MOST_NUMBERS // len(query), 1)
