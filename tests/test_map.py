@@ -15,7 +15,7 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
 from embedclf.cli import main
-from embedclf.pages.palette import palette
+from embedclf.pages.palette import DAY, NIGHT
 
 HOSTILE = "<script>document.title='hacked'</script> & </script><b>bold</b> {{ title }} ${title}"
 
@@ -236,17 +236,43 @@ def test_ten_thousand_texts_are_about_a_megabyte():
     assert data_of(page)["labels"] == ["a", ""]
 
 
-@pytest.mark.parametrize("n", [1, 2, 12, 77, 96])
-def test_the_colours(n: int):
-    """No two the same, each to be seen on its ground (3 to 1, WCAG 2's for graphics), few of them far apart."""
-    for colours, ground in zip(palette(n), ("#ffffff", "#14171a"), strict=True):
-        assert len(set(colours)) == n
-        for colour in colours:
-            one, other = sorted((luminance(colour), luminance(ground)))
-            assert (other + 0.05) / (one + 0.05) >= 3, colour
-        rgb = np.array([[int(colour[place : place + 2], 16) for place in (1, 3, 5)] for colour in colours])
-        distances = np.linalg.norm(rgb[:, None] - rgb[None], axis=2) + 1_000 * np.eye(n)
-        assert distances.min() > (50 if n <= 12 else 8)
+@pytest.mark.parametrize(("n", "least"), [(2, 0.25), (12, 0.1), (25, 0.07), (48, 0.04), (96, 0.025)])
+@pytest.mark.parametrize(("colors", "background"), [(DAY, "#ffffff"), (NIGHT, "#14171a")], ids=["day", "night"])
+def test_the_colors(colors: list[str], background: str, n: int, least: float):
+    """Each is visible on its background (3 to 1, WCAG 2's for graphics), and far from all before it in OKLab."""
+    assert len(colors) == 96
+    for color in colors[:n]:
+        one, other = sorted((luminance(color), luminance(background)))
+        assert (other + 0.05) / (one + 0.05) >= 3, color
+    places = oklab(colors[:n])
+    assert (np.linalg.norm(places[:, None] - places[None], axis=2) + np.eye(n)).min() > least
+
+
+def test_the_colors_are_the_same_by_day_and_by_night():
+    """A label keeps its hue; and a further color is never farther from the others than those before it were."""
+    day, night = oklab(DAY), oklab(NIGHT)
+    turned = np.rad2deg(np.arctan2(day[:, 2], day[:, 1]) - np.arctan2(night[:, 2], night[:, 1]))
+    assert np.abs((turned + 180) % 360 - 180).max() < 2
+    distances = np.minimum(*(np.linalg.norm(one[:, None] - one[None], axis=2) for one in (day, night)))
+    nearest = [distances[n, :n].min() for n in range(1, 96)]
+    assert np.diff(nearest).max() < 0.003  # they are rounded to 8 bits
+
+
+def oklab(colors: list[str]) -> Any:
+    """OKLab coordinates, by the matrices of Björn Ottosson's "A perceptual color space for image processing" (2020)."""
+    rgb = np.array([[int(color[place : place + 2], 16) / 255 for place in (1, 3, 5)] for color in colors])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_cones = np.array([
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ])  # fmt: skip
+    to_lab = np.array([
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ])  # fmt: skip
+    return np.cbrt(linear @ to_cones.T) @ to_lab.T
 
 
 def luminance(colour: str) -> float:

@@ -193,11 +193,11 @@ def test_words_of_wrong_rows_are_shaded(show: Any, pages: Path):
 def test_shades_stay_within_a_page(tmp_path: Path):
     """They are cut where the text is, what is weak has none, and they count for the size of the page."""
     from embedclf.classifier.explanation import Span
-    from embedclf.pages.rendering import _shaded
+    from embedclf.pages.rendering import shaded_text
     from embedclf.pages.reports import evaluation_page
 
     spans = [Span(0, 3, 0.05), Span(4, 9, -1.0), Span(10, 14, 0.4), Span(15, 19, 0.9)]
-    assert _shaded("a<b <i>&. some more", spans, 12) == (
+    assert shaded_text("a<b <i>&. some more", spans, 12) == (
         'a&lt;b <mark class="against3">&lt;i&gt;&amp;.</mark> <mark class="for2">so</mark>'
     )
     report, _ = written("plain.html", ["a"] * 2_000, ["a", "b"], [[0.1, 0.9]] * 2_000, ["ab " * 700] * 2_000)

@@ -23,10 +23,10 @@ import uvicorn
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error, html
 from conftest import LABELS, PATIENCE, TEXTS, Cli, wait_until
-from embedclf.cli.commands.serve import _listening
 from embedclf.formatting import rounded_down
-from embedclf.service.batching import Gathering
-from embedclf.service.server import bounded
+from embedclf.service.batching import Batcher
+from embedclf.service.connections import bounded_protocol
+from embedclf.service.server import listen
 
 ROOT = Path(__file__).parent.parent
 TEXT = "Where is my refund?"
@@ -271,7 +271,7 @@ class TestBounds:
         """Neither the first of a connection nor a later one; an answer that takes longer is given."""
         answered = b"GET /health HTTP/1.1\r\nhost: here\r\n\r\n"
         with (
-            serving(embedclf.create_app(sent), http=bounded(embedclf.Limits(seconds=0.1))) as client,
+            serving(embedclf.create_app(sent), http=bounded_protocol(embedclf.Limits(seconds=0.1))) as client,
             ThreadPoolExecutor(1) as pool,
         ):
             late = pool.submit(ask, client, TEXT)
@@ -306,14 +306,14 @@ class TestBounds:
 
 
 def _noting(sizes: list[int], ask: Callable[..., Any]) -> Callable[..., Any]:
-    def noted(gathering: Any, asked: Any, size: int) -> Any:
+    def noted(batcher: Any, asked: Any, size: int) -> Any:
         sizes.append(size)
-        return ask(gathering, asked, size)
+        return ask(batcher, asked, size)
 
     return noted
 
 
-class TestGathering:
+class TestBatcher:
     def test_what_waits_goes_in_one_call(self, api: AimlapiServer, held: Held, sent: Any):
         """While as many calls are under way as may be, all that comes is gathered."""
         with serving(embedclf.create_app(sent)) as client, ThreadPoolExecutor(30) as pool:
@@ -336,9 +336,9 @@ class TestGathering:
         """The call begins before anything else is done."""
 
         async def alone() -> None:
-            gathering: Gathering[int, int] = Gathering(lambda asked: asked, most_here=0, most_calls=1, most_size=10)
-            asked = gathering.ask(1, 1)
-            assert gathering.n_waiting == 0
+            batcher: Batcher[int, int] = Batcher(lambda asked: asked, max_inline_size=0, max_calls=1, max_batch_size=10)
+            asked = batcher.submit(1, 1)
+            assert batcher.n_waiting == 0
             assert await asked == 1
 
         asyncio.run(alone())
@@ -353,8 +353,8 @@ class TestGathering:
             return asked
 
         async def together() -> list[int]:
-            gathering: Gathering[int, int] = Gathering(work, most_here=0, most_calls=1, most_size=10)
-            asked = [gathering.ask(size, size) for size in (1, 4, 6, 3, 20, 1)]
+            batcher: Batcher[int, int] = Batcher(work, max_inline_size=0, max_calls=1, max_batch_size=10)
+            asked = [batcher.submit(size, size) for size in (1, 4, 6, 3, 20, 1)]
             await asyncio.sleep(0)
             go.set()
             return await asyncio.gather(*asked)
@@ -365,7 +365,7 @@ class TestGathering:
     def test_what_looks_short_is_not_small(self, trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """A character beyond ASCII takes as much longer as it has more bytes; texts and labels have a size, too."""
         sizes = []
-        monkeypatch.setattr(Gathering, "ask", _noting(sizes, Gathering.ask))
+        monkeypatch.setattr(Batcher, "submit", _noting(sizes, Batcher.submit))
         with serving(embedclf.create_app(trained)) as client:
             for text in ("abc", "äbc", "\U0001f600bc", "\ud83dbc"):
                 assert client.post("/predict", content=json.dumps({"texts": [text, "d"]}), headers=JSON).is_success
@@ -389,10 +389,10 @@ class TestGathering:
             return asked
 
         async def together() -> None:
-            gathering: Gathering[int, int] = Gathering(work, most_here=10, most_calls=1, most_size=100)
-            large = gathering.ask(10, 10)
-            small = [gathering.ask(size, size) for size in (5, 5, 1, 9, 2)]
-            gone = gathering.ask(3, 3)
+            batcher: Batcher[int, int] = Batcher(work, max_inline_size=10, max_calls=1, max_batch_size=100)
+            large = batcher.submit(10, 10)
+            small = [batcher.submit(size, size) for size in (5, 5, 1, 9, 2)]
+            gone = batcher.submit(3, 3)
             gone.cancel()
             assert await asyncio.gather(*small) == [5, 5, 1, 9, 2]
             assert not large.done()
@@ -411,12 +411,12 @@ class TestGathering:
             return asked
 
         async def together() -> None:
-            gathering: Gathering[int, int] = Gathering(work, most_here=10, most_calls=1, most_size=10)
-            failed = [gathering.ask(number, 1) for number in (1, 2)]
+            batcher: Batcher[int, int] = Batcher(work, max_inline_size=10, max_calls=1, max_batch_size=10)
+            failed = [batcher.submit(number, 1) for number in (1, 2)]
             for one in failed:
                 with pytest.raises(ValueError, match="out of order"):
                     await one
-            assert await gathering.ask(3, 1) == 3
+            assert await batcher.submit(3, 1) == 3
 
         asyncio.run(together())
 
@@ -607,7 +607,7 @@ class TestProcess:
     def test_an_answer_does_not_wait_for_the_clients_word(self):
         """Its second packet is sent at once: else each takes 40 ms."""
         with (
-            _listening("127.0.0.1", 0) as listening,
+            listen("127.0.0.1", 0) as listening,
             socket.create_connection(listening.getsockname()),
             listening.accept()[0] as accepted,
         ):
@@ -624,7 +624,7 @@ class TestProcess:
 
     def test_it_warns_where_others_can_reach_it(self, cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch):
         """Without a token. Here, it does not come to answer."""
-        monkeypatch.setattr("embedclf.cli.commands.serve._serve", lambda *_: None)
+        monkeypatch.setattr("embedclf.service.server.serve_on", lambda *_, **settings: None)
         warning = "Warning: 0.0.0.0 can be reached from other machines, and no token is asked for: "
         assert warning in cli("serve", "-m", model, "--host", "0.0.0.0", "--port", "0").stderr
         assert "Warning" not in cli("serve", "-m", model, "--port", "0").stderr

@@ -13,7 +13,7 @@ import embedclf
 from aimlapi_server import AimlapiServer, error
 from conftest import LABELS, TEXTS
 from embedclf.embedding.wordllama import WordLlamaEmbedder
-from embedclf.service.server import bounded
+from embedclf.service.connections import bounded_protocol
 
 SECRET = "my secret text"
 RAISED = [StopIteration, StopAsyncIteration, GeneratorExit, SystemExit, KeyboardInterrupt, asyncio.CancelledError,
@@ -139,7 +139,7 @@ class TestHead:
 
     def test_other_methods_are_refused(self, trained: embedclf.TextClassifier):
         """With 405, and those that are allowed."""
-        with serving(embedclf.create_app(trained), http=bounded(embedclf.Limits())) as client:
+        with serving(embedclf.create_app(trained), http=bounded_protocol(embedclf.Limits())) as client:
             for method in ("PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"):
                 assert client.request(method, "/health").status_code == 405
             for method in ("GET", "HEAD", "PUT", "DELETE"):

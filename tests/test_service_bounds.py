@@ -22,8 +22,8 @@ import embedclf
 from conftest import PATIENCE, wait_until
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.service import server
-from embedclf.service.server import HEAD_BYTES, bounded
+from embedclf.service import connections
+from embedclf.service.connections import HEAD_BYTES, bounded_protocol
 
 GET = b"GET /health HTTP/1.1\r\nhost: localhost\r\n"
 CHUNKED = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -107,7 +107,7 @@ class TestHeads:
     def test_one_that_is_too_large_is_refused(self, trained: TextClassifier, parser: str, sent: bytes):
         """With 431, and the connection is closed; what was asked before is answered first."""
         app = embedclf.create_app(trained, token="a-good-token")
-        with serving(app, http=bounded(embedclf.Limits())) as client:
+        with serving(app, http=bounded_protocol(embedclf.Limits())) as client:
             answer = exchange(client, sent)
             if sent.count(GET) == 2:
                 # httptools has both requests at once, and cannot answer the second before the first.
@@ -127,7 +127,7 @@ class TestHeads:
         almost = GET + b"a: " + b"b" * (HEAD_BYTES - len(GET) - 7) + b"\r\n\r\n"
         assert len(almost) == HEAD_BYTES
         with (
-            serving(embedclf.create_app(trained), http=bounded(embedclf.Limits())) as client,
+            serving(embedclf.create_app(trained), http=bounded_protocol(embedclf.Limits())) as client,
             connection(client) as opened,
         ):
             for _ in range(5):
@@ -139,7 +139,7 @@ class TestHeads:
     def test_bodies_do_not_count(self, trained: TextClassifier):
         """Of any length that is allowed, in one piece or in many; nor do they make room for a larger head."""
         body = b'{"texts": ["' + b"x" * 19_000 + b'"' + b" " * 1_000_000 + b"]}"
-        with serving(embedclf.create_app(trained), http=bounded(embedclf.Limits())) as client:
+        with serving(embedclf.create_app(trained), http=bounded_protocol(embedclf.Limits())) as client:
             for content in (body, iter([body[start : start + 10_000] for start in range(0, len(body), 10_000)])):
                 assert client.post("/predict", content=content, headers=JSON).status_code == 200
             head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
@@ -157,13 +157,13 @@ class TestHeads:
     )
     def test_what_stands_around_chunks_is_bounded(self, trained: TextClassifier, rest: bytes):
         """It is neither body nor head, and is kept nowhere."""
-        with serving(embedclf.create_app(trained), http=bounded(embedclf.Limits())) as client:
+        with serving(embedclf.create_app(trained), http=bounded_protocol(embedclf.Limits())) as client:
             assert exchange(client, CHUNKED + rest).startswith((b"HTTP/1.1 431 ", b"HTTP/1.1 400 "))
             assert client.get("/health").status_code == 200
 
     def test_what_is_not_http_is_refused(self, trained: TextClassifier):
         """With a reason."""
-        with serving(embedclf.create_app(trained), http=bounded(embedclf.Limits())) as client:
+        with serving(embedclf.create_app(trained), http=bounded_protocol(embedclf.Limits())) as client:
             answer = exchange(client, b"\x16\x03\x01\x02\x00\x01\x00 this is TLS\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
             assert answer.endswith(b'{"detail": "this is not a request in HTTP/1.1"}')
@@ -240,7 +240,7 @@ class TestUnread:
         """After as many seconds as a request may take to come."""
         lost = threading.Event()
 
-        class Noted(bounded(embedclf.Limits(seconds=0.2))):
+        class Noted(bounded_protocol(embedclf.Limits(seconds=0.2))):
             def connection_lost(self, exc: Exception | None) -> None:
                 super().connection_lost(exc)
                 lost.set()
@@ -252,11 +252,11 @@ class TestUnread:
 
     def test_all_unread_answers_are_bounded(self, large: TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """Those that have waited longest are cut off; who reads gets it all."""
-        monkeypatch.setattr(server, "_UNREAD_BYTES", 100_000)
-        monkeypatch.setattr(server, "_UNREAD_SECONDS", 0.5)
+        monkeypatch.setattr(connections, "_UNREAD_BYTES", 100_000)
+        monkeypatch.setattr(connections, "_UNREAD_SECONDS", 0.5)
         lost = []
 
-        class Noted(bounded(embedclf.Limits())):
+        class Noted(bounded_protocol(embedclf.Limits())):
             def connection_lost(self, exc: Exception | None) -> None:
                 super().connection_lost(exc)
                 lost.append(self)
@@ -313,7 +313,7 @@ class TestConnections:
     def test_they_are_bounded_in_number(self, trained: TextClassifier, caplog: pytest.LogCaptureFixture):
         """One too many is told so; those that are open are served, and the log says it once."""
         app = embedclf.create_app(trained)
-        with serving(app, http=bounded(embedclf.Limits(connections=3))) as client, ExitStack() as stack:
+        with serving(app, http=bounded_protocol(embedclf.Limits(connections=3))) as client, ExitStack() as stack:
             opened = [stack.enter_context(connection(client)) for _ in range(3)]
             for one in opened:
                 _see_health(one)
@@ -331,7 +331,7 @@ class TestConnections:
     def test_far_too_many_are_dropped(self, trained: TextClassifier):
         """Without a word; what is open is served, and the next one when there is room again."""
         app = embedclf.create_app(trained)
-        with serving(app, http=bounded(embedclf.Limits(connections=1))) as client:
+        with serving(app, http=bounded_protocol(embedclf.Limits(connections=1))) as client:
             with connection(client) as first, ExitStack() as stack:
                 _see_health(first)
                 for _ in range(200):

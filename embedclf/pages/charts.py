@@ -1,37 +1,39 @@
-"""The charts of a report."""
+"""The charts of a report, as Vega-Lite specifications."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from embedclf.evaluation.comparison import Comparison
+from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
+from embedclf.pages.names import MOST_IN_NAME, distinct_names, shortened
 from embedclf.stats.metrics import ClassFigures, CoveragePoint
 
+Chart = dict[str, Any]
+
 _FEW_IN_MATRIX = 8
-# Of fewer answers, the share that is right says nothing.
+# The accuracy of fewer answers means nothing.
 _LEAST_ANSWERED = 10
-_MOST_IN_NAME = 26
 _ROW_HEIGHT = 20
-# Of the page's style, which has one for the light, one for the dark and one for paper; these change without a redraw.
+# From the style of the page, which has them for light, for dark and for paper: they change without a redraw.
 _INK, _FAINT, _PAPER, _WRONG = "var(--ink)", "var(--faint)", "var(--paper)", "var(--wrong)"
-# Black on these, and ink on grey, has the contrast of WCAG's AA.
+# Black on these, and ink on gray, has a contrast of at least WCAG's AA.
 _OF_MISTAKES = ["#fde3c4", "#f58a3c"]
 _OF_RIGHT = "#7c8a99"
-# A word is shaded the darker, the larger its weight is beside the largest of its text.
-_SHADES = (0.1, 0.3, 0.6)
 _PERCENT = {"format": ".0%", "tickCount": 5}
 
 
-def _heat_map(report: Report, order: Sequence[int]) -> dict[str, Any]:
+def confusion_chart(report: Report, order: Sequence[int]) -> Chart:
+    """Draw the confusion matrix of some labels, in an order; the others share the last row and column."""
     rest = sorted(set(range(len(report.classes))) - set(order))
     groups = [[i] for i in order] + ([rest] if rest else [])
     full = [report.classes[i] for i in order] + ([f"{len(rest)} other labels"] if rest else [])
-    names = _shown_names(full)
+    names = distinct_names(full)
     values = []
     for row, of_row in enumerate(groups):
         total = sum(sum(report.confusion_matrix[i]) for i in of_row)
         for column, of_column in enumerate(groups):
-            # Of the others among themselves, only the mistakes.
+            # Of the other labels among themselves, only the mistakes.
             right = column == row and len(of_row) == 1
             rows = sum(report.confusion_matrix[i][j] for i in of_row for j in of_column if right or i != j)
             if rows:
@@ -75,34 +77,9 @@ def _heat_map(report: Report, order: Sequence[int]) -> dict[str, Any]:
     }
 
 
-def _shown_names(names: Sequence[str]) -> list[str]:
-    """Write names short and in one line, no two the same."""
-    shown: dict[str, None] = {}
-    for name in names:
-        # Only what joins emoji is kept of the characters without a shape.
-        line = " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in name).split())
-        short, number = _cut(line, _MOST_IN_NAME), 1
-        while short in shown:
-            number += 1
-            short = f"{_cut(line, _MOST_IN_NAME - len(f' ({number})'))} ({number})"
-        shown[short] = None
-    return list(shown)
-
-
-def _cut(name: str, most: int) -> str:
-    """Leave out the middle of a long name, for names often differ at their end."""
-    widths = [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in name]
-    if sum(widths) <= most:
-        return name
-    start, end, room = 0, len(name), most - 1
-    while room >= (nearer := widths[start] if start <= len(name) - end else widths[end - 1]):
-        start, end = (start + 1, end) if start <= len(name) - end else (start, end - 1)
-        room -= nearer
-    return f"{name[:start]}…{name[end:]}"
-
-
-def _bars(figures: Sequence[tuple[str, ClassFigures]]) -> dict[str, Any]:
-    names = _shown_names([name for name, _ in figures])
+def f1_chart(figures: Sequence[tuple[str, ClassFigures]]) -> Chart:
+    """Draw the F1 of labels as bars."""
+    names = distinct_names([name for name, _ in figures])
     values = [
         {"y": shown, "label": name, "F1": one.f1, "precision": one.precision, "recall": one.recall, "rows": one.support}
         for shown, (name, one) in zip(names, figures, strict=True)
@@ -113,7 +90,7 @@ def _bars(figures: Sequence[tuple[str, ClassFigures]]) -> dict[str, Any]:
         for name, kind in fields
     ]
     y = {"field": "y", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 0, "grid": False}}
-    # Not stacked: for that, Vega keeps bars under their names, and stumbles over one named toString.
+    # Not stacked: for that, Vega keeps bars by name in an object, which fails for one named toString.
     x = {
         "field": "F1",
         "type": "quantitative",
@@ -121,7 +98,7 @@ def _bars(figures: Sequence[tuple[str, ClassFigures]]) -> dict[str, Any]:
         "scale": {"domain": [0, 1]},
         "axis": {"tickCount": 5},
     }
-    # In the bar, or after one that is too short for it.
+    # In the bar, or after it if it is too short.
     inside = "datum.F1 >= 0.2"
     mark = {
         "type": "text",
@@ -145,7 +122,8 @@ def _bars(figures: Sequence[tuple[str, ClassFigures]]) -> dict[str, Any]:
     }
 
 
-def _reliability(report: Report) -> dict[str, Any]:
+def reliability_chart(report: Report) -> Chart:
+    """Draw accuracy by confidence."""
     values = [
         {"confidence": one.confidence, "accuracy": one.accuracy, "rows": one.n_examples} for one in report.reliability
     ]
@@ -183,14 +161,16 @@ def _reliability(report: Report) -> dict[str, Any]:
     }
 
 
-def _shown_coverage(report: Report) -> list[CoveragePoint]:
+def coverage_points(report: Report) -> list[CoveragePoint]:
+    """Return the points of the coverage chart: those with enough answers."""
     least = min(_LEAST_ANSWERED, report.n_examples)
     return [
         one for one in report.coverage if one.accuracy is not None and one.coverage * report.n_examples >= least - 0.5
     ]
 
 
-def _coverage(report: Report, points: Sequence[CoveragePoint]) -> dict[str, Any]:
+def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Chart:
+    """Draw accuracy by the share answered, with a dot at the threshold."""
     values = [
         {
             "confidence at least": one.threshold,
@@ -227,4 +207,62 @@ def _coverage(report: Report, points: Sequence[CoveragePoint]) -> dict[str, Any]
         "data": {"values": values},
         "encoding": {"x": x, "y": y, "tooltip": tooltip, "order": {"field": "confidence at least"}},
         "layer": layers,
+    }
+
+
+def learning_chart(curve: LearningCurve) -> Chart:
+    """Draw accuracy by the number of training rows, with its interval."""
+    values = [
+        {"labels": one.n_labels, "accuracy": one.accuracy, "low": one.interval.low, "high": one.interval.high}
+        for one in curve.points
+    ]
+    # A tick where there is a point; each is about twice the one before.
+    axis = {"values": [one.n_labels for one in curve.points], "format": ",", "labelOverlap": True}
+    x = {"field": "labels", "type": "quantitative", "scale": {"type": "log"}, "title": "labels", "axis": axis}
+    y = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 6}}
+    kinds = (("labels", ","), ("accuracy", ".3f"), ("low", ".3f"), ("high", ".3f"))
+    tooltip = [{"field": name, "type": "quantitative", "format": kind} for name, kind in kinds]
+    return {
+        "data": {"values": values},
+        "height": 300,
+        "encoding": {"x": x, "tooltip": tooltip},
+        "layer": [
+            {
+                "mark": {"type": "area", "opacity": 0.25},
+                "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
+            },
+            {
+                "mark": {"type": "line", "point": {"size": 60}},
+                "encoding": {"y": {**y, "field": "accuracy"}},
+            },
+        ],
+    }
+
+
+def comparison_chart(result: Comparison) -> Chart:
+    """Draw the accuracy of each candidate, with its interval."""
+    embedders = [shortened(one.embedder, 2 * MOST_IN_NAME) for one in result.candidates]
+    names = [
+        f"{name}\n{one.dimensions:,} dimensions, {one.head}"
+        for name, one in zip(embedders, result.candidates, strict=True)
+    ]
+    values = [
+        {"name": name, "accuracy": one.accuracy, "low": one.accuracy_interval.low, "high": one.accuracy_interval.high}
+        for name, one in zip(names, result.candidates, strict=True)
+    ]
+    axis = {"labelLimit": 0, "labelExpr": "split(datum.label, '\\n')"}
+    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
+    x = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 5}}
+    tooltip = [{"field": name, "type": "quantitative", "format": ".3f"} for name in ("accuracy", "low", "high")]
+    return {
+        "data": {"values": values},
+        "height": 2 * _ROW_HEIGHT * len(values),
+        "encoding": {"y": y, "tooltip": tooltip},
+        "layer": [
+            {"mark": {"type": "rule", "size": 2}, "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},
+            {
+                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
+                "encoding": {"x": {**x, "field": "accuracy"}},
+            },
+        ],
     }

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.formatting import shown_share
-from embedclf.pages.palette import palette
+from embedclf.pages import palette
 
 # The longer side of the map, in whole numbers.
 _SIDE = 65_535
@@ -27,8 +27,6 @@ _TURN = np.pi * (3 - np.sqrt(5))
 # As much of each text as keeps all of them within so many bytes.
 _MOST_CHARACTERS = (2_000, 500, 250, 120)
 _MOST_BYTES = 2_000_000
-# More colours cannot be told apart, so they come again.
-_MOST_COLOURS = 96
 
 
 def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence[int] | None = None) -> str:
@@ -48,11 +46,11 @@ def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence
     str
         HTML, to be written as UTF-8.
     """
-    # The most frequent first, so that these get the colours that differ most; rows without a label last.
+    # The most frequent labels first, since the first colors differ most; rows without a label last.
     counts = sorted(Counter(text_map.labels).items(), key=lambda pair: (not pair[0], -pair[1], pair[0]))
     numbers = {label: number for number, (label, _) in enumerate(counts)}
+    # Of more labels than colors, some share one: the page goes around.
     n_labels = len(numbers.keys() - {""})
-    day, night = palette(min(n_labels, _MOST_COLOURS))
     x, y = _on_paper(text_map.positions).T.tolist()
     most = _most_characters(text_map.texts)
     data = {
@@ -62,8 +60,8 @@ def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence
         "of": [numbers[label] for label in text_map.labels],
         "labels": list(numbers),
         "counts": [count for _, count in counts],
-        "day": day,
-        "night": night,
+        "day": palette.DAY[:n_labels],
+        "night": palette.NIGHT[:n_labels],
         "source": source,
         "lines": list(lines) if lines is not None else [],
     }
@@ -87,7 +85,7 @@ def _kept(text_map: TextMap) -> str:
 
 
 def _on_paper(positions: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Give places in whole numbers, no two the same: equal ones are spread around theirs as sunflower seeds are."""
+    """Return places as whole numbers, no two the same: equal ones are spread like the seeds of a sunflower."""
     low = positions.min(axis=0)
     side = float((positions.max(axis=0) - low).max())
     cells = np.rint((positions - low) * (_SIDE / (side or 1))).astype(np.int64)

@@ -1,4 +1,8 @@
-"""From sections to one HTML file."""
+"""Sections of a report, as one HTML file.
+
+The charts are drawn by Vega-Lite (https://vega.github.io/vega-lite), whose JavaScript comes inside the wheel of
+vl-convert and goes into the page. Jinja escapes every text.
+"""
 
 import functools
 import json
@@ -10,15 +14,17 @@ from typing import Any
 from embedclf.classifier.explanation import Span
 from embedclf.evaluation.report import Report
 from embedclf.formatting import shown_confidence
-from embedclf.pages.charts import _SHADES
+from embedclf.pages.charts import Chart
 from embedclf.validation import check_extra
 
-# How much of a text is shown: the most at which all of them together stay within the budget.
+# How much of a text is shown: the most with which all of them together stay within a number of bytes.
 _MOST_CHARACTERS = (2_000, 1_000, 500, 250, 120)
 _MOST_BYTES = 3_000_000
+# A word is shaded the darker, the larger its weight is beside the largest of its text.
+_SHADES = (0.1, 0.3, 0.6)
 
-# What says where a row stands: `file:line`, as whoever has read the file knows it.
 RowPlace = Callable[[int], str]
+"""Returns where a row is from, as `file:line`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +35,24 @@ class Section:
     ----------
     title, note : str
     charts : sequence of (str, dict)
-        Vega-Lite specifications, and what each is called; all but the first are behind a click.
+        Vega-Lite specifications with their names; all but the first are behind a click.
     header, rows : sequences
         A table.
     left : sequence of int
-        Its columns of words; the others are of numbers.
+        The columns of the table with words; the others have numbers.
     folded : str
-        What is to be clicked to see the table; empty if it is in sight.
+        What to click to see the table; empty if it is always visible.
     wrong : Report or None
-        Its wrong rows, to be filtered and searched.
+        Show its wrong rows, to be filtered and searched.
     place, near_place : RowPlace or None
-        Where these stand, and their nearest training examples; None does not say it.
+        Where these and their nearest training examples are from; None does not show it.
     half : bool
         Whether it can stand beside another.
     """
 
     title: str
     note: str = ""
-    charts: Sequence[tuple[str, dict[str, Any]]] = ()
+    charts: Sequence[tuple[str, Chart]] = ()
     header: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
     left: Sequence[int] = ()
@@ -58,7 +64,7 @@ class Section:
 
 
 def check_installed() -> None:
-    """See that what pages are made with is installed.
+    """Check that the packages of reports are installed.
 
     Raises
     ------
@@ -67,7 +73,21 @@ def check_installed() -> None:
     check_extra("report", "a report", "jinja2", "vl_convert")
 
 
-def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[Section]) -> str:
+def render(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[Section]) -> str:
+    """Return the HTML of a report.
+
+    Parameters
+    ----------
+    title : str
+    tiles : sequence of (str, str, str)
+        The main figures: name, figure, and what qualifies it.
+    sections : sequence of Section
+
+    Raises
+    ------
+    EmbedclfError
+        If a package of reports is not installed.
+    """
     check_installed()
     import jinja2
     import vl_convert
@@ -76,7 +96,7 @@ def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = environment.from_string(files("embedclf.pages").joinpath("report.html").read_text(encoding="utf-8"))
-    charts: list[dict[str, Any]] = []
+    charts: list[Chart] = []
     numbered = []
     for section in sections:
         numbers = []
@@ -95,20 +115,20 @@ def _page(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence[
         library=_library(vl_convert),
         shown_confidence=shown_confidence,
         breakable=_breakable,
-        shaded=_shaded,
+        shaded=shaded_text,
         most=_most_characters([shown for section in sections if section.wrong for shown in _texts(section.wrong)]),
     )
 
 
 def _breakable(name: str) -> Any:
-    """Tell where a long name had better be broken; its text stays the same."""
+    """Return a name with marks where a line may break; its text stays the same."""
     from markupsafe import Markup, escape
 
     return escape(name).replace("_", Markup("_<wbr>")).replace(":", Markup(":<wbr>"))
 
 
-def _shaded(text: str, spans: Sequence[Span], most: int) -> Any:
-    """Mark the words of a text by what they say; at most so many of its characters."""
+def shaded_text(text: str, spans: Sequence[Span], most: int) -> Any:
+    """Return the first characters of a text as HTML, with its words shaded by their weights."""
     from markupsafe import Markup, escape
 
     largest = max((abs(span.weight) for span in spans), default=0.0)
@@ -129,13 +149,13 @@ def _texts(report: Report) -> Iterator[tuple[str, Sequence[Span]]]:
 
 
 def _most_characters(texts: Sequence[tuple[str, Sequence[Span]]]) -> int:
-    """Choose how much of each text is shown."""
+    """Return how much of each text is shown."""
     *larger, least = _MOST_CHARACTERS
     for most in larger:
         left = _MOST_BYTES
         for text, spans in texts:
-            left -= len(_shaded(text, spans, most).encode())
-            if left < 0:  # where that is so, it is found out early
+            left -= len(shaded_text(text, spans, most).encode())
+            if left < 0:  # no need to look at the rest
                 break
         else:
             return most

@@ -1,7 +1,6 @@
-"""Pages to look at and to send: one self-contained HTML file, which opens from disk and asks no network.
+"""Reports: pages of an evaluation, a cross-validation, a learning curve, a comparison.
 
-The charts are Vega-Lite's (https://vega.github.io/vega-lite), whose JavaScript comes inside the wheel of vl-convert and
-is put into the page. Every text goes through Jinja's escaping.
+Each is one self-contained HTML file, which opens from disk and needs no network.
 """
 
 from dataclasses import replace
@@ -12,32 +11,24 @@ from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_share, shown_threshold
-from embedclf.pages.charts import (
-    _MOST_IN_NAME,
-    _ROW_HEIGHT,
-    _bars,
-    _coverage,
-    _cut,
-    _heat_map,
-    _reliability,
-    _shown_coverage,
-)
-from embedclf.pages.rendering import RowPlace, Section, _page
+from embedclf.pages import charts
+from embedclf.pages.names import MOST_IN_NAME, shortened
+from embedclf.pages.rendering import RowPlace, Section, render
 from embedclf.stats.intervals import Interval
 
-# A larger matrix is shown by its busiest part, with the whole behind a click; and more bars by the worst.
+# Of a larger matrix, its busiest part is shown, and the whole behind a click; of more bars, the worst.
 _MOST_IN_MATRIX = 25
 
 
 def evaluation_page(
     report: Report, title: str, place: RowPlace | None = None, near_place: RowPlace | None = None
 ) -> str:
-    """Make the page of an evaluation, which says where rows and training examples stand, if that is known."""
-    return _page(title, _tiles(report), _sections(report, place, near_place))
+    """Return the page of an evaluation; it shows where rows and training examples are from, if that is known."""
+    return render(title, _tiles(report), _sections(report, place, near_place))
 
 
 def cross_validation_page(result: CrossValidation, title: str, place: RowPlace | None = None) -> str:
-    """Make the page of a cross-validation: its figures, each fold's, and all about the first repeat."""
+    """Return the page of a cross-validation: its figures, each fold's, and the evaluation of the first repeat."""
     tiles = [
         _tile("accuracy", result.accuracy, result.accuracy_interval),
         _tile("macro-F1", result.macro_f1, result.macro_f1_interval),
@@ -49,49 +40,29 @@ def cross_validation_page(result: CrossValidation, title: str, place: RowPlace |
         "How far apart they lie.",
         header=["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"],
         rows=[
-            [str(one.repeat), str(one.fold), f"{one.n_examples:,}", *_three(one.accuracy, one.macro_f1, one.log_loss)]
+            [
+                str(one.repeat),
+                str(one.fold),
+                f"{one.n_examples:,}",
+                *_decimals(one.accuracy, one.macro_f1, one.log_loss),
+            ]
             for one in result.folds
         ],
     )
     sections = _sections(result.report, place)
     if result.n_repeats > 1:
         sections = [replace(section, note=f"{section.note} Of the first repeat.") for section in sections]
-    return _page(title, tiles, [*sections, folds])
+    return render(title, tiles, [*sections, folds])
 
 
 def learning_curve_page(curve: LearningCurve, title: str) -> str:
-    """Make the page of a learning curve."""
+    """Return the page of a learning curve."""
     last = curve.points[-1]
     tiles = [
         _tile(f"accuracy with {last.n_labels:,} labels", last.accuracy, last.interval),
         ("last doubling", f"{100 * curve.gain:+z.1f} points", _between(curve.gain_interval, 100, 1)),
         ("rows held out", f"{curve.n_held_out:,}", ""),
     ]
-    values = [
-        {"labels": one.n_labels, "accuracy": one.accuracy, "low": one.interval.low, "high": one.interval.high}
-        for one in curve.points
-    ]
-    # A tick where there is a point; each is about twice the one before.
-    axis = {"values": [one.n_labels for one in curve.points], "format": ",", "labelOverlap": True}
-    x = {"field": "labels", "type": "quantitative", "scale": {"type": "log"}, "title": "labels", "axis": axis}
-    y = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 6}}
-    kinds = (("labels", ","), ("accuracy", ".3f"), ("low", ".3f"), ("high", ".3f"))
-    tooltip = [{"field": name, "type": "quantitative", "format": kind} for name, kind in kinds]
-    chart = {
-        "data": {"values": values},
-        "height": 300,
-        "encoding": {"x": x, "tooltip": tooltip},
-        "layer": [
-            {
-                "mark": {"type": "area", "opacity": 0.25},
-                "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "line", "point": {"size": 60}},
-                "encoding": {"y": {**y, "field": "accuracy"}},
-            },
-        ],
-    }
     table = Section(
         "Figures",
         header=["labels", "accuracy", "95 % interval", "choices"],
@@ -100,42 +71,21 @@ def learning_curve_page(curve: LearningCurve, title: str) -> str:
             for one in curve.points
         ],
     )
-    return _page(title, tiles, [Section("Would more labels help?", curve.verdict, [("Accuracy", chart)]), table])
+    return render(
+        title,
+        tiles,
+        [Section("Would more labels help?", curve.verdict, [("Accuracy", charts.learning_chart(curve))]), table],
+    )
 
 
 def comparison_page(result: Comparison, title: str) -> str:
-    """Make the page of a comparison."""
+    """Return the page of a comparison."""
     best = result.candidates[0]
-    embedders = [_cut(one.embedder, 2 * _MOST_IN_NAME) for one in result.candidates]
-    names = [
-        f"{name}\n{one.dimensions:,} dimensions, {one.head}"
-        for name, one in zip(embedders, result.candidates, strict=True)
-    ]
     tiles = [
         ("the best", best.embedder, f"{best.dimensions:,} dimensions, {best.head}"),
         _tile("its accuracy", best.accuracy, best.accuracy_interval),
         ("rows", f"{result.n_examples:,}", f"in {result.n_folds} folds"),
     ]
-    values = [
-        {"name": name, "accuracy": one.accuracy, "low": one.accuracy_interval.low, "high": one.accuracy_interval.high}
-        for name, one in zip(names, result.candidates, strict=True)
-    ]
-    axis = {"labelLimit": 0, "labelExpr": "split(datum.label, '\\n')"}
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
-    x = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 5}}
-    tooltip = [{"field": name, "type": "quantitative", "format": ".3f"} for name in ("accuracy", "low", "high")]
-    chart = {
-        "data": {"values": values},
-        "height": 2 * _ROW_HEIGHT * len(values),
-        "encoding": {"y": y, "tooltip": tooltip},
-        "layer": [
-            {"mark": {"type": "rule", "size": 2}, "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},
-            {
-                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-                "encoding": {"x": {**x, "field": "accuracy"}},
-            },
-        ],
-    }
     rows = []
     for place, one in enumerate(result.candidates):
         low, high = (-100 * end for end in reversed(one.difference_interval))
@@ -161,11 +111,13 @@ def comparison_page(result: Comparison, title: str) -> str:
     ]
     sections = [
         Section(
-            "Accuracy", "With 95 % intervals. The differences below are paired, and tell more.", [("Accuracy", chart)]
+            "Accuracy",
+            "With 95 % intervals. The differences below are paired, and tell more.",
+            [("Accuracy", charts.comparison_chart(result))],
         ),
         Section("Figures", header=header, rows=rows, left=(0, 2)),
     ]
-    return _page(title, tiles, sections)
+    return render(title, tiles, sections)
 
 
 def _tile(name: str, figure: float, interval: Interval) -> tuple[str, str, str]:
@@ -177,7 +129,7 @@ def _between(interval: Interval, factor: float = 1, decimals: int = 3) -> str:
     return f"{low:z.{decimals}f} to {high:z.{decimals}f}"
 
 
-def _three(*figures: float) -> list[str]:
+def _decimals(*figures: float) -> list[str]:
     return [f"{figure:.3f}" for figure in figures]
 
 
@@ -206,7 +158,7 @@ def _n_wrong(report: Report) -> str:
 
 
 def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | None = None) -> list[Section]:
-    shown = _shown_coverage(report)
+    shown = charts.coverage_points(report)
     used = ""
     if report.threshold is not None:
         threshold, dotted = shown_threshold(report.threshold), any(one.threshold == report.threshold for one in shown)
@@ -229,13 +181,13 @@ def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | Non
         Section(
             "Reliability",
             "Of answers with a confidence of 80 %, 80 % should be right: on the line.",
-            [("Reliability", _reliability(report))],
+            [("Reliability", charts.reliability_chart(report))],
             half=True,
         ),
         Section(
             "Coverage",
             f"How much is answered, and how well, when the classifier abstains below a confidence.{used}",
-            [("Coverage", _coverage(report, shown))],
+            [("Coverage", charts.coverage_chart(report, shown))],
             half=True,
         ),
         *_words(report),
@@ -248,7 +200,7 @@ def _words(report: Report) -> list[Section]:
         return []
     rows = [
         # A figure stays on the line of its word.
-        [label, ", ".join(f"{_cut(one.word, _MOST_IN_NAME)}\u00a0{one.weight:+.2f}" for one in words)]
+        [label, ", ".join(f"{shortened(one.word, MOST_IN_NAME)}\u00a0{one.weight:+.2f}" for one in words)]
         for label, words in report.words_by_label.items()
     ]
     note = (
@@ -273,11 +225,11 @@ def _confusion_matrix(report: Report) -> tuple[str, list[tuple[str, dict[str, An
     note = "Rows are the labels, columns what they were taken for; the labels with most mistakes first."
     # A single label is not put together with others: it is no longer than they would be.
     if n <= _MOST_IN_MATRIX + 1:
-        return note, [("Confusion matrix", _heat_map(report, order))]
+        return note, [("Confusion matrix", charts.confusion_chart(report, order))]
     note += f" The mistakes with the {n - _MOST_IN_MATRIX} labels that have fewest are in the last row and column."
     return note, [
-        (f"The {_MOST_IN_MATRIX} labels with most mistakes", _heat_map(report, order[:_MOST_IN_MATRIX])),
-        (f"All {n} labels", _heat_map(report, order)),
+        (f"The {_MOST_IN_MATRIX} labels with most mistakes", charts.confusion_chart(report, order[:_MOST_IN_MATRIX])),
+        (f"All {n} labels", charts.confusion_chart(report, order)),
     ]
 
 
@@ -289,9 +241,9 @@ def _labels(report: Report) -> Section:
     return Section(
         "Labels",
         f"F1 of {'each label' if few else f'the {len(bars)} worst of {n} labels'}, the worst first.",
-        [("F1 of labels", _bars(bars))],
+        [("F1 of labels", charts.f1_chart(bars))],
         header=["label", "F1", "precision", "recall", "rows"],
-        rows=[[name, *_three(one.f1, one.precision, one.recall), f"{one.support:,}"] for name, one in ordered],
+        rows=[[name, *_decimals(one.f1, one.precision, one.recall), f"{one.support:,}"] for name, one in ordered],
         left=(0,),
         folded=f"Figures of {'all ' if n > 1 else ''}{counted(n, 'label')}",
     )

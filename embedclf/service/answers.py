@@ -1,7 +1,8 @@
-"""Answers to several requests at once."""
+"""The answers to several requests, by one embedding call."""
 
 import logging
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,54 +12,60 @@ from embedclf.arrays import Vectors
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.errors import EmbedderError, MaxCostError
 from embedclf.formatting import rounded_down
-from embedclf.service.metrics import Counters
-from embedclf.service.middleware import kind
+from embedclf.service.metrics import Metrics
+from embedclf.service.redaction import error_kind, message_without_texts
 
 logger = logging.getLogger(__name__)
-# The bytes that take as long as a text does beside its own, as each label of its `top`, and as so many classes.
-_BYTES_A_TEXT, _BYTES_A_LABEL, _CLASSES_A_BYTE = 32, 4, 16
+# What takes as long as a byte of text, or as many: each text, each label of its `top`, and this number of classes.
+_BYTES_PER_TEXT, _BYTES_PER_LABEL, _CLASSES_PER_BYTE = 32, 4, 16
 _DECIMALS = 6
-_TOO_MANY, _UNAVAILABLE = 429, 503
 
 
 def _n_bytes(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
-class _Asked(NamedTuple):
+class PredictRequest(NamedTuple):
+    """Texts to label, and for how many of their likeliest labels to return confidences; None for none.
+
+    Beside the checked JSON of the request (`schemas.predict_body`), it knows what the answer costs.
+    """
+
     texts: list[str]
     top_k: int | None
 
     def n_labels(self, n_classes: int) -> int:
-        """How many the answer gives."""
+        """Return how many labels the answer has."""
         return len(self.texts) * min(self.top_k or 1, n_classes)
 
     def size(self, n_classes: int) -> int:
-        """How long the answer takes, as the bytes of a text that takes as long."""
-        a_text = _BYTES_A_TEXT + n_classes // _CLASSES_A_BYTE
+        """Return the bytes of a text that takes as long as this request."""
+        per_text = _BYTES_PER_TEXT + n_classes // _CLASSES_PER_BYTE
         n_labels = 0 if self.top_k is None else self.n_labels(n_classes)
-        return sum(map(_n_bytes, self.texts)) + a_text * len(self.texts) + _BYTES_A_LABEL * n_labels
+        return sum(map(_n_bytes, self.texts)) + per_text * len(self.texts) + _BYTES_PER_LABEL * n_labels
 
 
-def _answers(classifier: TextClassifier, requests: Sequence[_Asked], counters: Counters) -> list[bytes | EmbedderError]:
-    """Answer several requests with one embedding call, in JSON."""
+def answer_requests(
+    classifier: TextClassifier, requests: Sequence[PredictRequest], metrics: Metrics
+) -> list[bytes | EmbedderError]:
+    """Answer several requests by one embedding call: each with JSON, or with the error that the embedder raised."""
     texts = [text for one in requests for text in one.texts]
-    counters.batches.observe(len(texts))
+    metrics.batches.observe(len(texts))
     try:
         probabilities, reasons = classifier.predict_proba_usable(texts)
     except MaxCostError as error:
         if len(requests) > 1:  # another may be small enough
-            return [answer for one in requests for answer in _answers(classifier, [one], counters)]
-        counters.failures.inc()
+            return [answer for one in requests for answer in answer_requests(classifier, [one], metrics)]
+        metrics.failures.inc()
         logger.warning("%s", error)
         return [error]
     except EmbedderError as error:
-        counters.failures.inc()
-        logger.warning("%s", _without_texts(error, texts))
+        metrics.failures.inc()
+        logger.warning("%s", message_without_texts(error, texts))
         return [error] * len(requests)
-    except BaseException as error:  # noqa: BLE001 - an embedder may be anyone's, and raise anything
-        counters.failures.inc()
-        logger.warning("the embedder raised %s", kind(error))
+    except BaseException as error:  # noqa: BLE001 - a third-party embedder may raise anything
+        metrics.failures.inc()
+        logger.warning("the embedder raised %s", error_kind(error))
         return [EmbedderError("the embedder failed")] * len(requests)
     labels, confidences = classifier.decide(probabilities), probabilities.max(axis=1).tolist()
     predictions: list[dict[str, Any]] = [
@@ -73,7 +80,7 @@ def _answers(classifier: TextClassifier, requests: Sequence[_Asked], counters: C
         ("refused", len(reasons)),
         ("abstained", len(texts) - n_labelled - len(reasons)),
     ):
-        counters.texts.labels(result).inc(n)
+        metrics.texts.labels(result).inc(n)
     answers: list[bytes | EmbedderError] = []
     end = 0
     for one in requests:
@@ -94,21 +101,14 @@ def _top(classifier: TextClassifier, probabilities: Vectors, top_k: int) -> list
     ]
 
 
-def _without_texts(error: EmbedderError, texts: Sequence[str]) -> str:
-    """Return an error's message; not if it quotes a text, as a provider's own words in it may."""
-    said = " ".join(str(error).split())
-    beginnings = {" ".join(text[:200].split())[:20] for text in texts} - {""}
-    if any(beginning in said for beginning in beginnings):
-        return f"the embedder failed with {kind(error)}; the message quotes a text, and is not shown"
-    return said
-
-
-def _told(error: EmbedderError) -> tuple[int, str]:
+def error_answer(error: EmbedderError) -> tuple[int, str]:
     """Return the status and what a client needs to know; addresses and a server's own words are for the log."""
     if error.late:
-        return 504, "the embedder did not answer in time; it may have been paid for the texts"
+        return HTTPStatus.GATEWAY_TIMEOUT, "the embedder did not answer in time; it may have been paid for the texts"
     if isinstance(error, MaxCostError):
-        return _UNAVAILABLE, "the embedding would cost more than the service may spend (--max-cost)"
-    if error.status in (_TOO_MANY, _UNAVAILABLE):
-        return _UNAVAILABLE, "the embedder takes no more requests for now: try again later"
-    return 502, "the embedder failed; the service's log says why"
+        detail = "the embedding would cost more than the service may spend (--max-cost)"
+        return HTTPStatus.SERVICE_UNAVAILABLE, detail
+    if error.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        detail = "the embedder takes no more requests for now: try again later"
+        return HTTPStatus.SERVICE_UNAVAILABLE, detail
+    return HTTPStatus.BAD_GATEWAY, "the embedder failed; the service's log says why"

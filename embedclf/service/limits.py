@@ -1,4 +1,4 @@
-"""How much a service accepts."""
+"""What a service accepts: how much, for which hosts, with which token."""
 
 import ipaddress
 import re
@@ -9,7 +9,7 @@ from embedclf.errors import EmbedclfError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a service takes on.
+    """How much a service accepts.
 
     Attributes
     ----------
@@ -20,13 +20,13 @@ class Limits:
     answers : int
         Labels with their confidences in one answer, which ``top_k`` multiplies; more is answered 422.
     requests : int
-        Requests in hand: being received, waiting, or worked on. One more is answered 503.
+        Requests in flight: being received, waiting, or processed. One more is answered 503.
     connections : int
         Open connections; one more is answered 503 and closed. Fewer where the process may not open as many files.
-        Only ``embedclf serve`` holds to it: other servers have settings of their own.
+        Only `embedclf.service.server.serve` and the command enforce it: other servers have settings of their own.
     seconds : float
-        How long a request may take to arrive; a slower one is answered 408. ``embedclf serve`` also cuts off a client
-        that takes longer to read its answer.
+        How long a request may take to arrive; a slower one is answered 408. `embedclf.service.server.serve` and the
+        command also cut off a client that takes longer to read its answer.
     """
 
     body_bytes: int = 2_000_000
@@ -38,11 +38,11 @@ class Limits:
     seconds: float = 30.0
 
 
-_LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def host_name(name: str) -> str:
-    """Return the name of a host as it stands in a ``Host`` header, without a port.
+    """Return the name of a host as in a ``Host`` header, without a port.
 
     Raises
     ------
@@ -61,12 +61,12 @@ def host_name(name: str) -> str:
 
 
 def check_token(token: str, name: str = "the token") -> None:
-    """See that a token can be sent in a header.
+    """Check that a token can be sent in a header.
 
     Raises
     ------
     EmbedclfError
-        Which does not hold it.
+        If it cannot; the message does not contain it.
     """
     if not token:
         raise EmbedclfError(f"{name} is empty, which would let everyone in: set one, or unset it")

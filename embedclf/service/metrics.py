@@ -1,4 +1,4 @@
-"""What a service counts, for Prometheus."""
+"""What a service measures, for Prometheus."""
 
 from collections.abc import Callable, Iterator
 
@@ -12,18 +12,25 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096)
 
 
-class Counters:
-    """The counts of one application, in a registry of its own.
+class Metrics:
+    """The metrics of one application, in a registry of its own.
 
     Parameters
     ----------
     embedder : Embedder
-        Whose tokens and dollars are told, if it counts them.
-    waiting, in_hand : callable
-        Give the requests that wait for an embedding call, and all that are in hand.
+        Its requests, tokens and dollars are among them.
+
+    Attributes
+    ----------
+    texts : Counter
+        Texts by their result: labelled, abstained, refused.
+    batches : Histogram
+        Texts of one embedding call.
+    failures : Counter
+        Embedding calls that failed.
     """
 
-    def __init__(self, embedder: Embedder, waiting: Callable[[], int], in_hand: Callable[[], int]) -> None:
+    def __init__(self, embedder: Embedder) -> None:
         self._registry = registry = CollectorRegistry()
         self._requests = Counter("embedclf_requests", "Requests answered.", ["path", "status"], registry=registry)
         self._seconds = Histogram(
@@ -36,25 +43,30 @@ class Counters:
             "embedclf_batch_texts", "Texts of one embedding call.", buckets=_TEXTS, registry=registry
         )
         self.failures = Counter("embedclf_failures", "Embedding calls that failed.", registry=registry)
-        Gauge("embedclf_waiting_requests", "Requests that wait for an embedding call.", registry=registry).set_function(
-            waiting
+        self._waiting = Gauge(
+            "embedclf_waiting_requests", "Requests that wait for an embedding call.", registry=registry
         )
-        Gauge("embedclf_requests_in_hand", "Requests to /predict that are in hand.", registry=registry).set_function(
-            in_hand
+        self._in_flight = Gauge(
+            "embedclf_requests_in_hand", "Requests to /predict that are in hand.", registry=registry
         )
-        registry.register(_Spent(embedder))
+        registry.register(_Spending(embedder))
 
-    def note(self, path: str, status: int, seconds: float) -> None:
+    def watch(self, *, waiting: Callable[[], int], in_flight: Callable[[], int]) -> None:
+        """Set what returns the number of requests that wait for an embedding call, and of all in flight."""
+        self._waiting.set_function(waiting)
+        self._in_flight.set_function(in_flight)
+
+    def record(self, path: str, status: int, seconds: float) -> None:
         """Count a request that was answered."""
         self._requests.labels(path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
 
-    def page(self) -> bytes:
-        """Give all counts as Prometheus reads them."""
+    def render(self) -> bytes:
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
-class _Spent(Collector):
+class _Spending(Collector):
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
 

@@ -1,8 +1,13 @@
 """Requests and answers, as JSON."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+
+from embedclf.service.limits import Limits
+
+# Of a request's body; of more fields, none is named.
+_MAX_FIELDS = 16
 
 
 class Likely(BaseModel):
@@ -40,10 +45,47 @@ class Status(BaseModel):
 
 
 def _whole(number: object) -> object:
+    """Return 2 for 2.0, which is a whole number in JSON."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
+def predict_body(limits: Limits) -> type[BaseModel]:
+    """Return the model of the body of a request to ``/predict``, with its limits."""
+
+    def check_text(text: object) -> str:
+        if not isinstance(text, str):
+            raise ValueError("a text is a string")  # pydantic does not count a TypeError as a fault of the input
+        if len(text) > limits.characters:
+            raise ValueError(f"the text has {len(text):,} characters, and {limits.characters:,} are allowed")
+        return text
+
+    # pydantic's own str refuses half a character and with it the whole request; here, that is one text's error.
+    json_schema = WithJsonSchema({"type": "string", "maxLength": limits.characters})
+    text = Annotated[str, PlainValidator(check_text), json_schema]
+
+    class Asked(BaseModel):
+        """Texts to label."""
+
+        model_config = ConfigDict(extra="forbid", strict=True)
+
+        @model_validator(mode="before")
+        @classmethod
+        def check_fields(cls, asked: object) -> object:
+            # pydantic reports each unknown field, which takes a second for as many as fit into a body.
+            if isinstance(asked, dict) and len(asked) > _MAX_FIELDS:
+                known = " and ".join(cls.model_fields)
+                raise ValueError(f"the body has {len(asked):,} fields, where there are only {known}")
+            return asked
+
+        texts: list[text] = Field(min_length=1, max_length=limits.texts, examples=[["I was charged twice this month"]])
+        top_k: Annotated[int, Field(ge=1), BeforeValidator(_whole)] | None = Field(
+            default=None, description="also give so many of the likeliest labels"
+        )
+
+    return Asked
+
+
+PROBLEMS: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": description}
     for status, description in {
         400: "The body cannot be read as JSON.",
@@ -56,3 +98,4 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
         504: "The embedder did not answer in time.",
     }.items()
 }
+"""What `/predict` answers other than predictions, for the description."""

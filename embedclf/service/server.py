@@ -1,209 +1,166 @@
-"""Connections of a service: how many there are, how much one may send before it is a request, and for how long."""
+"""The server: uvicorn with the limits and the graceful shutdown of ``embedclf serve``."""
 
-import json
-import logging
-from typing import Any
+import asyncio
+import gc
+import ipaddress
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.errors import EmbedclfError
+from embedclf.service.app import check_installed, create_app
 from embedclf.service.limits import Limits
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
 
-# Of a request line with all its headers, or of the trailers of a chunked body.
-HEAD_BYTES = 64_000
-_TOO_LARGE = f"the head of the request has more than {HEAD_BYTES:,} bytes"
-_HEADERS = 200
-# Requests that a connection sends ahead of the answer to the one before.
-_AHEAD = 32
-# Answers that clients do not read, in all. Those that were not read for so long are cut off beyond it.
-_UNREAD_BYTES, _UNREAD_SECONDS = 64_000_000, 5.0
-# A refused client may still be sending. If the connection closed at once, the answer could be lost with it.
-_LINGER_SECONDS, _LINGERING = 1.0, 32
-# Files that a service opens beside the connections: those that linger, the model, the cache, requests to an API.
-_OTHER_FILES = 128
-# Once the service is draining, how long it waits for one more request, and for what is being sent or read.
-_IDLE_SECONDS, _UNFINISHED_SECONDS = 2.0, 5.0
+_POLL_SECONDS = 0.02
+# How long uvicorn then waits for requests in flight.
+_SHUTDOWN_SECONDS = 30
 
 
-def bounded(limits: Limits) -> type[Any]:
-    """Make uvicorn's protocol hold to bounds that uvicorn itself does not have.
+def serve(
+    classifier: TextClassifier,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    *,
+    token: str | None = None,
+    allowed_hosts: Iterable[str] = (),
+    limits: Limits | None = None,
+) -> None:
+    """Serve a classifier over HTTP until SIGTERM or SIGINT (Ctrl-C), and until the requests in flight are answered.
 
-    - A head above 64 kB or 200 headers is answered 431, whatever it says, and is not kept meanwhile.
-    - Above `limits.connections`, a new connection is answered 503.
-    - A connection on which nothing comes, or whose client does not read its answer, is cut off after `limits.seconds`,
-      at the latest after twice that.
-
-    How long a body may take is for the guard to say, and how long an answer takes for the application.
+    To be called in the main thread, since signals are handled there alone. It speaks no TLS: where others can reach it,
+    run it behind a reverse proxy, with a token.
 
     Parameters
     ----------
-    limits : Limits
-        Of these, `connections` and `seconds`.
+    classifier : TextClassifier
+    host : str
+        The address to listen at.
+    port : int
+        0 takes a free one.
+    token : str, optional
+        See `create_app`.
+    allowed_hosts : iterable of str
+        Serve only requests for these host names or localhost. If there are none, any name is served, but only localhost
+        if it listens there without a token.
+    limits : Limits, optional
+
+    Raises
+    ------
+    EmbedclfError
+        If it cannot listen there, a package is missing, the token could not be sent, or a host is not a name.
     """
-    from uvicorn.protocols.http.auto import AutoHTTPProtocol
-
-    most = _most_connections(limits.connections)
-    unread: dict[Any, float] = {}  # whose answers are not read, and since when
-    said_last = -float("inf")
-
-    class Bounded(AutoHTTPProtocol):  # type: ignore[misc, valid-type]
-        def __init__(self, config: Any, *args: Any, **others: Any) -> None:
-            config.h11_max_incomplete_event_size = HEAD_BYTES  # its own bound is lower, and answered 400
-            super().__init__(config, *args, **others)
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self._unparsed = 0  # bytes that have come since something came of them
-            self._refused = False
-            self._watch = self.loop.call_later(limits.seconds, self._look, (None, True))
-            if len(self.connections) > most + _LINGERING:
-                transport.abort()
-            elif len(self.connections) > most:
-                self._refuse(503, "too many connections are open: try again later")
-            if len(self.connections) > most:
-                self._say_full()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._watch.cancel()
-            unread.pop(self, None)
-            super().connection_lost(exc)
-
-        def data_received(self, data: bytes) -> None:
-            # No more at a time than a head may still have: what it is a part of shows only when it is parsed.
-            while data and not self._refused and not self.transport.is_closing():
-                room = HEAD_BYTES - self._unparsed
-                if room <= 0:
-                    self._refuse(431, _TOO_LARGE)
-                    return
-                piece, data = data[:room], data[room:]
-                self._unparsed += len(piece)
-                super().data_received(piece)
-                if len(self.headers or ()) > _HEADERS:
-                    self._refuse(431, f"the request has more than {_HEADERS} headers")
-                elif self._n_ahead() > _AHEAD:
-                    self.transport.abort()
-
-        # httptools calls these as it parses,
-
-        def on_headers_complete(self) -> None:
-            self._unparsed = 0
-            super().on_headers_complete()
-
-        def on_body(self, body: bytes) -> None:
-            self._unparsed = 0
-            super().on_body(body)
-
-        def on_message_complete(self) -> None:
-            self._unparsed = 0
-            super().on_message_complete()
-
-        # and h11 is asked after it has parsed. What comes after a whole request waits for its answer.
-
-        def handle_events(self) -> None:
-            import h11
-
-            super().handle_events()
-            at_it = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
-            self._unparsed = len(self.conn.trailing_data[0]) if at_it else 0
-
-        def send_400_response(self, msg: str) -> None:
-            conn = getattr(self, "conn", None)  # h11 looks at the size by itself where a request waited for its turn
-            if conn is not None and len(conn.trailing_data[0]) > HEAD_BYTES:
-                self._refuse(431, _TOO_LARGE)
-            else:
-                self._refuse(400, "this is not a request in HTTP/1.1")
-
-        def _unsupported_upgrade_warning(self) -> None:
-            """Not warn that a client asked for another protocol: it is answered in this one."""
-
-        def pause_writing(self) -> None:
-            super().pause_writing()
-            now = self.loop.time()
-            unread[self] = now
-            excess = sum(one.transport.get_write_buffer_size() for one in unread) - _UNREAD_BYTES
-            for one, since in list(unread.items()):
-                if excess <= 0 or now - since < _UNREAD_SECONDS:
-                    break
-                excess -= one.transport.get_write_buffer_size()
-                del unread[one]
-                one.transport.abort()
-
-        def resume_writing(self) -> None:
-            super().resume_writing()
-            unread.pop(self, None)
-
-        def wind_up(self, seconds: float) -> None:
-            """Close the connection if only its client could go on with it; the service is draining for so long."""
-            unfinished = self._unparsed or self._is_receiving() or self.transport.get_write_buffer_size()
-            if self._waits() and seconds >= (_UNFINISHED_SECONDS if unfinished else _IDLE_SECONDS):
-                self.transport.abort()
-
-        def _waits(self) -> bool:
-            """Whether the client has to send or to read something before anything else happens."""
-            idle = self.cycle is None or self.cycle.response_complete
-            return idle or self.flow.write_paused or self._is_receiving()
-
-        def _is_receiving(self) -> bool:
-            """Whether a body is still coming, and nothing has been answered."""
-            return self.cycle is not None and self.cycle.more_body and not self.cycle.response_started
-
-        def _n_ahead(self) -> int:
-            """How many requests wait for the answer to the one before. With h11, they are not parsed until then."""
-            return len(getattr(self, "pipeline", ()))
-
-        def _look(self, last: tuple[Any, bool]) -> None:
-            # A cycle is a request and its answer; the next begins when its head has come.
-            now = (self.cycle, self._waits())
-            if now[1] and now == last:
-                self.transport.abort()
-            else:
-                self._watch = self.loop.call_later(limits.seconds, self._look, now)
-
-        def _refuse(self, status: int, detail: str) -> None:
-            """Answer and close without the application, and take in no more."""
-            if self._refused:
-                return
-            self._refused = True
-            if self.headers:
-                self.headers.clear()  # thousands may have come in one piece
-            cycle = self.cycle
-            if cycle is not None and not cycle.response_complete:
-                if cycle.response_started or self._n_ahead():
-                    self.transport.abort()  # it would be taken for the answer to an earlier request
-                    return
-                cycle.disconnected = True
-                cycle.message_event.set()
-            self.transport.write(_answer(status, detail))
-            self.transport.write_eof()
-            self.flow.resume_reading()
-            self._watch.cancel()
-            self._watch = self.loop.call_later(_LINGER_SECONDS, self.transport.abort)
-
-        def _say_full(self) -> None:
-            nonlocal said_last
-            if self.loop.time() - said_last >= 60:
-                said_last = self.loop.time()
-                logger.warning("%s connections are open, as many as are allowed: more are refused", f"{most:,}")
-
-    return Bounded
+    check_installed()
+    classifier.embedder.warm_up()
+    with listen(host, port) as listening:
+        serve_on(listening, classifier, token=token, allowed_hosts=allowed_hosts, limits=limits)
 
 
-def _most_connections(allowed: int) -> int:
-    """Leave some of the files that the process may open for other things."""
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens for connections.
+
+    Raises
+    ------
+    EmbedclfError
+        If the address is not known, or is not free.
+    """
     try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return allowed
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if files == resource.RLIM_INFINITY:
-        return allowed
-    return max(1, min(allowed, files - min(_OTHER_FILES, files // 2)))
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listening = socket.create_server(address[:2], family=family, backlog=2_048)
+        # Accepted connections inherit it. Else the second packet of a response waits for 40 ms: asyncio, which sets it
+        # for its own sockets, does not know that this one speaks TCP.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening
+    except OSError as error:
+        # Python adds the address to the system's message.
+        said = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        raise EmbedclfError(
+            f"cannot listen at {host}, port {port}: {said}; choose another with --host or --port (0 takes a free one)"
+        ) from error
 
 
-def _answer(status: int, detail: str) -> bytes:
-    from http import HTTPStatus
+def shown_address(listening: socket.socket) -> str:
+    """Return the address of a socket as in a URL, without the port."""
+    address: str = listening.getsockname()[0]
+    return f"[{address}]" if ":" in address else address
 
-    body = json.dumps({"detail": detail}).encode()
-    return (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    ).encode() + body
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Return whether only this machine can connect."""
+    return ipaddress.ip_address(listening.getsockname()[0].partition("%")[0]).is_loopback
+
+
+def serve_on(
+    listening: socket.socket,
+    classifier: TextClassifier,
+    *,
+    token: str | None = None,
+    allowed_hosts: Iterable[str] = (),
+    limits: Limits | None = None,
+) -> None:
+    """Serve a classifier on a socket that listens, and close it at the end; see `serve`."""
+    limits = limits or Limits()
+    hosts = list(allowed_hosts)
+    if token is None and is_loopback(listening):
+        hosts.append(shown_address(listening))  # there are others than 127.0.0.1
+    app = create_app(classifier, token=token, limits=limits, allowed_hosts=hosts or None)
+    server = _server(app, limits, listening)
+
+    def stop(*_: object) -> None:
+        server.should_exit = True
+
+    # uvicorn has handlers of its own while it serves, and raises the signals again at its end: to these, which let this
+    # function return. They also count before uvicorn is ready.
+    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    # What exists now stays to the end. To search it for garbage time and again would stop everything for 50 ms each.
+    gc.collect()
+    gc.freeze()
+    try:
+        server.run(sockets=[listening])
+    finally:
+        gc.unfreeze()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicorn.Server":
+    import uvicorn
+
+    from embedclf.service.connections import bounded_protocol
+
+    class Server(uvicorn.Server):
+        """uvicorn's server, which here answers each request of an open connection before it ends."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            for server in self.servers:
+                server.close()
+            listening.close()
+            # Clients are told to connect anew only when nobody can: else one might be accepted, and never answered.
+            await asyncio.sleep(_POLL_SECONDS)
+            app.state.service.draining = True
+            connections: set[Any] = self.server_state.connections
+            began = time.monotonic()
+            while connections and not self.force_exit:
+                for connection in list(connections):
+                    connection.wind_up(time.monotonic() - began)
+                await asyncio.sleep(_POLL_SECONDS)
+            await super().shutdown(sockets)
+
+    config = uvicorn.Config(
+        app,
+        http=bounded_protocol(limits),
+        ws="none",  # a connection that changed its protocol would escape these limits
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    return Server(config)

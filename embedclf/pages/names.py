@@ -1,0 +1,33 @@
+"""Names of labels, short enough for a chart."""
+
+import unicodedata
+from collections.abc import Sequence
+
+MOST_IN_NAME = 26
+"""Characters of a shortened name; a wide one counts twice."""
+
+
+def distinct_names(names: Sequence[str]) -> list[str]:
+    """Return the names short and in one line, no two the same."""
+    shown: dict[str, None] = {}
+    for name in names:
+        # Of the characters without a shape, only the one that joins emoji stays.
+        line = " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in name).split())
+        short, number = shortened(line, MOST_IN_NAME), 1
+        while short in shown:
+            number += 1
+            short = f"{shortened(line, MOST_IN_NAME - len(f' ({number})'))} ({number})"
+        shown[short] = None
+    return list(shown)
+
+
+def shortened(name: str, width: int) -> str:
+    """Return a name without its middle if it is too long, since names often differ at their end."""
+    widths = [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in name]
+    if sum(widths) <= width:
+        return name
+    start, end, room = 0, len(name), width - 1
+    while room >= (nearer := widths[start] if start <= len(name) - end else widths[end - 1]):
+        start, end = (start + 1, end) if start <= len(name) - end else (start, end - 1)
+        room -= nearer
+    return f"{name[:start]}…{name[end:]}"
