@@ -253,7 +253,7 @@ class TestCluster:
         ("arguments", "error", "message"),
         [
             ({"texts": []}, embedclf.TrainingError, "there are no texts to put into groups"),
-            ({"texts": ["x"], "n_clusters": 0}, embedclf.TrainingError, "n_clusters is a whole number from 1, not 0"),
+            ({"texts": ["x"], "n_clusters": 0}, embedclf.ArgumentError, "n_clusters is a whole number from 1, not 0"),
             ({"texts": ["x"], "n_clusters": 1.5}, TypeError, "n_clusters is a whole number, not 1.5"),
             (
                 {"texts": ["x", "x"], "n_clusters": 2},
@@ -262,7 +262,7 @@ class TestCluster:
             ),
             (
                 {"texts": ["x", "y"], "vectors": np.ones((3, 4))},
-                embedclf.TrainingError,
+                embedclf.ArgumentError,
                 "there are 2 texts and 3 vectors",
             ),
             (

@@ -155,7 +155,7 @@ def cluster(
     check_clusters(texts, n_clusters)
     if vectors is None:
         vectors = as_embedder(embedder, dimensions=dimensions, cache=cache).embed(texts)
-    vectors = of_unit_length(check_vectors(vectors, len(texts), error=TrainingError))
+    vectors = of_unit_length(check_vectors(vectors, len(texts)))
     # Equal vectors are one, or each would be surrounded by copies of itself.
     same = group_duplicates([vector.tobytes() for vector in vectors])
     _, first = np.unique(same, return_index=True)
