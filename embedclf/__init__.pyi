@@ -25,9 +25,9 @@ from .evaluation.cross_validation import CrossValidation as CrossValidation
 from .evaluation.cross_validation import cross_validate as cross_validate
 from .evaluation.learning import LearningCurve as LearningCurve
 from .evaluation.learning import learning_curve as learning_curve
+from .evaluation.measuring import evaluate as evaluate
 from .evaluation.neighbourhood import explain as explain
 from .evaluation.report import Report as Report
-from .evaluation.report import evaluate as evaluate
 from .exploration.clustering import Clustering as Clustering
 from .exploration.clustering import cluster as cluster
 from .exploration.projection import TextMap as TextMap

@@ -172,9 +172,9 @@ class TestTraining:
         assert (
             "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them." in result.stderr
         )
-        with pytest.raises(embedclf.TrainingError, match="give one of them"):
+        with pytest.raises(embedclf.ArgumentError, match="give one of them"):
             embedclf.train(TEXTS, LABELS, target_accuracy=0.9, min_confidence=0.5)
-        with pytest.raises(embedclf.TrainingError, match="a share between 0 and 1, not 1"):
+        with pytest.raises(embedclf.ArgumentError, match="a share between 0 and 1, not 1"):
             embedclf.train(TEXTS, LABELS, target_accuracy=1)
 
 
@@ -309,6 +309,13 @@ class TestOutOfScope:
         """Said before anything is embedded."""
         with pytest.raises(embedclf.TrainingError, match=message):
             embedclf.train(["one", "two", "three", "four"], labels, out_of_scope_label=name)
+
+    @pytest.mark.parametrize("n", [19, 20])
+    def test_few_rows_to_choose_by_are_said(self, n: int, caplog: pytest.LogCaptureFixture):
+        """As few as make figures uncertain, and no more."""
+        texts = [f"{text} {number}" for number in range(2) for text in STRANGE][:n]
+        embedclf.train([*TEXTS, *texts], [*LABELS, *["other"] * n], out_of_scope_label="other")
+        assert ("out of scope to choose by: the threshold may be far off" in caplog.text) == (n < 20)
 
     def test_a_threshold_by_hand_stays(self):
         """The examples are then only left out."""

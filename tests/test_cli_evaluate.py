@@ -11,7 +11,6 @@ from sklearn import metrics as sk
 
 import embedclf
 from conftest import LABELS, TEXTS, Cli, write_csv
-from embedclf.evaluation.neighbourhood import Examples
 
 
 def test_json_is_one_object_with_scikit_learns_figures(
@@ -267,12 +266,13 @@ def test_vectors_that_do_not_fit(trained: embedclf.TextClassifier):
         embedclf.explain(trained, ["my parcel"], (TEXTS, LABELS), vectors=vectors)
     with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
         embedclf.explain(trained, TEXTS, (TEXTS, LABELS), vectors=vectors[:, :64])
-    with pytest.raises(embedclf.EmbedclfError, match="the train set has 30 texts and 29 vectors"):
-        embedclf.explain(trained, ["my parcel"], Examples(TEXTS, LABELS, vectors[:29]))
-    with pytest.raises(embedclf.EmbedclfError, match="the train set has 30 texts and 29 labels"):
-        embedclf.explain(trained, ["my parcel"], Examples(TEXTS, LABELS[:29], vectors))
+    with pytest.raises(embedclf.ArgumentError, match="the train set has 30 texts and 29 labels"):
+        embedclf.explain(trained, ["my parcel"], (TEXTS, LABELS[:29]))
+    with pytest.raises(embedclf.ArgumentError, match="the texts have no labels, which are needed here"):
+        embedclf.explain(trained, ["my parcel"], embedclf.EmbeddedTexts(TEXTS))
+    shorter = embedclf.EmbeddedTexts(TEXTS, LABELS, vectors=vectors[:, :64])
     with pytest.raises(embedclf.EmbedderError, match="the train set has vectors of 64 dimensions"):
-        embedclf.evaluate(trained, TEXTS, LABELS, train_set=Examples(TEXTS, LABELS, vectors[:, :64]))
+        embedclf.evaluate(trained, TEXTS, LABELS, train_set=shorter)
 
 
 def test_copies_make_nothing_surer(cli: Cli, dataset: Path, model: Path):

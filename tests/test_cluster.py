@@ -267,7 +267,7 @@ class TestCluster:
             ),
             (
                 {"texts": ["x", "y"], "vectors": np.ones((3, 4))},
-                embedclf.EmbedclfError,
+                embedclf.ArgumentError,
                 "there are 2 texts and 3 vectors",
             ),
             (

@@ -14,9 +14,10 @@ from aimlapi_server import AimlapiServer
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
 from embedclf.data.corpus import read_corpus
 from embedclf.evaluation.learning import sizes_of
-from embedclf.training.folds import Examples, out_of_fold
+from embedclf.training.folds import out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Recipe
+from embedclf.training.training_set import TrainingSet
 
 REVIEWS = DATASETS / "product_reviews.csv"
 
@@ -37,7 +38,7 @@ class TestOutOfFold:
         vectors, y = blobs
         groups = np.arange(600)
         groups[300:310] = groups[0]
-        examples = Examples(Inputs(vectors), y, groups, tuple("abcde"))
+        examples = TrainingSet(Inputs(vectors), y, groups, tuple("abcde"))
         recipe = Recipe("centroid", features="embedding")
         (one,) = out_of_fold(examples, recipe, n_folds=5, seeds=[0])
         assert len({one.folds[0], *one.folds[300:310]}) == 1
@@ -46,7 +47,9 @@ class TestOutOfFold:
         changed = y.copy()
         changed[5] = (y[5] + 1) % 5
         fold = one.folds[5]
-        (other,) = out_of_fold(Examples(Inputs(vectors), changed, groups, tuple("abcde")), recipe, n_folds=5, seeds=[0])
+        (other,) = out_of_fold(
+            TrainingSet(Inputs(vectors), changed, groups, tuple("abcde")), recipe, n_folds=5, seeds=[0]
+        )
         if other.folds[5] == fold:
             np.testing.assert_allclose(one.probabilities[5], other.probabilities[5], atol=0.2)
 
@@ -55,7 +58,7 @@ class TestOutOfFold:
         import joblib
 
         vectors, y = blobs
-        examples = Examples(Inputs(vectors), y, np.arange(600), tuple("abcde"))
+        examples = TrainingSet(Inputs(vectors), y, np.arange(600), tuple("abcde"))
         answers = []
         for backend in ("loky", "threading", "sequential"):
             with joblib.parallel_config(backend=backend):
@@ -133,23 +136,23 @@ class TestCrossValidate:
 
     def test_settings_that_cannot_be(self, cli: Cli, dataset: Path):
         """Said in one line."""
-        with pytest.raises(embedclf.TrainingError, match="2 folds or more and 1 repeat or more, not 1 and 1"):
+        with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 1 and 1"):
             embedclf.cross_validate(TEXTS, LABELS, folds=1)
-        with pytest.raises(embedclf.TrainingError, match="there are 30 texts and 29 vectors"):
+        with pytest.raises(embedclf.ArgumentError, match="there are 30 texts and 29 vectors"):
             embedclf.cross_validate(TEXTS, LABELS, vectors=np.zeros((29, 4), dtype=np.float32))
         with pytest.raises(embedclf.TrainingError, match="no label has two different texts"):
             embedclf.cross_validate(["a", "b"], ["1", "2"])
-        with pytest.raises(embedclf.TrainingError, match=r"regularization is scikit-learn's C, .* not 'much'"):
+        with pytest.raises(embedclf.ArgumentError, match=r"regularization is scikit-learn's C, .* not 'much'"):
             embedclf.cross_validate(TEXTS, LABELS, regularization="much")
         for measure in (embedclf.cross_validate, embedclf.compare):
             with pytest.raises(TypeError, match=r"folds is a whole number, not 2\.5"):
                 measure(TEXTS, LABELS, folds=2.5)
-            with pytest.raises(embedclf.TrainingError, match="2 folds or more and 1 repeat or more, not 0 and 1"):
+            with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 0 and 1"):
                 measure(TEXTS, LABELS, folds=0)
-        with pytest.raises(embedclf.TrainingError, match="2 folds or more and 1 repeat or more, not 5 and 0"):
+        with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 5 and 0"):
             embedclf.cross_validate(TEXTS, LABELS, repeats=0)
         for measure in (embedclf.cross_validate, embedclf.compare, embedclf.learning_curve, embedclf.train):
-            with pytest.raises(embedclf.TrainingError, match="seed is a whole number from 0, not -1"):
+            with pytest.raises(embedclf.ArgumentError, match="seed is a whole number from 0, not -1"):
                 measure(TEXTS, LABELS, seed=-1)
             with pytest.raises(TypeError, match="seed is a whole number, not None"):
                 measure(TEXTS, LABELS, seed=None)
@@ -187,7 +190,7 @@ class TestCrossValidate:
             (embedclf.compare, TEXTS, LABELS, {"heads": []}),
             (embedclf.compare, ["a", "b"], ["1", "2"], {}),
         ):
-            with pytest.raises(embedclf.TrainingError):
+            with pytest.raises(embedclf.ArgumentError if options else embedclf.TrainingError):
                 measure(texts, labels, **options)
         assert api.n_requests == 0
 

@@ -26,9 +26,10 @@ import embedclf
 from aimlapi_server import AimlapiServer
 from conftest import LABELS, TEXTS, Cli, wait_until, write_csv
 from crashing import CrashingEmbeddings, CrashingRows
-from embedclf.training.folds import Examples, out_of_fold
+from embedclf.training.folds import out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Recipe
+from embedclf.training.training_set import TrainingSet
 
 distributed = pytest.importorskip("distributed", reason="needs embedclf[dask]")
 
@@ -483,10 +484,10 @@ def test_a_cluster_without_workers(bare_cluster: BareCluster, cli: Cli, model: P
 ON_VECTORS = Recipe(C=1.0, features="embedding")
 
 
-def examples_of(trained: embedclf.TextClassifier) -> Examples:
+def examples_of(trained: embedclf.TextClassifier) -> TrainingSet:
     y = np.array([sorted(set(LABELS)).index(label) for label in LABELS])
     inputs = Inputs(trained.embedder.embed(TEXTS))
-    return Examples(inputs, y, np.arange(len(y)), tuple(sorted(set(LABELS))))
+    return TrainingSet(inputs, y, np.arange(len(y)), tuple(sorted(set(LABELS))))
 
 
 def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):

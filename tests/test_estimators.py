@@ -22,6 +22,7 @@ from aimlapi_server import AimlapiServer
 from conftest import LABELS, TEXTS
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.training.estimators import EmbeddingClassifier, EmbeddingTransformer
+from embedclf.training.recipe import Recipe
 
 BOTH = [EmbeddingClassifier, EmbeddingTransformer]
 
@@ -299,6 +300,10 @@ class TakesMatrices:
         if reset:
             self.embedder_ = SimpleNamespace(spec=EmbedderSpec("external", "identity", self.n_features_in_))
         return vectors
+
+    def _open(self, X: Any, recipe: Recipe) -> tuple[embedclf.EmbeddedTexts, Recipe]:
+        vectors = self._embed(X, reset=True)
+        return embedclf.EmbeddedTexts([row.tobytes().hex() for row in vectors], vectors=vectors), recipe
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -22,7 +22,7 @@ from embedclf.classifier.linear import WordWeights
 from embedclf.cli.tables import coloured, weighed
 from embedclf.embedding.base import TokenEmbedder
 from embedclf.embedding.wordllama import _PIECE_CHARACTERS, WordLlamaEmbedder
-from embedclf.evaluation.report import _strongest
+from embedclf.evaluation.words import strongest_words
 from embedclf.features import ngrams
 from embedclf.features.ngrams import normalized, original_places, words_of
 
@@ -292,11 +292,11 @@ def test_words_of_a_text_are_summed_up():
 def test_the_words_of_a_label():
     """By their sum over its texts; a word of one text only where there are too few others."""
     common = {f"w{number}": 1.0 + number for number in range(8)}
-    words = _strongest([{**common, "rare": 99.0}, {**common, "against": -1.0}])
+    words = strongest_words([{**common, "rare": 99.0}, {**common, "against": -1.0}])
     assert [one.word for one in words] == [f"w{number}" for number in reversed(range(8))]
     assert words[0].weight == 8
-    assert _strongest([{"rare": 3.0, "both": 1.0}, {"both": 1.0}]) == (("rare", 1.5), ("both", 1.0))
-    assert _strongest([{"against": -1.0}]) == ()
+    assert strongest_words([{"rare": 3.0, "both": 1.0}, {"both": 1.0}]) == (("rare", 1.5), ("both", 1.0))
+    assert strongest_words([{"against": -1.0}]) == ()
 
 
 def test_predict_lists_the_strongest_words(cli: Cli, trained: embedclf.TextClassifier, tmp_path: Path):
@@ -421,13 +421,13 @@ def test_evaluate_gives_the_words_of_wrong_rows_and_labels(cli: Cli, trained: em
 
 def test_work_on_words_is_bounded(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
     """Of many texts, some are explained, spread over all; of many wrong rows, the surest."""
-    from embedclf.evaluation import report as reports
+    from embedclf.evaluation import words
 
-    monkeypatch.setattr(reports, "_MOST_EXPLAINED", 10)
+    monkeypatch.setattr(words, "_MOST_EXPLAINED", 10)
     shifted = [*LABELS[10:], *LABELS[:10]]
     report = embedclf.evaluate(trained, TEXTS, shifted)
     assert [bool(one.spans) for one in report.wrong] == [True] * 10 + [False] * (len(report.wrong) - 10)
     assert len(report.words_by_label) == 3
-    monkeypatch.setattr(reports, "_MOST_CHARACTERS", sum(map(len, TEXTS)) * 3 // 30 + 1)
+    monkeypatch.setattr(words, "_MOST_CHARACTERS", sum(map(len, TEXTS)) * 3 // 30 + 1)
     report = embedclf.evaluate(trained, TEXTS, shifted)
     assert [bool(one.spans) for one in report.wrong] == [True] * 4 + [False] * (len(report.wrong) - 4)

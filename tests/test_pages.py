@@ -222,7 +222,7 @@ def written(
     name: str, labels: list[str], classes: list[str], probabilities: Any, texts: list[str] | None = None, **more: Any
 ) -> tuple[Any, str]:
     """Write the page of an evaluation with these answers; give the report, too."""
-    from embedclf.evaluation.report import report_on
+    from embedclf.evaluation.measuring import report_on
     from embedclf.pages.reports import evaluation_page
 
     texts = texts or [f"row {number}" for number in range(len(labels))]

@@ -10,10 +10,12 @@ from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
 from embedclf.training import solver
-from embedclf.training.heads import C_GRID, Rows, choose_settings
+from embedclf.training.heads import Rows
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Recipe
+from embedclf.training.settings import C_GRID, choose_settings
 from embedclf.training.solver import Design
+from embedclf.training.training_set import TrainingSet
 
 
 def unit(n: int, n_columns: int, seed: int = 0) -> np.ndarray:
@@ -100,11 +102,12 @@ def test_the_c_that_is_chosen_is_the_best_of_the_grid(noise: float):
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     groups = np.arange(240)
     recipe = Recipe(features="embedding")
-    chosen = choose_settings(recipe, Inputs(vectors), y, groups, seed=0)
+    examples = TrainingSet(Inputs(vectors), y, groups, tuple(map(str, range(int(y.max()) + 1))))
+    chosen = choose_settings(recipe, examples, seed=0)
     assert chosen.judged is not None
 
     def loss(C: float) -> float:
-        return choose_settings(replace(recipe, C=C), Inputs(vectors), y, groups, seed=0).log_loss
+        return choose_settings(replace(recipe, C=C), examples, seed=0).log_loss
 
     losses = {C: loss(C) for C in C_GRID}
     assert losses[chosen.C] <= min(losses.values()) * 1.001

@@ -14,10 +14,11 @@ import embedclf
 from conftest import DATASETS, LABELS, TEXTS
 from embedclf.data.corpus import read_corpus
 from embedclf.training.calibration import fit_temperature
-from embedclf.training.heads import choose_settings
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Recipe
+from embedclf.training.settings import choose_settings
 from embedclf.training.splits import assign_folds, hold_out
+from embedclf.training.training_set import TrainingSet
 from embedclf.validation import group_duplicates
 
 
@@ -121,7 +122,9 @@ def test_c_is_the_one_with_the_smallest_loss(tickets):
     names = sorted(set(labels))
     y = np.array([names.index(label) for label in labels])
     groups = group_duplicates(texts)
-    chosen = choose_settings(Recipe(features="embedding"), Inputs(vectors), y, groups, seed=0)
+    chosen = choose_settings(
+        Recipe(features="embedding"), TrainingSet(Inputs(vectors), y, groups, tuple(names)), seed=0
+    )
     folds = assign_folds(y, groups, 10, seed=0)
     losses = {}
     for C in (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0):
@@ -218,7 +221,7 @@ class TestPython:
             (["a", "b"], "ab", TypeError, "labels must be a list of strings, not a single str"),
             (["a", 5], ["x", "y"], TypeError, r"texts must be strings, but texts\[1\] is of type int"),
             (["a", "b"], [1, 2], TypeError, r"labels must be strings, but labels\[0\] is of type int"),
-            (["a", "b"], ["x"], embedclf.TrainingError, "there are 2 texts and 1 label"),
+            (["a", "b"], ["x"], embedclf.ArgumentError, "there are 2 texts and 1 label"),
             ([], [], embedclf.TrainingError, "there are no examples"),
             (["a", "b"], ["x", " "], embedclf.TrainingError, "the label is empty: ' '"),
             (["a", "b"], ["x", "\ud800"], embedclf.TrainingError, "the label holds half a character"),
@@ -235,11 +238,11 @@ class TestPython:
     @pytest.mark.parametrize(
         ("settings", "error", "message"),
         [
-            ({"head": "tree"}, embedclf.TrainingError, "no head 'tree'; there are 'logistic' and 'centroid'"),
-            ({"holdout": 1.0}, embedclf.TrainingError, "from 0 to less than 1, not 1"),
-            ({"regularization": 0}, embedclf.TrainingError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 0"),
-            ({"regularization": 1e-30}, embedclf.TrainingError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 1e-30"),
-            ({"head": "centroid", "regularization": 1.0}, embedclf.TrainingError, "the centroid head has none"),
+            ({"head": "tree"}, embedclf.ArgumentError, "no head 'tree'; there are 'logistic' and 'centroid'"),
+            ({"holdout": 1.0}, embedclf.ArgumentError, "from 0 to less than 1, not 1"),
+            ({"regularization": 0}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 0"),
+            ({"regularization": 1e-30}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 1e-30"),
+            ({"head": "centroid", "regularization": 1.0}, embedclf.ArgumentError, "the centroid head has none"),
         ],
     )
     def test_settings_that_cannot_be(self, settings, error, message):
@@ -250,4 +253,4 @@ class TestPython:
     def test_an_open_embedder_has_its_own_dimensions(self):
         """Two that may differ are refused."""
         with pytest.raises(TypeError, match="dimensions goes with an embedder's name"):
-            embedclf.train(TEXTS, LABELS, embedder=embedclf.open_embedder(), dimensions=64)
+            embedclf.EmbeddingClassifier(embedclf.open_embedder(), dimensions=64).fit(TEXTS, LABELS)

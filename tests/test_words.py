@@ -155,12 +155,12 @@ class TestTraining:
     def test_an_embedder_of_words_has_nothing_else(self):
         """To ask for vectors beside it is an error."""
         assert not embedclf.train(TEXTS, LABELS, embedder="words").model.uses_vectors
-        with pytest.raises(embedclf.TrainingError, match="words:ngrams has words alone"):
+        with pytest.raises(embedclf.ArgumentError, match="words:ngrams has words alone"):
             embedclf.train(TEXTS, LABELS, embedder="words", features="both")
 
     def test_what_cannot_be_asked_for(self, cli: Cli, dataset: Path):
         """Said before anything is read."""
-        with pytest.raises(embedclf.TrainingError, match="there are no features 'all'; there are 'auto', 'embedding'"):
+        with pytest.raises(embedclf.ArgumentError, match="there are no features 'all'; there are 'auto', 'embedding'"):
             embedclf.train(TEXTS, LABELS, features="all")
         result = cli("train", dataset, "--features", "words", "--embedder", "wordllama")
         assert result.exit_code == 2

@@ -204,8 +204,8 @@ def _names_to_embed(
 
     `few` says that some classifiers are trained on a few of the rows only.
     """
+    from embedclf.training.label_names import names_for
     from embedclf.training.recipe import check_recipe
-    from embedclf.training.trainer import names_for
 
     recipe = check_recipe(**training.settings)
     labels = sorted(set(corpus.labels) - {out_of_scope_label})

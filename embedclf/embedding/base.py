@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.usage import Estimate, Meter, Usage
-from embedclf.errors import EmbedclfError, TextError
+from embedclf.errors import ArgumentError, TextError
 from embedclf.formatting import counted
-from embedclf.validation import check_texts, text_fault, text_faults
+from embedclf.validation import check_texts, list_of_strings, text_fault, text_faults
 
 EXTERNAL = "external"
 """The provider of embedders that were handed over as objects."""
@@ -105,6 +105,10 @@ class Embedder(ABC):
             vectors[usable] = embedded
             return vectors, reasons
 
+    def embed_checked(self, texts: list[str]) -> Vectors:
+        """Embed texts that `check_texts` has returned: as `embed`, which need not look through them again."""
+        return self.embed(texts)
+
     @property
     def is_local(self) -> bool:
         """Whether it runs in this process, so that nothing is sent and nothing is paid."""
@@ -194,6 +198,42 @@ class Embedder(ABC):
     def has_token_shares(self) -> bool:
         """Whether its vectors are sums over tokens, so that each token has a share of its own in a score."""
         return False
+
+
+class PartialEmbedder(Embedder):
+    """An embedder whose one method leaves out the texts that it cannot embed: the others follow from it."""
+
+    @abstractmethod
+    def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that have no fault, and that it does not refuse.
+
+        Parameters
+        ----------
+        texts : list of str
+        faults : dict of int to str
+            What `text_faults` says of the texts.
+
+        Returns
+        -------
+        vectors, reasons
+            As of `embed_partial`; the faults are among the reasons.
+        """
+
+    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
+        texts = list_of_strings(texts, "texts")
+        return self.embed_usable(texts, text_faults(texts))
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Embed texts; see `Embedder.embed`."""
+        return self.embed_checked(check_texts(texts))
+
+    def embed_checked(self, texts: list[str]) -> Vectors:
+        """Embed texts that `check_texts` has returned; see `Embedder.embed_checked`."""
+        vectors, reasons = self.embed_usable(texts, {})
+        if reasons:
+            raise TextError(reasons)
+        return vectors
 
 
 class TokenShares(NamedTuple):
@@ -351,56 +391,29 @@ class RequestSettings(TypedDict, total=False):
     max_cost: float | None
 
 
-def embed_all(embedder: Embedder, texts: Sequence[str]) -> Vectors:
-    """Embed texts that all have to be usable: `Embedder.embed` by way of `Embedder.embed_partial`.
-
-    Raises
-    ------
-    TextError
-        If some of them cannot be embedded.
-    EmbedderError
-        If the embedder fails.
-    """
-    vectors, reasons = embedder.embed_partial(check_texts(texts))
-    if reasons:
-        raise TextError(reasons)
-    return vectors
-
-
-def check_vectors(
-    vectors: Vectors,
-    n_texts: int,
-    *,
-    of: str | None = None,
-    missing: bool = False,
-    error: type[EmbedclfError] = EmbedclfError,
-) -> Vectors:
-    """See that vectors that were handed over are one a text, and finite.
+def check_vectors(vectors: Vectors, n_texts: int, *, missing: bool = False) -> Vectors:
+    """Check that there is one vector per text, and that it is finite.
 
     Parameters
     ----------
     vectors : ndarray of shape (n_texts, n_dimensions), float32
     n_texts : int
-    of : str, optional
-        What the texts are, for the error.
     missing : bool
         Whether some may be NaN, where a text has no vector.
-    error : type
-        What is raised.
 
     Raises
     ------
-    EmbedclfError
-        Or its child that `error` names.
+    ArgumentError
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     if vectors.ndim != 2:
-        raise error(f"vectors have the shape (n_texts, n_dimensions), not {vectors.shape}")
+        raise ArgumentError(f"vectors have the shape (n_texts, n_dimensions), not {vectors.shape}")
     if len(vectors) != n_texts:
-        numbers = f"{counted(n_texts, 'text')} and {counted(len(vectors), 'vector')}"
-        raise error(f"there are {numbers}" if of is None else f"{of} has {numbers}")
+        raise ArgumentError(f"there are {counted(n_texts, 'text')} and {counted(len(vectors), 'vector')}")
     if not missing and not (finite := np.isfinite(vectors).all(axis=1)).all():
-        name, n = "vectors" if of is None else f"{of}: vectors", int((~finite).sum())
+        n = int((~finite).sum())
         others = "" if n == 1 else f", nor {'is another' if n == 2 else f'are {n - 1:,} others'}"
-        raise error(f"{name}[{int(finite.argmin())}] is not finite{others}: leave out the texts that have no vector")
+        raise ArgumentError(
+            f"vectors[{int(finite.argmin())}] is not finite{others}: leave out the texts that have no vector"
+        )
     return vectors

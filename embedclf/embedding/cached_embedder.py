@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.base import Batch, BatchEmbedder, Embedder, EmbedderSpec, embed_all
+from embedclf.embedding.base import Batch, BatchEmbedder, EmbedderSpec, PartialEmbedder
 from embedclf.embedding.budget import check_cost
 from embedclf.embedding.cache.model_cache import ModelCache, blocks_of, hash_texts
 from embedclf.embedding.cache.segments import Keys
@@ -24,14 +24,14 @@ from embedclf.embedding.single_flight import Claims
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens
 from embedclf.errors import EmbedderError
 from embedclf.formatting import counted
-from embedclf.validation import list_of_strings, text_fault, text_faults
+from embedclf.validation import text_fault
 
 logger = logging.getLogger(__name__)
 
 _PART_TEXTS = 4_096
 
 
-class CachedEmbedder(Embedder):
+class CachedEmbedder(PartialEmbedder):
     """Embeds texts with a `BatchEmbedder`, each distinct text once, and with a cache never again.
 
     Parameters
@@ -170,17 +170,12 @@ class CachedEmbedder(Embedder):
         if self._behind.max_cost is not None:
             check_cost(estimate, self._behind.max_cost, self._behind.meter)
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts; see `Embedder.embed`.
+    def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that are not refused; see `PartialEmbedder.embed_usable`.
 
         A batch that is answered is in the cache before its vectors are used.
         """
-        return embed_all(self, texts)
-
-    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
-        texts = list_of_strings(texts, "texts")
-        reasons = text_faults(texts)
+        reasons = dict(faults)
         firsts: dict[str, int] = {}
         for index, text in enumerate(texts):
             if index not in reasons:

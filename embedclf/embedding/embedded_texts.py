@@ -1,6 +1,7 @@
 """Texts with their labels and vectors: checked once, embedded once."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from embedclf.arrays import Ints, Vectors
 from embedclf.embedding.base import Embedder, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
-from embedclf.errors import ArgumentError
+from embedclf.errors import ArgumentError, EmbedderError, NotInstalledError
 from embedclf.formatting import counted
 from embedclf.validation import check_texts, group_duplicates, list_of_strings
 
@@ -26,7 +27,7 @@ class EmbeddedTexts:
     labels : iterable of str, optional
         One per text.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        As of `embedclf.train`.
+        As of `embedclf.train`. One given by its name is opened with the cache that the command line uses.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         What the embedder makes of the texts, if that is known; None embeds them.
 
@@ -34,6 +35,10 @@ class EmbeddedTexts:
     ----------
     texts : list of str
     labels : list of str or None
+    is_embedder_named : bool
+        Whether there was an `embedder`; otherwise it is the default one.
+    are_vectors_given : bool
+        Whether there were `vectors`; otherwise the embedder makes them.
 
     Raises
     ------
@@ -61,6 +66,8 @@ class EmbeddedTexts:
             raise ArgumentError(
                 f"there are {counted(len(self.texts), 'text')} and {counted(len(self.labels), 'label')}"
             )
+        self.is_embedder_named = embedder is not None
+        self.are_vectors_given = vectors is not None
         self._given = embedder
         self._vectors = None if vectors is None else check_vectors(vectors, len(self.texts))
 
@@ -87,6 +94,41 @@ class EmbeddedTexts:
             raise TypeError(f"an EmbeddedTexts has its own {extra[0]}: leave out {extra[0]}=")
         return texts
 
+    @classmethod
+    def by(
+        cls,
+        embedder: Embedder,
+        texts: "Iterable[str] | EmbeddedTexts",
+        labels: Iterable[str] | None = None,
+        *,
+        vectors: Vectors | None = None,
+    ) -> "EmbeddedTexts":
+        """Return the one that is passed in place of texts if this embedder makes its vectors, or make one.
+
+        Raises
+        ------
+        EmbedderError
+            If another embedder makes them.
+        TypeError
+            If there is one already, and labels or vectors beside it.
+        """
+        if not isinstance(texts, EmbeddedTexts):
+            return cls(texts, labels, embedder=embedder, vectors=vectors)
+        made = cls.of(texts, labels, vectors=vectors)
+        if not made.is_by(embedder):
+            raise EmbedderError(f"the texts are embedded by {made.spec}, and vectors of {embedder.spec} are needed")
+        return made
+
+    def is_by(self, embedder: Embedder) -> bool:
+        """Tell whether the vectors are those of an embedder, of any length; True if nothing says what made them."""
+        if self.are_vectors_given and not self.is_embedder_named:
+            return True
+        try:
+            theirs = self.spec
+        except NotInstalledError:
+            return False
+        return replace(theirs, dimensions=None) == replace(embedder.spec, dimensions=None)
+
     def __len__(self) -> int:
         return len(self.texts)
 
@@ -102,6 +144,19 @@ class EmbeddedTexts:
     def spec(self) -> EmbedderSpec:
         """What tells the vectors from another embedder's."""
         return self.embedder.spec
+
+    @property
+    def known_labels(self) -> list[str]:
+        """The labels.
+
+        Raises
+        ------
+        ArgumentError
+            If there are none.
+        """
+        if self.labels is None:
+            raise ArgumentError("the texts have no labels, which are needed here")
+        return self.labels
 
     @property
     def is_embedded(self) -> bool:
@@ -121,8 +176,8 @@ class EmbeddedTexts:
         vectors : ndarray of shape (n_texts, n_dimensions), float32
         others : ndarray of shape (n_others, n_dimensions), float32
         """
-        new = [*([] if self._vectors is not None else self.texts), *others]
-        embedded = self.embedder.embed(new) if new else np.empty((0, 0), dtype=np.float32)
+        new = [*([] if self._vectors is not None else self.texts), *check_texts(others)]
+        embedded = self.embedder.embed_checked(new) if new else np.empty((0, 0), dtype=np.float32)
         of_others = embedded[len(new) - len(others) :]
         if self._vectors is None:
             self._vectors = embedded[: len(self.texts)]

@@ -1,6 +1,6 @@
 """WordLlama, the embedded default: a static model whose weights come inside its wheel; no key, no network."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,10 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.base import Embedder, EmbedderSpec, TokenShares, embed_all
+from embedclf.embedding.base import EmbedderSpec, PartialEmbedder, TokenShares
 from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, NotInstalledError
-from embedclf.validation import list_of_strings, text_faults
 
 _MODEL = "l2_supercat"
 # The lengths that the model was trained to be cut to (Matryoshka), of those that the wheel's weights hold.
@@ -38,7 +37,7 @@ _BATCH_CHARACTERS = 32_768
 _MEAN_OF_MANY = 8_192
 
 
-class WordLlamaEmbedder(Embedder):
+class WordLlamaEmbedder(PartialEmbedder):
     """Embeds texts with WordLlama: the mean of a text's token vectors, scaled to unit length.
 
     The vectors are those of ``WordLlama.embed(texts, norm=True)``. Texts are not padded to the longest of a batch,
@@ -85,19 +84,13 @@ class WordLlamaEmbedder(Embedder):
         """What tells its vectors from another embedder's."""
         return EmbedderSpec("wordllama", _MODEL, self._dimensions)
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts; see `Embedder.embed`.
+    def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that have a vector; see `PartialEmbedder.embed_usable`.
 
         The vector of a text is the same whatever other texts stand beside it.
         """
-        return embed_all(self, texts)
-
-    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
-        texts = list_of_strings(texts, "texts")
-        reasons = text_faults(texts)
         sums = np.zeros((len(texts), self._dimensions), dtype=np.float32)
-        pieces = ((index, piece) for index, text in enumerate(texts) if index not in reasons for _, piece in _cut(text))
+        pieces = ((index, piece) for index, text in enumerate(texts) if index not in faults for _, piece in _cut(text))
         for batch in _batches(pieces):
             encodings = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
             token_ids = [encoding.ids for encoding in encodings]
@@ -112,7 +105,7 @@ class WordLlamaEmbedder(Embedder):
         no_vector = {int(index): "WordLlama has no vector for it" for index in np.flatnonzero(~usable)}
         lengths[~usable] = np.nan
         sums /= lengths
-        return sums, dict(sorted((no_vector | reasons).items()))
+        return sums, dict(sorted((no_vector | faults).items()))
 
     def length_warning(self, text: str) -> str | None:
         """Say why a text may be too long for one vector: the mean of many words says little about any of them."""

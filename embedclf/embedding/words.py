@@ -1,22 +1,20 @@
 """Vectors of words alone: no weights, no key, nothing to install."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.base import Embedder, EmbedderSpec, embed_all
+from embedclf.embedding.base import EmbedderSpec, PartialEmbedder
 from embedclf.errors import EmbedderError
 from embedclf.features.vocabulary import count_ngrams
-from embedclf.validation import list_of_strings, text_faults
 
 MODEL = "ngrams"
 DIMENSIONS = 1_024
 _TEXTS_AT_ONCE = 4_096
 
 
-class WordsEmbedder(Embedder):
+class WordsEmbedder(PartialEmbedder):
     """Embeds texts by their words and pairs of words, each of which is added to or taken from one of 1,024 numbers.
 
     This is the hashing trick with signs (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML
@@ -35,19 +33,13 @@ class WordsEmbedder(Embedder):
         """What tells its vectors from another embedder's."""
         return EmbedderSpec("words", MODEL, DIMENSIONS)
 
-    def embed(self, texts: Sequence[str]) -> Vectors:
-        """Embed texts; see `Embedder.embed`."""
-        return embed_all(self, texts)
-
     @property
     def is_lexical(self) -> bool:
         """True: a classifier weighs the n-grams themselves, not these vectors."""
         return True
 
-    def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
-        texts = list_of_strings(texts, "texts")
-        reasons = text_faults(texts)
+    def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
+        """Embed those texts that have words; see `PartialEmbedder.embed_usable`."""
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
@@ -60,7 +52,7 @@ class WordsEmbedder(Embedder):
         no_vector = {int(row): "it has no words" for row in np.flatnonzero(lengths[:, 0] == 0)}
         lengths[lengths == 0] = np.nan
         vectors /= lengths
-        return vectors, dict(sorted((no_vector | reasons).items()))
+        return vectors, dict(sorted((no_vector | faults).items()))
 
 
 def open_words(model: str, dimensions: int | None) -> WordsEmbedder:

@@ -8,17 +8,19 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head
-from embedclf.embedding.cache.vector_cache import VectorCache
-from embedclf.errors import TrainingError
-from embedclf.evaluation.report import Report, report_on
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.errors import ArgumentError, TrainingError
+from embedclf.evaluation.measuring import report_on
+from embedclf.evaluation.report import Report
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
 from embedclf.training.checks import check_examples
-from embedclf.training.folds import Examples, OutOfFold, out_of_fold
+from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import assign_folds
-from embedclf.training.trainer import make_inputs, open_for
-from embedclf.validation import check_texts, check_whole, group_duplicates, list_of_strings
+from embedclf.training.trainer import open_for
+from embedclf.training.training_set import TrainingSet, make_training_set
+from embedclf.validation import check_whole
 
 
 class FoldFigures(NamedTuple):
@@ -108,7 +110,7 @@ class CrossValidation:
     report: Report
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON; the single predictions are left out."""
+        """Return it as plain types, for JSON; the single predictions are left out."""
         return {
             "n_folds": self.n_folds,
             "n_repeats": self.n_repeats,
@@ -128,12 +130,10 @@ class CrossValidation:
 
 
 def cross_validate(
-    texts: Iterable[str],
-    labels: Iterable[str],
+    texts: Iterable[str] | EmbeddedTexts,
+    labels: Iterable[str] | None = None,
     *,
     embedder: Any = None,
-    dimensions: int | None = None,
-    cache: VectorCache | bool = True,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
     features: Features = "auto",
@@ -151,8 +151,7 @@ def cross_validate(
 
     Parameters
     ----------
-    texts, labels : iterables of str, of equal length
-    embedder, dimensions, cache, head, regularization, features, label_names
+    texts, labels, embedder, head, regularization, features, label_names
         As of `embedclf.train`.
     folds : int
         At least 2.
@@ -161,42 +160,45 @@ def cross_validate(
     seed : int
         For the division.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is at hand; None embeds them.
+        What the embedder makes of the texts, if that is known; None embeds them.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
         What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
         given, names are embedded only if `label_names` is true.
 
     Raises
     ------
+    ArgumentError
+        If a setting cannot be, or there is not one label or one finite vector per text.
     TrainingError
-        If the examples or settings do not make classifiers.
+        If the examples do not make classifiers.
     TextError
         If a text is empty, not Unicode, or refused by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    texts, labels = check_texts(texts), list_of_strings(labels, "labels")
+    given = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names)
-    classes, y = check_examples(texts, labels)
-    groups = group_duplicates(texts)
+    classes, y = check_examples(given.texts, given.known_labels)
     # Before anything is embedded, and perhaps paid for.
-    judged = check_division(y, groups, folds, seed, repeats)
-    opened, recipe = open_for(recipe, embedder, dimensions=dimensions, cache=cache)
-    inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors)
-    intervals.warn_of_few(groups[judged], "left out and predicted")
-    examples = Examples(inputs, y, groups, classes, names)
-    return cross_validate_examples(texts, labels, examples, recipe, folds, seed, repeats)
+    judged = check_division(y, given.groups, folds, seed, repeats)
+    _, recipe = open_for(recipe, given)
+    examples = make_training_set(recipe, given, classes, y, name_vectors)
+    intervals.warn_of_few(given.groups[judged], "left out and predicted")
+    return cross_validate_examples(given.texts, given.known_labels, examples, recipe, folds, seed, repeats)
 
 
 def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 1) -> Mask:
-    """See that examples can be divided so; tells which are left out and predicted: (n,).
+    """Check that examples can be divided so, and tell which are left out and predicted: (n,).
 
     Raises
     ------
+    ArgumentError
+        If the numbers cannot be.
     TrainingError
+        If no example can be left out.
     """
     if check_whole(folds, "folds") < 2 or check_whole(repeats, "repeats") < 1:
-        raise TrainingError(f"there are 2 folds or more and 1 repeat or more, not {folds} and {repeats}")
+        raise ArgumentError(f"there are 2 folds or more and 1 repeat or more, not {folds} and {repeats}")
     judged = assign_folds(y, groups, folds, seed=check_whole(seed, "seed", least=0)) >= 0
     if not judged.any():
         raise TrainingError("no label has two different texts, so none can be left out and predicted")
@@ -206,7 +208,7 @@ def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 
 def cross_validate_examples(
     texts: Sequence[str],
     labels: Sequence[str],
-    examples: Examples,
+    examples: TrainingSet,
     recipe: Recipe,
     n_folds: int,
     seed: int,
@@ -220,7 +222,7 @@ def cross_validate_examples(
 def _summed_up(
     texts: Sequence[str],
     labels: Sequence[str],
-    examples: Examples,
+    examples: TrainingSet,
     divided: Sequence[OutOfFold],
     head: Head,
     n_folds: int,

@@ -6,17 +6,18 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head
-from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
 from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.training.checks import check_examples
-from embedclf.training.folds import Examples, Task, predict_apart
+from embedclf.training.folds import Task, predict_apart
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import hold_out
-from embedclf.training.trainer import make_inputs, open_for
-from embedclf.validation import check_texts, check_whole, group_duplicates, list_of_strings
+from embedclf.training.trainer import open_for
+from embedclf.training.training_set import TrainingSet, make_training_set
+from embedclf.validation import check_whole
 
 _HOLDOUT = 0.2
 _LEAST_PER_CLASS = 1
@@ -87,7 +88,7 @@ class LearningCurve:
         return f"{last}, which may be chance: more rows held out would tell whether more labels help."
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return {
             "n_held_out": self.n_held_out,
             "points": [{**point._asdict(), "interval": list(point.interval)} for point in self.points],
@@ -98,12 +99,10 @@ class LearningCurve:
 
 
 def learning_curve(
-    texts: Iterable[str],
-    labels: Iterable[str],
+    texts: Iterable[str] | EmbeddedTexts,
+    labels: Iterable[str] | None = None,
     *,
     embedder: Any = None,
-    dimensions: int | None = None,
-    cache: VectorCache | bool = True,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
     features: Features = "auto",
@@ -119,19 +118,20 @@ def learning_curve(
 
     Parameters
     ----------
-    texts, labels : iterables of str, of equal length
-    embedder, dimensions, cache, head, regularization, features, label_names
+    texts, labels, embedder, head, regularization, features, label_names
         As of `embedclf.train`.
     seed : int
         For what is held out, and what is chosen of the rest.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is at hand; None embeds them.
+        What the embedder makes of the texts, if that is known; None embeds them.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
         What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
         given, names are embedded only if `label_names` is true.
 
     Raises
     ------
+    ArgumentError
+        If a setting cannot be, or there is not one label or one finite vector per text.
     TrainingError
         If the examples are too few for two points, or do not make classifiers.
     TextError
@@ -139,22 +139,21 @@ def learning_curve(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    texts, labels = check_texts(texts), list_of_strings(labels, "labels")
+    given = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names)
     check_whole(seed, "seed", least=0)
-    classes, y = check_examples(texts, labels)
-    groups = group_duplicates(texts)
+    classes, y = check_examples(given.texts, given.known_labels)
+    groups = given.groups
     held = hold_out(y, groups, _HOLDOUT, seed=seed)
     sizes = sizes_of(int((~held).sum()), len(classes))
     # Before anything is embedded, and perhaps paid for.
     if len(sizes) < 2 or not held.any():
         raise TrainingError(
-            f"{len(texts):,} examples of {len(classes)} labels are too few for a learning curve: it begins "
+            f"{len(given):,} examples of {len(classes)} labels are too few for a learning curve: it begins "
             "with one a label, beside those held out, and doubles them"
         )
-    opened, recipe = open_for(recipe, embedder, dimensions=dimensions, cache=cache)
-    inputs, names = make_inputs(recipe, opened, texts, classes, vectors, name_vectors, fewest=sizes[0])
-    examples = Examples(inputs, y, groups, classes, names)
+    _, recipe = open_for(recipe, given)
+    examples = make_training_set(recipe, given, classes, y, name_vectors, fewest=sizes[0])
     warn_of_few(groups[held], "held out")
     tasks = [
         (size, Task(chosen, held))
@@ -180,7 +179,7 @@ def learning_curve(
 
 
 def sizes_of(n: int, n_classes: int) -> list[int]:
-    """Give the numbers of labels to train on: all, half of them, a quarter and so on, down to one a class."""
+    """Return the numbers of labels to train on: all, half of them, a quarter and so on, down to one a class."""
     sizes = []
     while n >= _LEAST_PER_CLASS * n_classes:
         sizes.append(n)
@@ -188,9 +187,7 @@ def sizes_of(n: int, n_classes: int) -> list[int]:
     return sizes[::-1]
 
 
-def _choices(
-    examples: Examples, rows: Ints, sizes: list[int], rng: np.random.Generator
-) -> list[tuple[int, "np.ndarray[Any, np.dtype[np.bool_]]"]]:
+def _choices(examples: TrainingSet, rows: Ints, sizes: list[int], rng: np.random.Generator) -> list[tuple[int, Mask]]:
     """Choose so many of some rows at random, each choice a part of the next."""
     rows = rng.permutation(rows)
     y = examples.y[rows]

@@ -1,31 +1,15 @@
-"""How a classifier does on labelled texts."""
+"""The record of how a classifier does on labelled texts."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-from embedclf.arrays import Vectors
-from embedclf.classifier.explanation import Neighbour, Span, by_word, weighs_words
-from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import check_vectors
-from embedclf.errors import EmbedclfError
-from embedclf.evaluation.neighbourhood import Examples, examples_of, neighbours_of
-from embedclf.formatting import counted
-from embedclf.stats import intervals, metrics
+from embedclf.classifier.explanation import Neighbour, Span
+from embedclf.stats import metrics
 from embedclf.stats.intervals import Interval
-from embedclf.validation import check_texts, group_duplicates, list_of_strings
 
 _N_CONFUSIONS = 10
-_N_WORDS = 8
-# Explaining a text takes several times as long as answering it.
-_MOST_EXPLAINED = 2_000
-_MOST_CHARACTERS = 1 << 20
 _MOST_IN_DICT = 100
-_THRESHOLDS = (*(step / 20 for step in range(20)), 0.99)
 
 
 class Confusion(NamedTuple):
@@ -172,11 +156,11 @@ class Report:
         return tuple(sorted(found, key=lambda one: -one.n_texts)[:_N_CONFUSIONS])
 
     def at_rows(self, rows: Sequence[int]) -> "Report":
-        """Give the same report, where the texts were only some of all: those at these rows."""
+        """Return the same report, where the texts were only some of all: those at these rows."""
         return replace(self, wrong=tuple(one._replace(row=rows[one.row]) for one in self.wrong))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the report as plain types, for JSON."""
+        """Return the report as plain types, for JSON."""
         return {
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
@@ -207,195 +191,3 @@ def _wrong_as_dict(one: WrongRow, *, with_words: bool) -> dict[str, Any]:
     if one.spans and with_words:
         made["words"] = [span._asdict() for span in one.spans]
     return made
-
-
-def evaluate(
-    classifier: TextClassifier,
-    texts: Iterable[str],
-    labels: Iterable[str],
-    *,
-    vectors: Vectors | None = None,
-    train_set: Examples | tuple[Iterable[str], Iterable[str]] | None = None,
-) -> Report:
-    """Measure a classifier on labelled texts.
-
-    Texts under the label that it was told stands for out of scope are measured apart: what it is to do with them is to
-    abstain.
-
-    Parameters
-    ----------
-    classifier : TextClassifier
-    texts, labels : iterables of str, of equal length
-    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the classifier's embedder makes of the texts, if that is at hand; None embeds them.
-    train_set : Examples or (texts, labels), optional
-        What the classifier was trained on: each wrong row gets its three nearest examples.
-
-    Raises
-    ------
-    EmbedclfError
-        If there are no texts, not one label or vector a text, or the classifier knows none of the labels.
-    TextError
-        If a text is empty, not Unicode, or refused by the embedder.
-    EmbedderError
-        If the embedder fails, or vectors are not of the length that the classifier was trained on.
-    """
-    texts, labels = check_texts(texts), list_of_strings(labels, "labels")
-    if len(texts) != len(labels) or not texts:
-        raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
-    check_labels(classifier, labels)
-    vectors = classifier.embedder.embed(texts) if vectors is None else check_vectors(vectors, len(texts))
-    probabilities = classifier.probabilities(vectors, texts)
-    threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
-    inside = np.array([label != foreign for label in labels])
-    intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to measure on")
-    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
-    if weighs_words(classifier.model, classifier.embedder):
-        report = _with_words(report, classifier, texts, vectors)
-    if train_set is None:
-        return report
-    near = neighbours_of(vectors[[one.row for one in report.wrong]], examples_of(classifier, train_set))
-    wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
-    return replace(report, wrong=tuple(wrong))
-
-
-def _with_words(report: Report, classifier: TextClassifier, texts: Sequence[str], vectors: Vectors) -> Report:
-    """Add what words say for wrong rows and for labels."""
-    most = min(_MOST_EXPLAINED, 1 + _MOST_CHARACTERS * len(texts) // sum(map(len, texts)))
-    wrong_rows = [one.row for one in report.wrong[:most]]
-    # Spread over all of them, since files are often sorted by label.
-    spread = np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(np.intp).tolist()
-    rows = sorted({*wrong_rows, *spread})
-    why = dict(zip(rows, classifier.explain([texts[row] for row in rows], vectors=vectors[rows]), strict=True))
-    wrong = [one._replace(spans=why[one.row].spans) if place < most else one for place, one in enumerate(report.wrong)]
-    found: dict[str, list[dict[str, float]]] = {}
-    for row in spread:
-        found.setdefault(why[row].label, []).append(by_word(texts[row], why[row].spans))
-    by_label = {label: _strongest(found[label]) for label in sorted(found)}
-    return replace(report, wrong=tuple(wrong), words_by_label=by_label)
-
-
-def _strongest(of_texts: Sequence[dict[str, float]]) -> tuple[WordOfLabel, ...]:
-    """Choose the words that speak most for the label that texts are answered with."""
-    n_texts = Counter(word for words in of_texts for word in words)
-    sums: dict[str, float] = {}
-    for words in of_texts:
-        for word, weight in words.items():
-            sums[word] = sums.get(word, 0.0) + weight
-    speaking = [word for word, weight in sums.items() if weight > 0]
-    # A word of a single text may be there by chance, but is better than none.
-    common = [word for word in speaking if n_texts[word] > 1]
-    chosen = sorted(common if len(common) >= _N_WORDS else speaking, key=lambda word: (-sums[word], word))
-    return tuple(WordOfLabel(word, sums[word] / len(of_texts)) for word in chosen[:_N_WORDS])
-
-
-def report_on(
-    texts: Sequence[str],
-    labels: Sequence[str],
-    classes: Sequence[str],
-    probabilities: Vectors,
-    *,
-    inside: npt.NDArray[np.bool_] | None = None,
-    threshold: float | None = None,
-) -> Report:
-    """Measure probabilities, wherever they come from.
-
-    Parameters
-    ----------
-    texts, labels : sequences of str, of length n
-    classes : sequence of str, of length n_classes
-    probabilities : ndarray of shape (n, n_classes)
-    inside : ndarray of shape (n,), bool, optional
-        Which texts are in scope; None says that all are. Some are.
-    threshold : float, optional
-        The confidence below which the classifier abstains.
-    """
-    rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
-    mine = [labels[row] for row in rows.tolist()]
-    groups = group_duplicates([texts[row] for row in rows.tolist()])
-    strange = sorted(set(mine) - set(classes))
-    names = sorted({*classes, *strange})
-    numbers = {name: number for number, name in enumerate(names)}
-    y_true = np.array([numbers[label] for label in mine], dtype=np.intp)
-    columns = np.array([numbers[name] for name in classes], dtype=np.intp)
-    column_of = {name: column for column, name in enumerate(classes)}
-
-    # In float32, a threshold would be rounded; `TextClassifier.decide` compares so, too.
-    best, of_all = columns[probabilities.argmax(axis=1)], probabilities.max(axis=1).astype(np.float64)
-    probabilities, confidence, y_pred = probabilities[rows], of_all[rows], best[rows]
-    correct = y_true == y_pred
-    known = np.array([label in column_of for label in mine])
-    true_columns = np.array([column_of[label] for label in mine if label in column_of], dtype=np.intp)
-    per_class = metrics.per_class(y_true, y_pred, names)
-    matrix = np.zeros((len(names), len(names)), dtype=np.intp)
-    np.add.at(matrix, (y_true, y_pred), 1)
-    mistaken = np.zeros(len(texts), dtype=bool)
-    mistaken[rows] = ~correct
-    if inside is not None and threshold is not None:
-        mistaken |= ~inside & (of_all >= threshold)
-    wrong = np.flatnonzero(mistaken)
-    wrong = wrong[np.argsort(-of_all[wrong], kind="stable")]
-    thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
-    return Report(
-        accuracy=metrics.accuracy(y_true, y_pred),
-        accuracy_interval=intervals.interval_of_mean(correct, groups),
-        macro_f1=metrics.macro_f1(per_class),
-        macro_f1_interval=intervals.interval_of_macro_f1(y_true, y_pred, groups),
-        weighted_f1=metrics.weighted_f1(per_class),
-        log_loss=metrics.log_loss(true_columns, probabilities[known]),
-        ece=metrics.expected_calibration_error(correct, confidence),
-        n_examples=len(rows),
-        per_class=per_class,
-        unknown_labels={name: mine.count(name) for name in strange},
-        classes=tuple(names),
-        confusion_matrix=tuple(tuple(row) for row in matrix.tolist()),
-        reliability=metrics.reliability(correct, confidence),
-        coverage=metrics.coverage(correct, confidence, thresholds),
-        threshold=threshold,
-        wrong=tuple(
-            WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
-        ),
-        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
-    )
-
-
-def _out_of_scope(
-    inside: npt.NDArray[np.bool_],
-    correct: npt.NDArray[np.bool_],
-    confidence: npt.NDArray[np.float64],
-    threshold: float | None,
-) -> OutOfScope | None:
-    if inside.all():
-        return None
-    rejected = confidence < (0.0 if threshold is None else threshold)
-    return OutOfScope(
-        n_examples=int((~inside).sum()),
-        n_answered=None if threshold is None else int((~rejected[~inside]).sum()),
-        recall=None if threshold is None else float(rejected[~inside].mean()),
-        auroc=metrics.auroc(inside, confidence),
-        in_scope_accuracy=float((correct & ~rejected[inside]).mean()),
-    )
-
-
-def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
-    """See that the classifier knows at least one of the labels.
-
-    Raises
-    ------
-    EmbedclfError
-    """
-    given, foreign = set(labels), classifier.card.out_of_scope_label
-    if given == {foreign}:
-        raise EmbedclfError(
-            f"all rows have the out-of-scope label {foreign!r}: accuracy is measured on the others; add some"
-        )
-    if given.isdisjoint(classifier.classes):
-        raise EmbedclfError(
-            f"the model knows none of the labels ({_some(sorted(given))}); it knows {_some(classifier.classes)}. "
-            "Is it the right model?"
-        )
-
-
-def _some(names: Iterable[str]) -> str:
-    shown = list(names)
-    return ", ".join(map(repr, shown[:5])) + (f" and {len(shown) - 5:,} more" if len(shown) > 5 else "")

@@ -7,9 +7,10 @@ import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.quality.findings import Finding
-from embedclf.training.folds import Examples, out_of_fold
+from embedclf.training.folds import out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Recipe
+from embedclf.training.training_set import TrainingSet
 
 _FOLDS = 5
 
@@ -59,7 +60,7 @@ def label_errors(
     classes, y = np.unique(np.array(labels, dtype=object), return_inverse=True)
     recipe = Recipe()
     inputs = Inputs.of(texts, vectors, words=recipe.uses_words)
-    examples = Examples(inputs, y.astype(np.intp), groups, tuple(classes.tolist()))
+    examples = TrainingSet(inputs, y.astype(np.intp), groups, tuple(classes.tolist()))
     (answer,) = out_of_fold(examples, recipe, n_folds=_FOLDS, seeds=[seed])
     # The only text of a label cannot be left out, so that nothing is known of it, nor does another have its label.
     measured = np.flatnonzero(answer.folds >= 0)

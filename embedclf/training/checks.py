@@ -6,7 +6,7 @@ import numpy as np
 
 from embedclf.arrays import Ints
 from embedclf.classifier.text_classifier import check_min_confidence
-from embedclf.errors import TrainingError
+from embedclf.errors import ArgumentError, TrainingError
 from embedclf.formatting import counted
 from embedclf.validation import text_fault
 
@@ -14,16 +14,19 @@ from embedclf.validation import text_fault
 def check_examples(
     texts: Sequence[str], labels: Sequence[str], out_of_scope_label: str | None = None
 ) -> tuple[tuple[str, ...], Ints]:
-    """See that examples make a classifier; gives its classes and, for each example, the index of its own.
+    """Check that examples make a classifier, and return its classes and, for each example, the index of its own.
 
     Examples out of scope have the index after the last.
 
     Raises
     ------
+    ArgumentError
+        If there is not one label per text.
     TrainingError
+        If there are no examples, or their labels do not make classes.
     """
     if len(texts) != len(labels):
-        raise TrainingError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
+        raise ArgumentError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
     if not texts:
         raise TrainingError("there are no examples to train on")
     names = set(labels)
@@ -42,7 +45,12 @@ def check_examples(
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:
-    """See that the names of classes are two or more, different, and not empty."""
+    """Check that the names of classes are two or more, different, and not empty.
+
+    Raises
+    ------
+    TrainingError
+    """
     classes = tuple(names)
     for name in classes:
         if fault := text_fault(name, "label"):
@@ -55,15 +63,15 @@ def check_classes(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_abstaining(target_accuracy: float | None, min_confidence: float | None) -> None:
-    """See that a threshold is asked for in one way.
+    """Check that a threshold is asked for in one way.
 
     Raises
     ------
-    TrainingError
+    ArgumentError
     """
     if target_accuracy is not None:
         if min_confidence is not None:
-            raise TrainingError("target_accuracy chooses the threshold and min_confidence sets it: give one of them")
+            raise ArgumentError("target_accuracy chooses the threshold and min_confidence sets it: give one of them")
         if not 0 < target_accuracy < 1:
-            raise TrainingError(f"target_accuracy is a share between 0 and 1, not {target_accuracy:g}")
+            raise ArgumentError(f"target_accuracy is a share between 0 and 1, not {target_accuracy:g}")
     check_min_confidence(min_confidence)

@@ -1,9 +1,7 @@
 """The scikit-learn door: texts go in where scikit-learn's estimators take matrices."""
 
 import copy
-import logging
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -15,33 +13,41 @@ from embedclf.arrays import Vectors
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import Head
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import WORDS, Embedder
+from embedclf.embedding.base import Embedder
 from embedclf.embedding.cache.vector_cache import VectorCache
-from embedclf.embedding.factory import as_embedder, open_embedder
-from embedclf.errors import NotInstalledError
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.factory import as_embedder
+from embedclf.errors import ArgumentError
 from embedclf.training.checks import check_classes
+from embedclf.training.fitting import fit_classifier
 from embedclf.training.recipe import Features, Recipe, check_recipe
-from embedclf.training.trainer import fit_classifier, make_inputs, names_for
-from embedclf.validation import check_texts, group_duplicates
-
-logger = logging.getLogger(__name__)
+from embedclf.training.trainer import open_for
+from embedclf.training.training_set import make_training_set
+from embedclf.validation import check_texts
 
 
 class _TextEstimator(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share: the embedder as a parameter, and texts as input."""
+    """What both estimators share: the embedder as a parameter, and texts as input.
+
+    The embedder's settings are parameters of their own here, unlike in the functions of the package, since a grid
+    search tunes parameters: ``{"dimensions": [64, 256]}``.
+    """
 
     embedder: Any
     dimensions: int | None
     cache: VectorCache | bool
     cache_name: str | None
 
+    @property
+    def _settings(self) -> dict[str, Any]:
+        """How an embedder that is not open is opened; see `as_embedder`."""
+        return {"dimensions": self.dimensions, "cache": self.cache, "cache_name": self.cache_name}
+
     def _embed(self, X: Any, *, reset: bool) -> Vectors:
         """Make vectors of the input, (n, n_dimensions); `reset` while fitting."""
         if reset:
-            self.embedder_: Embedder = as_embedder(
-                self.embedder, dimensions=self.dimensions, cache=self.cache, cache_name=self.cache_name
-            )
-        return self.embedder_.embed(_texts(X))
+            self.embedder_: Embedder = as_embedder(self.embedder, **self._settings)
+        return self.embedder_.embed(_in_one_dimension(X))
 
     def __sklearn_clone__(self) -> Self:
         # An embedder may hold locks and connections, which no copy can share: the clone gets the same one.
@@ -59,11 +65,11 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def _texts(X: Any) -> list[str]:
+def _in_one_dimension(X: Any) -> Any:
     shape = getattr(X, "shape", None)
     if shape is not None and len(shape) != 1:
-        raise ValueError(f"expected texts in one dimension, got an array of shape {tuple(shape)}")
-    return check_texts(X)
+        raise ArgumentError(f"expected texts in one dimension, got an array of shape {tuple(shape)}")
+    return X
 
 
 class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _TextEstimator):  # type: ignore[misc]
@@ -174,51 +180,37 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
             Labels of any type that sorts.
         """
         recipe = check_recipe(self.head, self.regularization, self.features, self.label_names)
-        vectors, recipe = self._embed_to_fit(X, recipe)
-        texts = _texts(X) if recipe.uses_words else [""] * len(vectors)
+        texts, recipe = self._open(X, recipe)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        check_consistent_length(texts, y)
+        check_consistent_length(texts.texts, y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
-        names = check_classes(str(name) for name in self.classes_)
-        of_names = None
-        if recipe.uses_vectors and (name_texts := names_for(recipe, names, len(texts))):
-            of_names = self.embedder_.embed(name_texts)
-        inputs, name_inputs = make_inputs(recipe, self.embedder_, texts, names, vectors, of_names)
-        groups = group_duplicates(texts if recipe.uses_words else [vector.tobytes() for vector in vectors])
+        classes = check_classes(str(name) for name in self.classes_)
         self.model_: LinearModel
         self.model_, self._card = fit_classifier(
-            inputs,
-            numbers,
-            groups,
-            names,
+            make_training_set(recipe, texts, classes, numbers),
             recipe,
             spec=self.embedder_.spec,
             seed=self.random_state,
-            names=name_inputs,
         )
         return self
 
-    def _embed_to_fit(self, X: Any, recipe: Recipe) -> tuple[Vectors, Recipe]:
-        if recipe.uses_vectors:
-            try:
-                return self._embed(X, reset=True), recipe
-            except NotInstalledError as error:
-                if self.embedder is not None or recipe.features != "auto":
-                    raise
-                logger.warning("fitted on words alone, as there is no embedder: %s", error)
-        self.embedder_ = open_embedder(WORDS)
-        return np.empty((len(_texts(X)), 0), dtype=np.float32), replace(recipe, features="words")
+    def _open(self, X: Any, recipe: Recipe) -> tuple[EmbeddedTexts, Recipe]:
+        """Open the embedder that a recipe needs, and check the texts that it is to embed; nothing is embedded yet."""
+        self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
+        return EmbeddedTexts(_in_one_dimension(X), embedder=self.embedder_), recipe
 
     def predict_proba(self, X: Iterable[str]) -> Vectors:
-        """Give each class's calibrated probability for each text: (n, n_classes) float32, columns as `classes_`."""
+        """Return each class's calibrated probability for each text: (n, n_classes) float32, columns as `classes_`."""
         check_is_fitted(self)
-        model, terms = self.model_, None
-        if model.words is not None:
-            texts = _texts(X)
-            terms = model.words.vocabulary.terms(texts)
-        vectors = self._embed(X, reset=False) if model.uses_vectors else np.empty((len(texts), 0), dtype=np.float32)
-        return model.probabilities(vectors, terms)
+        model = self.model_
+        if model.words is None:
+            return model.probabilities(self._embed(X, reset=False))
+        texts = check_texts(_in_one_dimension(X))
+        terms = model.words.vocabulary.terms(texts)
+        if model.uses_vectors:
+            return model.probabilities(self.embedder_.embed_checked(texts), terms)
+        return model.probabilities(np.empty((len(texts), 0), dtype=np.float32), terms)
 
     def predict(self, X: Iterable[str]) -> Any:
         """Label texts: (n,), of the labels' own type."""

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -11,37 +10,15 @@ from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.formatting import counted
 from embedclf.parallel.executors import all_of
 from embedclf.threads import one_thread
-from embedclf.training.heads import choose_settings, fit_all
-from embedclf.training.inputs import Inputs, as_terms
+from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
+from embedclf.training.settings import choose_settings, fit_all
 from embedclf.training.splits import assign_folds
+from embedclf.training.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
 
 _ROWS_WORTH_PROCESSES = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    """What classifiers are fitted on.
-
-    Attributes
-    ----------
-    inputs : Inputs
-    y : ndarray of shape (n,)
-        Indices into `classes`.
-    groups : ndarray of shape (n,)
-        From `group_duplicates`.
-    classes : tuple of str
-    names : Inputs or None
-        The names of the classes as texts.
-    """
-
-    inputs: Inputs
-    y: Ints
-    groups: Ints
-    classes: tuple[str, ...]
-    names: Inputs | None = None
 
 
 class Task(NamedTuple):
@@ -51,7 +28,7 @@ class Task(NamedTuple):
     predicted: Mask
 
 
-def predict_apart(examples: Examples, tasks: Iterable[Task], recipe: Recipe, *, seed: int) -> "list[Apart]":
+def predict_apart(examples: TrainingSet, tasks: Iterable[Task], recipe: Recipe, *, seed: int) -> "list[Apart]":
     """Fit classifiers as `train` does, C and temperature chosen within what each is fitted on, and predict others.
 
     The tasks are done side by side where ``joblib.parallel_config`` says; by default on all cores, unless the examples
@@ -59,7 +36,7 @@ def predict_apart(examples: Examples, tasks: Iterable[Task], recipe: Recipe, *, 
 
     Parameters
     ----------
-    examples : Examples
+    examples : TrainingSet
     tasks : iterable of Task
         Each class occurs in what is fitted on.
     recipe : Recipe
@@ -77,7 +54,7 @@ def predict_apart(examples: Examples, tasks: Iterable[Task], recipe: Recipe, *, 
     """
     tasks = list(tasks)
     logger.info("Fitting %s …", counted(len(tasks), "classifier"))
-    n_jobs = -1 if len(examples.y) >= _ROWS_WORTH_PROCESSES else None
+    n_jobs = -1 if len(examples) >= _ROWS_WORTH_PROCESSES else None
     return all_of(_fit_and_predict, [(examples, task, recipe, seed) for task in tasks], n_jobs=n_jobs)
 
 
@@ -95,11 +72,11 @@ class Apart(NamedTuple):
     word_scale: float
 
 
-def _fit_and_predict(examples: Examples, task: Task, recipe: Recipe, seed: int) -> Apart:
-    inputs, y, names = examples.inputs[task.fitted], examples.y[task.fitted], examples.names
+def _fit_and_predict(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> Apart:
+    fitted = examples[task.fitted]
     with one_thread():
-        settings = choose_settings(recipe, inputs, y, examples.groups[task.fitted], names=names, seed=seed)
-        trained = fit_all(recipe, settings, inputs, y, names)
+        settings = choose_settings(recipe, fitted, seed=seed)
+        trained = fit_all(recipe, settings, fitted)
         model, others = trained.model(settings.temperature, examples.classes), examples.inputs[task.predicted]
         terms = as_terms(others.words(trained.vocabulary))
         return Apart(model.probabilities(others.vectors, terms), settings.scale)
@@ -124,7 +101,7 @@ class OutOfFold(NamedTuple):
 
 
 def out_of_fold(
-    examples: Examples,
+    examples: TrainingSet,
     recipe: Recipe,
     *,
     n_folds: int,

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from embedclf.training.recipe import Recipe
+
 # With more texts a label, its name adds next to nothing, but is one more text to embed, and to pay for.
 MOST_ROWS_A_LABEL = 8
 _LEAST_LETTERS = 3
@@ -19,3 +21,10 @@ def label_name_texts(classes: Sequence[str]) -> list[str] | None:
     if any(sum(map(str.isalpha, text)) < _LEAST_LETTERS for text in texts):
         return None
     return texts
+
+
+def names_for(recipe: Recipe, classes: Sequence[str], n_texts: int) -> list[str]:
+    """Return the names of labels as texts to train on, or none where they say nothing or are not wanted."""
+    if recipe.label_names is False or (recipe.label_names is None and n_texts > MOST_ROWS_A_LABEL * len(classes)):
+        return []
+    return label_name_texts(classes) or []

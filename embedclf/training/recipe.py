@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from embedclf.classifier.model_file import HEADS, Head
-from embedclf.errors import TrainingError
+from embedclf.errors import ArgumentError
 
 Features = Literal["auto", "embedding", "words", "both"]
 
@@ -64,22 +64,22 @@ def check_recipe(
 
     Raises
     ------
-    TrainingError
+    ArgumentError
     """
     if head not in HEADS:
-        raise TrainingError(f"there is no head {head!r}; there are {' and '.join(map(repr, HEADS))}")
+        raise ArgumentError(f"there is no head {head!r}; there are {' and '.join(map(repr, HEADS))}")
     if features not in SCALES:
-        raise TrainingError(f"there are no features {features!r}; there are {', '.join(map(repr, SCALES))}")
+        raise ArgumentError(f"there are no features {features!r}; there are {', '.join(map(repr, SCALES))}")
     if regularization == "auto":
         return Recipe(head, None, features, label_names)
     if head == "centroid":
-        raise TrainingError("regularization belongs to the logistic head: the centroid head has none")
+        raise ArgumentError("regularization belongs to the logistic head: the centroid head has none")
     try:
         C = float(regularization)
     except ValueError:
         C = math.nan
     if not LEAST_C <= C <= MOST_C:
-        raise TrainingError(
+        raise ArgumentError(
             f"regularization is scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, not {regularization!r}"
         )
     return Recipe(head, C, features, label_names)

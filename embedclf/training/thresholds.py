@@ -4,16 +4,22 @@ The confidence is the largest probability: of what was measured (see ``benchmark
 from right to wrong best.
 """
 
+import logging
+
 import numpy as np
 
 from embedclf.arrays import Ints, Mask
 from embedclf.errors import TrainingError
-from embedclf.formatting import SHOWN_DECIMALS, counted, shown_share
+from embedclf.formatting import SHOWN_DECIMALS, counted, shown_share, shown_threshold
+from embedclf.stats import metrics
+from embedclf.stats.intervals import FEW_ROWS
 from embedclf.training.calibration import Judged
 from embedclf.training.lbfgs import Floats
 
+logger = logging.getLogger(__name__)
 
-def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
+
+def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> float:
     """Choose the threshold that answers most at an accuracy, or that best tells what is in scope from what is not.
 
     With a target, an answer to an example out of scope is wrong, and the accuracy counts by the lower end of Wilson's
@@ -24,7 +30,8 @@ def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
 
     Parameters
     ----------
-    judged : Judged
+    judged : Judged or None
+        None if there is nothing to choose by.
     target_accuracy : float or None
 
     Returns
@@ -35,8 +42,13 @@ def choose_threshold(judged: Judged, target_accuracy: float | None) -> float:
     Raises
     ------
     TrainingError
-        If no threshold reaches the target; names the best that one reaches.
+        If there are too few examples, or no threshold reaches the target; names the best that one reaches.
     """
+    if judged is None or (target_accuracy is None and judged.in_scope.all()):
+        raise TrainingError(
+            "there are too few examples to choose a threshold on; give more, or set one with --min-confidence "
+            "(min_confidence=…)"
+        )
     shown = np.floor(judged.confidence.astype(np.float64) * 10**SHOWN_DECIMALS)
     steps, place = np.unique(shown, return_inverse=True)
 
@@ -65,3 +77,25 @@ def _wilson_low(share: Floats, n: Ints) -> Floats:
     """Lower end of the interval of one standard error of a share of n."""
     low: Floats = (share + 0.5 / n - np.sqrt(share * (1 - share) / n + 0.25 / n**2)) / (1 + 1 / n)
     return low
+
+
+def tell_of_threshold(threshold: float, judged: Judged) -> None:
+    """Log what a threshold makes of the examples that it was chosen on."""
+    inside, outside = judged.in_scope, ~judged.in_scope
+    (answered,) = metrics.coverage(judged.correct[inside], judged.confidence[inside], [threshold])
+    rejects = ""
+    if outside.any():
+        rejected = float((judged.confidence[outside] < threshold).mean())
+        rejects = f", and rejects {shown_share(rejected)} of {outside.sum():,} out of scope"
+    logger.info(
+        "Chose the threshold %s on %s not fitted on: it answers %s, %s of these rightly%s.",
+        shown_threshold(threshold),
+        counted(int(inside.sum()), "row"),
+        shown_share(answered.coverage),
+        shown_share(answered.accuracy or 0),
+        rejects,
+    )
+    if outside.any() and outside.sum() < FEW_ROWS:
+        logger.warning(
+            "only %s out of scope to choose by: the threshold may be far off", counted(int(outside.sum()), "row")
+        )

@@ -22,7 +22,8 @@ from embedclf.cli.tables import table
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
-    from embedclf.evaluation.comparison import Choice, Compared, Comparison
+    from embedclf.evaluation.choices import Choice
+    from embedclf.evaluation.comparison import Compared, Comparison
 
 
 @click.command("compare")
@@ -86,7 +87,7 @@ def command(
     from embedclf.cli.steps import Steps
     from embedclf.data.atomic_file import check_places
     from embedclf.embedding.factory import default_embedder
-    from embedclf.evaluation import comparison
+    from embedclf.evaluation import choices, comparison
     from embedclf.pages.reports import comparison_page
 
     check_places({"the dataset": dataset}, {"--report": report})
@@ -101,23 +102,21 @@ def command(
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
         settings = asked.settings(bar.on_event)
-        choices = comparison.open_choices(
-            embedders or (default_embedder()[0],), dimensions or (None,), recipes, **settings
-        )
+        opened = choices.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), recipes, **settings)
         echo(
             f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
         )
         if asked.dry_run:
-            _print_estimates(choices, corpus.texts, as_json=as_json)
+            _print_estimates(opened, corpus.texts, as_json=as_json)
             return
         page = PageFile(report)
-        comparison.check_cost_of_all(choices, corpus.texts, asked.max_cost)
-        embedded: list[comparison.Embedded] = []
+        choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
+        embedded: list[choices.Embedded] = []
         try:
-            reasons = comparison.embed_choices(choices, corpus.texts, embedded, **settings)
+            reasons = choices.embed_choices(opened, corpus.texts, embedded, **settings)
         finally:
             bar.end()
-            tell_usage(comparison.usage_of_all(embedded))
+            tell_usage(choices.usage_of_all(embedded))
         if reasons:
             corpus, kept = without_refused(corpus, reasons, skip_bad_rows=file.skip_bad_rows)
             embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
@@ -132,7 +131,7 @@ def command(
 
 def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
     from embedclf.cli.costs import estimate_line
-    from embedclf.evaluation.comparison import estimate_all
+    from embedclf.evaluation.choices import estimate_all
     from embedclf.formatting import about_dollars
 
     estimates = estimate_all(choices, texts)

@@ -82,8 +82,8 @@ def command(
     from embedclf.cli.pages import PageFile, places_in
     from embedclf.cli.progress import ProgressBar
     from embedclf.data.atomic_file import check_places
-    from embedclf.evaluation.neighbourhood import Examples
-    from embedclf.evaluation.report import check_labels, evaluate
+    from embedclf.embedding.embedded_texts import EmbeddedTexts
+    from embedclf.evaluation.measuring import check_labels, evaluate
     from embedclf.pages.reports import evaluation_page
 
     with ExitStack() as stack:
@@ -114,7 +114,9 @@ def command(
         if train_set is not None:
             trained_on, of_train_set = embedded[1]
             _warn_of_leakage(corpus, trained_on)
-            examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
+            examples = EmbeddedTexts(
+                trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=of_train_set
+            )
         result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=examples)
         if writer is not None:
             _write_errors(writer, result, corpus, trained_on)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from embedclf.cli.progress import ProgressBar
     from embedclf.data.corpus import Corpus
     from embedclf.data.rows import Row
-    from embedclf.evaluation.neighbourhood import Examples
+    from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.prediction.predict_files import FilePrediction
     from embedclf.prediction.scores import Answer
 
@@ -125,8 +125,8 @@ def command(
     from embedclf.cli.progress import ProgressBar
     from embedclf.data.atomic_file import check_places
     from embedclf.data.writer import check_output
+    from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.embedding.usage import Progress
-    from embedclf.evaluation.neighbourhood import Examples
     from embedclf.prediction.predict_files import FilePrediction, predict_rows
     from embedclf.prediction.resumable_run import rows_done
 
@@ -180,7 +180,9 @@ def command(
                 examples = None
                 if trained_on is not None:
                     trained_on, of_train_set = embed_corpus(classifier.embedder, trained_on, skip_bad_rows=False)
-                    examples = Examples(trained_on.texts, trained_on.labels, of_train_set)
+                    examples = EmbeddedTexts(
+                        trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=of_train_set
+                    )
                 of_file = FilePrediction(0, 0, 0, (), 0.0)
                 for answer in _answers(classifier, source, top_k or 1, bar, explain, examples):
                     of_file = _with(of_file, answer.answer.row)
@@ -324,7 +326,7 @@ def _answers(
     top_k: int,
     bar: "ProgressBar",
     explained: bool,
-    examples: "Examples | None",
+    examples: "EmbeddedTexts | None",
 ) -> Iterator[_Answer]:
     from embedclf.evaluation.neighbourhood import explain
     from embedclf.prediction.scores import answers_of, chunks_of, score_vectors, usable_texts

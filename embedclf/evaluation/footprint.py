@@ -1,0 +1,52 @@
+"""What a classifier takes: the bytes of its file, and the time for a text."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from embedclf._version import __version__
+from embedclf.classifier.linear import LinearModel, WordWeights
+from embedclf.classifier.model_file import HeldOut, ModelCard, model_bytes
+from embedclf.embedding.base import Embedder
+from embedclf.evaluation.cross_validation import CrossValidation
+from embedclf.training.inputs import Inputs
+
+_TEXTS_TIMED = 512
+_TIMES = 5
+
+
+def size_and_seconds(
+    embedder: Embedder, texts: Sequence[str], inputs: Inputs, classes: tuple[str, ...], result: CrossValidation
+) -> tuple[int, float]:
+    """Return the bytes of a model of this size, and the seconds that it takes for a text whose vector is known."""
+    # As most folds have chosen.
+    vocabulary = inputs.vocabulary() if 2 * np.count_nonzero(result.word_scales) >= len(result.word_scales) else None
+    words = None
+    if vocabulary is not None:
+        words = WordWeights(vocabulary, np.ones((len(vocabulary), len(classes)), dtype=np.float16))
+    weights = np.ones((len(classes), inputs.vectors.shape[1]), dtype=np.float32)
+    model = LinearModel(weights, np.ones(len(classes), dtype=np.float32), classes, words)
+    held_out = HeldOut(result.accuracy, result.macro_f1, result.ece, result.n_examples)
+    card = ModelCard(embedder.spec, result.head, 10.0, 1.0, None, None, len(texts), held_out, __version__, 1.0)
+    timed, vectors = texts[:_TEXTS_TIMED], inputs.vectors[:_TEXTS_TIMED]
+    seconds = _shortest(lambda: model.probabilities(vectors, None if vocabulary is None else vocabulary.terms(timed)))
+    return len(model_bytes(model, card)), seconds / len(timed)
+
+
+def ms_to_embed(embedder: Embedder, texts: Sequence[str]) -> float | None:
+    """Return the milliseconds that embedding a text takes on this machine; None if it is sent somewhere."""
+    if not embedder.is_local:
+        return None
+    embedder, timed = embedder.uncached(), list(texts[:_TEXTS_TIMED])
+    return 1_000 * _shortest(lambda: embedder.embed(timed)) / len(timed)
+
+
+def _shortest(call: Callable[[], object]) -> float:
+    """Return the seconds of the fastest of five calls: what else the machine does only adds to them."""
+    took = []
+    for _ in range(_TIMES):
+        started = time.perf_counter()
+        call()
+        took.append(time.perf_counter() - started)
+    return min(took)

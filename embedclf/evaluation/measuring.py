@@ -1,0 +1,189 @@
+"""Measuring a classifier on labelled texts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from embedclf.arrays import Floats, Mask, Vectors
+from embedclf.classifier.explanation import weighs_words
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.errors import ArgumentError
+from embedclf.evaluation.neighbourhood import neighbours_of, texts_for, train_set_of
+from embedclf.evaluation.report import OutOfScope, Report, WrongRow
+from embedclf.evaluation.words import with_words
+from embedclf.stats import intervals, metrics
+from embedclf.validation import group_duplicates
+
+_THRESHOLDS = (*(step / 20 for step in range(20)), 0.99)
+
+
+def evaluate(
+    classifier: TextClassifier,
+    texts: Iterable[str] | EmbeddedTexts,
+    labels: Iterable[str] | None = None,
+    *,
+    vectors: Vectors | None = None,
+    train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[str]] | None = None,
+) -> Report:
+    """Measure a classifier on labelled texts.
+
+    Texts under the label that it was told stands for out of scope are measured apart: what it is to do with them is to
+    abstain.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    texts : iterable of str, or EmbeddedTexts
+        The latter has its own labels and vectors: these arguments are left out then.
+    labels : iterable of str
+        One per text.
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
+        What the classifier's embedder makes of the texts, if that is known; None embeds them.
+    train_set : EmbeddedTexts or (texts, labels), optional
+        What the classifier was trained on: each wrong row gets its three nearest examples.
+
+    Raises
+    ------
+    ArgumentError
+        If there are no texts, not one label or vector per text, or the classifier knows none of the labels.
+    TextError
+        If a text is empty, not Unicode, or refused by the embedder.
+    EmbedderError
+        If the embedder fails, or the vectors are another embedder's or not of the length that the classifier was
+        trained on.
+    """
+    given = texts_for(classifier, texts, labels, vectors=vectors)
+    texts, labels = given.texts, given.known_labels
+    if not texts:
+        raise ArgumentError("there are 0 texts and 0 labels")
+    check_labels(classifier, labels)
+    if classifier.model.uses_vectors or train_set is not None:
+        vectors = given.vectors
+    else:
+        vectors = np.empty((len(texts), 0), dtype=np.float32)
+    probabilities = classifier.probabilities(vectors, texts)
+    threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
+    inside = np.array([label != foreign for label in labels])
+    intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to measure on")
+    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
+    if weighs_words(classifier.model, classifier.embedder):
+        report = with_words(report, classifier, texts, vectors)
+    if train_set is None:
+        return report
+    near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set_of(classifier, train_set))
+    wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
+    return replace(report, wrong=tuple(wrong))
+
+
+def report_on(
+    texts: Sequence[str],
+    labels: Sequence[str],
+    classes: Sequence[str],
+    probabilities: Vectors,
+    *,
+    inside: Mask | None = None,
+    threshold: float | None = None,
+) -> Report:
+    """Measure probabilities, wherever they come from.
+
+    Parameters
+    ----------
+    texts, labels : sequences of str, of length n
+    classes : sequence of str, of length n_classes
+    probabilities : ndarray of shape (n, n_classes)
+    inside : ndarray of shape (n,), bool, optional
+        Which texts are in scope; None says that all are. Some are.
+    threshold : float, optional
+        The confidence below which the classifier abstains.
+    """
+    rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
+    mine = [labels[row] for row in rows.tolist()]
+    groups = group_duplicates([texts[row] for row in rows.tolist()])
+    strange = sorted(set(mine) - set(classes))
+    names = sorted({*classes, *strange})
+    numbers = {name: number for number, name in enumerate(names)}
+    y_true = np.array([numbers[label] for label in mine], dtype=np.intp)
+    columns = np.array([numbers[name] for name in classes], dtype=np.intp)
+    column_of = {name: column for column, name in enumerate(classes)}
+
+    # In float32, a threshold would be rounded; `TextClassifier.decide` compares so, too.
+    best, of_all = columns[probabilities.argmax(axis=1)], probabilities.max(axis=1).astype(np.float64)
+    probabilities, confidence, y_pred = probabilities[rows], of_all[rows], best[rows]
+    correct = y_true == y_pred
+    known = np.array([label in column_of for label in mine])
+    true_columns = np.array([column_of[label] for label in mine if label in column_of], dtype=np.intp)
+    per_class = metrics.per_class(y_true, y_pred, names)
+    matrix = np.zeros((len(names), len(names)), dtype=np.intp)
+    np.add.at(matrix, (y_true, y_pred), 1)
+    mistaken = np.zeros(len(texts), dtype=bool)
+    mistaken[rows] = ~correct
+    if inside is not None and threshold is not None:
+        mistaken |= ~inside & (of_all >= threshold)
+    wrong = np.flatnonzero(mistaken)
+    wrong = wrong[np.argsort(-of_all[wrong], kind="stable")]
+    thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
+    return Report(
+        accuracy=metrics.accuracy(y_true, y_pred),
+        accuracy_interval=intervals.interval_of_mean(correct, groups),
+        macro_f1=metrics.macro_f1(per_class),
+        macro_f1_interval=intervals.interval_of_macro_f1(y_true, y_pred, groups),
+        weighted_f1=metrics.weighted_f1(per_class),
+        log_loss=metrics.log_loss(true_columns, probabilities[known]),
+        ece=metrics.expected_calibration_error(correct, confidence),
+        n_examples=len(rows),
+        per_class=per_class,
+        unknown_labels={name: mine.count(name) for name in strange},
+        classes=tuple(names),
+        confusion_matrix=tuple(tuple(row) for row in matrix.tolist()),
+        reliability=metrics.reliability(correct, confidence),
+        coverage=metrics.coverage(correct, confidence, thresholds),
+        threshold=threshold,
+        wrong=tuple(
+            WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
+        ),
+        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
+    )
+
+
+def _out_of_scope(
+    inside: Mask,
+    correct: Mask,
+    confidence: Floats,
+    threshold: float | None,
+) -> OutOfScope | None:
+    if inside.all():
+        return None
+    rejected = confidence < (0.0 if threshold is None else threshold)
+    return OutOfScope(
+        n_examples=int((~inside).sum()),
+        n_answered=None if threshold is None else int((~rejected[~inside]).sum()),
+        recall=None if threshold is None else float(rejected[~inside].mean()),
+        auroc=metrics.auroc(inside, confidence),
+        in_scope_accuracy=float((correct & ~rejected[inside]).mean()),
+    )
+
+
+def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
+    """Check that the classifier knows at least one of the labels.
+
+    Raises
+    ------
+    ArgumentError
+    """
+    given, foreign = set(labels), classifier.card.out_of_scope_label
+    if given == {foreign}:
+        raise ArgumentError(
+            f"all rows have the out-of-scope label {foreign!r}: accuracy is measured on the others; add some"
+        )
+    if given.isdisjoint(classifier.classes):
+        raise ArgumentError(
+            f"the model knows none of the labels ({_some(sorted(given))}); it knows {_some(classifier.classes)}. "
+            "Is it the right model?"
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    shown = list(names)
+    return ", ".join(map(repr, shown[:5])) + (f" and {len(shown) - 5:,} more" if len(shown) > 5 else "")

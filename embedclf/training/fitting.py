@@ -1,0 +1,200 @@
+"""One training, once its examples are numbers: settings, figures, and the last fit."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from embedclf._version import __version__
+from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.model_file import HeldOut, ModelCard
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.errors import TrainingError
+from embedclf.formatting import counted
+from embedclf.parallel.executors import steps
+from embedclf.stats import intervals, metrics
+from embedclf.threads import one_thread
+from embedclf.training.heads import MOST_BYTES, Trained, within_limit
+from embedclf.training.inputs import as_terms
+from embedclf.training.recipe import Recipe
+from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
+from embedclf.training.thresholds import choose_threshold, tell_of_threshold
+from embedclf.training.training_set import TrainingSet
+
+logger = logging.getLogger(__name__)
+
+
+def fit_classifier(
+    examples: TrainingSet,
+    recipe: Recipe,
+    *,
+    spec: EmbedderSpec,
+    seed: int,
+    held: Mask | None = None,
+    target_accuracy: float | None = None,
+    min_confidence: float | None = None,
+) -> tuple[LinearModel, ModelCard]:
+    """Choose the settings, measure on what is held out, and fit on everything.
+
+    Where examples are few, the settings of the last fit are chosen on all of them; those of the fit that is measured
+    are chosen without what it is measured on.
+
+    Parameters
+    ----------
+    examples : TrainingSet
+    recipe : Recipe
+    spec : EmbedderSpec
+        What made the vectors.
+    seed : int
+    held : ndarray of shape (n,), bool, optional
+        What is held out.
+    target_accuracy, min_confidence : float, optional
+        As of `embedclf.train`.
+    """
+    held = np.zeros(len(examples), dtype=bool) if held is None else held
+    with one_thread():
+        job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
+        figures, measures = None, (held & examples.in_scope).any()
+        if job.are_few or not measures:
+            chosen = measured = job.choose(np.ones(len(examples), dtype=bool))
+            if measures:
+                measured = job.choose(~held, near=chosen)
+        else:
+            chosen = measured = job.choose(~held)
+        if measures:
+            figures = job.measure(measured, held)
+        trained = job.fit_all(chosen, measured)
+    settings = chosen.settings
+    card = ModelCard(
+        embedder=replace(spec, dimensions=examples.inputs.vectors.shape[1] or spec.dimensions),
+        head=recipe.head,
+        regularization=settings.C,
+        temperature=settings.temperature,
+        threshold=chosen.threshold,
+        out_of_scope_label=None,
+        n_examples=int(examples.in_scope.sum()),
+        held_out=figures,
+        version=__version__,
+        word_scale=settings.scale,
+    )
+    return trained.model(settings.temperature, examples.classes), card
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """Settings, and what was fitted with them last."""
+
+    settings: Settings
+    threshold: float | None
+    kept: Mask
+    fitted: Trained | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What one training is given; see `fit_classifier`."""
+
+    examples: TrainingSet
+    recipe: Recipe
+    seed: int
+    target_accuracy: float | None
+    min_confidence: float | None
+
+    @property
+    def are_few(self) -> bool:
+        """Whether it is worth while to choose the settings on all examples anew."""
+        return int(self.examples.in_scope.sum()) < FEW_ROWS
+
+    def choose(self, kept: Mask, *, near: _Chosen | None = None) -> _Chosen:
+        """Choose settings and threshold on some examples, and tell of it, unless they are like others chosen before."""
+        settings = choose_settings(
+            self.recipe, self.examples[kept], seed=self.seed, near=None if near is None else near.settings
+        )
+        if near is None:
+            _tell(settings, self.recipe, self.examples.names is not None)
+        return _Chosen(settings, self._threshold(settings, near), kept, settings.start)
+
+    def _threshold(self, settings: Settings, near: _Chosen | None) -> float | None:
+        is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
+        if self.min_confidence is not None or not is_chosen:
+            return self.min_confidence
+        try:
+            threshold = choose_threshold(settings.judged, self.target_accuracy)
+        except TrainingError:
+            if near is None:
+                raise
+            return near.threshold  # what all examples allow, some of them may not
+        if near is None and settings.judged is not None:
+            tell_of_threshold(threshold, settings.judged)
+        return threshold
+
+    def measure(self, chosen: _Chosen, held: Mask) -> HeldOut:
+        """Fit on the examples that the settings were chosen on, and measure on the others."""
+        examples = self.examples[chosen.kept & self.examples.in_scope]
+        steps.debug("Measuring on %s held out", counted(int(held.sum()), "row"))
+        # Figures of two or three decimals; and the last fit starts from it.
+        fitted = fit_all(self.recipe, chosen.settings, examples, exact=False)
+        figures = self._figures(fitted, chosen, held)
+        if (smaller := within_limit(fitted)) is not fitted.vocabulary:
+            fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller, exact=False)
+            before, figures = figures, self._figures(fitted, chosen, held)
+            logger.info(
+                "Left out the n-grams with the least weights to keep the model file within %g MB: accuracy on the rows "
+                "held out %.3f, and %.3f with all of them.",
+                MOST_BYTES / 1e6,
+                figures.accuracy,
+                before.accuracy,
+            )
+        chosen.fitted = fitted
+        return figures
+
+    def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> HeldOut:
+        model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
+        probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
+        return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
+
+    def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
+        """Fit on all examples, starting from what was fitted to measure."""
+        examples = self.examples[self.examples.in_scope]
+        steps.debug("Fitting on all %s", counted(len(examples), "row"))
+        fitted = fit_all(self.recipe, chosen.settings, examples, start=measured.fitted)
+        if (smaller := within_limit(fitted)) is not fitted.vocabulary:
+            fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller)
+        return fitted
+
+
+def _tell(settings: Settings, recipe: Recipe, has_names: bool) -> None:
+    """Say what was chosen, and by how much."""
+    if not settings.n_judged:
+        logger.warning("there are too few examples to calibrate on: the confidences mean little")
+    elif settings.n_judged < intervals.FEW_ROWS:
+        logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
+    parts = [] if settings.C is None or recipe.C is not None else [f"C = {settings.C:g}"]
+    if len(recipe.scales) > 1:
+        parts.append(f"words at {settings.scale:g} × the vector" if settings.scale else "the vector without words")
+    if parts and settings.n_judged:
+        logger.info("Chose %s by log loss on %s not fitted on.", " and ".join(parts), counted(settings.n_judged, "row"))
+    if settings.named and has_names:
+        logger.info("The names of the labels are training texts, too (--no-label-names leaves them out).")
+
+
+def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None) -> HeldOut:
+    in_scope = y < len(classes)
+    y = y[in_scope]
+    rejected = None
+    if threshold is not None and not in_scope.all():
+        (outside,) = metrics.coverage(~in_scope[~in_scope], probabilities[~in_scope].max(axis=1), [threshold])
+        rejected = 1 - outside.coverage
+    probabilities = probabilities[in_scope]
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    (answered,) = (None,) if threshold is None else metrics.coverage(predicted == y, confidence, [threshold])
+    return HeldOut(
+        accuracy=metrics.accuracy(y, predicted),
+        macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
+        ece=metrics.expected_calibration_error(predicted == y, confidence),
+        n_examples=len(y),
+        coverage=None if answered is None else answered.coverage,
+        answered_accuracy=None if answered is None else answered.accuracy,
+        out_of_scope_recall=rejected,
+    )

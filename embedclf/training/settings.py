@@ -1,0 +1,246 @@
+"""The choice of C, of how much words count, and of whether label names help; and the temperature with them."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from embedclf.arrays import Mask
+from embedclf.classifier.linear import softmax
+from embedclf.features.vocabulary import Vocabulary
+from embedclf.formatting import counted
+from embedclf.parallel.executors import steps
+from embedclf.training.calibration import Judged, fit_temperature
+from embedclf.training.heads import Rows, Trained
+from embedclf.training.label_names import MOST_ROWS_A_LABEL
+from embedclf.training.recipe import Recipe
+from embedclf.training.solver import principal_axes
+from embedclf.training.splits import assign_folds
+from embedclf.training.training_set import TrainingSet
+
+logger = logging.getLogger(__name__)
+
+# On unit-length embeddings scikit-learn's own C = 1 is far too strong with many classes.
+C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+C_WITHOUT_EVIDENCE = 10.0
+# Below so many rows, all are judged, in this many folds; else as many of five folds as it takes to judge enough.
+FEW_ROWS, _FOLDS_OF_FEW = 2_000, 10
+_N_FOLDS, _ENOUGH_ROWS = 5, 1_500
+# Less than this would often be chance, and words make a larger file that knows less of texts of other kinds.
+_WORDS_ARE_WORTH = 1.01
+# With the names of so many other labels they are compared.
+_N_ROLLS = 3
+# A training takes about so many times as long as the first settings that are tried, and longer ones say so.
+_TIMES_THE_FIRST, _SECONDS_UNTOLD = 12, 5.0
+# A scale whose log loss is so many times that of the best is not tried with other values of C.
+_WORTH_CLIMBING = 1.05
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What was chosen on examples not fitted on.
+
+    Attributes
+    ----------
+    C : float or None
+        None for a head that has none.
+    scale : float
+        How long the vector of a text's words is, beside the embedder's of length 1; 0 leaves words out.
+    named : bool
+        Whether the names of labels are fitted on, too.
+    temperature : float
+        What scores are to be divided by.
+    log_loss : float
+        After that, on these examples; NaN if there were none.
+    n_judged : int
+        How many examples it was chosen on.
+    start : Trained or None
+        A fit with these, to start another from.
+    judged : Judged or None
+        What was answered to these examples; None if there were none.
+    """
+
+    C: float | None
+    scale: float
+    named: bool
+    temperature: float
+    log_loss: float
+    n_judged: int
+    start: Trained | None
+    judged: Judged | None
+
+    @property
+    def cost(self) -> float:
+        """The log loss, with what words have to bring at the least so that they are worth it."""
+        return self.log_loss * (_WORDS_ARE_WORTH if self.scale else 1.0)
+
+
+class _Tried(NamedTuple):
+    settings: Settings
+    fits: list[Trained]
+
+
+class Chooser:
+    """Tries settings on examples that are not fitted on.
+
+    Below 2,000 examples each is judged once, in ten folds; else as many of five folds are as it takes to judge by
+    1,500.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    examples : TrainingSet
+    seed : int
+        For the folds.
+    """
+
+    def __init__(self, recipe: Recipe, examples: TrainingSet, seed: int) -> None:
+        in_scope, names = examples.in_scope, examples.names
+        if recipe.label_names is None and in_scope.sum() > MOST_ROWS_A_LABEL * len(examples.classes):
+            names = None
+        few = int(in_scope.sum()) < FEW_ROWS
+        n_folds, enough = (_FOLDS_OF_FEW, len(examples)) if few else (_N_FOLDS, _ENOUGH_ROWS)
+        folds = assign_folds(examples.y, examples.groups, n_folds, seed=seed)
+        self._parts: list[tuple[Mask, Mask]] = []
+        self.n_judged = 0
+        for fold in range(n_folds):
+            judged = folds == fold
+            # Where rows are few, those out of scope may be alone in a fold.
+            if self.n_judged < enough and (judged if few else in_scope & judged).any():
+                self._parts.append((in_scope & ~judged, judged))
+                self.n_judged += int((in_scope & judged).sum())
+        if self._parts:
+            self._y_judged, self._known = (
+                np.concatenate([values[judged] for _, judged in self._parts]) for values in (examples.y, in_scope)
+            )
+            self._axes = None
+            if few and recipe.head == "logistic" and recipe.uses_vectors:
+                # Once for all folds and scales: where vectors are long, that is where the time would go.
+                self._axes = principal_axes(examples.with_names(names)[0].vectors)
+                examples = replace(examples, inputs=examples.inputs.rotated(self._axes))
+                names = None if names is None else names.rotated(self._axes)
+            self._recipe, self._examples, self._names = recipe, examples, names
+            self._left_out = [examples.inputs[judged] for _, judged in self._parts]
+            self._name(recipe.label_names is True)
+
+    def _name(self, named: bool, roll: int = 0) -> None:
+        """Fit on the names of labels from now on, too, or do not; `roll` gives each label the name of another."""
+        self._named = named and self._names is not None
+        names = None
+        if self._named and self._names is not None:
+            names = self._names[np.roll(np.arange(len(self._names)), roll)]
+        self._fitted = [
+            Rows(*self._examples[kept].with_names(names), is_rotated=self._axes is not None) for kept, _ in self._parts
+        ]
+        each = zip(self._left_out, self._fitted, strict=True)
+        self._words_left_out = [left_out.words(rows.vocabulary) for left_out, rows in each]
+
+    def _try(self, C: float | None, scale: float, starts: "Sequence[Trained] | None" = None) -> _Tried:
+        fits = []
+        for number, rows in enumerate(self._fitted):
+            steps.debug(
+                "Choosing settings: %s, fold %d of %d", _named_settings(C, scale), number + 1, len(self._fitted)
+            )
+            start = None if starts is None else starts[number]
+            fits.append(rows.fit(self._recipe.head, C, scale, start=start, exact=False))
+        each = zip(fits, self._left_out, self._words_left_out, strict=True)
+        scores = np.concatenate(
+            [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
+        )
+        temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known])
+        confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
+        judged = Judged(confidence, scores.argmax(axis=1) == self._y_judged, self._known)
+        return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], judged), fits)
+
+    def choose(self, near: Settings | None = None) -> Settings:
+        """Choose by log loss after the best temperature, since that is how the scores are used.
+
+        From the middle of its grid, or from settings that are known to be near, C goes the way on which the log loss
+        falls, each fit starting from the best so far. Then the other scales of words are tried with that C, and, where
+        they are nearly as good, with others; and last, whether the names of labels help.
+        """
+        scales = self._recipe.scales
+        grid: Sequence[float | None] = C_GRID if self._recipe.C is None else (self._recipe.C,)
+        if self._recipe.head == "centroid":
+            grid = (None,)
+        C, first = (grid[len(grid) // 2], scales[len(scales) // 2]) if near is None else (near.C, near.scale)
+        began = time.perf_counter()
+        tried = self._try(C, first)
+        if (seconds := time.perf_counter() - began) > _SECONDS_UNTOLD and near is None:
+            minutes = max(1, round(_TIMES_THE_FIRST * seconds / 60))
+            logger.info("Training will take about %s.", counted(minutes, "minute"))
+        best = self._climb(tried, grid)
+        for scale in sorted(set(scales) - {first}, reverse=True):
+            other = self._try(best.settings.C, scale, best.fits)
+            if other.settings.log_loss < best.settings.log_loss * _WORTH_CLIMBING:
+                other = self._climb(other, grid)
+            if other.settings.cost < best.settings.cost:
+                best = other
+        if self._recipe.label_names is None and self._names is not None:
+            self._name(True)
+            other = self._climb(self._try(best.settings.C, best.settings.scale, best.fits), grid)
+            if other.settings.log_loss < min(best.settings.log_loss, self._with_wrong_names(other)):
+                best = other
+        if self._axes is not None and (start := best.settings.start) is not None:
+            weights = start.fit.weights @ self._axes.T
+            start = replace(start, fit=replace(start.fit, weights=weights))
+            return replace(best.settings, start=start)
+        return best.settings
+
+    def _with_wrong_names(self, named: _Tried) -> float:
+        """Return the least log loss with the names of other labels.
+
+        One text more a label makes up for the one that is left out, whatever it says: only if its own name does better
+        than others does it tell something.
+        """
+        losses = []
+        n_others = 0 if self._names is None else len(self._names) - 1
+        for roll in range(1, min(n_others, _N_ROLLS) + 1):
+            self._name(True, roll)
+            losses.append(self._try(named.settings.C, named.settings.scale, named.fits).settings.log_loss)
+        return min(losses)
+
+    def _climb(self, best: _Tried, grid: "Sequence[float | None]") -> _Tried:
+        """Go from one value of C to the next while the log loss falls."""
+        began = place = grid.index(best.settings.C)
+        for step in (1, -1):
+            while 0 <= place + step < len(grid):
+                other = self._try(grid[place + step], best.settings.scale, best.fits)
+                if other.settings.log_loss >= best.settings.log_loss:
+                    break
+                best, place = other, place + step
+            if place != began:  # it falls to this side, so it rises to the other
+                break
+        return best
+
+
+def _named_settings(C: float | None, scale: float) -> str:
+    words = f"words {scale:g} ×" if scale else "without words"
+    return words if C is None else f"C = {C:g}, {words}"
+
+
+def choose_settings(recipe: Recipe, examples: TrainingSet, *, seed: int, near: Settings | None = None) -> Settings:
+    """Choose C, the scale of words, whether label names help, and the temperature; see `Chooser`."""
+    chooser = Chooser(recipe, examples, seed)
+    if chooser.n_judged:
+        return chooser.choose(near if near is not None and near.n_judged else None)
+    C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
+    # Names are what there is most of, where each label has one text.
+    return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None)
+
+
+def fit_all(
+    recipe: Recipe,
+    settings: Settings,
+    examples: TrainingSet,
+    *,
+    start: Trained | None = None,
+    vocabulary: Vocabulary | None = None,
+    exact: bool = True,
+) -> Trained:
+    """Fit a head to all examples, with the settings that were chosen."""
+    rows = Rows(*examples.with_names(examples.names if settings.named else None), vocabulary)
+    return rows.fit(recipe.head, settings.C, settings.scale, start=start or settings.start, exact=exact)
