@@ -13,8 +13,8 @@ import numpy.typing as npt
 from embedclf.arrays import Vectors
 from embedclf.embedding.base import Batch, BatchEmbedder, Embedder, EmbedderSpec, embed_all
 from embedclf.embedding.budget import check_cost
-from embedclf.embedding.cache.model_cache import ModelCache, blocks_of, hash_texts
-from embedclf.embedding.cache.segments import Keys
+from embedclf.embedding.cache.keys import Keys, hash_texts
+from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.ledger import Account
@@ -459,3 +459,12 @@ def _scale(vectors: Vectors, rows: npt.NDArray[Any]) -> None:
         if not lengths.all():
             raise EmbedderError("a vector is zero after it was cut: use more dimensions")
         vectors[block] = chosen / lengths
+
+
+_BLOCK_ROWS = 4_096
+
+
+def blocks_of(rows: npt.NDArray[np.intp]) -> Iterator[npt.NDArray[np.intp]]:
+    """Divide numbers of rows into blocks, so that what is made of a block's vectors takes little memory."""
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        yield rows[start : start + _BLOCK_ROWS]
