@@ -1,27 +1,27 @@
 """What an embedder is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.usage import Estimate, Meter, Usage
+from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import EmbedclfError, TextError
 from embedclf.formatting import counted
 from embedclf.validation import check_texts, text_fault, text_faults
 
 EXTERNAL = "external"
-"""The provider of embedders that were handed over as objects."""
+"""The provider of embedders that were passed in as objects."""
 
 WORDS = "words"
 """The provider of what needs no weights: the words of a text."""
 
 OURS = ("aimlapi", "wordllama", WORDS)
-"""The providers that a model file may name: whoever loads a model must give any other embedder again."""
+"""The providers that a model file may name: to load a model, any other embedder must be passed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,145 +212,6 @@ class TokenShares(NamedTuple):
     values: npt.NDArray[np.float64]
 
 
-class Batch(NamedTuple):
-    """A finished part of a list of texts.
-
-    Attributes
-    ----------
-    places : ndarray of shape (n,), int
-        Which of the texts.
-    vectors : ndarray of shape (n, n_dimensions), float32
-        At full length.
-    n_tokens : int
-        What they cost; 0 if it is not known.
-    """
-
-    places: npt.NDArray[np.intp]
-    vectors: Vectors
-    n_tokens: int
-
-
-class Refused(NamedTuple):
-    """Why a text was refused for its content.
-
-    Attributes
-    ----------
-    reason : str
-    piece : int or None
-        If it is too long, the UTF-8 bytes that a piece of it may have; None where cutting it would not help.
-    """
-
-    reason: str
-    piece: int | None
-
-
-class BatchEmbedder(ABC):
-    """What a cache stands in front of: makes vectors of texts at full length, batch by batch.
-
-    Attributes
-    ----------
-    meter : Meter
-        Counts what it uses.
-    """
-
-    meter: Meter
-
-    @property
-    @abstractmethod
-    def spec(self) -> EmbedderSpec:
-        """What tells its vectors apart; without dimensions while they are not known."""
-
-    @abstractmethod
-    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
-        """Embed distinct texts.
-
-        Parameters
-        ----------
-        texts : sequence of str
-        keep : callable
-            Receives each batch as soon as it is finished, from any thread.
-
-        Returns
-        -------
-        dict of int to Refused
-            The texts that were refused for their content, by index.
-
-        Raises
-        ------
-        EmbedderError
-            If the embedder fails; the batches passed on before are valid.
-        """
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it runs in this process."""
-        return False
-
-    @property
-    def shortens(self) -> bool:
-        """Whether its vectors can be cut and scaled to unit length again."""
-        return False
-
-    @property
-    def asked_dimensions(self) -> int | None:
-        """The length to ask for, if that is neither the model's own nor a matter of cutting."""
-        return None
-
-    @property
-    def max_cost(self) -> float | None:
-        """How many dollars it may spend; None sets no limit."""
-        return None
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are in flight."""
-        return 0
-
-    @property
-    def max_concurrency(self) -> int | None:
-        """The most requests in flight at once; None if that is not known."""
-        return None
-
-    def split(self, n: int) -> "BatchEmbedder":
-        """Return the same embedder with an n-th of its requests."""
-        return self
-
-    def length_warning(self, text: str) -> str | None:
-        """Say why a text may be too long for it; see `Embedder.length_warning`."""
-        return None
-
-    def warm_up(self) -> None:  # noqa: B027 - nothing by default
-        """Load what the first call would have to wait for; see `Embedder.warm_up`."""
-
-
-class RequestSettings(TypedDict, total=False):
-    """How ``aimlapi`` is asked; see `AimlapiModel` for more.
-
-    Attributes
-    ----------
-    base_url : str
-        Another OpenAI-compatible server for ``aimlapi``; by default ``AIMLAPI_BASE_URL``, else AI/ML API itself.
-    allow_http : bool
-        Whether a server without encryption that is not on this machine is allowed.
-    batch_size, concurrency : int
-        Texts of one request, and the most requests under way together.
-    retries : int
-        How often a request is tried again.
-    timeout : float
-        Seconds to wait for the whole of an answer.
-    max_cost : float
-        Dollars that it may spend, by the measure of what was answered before.
-    """
-
-    base_url: str | None
-    allow_http: bool
-    batch_size: int | None
-    concurrency: int
-    retries: int
-    timeout: float
-    max_cost: float | None
-
-
 def embed_all(embedder: Embedder, texts: Sequence[str]) -> Vectors:
     """Embed texts that all have to be usable: `Embedder.embed` by way of `Embedder.embed_partial`.
 
@@ -375,7 +236,7 @@ def check_vectors(
     missing: bool = False,
     error: type[EmbedclfError] = EmbedclfError,
 ) -> Vectors:
-    """See that vectors that were handed over are one a text, and finite.
+    """Check that vectors that were passed in are one per text, and finite.
 
     Parameters
     ----------

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from embedclf.embedding.base import WORDS, Embedder, RequestSettings
+from embedclf.embedding.aimlapi.settings import RequestSettings
+from embedclf.embedding.base import WORDS, Embedder
 from embedclf.errors import EmbedderError
 
 if TYPE_CHECKING:

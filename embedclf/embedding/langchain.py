@@ -9,10 +9,11 @@ from langchain_core.embeddings import Embeddings
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import told
-from embedclf.embedding.base import EXTERNAL, OURS, Batch, BatchEmbedder, Embedder, EmbedderSpec, Refused
+from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderSpec
+from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
-from embedclf.embedding.requests.cancellation import see_that_it_goes_on
+from embedclf.embedding.requests.cancellation import check_not_stopped
 from embedclf.embedding.usage import Meter, OnEvent
 from embedclf.errors import EmbedderError
 
@@ -99,7 +100,7 @@ class LangChainModel(BatchEmbedder):
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts, batch after batch; see `BatchEmbedder`."""
         for start in range(0, len(texts), _BATCH_TEXTS):
-            see_that_it_goes_on()
+            check_not_stopped()
             part = list(texts[start : start + _BATCH_TEXTS])
             vectors = self._checked(self._answer(part), part)
             keep(Batch(np.arange(start, start + len(part)), vectors, 0))
