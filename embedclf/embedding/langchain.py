@@ -49,6 +49,8 @@ def as_langchain(embedder: Embedder) -> Embeddings:
 
 
 _BATCH_TEXTS = 512
+# Of LangChain's providers, the one whose models run in this process.
+_LOCAL_PROVIDERS = ("huggingface",)
 
 
 class LangChainModel(BatchEmbedder):
@@ -65,7 +67,7 @@ class LangChainModel(BatchEmbedder):
     dimensions : int, optional
         The length that the vectors are known to have; None takes it from the first answer.
     is_local : bool
-        Whether it runs in this process, as far as is known.
+        Whether it runs in this process.
     """
 
     def __init__(
@@ -94,7 +96,7 @@ class LangChainModel(BatchEmbedder):
 
     @property
     def is_local(self) -> bool:
-        """Whether it runs in this process, as far as is known."""
+        """Whether it runs in this process."""
         return self._is_local
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
@@ -136,7 +138,9 @@ class LangChainModel(BatchEmbedder):
         return np.asarray(vectors / lengths, dtype=np.float32)
 
 
-def from_langchain(embeddings: Any, *, cache_name: str | None = None, cache: VectorCache | bool = True) -> Embedder:
+def from_langchain(
+    embeddings: Any, *, cache_name: str | None = None, cache: VectorCache | bool = True, is_local: bool = False
+) -> Embedder:
     """Make an embedder of a LangChain ``Embeddings``.
 
     Nothing about such an object tells whether two of them give the same vectors, so nothing is cached unless you say
@@ -149,8 +153,10 @@ def from_langchain(embeddings: Any, *, cache_name: str | None = None, cache: Vec
         A name of your own for this model with these settings; None caches nothing.
     cache : VectorCache or bool
         Where to keep the vectors if there is a name; True is the cache that the command line uses.
+    is_local : bool
+        Whether it runs in this process; a service then calls it one at a time, and files are read in small chunks.
     """
-    model = LangChainModel(embeddings, cache_name or type(embeddings).__name__)
+    model = LangChainModel(embeddings, cache_name or type(embeddings).__name__, is_local=is_local)
     return CachedEmbedder(model, cache=open_cache(cache) if cache_name else None)
 
 
@@ -191,5 +197,6 @@ def open_provider(
         raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from None
     except Exception as error:  # noqa: BLE001 - each provider has its own
         raise EmbedderError(f"{provider}:{model} cannot be opened: {told(str(error))}") from None
-    opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions)
+    is_local = provider in _LOCAL_PROVIDERS
+    opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions, is_local=is_local)
     return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event)
