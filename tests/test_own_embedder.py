@@ -12,6 +12,7 @@ import pytest
 import embedclf
 from conftest import LABELS, TEXTS, write_csv
 from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.embedded_texts import EmbeddedTexts
 
 
 class Letters(embedclf.Embedder):
@@ -27,7 +28,7 @@ class Letters(embedclf.Embedder):
         self.sizes.append(len(texts))
         counts = np.array([[text.lower().count(chr(97 + n)) for n in range(26)] for text in texts], np.float32)
         counts[:, 0] += 1e-3
-        return counts.reshape(-1, 26) / np.linalg.norm(counts.reshape(-1, 26), axis=1, keepdims=True)
+        return counts / np.linalg.norm(counts, axis=1, keepdims=True)
 
 
 class Fussy(Letters):
@@ -82,6 +83,44 @@ def test_what_it_refuses_has_a_reason():
     assert reasons == {1: "it is shouted", 2: reasons[2], 4: "it is shouted"}
     assert np.isnan(vectors).all(axis=1).tolist() == [False, True, True, False, True]
     assert (vectors[[0, 3]] == Letters().embed(["a", "b"])).all()
+
+
+def test_it_is_not_asked_for_nothing():
+    """Where no text can be embedded, its method need not know what to make of none."""
+    vectors, reasons = Letters().embed_partial(["", " "])
+    assert vectors.shape == (2, 26)
+    assert np.isnan(vectors).all()
+    assert set(reasons) == {0, 1}
+    assert Letters().embed_partial([])[0].shape == (0, 26)
+
+
+@pytest.mark.parametrize(
+    ("made", "fault"),
+    [
+        (np.ones(2, np.float32), r"vectors have the shape \(n_texts, n_dimensions\), not \(2,\)"),
+        (np.ones((3, 26), np.float32), "own:letters has 2 texts and 3 vectors"),
+        (np.full((2, 26), np.nan, np.float32), r"own:letters: vectors\[0\] is not finite, nor is another"),
+    ],
+    ids=["one number a text", "one too many", "not finite"],
+)
+def test_what_it_makes_is_checked(made: np.ndarray, fault: str, monkeypatch: pytest.MonkeyPatch):
+    """Wherever its vectors are used."""
+    monkeypatch.setattr(Letters, "embed", lambda self, texts: made)
+    with pytest.raises(embedclf.EmbedderError, match=fault):
+        Letters().embed_partial(["a", "b"])
+    with pytest.raises(embedclf.EmbedderError, match=fault):
+        _ = EmbeddedTexts(["a", "b"], embedder=Letters()).vectors
+
+
+def test_a_refusal_of_no_text_is_raised(monkeypatch: pytest.MonkeyPatch):
+    """And not asked about again and again."""
+
+    def embed(self: Letters, texts: Sequence[str]) -> np.ndarray:
+        raise embedclf.TextError({})
+
+    monkeypatch.setattr(Letters, "embed", embed)
+    with pytest.raises(embedclf.TextError):
+        Letters().embed_partial(["a"])
 
 
 def test_comparing_tells_it_as_free():

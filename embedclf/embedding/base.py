@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.usage import Estimate, Usage
-from embedclf.errors import EmbedclfError, TextError
+from embedclf.errors import EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.validation import check_texts, text_fault, text_faults
 
@@ -92,18 +92,20 @@ class Embedder(ABC):
             If the embedder fails.
         """
         reasons = text_faults(texts)
-        while True:
-            usable = [index for index in range(len(texts)) if index not in reasons]
+        while usable := [index for index in range(len(texts)) if index not in reasons]:
             try:
-                embedded = self.embed([texts[index] for index in usable])
+                embedded = embed_checked(self, [texts[index] for index in usable])
             except TextError as error:
+                if not error.reasons:
+                    raise
                 reasons |= {usable[index]: reason for index, reason in error.reasons.items()}
                 continue
             if not reasons:
                 return embedded, reasons
             vectors = np.full((len(texts), embedded.shape[1]), np.nan, dtype=np.float32)
             vectors[usable] = embedded
-            return vectors, reasons
+            return vectors, dict(sorted(reasons.items()))
+        return np.full((len(texts), self.spec.dimensions or 0), np.nan, dtype=np.float32), reasons
 
     @property
     def is_local(self) -> bool:
@@ -226,6 +228,19 @@ def embed_all(embedder: Embedder, texts: Sequence[str]) -> Vectors:
     if reasons:
         raise TextError(reasons)
     return vectors
+
+
+def embed_checked(embedder: Embedder, texts: Sequence[str]) -> Vectors:
+    """Embed texts with an embedder that may be anybody's, and check what it makes.
+
+    Raises
+    ------
+    TextError
+        If some of them cannot be embedded.
+    EmbedderError
+        If the embedder fails, or does not make one finite vector per text.
+    """
+    return check_vectors(embedder.embed(texts), len(texts), of=str(embedder.spec), error=EmbedderError)
 
 
 def check_vectors(

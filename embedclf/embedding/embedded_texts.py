@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
-from embedclf.embedding.base import Embedder, EmbedderSpec, check_vectors
+from embedclf.embedding.base import Embedder, EmbedderSpec, check_vectors, embed_checked
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
@@ -122,7 +122,7 @@ class EmbeddedTexts:
         others : ndarray of shape (n_others, n_dimensions), float32
         """
         new = [*([] if self._vectors is not None else self.texts), *others]
-        embedded = self.embedder.embed(new) if new else np.empty((0, 0), dtype=np.float32)
+        embedded = embed_checked(self.embedder, new) if new else np.empty((0, 0), dtype=np.float32)
         of_others = embedded[len(new) - len(others) :]
         if self._vectors is None:
             self._vectors = embedded[: len(self.texts)]
