@@ -111,7 +111,7 @@ class LangChainModel(BatchEmbedder):
 
     def _answer(self, texts: list[str]) -> Any:
         self.meter.add(requests=1)
-        if self._provider == EXTERNAL:  # whoever handed it over knows its errors
+        if self._provider == EXTERNAL:  # its owner knows its errors
             return self._embeddings.embed_documents(texts)
         try:
             return self._embeddings.embed_documents(texts)

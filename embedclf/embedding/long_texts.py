@@ -122,7 +122,7 @@ def _embed_pieces(model: StoringEmbedder, pieces: list[str]) -> tuple[Vectors, d
 
 
 def cut(text: str, n_bytes: int) -> Iterator[str]:
-    """Cut a text into pieces of at most so many UTF-8 bytes, at the end of sentences or words where it has any.
+    """Cut a text into pieces of at most `n_bytes` UTF-8 bytes, at the end of sentences or words where it has any.
 
     A border is looked for in the second half of a piece, so that pieces do not get small. Joined, the pieces are the
     text.

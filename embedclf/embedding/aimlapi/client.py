@@ -208,7 +208,7 @@ def _no_longer_asking() -> None:
 
 
 def _prepare(request: Any) -> None:
-    """Give a request the headers that it needs, the key among them, and leave it no others."""
+    """Put on a request the headers that it needs, the key among them, and leave it no others."""
     for name in list(request.headers):
         # The last is how the openai client knows that the raw answer is wanted.
         if name not in ("content-length", "transfer-encoding", "x-stainless-raw-response"):

@@ -165,7 +165,7 @@ class ModelCache:
         return True
 
     def info(self) -> CacheInfo:
-        """Tell what it holds."""
+        """Return what it holds."""
         with self._lock:
             self.store.refresh()
             model, endpoint = self.folder.describe()

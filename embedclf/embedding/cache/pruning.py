@@ -98,7 +98,7 @@ class _Choice(NamedTuple):
 
 
 def preview(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> PruneReport:
-    """Tell what `prune` would drop."""
+    """Return what `prune` would drop."""
     return _report(_choose(parts, older_than, max_bytes))
 
 

@@ -119,7 +119,7 @@ class Segment(NamedTuple):
         return intact
 
     def _intact(self, vectors: Vectors, noted: Checksums, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Tell of some rows whether their checksums are those that are noted."""
+        """Return whether the checksums of some rows are those that are noted: (n,)."""
         if 2 * len(rows) >= self.n_rows and _checksum_of_all(self.keys, vectors) == noted[-1]:
             return np.ones(len(rows), dtype=bool)
         intact = np.empty(len(rows), dtype=bool)

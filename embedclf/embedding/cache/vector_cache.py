@@ -85,7 +85,7 @@ class VectorCache:
             return []
 
     def info(self) -> list[CacheInfo]:
-        """Tell what the cache holds, model by model."""
+        """Return what the cache holds, model by model."""
         return [info for path in self._parts() if (info := ModelCache(path, None).info()).n_vectors]
 
     @property
@@ -114,7 +114,7 @@ class VectorCache:
                 raise OutputError(f"cannot clear {part}: {error.strerror or error}", path=str(part)) from error
 
     def to_prune(self, older_than: timedelta | None = None, max_bytes: int | None = None) -> "PruneReport":
-        """Tell what `prune` would drop, and drop nothing."""
+        """Return what `prune` would drop, and drop nothing."""
         from embedclf.embedding.cache import pruning
 
         return pruning.preview([ModelCache(path, None) for path in self._parts()], older_than, max_bytes)
@@ -129,9 +129,9 @@ class VectorCache:
         Parameters
         ----------
         older_than : timedelta, optional
-            Drop what has not been used for so long.
+            Drop what has not been used for this long.
         max_bytes : int, optional
-            Drop as many more as it takes for the rest to fit into so many bytes.
+            Drop as many more as it takes for the rest to fit into this many bytes.
 
         Raises
         ------
