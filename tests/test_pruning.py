@@ -173,7 +173,7 @@ class TestSize:
         """Neither of them, or a negative one, is an error and drops nothing."""
         write(cache, [1])
         for limits in ({}, {"older_than": timedelta(days=-1)}, {"max_bytes": -1}):
-            with pytest.raises(ValueError, match="older_than"):
+            with pytest.raises(embedclf.errors.ArgumentError, match="older_than"):
                 cache.prune(**limits)
         assert there(cache, [1]) == [1]
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.usage import Estimate, Usage
-from embedclf.errors import EmbedclfError, EmbedderError, TextError
+from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.validation import check_texts, text_fault, text_faults
 
@@ -249,7 +249,7 @@ def check_vectors(
     *,
     of: str | None = None,
     missing: bool = False,
-    error: type[EmbedclfError] = EmbedclfError,
+    error: type[EmbedclfError] = ArgumentError,
 ) -> Vectors:
     """Check that vectors that were passed in are one per text, and finite.
 
@@ -266,8 +266,8 @@ def check_vectors(
 
     Raises
     ------
-    EmbedclfError
-        Or its child that `error` names.
+    ArgumentError
+        If they are not, or the error that `error` names.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     if vectors.ndim != 2:
