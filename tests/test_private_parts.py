@@ -4,6 +4,8 @@ Should one fail under a new version of a library, its message names the file of 
 """
 
 import io
+from importlib.util import find_spec
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -18,6 +20,7 @@ from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.cache.keys import as_numbers, hash_texts
 from embedclf.embedding.cache.segments import write_segment
 from embedclf.embedding.usage import Meter
+from embedclf.embedding.wordllama import _TOKENIZER, _WEIGHTS
 
 CLIENT = "read embedclf/embedding/aimlapi/client.py"
 DEADLINES = "read embedclf/embedding/aimlapi/deadlines.py"
@@ -75,6 +78,28 @@ def test_openais_client_leaves_out_what_is_omitted_and_heeds_that_it_should_not_
     assert api.requests[0].body == {"model": "text-embedding-3-small", "input": ["a"]}, CLIENT
 
 
+def test_openais_client_does_not_try_again_what_is_no_exception(api: AimlapiServer):
+    """A ``BaseException`` from its HTTP client comes through: so a run is stopped, and a hopeless request given up."""
+
+    class GiveUpError(BaseException):
+        pass
+
+    class Hopeless(openai.DefaultHttpxClient):
+        n_sent = 0
+
+        def send(self, request, **kwargs):
+            Hopeless.n_sent += 1
+            raise GiveUpError
+
+    with Hopeless() as http_client:
+        embeddings = OpenAIEmbeddings(
+            model="m", base_url=api.base_url, api_key=lambda: "test-key", http_client=http_client, max_retries=3
+        )
+        with pytest.raises(GiveUpError):
+            embeddings.client.create(model="m", input=["a"])
+    assert Hopeless.n_sent == 1, f"{CLIENT} and embedclf/embedding/requests/cancellation.py"
+
+
 def test_httpx_has_its_transports_and_httpcore_its_backend_where_they_are_replaced():
     """And the backend of a new client is httpcore's own, whose streams have the methods that are wrapped."""
     with openai.DefaultHttpxClient() as http_client:
@@ -101,6 +126,14 @@ def test_an_answer_has_the_stream_of_its_connection(api: AimlapiServer):
     response = client.response(["a"], {}, 1536)
     stream = response.extensions.get("network_stream")
     assert getattr(stream, "read_since_written", None) is True, f"{DEADLINES} and bounds.py beside it"
+
+
+def test_wordllamas_package_holds_its_tokenizer_and_weights():
+    """Its files are read without importing it."""
+    package = find_spec("wordllama")
+    assert package is not None
+    for name in (_TOKENIZER, _WEIGHTS):
+        assert (Path(package.origin).parent / name).is_file(), "read embedclf/embedding/wordllama.py"
 
 
 def test_joblib_writes_arrays_as_segments_have_them():
