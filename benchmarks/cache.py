@@ -31,8 +31,9 @@ from statistics import median
 import joblib
 import numpy as np
 
-from embedclf.embedding.base import EmbedderSpec, cache, segments
-from embedclf.embedding.cache.model_cache import hash_texts
+from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.cache import merging, segments
+from embedclf.embedding.cache.keys import hash_texts
 from embedclf.embedding.cache.vector_cache import VectorCache
 
 SPEC = EmbedderSpec("aimlapi", "text-embedding-3-small", 1536, "https://api.aimlapi.com/v1")
@@ -118,15 +119,15 @@ def one_at_a_time(folder: Path, runs: int) -> None:
 
 def fill_many(folder: Path, size: int) -> None:
     """Write many vectors as a client does, in batches."""
-    before = cache._SMALL_BYTES, cache._TINY_BYTES
-    cache._SMALL_BYTES, cache._TINY_BYTES = (n_bytes // NARROWER for n_bytes in before)
+    before = merging.SMALL_BYTES, merging.TINY_BYTES
+    merging.SMALL_BYTES, merging.TINY_BYTES = (n_bytes // NARROWER for n_bytes in before)
     part = VectorCache(folder).of_model(NARROW_SPEC)
     made = np.random.default_rng(0).normal(size=(size, 96)).astype(np.float32)
     made /= np.linalg.norm(made, axis=1, keepdims=True)
     for start in range(0, MANY, size):
         keys = hash_texts([f"text {number}" for number in range(start, min(start + size, MANY))])
         part.write(keys, made[: len(keys)], len(keys))
-    cache._SMALL_BYTES, cache._TINY_BYTES = before
+    merging.SMALL_BYTES, merging.TINY_BYTES = before
 
 
 def open_one(folder: Path, number: int) -> float:

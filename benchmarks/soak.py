@@ -26,7 +26,7 @@ TESTS = Path(__file__).parent.parent / "tests"
 sys.path.insert(0, str(TESTS))
 
 from cache_worker import OLD_TEXTS, SPEC, TEXTS, vectors_of  # noqa: E402
-from embedclf.embedding.cache.model_cache import hash_texts  # noqa: E402
+from embedclf.embedding.cache.keys import hash_texts  # noqa: E402
 from embedclf.embedding.cache.vector_cache import VectorCache  # noqa: E402
 
 MOST_SEGMENTS = 32
@@ -111,7 +111,7 @@ def soak(folder: Path, seconds: float, n_processes: int, seed: int) -> list[str]
 
     n_found = check("at the end")
     try:
-        with FileLock(part._folder / ".merge.lock", timeout=5):
+        with FileLock(part.folder.path / ".merge.lock", timeout=5):
             pass
     except Timeout:
         faults.append("the lock is held by nobody who lives")

@@ -18,10 +18,10 @@ from pathlib import Path
 import joblib
 import numpy as np
 
-import embedclf.embedding.cache.model_cache
+import embedclf.embedding.cache.segment_store
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.embedding.cache.model_cache import hash_texts
+from embedclf.embedding.cache.keys import hash_texts
 from embedclf.embedding.cache.vector_cache import VectorCache
 
 SPEC = EmbedderSpec("aimlapi", "text-embedding-3-small", 48, "https://api.aimlapi.com/v1")
@@ -56,7 +56,7 @@ def main() -> None:
     cache = whole.of_model(SPEC)
     rng = random.Random(seed)
     if seed % 2:  # an index of keys is made of few segments already
-        embedclf.embedding.cache.model_cache._MANY_SEGMENTS = 3
+        embedclf.embedding.cache.segment_store.MANY_SEGMENTS = 3
     mine: set[int] = set()
     with acknowledged.open("a") as file:
         while True:
@@ -76,7 +76,7 @@ def main() -> None:
                 mine |= {numbers[index] for index in missing}
             if rng.random() < 0.1:
                 old = rng.sample(range(len(TEXTS), len(TEXTS) + len(OLD_TEXTS)), 30)
-                put_old(cache._folder, old)
+                put_old(cache.folder.path, old)
                 found, vectors = cache.read(hash_texts([f"text {number}" for number in old[:3]]))
                 if vectors is not None and not (vectors[found] == vectors_of(old[:3])[found]).all():
                     sys.exit(3)

@@ -49,7 +49,7 @@ def command(*args: str) -> str:
     return f"from embedclf.cli import main; main({list(args)!r}, standalone_mode=False)"
 
 
-HEAVY = {"sklearn", "scipy", "pandas", "langchain_openai", "langchain_core", "openai", "tiktoken"}
+HEAVY = {"graspologic_native", "sklearn", "scipy", "pandas", "langchain_openai", "langchain_core", "openai", "tiktoken"}
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from aimlapi_server import AimlapiServer
 from cache_worker import SPEC, TEXTS, vectors_of
 from conftest import PATIENCE, Cli, wait_until, write_csv
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.embedding.cache.model_cache import ModelCache, hash_texts
+from embedclf.embedding.cache.keys import hash_texts
+from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"

@@ -115,3 +115,50 @@ def test_a_text_is_looked_through_once_to_train(name: str, api: AimlapiServer, m
         assert seen == TEXTS
     with pytest.raises(embedclf.TextError):
         embedder.embed(["a", " "])
+
+
+def test_they_are_embedded_when_their_vectors_are_first_needed_and_once():
+    """Others too, with the same call where both are needed."""
+    embedder = Lengths()
+    texts = embedclf.EmbeddedTexts(["a", "bb"], ["x", "y"], embedder=embedder)
+    assert (len(texts), texts.is_embedded, embedder.calls) == (2, False, [])
+    assert repr(texts) == "<EmbeddedTexts: 2 texts, not embedded>"
+    vectors, others = texts.vectors_with(["ccc"])
+    assert (vectors.shape, others.shape) == ((2, 3), (1, 3))
+    assert (texts.vectors == Lengths().embed(["a", "bb"])).all()
+    assert (texts.vectors_with(["dddd"])[1] == Lengths().embed(["dddd"])).all()
+    assert embedder.calls == [["a", "bb", "ccc"], ["dddd"]]
+
+
+def test_vectors_that_are_known_are_taken():
+    """And nothing is embedded."""
+    embedder = Lengths()
+    texts = embedclf.EmbeddedTexts(["a", "bb"], embedder=embedder, vectors=[[1, 0], [0, 1]])
+    assert texts.is_embedded
+    assert texts.vectors.dtype == np.float32
+    assert texts.vectors.tolist() == [[1, 0], [0, 1]]
+    assert texts.spec == embedder.spec
+    assert embedder.calls == []
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"labels": ["x"]}, "there are 2 texts and 1 label"),
+        ({"vectors": np.ones((3, 4))}, "there are 2 texts and 3 vectors"),
+        ({"vectors": np.ones(2)}, r"not \(2,\)"),
+        ({"vectors": [[1, 2], [np.nan, 1]]}, r"vectors\[1\] is not finite"),
+    ],
+)
+def test_what_does_not_fit_is_an_argument_that_cannot_be(given: dict, message: str):
+    """Found before anything is embedded."""
+    with pytest.raises(embedclf.ArgumentError, match=message):
+        embedclf.EmbeddedTexts(["a", "b"], **given)
+
+
+def test_a_single_string_is_no_list():
+    """Of letters, it would be."""
+    with pytest.raises(TypeError, match="texts"):
+        embedclf.EmbeddedTexts("abc")
+    with pytest.raises(embedclf.TextError):
+        embedclf.EmbeddedTexts(["a", ""])

@@ -19,7 +19,7 @@ import embedclf
 from aimlapi_server import AimlapiServer, Request, error
 from conftest import LABELS, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
-from embedclf.embedding.requests.limiter import Gate
+from embedclf.embedding.requests.limiter import RequestLimiter
 from embedclf.embedding.requests.workers import work_through
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
@@ -127,40 +127,40 @@ class TestGate:
 
     def test_it_is_halved_once_for_all_that_were_under_way(self):
         """Not once for each of them."""
-        gate = Gate(32)
+        limiter = RequestLimiter(32)
         began = time.monotonic()
-        assert [gate.slow_down(began, 0.0) for _ in range(24)] == [True] + [False] * 23
-        assert gate.limit == 16
-        gate.slow_down(time.monotonic(), 0.0)
-        assert gate.limit == 8
+        assert [limiter.slow_down(began, 0.0) for _ in range(24)] == [True] + [False] * 23
+        assert limiter.limit == 16
+        limiter.slow_down(time.monotonic(), 0.0)
+        assert limiter.limit == 8
 
     def test_it_never_falls_below_one_nor_rises_above_the_most(self):
         """Whatever happens."""
-        gate = Gate(4)
+        limiter = RequestLimiter(4)
         for _ in range(10):
-            gate.slow_down(time.monotonic(), 0.0)
-        assert gate.limit == 1
+            limiter.slow_down(time.monotonic(), 0.0)
+        assert limiter.limit == 1
         for _ in range(100):
-            gate.speed_up()
-        assert gate.limit == 4
+            limiter.speed_up()
+        assert limiter.limit == 4
 
     def test_it_grows_by_one_for_a_round_of_answers(self):
         """As many as the limit is."""
-        gate = Gate(32)
-        gate.slow_down(time.monotonic(), 0.0)
+        limiter = RequestLimiter(32)
+        limiter.slow_down(time.monotonic(), 0.0)
         for _ in range(17):
-            gate.speed_up()
-        assert gate.limit == 17
+            limiter.speed_up()
+        assert limiter.limit == 17
 
     def test_retry_after_holds_all(self):
         """No slot before the time, and those that waited do not come all at once."""
-        gate = Gate(8)
+        limiter = RequestLimiter(8)
         started = time.monotonic()
-        gate.slow_down(started, 0.4)
+        limiter.slow_down(started, 0.4)
         came: list[float] = []
 
         def wait() -> None:
-            with gate.slot():
+            with limiter.slot():
                 came.append(time.monotonic() - started)
 
         threads = [threading.Thread(target=wait) for _ in range(8)]
@@ -501,7 +501,7 @@ def test_settings_that_cannot_be(options: dict, message: str):
 def test_the_command_line_has_the_same_defaults():
     """They stand in two places, so that --help loads nothing."""
     from embedclf.cli.commands.train import command
-    from embedclf.embedding.aimlapi.model import CONCURRENCY, RETRIES, SECONDS
+    from embedclf.embedding.aimlapi.settings import CONCURRENCY, RETRIES, SECONDS
 
     defaults = {parameter.name: parameter.default for parameter in command.params}
     assert (defaults["concurrency"], defaults["retries"], defaults["timeout"]) == (CONCURRENCY, RETRIES, SECONDS)

@@ -10,7 +10,8 @@ import pytest
 
 from cache_worker import SPEC, put_old, vectors_of
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.embedding.cache.model_cache import hash_texts
+from embedclf.embedding.cache import segment_store
+from embedclf.embedding.cache.keys import hash_texts
 from embedclf.embedding.cache.vector_cache import VectorCache
 
 N_SEGMENTS = 70
@@ -21,7 +22,7 @@ NUMBERS = list(range(N_SEGMENTS * 3))
 def cache(tmp_path: Path) -> VectorCache:
     """One of many segments, which has been opened, so that it has an index."""
     cache = VectorCache(tmp_path / "cache")
-    folder = cache.of_model(SPEC)._folder
+    folder = cache.of_model(SPEC).folder.path
     folder.mkdir(parents=True, mode=0o700)
     for number in range(N_SEGMENTS):
         put_old(folder, NUMBERS[number * 3 : number * 3 + 3], 0)
@@ -31,7 +32,7 @@ def cache(tmp_path: Path) -> VectorCache:
 
 
 def index_of(cache: VectorCache) -> Path:
-    return cache.of_model(SPEC)._folder / "keys.index"
+    return cache.of_model(SPEC).folder.path / "keys.index"
 
 
 def segments_of(cache: VectorCache) -> list[Path]:
@@ -46,15 +47,16 @@ def there(cache: VectorCache, numbers: list[int]) -> list[int]:
     return [number for number, is_there in zip(numbers, found, strict=True) if is_there]
 
 
-def test_segments_are_not_opened_one_by_one(cache: VectorCache):
+def test_segments_are_not_opened_one_by_one(cache: VectorCache, monkeypatch: pytest.MonkeyPatch):
     """Once there is an index, only what is asked for is opened, and the index is not written again."""
     written = index_of(cache).stat().st_mtime_ns
     for path in segments_of(cache)[1:]:
         path.chmod(0)
     opened: list[Path] = []
     part = cache.of_model(SPEC)
-    part._read_segment = opened.append  # type: ignore[assignment]
-    found, vectors = part.read(hash_texts(["text 1", "text 9999"]))
+    with monkeypatch.context() as patch:
+        patch.setattr(segment_store, "read_segment", opened.append)
+        found, vectors = part.read(hash_texts(["text 1", "text 9999"]))
     assert found.tolist() == [True, False]
     assert (vectors[0] == vectors_of([1])[0]).all()
     assert opened == []
@@ -104,7 +106,7 @@ def test_a_segment_that_changed_is_not_believed(cache: VectorCache):
     cut, gone, replaced, *_ = segments_of(cache)
     os.truncate(cut, 600)
     gone.unlink()
-    other = put_old(cache.of_model(SPEC)._folder, [9_000, 9_001, 9_002], 0)
+    other = put_old(cache.of_model(SPEC).folder.path, [9_000, 9_001, 9_002], 0)
     other.replace(replaced)
     assert there(cache, [*NUMBERS, 9_001]) == [*NUMBERS[9:], 9_001]
     assert cut.with_name(cut.name + ".damaged").exists()
@@ -115,7 +117,7 @@ def test_what_is_written_after_it_is_found(cache: VectorCache):
     written = index_of(cache).stat().st_mtime_ns
     open_already = cache.of_model(SPEC)
     assert open_already.contains(hash_texts(["text 3", "text 5000"])).tolist() == [True, False]
-    put_old(cache.of_model(SPEC)._folder, [5_000, 5_001], 0)
+    put_old(cache.of_model(SPEC).folder.path, [5_000, 5_001], 0)
     assert open_already.contains(hash_texts(["text 3", "text 5000"])).all()
     assert there(cache, [5_001, *NUMBERS, 5_000, 5_002]) == [5_001, *NUMBERS, 5_000]
     assert index_of(cache).stat().st_mtime_ns == written
@@ -147,6 +149,6 @@ def test_only_who_may_write_writes_it(cache: VectorCache):
 def test_of_another_length(cache: VectorCache, tmp_path: Path):
     """What it says of vectors of another length than the model's is passed over."""
     other = VectorCache(tmp_path / "other").of_model(EmbedderSpec(SPEC.provider, SPEC.model, 24, SPEC.endpoint))
-    other._folder.parent.mkdir(parents=True)
-    cache.of_model(SPEC)._folder.rename(other._folder)
+    other.folder.path.parent.mkdir(parents=True)
+    cache.of_model(SPEC).folder.path.rename(other.folder.path)
     assert not other.read(hash_texts(["text 1"]))[0].any()

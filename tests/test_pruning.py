@@ -14,7 +14,9 @@ from aimlapi_server import AimlapiServer
 from cache_worker import SPEC, put_old, vectors_of
 from conftest import Cli
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.embedding.cache.model_cache import ModelCache, hash_texts
+from embedclf.embedding.cache import pruning
+from embedclf.embedding.cache.keys import hash_texts
+from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
@@ -120,11 +122,11 @@ class TestAge:
         """A use after the choice was made counts."""
         put_old(folder_of(cache), [100, 101])
         part = part_of(cache)
-        chosen = [one for one in part.times() if len(one[0].keys) == 2]
+        chosen = [one for one in pruning.times_of(part.store) if len(one[0].keys) == 2]
         ((segment, _, used),) = chosen
         read(cache, [101])
-        with part.taking_away():
-            part.drop(segment, used, np.array([True, True]), 1)
+        with pruning.removing_from(part.folder):
+            pruning.drop_rows(part.store, segment, used, np.array([True, True]), 1)
         assert there(cache, [100, 101]) == [101]
 
 
@@ -171,7 +173,7 @@ class TestSize:
         """Neither of them, or a negative one, is an error and drops nothing."""
         write(cache, [1])
         for limits in ({}, {"older_than": timedelta(days=-1)}, {"max_bytes": -1}):
-            with pytest.raises(ValueError, match="older_than"):
+            with pytest.raises(embedclf.errors.ArgumentError, match="older_than"):
                 cache.prune(**limits)
         assert there(cache, [1]) == [1]
 

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from cache_worker import SPEC, vectors_of
-from embedclf.embedding.cache.model_cache import ModelCache, hash_texts
-from embedclf.embedding.cache.segments import NewerFormatError, Segment, SegmentError, read_segment, write_segment
+from embedclf.embedding.cache.keys import hash_texts
+from embedclf.embedding.cache.model_cache import ModelCache
+from embedclf.embedding.cache.segment_layout import NewerFormatError, SegmentError
+from embedclf.embedding.cache.segments import Segment, read_segment, write_segment
 from embedclf.embedding.cache.vector_cache import VectorCache
 
 OLD = Path(__file__).parent / "written_by_0_1_0"
@@ -48,8 +50,8 @@ def all_rows(segment: Segment) -> tuple[np.ndarray, np.ndarray]:
 def test_it_is_what_joblib_writes(tmp_path: Path, n: int, n_columns: int, n_tokens: int):
     """The same bytes as joblib.dump of the same arrays, which joblib.load reads.
 
-    Should this fail under a new joblib: segments are written and read by `embedclf.embedding.cache.segments` alone, so
-    nothing is lost, but joblib no longer writes what stands there, and perhaps no longer reads it.
+    Should this fail under a new joblib: what stands in a segment is said by `embedclf.embedding.cache.segment_layout`
+    alone, so nothing is lost, but joblib no longer writes it, and perhaps no longer reads it.
     """
     path = tmp_path / "segment.joblib"
     path.write_bytes(written(n, n_columns, n_tokens))
@@ -97,7 +99,7 @@ def test_one_of_version_0_1_0_is_read_and_gets_checksums_when_it_is_rewritten(tm
 
 def segments_of(part: ModelCache) -> list[Segment]:
     part.contains(keys_of(1))
-    return [part._segments[name] for name in sorted(part._segments)]
+    return sorted(part.store.segments, key=lambda segment: segment.path.name)
 
 
 def assert_served(part: ModelCache, n: int) -> None:

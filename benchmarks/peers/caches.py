@@ -54,7 +54,7 @@ class Ours(Side):
     def write(self, batches: Iterator[tuple[list[str], np.ndarray]]) -> None:
         from cache import SPEC
 
-        from embedclf.embedding.cache.model_cache import hash_texts
+        from embedclf.embedding.cache.keys import hash_texts
         from embedclf.embedding.cache.vector_cache import VectorCache
 
         part = VectorCache(self.folder).of_model(SPEC)

@@ -1,27 +1,27 @@
 """What an embedder is."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.usage import Estimate, Meter, Usage
-from embedclf.errors import ArgumentError, TextError
+from embedclf.embedding.usage import Estimate, Usage
+from embedclf.errors import ArgumentError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.validation import check_texts, list_of_strings, text_fault, text_faults
 
 EXTERNAL = "external"
-"""The provider of embedders that were handed over as objects."""
+"""The provider of embedders that were passed in as objects."""
 
 WORDS = "words"
 """The provider of what needs no weights: the words of a text."""
 
 OURS = ("aimlapi", "wordllama", WORDS)
-"""The providers that a model file may name: whoever loads a model must give any other embedder again."""
+"""The providers that a model file may name: to load a model, any other embedder must be passed again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +92,35 @@ class Embedder(ABC):
             If the embedder fails.
         """
         reasons = text_faults(texts)
-        while True:
-            usable = [index for index in range(len(texts)) if index not in reasons]
+        while usable := [index for index in range(len(texts)) if index not in reasons]:
             try:
-                embedded = self.embed([texts[index] for index in usable])
+                embedded = self.embed_checked([texts[index] for index in usable])
             except TextError as error:
+                if not error.reasons:
+                    raise
                 reasons |= {usable[index]: reason for index, reason in error.reasons.items()}
                 continue
             if not reasons:
                 return embedded, reasons
             vectors = np.full((len(texts), embedded.shape[1]), np.nan, dtype=np.float32)
             vectors[usable] = embedded
-            return vectors, reasons
+            return vectors, dict(sorted(reasons.items()))
+        return np.full((len(texts), self.spec.dimensions or 0), np.nan, dtype=np.float32), reasons
 
     def embed_checked(self, texts: list[str]) -> Vectors:
-        """Embed texts that `check_texts` has returned: as `embed`, which need not look through them again."""
-        return self.embed(texts)
+        """Embed texts that `check_texts` has returned, and check what comes of it, since an embedder may be anybody's.
+
+        Raises
+        ------
+        TextError
+            If some of them are refused.
+        EmbedderError
+            If the embedder fails, or does not make one finite vector per text.
+        """
+        try:
+            return check_vectors(self.embed(texts), len(texts))
+        except ArgumentError as error:
+            raise EmbedderError(f"{self.spec}: {error}") from error
 
     @property
     def is_local(self) -> bool:
@@ -250,145 +263,6 @@ class TokenShares(NamedTuple):
     starts: npt.NDArray[np.intp]
     ends: npt.NDArray[np.intp]
     values: npt.NDArray[np.float64]
-
-
-class Batch(NamedTuple):
-    """A finished part of a list of texts.
-
-    Attributes
-    ----------
-    places : ndarray of shape (n,), int
-        Which of the texts.
-    vectors : ndarray of shape (n, n_dimensions), float32
-        At full length.
-    n_tokens : int
-        What they cost; 0 if it is not known.
-    """
-
-    places: npt.NDArray[np.intp]
-    vectors: Vectors
-    n_tokens: int
-
-
-class Refused(NamedTuple):
-    """Why a text was refused for its content.
-
-    Attributes
-    ----------
-    reason : str
-    piece : int or None
-        If it is too long, the UTF-8 bytes that a piece of it may have; None where cutting it would not help.
-    """
-
-    reason: str
-    piece: int | None
-
-
-class BatchEmbedder(ABC):
-    """What a cache stands in front of: makes vectors of texts at full length, batch by batch.
-
-    Attributes
-    ----------
-    meter : Meter
-        Counts what it uses.
-    """
-
-    meter: Meter
-
-    @property
-    @abstractmethod
-    def spec(self) -> EmbedderSpec:
-        """What tells its vectors apart; without dimensions while they are not known."""
-
-    @abstractmethod
-    def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
-        """Embed distinct texts.
-
-        Parameters
-        ----------
-        texts : sequence of str
-        keep : callable
-            Receives each batch as soon as it is finished, from any thread.
-
-        Returns
-        -------
-        dict of int to Refused
-            The texts that were refused for their content, by index.
-
-        Raises
-        ------
-        EmbedderError
-            If the embedder fails; the batches passed on before are valid.
-        """
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it runs in this process."""
-        return False
-
-    @property
-    def shortens(self) -> bool:
-        """Whether its vectors can be cut and scaled to unit length again."""
-        return False
-
-    @property
-    def asked_dimensions(self) -> int | None:
-        """The length to ask for, if that is neither the model's own nor a matter of cutting."""
-        return None
-
-    @property
-    def max_cost(self) -> float | None:
-        """How many dollars it may spend; None sets no limit."""
-        return None
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests are in flight."""
-        return 0
-
-    @property
-    def max_concurrency(self) -> int | None:
-        """The most requests in flight at once; None if that is not known."""
-        return None
-
-    def split(self, n: int) -> "BatchEmbedder":
-        """Return the same embedder with an n-th of its requests."""
-        return self
-
-    def length_warning(self, text: str) -> str | None:
-        """Say why a text may be too long for it; see `Embedder.length_warning`."""
-        return None
-
-    def warm_up(self) -> None:  # noqa: B027 - nothing by default
-        """Load what the first call would have to wait for; see `Embedder.warm_up`."""
-
-
-class RequestSettings(TypedDict, total=False):
-    """How ``aimlapi`` is asked; see `AimlapiModel` for more.
-
-    Attributes
-    ----------
-    base_url : str
-        Another OpenAI-compatible server for ``aimlapi``; by default ``AIMLAPI_BASE_URL``, else AI/ML API itself.
-    allow_http : bool
-        Whether a server without encryption that is not on this machine is allowed.
-    batch_size, concurrency : int
-        Texts of one request, and the most requests under way together.
-    retries : int
-        How often a request is tried again.
-    timeout : float
-        Seconds to wait for the whole of an answer.
-    max_cost : float
-        Dollars that it may spend, by the measure of what was answered before.
-    """
-
-    base_url: str | None
-    allow_http: bool
-    batch_size: int | None
-    concurrency: int
-    retries: int
-    timeout: float
-    max_cost: float | None
 
 
 def check_vectors(vectors: Vectors, n_texts: int, *, missing: bool = False) -> Vectors:

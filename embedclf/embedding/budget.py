@@ -10,7 +10,7 @@ from embedclf.formatting import about_dollars, counted, shown_dollars
 
 
 def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
-    """See that what is still to be embedded is within what is left of a limit in dollars.
+    """Check that what is still to be embedded is within what is left of a limit in dollars.
 
     Raises
     ------
@@ -30,9 +30,9 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
 
 
 class Budget:
-    """Sees that no more is spent than was allowed, whatever was estimated. Threads may share it.
+    """Holds a limit in dollars, whatever was estimated. Threads may share it.
 
-    A request is let go while it, those under way and what is spent are within the limit, by the measure of what came
+    A request is let go while it, those in flight and what is spent are within the limit, by the measure of what came
     before. The first goes alone, since it is the measure. What a copy in another process spends is not known here.
 
     Parameters
@@ -47,13 +47,13 @@ class Budget:
         self._limit = limit
         self._meter = meter
         self._changed = threading.Condition()
-        self._under_way = 0
+        self._bytes_in_flight = 0
         self._settled_bytes = 0
         self._settled_tokens = 0
 
     @contextmanager
     def room_for(self, n_bytes: int) -> Iterator[Callable[[int], None]]:
-        """Wait until a request of so many bytes may go; what is given is to be called with the tokens that it took.
+        """Wait until a request of some bytes may go; what is yielded is to be called with the tokens that it took.
 
         Raises
         ------
@@ -65,7 +65,7 @@ class Budget:
             return
         with self._changed:
             while not self._has_room(n_bytes, self._limit):
-                if not self._under_way:
+                if not self._bytes_in_flight:
                     spent = self._spent()
                     raise MaxCostError(
                         f"{shown_dollars(spent)} is spent, and --max-cost is {self._limit:g}: stopped before the "
@@ -74,7 +74,7 @@ class Budget:
                         limit=self._limit,
                     )
                 self._changed.wait()
-            self._under_way += n_bytes
+            self._bytes_in_flight += n_bytes
         tokens = 0
 
         def settle(taken: int) -> None:
@@ -85,7 +85,7 @@ class Budget:
             yield settle
         finally:
             with self._changed:
-                self._under_way -= n_bytes
+                self._bytes_in_flight -= n_bytes
                 if tokens:
                     self._settled_bytes += n_bytes
                     self._settled_tokens += tokens
@@ -93,8 +93,11 @@ class Budget:
 
     def _has_room(self, n_bytes: int, limit: float) -> bool:
         if not self._settled_bytes:
-            return not self._under_way and self._spent() + (self._meter.dollars(about_tokens(n_bytes)) or 0.0) <= limit
-        expected = self._settled_tokens * (self._under_way + n_bytes) // self._settled_bytes
+            return (
+                not self._bytes_in_flight
+                and self._spent() + (self._meter.dollars(about_tokens(n_bytes)) or 0.0) <= limit
+            )
+        expected = self._settled_tokens * (self._bytes_in_flight + n_bytes) // self._settled_bytes
         return self._spent() + (self._meter.dollars(expected) or 0.0) <= limit
 
     def _spent(self) -> float:

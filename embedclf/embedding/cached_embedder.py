@@ -1,8 +1,7 @@
 """Every text embedded once: unique texts, those in the cache, and only the rest from the embedder behind it."""
 
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Any
@@ -11,24 +10,27 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.base import Batch, BatchEmbedder, EmbedderSpec, PartialEmbedder
+from embedclf.embedding.base import EmbedderSpec, PartialEmbedder
+from embedclf.embedding.batch_embedder import Batch, BatchEmbedder
 from embedclf.embedding.budget import check_cost
-from embedclf.embedding.cache.model_cache import ModelCache, blocks_of, hash_texts
-from embedclf.embedding.cache.segments import Keys
+from embedclf.embedding.cache.keys import Keys, hash_texts
+from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.ledger import Account
-from embedclf.embedding.long_texts import cut
-from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, see_that_it_goes_on
-from embedclf.embedding.single_flight import Claims
+from embedclf.embedding.long_texts import embed_any_length
+from embedclf.embedding.single_flight import SingleFlight
+from embedclf.embedding.storing import Keep, StoringEmbedder
+from embedclf.embedding.unique_texts import UniqueTexts
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens
+from embedclf.embedding.vector_rows import VectorRows, blocks_of, scale
 from embedclf.errors import EmbedderError
 from embedclf.formatting import counted
 from embedclf.validation import text_fault
 
 logger = logging.getLogger(__name__)
 
-_PART_TEXTS = 4_096
+_TEXTS_AT_ONCE = 4_096
 
 
 class CachedEmbedder(PartialEmbedder):
@@ -42,7 +44,7 @@ class CachedEmbedder(PartialEmbedder):
     cache : VectorCache, optional
         None keeps nothing.
     on_event : callable, optional
-        Is given a `Progress` whenever some texts are done, from any thread, but never from two at once.
+        Receives a `Progress` whenever some texts are done, from any thread, but never from two at once.
 
     Raises
     ------
@@ -68,11 +70,12 @@ class CachedEmbedder(PartialEmbedder):
         self._cut = dimensions if dimensions != full else None
         self._cache = cache
         self._on_event = on_event
-        self._claims = Claims()
         self._part: ModelCache | None = None
+        self._single_flight: SingleFlight | None = None
         self._account: Account | None = None
         if cache is not None:
             self._part = cache.of_model(behind.spec, behind.asked_dimensions)
+            self._single_flight = SingleFlight(self._part)
             self._account = Account(cache.ledger, behind.spec, behind.meter)
             self._account.enter_with(self)
 
@@ -91,7 +94,7 @@ class CachedEmbedder(PartialEmbedder):
 
     @property
     def usage(self) -> Usage:
-        """What it has taken since it was opened."""
+        """What it has used since it was opened."""
         return self._behind.meter.usage
 
     @property
@@ -139,14 +142,14 @@ class CachedEmbedder(PartialEmbedder):
         Parameters
         ----------
         texts : iterable of str
-            Those that cannot be embedded are passed over.
+            Those that cannot be embedded are skipped.
         anew : bool
             Whether to estimate as if nothing were cached.
         """
         n_texts, sizes = 0, []
         seen: set[tuple[int, int]] = set()
         usable = (text for text in texts if text_fault(text) is None)
-        while part := list(islice(usable, _PART_TEXTS)):
+        while part := list(islice(usable, _TEXTS_AT_ONCE)):
             n_texts += len(part)
             keys = hash_texts(part)
             new = []
@@ -160,7 +163,7 @@ class CachedEmbedder(PartialEmbedder):
         return self._behind.meter.estimate(sizes, texts=n_texts, unique=len(seen))
 
     def check_cost(self, estimate: Estimate) -> None:
-        """See that an estimate is within what it may still spend.
+        """Check that an estimate is within what it may still spend.
 
         Raises
         ------
@@ -175,282 +178,121 @@ class CachedEmbedder(PartialEmbedder):
 
         A batch that is answered is in the cache before its vectors are used.
         """
-        reasons = dict(faults)
-        firsts: dict[str, int] = {}
-        for index, text in enumerate(texts):
-            if index not in reasons:
-                firsts.setdefault(text, index)
-        first = np.array([index if index in reasons else firsts[text] for index, text in enumerate(texts)], dtype=int)
-        distinct = np.fromiter(firsts.values(), dtype=int, count=len(firsts))
+        given = UniqueTexts(texts, faults)
         try:
-            out, refused = self._embed_distinct(texts, firsts, first, distinct)
+            vectors, refused = self._embed_unique(given)
         finally:
             if self._account is not None:
                 self._account.enter()
-        reasons |= {index: refused[place] for index, place in enumerate(first.tolist()) if place in refused}
+        reasons = dict(faults)
+        if refused:
+            reasons |= {index: refused[first] for index, first in enumerate(given.first.tolist()) if first in refused}
         if reasons:
-            out[list(reasons)] = np.nan
-        return out, dict(sorted(reasons.items()))
+            vectors[list(reasons)] = np.nan
+        return vectors, dict(sorted(reasons.items()))
 
-    def _embed_distinct(
-        self, texts: list[str], firsts: dict[str, int], first: npt.NDArray[Any], distinct: npt.NDArray[Any]
-    ) -> tuple[Vectors, dict[int, str]]:
-        """Fill the rows of all texts from those that stand first among equals.
+    def _embed_unique(self, given: UniqueTexts) -> tuple[Vectors, dict[int, str]]:
+        """Return the vectors of all texts, and why some were refused, by where each of these stands first.
 
-        Parameters
-        ----------
-        texts : list of str, of length n
-        firsts : dict of str to int
-            Where each distinct text stands first.
-        first : ndarray of shape (n,)
-            The same for each text.
-        distinct : ndarray of shape (n_distinct,)
-            The values of `firsts`.
+        Rows of texts that have no vector hold nothing in particular.
         """
+        n_texts, n_unique = len(given.texts), len(given.unique)
+        keys = hash_texts(given.unique) if self._part is not None else None
+        found, vectors = self._read_cache(given, keys)
+        missing = np.flatnonzero(~found[given.firsts])
         meter = self._behind.meter
-        found, out = np.zeros(len(texts), dtype=bool), None
-        keys = hash_texts(list(firsts)) if self._part is not None else None
-        if self._part is not None and keys is not None and len(keys):
-            of_text = np.zeros(len(texts), dtype=int)
-            of_text[distinct] = np.arange(len(distinct))
-            found, out = self._part.read(keys[of_text[first]], self._cut)
-            if out is not None and self._cut is not None:
-                _scale(out, np.flatnonzero(found))
-        missing = np.flatnonzero(~found[distinct])
-        places = distinct[missing]
-        had = len(distinct) - len(missing)
-        repeated = int((first != np.arange(len(texts))).sum())
-        meter.add(texts=len(texts), from_cache=had, duplicates=repeated)
+        meter.add(texts=n_texts, from_cache=n_unique - len(missing), duplicates=int(given.is_repeated.sum()))
         refused: dict[int, str] = {}
         if len(missing):
-            sizes = (len(texts[place].encode()) for place in places)
-            self.check_cost(meter.estimate(sizes, texts=len(texts), unique=len(distinct)))
-            pool = _Pool(out, len(texts), self._cut, str(self.spec))
-            done = had
-            lock = ForkSafeLock()
+            sizes = (len(given.unique[number].encode()) for number in missing)
+            self.check_cost(meter.estimate(sizes, texts=n_texts, unique=n_unique))
+            rows = VectorRows(vectors, n_texts, self._cut, str(self.spec))
+            refused = self._embed_missing(given, missing, keys, rows)
+            vectors = rows.vectors
+        from_cache = np.flatnonzero(found[given.firsts])
+        meter.add(saved_tokens=sum(about_tokens(len(given.unique[number].encode())) for number in from_cache))
+        if vectors is None:  # there is not one vector
+            return np.full((n_texts, self.spec.dimensions or 0), np.nan, dtype=np.float32), refused
+        for repeats in blocks_of(np.flatnonzero(~found & given.is_repeated)):
+            vectors[repeats] = vectors[given.first[repeats]]
+        return vectors, refused
 
-            def keep(batch: Batch) -> None:
-                nonlocal done
-                pool.fill(places[batch.places], batch.vectors)
-                with lock:
-                    done += len(batch.places)
-                    self._tell(done, len(distinct))
-
-            self._tell(done, len(distinct))
-            wanted = [texts[place] for place in places]
-            by_number = self._embed_missing(wanted, None if keys is None else keys[missing], keep)
-            refused = {int(places[number]): reason for number, reason in by_number.items()}
-            self._tell(len(distinct), len(distinct))
-            out = pool.rows
-        meter.add(saved_tokens=sum(about_tokens(len(texts[place].encode())) for place in distinct[found[distinct]]))
-        if out is None:  # there is not one vector
-            return np.full((len(texts), self.spec.dimensions or 0), np.nan, dtype=np.float32), refused
-        repeats = np.flatnonzero(~found & (first != np.arange(len(texts))))
-        for rows in blocks_of(repeats):
-            out[rows] = out[first[rows]]
-        return out, refused
-
-    def _embed_missing(self, texts: list[str], keys: Keys | None, keep: Callable[[Batch], None]) -> dict[int, str]:
-        """Embed distinct texts that the cache had not: those that no other thread is at work on, and then the rest.
+    def _read_cache(self, given: UniqueTexts, keys: Keys | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
+        """Read what the cache has of all texts, repetitions too: (n_texts,), bool, and their vectors if there are any.
 
         Parameters
         ----------
-        texts : list of str, of length n
-        keys : ndarray of shape (n,) or None
-            Of the texts; None without a cache.
-        keep : callable
-            Is given each batch, at full length, when it is in the cache.
+        given : UniqueTexts
+        keys : ndarray of shape (n_unique,) or None
+        """
+        if self._part is None or keys is None or not len(keys):
+            return np.zeros(len(given.texts), dtype=bool), None
+        found, vectors = self._part.read(keys[given.of_unique()], self._cut)
+        if vectors is not None and self._cut is not None:
+            scale(vectors, np.flatnonzero(found))
+        return found, vectors
+
+    def _embed_missing(
+        self, given: UniqueTexts, missing: npt.NDArray[np.intp], keys: Keys | None, rows: VectorRows
+    ) -> dict[int, str]:
+        """Embed what the cache had not, and report progress.
+
+        Parameters
+        ----------
+        given : UniqueTexts
+        missing : ndarray of shape (n_missing,)
+            Which of the unique texts.
+        keys : ndarray of shape (n_unique,) or None
+        rows : VectorRows
+            Filled, for each text where it stands first.
 
         Returns
         -------
         dict of int to str
-            Why some were refused.
+            Why some were refused, by where each stands first.
         """
-        if keys is None or self._part is None or not self._part.writable:
-            # What is not kept is of no use to who waits for it.
-            return self._embed_claimed(texts, keys, keep)
-        refused: dict[int, str] = {}
-        waiting = np.arange(len(texts))
-        while len(waiting):
-            with self._claims.of(keys["high"][waiting]) as (mine, others):
-                # Others may have been done with some since the cache was read.
-                chosen = self._taken_from_cache(waiting[mine], keys, keep)
+        places, total = given.firsts[missing], len(given.unique)
+        done = total - len(missing)
+        lock = ForkSafeLock()
 
-                def keep_chosen(batch: Batch, chosen: npt.NDArray[np.intp] = chosen) -> None:
-                    keep(batch._replace(places=chosen[batch.places]))
+        def keep(batch: Batch) -> None:
+            nonlocal done
+            rows.fill(places[batch.places], batch.vectors)
+            with lock:
+                done += len(batch.places)
+                self._report(done, total)
 
-                if len(chosen):
-                    mine_refused = self._embed_claimed([texts[place] for place in chosen], keys[chosen], keep_chosen)
-                    refused |= {int(chosen[place]): reason for place, reason in mine_refused.items()}
-            waiting = waiting[~mine]
-            for other in others:
-                # Theirs may be a long work, of which these are done early.
-                while len(waiting) and not other.wait(SECONDS_A_LOOK):
-                    see_that_it_goes_on()
-                    waiting = self._taken_from_cache(waiting, keys, keep)
-            # What another thread could not embed is asked for again, so that each learns the reason.
-            waiting = self._taken_from_cache(waiting, keys, keep)
-        return refused
+        self._report(done, total)
+        texts = [given.unique[number] for number in missing]
+        # What is not kept is of no use to a thread that waits for it.
+        if keys is not None and self._single_flight is not None and self._part is not None and self._part.writable:
+            refused = self._single_flight.embed(texts, keys[missing], keep, self._send)
+        else:
+            refused = self._send(texts, None if keys is None else keys[missing], keep)
+        self._report(total, total)
+        return {int(places[number]): reason for number, reason in refused.items()}
 
-    def _taken_from_cache(
-        self, places: npt.NDArray[np.intp], keys: Keys, keep: Callable[[Batch], None]
-    ) -> npt.NDArray[np.intp]:
-        """Keep what the cache has now of some texts, by their places; gives the places of the others."""
-        if self._part is None or not len(places):
-            return places
-        found, vectors = self._part.read(keys[places])
-        if vectors is not None and found.any():
-            keep(Batch(places[found], vectors[found], 0))
-        return places[~found]
-
-    def _embed_claimed(
-        self,
-        texts: list[str],
-        keys: Keys | None,
-        keep: Callable[[Batch], None],
-        written: list[bool] | None = None,
-    ) -> dict[int, str]:
-        """Embed distinct texts, those that are too long in pieces; see `_embed_missing`.
-
-        Of pieces, `written` notes whether they are in the cache; None is for whole texts, which are told about.
-        """
-        whole = written is None
-        written = [] if written is None else written
-
-        def store(batch: Batch) -> None:
-            if self._part is not None and keys is not None:
-                _see_length(self._part.dimensions, batch.vectors.shape[1], str(self.spec))
-                written.append(self._part.write(keys[batch.places], batch.vectors, batch.n_tokens))
-            keep(batch)
-
+    def _send(self, texts: Sequence[str], keys: Keys | None, keep: Keep) -> dict[int, str]:
+        """Embed distinct texts of any length, each batch stored before it is kept; return why some were refused."""
+        storing = StoringEmbedder(self._behind, self._part)
         try:
-            refused = self._behind.embed_batches(texts, store)
-            too_long = {place: one.piece for place, one in sorted(refused.items()) if one.piece is not None}
-            reasons = {place: one.reason for place, one in refused.items() if one.piece is None}
-            for place, answer in self._in_pieces(texts, too_long, written):
-                if isinstance(answer, str):
-                    reasons[place] = answer
-                else:
-                    store(Batch(np.array([place]), answer, 0))
+            refused, n_cut = embed_any_length(storing, texts, keys, keep)
         except EmbedderError as error:
-            if any(written) and whole:
+            if storing.has_stored:
                 error.args = (f"{error}; what was answered before is in the cache",)
             raise
-        if whole and (n_cut := len(too_long.keys() - reasons.keys())):
+        if n_cut:
             logger.info(
                 "%s longer than %s takes: embedded in pieces, and averaged by their length.",
                 f"{counted(n_cut, 'text')} {'is' if n_cut == 1 else 'are'}",
                 self._behind.spec.model,
             )
-        return reasons
+        return refused
 
-    def _in_pieces(
-        self, texts: list[str], too_long: dict[int, int], written: list[bool]
-    ) -> Iterator[tuple[int, Vectors | str]]:
-        """Embed some of the texts in pieces, which are texts like any other: sent together, kept, cut again.
-
-        Parameters
-        ----------
-        texts : list of str
-        too_long : dict of int to int
-            Which of them, and how many bytes a piece may have.
-        written : list of bool
-            Gets whether pieces are in the cache.
-
-        Yields
-        ------
-        place : int
-        answer : ndarray of shape (1, n_dimensions) or str
-            The mean of its pieces' vectors by their length, at unit length; or why a piece was refused.
-        """
-        left = deque(too_long)
-        while left:
-            rows: dict[str, int] = {}
-            of_texts: list[tuple[int, list[int], list[int]]] = []
-            while left and len(rows) < _PART_TEXTS:
-                place = left.popleft()
-                pieces = [piece for piece in cut(texts[place], too_long[place]) if text_fault(piece) is None]
-                numbers = [rows.setdefault(piece, len(rows)) for piece in pieces]
-                of_texts.append((place, numbers, [len(piece.encode()) for piece in pieces]))
-            vectors, refused = self._at_full_length(list(rows), written)
-            for place, numbers, sizes in of_texts:
-                reason = next((refused[number] for number in numbers if number in refused), None)
-                if reason is not None:
-                    yield place, reason
-                    continue
-                total = np.array(sizes) @ vectors[numbers].astype(np.float64)
-                length = np.linalg.norm(total)
-                yield place, (total / length).astype(np.float32)[None, :] if length else "its pieces cancel each other"
-
-    def _at_full_length(self, texts: list[str], written: list[bool]) -> tuple[Vectors, dict[int, str]]:
-        """Embed pieces without cutting their vectors, and without counting them as texts that were asked for.
-
-        Returns
-        -------
-        vectors : ndarray of shape (n_texts, n_dimensions), float32
-        refused : dict of int to str
-            Why some were refused.
-        """
-        keys, found, rows = None, np.zeros(len(texts), dtype=bool), None
-        if self._part is not None:
-            keys = hash_texts(texts)
-            found, rows = self._part.read(keys)
-        missing = np.flatnonzero(~found)
-        pool = _Pool(rows, len(texts), None, str(self.spec))
-        # Without a claim: it could be another's, who waits for one of this thread's own.
-        refused = self._embed_claimed(
-            [texts[place] for place in missing],
-            None if keys is None else keys[missing],
-            lambda batch: pool.fill(missing[batch.places], batch.vectors),
-            written,
-        )
-        vectors = np.empty((len(texts), 0), dtype=np.float32) if pool.rows is None else pool.rows
-        return vectors, {int(missing[place]): reason for place, reason in refused.items()}
-
-    def _tell(self, done: int, total: int) -> None:
+    def _report(self, done: int, total: int) -> None:
         if self._on_event is not None:
             self._on_event(Progress(done, total, self._behind.in_flight, self.usage.dollars))
 
 
-class _Pool:
-    """The rows that several threads fill; made as soon as their length is known."""
-
-    def __init__(self, rows: Vectors | None, n_rows: int, cut: int | None, name: str) -> None:
-        self.rows = rows
-        self._n_rows = n_rows
-        self._cut = cut
-        self._name = name
-        self._making = ForkSafeLock()
-
-    def fill(self, places: npt.NDArray[Any], vectors: Vectors) -> None:
-        """Put vectors at their places, cut to their length."""
-        if self._cut is not None:
-            vectors = vectors[:, : self._cut].copy()
-            _scale(vectors, np.arange(len(vectors)))
-        with self._making:
-            if self.rows is None:
-                self.rows = np.empty((self._n_rows, vectors.shape[1]), dtype=np.float32)
-        _see_length(self.rows.shape[1], vectors.shape[1], self._name)
-        self.rows[places] = vectors
-
-
-def _see_length(known: int | None, answered: int, name: str) -> None:
-    if known is not None and answered != known:
-        raise EmbedderError(
-            f"{name} answered with {answered} dimensions, and before it had {known}: it is not the model that it was; "
-            "if it has changed for good, what the cache has of it is of no use: embedclf cache clear"
-        )
-
-
 def _remake(behind: BatchEmbedder, cut: int | None, cache: VectorCache | None) -> CachedEmbedder:
     return CachedEmbedder(behind, dimensions=cut, cache=cache)
-
-
-def _scale(vectors: Vectors, rows: npt.NDArray[Any]) -> None:
-    """Scale some rows to unit length, in place."""
-    for block in blocks_of(rows):
-        chosen = vectors[block]
-        lengths = np.sqrt(np.einsum("ij,ij->i", chosen, chosen))[:, None]
-        if not lengths.all():
-            raise EmbedderError("a vector is zero after it was cut: use more dimensions")
-        vectors[block] = chosen / lengths

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from embedclf.embedding.base import WORDS, Embedder, RequestSettings
+from embedclf.embedding.aimlapi.settings import RequestSettings
+from embedclf.embedding.base import WORDS, Embedder
 from embedclf.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ class EmbedderSettings(RequestSettings, total=False):
         Where vectors are kept that cost something; True is the cache that the command line uses, False (the default)
         none.
     on_event : callable
-        Is given a `Progress` whenever some texts are done, from any thread; it must not embed itself.
+        Receives a `Progress` whenever some texts are done, from any thread; it must not embed itself.
     """
 
     cache: "VectorCache | bool"
@@ -27,7 +28,7 @@ class EmbedderSettings(RequestSettings, total=False):
 
 
 def default_embedder() -> tuple[str, str]:
-    """Give the embedder that is used when none is named, and the reason.
+    """Return the embedder that is used when none is named, and the reason.
 
     AI/ML API's text-embedding-3-small if its key is set, else WordLlama.
     """
@@ -93,7 +94,7 @@ def as_embedder(
     cache_name: str | None = None,
     **settings: Unpack[EmbedderSettings],
 ) -> Embedder:
-    """Make an embedder of whatever stands for one.
+    """Return the embedder that a name or an object stands for.
 
     Parameters
     ----------

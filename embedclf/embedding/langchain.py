@@ -9,10 +9,11 @@ from langchain_core.embeddings import Embeddings
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import told
-from embedclf.embedding.base import EXTERNAL, OURS, Batch, BatchEmbedder, Embedder, EmbedderSpec, Refused
+from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderSpec
+from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
-from embedclf.embedding.requests.cancellation import see_that_it_goes_on
+from embedclf.embedding.requests.cancellation import check_not_stopped
 from embedclf.embedding.usage import Meter, OnEvent
 from embedclf.errors import EmbedderError
 
@@ -48,6 +49,8 @@ def as_langchain(embedder: Embedder) -> Embeddings:
 
 
 _BATCH_TEXTS = 512
+# Of LangChain's providers, the one whose models run in this process.
+_LOCAL_PROVIDERS = ("huggingface",)
 
 
 class LangChainModel(BatchEmbedder):
@@ -64,7 +67,7 @@ class LangChainModel(BatchEmbedder):
     dimensions : int, optional
         The length that the vectors are known to have; None takes it from the first answer.
     is_local : bool
-        Whether it runs in this process, as far as is known.
+        Whether it runs in this process.
     """
 
     def __init__(
@@ -93,13 +96,13 @@ class LangChainModel(BatchEmbedder):
 
     @property
     def is_local(self) -> bool:
-        """Whether it runs in this process, as far as is known."""
+        """Whether it runs in this process."""
         return self._is_local
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts, batch after batch; see `BatchEmbedder`."""
         for start in range(0, len(texts), _BATCH_TEXTS):
-            see_that_it_goes_on()
+            check_not_stopped()
             part = list(texts[start : start + _BATCH_TEXTS])
             vectors = self._checked(self._answer(part), part)
             keep(Batch(np.arange(start, start + len(part)), vectors, 0))
@@ -108,7 +111,7 @@ class LangChainModel(BatchEmbedder):
 
     def _answer(self, texts: list[str]) -> Any:
         self.meter.add(requests=1)
-        if self._provider == EXTERNAL:  # whoever handed it over knows its errors
+        if self._provider == EXTERNAL:  # its owner knows its errors
             return self._embeddings.embed_documents(texts)
         try:
             return self._embeddings.embed_documents(texts)
@@ -135,7 +138,9 @@ class LangChainModel(BatchEmbedder):
         return np.asarray(vectors / lengths, dtype=np.float32)
 
 
-def from_langchain(embeddings: Any, *, cache_name: str | None = None, cache: VectorCache | bool = True) -> Embedder:
+def from_langchain(
+    embeddings: Any, *, cache_name: str | None = None, cache: VectorCache | bool = True, is_local: bool = False
+) -> Embedder:
     """Make an embedder of a LangChain ``Embeddings``.
 
     Nothing about such an object tells whether two of them give the same vectors, so nothing is cached unless you say
@@ -148,8 +153,10 @@ def from_langchain(embeddings: Any, *, cache_name: str | None = None, cache: Vec
         A name of your own for this model with these settings; None caches nothing.
     cache : VectorCache or bool
         Where to keep the vectors if there is a name; True is the cache that the command line uses.
+    is_local : bool
+        Whether it runs in this process; a service then calls it one at a time, and files are read in small chunks.
     """
-    model = LangChainModel(embeddings, cache_name or type(embeddings).__name__)
+    model = LangChainModel(embeddings, cache_name or type(embeddings).__name__, is_local=is_local)
     return CachedEmbedder(model, cache=open_cache(cache) if cache_name else None)
 
 
@@ -190,5 +197,6 @@ def open_provider(
         raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from None
     except Exception as error:  # noqa: BLE001 - each provider has its own
         raise EmbedderError(f"{provider}:{model} cannot be opened: {told(str(error))}") from None
-    opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions)
+    is_local = provider in _LOCAL_PROVIDERS
+    opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions, is_local=is_local)
     return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event)

@@ -1,21 +1,95 @@
-"""Who embeds what: a text that several threads ask for at the same time is sent by one of them."""
+"""Single flight: a text that several threads ask for at the same time is sent by one of them."""
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Hashes
+from embedclf.embedding.batch_embedder import Batch
+from embedclf.embedding.cache.keys import Keys
+from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
+from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, check_not_stopped
+from embedclf.embedding.storing import Keep
 
 Claim = tuple[Hashes, threading.Event]
+Places = npt.NDArray[np.intp]
+
+
+class SingleFlight:
+    """Embeds texts that a cache had not, each in one thread of this process; the others take it from the cache.
+
+    Parameters
+    ----------
+    part : ModelCache
+    """
+
+    def __init__(self, part: ModelCache) -> None:
+        self._part = part
+        self._claims = Claims()
+
+    def embed(
+        self,
+        texts: Sequence[str],
+        keys: Keys,
+        keep: Keep,
+        send: Callable[[Sequence[str], Keys, Keep], dict[int, str]],
+    ) -> dict[int, str]:
+        """Embed distinct texts: those that no other thread is working on, and then the rest.
+
+        Parameters
+        ----------
+        texts : sequence of str, of length n
+        keys : ndarray of shape (n,)
+        keep : callable
+            Receives each batch, at full length, when it is in the cache.
+        send : callable
+            Embeds and stores some of the texts, passes each batch on, and returns why some were refused.
+
+        Returns
+        -------
+        dict of int to str
+            Why some were refused.
+        """
+        refused: dict[int, str] = {}
+        waiting = np.arange(len(texts))
+        while len(waiting):
+            with self._claims.of(keys["high"][waiting]) as (mine, others):
+                # Others may have finished some since the cache was read.
+                chosen = self._take_from_cache(waiting[mine], keys, keep)
+
+                def keep_chosen(batch: Batch, chosen: Places = chosen) -> None:
+                    keep(batch._replace(places=chosen[batch.places]))
+
+                if len(chosen):
+                    mine_refused = send([texts[place] for place in chosen], keys[chosen], keep_chosen)
+                    refused |= {int(chosen[place]): reason for place, reason in mine_refused.items()}
+            waiting = waiting[~mine]
+            for other in others:
+                # Theirs may be a long work, of which these are done early.
+                while len(waiting) and not other.wait(SECONDS_A_LOOK):
+                    check_not_stopped()
+                    waiting = self._take_from_cache(waiting, keys, keep)
+            # What another thread could not embed is asked for again, so that each learns the reason.
+            waiting = self._take_from_cache(waiting, keys, keep)
+        return refused
+
+    def _take_from_cache(self, places: Places, keys: Keys, keep: Keep) -> Places:
+        """Keep what the cache has now of some texts, by their places; return the places of the others."""
+        if not len(places):
+            return places
+        found, vectors = self._part.read(keys[places])
+        if vectors is not None and found.any():
+            keep(Batch(places[found], vectors[found], 0))
+        return places[~found]
 
 
 class Claims:
-    """The texts, by hashes of theirs, that threads of this process are at work on."""
+    """The texts, by hashes of theirs, that threads of this process are working on."""
 
     def __init__(self) -> None:
         self._lock = ForkSafeLock()
@@ -24,7 +98,7 @@ class Claims:
 
     @contextmanager
     def of(self, hashes: Hashes) -> Iterator[tuple[npt.NDArray[np.bool_], list[threading.Event]]]:
-        """Claim what nobody else has claimed, for as long as the block takes.
+        """Claim what no other thread has claimed, for as long as the block lasts.
 
         Parameters
         ----------
@@ -35,7 +109,7 @@ class Claims:
         mine : ndarray of shape (n,), bool
             Which are claimed now.
         others : list of Event
-            Each is set when some of the rest, on which another thread is at work, are done or given up.
+            Each is set when some of the rest, which another thread is working on, are done or given up.
         """
         with self._lock:
             if self._process != os.getpid():  # those of the parent's threads, which are not here

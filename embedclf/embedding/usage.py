@@ -54,7 +54,7 @@ class Usage:
         return Usage(**counts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return asdict(self)
 
 
@@ -82,7 +82,7 @@ class Estimate:
     most_dollars: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return asdict(self)
 
 
@@ -95,7 +95,7 @@ class Progress:
     done, total : int
         Distinct texts.
     in_flight : int
-        Requests under way.
+        Requests in flight.
     dollars : float or None
         Spent by the embedder so far; None if the price is not known.
     """
@@ -133,7 +133,7 @@ class Meter:
                 self._counts[name] += count  # type: ignore[assignment]
 
     def dollars(self, tokens: int) -> float | None:
-        """Give the price of some tokens; None if it is not known."""
+        """Return the price of some tokens; None if it is not known."""
         return None if self.price is None else self.price * tokens / 1e6
 
     @property
@@ -144,7 +144,7 @@ class Meter:
         return Usage(**counts, dollars=self.dollars(counts["tokens"]))
 
     def estimate(self, sizes: Iterable[int], *, texts: int, unique: int) -> Estimate:
-        """Estimate what it takes to embed texts of some sizes, in bytes, of so many texts of which so many differ."""
+        """Estimate what it takes to embed texts of some sizes, in bytes."""
         n, tokens, most = 0, 0, 0
         for size in sizes:
             n, tokens, most = n + 1, tokens + about_tokens(size), most + size

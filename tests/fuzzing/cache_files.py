@@ -28,8 +28,9 @@ from click.testing import CliRunner
 
 from embedclf.cli import main as embedclf_command
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.embedding.cache.model_cache import hash_texts
-from embedclf.embedding.cache.segments import NewerFormatError, SegmentError, read_segment
+from embedclf.embedding.cache.keys import hash_texts
+from embedclf.embedding.cache.segment_layout import NewerFormatError, SegmentError
+from embedclf.embedding.cache.segments import read_segment
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.usage import Usage
 from fuzzing.damage import damaged
@@ -191,7 +192,7 @@ def notes(n: int, rng: random.Random, folder: Path, outcomes: Counter[str]) -> N
     part.write(keys, vectors, 70)
     segment = next(kept.glob("vectors/*/*.joblib"))
     cache.ledger.add(spec_of(16), Usage(texts=70, requests=1, tokens=70))
-    part._write_index()
+    part.store.write_index()
     segment.with_suffix(".used").write_bytes(np.full(70, 1_000_000_000, dtype="<u4").tobytes())
     names = ["model.json", segment.with_suffix(".used").name, "keys.index", "../../ledger.jsonl"]
     change: dict[str, Callable[[bytes, random.Random], bytes]] = {"damaged": damaged, "deep": _deep, "odd": _odd_json}

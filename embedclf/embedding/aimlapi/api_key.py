@@ -23,7 +23,7 @@ def has_key() -> bool:
 
 
 def read_key() -> str:
-    """Give the key.
+    """Return the key.
 
     Raises
     ------

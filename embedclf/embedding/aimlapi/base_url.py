@@ -9,7 +9,20 @@ from embedclf.errors import EmbedderError
 BASE_URL = "https://api.aimlapi.com/v1"
 
 
-def _checked_url(url: str, allow_http: bool) -> str:
+def checked_base_url(url: str, allow_http: bool) -> str:
+    """Return an address as it is noted in the cache and in model files, written in one way.
+
+    Parameters
+    ----------
+    url : str
+    allow_http : bool
+        Whether an address without encryption that is not on this machine is allowed.
+
+    Raises
+    ------
+    EmbedderError
+        If it cannot be the address of a server, holds anything secret, or is not encrypted.
+    """
     url = url.strip().rstrip("/")
     try:
         parts = urlsplit(url)

@@ -11,7 +11,8 @@ from typing import Any
 from embedclf._version import __version__
 from embedclf.embedding.aimlapi.answers import AnswerError
 from embedclf.embedding.aimlapi.api_key import read_key, told
-from embedclf.embedding.aimlapi.bounds import PACKING, keep_deadlines, read_within, within
+from embedclf.embedding.aimlapi.bounds import PACKING, read_within
+from embedclf.embedding.aimlapi.deadlines import keep_deadlines, within
 from embedclf.embedding.aimlapi.refusals import (
     MOST_SECONDS_TO_WAIT,
     is_final,
@@ -20,10 +21,12 @@ from embedclf.embedding.aimlapi.refusals import (
     of_status,
     seconds_to_wait,
 )
+from embedclf.embedding.aimlapi.request_fields import Fields
+from embedclf.embedding.aimlapi.settings import Settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.budget import Budget
 from embedclf.embedding.requests.cancellation import this_run
-from embedclf.embedding.requests.limiter import Gate
+from embedclf.embedding.requests.limiter import RequestLimiter
 from embedclf.embedding.usage import Meter
 from embedclf.errors import EmbedderError
 
@@ -60,38 +63,38 @@ class Client:
         Who is asked.
     meter : Meter
         Counts the requests.
-    settings : dict
-        Of `AimlapiModel`.
+    settings : Settings
 
     Attributes
     ----------
     made_in : int
         The process that it belongs to: a forked one inherits connections that are still its parent's.
-    gate : Gate
-        How many requests may be under way.
+    limiter : RequestLimiter
+        How many requests may be in flight.
     reading : BoundedSemaphore
         How many answers may be read at once.
     budget : Budget
+        How many dollars may be spent.
     """
 
-    def __init__(self, spec: EmbedderSpec, meter: Meter, settings: dict[str, Any]) -> None:
+    def __init__(self, spec: EmbedderSpec, meter: Meter, settings: Settings) -> None:
         import openai
         from langchain_openai import OpenAIEmbeddings
 
         self.made_in = os.getpid()
-        self.gate = Gate(settings["concurrency"])
+        self.limiter = RequestLimiter(settings.concurrency)
         self.reading = threading.BoundedSemaphore(READERS)
-        self.budget = Budget(settings["max_cost"], meter)
+        self.budget = Budget(settings.max_cost, meter)
         self._spec = spec
-        self._retries = settings["retries"]
-        self._seconds = settings["timeout"]
+        self._retries = settings.retries
+        self._seconds = settings.timeout
         self._remarked_at = float("-inf")
         watch = weakref.proxy(self)
 
         class WatchedHttpxClient(openai.DefaultHttpxClient):
             def send(self, request: Any, **kwargs: Any) -> Any:
                 n_tried = int(request.headers.get("x-stainless-retry-count", 0))
-                with watch.gate.slot() as began, within(watch._seconds):
+                with watch.limiter.slot() as began, within(watch._seconds):
                     meter.add(requests=1)
                     try:
                         response = read_within(super().send(request, **{**kwargs, "stream": True}), *_asked_for.get())
@@ -128,8 +131,8 @@ class Client:
         # From OPENAI_CUSTOM_HEADERS; what no header can hold would fail before `_prepare` sees it.
         self.embeddings.client._client._custom_headers = {}
 
-    def response(self, texts: str | list[str], fields: dict[str, Any], n_dimensions: int | None) -> Any:
-        """Send a request; gives the answer, or the refusal or error that it is.
+    def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None) -> Any:
+        """Send a request; return the answer, or the refusal or error that it is.
 
         Raises
         ------
@@ -161,21 +164,21 @@ class Client:
         """Slow down or speed up, as an answer asks for."""
         status = response.status_code
         if status < 400:
-            self.gate.speed_up()
+            self.limiter.speed_up()
             return
         _no_longer_asking()
         if status == 429 and is_final(response):
             response.headers["x-should-retry"] = "false"
         elif status == 429:
             seconds = min(seconds_to_wait(response), MOST_SECONDS_TO_WAIT)
-            changed = self.gate.slow_down(began, seconds)
+            changed = self.limiter.slow_down(began, seconds)
             wait = f"waiting {round(seconds, 1):g} s, as it asks, and then " if seconds else ""
             if n_tried < self._retries and changed:
                 self._remark(
-                    f"it has too many requests (429): {wait}sending at most {self.gate.limit} at once", seconds >= 1
+                    f"it has too many requests (429): {wait}sending at most {self.limiter.limit} at once", seconds >= 1
                 )
         elif status in (408, 409) or status >= 500:
-            self.gate.hold(min(seconds_to_wait(response), MOST_SECONDS_TO_WAIT))
+            self.limiter.hold(min(seconds_to_wait(response), MOST_SECONDS_TO_WAIT))
             self._remark_on_retry(f"it answered {status}", n_tried)
 
     def note_failure(self, error: Exception, n_tried: int) -> None:
@@ -205,7 +208,7 @@ def _no_longer_asking() -> None:
 
 
 def _prepare(request: Any) -> None:
-    """Give a request the headers that it needs, the key among them, and leave it no others."""
+    """Put on a request the headers that it needs, the key among them, and leave it no others."""
     for name in list(request.headers):
         # The last is how the openai client knows that the raw answer is wanted.
         if name not in ("content-length", "transfer-encoding", "x-stainless-raw-response"):

@@ -1,105 +1,77 @@
-"""The keys of many segments in one file, in order, so that a cache of a million vectors opens at once.
+"""The keys of all segments in memory, sorted, and which row of which segment has each."""
 
-It says nothing that the segments do not say: whoever finds many that are not in it reads these, and writes it anew.
-What it says of a segment is believed only while this has the size and time of then; a file that is damaged, by its
-checksum, is no index. It holds plain numbers and JSON, and no pickle.
-"""
-
-import json
-import os
-import stat
 from collections.abc import Sequence
-from hashlib import blake2b
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.data.atomic_file import AtomicFile
-from embedclf.data.plain_file import read_plain
-from embedclf.embedding.cache.segments import FORMAT as SEGMENT_FORMAT
-from embedclf.embedding.cache.segments import segment_bytes
-from embedclf.errors import OutputError
-
-NAME = "keys.index"
-_FORMAT = 2
-_DIGEST_BYTES = 16
-_KEY_BYTES = 16
+from embedclf.embedding.cache.key_index import Order
+from embedclf.embedding.cache.keys import Keys, joined
+from embedclf.embedding.cache.segments import Segment
 
 
-class IndexedSegment(NamedTuple):
-    """What is known of a segment: its file's name, size and time, and the numbers from which the rest follows."""
+def key_order(keys: Keys, of_first: Order | None = None) -> Order:
+    """Return what sorts keys by their first half; of equal ones the last stays last.
 
-    name: str
-    n_bytes: int
-    written_ns: int
-    n_rows: int
-    n_columns: int
-    n_tokens: int
-    format: int
-
-
-class KeyIndex(NamedTuple):
-    """Segments, the keys of all their rows, two numbers each, (n, 2), and the order that sorts these, (n,)."""
-
-    segments: list[IndexedSegment]
-    keys: npt.NDArray[np.uint64]
-    order: npt.NDArray[np.uint32]
-
-
-def write(folder: Path, segments: Sequence[IndexedSegment], keys: npt.NDArray[np.uint64], order: npt.ArrayLike) -> None:
-    """Write the index of a folder.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    Parameters
+    ----------
+    keys : ndarray of shape (n,)
+    of_first : ndarray of shape (n_first,), optional
+        What sorts the first of them, if that is known.
     """
-    path = folder / NAME
-    if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise OutputError(f"cannot write {path}: it is no plain file", path=str(path))
-    about = json.dumps({"embedclf_index": _FORMAT, "segments": segments}).encode() + b"\n"
-    parts = [about, np.ascontiguousarray(keys, dtype="<u8").tobytes(), np.asarray(order, dtype="<u4").tobytes()]
-    digest = blake2b(digest_size=_DIGEST_BYTES)
-    for part in parts:
-        digest.update(part)
-    with AtomicFile(path) as file:
-        for part in [digest.digest(), *parts]:
-            file.write(part)
+    order = np.arange(len(keys))
+    if of_first is not None:
+        order[: len(of_first)] = of_first
+    if of_first is None or len(of_first) < len(keys):
+        # Where much is in order already, this is a quick sort: a run is not taken apart.
+        order = order[np.argsort(keys["high"][order], kind="stable")]
+    return order
 
 
-def read(folder: Path) -> KeyIndex | None:
-    """Read the index of a folder; None if there is none that is whole."""
-    try:
-        content = read_plain(folder / NAME)
-    except (OSError, MemoryError):
-        return None
-    body = memoryview(content)[_DIGEST_BYTES:]
-    if blake2b(body, digest_size=_DIGEST_BYTES).digest() != content[:_DIGEST_BYTES]:
-        return None
-    try:
-        end = content.index(b"\n", _DIGEST_BYTES) + 1 - _DIGEST_BYTES
-        about = json.loads(bytes(body[:end]))
-        if about["embedclf_index"] != _FORMAT:
-            return None
-        segments = [IndexedSegment(*one) for one in about["segments"]]
-        if not all(map(_is_possible, segments)):
-            return None
-        n_rows = sum(one.n_rows for one in segments)
-        keys = np.frombuffer(body, dtype="<u8", count=2 * n_rows, offset=end).reshape(-1, 2)
-        order = np.frombuffer(body, dtype="<u4", offset=end + n_rows * _KEY_BYTES)
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
-    whole = len(order) == n_rows and (not n_rows or int(order.max()) < n_rows)
-    return KeyIndex(segments, keys, order) if whole else None
+class KeyTable:
+    """Where each key's vector is.
 
+    Parameters
+    ----------
+    segments : sequence of Segment
+        In the order in which they were read.
+    of_first : ndarray, optional
+        See `key_order`.
 
-def _is_possible(one: IndexedSegment) -> bool:
-    if not isinstance(one.name, str) or any(type(number) is not int for number in one[1:]):
-        return False
-    # Bounded first: what follows from larger numbers could not be written as bytes.
-    numbers_fit = 0 < one.format <= SEGMENT_FORMAT and 0 <= one.n_tokens < 2**63
-    if not numbers_fit or min(one.n_rows, one.n_columns) < 1 or max(one.n_rows, one.n_columns) > one.n_bytes:
-        return False
-    return one.n_bytes < 2**60 and one.n_bytes == segment_bytes(one.format, one.n_rows, one.n_columns, one.n_tokens)
+    Attributes
+    ----------
+    keys : ndarray of shape (n,)
+        Sorted by their first half.
+    segments, rows : ndarray of shape (n,)
+        The number of the segment, and the row in it, of each key.
+    """
+
+    def __init__(self, segments: Sequence[Segment], of_first: Order | None = None) -> None:
+        keys = joined([segment.keys for segment in segments])
+        sizes = [len(segment.keys) for segment in segments]
+        order = key_order(keys, of_first)
+        rows: list[npt.NDArray[np.intp]] = [np.arange(size) for size in sizes]
+        self.keys = keys[order]
+        self.segments = np.repeat(np.arange(len(segments)), sizes)[order]
+        self.rows = np.concatenate([*rows, np.empty(0, dtype=np.intp)])[order]
+
+    def locate(self, keys: Keys) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp]]:
+        """Find keys.
+
+        Returns
+        -------
+        found : ndarray of shape (n,), bool
+        places : ndarray of shape (n,), int
+            Where each stands in the table; without meaning for those that were not found.
+        """
+        if not len(self.keys):
+            return np.zeros(len(keys), dtype=bool), np.zeros(len(keys), dtype=np.intp)
+        # Of equal keys the last, which was written last: one that was damaged has been written again.
+        places = np.searchsorted(self.keys["high"], keys["high"], side="right") - 1
+        found = self.keys[places] == keys
+        # Different keys may have the same first half; then the right one is looked for.
+        for number in np.flatnonzero(~found & (self.keys["high"][places] == keys["high"])):
+            same = np.flatnonzero(self.keys == keys[number])
+            if len(same):
+                places[number], found[number] = same[-1], True
+        return found, places

@@ -6,6 +6,7 @@ cut or never made, at no greater harm than that.
 """
 
 import contextlib
+import logging
 import os
 import time
 from pathlib import Path
@@ -14,9 +15,11 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.data.plain_file import open_plain
+from embedclf.embedding.cache.segments import Rows, Segment
+
+logger = logging.getLogger(__name__)
 
 Times = npt.NDArray[np.uint32]
-Rows = npt.NDArray[np.intp]
 
 ENDING = ".used"
 # Seconds since 1970, which fit until 2106.
@@ -82,7 +85,7 @@ class LastUsed:
                 file.write(np.full(len(run), now, dtype=_TIME).tobytes())
 
     def size(self) -> int:
-        """Give its bytes on disk."""
+        """Return its bytes on disk."""
         try:
             return self._path.stat().st_size
         except OSError:
@@ -94,8 +97,33 @@ class LastUsed:
             self._path.unlink(missing_ok=True)
 
 
+class TimesOfSegments:
+    """The times of many segments' rows, each read when it is first needed."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, LastUsed] = {}
+
+    def of(self, segment: Segment) -> LastUsed:
+        """Return the times of a segment's rows."""
+        name = segment.path.name
+        if name not in self._by_name:
+            self._by_name[name] = LastUsed(segment.path, segment.n_rows, segment.written_ns / 1e9)
+        return self._by_name[name]
+
+    def note(self, segment: Segment, rows: Rows) -> None:
+        """Note that some rows of a segment are used now, if it can be written."""
+        try:
+            self.of(segment).note(rows)
+        except OSError as error:  # of a folder that may only be read, for one
+            logger.debug("cache: when vectors of %s were used cannot be noted: %s", segment.path, error)
+
+    def forget(self, name: str) -> None:
+        """Forget a segment that is gone."""
+        self._by_name.pop(name, None)
+
+
 def path_beside(segment: Path) -> Path:
-    """Give where the times of a segment are."""
+    """Return where the times of a segment are."""
     return segment.with_suffix(ENDING)
 
 

@@ -6,7 +6,7 @@ the others. Of a segment that keeps some, these are written anew before it is de
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -15,14 +15,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from embedclf.embedding.cache.keys import KEY
 from embedclf.embedding.cache.last_used import Times
+from embedclf.embedding.cache.merging import tidy
 from embedclf.embedding.cache.model_cache import CacheInfo, ModelCache
-from embedclf.embedding.cache.segments import FORMAT, Segment, checked_lengths, segment_bytes
-from embedclf.errors import OutputError
+from embedclf.embedding.cache.model_folder import ModelFolder
+from embedclf.embedding.cache.segment_layout import FORMAT, checked_lengths, segment_bytes
+from embedclf.embedding.cache.segment_store import SegmentStore
+from embedclf.embedding.cache.segments import Segment
+from embedclf.errors import ArgumentError, OutputError
 
-_KEY_BYTES = 16
 _CHECKSUM_BYTES = 8
 _TIME_BYTES = 4
+_SECONDS_FOR_LOCK = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,7 @@ class PruneReport:
         return sum(one.n_vectors for one in self.dropped)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain numbers and strings, ready for JSON."""
+        """Return it as plain numbers and strings, ready for JSON."""
         return {**asdict(self), "n_dropped": self.n_dropped}
 
 
@@ -67,7 +72,7 @@ class _Choice(NamedTuple):
     def row_bytes(self) -> int:
         """What a row takes in a segment written anew: its vector, checksums, key and time."""
         n_columns = self.segment.n_columns
-        return n_columns * 4 + len(checked_lengths(n_columns)) * _CHECKSUM_BYTES + _KEY_BYTES + _TIME_BYTES
+        return n_columns * 4 + len(checked_lengths(n_columns)) * _CHECKSUM_BYTES + KEY.itemsize + _TIME_BYTES
 
     @property
     def head_bytes(self) -> int:
@@ -84,7 +89,7 @@ class _Choice(NamedTuple):
         return round(self.segment.n_tokens * int(self.dropped.sum()) / len(self.dropped))
 
     def bytes_after(self) -> int:
-        """Give at most what will be on the disk."""
+        """Return at most what will be on the disk."""
         n_dropped = int(self.dropped.sum())
         if not n_dropped:
             return self.n_bytes
@@ -93,23 +98,23 @@ class _Choice(NamedTuple):
 
 
 def preview(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> PruneReport:
-    """Tell what `prune` would drop."""
+    """Return what `prune` would drop."""
     return _report(_choose(parts, older_than, max_bytes))
 
 
 def prune(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> PruneReport:
     """Drop vectors of some models; see `VectorCache.prune`."""
-    parts = [part for part in parts if part.times()]
+    parts = [part for part in parts if times_of(part.store)]
     with contextlib.ExitStack() as stack:
         for part in parts:
-            stack.enter_context(part.taking_away())
+            stack.enter_context(removing_from(part.folder))
         choices = _choose(parts, older_than, max_bytes)
         report = _report(choices)
         # Those first of which nothing stays: what stays of the others may have to be written to a full disk.
         for choice in sorted(choices, key=lambda choice: not choice.dropped.all()):
             n_tokens = choice.segment.n_tokens - choice.n_tokens
             try:
-                choice.part.drop(choice.segment, choice.used, choice.dropped, n_tokens)
+                drop_rows(choice.part.store, choice.segment, choice.used, choice.dropped, n_tokens)
             except (FileNotFoundError, ValueError):  # deleted or cut by somebody else meanwhile
                 continue
             except (OSError, OutputError) as error:
@@ -118,21 +123,84 @@ def prune(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: 
                 raise OutputError(f"cannot prune {folder}: {reason}", path=str(folder)) from error
         for part in parts:
             with contextlib.suppress(OSError, OutputError):  # it can be done another time
-                part.tidy()
+                tidy(part.store)
     return report
+
+
+@contextlib.contextmanager
+def removing_from(folder: ModelFolder) -> Iterator[None]:
+    """Hold the lock of a folder that lets segments be removed.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be had.
+    """
+    from filelock import Timeout
+
+    try:
+        lock = folder.removal_lock(_SECONDS_FOR_LOCK).acquire()
+    except Timeout as error:
+        reason = "another process has been at work on it for a minute: try again later"
+        raise OutputError(f"cannot prune {folder.path}: {reason}", path=str(folder.path)) from error
+    except (OSError, NotImplementedError) as error:
+        cause = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot prune {folder.path}: {cause}", path=str(folder.path)) from error
+    with lock:
+        yield
+
+
+def times_of(store: SegmentStore) -> list[tuple[Segment, int, Times]]:
+    """Return each segment, how many bytes its times take, and when each of its rows was last used."""
+    store.refresh()
+    times = [(segment, store.times.of(segment)) for segment in store.segments]
+    return [(segment, one.size(), one.read()) for segment, one in times]
+
+
+def drop_rows(
+    store: SegmentStore, segment: Segment, seen: Times, dropped: npt.NDArray[np.bool_], n_tokens: int
+) -> None:
+    """Drop rows of a segment, unless they have been used since they were chosen; only within `removing_from`.
+
+    Parameters
+    ----------
+    store : SegmentStore
+    segment : Segment
+    seen : ndarray of shape (n,)
+        When each row had last been used when it was chosen.
+    dropped : ndarray of shape (n,), bool
+    n_tokens : int
+        What the others cost.
+
+    Raises
+    ------
+    OSError or OutputError
+        If these cannot be written; the segment stays as it is.
+    """
+    used = store.times.of(segment).read()
+    kept = np.flatnonzero(~dropped | (used > seen))
+    if len(kept) == len(used):
+        return
+    if len(kept):
+        vectors = np.empty((len(kept), segment.n_columns), dtype=np.float32)
+        intact = segment.copy_rows(kept, vectors, np.arange(len(kept)))
+        if intact.any():
+            kept = kept[intact]
+            store.add(segment.keys[kept], vectors[intact], n_tokens, used[kept])
+    store.delete(segment)
 
 
 def _choose(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> list[_Choice]:
     """Choose the rows to be dropped, of all segments: those that are too old, and then the least recently used."""
     if older_than is None and max_bytes is None:
-        raise ValueError("give older_than, max_bytes, or both")
+        raise ArgumentError("give older_than, max_bytes, or both")
     if (older_than is not None and older_than < timedelta(0)) or (max_bytes is not None and max_bytes < 0):
-        raise ValueError("older_than and max_bytes must not be negative")
+        raise ArgumentError("older_than and max_bytes must not be negative")
     limit = -np.inf if older_than is None else time.time() - older_than.total_seconds()
     choices = [
         _Choice(part, segment, segment.n_bytes + n_bytes, used, used <= limit)
         for part in parts
-        for segment, n_bytes, used in part.times()
+        for segment, n_bytes, used in times_of(part.store)
     ]
     if max_bytes is None or not choices or sum(choice.bytes_after() for choice in choices) <= max_bytes:
         return choices

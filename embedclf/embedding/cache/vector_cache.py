@@ -1,4 +1,8 @@
-"""The cache of vectors: a folder for each model."""
+"""The cache of vectors on disk: joblib files under per-text keys, so that no text is paid for twice.
+
+A folder for each endpoint and model, named by whatever changes a vector, is a `ModelCache`. A key is the 128-bit
+blake2b of the text; nothing of this source is part of it.
+"""
 
 import contextlib
 import json
@@ -11,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.embedding.cache.model_cache import CacheInfo, ModelCache, _files_of
+from embedclf.embedding.cache.model_cache import CacheInfo, ModelCache
+from embedclf.embedding.cache.model_folder import ModelFolder
 from embedclf.embedding.ledger import Ledger
 from embedclf.errors import OutputError
 
@@ -23,15 +28,14 @@ logger = logging.getLogger(__name__)
 
 
 def open_cache(cache: "VectorCache | bool") -> "VectorCache | None":
-    """Give the cache that is meant: True is the one that the command line uses, False none."""
+    """Return the cache that is meant: True is the one that the command line uses, False none."""
     if not isinstance(cache, bool):
         return cache
-
     return VectorCache() if cache else None
 
 
 def default_folder() -> Path:
-    """Give the folder of the cache: ``EMBEDCLF_CACHE_DIR``, else the platform's folder for a user's caches."""
+    """Return the folder of the cache: ``EMBEDCLF_CACHE_DIR``, else the platform's folder for a user's caches."""
     if from_environment := os.environ.get("EMBEDCLF_CACHE_DIR"):
         return Path(from_environment).expanduser()
     from platformdirs import user_cache_path
@@ -81,14 +85,14 @@ class VectorCache:
             return []
 
     def info(self) -> list[CacheInfo]:
-        """Tell what the cache holds, model by model."""
+        """Return what the cache holds, model by model."""
         return [info for path in self._parts() if (info := ModelCache(path, None).info()).n_vectors]
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing for `clear` to delete: no vectors, and no files that are damaged or left over."""
         try:
-            return not any(_files_of(part) for part in self._parts())
+            return not any(ModelFolder(part, None).files() for part in self._parts())
         except OSError:
             return False
 
@@ -102,7 +106,7 @@ class VectorCache:
         """
         for part in self._parts():
             try:
-                for path in _files_of(part):
+                for path in ModelFolder(part, None).files():
                     path.unlink(missing_ok=True)
                 with contextlib.suppress(OSError):  # something that is not ours is in it
                     part.rmdir()
@@ -110,7 +114,7 @@ class VectorCache:
                 raise OutputError(f"cannot clear {part}: {error.strerror or error}", path=str(part)) from error
 
     def to_prune(self, older_than: timedelta | None = None, max_bytes: int | None = None) -> "PruneReport":
-        """Tell what `prune` would drop, and drop nothing."""
+        """Return what `prune` would drop, and drop nothing."""
         from embedclf.embedding.cache import pruning
 
         return pruning.preview([ModelCache(path, None) for path in self._parts()], older_than, max_bytes)
@@ -125,9 +129,9 @@ class VectorCache:
         Parameters
         ----------
         older_than : timedelta, optional
-            Drop what has not been used for so long.
+            Drop what has not been used for this long.
         max_bytes : int, optional
-            Drop as many more as it takes for the rest to fit into so many bytes.
+            Drop as many more as it takes for the rest to fit into this many bytes.
 
         Raises
         ------

@@ -9,14 +9,14 @@ SECONDS_A_LOOK = 0.2
 
 
 class StoppedError(BaseException):
-    """A request that is not to be sent any more.
+    """A request that is no longer to be sent.
 
     Not an ``Exception``, since the client would take that for a fault of the line, and try again.
     """
 
 
 class Run:
-    """One piece of work, done by several threads: whether it goes on, and who has a request under way.
+    """One piece of work, done by several threads: whether it goes on, and which threads have a request in flight.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Run:
             self._asking.add(threading.get_ident())
 
     def end(self) -> None:
-        """Note that this thread waits for no answer, and has none to put away."""
+        """Note that this thread waits for no answer, and has none to store."""
         with self._changed:
             self._asking.discard(threading.get_ident())
             self._changed.notify_all()
@@ -55,45 +55,50 @@ class Run:
             self._changed.notify_all()
 
     def wait_for_answers(self, seconds: float) -> None:
-        """Wait until the requests under way are answered, and the answers put away, or so many seconds are over."""
+        """Wait until the requests in flight are answered and the answers stored, or some seconds are over."""
         with self._changed:
             self._changed.wait_for(lambda: not self._asking, seconds)
 
     def count(self) -> int:
-        """Count the requests under way."""
+        """Count the requests in flight."""
         return len(self._asking)
 
 
-# Not a thread's own: whoever hands work to a thread hands it the context, too.
-_run: ContextVar[Run | None] = ContextVar("_run", default=None)
+# Not a thread's own: a thread that is given work is given the context, too.
+_this_run: ContextVar[Run | None] = ContextVar("_this_run", default=None)
 
 
 def this_run() -> Run | None:
-    """Give the run that this thread works for."""
-    return _run.get()
+    """Return the run that this thread works for."""
+    return _this_run.get()
+
+
+def work_for(run: Run) -> None:
+    """Make a run the one that this thread works for, from now on."""
+    _this_run.set(run)
 
 
 @contextmanager
 def stopped_with() -> Iterator[None]:
-    """Stop what is under way in the block, in whatever threads, when it is left by an exception."""
+    """Stop what is going on in the block, in any thread, when it is left by an exception."""
     run = Run(this_run())
-    token = _run.set(run)
+    token = _this_run.set(run)
     try:
         yield
     except BaseException:
         run.stop()
         raise
     finally:
-        _run.reset(token)
+        _this_run.reset(token)
 
 
-def see_that_it_goes_on() -> None:
-    """See that the run that this thread works for is not stopped.
+def check_not_stopped() -> None:
+    """Check that the run that this thread works for is not stopped.
 
     Raises
     ------
     StoppedError
     """
-    run = _run.get()
+    run = _this_run.get()
     if run is not None and run.stopped:
         raise StoppedError

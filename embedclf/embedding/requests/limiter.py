@@ -6,16 +6,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, see_that_it_goes_on, this_run
+from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, check_not_stopped, this_run
 
-# So long the others wait for the first answer: a wrong key or an empty account is found out by one request.
+# This long the others wait for the first answer: a wrong key or an empty account is found out by one request.
 _SECONDS_HEAD_START = 0.1
 
 
-class Gate:
-    """How many requests may be under way together.
+class RequestLimiter:
+    """Limits how many requests to one server are in flight at once.
 
-    The limit is halved when the server has too many, once for all that were under way together, and grows by one for
+    The limit is halved when the server has too many, once for all that were in flight together, and grows by one for
     each round of answers, as TCP's window does (Jacobson, "Congestion avoidance and control", 1988).
 
     Parameters
@@ -27,7 +27,7 @@ class Gate:
     def __init__(self, most: int) -> None:
         self._most = most
         self._limit = float(most)
-        self._under_way = 0
+        self._in_flight = 0
         self._held_until = 0.0
         self._spread = 0.0
         self._slowed_at = 0.0
@@ -40,13 +40,13 @@ class Gate:
         return int(self._limit)
 
     @property
-    def under_way(self) -> int:
-        """How many requests are under way."""
-        return self._under_way
+    def in_flight(self) -> int:
+        """How many requests are in flight."""
+        return self._in_flight
 
     @contextmanager
     def slot(self) -> Iterator[float]:
-        """Wait for leave to send a request, and hold it for as long as the block takes; gives the time it began.
+        """Wait until a request may be sent, and count it for as long as the block lasts; yield the time it began.
 
         Raises
         ------
@@ -57,14 +57,14 @@ class Gate:
         lateness = random.random()  # noqa: S311 - so that those that were held do not come back all at once
         with self._changed:
             while True:
-                see_that_it_goes_on()
+                check_not_stopped()
                 now = time.monotonic()
                 seconds = max(self._held_until + lateness * self._spread, self._head_start_until or 0.0) - now
-                if seconds <= 0 and self._under_way < self.limit:
+                if seconds <= 0 and self._in_flight < self.limit:
                     break
-                # Whoever stops a run does not know who waits here, so it is looked at now and then.
+                # What stops a run does not know who waits here, so it is looked at now and then.
                 self._changed.wait(min(seconds, SECONDS_A_LOOK) if seconds > 0 else SECONDS_A_LOOK)
-            self._under_way += 1
+            self._in_flight += 1
             if self._head_start_until is None:
                 self._head_start_until = now + _SECONDS_HEAD_START
         try:
@@ -73,13 +73,16 @@ class Gate:
             yield time.monotonic()
         finally:
             with self._changed:
-                self._under_way -= 1
+                self._in_flight -= 1
                 self._changed.notify_all()
 
     def slow_down(self, began: float, seconds: float) -> bool:
         """Halve the limit, after a request that began at some time was one too many, and hold all for some seconds.
 
-        Gives whether anything changed: it does not where the limit was halved since the request began.
+        Returns
+        -------
+        bool
+            Whether anything changed: it does not where the limit was halved since the request began.
         """
         with self._changed:
             held = self.hold(seconds)
@@ -90,7 +93,7 @@ class Gate:
             return halved or held
 
     def hold(self, seconds: float) -> bool:
-        """Let no request start for some seconds; gives whether that is news."""
+        """Let no request start for some seconds; return whether that is news."""
         with self._changed:
             until = time.monotonic() + seconds
             if not seconds or until <= self._held_until + 0.5:

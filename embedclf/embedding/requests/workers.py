@@ -1,4 +1,4 @@
-"""Many requests under way together: as many as the server bears, and none that nobody waits for."""
+"""Many requests in flight at once: as many as the server bears, and none that nobody waits for."""
 
 import logging
 import threading
@@ -7,22 +7,22 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
-from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, Run, StoppedError, _run, this_run
+from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, Run, StoppedError, this_run, work_for
 
 logger = logging.getLogger(__name__)
 
 Job = TypeVar("Job")
 
-# What is under way when someone interrupts is paid for: so long it is waited for.
+# What is in flight when someone interrupts is paid for: it is waited for this long.
 _SECONDS_AFTER_INTERRUPT = 3.0
 # After an error, nobody is impatient; but a server may trickle for ever.
 _SECONDS_AFTER_ERROR = 60.0
 
 
 def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_threads: int) -> None:
-    """Do some jobs in several threads; each may give more jobs.
+    """Do some jobs in several threads; each may return more jobs.
 
-    The first error ends the work: no new request starts, those under way are waited for, so that what is paid for is
+    The first error ends the work: no new request starts, those in flight are waited for, so that what is paid for is
     kept, and it is raised here. The work is a part of the run that the caller works for.
 
     Raises
@@ -38,8 +38,8 @@ def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_th
     except BaseException:
         run.stop()
         with suppress(KeyboardInterrupt):
-            if n_under_way := run.count():
-                logger.info("Stopping: waiting for %d requests under way, which are paid for …", n_under_way)
+            if n_in_flight := run.count():
+                logger.info("Stopping: waiting for %d requests under way, which are paid for …", n_in_flight)
             run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
         raise
     if crew.error is not None:
@@ -64,7 +64,7 @@ class _Crew(Generic[Job]):
         self.error: BaseException | None = None
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Put jobs before those that wait, and see that there are hands for them."""
+        """Put jobs before those that wait, and hire threads for them."""
         with self._changed:
             self._jobs.extend(reversed(jobs))
             while self._hired < min(self._most, self._busy + len(self._jobs)):
@@ -83,14 +83,14 @@ class _Crew(Generic[Job]):
     def wait(self) -> None:
         """Wait until every job is done, or the run is stopped."""
         with self._changed:
-            # Whoever stops a run that this is a part of does not know who waits here.
+            # What stops a run that this is a part of does not know who waits here.
             while not self._changed.wait_for(
                 lambda: self._run.stopped or not (self._jobs or self._busy), SECONDS_A_LOOK
             ):
                 pass
 
     def _labour(self) -> None:
-        _run.set(self._run)
+        work_for(self._run)
         while (job := self._next()) is not None:
             try:
                 self.add(self._work(job))
