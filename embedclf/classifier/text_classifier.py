@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Unpack
 import numpy as np
 
 from embedclf.arrays import Vectors
+from embedclf.classifier.decisions import check_min_confidence, rank
 from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, read_model, write_model
@@ -18,7 +19,7 @@ from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextEr
 from embedclf.formatting import counted
 from embedclf.validation import check_texts, list_of_strings, text_faults
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class TextClassifier:
@@ -217,14 +218,7 @@ class TextClassifier:
 
     def decide(self, probabilities: Vectors) -> list[str | None]:
         """Choose a label for each row of `predict_proba`; None where the classifier abstains."""
-        if not len(probabilities):
-            return []
-        # NaN, of a text that cannot be labelled, is not above any threshold. float32 would round the threshold, too.
-        best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(np.float64)
-        threshold = 0.0 if self.card.threshold is None else self.card.threshold
-        return [
-            self.classes[index] if sure >= threshold else None for index, sure in zip(best, confidence, strict=True)
-        ]
+        return rank(probabilities).labels(self.classes, self.card.threshold)
 
     def with_min_confidence(self, min_confidence: float | None) -> "TextClassifier":
         """Give the same classifier, which abstains below another confidence.
@@ -236,7 +230,7 @@ class TextClassifier:
 
         Raises
         ------
-        EmbedclfError
+        ArgumentError
             If it is not a confidence.
         """
         check_min_confidence(min_confidence)
@@ -257,18 +251,7 @@ class TextClassifier:
         write_model(path, self.model, self.card)
 
 
-def check_min_confidence(min_confidence: float | None) -> None:
-    """See that a number is a confidence.
-
-    Raises
-    ------
-    EmbedclfError
-    """
-    if min_confidence is not None and not 0 <= min_confidence <= 1:
-        raise EmbedclfError(f"min_confidence is a probability from 0 to 1, not {min_confidence!r}")
-
-
-async def _in_a_thread(call: Callable[[list[str]], Answer], texts: Iterable[str]) -> Answer:
+async def _in_a_thread(call: Callable[[list[str]], Result], texts: Iterable[str]) -> Result:
     from anyio.to_thread import run_sync
 
     strings = list_of_strings(texts, "texts")

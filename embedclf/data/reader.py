@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, Self, cast
 
 from embedclf.data.atomic_file import STDIN, Place
 from embedclf.data.parquet import MAGIC, ParquetError, ParquetSource, Record
@@ -144,7 +144,7 @@ class CorpusReader:
         else:
             self._file.close()
 
-    def __enter__(self) -> "CorpusReader":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exception: object) -> None:

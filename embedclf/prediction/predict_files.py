@@ -9,13 +9,12 @@ from typing import Any
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.atomic_file import check_places
 from embedclf.data.part_file import PartFile
-from embedclf.data.reader import CorpusReader
 from embedclf.data.writer import CorpusWriter, check_output
 from embedclf.embedding.usage import Usage
 from embedclf.errors import RowFault
 from embedclf.formatting import counted
-from embedclf.prediction.resumable_run import _NOTED, OnChunk, _Run
-from embedclf.prediction.row_sources import RowSource
+from embedclf.prediction.resumable_run import NOTED, OnChunk, ResumableRun
+from embedclf.prediction.row_sources import FileRows, RowSource
 
 logger = logging.getLogger(__name__)
 
@@ -105,9 +104,7 @@ def predict_file(
         If the embedder fails; what was done is kept for `resume`.
     """
     check_output(output)
-    with CorpusReader(
-        input, text_column=text_column, label_column=None, delimiter=delimiter, encoding=encoding
-    ) as source:
+    with FileRows(input, text_column=text_column, delimiter=delimiter, encoding=encoding) as source:
         return predict_rows(
             classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume, on_chunk=on_chunk
         )
@@ -127,9 +124,9 @@ def predict_rows(
     started = time.perf_counter()
     check_output(output)
     check_places({"the input": source.place}, {"the output": output}, in_parts=True)
-    part = PartFile(output, _NOTED)
+    part = PartFile(output, NOTED)
     try:
-        run = _Run(classifier, source, part, top_k, delimiter)
+        run = ResumableRun(classifier, source, part, top_k, delimiter)
         run.begin(resume=resume)
         for_rest = ["label", "confidence"]
         others = {f"top_{place}_{what}": kind for place in range(2, run.top_k + 1)
