@@ -632,7 +632,7 @@ class TestParquet:
         """Groups of rows are written before they take much of it."""
         import pyarrow.parquet as pq
 
-        from embedclf.data.parquet import ParquetSink
+        from embedclf.data.parquet_sink import ParquetSink
 
         sink = ParquetSink(["text"], None, {})
         stream = io.BytesIO(sink.start())

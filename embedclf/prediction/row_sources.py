@@ -5,8 +5,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, Self
 
 from embedclf.data.atomic_file import STDIN, Place
-from embedclf.data.reader import CorpusReader, read_lines
+from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
+from embedclf.data.text_lines import read_lines
 from embedclf.validation import text_fault
 
 

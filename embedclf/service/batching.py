@@ -8,7 +8,7 @@ from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
 Asked = TypeVar("Asked")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 # What comes this much later than another can still go with it, where several calls may be under way.
 _WINDOW_SECONDS = 0.005
@@ -20,7 +20,7 @@ class _Waiting(NamedTuple):
     answer: "asyncio.Future[object]"
 
 
-class Gathering(Generic[Asked, Answer]):
+class Gathering(Generic[Asked, Result]):
     """Calls a function with all that is asked at about the same time in one call.
 
     What is small is done in the event loop itself, a call for all that has come by then: to hand it to a thread takes
@@ -43,7 +43,7 @@ class Gathering(Generic[Asked, Answer]):
 
     def __init__(
         self,
-        work: Callable[[Sequence[Asked]], Sequence[Answer]],
+        work: Callable[[Sequence[Asked]], Sequence[Result]],
         *,
         most_here: int,
         most_calls: int,
@@ -64,10 +64,10 @@ class Gathering(Generic[Asked, Answer]):
         """How many wait for a call to begin."""
         return len(self._small) + len(self._large)
 
-    def ask(self, asked: Asked, size: int) -> "asyncio.Future[Answer]":
+    def ask(self, asked: Asked, size: int) -> "asyncio.Future[Result]":
         """Give what will have the answer. Cancelled, it leaves the others of its call alone."""
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Answer] = loop.create_future()
+        answer: asyncio.Future[Result] = loop.create_future()
         waiting = _Waiting(asked, size, answer)  # type: ignore[arg-type]
         if size < self._most_here:
             if not self._small:

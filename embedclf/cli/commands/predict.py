@@ -121,7 +121,7 @@ def command(
         raise click.UsageError("--label-column names a column of the --train-set, which is not given.")
     if explain and output:
         raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
-    from embedclf.classifier.text_classifier import load
+    from embedclf.classifier.loading import load
     from embedclf.cli.costs import embed_corpus, print_estimate, show_usage, tell_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.progress import ProgressBar
