@@ -73,6 +73,15 @@ def test_of_equals_the_first_class_leads(trained: embedclf.TextClassifier, cli: 
     assert estimator.predict([TEXT]).tolist() == [order[0]]
 
 
+@pytest.mark.parametrize("top_k", [0, -1])
+def test_at_least_one_label_is_asked_for(trained: embedclf.TextClassifier, top_k: int):
+    """Said before anything is written."""
+    Path("in.csv").write_text(f"text\n{TEXT}\n")
+    with pytest.raises(embedclf.ArgumentError, match=f"top_k is a whole number from 1, not {top_k}"):
+        embedclf.predict_file(trained, "in.csv", "out.csv", top_k=top_k)
+    assert [path.name for path in Path().iterdir()] == ["in.csv"]
+
+
 @pytest.mark.parametrize("bias", [[1.0, 0.0], [2.5, 0.3, 0.1], [0.1] * 7])
 def test_a_confidence_at_the_threshold_is_answered(trained: embedclf.TextClassifier, cli: Cli, bias: list[float]):
     """And one a hair above it, which float32 cannot tell apart, is not."""

@@ -78,7 +78,7 @@ class RowMaker:
         if value is None:
             return "", f"there is no {self.text_column!r}"
         if not isinstance(value, str):
-            return value, f"the text is not a string ({json.dumps(value)[:40]})"
+            return "", f"the text is not a string ({json.dumps(value)[:40]})"
         return value, text_fault(value)
 
 

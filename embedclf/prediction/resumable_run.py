@@ -1,4 +1,4 @@
-"""A run over a file that can be broken off and continued."""
+"""A run over rows that can be interrupted and resumed."""
 
 import json
 import logging
@@ -37,20 +37,32 @@ _SETTINGS = {
     "types": "from a file whose columns have other types",
 }
 _FORMAT = 1
-# What is noted of a part.
-NOTED = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
+# What the journal of a part holds.
+JOURNAL_FIELDS = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
 
 OnChunk = Callable[[int, int, float | None], None]
 
 
 def rows_done(output: str | os.PathLike[str]) -> int:
-    """Give how many rows of an output are done, of a run that was broken off and can be gone on with."""
-    state = noted_beside(output, NOTED)
+    """Return how many rows of an output an interrupted run has done, where it can be resumed; else 0."""
+    state = noted_beside(output, JOURNAL_FIELDS)
     return 0 if state is None else int(state["rows"])
 
 
 class ResumableRun:
-    """A run over some rows: what is done of it, and what it is made with."""
+    """A run over some rows: what of it is done, and with what.
+
+    Attributes
+    ----------
+    top_k : int
+        How many labels are written for each row.
+    rows, rows_before : int
+        How many are done, and how many of them an earlier run had done.
+    n_faults : int
+        How many could not be labelled.
+    faults : list of RowFault
+        The first 20 of them.
+    """
 
     def __init__(
         self,
@@ -78,12 +90,12 @@ class ResumableRun:
         }
 
     def begin(self, *, resume: bool) -> None:
-        """Go on from where an earlier run was broken off, or start.
+        """Continue an interrupted run, or start anew.
 
         Raises
         ------
         OutputError
-            If what there is was made with something else, or from other rows.
+            If what there is was made with other settings, or from other rows.
         """
         state = self._part.state
         if resume and self._part.is_direct:
@@ -126,7 +138,7 @@ class ResumableRun:
             self._digest.update(f"{len(row.text)} {row.text}{whole}\n".encode("utf-8", "backslashreplace"))
 
     def work(self, writer: CorpusWriter, on_chunk: OnChunk | None) -> None:
-        """Label the rows that are left, and note each chunk when it is written."""
+        """Label the remaining rows, and note each chunk when it is written."""
 
         def chunks() -> Iterator[list[Row]]:
             read = self.rows
@@ -144,7 +156,7 @@ class ResumableRun:
                 for chunk in chunks():
                     self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))
                 return
-            # Closed at once when it is left: nobody begins then with what was sent and is not wanted any more.
+            # Closed as soon as it is left, so that no worker starts on what is no longer wanted.
             with closing(engine.score(chunks(), self.top_k)) as each:
                 for chunk, scored in each:
                     # A chunk may have been done before an earlier one of the file: of what a process has taken since
@@ -156,7 +168,7 @@ class ResumableRun:
 
     @property
     def usage(self) -> Usage:
-        """What embedding took, all processes together."""
+        """What embedding used, in all processes together."""
         if not self._usages:
             return self._classifier.embedder.usage
         total = Usage()
@@ -181,7 +193,7 @@ class ResumableRun:
         self._part.note(**self._noted())
 
     def _noted(self) -> dict[str, Any]:
-        """Return what is to be known about the rows that are done, as `NOTED` has it."""
+        """Return what is to be known about the rows that are done, as `JOURNAL_FIELDS` has it."""
         return {
             "rows": self.rows,
             "texts": self._digest.hexdigest(),
