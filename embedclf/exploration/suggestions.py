@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Ints, Vectors
-from embedclf.classifier.decisions import rank
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import check_vectors
 from embedclf.stats.neighbours import NEAR_COPY
@@ -198,11 +197,13 @@ def _best_covering(vectors: Vectors, weights: Floats, covered: Floats, n: int) -
 
 def _described(classifier: TextClassifier, texts: list[str], vectors: Vectors, chosen: Ints) -> tuple[Suggestion, ...]:
     probabilities = classifier.probabilities(vectors[chosen], [texts[row] for row in chosen.tolist()])
-    ranking = rank(probabilities, 2)
+    # A stable sort: of equals, the first in `classes` leads, as it does in the label.
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
+    likeliest = np.take_along_axis(probabilities, best, axis=1).astype(np.float64)
     names = classifier.classes
     return tuple(
         Suggestion(row, texts[row], names[first], sure, names[second], less_sure, 1 - (sure - less_sure))
         for row, (first, second), (sure, less_sure) in zip(
-            chosen.tolist(), ranking.places.tolist(), ranking.confidences.tolist(), strict=True
+            chosen.tolist(), best.tolist(), likeliest.tolist(), strict=True
         )
     )
