@@ -46,7 +46,7 @@ def run_until(step: int, classifier: embedclf.TextClassifier, source: str) -> in
 
 def main(model: str, source: str) -> None:
     """End runs at one step after the other, until one comes to its end."""
-    embedclf.prediction.scores._CHUNK = 10
+    embedclf.prediction.scores.CHUNK_ROWS = 10
     classifier = embedclf.load(model)
     embedclf.predict_file(classifier, source, "whole.csv")
     whole = Path("whole.csv").read_bytes()

@@ -155,8 +155,8 @@ def ended(backend: str, work: Callable[[], Any], **options: Any) -> BaseExceptio
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that a small file has many of them."""
-    monkeypatch.setattr("embedclf.prediction.scores._CHUNK", 50)
-    monkeypatch.setattr("embedclf.prediction.scores._CHUNK_SENT", 50)
+    monkeypatch.setattr("embedclf.prediction.scores.CHUNK_ROWS", 50)
+    monkeypatch.setattr("embedclf.prediction.scores.SENT_CHUNK_ROWS", 50)
 
 
 @pytest.fixture
@@ -245,10 +245,11 @@ def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkey
     before = classifier.embedder.usage
     later_is_scored = threading.Event()
     in_time, tokens = [], []
-    usage_of = embedclf.prediction.remote._usage
+    kind = type(classifier.embedder)
+    usage_of = kind.usage.fget
 
-    def take(classifier: embedclf.TextClassifier) -> Any:
-        usage = usage_of(classifier)
+    def take(embedder: Any) -> Any:
+        usage = usage_of(embedder)
         later_is_scored.set()
         return usage
 
@@ -256,7 +257,7 @@ def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkey
         if "text 0" in request.texts:
             in_time.append(later_is_scored.wait(60))
 
-    monkeypatch.setattr("embedclf.prediction.remote._usage", take)
+    monkeypatch.setattr(kind, "usage", property(take))
     api.fault, api.tamper = hold_the_first, lambda answer: tokens.append(answer["usage"]["total_tokens"])
     with joblib.parallel_config("threading", n_jobs=2):
         done = embedclf.predict_file(classifier, path, "out.csv")
@@ -519,7 +520,7 @@ def test_breaking_off_is_told_once(trained: embedclf.TextClassifier, table: Path
 def test_what_is_left_is_told_from_what_is_done(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
     """Not from what has been read ahead, which would make the rest look shorter."""
     n_rows = 20_000
-    monkeypatch.setattr("embedclf.prediction.scores._CHUNK", 1_000)
+    monkeypatch.setattr("embedclf.prediction.scores.CHUNK_ROWS", 1_000)
     Path("many.csv").write_text("text\n" + "".join(f"my parcel {number:06}\n" for number in range(n_rows)))
     told = []
     with joblib.parallel_config("threading", n_jobs=2):

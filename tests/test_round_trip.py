@@ -184,7 +184,7 @@ def test_fixed(cli: Cli, kind: str):
 @each_kind
 def test_gone_on_with(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch, kind: str):
     """After a break at any chunk, the rest makes the file of one run, byte for byte."""
-    monkeypatch.setattr("embedclf.prediction.scores._CHUNK", 2)
+    monkeypatch.setattr("embedclf.prediction.scores.CHUNK_ROWS", 2)
     source, output, whole = Path(f"in.{kind}"), Path(f"out.{kind}"), Path(f"whole.{kind}")
 
     @steadily

@@ -206,7 +206,7 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
 def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, cache: list[str]):
     """An error of the API leaves what is done; going on sends the rest only, with a cache and without."""
     embedclf.train(TEXTS, LABELS).save("m.safetensors")
-    monkeypatch.setattr("embedclf.prediction.scores._CHUNK_SENT", 64)
+    monkeypatch.setattr("embedclf.prediction.scores.SENT_CHUNK_ROWS", 64)
     write_csv(Path("in.csv"), [(f"a text {i}",) for i in range(200)], header=("text",))
     api.reset()
     api.fault = lambda request: error(401, "no such key") if "a text 150" in request.texts else None
@@ -226,7 +226,7 @@ def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pyt
 def test_what_is_done_costs_nothing(cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
     """What --dry-run and --max-cost estimate of a run that is gone on with, without a cache, is its rest."""
     embedclf.train(TEXTS, LABELS).save("m.safetensors")
-    monkeypatch.setattr("embedclf.prediction.scores._CHUNK_SENT", 64)
+    monkeypatch.setattr("embedclf.prediction.scores.SENT_CHUNK_ROWS", 64)
     write_csv(Path("in.csv"), [(f"a text {i}",) for i in range(200)], header=("text",))
     api.fault = lambda request: error(401, "no such key") if "a text 150" in request.texts else None
     run = ["predict", "-m", "m.safetensors", "--input", "in.csv", "--output", "out.csv", "--no-cache"]
@@ -435,7 +435,7 @@ def test_memory_stays_flat(trained: embedclf.TextClassifier, monkeypatch: pytest
 
     Chunks are small, so that few rows make many; what a whole process has for 2,000,000 rows, a benchmark measures.
     """
-    monkeypatch.setattr("embedclf.prediction.scores._CHUNK", 256)
+    monkeypatch.setattr("embedclf.prediction.scores.CHUNK_ROWS", 256)
     few, many = 4 * 256, 12 * 256
     for n in (few, many):
         Path(f"{n}.csv").write_text("id,text\n" + "".join(f"{i},a text\n" for i in range(n)))
@@ -632,7 +632,7 @@ class TestParquet:
         """Groups of rows are written before they take much of it."""
         import pyarrow.parquet as pq
 
-        from embedclf.data.parquet import ParquetSink
+        from embedclf.data.parquet_sink import ParquetSink
 
         sink = ParquetSink(["text"], None, {})
         stream = io.BytesIO(sink.start())

@@ -12,6 +12,7 @@ from test_service import JSON, Process, ask, count, serving
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from conftest import LABELS, TEXTS
+from embedclf.classifier.decisions import Ranking
 from embedclf.embedding.wordllama import WordLlamaEmbedder
 from embedclf.service.connections import bounded_protocol
 
@@ -78,10 +79,10 @@ class TestFailures:
     ):
         """With 500, in JSON, and without its message in the log."""
 
-        def failing(classifier: embedclf.TextClassifier, probabilities: Any) -> Any:
+        def failing(*args: Any) -> Any:
             raise ValueError(SECRET) from StopIteration(SECRET)
 
-        monkeypatch.setattr(embedclf.TextClassifier, "decide", failing)
+        monkeypatch.setattr(Ranking, "answers", failing)
         with serving(embedclf.create_app(trained)) as client:
             answer = ask(client, SECRET)
             assert (answer.status_code, answer.json()) == (500, {"detail": "the service failed; its log says where"})

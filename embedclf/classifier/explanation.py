@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Floats, Hashes, Ints, Vectors
+from embedclf.classifier.decisions import first_of_largest
 from embedclf.classifier.linear import LinearModel, WordWeights, softmax
 from embedclf.embedding.base import Embedder, TokenShares
 from embedclf.features.ngrams import normalized, original_places, words_of
@@ -135,11 +136,11 @@ def explanations(
     """
     for text, vector, of_text, ngrams in zip(texts, vectors, scores, _ngrams(model.words, texts), strict=True):
         probabilities = softmax(of_text)
-        # Of equals the first, as in every answer.
-        best = int(probabilities.argmax())
+        best = int(first_of_largest(probabilities))
+        # By the scores: far below the first, the probabilities of two classes may both be 0.
         others = of_text.copy()
         others[best] = -np.inf
-        second = int(others.argmax())
+        second = int(first_of_largest(others))
         bias = float(model.bias[best]) - float(model.bias[second])
         parts = _words(text, ngrams, best, second)
         whole = 0.0

@@ -1,24 +1,24 @@
-"""TextClassifier: what training gives and services use."""
+"""TextClassifier: what training returns and services use."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar
 
 import numpy as np
 
 from embedclf.arrays import Vectors
+from embedclf.classifier.decisions import check_min_confidence, rank
 from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
-from embedclf.classifier.model_file import ModelCard, read_model, write_model
-from embedclf.embedding.base import EXTERNAL, OURS, Embedder, check_vectors
-from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
+from embedclf.classifier.model_file import ModelCard, write_model
+from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.requests.cancellation import stopped_with
-from embedclf.errors import EmbedclfError, EmbedderError, ModelFileError, TextError
+from embedclf.errors import EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.validation import check_texts, list_of_strings, text_faults
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class TextClassifier:
@@ -217,14 +217,7 @@ class TextClassifier:
 
     def decide(self, probabilities: Vectors) -> list[str | None]:
         """Choose a label for each row of `predict_proba`; None where the classifier abstains."""
-        if not len(probabilities):
-            return []
-        # NaN, of a text that cannot be labelled, is not above any threshold. float32 would round the threshold, too.
-        best, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1).astype(np.float64)
-        threshold = 0.0 if self.card.threshold is None else self.card.threshold
-        return [
-            self.classes[index] if sure >= threshold else None for index, sure in zip(best, confidence, strict=True)
-        ]
+        return rank(probabilities).labels(self.classes, self.card.threshold)
 
     def with_min_confidence(self, min_confidence: float | None) -> "TextClassifier":
         """Give the same classifier, which abstains below another confidence.
@@ -236,7 +229,7 @@ class TextClassifier:
 
         Raises
         ------
-        EmbedclfError
+        ArgumentError
             If it is not a confidence.
         """
         check_min_confidence(min_confidence)
@@ -257,76 +250,9 @@ class TextClassifier:
         write_model(path, self.model, self.card)
 
 
-def check_min_confidence(min_confidence: float | None) -> None:
-    """See that a number is a confidence.
-
-    Raises
-    ------
-    EmbedclfError
-    """
-    if min_confidence is not None and not 0 <= min_confidence <= 1:
-        raise EmbedclfError(f"min_confidence is a probability from 0 to 1, not {min_confidence!r}")
-
-
-async def _in_a_thread(call: Callable[[list[str]], Answer], texts: Iterable[str]) -> Answer:
+async def _in_a_thread(call: Callable[[list[str]], Result], texts: Iterable[str]) -> Result:
     from anyio.to_thread import run_sync
 
     strings = list_of_strings(texts, "texts")
     with stopped_with():
         return await run_sync(call, strings, abandon_on_cancel=True)
-
-
-def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpack[EmbedderSettings]) -> TextClassifier:
-    """Load a trained classifier from its file. Nothing in the file is run, and no address in it is called.
-
-    Parameters
-    ----------
-    path : str or Path
-    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        Needed if the classifier was trained with an embedder that is not one of ours; None opens the one that the
-        file names.
-    **settings
-        How the embedder is opened: ``cache``, ``base_url``, ``max_cost`` and so on, see `EmbedderSettings`. An embedder
-        that is handed over open has its own.
-
-    Raises
-    ------
-    ModelFileError
-        If the file is not there or not usable, or was trained with another embedder.
-    EmbedderError
-        If its embedder is unknown here or not installed.
-    """
-    model, card = read_model(path)
-    name, trained_with = os.fspath(path), card.embedder
-    if embedder is None and trained_with.provider not in OURS:
-        again = "hand it over again, in Python, with embedclf.load(path, embedder=…)"
-        if trained_with.provider != EXTERNAL:
-            again = f"none is opened because a file says so. Name it again: --embedder {trained_with} (embedder=…)"
-        raise EmbedderError(
-            f"{name} was trained with an embedder that is not one of ours "
-            f"({trained_with if trained_with.provider != EXTERNAL else trained_with.model}): {again}"
-        )
-    try:
-        if embedder is None or isinstance(embedder, str):
-            given = str(trained_with) if embedder is None else embedder
-            opened = open_embedder(given, dimensions=trained_with.dimensions, **settings)
-        else:
-            opened = as_embedder(embedder)
-    except EmbedderError as error:
-        raise EmbedderError(f"{name} was trained with {trained_with}: {error}") from error
-    here = opened.spec
-    if trained_with.provider != EXTERNAL and here.endpoint != trained_with.endpoint:
-        raise ModelFileError(
-            f"{name} was trained with {trained_with} at {trained_with.endpoint}, and here it would be asked at "
-            f"{here.endpoint}. An address in a file is never called by itself: if you trust it, give it with "
-            "--base-url or AIMLAPI_BASE_URL (in Python: base_url=…)",
-            path=name,
-        )
-    same_model = trained_with.provider == EXTERNAL or str(here) == str(trained_with)
-    if not same_model or here.dimensions not in (None, trained_with.dimensions):
-        raise ModelFileError(
-            f"{name} was trained with {trained_with} of {trained_with.dimensions} dimensions, and the embedder given "
-            f"is {here} of {here.dimensions}",
-            path=name,
-        )
-    return TextClassifier(opened, model, card)

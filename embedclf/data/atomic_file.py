@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from embedclf.data.plain_file import open_plain
 from embedclf.errors import OutputError
 
 Place = str | os.PathLike[str]
@@ -144,7 +143,7 @@ class AtomicFile:
             if not self.is_direct:
                 if self._place.exists():
                     self._beside.chmod(stat.S_IMODE(self._place.stat().st_mode))
-                _move(self._beside, self._place)
+                move_into_place(self._beside, self._place)
         except OSError as failure:
             self.discard()
             raise self._error(failure) from failure
@@ -184,7 +183,7 @@ def _is_direct(path: Place) -> bool:
         return False
 
 
-def _move(path: Path, place: Path) -> None:
+def move_into_place(path: Path, place: Path) -> None:
     """Move a file to its place, and make that outlast a loss of power where the system can."""
     path.replace(place)
     # Windows opens no folders, and some file systems do not sync them.
@@ -194,23 +193,3 @@ def _move(path: Path, place: Path) -> None:
             os.fsync(folder)
         finally:
             os.close(folder)
-
-
-def _in_the_way(path: Path, reason: str) -> OSError:
-    return OSError(f"{path.name} is in the way: {reason}. Move it away, or name another output")
-
-
-def _open_as_itself(path: Path, flags: int) -> int:
-    """Open a regular file that stands beside an output.
-
-    Raises
-    ------
-    OSError
-        If it cannot be opened, or is something else: a symbolic link, a named pipe.
-    """
-    try:
-        return open_plain(path, flags)
-    except OSError:
-        if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
-            raise
-    raise _in_the_way(path, "it is no regular file")

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from embedclf.data.reader import CorpusReader
-from embedclf.data.rows import _LABEL, Row
+from embedclf.data.rows import LABEL_COLUMN, Row
 from embedclf.errors import BadRowsError, DataError, RowFault, list_faults
 from embedclf.formatting import counted
 
@@ -92,7 +92,7 @@ def read_corpus(
     path: str | os.PathLike[str],
     *,
     text_column: str = "text",
-    label_column: str = _LABEL,
+    label_column: str = LABEL_COLUMN,
     needs_labels: bool = True,
     delimiter: str | None = None,
     encoding: str = "utf-8",

@@ -4,17 +4,39 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from embedclf.data.atomic_file import AtomicFile, Place, _in_the_way, _move, _open_as_itself, part_and_journal
+from embedclf.data.atomic_file import AtomicFile, Place, move_into_place, part_and_journal
+from embedclf.data.plain_file import open_plain
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+
+
+def _in_the_way(path: Path, reason: str) -> OSError:
+    return OSError(f"{path.name} is in the way: {reason}. Move it away, or name another output")
+
+
+def _open_as_itself(path: Path, flags: int) -> int:
+    """Open a regular file that stands beside an output.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is something else: a symbolic link, a named pipe.
+    """
+    try:
+        return open_plain(path, flags)
+    except OSError:
+        if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
+            raise
+    raise _in_the_way(path, "it is no regular file")
 
 
 def _read_journal(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
@@ -179,7 +201,7 @@ class PartFile(AtomicFile):
                 file.write(json.dumps(noted).encode())
                 file.flush()
                 os.fsync(file.fileno())
-            _move(beside, self._journal)
+            move_into_place(beside, self._journal)
         except BaseException:
             beside.unlink(missing_ok=True)
             raise

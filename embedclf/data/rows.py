@@ -1,30 +1,15 @@
-"""A row of a data file, and the formats that files have."""
+"""Rows of a data file, and the names of their columns."""
 
 import itertools
 import json
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from embedclf.data.parquet import Record
+from embedclf.data.parquet_types import Record
+from embedclf.validation import text_fault
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
-_FORMATS: dict[str, Format] = {
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".json": "jsonl",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
-_LABEL = "label"
-
-
-def file_format(path: str | os.PathLike[str]) -> Format:
-    """Tell the format that a file's extension stands for; CSV for any that is not known."""
-    return _FORMATS.get(Path(path).suffix.lower(), "csv")
+LABEL_COLUMN = "label"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +38,60 @@ class Row:
     source: str | Record = ""
 
 
-def _numbered(names: Sequence[str]) -> list[str]:
-    """Give each name that comes again a number."""
+@dataclass(slots=True)
+class RowMaker:
+    """Makes rows of records, and finds what is wrong with them.
+
+    Attributes
+    ----------
+    text_column : str
+    label_column : str or None
+        None reads no labels.
+    needs_labels : bool
+        Whether a row without a label is at fault.
+    """
+
+    text_column: str
+    label_column: str | None
+    needs_labels: bool
+
+    def row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
+        """Make the row of a record; see `Row`."""
+        text, fault = self._text(record.get(self.text_column))
+        label = ""
+        if self.label_column is not None:
+            value = record.get(self.label_column)
+            if isinstance(value, int | float):
+                # A number where a name is meant is kept as it was written.
+                if isinstance(source, str):
+                    value = json.loads(source, parse_float=str, parse_int=str, parse_constant=str)[self.label_column]
+                value = value if isinstance(value, str) else json.dumps(value)
+            if isinstance(value, list | dict):
+                fault = fault or "the label is a list or an object, where one name is needed"
+            else:
+                label = value or ""
+                if label or self.needs_labels:
+                    fault = fault or text_fault(label, "label")
+        return Row(line, record, text, label, fault, source)
+
+    def _text(self, value: Any) -> tuple[str, str | None]:
+        if value is None:
+            return "", f"there is no {self.text_column!r}"
+        if not isinstance(value, str):
+            return "", f"the text is not a string ({json.dumps(value)[:40]})"
+        return value, text_fault(value)
+
+
+def numbered_names(names: Sequence[str]) -> list[str]:
+    """Return the names, with a number after each that has come before."""
     numbered: list[str] = []
     for name in names:
         numbered.append(_free_name(name, numbered))
     return numbered
 
 
-def _free_names(names: Sequence[str], taken: Collection[str]) -> list[str]:
+def free_names(names: Sequence[str], taken: Collection[str]) -> list[str]:
+    """Return the names, with a number after each that is taken."""
     return [_free_name(name, taken) for name in names]
 
 
@@ -70,7 +100,8 @@ def _free_name(name: str, taken: Collection[str]) -> str:
     return next(candidate for candidate in names if candidate not in taken)
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Write a value as the text of a cell: nothing for None, JSON for what is no string."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

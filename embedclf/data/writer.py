@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from embedclf.data.atomic_file import STDIN, AtomicFile
-from embedclf.data.parquet import ParquetError, ParquetSink, Record
+from embedclf.data.formats import FORMATS, Format, check_delimiter, file_format
+from embedclf.data.parquet_sink import ParquetSink
+from embedclf.data.parquet_types import ParquetError, Record
 from embedclf.data.part_file import PartFile
-from embedclf.data.reader import check_delimiter
-from embedclf.data.rows import _FORMATS, Format, Row, _cell, _free_names, file_format
+from embedclf.data.rows import Row, cell_text, free_names
 from embedclf.errors import OutputError
 
 logger = logging.getLogger(__name__)
@@ -64,7 +65,7 @@ class CorpusWriter:
         self._format = check_output(path)
         self._columns = list(columns)
         self._wanted = list(added)
-        self._added = _free_names(self._wanted, self._columns)
+        self._added = free_names(self._wanted, self._columns)
         self._delimiter = "\t" if self._format == "tsv" else delimiter or ","
         self._warned = False
         self._sink: ParquetSink | None = None
@@ -123,7 +124,7 @@ class CorpusWriter:
         """Write a row with the values of its added columns; None leaves one empty (JSONL: null)."""
         if self._format == "jsonl":
             # A key that only this record has may clash as well.
-            names = self._added if row.record.keys().isdisjoint(self._added) else _free_names(self._wanted, row.record)
+            names = self._added if row.record.keys().isdisjoint(self._added) else free_names(self._wanted, row.record)
             self._file.write(_extended(row, dict(zip(names, added, strict=True))))
             return
         if not self._warned and (lost := [key for key in row.record if key not in self._columns]):
@@ -140,11 +141,11 @@ class CorpusWriter:
             return
         own = [row.record.get(column) for column in self._columns]
         if self._sink is not None:
-            if self._sink.add([None if value is None else _cell(value) for value in own], added):
+            if self._sink.add([None if value is None else cell_text(value) for value in own], added):
                 self.flush()
             return
         numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]
-        self._write_csv([*map(_cell, own), *map(_cell, numbers)])
+        self._write_csv([*map(cell_text, own), *map(cell_text, numbers)])
 
     def _write_csv(self, fields: Sequence[str]) -> None:
         line = io.StringIO()
@@ -163,7 +164,7 @@ def check_output(path: str | os.PathLike[str]) -> Format:
     """
     if os.fspath(path) == STDIN:
         raise OutputError(f"cannot write {STDIN}: for the standard output, give /dev/stdout", path=STDIN)
-    if Path(path).suffix.lower() not in {*_FORMATS, ".csv", ".txt", ""}:
+    if Path(path).suffix.lower() not in {*FORMATS, ".csv", ".txt", ""}:
         name = os.fspath(path)
         raise OutputError(f"cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet", path=name)
     return file_format(path)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from embedclf.arrays import Floats, Mask, Vectors
+from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -108,8 +109,8 @@ def report_on(
     columns = np.array([numbers[name] for name in classes], dtype=np.intp)
     column_of = {name: column for column, name in enumerate(classes)}
 
-    # In float32, a threshold would be rounded; `TextClassifier.decide` compares so, too.
-    best, of_all = columns[probabilities.argmax(axis=1)], probabilities.max(axis=1).astype(np.float64)
+    ranking = rank(probabilities)
+    best, of_all = columns[ranking.likeliest], ranking.confidence
     probabilities, confidence, y_pred = probabilities[rows], of_all[rows], best[rows]
     correct = y_true == y_pred
     known = np.array([label in column_of for label in mine])
@@ -120,7 +121,7 @@ def report_on(
     mistaken = np.zeros(len(texts), dtype=bool)
     mistaken[rows] = ~correct
     if inside is not None and threshold is not None:
-        mistaken |= ~inside & (of_all >= threshold)
+        mistaken |= ~inside & is_answered(of_all, threshold)
     wrong = np.flatnonzero(mistaken)
     wrong = wrong[np.argsort(-of_all[wrong], kind="stable")]
     thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
@@ -155,7 +156,7 @@ def _out_of_scope(
 ) -> OutOfScope | None:
     if inside.all():
         return None
-    rejected = confidence < (0.0 if threshold is None else threshold)
+    rejected = ~is_answered(confidence, threshold)
     return OutOfScope(
         n_examples=int((~inside).sum()),
         n_answered=None if threshold is None else int((~rejected[~inside]).sum()),

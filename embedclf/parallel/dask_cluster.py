@@ -28,8 +28,8 @@ _CLOSED = ("closing", "closed")
 
 
 def backend() -> Any:
-    """Give what ``joblib.parallel_config`` names, or else joblib's own default; None if nothing can have been named."""
-    if "joblib" not in sys.modules:  # who has not imported it has told it nothing
+    """Return the backend that ``joblib.parallel_config`` names, or joblib's default; None if none can be named."""
+    if "joblib" not in sys.modules:  # so nothing can have been named
         return None
     from joblib.parallel import get_active_backend
 
@@ -37,18 +37,18 @@ def backend() -> Any:
 
 
 def dask_client() -> Any:
-    """Give the client of the Dask cluster that ``joblib.parallel_config`` names; None if it names none."""
+    """Return the client of the Dask cluster that ``joblib.parallel_config`` names; None if it names none."""
     return getattr(backend(), "client", None)
 
 
 def without_workers(address: str) -> EmbedclfError:
-    """Make the error for a cluster that nobody works on."""
+    """Return the error for a cluster without workers."""
     return EmbedclfError(f"the scheduler {address} has no workers: start some with: dask worker {address}")
 
 
 @contextmanager
 def asking(client: Any) -> Iterator[None]:
-    """Ask a cluster's scheduler or workers for something.
+    """Enter a block in which a cluster's scheduler or workers are asked for something.
 
     Raises
     ------
@@ -76,20 +76,21 @@ def _unfit(address: str, error: BaseException) -> EmbedclfError:
 
 
 def in_short(error: BaseException) -> str:
-    """Give an error's kind and words in one line."""
+    """Return an error's kind and words in one line."""
     words = " ".join(str(error).split())
     return f"{type(error).__name__}: {words if len(words) <= _MOST_SHOWN else f'{words[:_MOST_SHOWN]} …'}"
 
 
-def _on_dask(
+def in_order_on_dask(
     function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_sent: int, n_read: int
 ) -> Generator[Any]:
+    """Yield what a function makes of each task's arguments, in their order; see `executors.in_order`."""
     dask = backend()
     cluster = _Cluster(dask)
     tasks = iter(tasks)
     sent: deque[Any] = deque()
     try:
-        # Where this is itself a worker's work, another may take its place while it waits.
+        # Where this is itself a worker's task, the worker may do another while it waits.
         with dask.retrieval_context():
             while True:
                 cluster.changed.clear()
@@ -106,12 +107,12 @@ def _on_dask(
                 sent.popleft().release()
                 yield _unpacked(answer)
     finally:
-        for future in sent:  # those that are not begun with are not begun with any more
+        for future in sent:  # those that have not been started never are
             future.release()
 
 
 class _Cluster:
-    """A Dask cluster that is worked with: what is sent there, what comes back, and whether anyone is there.
+    """A Dask cluster at work: what is sent there, what comes back, and whether it still has workers.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ class _Cluster:
         self.changed = threading.Event()
 
     def send(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Send a task; gives its future."""
+        """Send a task, and return its future."""
         try:
             future = self._client.submit(_perform, function, arguments, pure=False, **self._options)
         except RuntimeError as error:  # of a client that is closed
@@ -142,7 +143,7 @@ class _Cluster:
         return future
 
     def answer(self, future: Any) -> bytes | None:
-        """Give what `_perform` has packed; None if it is not there yet.
+        """Return what `_perform` has packed; None if it is not there yet.
 
         Raises
         ------
@@ -162,12 +163,12 @@ class _Cluster:
         return answer
 
     def wait(self) -> None:
-        """Wait for a while, or until a task is done; says when no worker is there.
+        """Wait for a while, or until a task is done; log a warning while there is no worker.
 
         Raises
         ------
         EmbedclfError
-            If the cluster is not there any more.
+            If the cluster is gone.
         """
         if self.changed.wait(_SECONDS_A_LOOK):
             return
@@ -210,7 +211,7 @@ class _Cluster:
 def _perform(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     """Do a task, on a worker, and pack what comes of it: whether it was done, and the result or the error.
 
-    What cannot be unpacked, Dask may not tell of; here, whoever unpacks it does.
+    Packed here, since Dask may not report an answer that cannot be unpacked; `_unpacked` does.
     """
     try:
         return pickle.dumps((True, function(*arguments)))

@@ -1,7 +1,7 @@
-"""Work divided over other cores and machines, where ``joblib.parallel_config`` says, and word of what is lost there.
+"""Work divided over other cores and machines, where ``joblib.parallel_config`` says, and errors for what is lost there.
 
-joblib's own part for Dask hears of results only (``DaskDistributedBackend._collect`` of joblib 1.6): for a task that
-the scheduler has given up, it waits for ever. So joblib says where, and Dask's futures are waited for here.
+joblib's own backend for Dask hears of results only (``DaskDistributedBackend._collect`` of joblib 1.6): for a task that
+the scheduler has given up, it waits forever. So joblib says where, and Dask's futures are waited for here.
 """
 
 import logging
@@ -14,15 +14,15 @@ from typing import Any
 
 from embedclf.errors import EmbedclfError
 from embedclf.formatting import counted
-from embedclf.parallel.dask_cluster import _on_dask, asking, dask_client, without_workers
+from embedclf.parallel.dask_cluster import asking, dask_client, in_order_on_dask, without_workers
 
 logger = logging.getLogger(__name__)
-# What is being done, for whoever shows progress.
+# What is being done, for a display of progress.
 steps = logging.getLogger("embedclf.steps")
 
 
 def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_jobs: int | None) -> list[Any]:
-    """Give what a function makes of each task's arguments, side by side.
+    """Return what a function makes of each task's arguments, in their order.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_
     Raises
     ------
     EmbedclfError
-        If the work is lost with those who did it.
+        If the work is lost with the processes that did it.
     """
     from joblib import Parallel, delayed
 
@@ -44,9 +44,9 @@ def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_
     if client is not None:
         tasks = list(tasks)
         # What each is fitted on goes along, and the scheduler keeps it: not all of them at once.
-        return list(_on_dask(function, tasks, n_sent=2 * max(1, n_slots()), n_read=len(tasks)))
+        return list(in_order_on_dask(function, tasks, n_sent=2 * max(1, n_slots()), n_read=len(tasks)))
     tasks, done = list(tasks), []
-    with _lost_processes_told():
+    with _reporting_lost_processes():
         for result in Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks):
             done.append(result)
             steps.debug("%d of %s done", len(done), counted(len(tasks), "part"))
@@ -56,7 +56,7 @@ def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_
 def in_order(
     function: Callable[..., Any], tasks: Iterator[tuple[Any, ...]], *, n_sent: int, n_read: int
 ) -> Generator[Any]:
-    """Give what a function makes of each task's arguments, one after the other.
+    """Yield what a function makes of each task's arguments, in their order.
 
     Parameters
     ----------
@@ -72,16 +72,16 @@ def in_order(
     Raises
     ------
     EmbedclfError
-        If the work is lost with those who did it.
+        If the work is lost with the processes that did it.
     """
     if dask_client() is not None:
-        yield from _on_dask(function, tasks, n_sent=n_sent, n_read=n_read)
+        yield from in_order_on_dask(function, tasks, n_sent=n_sent, n_read=n_read)
         return
     from joblib import Parallel, delayed
 
     # joblib's own generator reads on however slowly its results are taken: it is given a few at a time, and the next
     # few are read meanwhile.
-    with _lost_processes_told(), Parallel(return_as="generator", pre_dispatch=n_sent, batch_size=1) as parallel:
+    with _reporting_lost_processes(), Parallel(return_as="generator", pre_dispatch=n_sent, batch_size=1) as parallel:
         few = list(islice(tasks, 1))
         while few:
             few += islice(tasks, n_read - len(few))
@@ -100,7 +100,7 @@ def in_order(
 
 
 def n_slots() -> int:
-    """Give how many tasks are worked on at once, where ``joblib.parallel_config`` says nothing but where.
+    """Return how many tasks are worked on at once, where ``joblib.parallel_config`` says nothing but where.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def n_slots() -> int:
 
 
 @contextmanager
-def _lost_processes_told() -> Iterator[None]:
+def _reporting_lost_processes() -> Iterator[None]:
     from concurrent.futures.process import BrokenProcessPool
 
     try:

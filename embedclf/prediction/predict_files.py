@@ -1,4 +1,4 @@
-"""Prediction over rows in chunks, and over files of any size, in flat memory; a broken run can be gone on with."""
+"""Prediction over files of any size, in flat memory; an interrupted run can be resumed."""
 
 import logging
 import os
@@ -9,35 +9,35 @@ from typing import Any
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.atomic_file import check_places
 from embedclf.data.part_file import PartFile
-from embedclf.data.reader import CorpusReader
 from embedclf.data.writer import CorpusWriter, check_output
 from embedclf.embedding.usage import Usage
 from embedclf.errors import RowFault
 from embedclf.formatting import counted
-from embedclf.prediction.resumable_run import _NOTED, OnChunk, _Run
-from embedclf.prediction.row_sources import RowSource
+from embedclf.prediction.resumable_run import JOURNAL_FIELDS, OnChunk, ResumableRun
+from embedclf.prediction.row_sources import FileRows, RowSource
+from embedclf.validation import check_whole
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class FilePrediction:
-    """What became of a file.
+    """The result of labelling a file.
 
     Attributes
     ----------
     rows : int
-        Written, all in all.
+        How many were written in all.
     rows_before : int
-        Those of them that an earlier run had written.
+        How many of them an earlier run had written.
     n_faults : int
         Rows that could not be labelled; the column ``error`` says why.
     faults : tuple of RowFault
         The first 20 of them.
     seconds : float
-        That this run took.
+        How long this run took.
     usage : Usage
-        What embedding took, of this run or, in one process, since the embedder was opened; zeros where that is not
+        What embedding used, in this run or, in one process, since the embedder was opened; zeros where that is not
         counted.
     """
 
@@ -49,7 +49,7 @@ class FilePrediction:
     usage: Usage = field(default_factory=Usage)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return it as plain types, for JSON."""
         return {**asdict(self), "faults": [fault._asdict() for fault in self.faults]}
 
 
@@ -68,12 +68,12 @@ def predict_file(
     """Label the rows of a file of any size; memory does not grow with it.
 
     The output has the rows in their order, with the columns ``predicted_label``, ``confidence``, the further likeliest
-    labels if they are asked for, and ``error``. It grows beside its place, as ``<output>.part``, and is moved there
-    when it is whole.
+    labels if they are asked for, and ``error``. It grows as ``<output>.part``, and is moved into place when it is
+    whole.
 
     Within ``joblib.parallel_config``, the chunks are scored on the engine that it names, with as many jobs: ``"loky"``
-    is other cores, ``"dask"`` a cluster. Rows stay in their order; what was lost with a worker of Dask's is done again.
-    All of them together keep to the embedder's limit of requests under way.
+    is other cores, ``"dask"`` a cluster. Rows stay in their order; what is lost with a worker of Dask's is done again.
+    All workers together keep to the embedder's limit of concurrent requests.
 
     Parameters
     ----------
@@ -86,28 +86,28 @@ def predict_file(
     encoding : str
         Of the input.
     top_k : int, optional
-        Give the so many likeliest labels.
+        How many of the likeliest labels to write for each row; None writes one.
     resume : bool
-        Whether to go on with what a run that was broken off has left, if it left anything. The rows that are done are
-        read again, to see that they are the same, and not labelled again.
+        Whether to continue an interrupted run, if there is one. The rows that are done are read again, to check that
+        they are the same, and not labelled again.
     on_chunk : callable, optional
-        Is given, before each chunk, how many rows are done, how many of them an earlier run had done, and how much of
-        the input that is, from 0 to 1 (in one process with the chunk; None if it is not known).
+        Called before each chunk with the number of rows done, the number of them that an earlier run had done, and the
+        share of the input that this is, from 0 to 1 (in one process including the chunk; None if it is not known).
 
     Raises
     ------
+    ArgumentError
+        If `top_k` is below 1.
     DataError
         If the input cannot be read.
     OutputError
-        If the output cannot be written, or gone on with, or is the input; or if files that are not its own stand where
-        it would grow.
+        If the output cannot be written, or resumed, or is the input; or if files that are not its own stand where it
+        would grow.
     EmbedderError
         If the embedder fails; what was done is kept for `resume`.
     """
     check_output(output)
-    with CorpusReader(
-        input, text_column=text_column, label_column=None, delimiter=delimiter, encoding=encoding
-    ) as source:
+    with FileRows(input, text_column=text_column, delimiter=delimiter, encoding=encoding) as source:
         return predict_rows(
             classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume, on_chunk=on_chunk
         )
@@ -123,13 +123,15 @@ def predict_rows(
     resume: bool = False,
     on_chunk: OnChunk | None = None,
 ) -> FilePrediction:
-    """Label rows from wherever they come; see `predict_file`."""
+    """Label the rows of any source; see `predict_file`."""
     started = time.perf_counter()
+    if top_k is not None:
+        check_whole(top_k, "top_k", least=1)
     check_output(output)
     check_places({"the input": source.place}, {"the output": output}, in_parts=True)
-    part = PartFile(output, _NOTED)
+    part = PartFile(output, JOURNAL_FIELDS)
     try:
-        run = _Run(classifier, source, part, top_k, delimiter)
+        run = ResumableRun(classifier, source, part, top_k, delimiter)
         run.begin(resume=resume)
         for_rest = ["label", "confidence"]
         others = {f"top_{place}_{what}": kind for place in range(2, run.top_k + 1)

@@ -1,4 +1,4 @@
-"""A classifier on its way to other processes."""
+"""Scoring in other processes, where ``joblib.parallel_config`` says: each opens the classifier once."""
 
 import logging
 import os
@@ -21,27 +21,32 @@ from embedclf.prediction.scores import Scores, score_texts, usable_texts
 logger = logging.getLogger(__name__)
 
 
-def _usage(classifier: TextClassifier) -> Usage:
-    return classifier.embedder.usage
+class WorkerScores(NamedTuple):
+    """What a worker sends back.
 
-
-class _Scored(NamedTuple):
-    """What a worker gives back: the scores, and what its embedder has taken since it was opened."""
+    Attributes
+    ----------
+    scores : Scores
+    worker : str
+        Which one it is.
+    usage : Usage
+        What its embedder has used since it was opened.
+    """
 
     scores: Scores
-    by: str
+    worker: str
     usage: Usage
 
 
-class _Sent:
-    """A classifier on its way to other processes, each of which opens it once.
+class PortableClassifier:
+    """A classifier that is sent to other processes with each task, and opened once in each.
 
     Parameters
     ----------
     key : str
         Its name there.
     data : bytes or None
-        The classifier, pickled; None where it is brought by other means.
+        The classifier, pickled; None if it is delivered by other means.
     classifier : TextClassifier, optional
         Itself, where it is open already: in this process, which does the work where one worker is left.
     """
@@ -50,18 +55,18 @@ class _Sent:
         self._key, self._data, self._classifier = key, data, classifier
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Nothing is opened here: of what fails while a task is being unpacked, nobody can say what it was.
-        return _Sent, (self._key, self._data)
+        # Nothing is opened here: what fails while a task is being unpacked cannot be reported for what it is.
+        return PortableClassifier, (self._key, self._data)
 
     def open(self) -> tuple[TextClassifier, str]:
-        """Give the classifier, and what tells this process's from another's."""
+        """Return the classifier, and a name for this process."""
         if self._classifier is not None:
             return self._classifier, self._key
         with _opening:
             if self._key not in _opened:
                 while len(_opened) >= _MOST_OPEN:
                     del _opened[next(iter(_opened))]
-                data = _brought.get(self._key) if self._data is None else self._data
+                data = _delivered.get(self._key) if self._data is None else self._data
                 if data is None:
                     raise EmbedclfError("a worker has no classifier: the scheduler was started anew since it was sent")
                 try:
@@ -77,35 +82,44 @@ class _Sent:
 
 _MOST_OPEN = 4
 _opened: dict[str, tuple[TextClassifier, str]] = {}
-_brought: dict[str, bytes] = {}
+_delivered: dict[str, bytes] = {}
 _opening = threading.Lock()
 
 
-def _score(sent: _Sent, texts: list[str], top_k: int) -> _Scored:
-    classifier, by = sent.open()
+def _score(portable: PortableClassifier, texts: list[str], top_k: int) -> WorkerScores:
+    classifier, worker = portable.open()
     scores = score_texts(classifier, texts, top_k)
-    return _Scored(scores, by, _usage(classifier))
+    return WorkerScores(scores, worker, classifier.embedder.usage)
 
 
 @dataclass(frozen=True, slots=True)
-class _Engine:
-    """Where joblib is told to work: what is sent there, how many chunks are worked on at once, and at most sent."""
+class ScoringEngine:
+    """Where joblib is told to work.
 
-    sent: _Sent
+    Attributes
+    ----------
+    portable : PortableClassifier
+    n_slots : int
+        How many chunks are worked on at once.
+    n_sent : int
+        How many are sent at most.
+    """
+
+    portable: PortableClassifier
     n_slots: int
     n_sent: int
 
-    def score(self, chunks: Iterator[list[Row]], top_k: int) -> Generator[tuple[list[Row], _Scored]]:
+    def score(self, chunks: Iterator[list[Row]], top_k: int) -> Generator[tuple[list[Row], WorkerScores]]:
         """Score chunks, in their order. No more are read than are about to be worked on."""
         read: deque[list[Row]] = deque()
         failures: list[EmbedclfError] = []
 
-        def tasks() -> Iterator[tuple[_Sent, list[str], int]]:
+        def tasks() -> Iterator[tuple[PortableClassifier, list[str], int]]:
             try:
                 for chunk in chunks:
                     read.append(chunk)
-                    yield self.sent, usable_texts(chunk), top_k
-            except EmbedclfError as error:  # said when what came before is written
+                    yield self.portable, usable_texts(chunk), top_k
+            except EmbedclfError as error:  # raised when what came before is written
                 failures.append(error)
 
         with closing(in_order(_score, tasks(), n_sent=self.n_sent, n_read=3 * self.n_slots)) as each:
@@ -116,8 +130,8 @@ class _Engine:
 
 
 @contextmanager
-def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
-    """Give the engine that ``joblib.parallel_config`` names; None for this process alone."""
+def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
+    """Enter the engine that ``joblib.parallel_config`` names; None stands for this process alone."""
     joblibs, client = backend(), dask_client()
     if joblibs is None or ((slots := n_slots()) == 1 and client is None):
         yield None
@@ -128,7 +142,7 @@ def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
         # Where there are more processes than requests, each sends one, and no more work than may send one.
         n_sent = min(n_sent, embedder.max_concurrency)
     if getattr(joblibs, "supports_sharedmem", False):
-        yield _Engine(_Sent("", None, classifier), slots, n_sent)
+        yield ScoringEngine(PortableClassifier("", None, classifier), slots, n_sent)
         return
     n_processes = slots
     if client is not None:
@@ -140,44 +154,44 @@ def _engine(classifier: TextClassifier) -> Iterator[_Engine | None]:
     except Exception as error:  # of an embedder that was handed over
         raise EmbedclfError(f"the classifier cannot be sent to other processes ({in_short(error)})") from error
     if client is None:
-        yield _Engine(_Sent(key, data, classifier), slots, n_sent)
+        yield ScoringEngine(PortableClassifier(key, data, classifier), slots, n_sent)
         return
-    with _brought_to_workers(client, key, data):
-        yield _Engine(_Sent(key, None, classifier), slots, n_sent)
+    with _delivered_to_workers(client, key, data):
+        yield ScoringEngine(PortableClassifier(key, None, classifier), slots, n_sent)
 
 
 @contextmanager
-def _brought_to_workers(client: Any, key: str, data: bytes) -> Iterator[None]:
-    """Bring data to Dask's workers, once to each, and to those that come later.
+def _delivered_to_workers(client: Any, key: str, data: bytes) -> Iterator[None]:
+    """Deliver data to Dask's workers, once to each, and to those that come later.
 
-    What is scattered is lost with the workers that hold it; this the scheduler keeps.
+    What is scattered is lost with the workers that hold it; the scheduler keeps a plugin.
     """
     from distributed import WorkerPlugin
 
-    class Bringing(WorkerPlugin):
+    class Delivery(WorkerPlugin):
         def setup(self, worker: Any) -> None:
-            _keep_brought(key, data)
+            _keep_delivered(key, data)
 
         def teardown(self, worker: Any) -> None:
-            _forget_brought(key)
+            _forget_delivered(key)
 
     name = f"embedclf-{key}"
     with asking(client):
-        client.register_plugin(Bringing(), name=name)
+        client.register_plugin(Delivery(), name=name)
     try:
         yield
     finally:
         try:
-            if client.status == "running":  # else it is waited for, and the cluster may be gone
+            if client.status == "running":  # else the call would wait, and the cluster may be gone
                 client.unregister_worker_plugin(name)
         except Exception:  # what went wrong before is worth more
             logger.debug("The classifier stays with the workers", exc_info=True)
 
 
-def _keep_brought(key: str, data: bytes) -> None:
-    _brought[key] = data
+def _keep_delivered(key: str, data: bytes) -> None:
+    _delivered[key] = data
 
 
-def _forget_brought(key: str) -> None:
-    _brought.pop(key, None)
+def _forget_delivered(key: str) -> None:
+    _delivered.pop(key, None)
     _opened.pop(key, None)

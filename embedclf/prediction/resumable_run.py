@@ -1,4 +1,4 @@
-"""A run over a file that can be broken off and continued."""
+"""A run over rows that can be interrupted and resumed."""
 
 import json
 import logging
@@ -19,9 +19,9 @@ from embedclf.data.writer import CorpusWriter
 from embedclf.embedding.usage import Usage
 from embedclf.errors import OutputError, RowFault
 from embedclf.formatting import counted, rounded_down
-from embedclf.prediction.remote import _engine, _usage
+from embedclf.prediction.remote import engine_of
 from embedclf.prediction.row_sources import RowSource
-from embedclf.prediction.scores import _CHUNK, Scores, answers_of, chunks_of, score_texts, usable_texts
+from embedclf.prediction.scores import CHUNK_ROWS, Scores, answer_rows, chunks_of, score_texts, usable_texts
 
 logger = logging.getLogger(__name__)
 _MOST_FAULTS = 20
@@ -37,20 +37,32 @@ _SETTINGS = {
     "types": "from a file whose columns have other types",
 }
 _FORMAT = 1
-# What is noted of a part.
-_NOTED = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
+# What the journal of a part holds.
+JOURNAL_FIELDS = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
 
 OnChunk = Callable[[int, int, float | None], None]
 
 
 def rows_done(output: str | os.PathLike[str]) -> int:
-    """Give how many rows of an output are done, of a run that was broken off and can be gone on with."""
-    state = noted_beside(output, _NOTED)
+    """Return how many rows of an output an interrupted run has done, where it can be resumed; else 0."""
+    state = noted_beside(output, JOURNAL_FIELDS)
     return 0 if state is None else int(state["rows"])
 
 
-class _Run:
-    """A run over some rows: what is done of it, and what it is made with."""
+class ResumableRun:
+    """A run over some rows: what of it is done, and with what.
+
+    Attributes
+    ----------
+    top_k : int
+        How many labels are written for each row.
+    rows, rows_before : int
+        How many are done, and how many of them an earlier run had done.
+    n_faults : int
+        How many could not be labelled.
+    faults : list of RowFault
+        The first 20 of them.
+    """
 
     def __init__(
         self,
@@ -78,12 +90,12 @@ class _Run:
         }
 
     def begin(self, *, resume: bool) -> None:
-        """Go on from where an earlier run was broken off, or start.
+        """Continue an interrupted run, or start anew.
 
         Raises
         ------
         OutputError
-            If what there is was made with something else, or from other rows.
+            If what there is was made with other settings, or from other rows.
         """
         state = self._part.state
         if resume and self._part.is_direct:
@@ -101,7 +113,7 @@ class _Run:
             if state["settings"].get(name) != self._settings[name]:
                 raise self._cannot(f"it was begun {of_then}")
         while self.rows < state["rows"] and (
-            passed := list(islice(self._rows, min(_CHUNK, state["rows"] - self.rows)))
+            passed := list(islice(self._rows, min(CHUNK_ROWS, state["rows"] - self.rows)))
         ):
             self._read(passed)
         if self._digest.hexdigest() != state["texts"]:
@@ -126,7 +138,7 @@ class _Run:
             self._digest.update(f"{len(row.text)} {row.text}{whole}\n".encode("utf-8", "backslashreplace"))
 
     def work(self, writer: CorpusWriter, on_chunk: OnChunk | None) -> None:
-        """Label the rows that are left, and note each chunk when it is written."""
+        """Label the remaining rows, and note each chunk when it is written."""
 
         def chunks() -> Iterator[list[Row]]:
             read = self.rows
@@ -139,25 +151,26 @@ class _Run:
                     on_chunk(self.rows, self.rows_before, share)
                 yield chunk
 
-        with _engine(self._classifier) as engine:
+        with engine_of(self._classifier) as engine:
             if engine is None:
                 for chunk in chunks():
                     self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))
                 return
-            # Closed at once when it is left: nobody begins then with what was sent and is not wanted any more.
+            # Closed as soon as it is left, so that no worker starts on what is no longer wanted.
             with closing(engine.score(chunks(), self.top_k)) as each:
                 for chunk, scored in each:
                     # A chunk may have been done before an earlier one of the file: of what a process has taken since
                     # its start, the most is the newest.
-                    known = self._usages.get(scored.by, scored.usage)
-                    self._usages[scored.by] = max(known, scored.usage, key=attrgetter("texts", "requests", "tokens"))
+                    known = self._usages.get(scored.worker, scored.usage)
+                    newest = max(known, scored.usage, key=attrgetter("texts", "requests", "tokens"))
+                    self._usages[scored.worker] = newest
                     self._write(writer, chunk, scored.scores)
 
     @property
     def usage(self) -> Usage:
-        """What embedding took, all processes together."""
+        """What embedding used, in all processes together."""
         if not self._usages:
-            return _usage(self._classifier)
+            return self._classifier.embedder.usage
         total = Usage()
         for one in self._usages.values():
             total = total.plus(one)
@@ -165,21 +178,22 @@ class _Run:
 
     def _write(self, writer: CorpusWriter, chunk: Sequence[Row], scores: Scores) -> None:
         nothing = [None] * (2 * self.top_k)
-        for row, label, top in answers_of(self._classifier, chunk, scores):
+        for row, answer in answer_rows(self._classifier, chunk, scores):
             if row.fault is not None:
                 self.n_faults += 1
                 if len(self.faults) < _MOST_FAULTS:
                     self.faults.append(RowFault(row.line, row.fault))
                 writer.write(row, [*nothing, row.fault])
                 continue
-            others = [value for name, sure in top[1:] for value in (name, rounded_down(sure))]
-            writer.write(row, [label, rounded_down(top[0][1]), *others, None])
+            (_, confidence), *others = answer.top
+            further = [value for label, sure in others for value in (label, rounded_down(sure))]
+            writer.write(row, [answer.label, rounded_down(confidence), *further, None])
         writer.flush()
         self._read(chunk)
         self._part.note(**self._noted())
 
     def _noted(self) -> dict[str, Any]:
-        """Return what is to be known about the rows that are done, as `_NOTED` has it."""
+        """Return what is to be known about the rows that are done, as `JOURNAL_FIELDS` has it."""
         return {
             "rows": self.rows,
             "texts": self._digest.hexdigest(),

@@ -1,4 +1,4 @@
-"""Texts in, confidences out."""
+"""Texts to labels and confidences, some thousands at a time."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -6,66 +6,42 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from embedclf.arrays import Vectors
+from embedclf.classifier.decisions import Answer, Ranking, rank
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
 from embedclf.embedding.base import Embedder
 
-_CHUNK = 4_096
-# What is sent somewhere is sent many requests at once, and at the end of a chunk these are waited for.
-_CHUNK_SENT = 16_384
+CHUNK_ROWS = 4_096
+# What is sent somewhere is sent in many requests at once, and the end of a chunk waits for the last of them.
+SENT_CHUNK_ROWS = 16_384
 
 
 class Scores(NamedTuple):
-    """What is said about some texts.
+    """What a classifier says of some texts, as arrays, which are small enough to be sent from another process.
 
     Attributes
     ----------
-    labels : list of str or None, of length n
-        None where the classifier abstains, or the text cannot be labelled.
-    best : ndarray of shape (n, k), int
-        The likeliest classes, as indices, from the likeliest down.
-    confidences : ndarray of shape (n, k), float32
-        Theirs; NaN for a text that cannot be labelled.
+    ranking : Ranking
     reasons : dict of int to str
-        Why some cannot be labelled, by their index.
+        Why some texts cannot be labelled, by their index.
     """
 
-    labels: list[str | None]
-    best: npt.NDArray[np.intp]
-    confidences: Vectors
+    ranking: Ranking
     reasons: Mapping[int, str]
 
 
-class Answer(NamedTuple):
-    """What is said about one row.
-
-    Attributes
-    ----------
-    row : Row
-        With its fault, if it could not be labelled.
-    label : str or None
-    top : list of (str, float)
-        The likeliest labels and their confidences; empty if it could not be labelled.
-    """
-
-    row: Row
-    label: str | None
-    top: list[tuple[str, float]]
-
-
 def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
-    """Divide rows into as many as are embedded together."""
+    """Divide rows into chunks that are embedded together."""
     rows = iter(rows)
-    size = _CHUNK if embedder.is_local else _CHUNK_SENT
+    size = CHUNK_ROWS if embedder.is_local else SENT_CHUNK_ROWS
     while chunk := list(islice(rows, size)):
         yield chunk
 
 
 def usable_texts(rows: Iterable[Row]) -> list[str]:
-    """Give the texts of those rows that are not at fault."""
+    """Return the texts of those rows that are not at fault."""
     return [row.text for row in rows if row.fault is None]
 
 
@@ -83,33 +59,29 @@ def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1
 def score_vectors(
     classifier: TextClassifier, texts: Sequence[str], vectors: Vectors, reasons: Mapping[int, str], top_k: int = 1
 ) -> Scores:
-    """Score texts whose vectors are known, as `TextClassifier.embed_partial` gives them."""
-    n, top_k = len(vectors), min(top_k, len(classifier.classes))
-    if len(reasons) == n:
-        return Scores([None] * n, np.zeros((n, top_k), dtype=np.intp), np.full((n, top_k), np.nan, np.float32), reasons)
-    probabilities = classifier.probabilities(vectors, texts)
-    probabilities[list(reasons)] = np.nan
-    labels = classifier.decide(probabilities)
-    for place in reasons:
-        labels[place] = None
-    if top_k == 1:
-        best = probabilities.argmax(axis=1)[:, None]
+    """Score texts whose vectors are known, as `TextClassifier.embed_partial` returns them."""
+    if len(reasons) == len(texts):
+        probabilities = np.full((len(texts), len(classifier.classes)), np.nan, dtype=np.float32)
     else:
-        # A stable sort: of equals, the first in `classes` leads, as it does in the label.
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-    return Scores(labels, best, np.take_along_axis(probabilities, best, axis=1), reasons)
+        probabilities = classifier.probabilities(vectors, texts)
+        probabilities[list(reasons)] = np.nan
+    return Scores(rank(probabilities, top_k), reasons)
 
 
-def answers_of(classifier: TextClassifier, rows: Sequence[Row], scores: Scores) -> Iterator[Answer]:
-    """Put the scores of a chunk's `usable_texts` to its rows."""
-    classes = classifier.classes
-    each = enumerate(zip(scores.labels, scores.best.tolist(), scores.confidences.tolist(), strict=True))
+def answer_rows(classifier: TextClassifier, rows: Sequence[Row], scores: Scores) -> Iterator[tuple[Row, Answer]]:
+    """Pair each row of a chunk, with its fault if it cannot be labelled, with the answer to its text.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    rows : sequence of Row
+    scores : Scores
+        Of the `usable_texts` of the rows.
+    """
+    answers = enumerate(scores.ranking.answers(classifier.classes, classifier.card.threshold))
     for row in rows:
         if row.fault is not None:
-            yield Answer(row, None, [])
+            yield row, Answer(None, [])
             continue
-        place, (label, best, confidences) = next(each)
-        if place in scores.reasons:
-            yield Answer(replace(row, fault=scores.reasons[place]), None, [])
-        else:
-            yield Answer(row, label, [(classes[number], sure) for number, sure in zip(best, confidences, strict=True)])
+        place, answer = next(answers)
+        yield replace(row, fault=scores.reasons[place]) if place in scores.reasons else row, answer

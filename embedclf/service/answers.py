@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import numpy as np
 from pydantic_core import to_json
 
-from embedclf.arrays import Vectors
+from embedclf.classifier.decisions import rank
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.errors import EmbedderError, MaxCostError
 from embedclf.formatting import rounded_down
@@ -67,14 +66,15 @@ def answer_requests(
         metrics.failures.inc()
         logger.warning("the embedder raised %s", error_kind(error))
         return [EmbedderError("the embedder failed")] * len(requests)
-    labels, confidences = classifier.decide(probabilities), probabilities.max(axis=1).tolist()
+    classes, threshold = classifier.classes, classifier.card.threshold
+    decided = rank(probabilities).answers(classes, threshold)
     predictions: list[dict[str, Any]] = [
-        {"label": label, "confidence": rounded_down(confidence, _DECIMALS)}
-        if index not in reasons
-        else {"label": None, "confidence": None, "error": reasons[index]}
-        for index, (label, confidence) in enumerate(zip(labels, confidences, strict=True))
+        {"label": None, "confidence": None, "error": reasons[index]}
+        if answer.confidence is None
+        else {"label": answer.label, "confidence": rounded_down(answer.confidence, _DECIMALS)}
+        for index, answer in enumerate(decided)
     ]
-    n_labelled = len(texts) - labels.count(None)
+    n_labelled = sum(answer.label is not None for answer in decided)
     for result, n in (
         ("labelled", n_labelled),
         ("refused", len(reasons)),
@@ -86,19 +86,15 @@ def answer_requests(
     for one in requests:
         start, end = end, end + len(one.texts)
         if one.top_k is not None:
-            for index in range(start, end):
-                if index not in reasons:
-                    predictions[index]["top"] = _top(classifier, probabilities[index], one.top_k)
+            ranked = rank(probabilities[start:end], one.top_k).answers(classes, threshold)
+            for prediction, answer in zip(predictions[start:end], ranked, strict=True):
+                if answer.top:
+                    prediction["top"] = [
+                        {"label": label, "confidence": rounded_down(confidence, _DECIMALS)}
+                        for label, confidence in answer.top
+                    ]
         answers.append(to_json({"predictions": predictions[start:end]}))
     return answers
-
-
-def _top(classifier: TextClassifier, probabilities: Vectors, top_k: int) -> list[dict[str, Any]]:
-    # A stable sort: of equals, the first in `classes` leads, as it does in the label.
-    return [
-        {"label": classifier.classes[place], "confidence": rounded_down(float(probabilities[place]), _DECIMALS)}
-        for place in np.argsort(-probabilities, kind="stable")[:top_k]
-    ]
 
 
 def error_answer(error: EmbedderError) -> tuple[int, str]:

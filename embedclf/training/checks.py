@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from embedclf.arrays import Ints
-from embedclf.classifier.text_classifier import check_min_confidence
+from embedclf.classifier.decisions import check_min_confidence
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.formatting import counted
 from embedclf.validation import text_fault

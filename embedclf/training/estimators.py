@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
 
 from embedclf.arrays import Vectors
+from embedclf.classifier.decisions import rank
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import Head
 from embedclf.classifier.text_classifier import TextClassifier
@@ -215,7 +216,7 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
     def predict(self, X: Iterable[str]) -> Any:
         """Label texts: (n,), of the labels' own type."""
         check_is_fitted(self)
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return self.classes_[rank(self.predict_proba(X)).likeliest]
 
     def to_text_classifier(self) -> TextClassifier:
         """Make a `TextClassifier` of it, which can be saved; its labels are the text of these."""

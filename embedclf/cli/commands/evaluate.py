@@ -76,7 +76,7 @@ def command(
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
     input. It should hold no text that the classifier was trained on.
     """
-    from embedclf.classifier.text_classifier import load
+    from embedclf.classifier.loading import load
     from embedclf.cli.costs import add_lines, embed_corpora, print_estimate, show_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import PageFile, places_in

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import chain, islice
@@ -28,6 +28,7 @@ from embedclf.formatting import counted, rounded_down, shown_confidence
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
+    from embedclf.classifier.decisions import Answer
     from embedclf.classifier.explanation import Explanation
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.progress import ProgressBar
@@ -35,15 +36,16 @@ if TYPE_CHECKING:
     from embedclf.data.rows import Row
     from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.prediction.predict_files import FilePrediction
-    from embedclf.prediction.scores import Answer
+    from embedclf.prediction.row_sources import FileRows, TextRows
 
 
 _MOST_FAULTS = 20
 
 
-class _Answer(NamedTuple):
-    """What is said about one row, and why."""
+class _Shown(NamedTuple):
+    """What is shown of one row: its answer, and why."""
 
+    row: "Row"
     answer: "Answer"
     explanation: "Explanation | None" = None
 
@@ -119,7 +121,7 @@ def command(
         raise click.UsageError("--label-column names a column of the --train-set, which is not given.")
     if explain and output:
         raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
-    from embedclf.classifier.text_classifier import load
+    from embedclf.classifier.loading import load
     from embedclf.cli.costs import embed_corpus, print_estimate, show_usage, tell_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.progress import ProgressBar
@@ -142,7 +144,8 @@ def command(
         classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
-        source = stack.enter_context(_Source(texts, input_file, file))
+        source = _rows_of(texts, input_file, file)
+        stack.enter_context(source)
         labels = "label" if label_column is None else label_column
         labelled = replace(file, label_column=labels, needs_labels=True)
         trained_on = None if train_set is None else read_texts(train_set, labelled)
@@ -150,10 +153,10 @@ def command(
         # Those are not labelled again.
         done = rows_done(output) if output is not None and resume else 0
         if asked.dry_run:
-            print_estimate(classifier.embedder, chain(_usable(islice(source.rows, done, None)), also), as_json=as_json)
+            print_estimate(classifier.embedder, chain(_usable(islice(source, done, None)), also), as_json=as_json)
             return
         if asked.max_cost is not None:
-            left = _usable(islice(source.twice(), done, None))
+            left = _usable(islice(source.preview(), done, None))
             classifier.embedder.check_cost(classifier.embedder.estimate(chain(left, also)))
 
         def on_chunk(done: int, passed: int, share: float | None) -> None:
@@ -184,12 +187,12 @@ def command(
                         trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=of_train_set
                     )
                 of_file = FilePrediction(0, 0, 0, (), 0.0)
-                for answer in _answers(classifier, source, top_k or 1, bar, explain, examples):
-                    of_file = _with(of_file, answer.answer.row)
+                for shown in _answers(classifier, source, top_k or 1, bar, explain, examples):
+                    of_file = _with(of_file, shown.row)
                     if as_json:
-                        echo_json(_record(answer, top_k, trained_on))
+                        echo_json(_record(shown, top_k, trained_on))
                     else:
-                        _show(answer, trained_on)
+                        _show(shown, trained_on)
         finally:
             bar.end()
             show_usage(classifier.embedder)
@@ -238,82 +241,13 @@ def _working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
             yield
 
 
-class _Source:
-    """Where the rows come from: the command line, the standard input, or a file.
+def _rows_of(texts: tuple[str, ...], input_file: str | None, file: FileOptions) -> "FileRows | TextRows":
+    """Return the rows of the command line, of the standard input, or of a file."""
+    from embedclf.prediction.row_sources import FileRows, given_texts, stdin_lines
 
-    Attributes
-    ----------
-    rows : iterable of Row
-        To be gone through once.
-    name : str
-        What messages call it.
-    place : str or None
-        The file that they are read from, ``-`` for the standard input.
-    columns : list of str
-        The rows' own columns.
-    has_bom : bool
-        Whether it starts with a byte order mark.
-    schema : pyarrow.Schema or None
-        Of a Parquet file.
-    """
-
-    def __init__(self, texts: tuple[str, ...], input_file: str | None, file: FileOptions) -> None:
-        from embedclf.data.atomic_file import STDIN
-        from embedclf.data.reader import CorpusReader, read_lines
-        from embedclf.data.rows import Row
-        from embedclf.validation import text_fault
-
-        self.rows: Iterable[Row]
-        self.name, self.columns, self.has_bom = "text", ["text"], False
-        self.place = STDIN if texts == (STDIN,) else input_file
-        self.schema: Any = None
-        self._reader: CorpusReader | None = None
-        self._again: Callable[[], CorpusReader] | None = None
-        if input_file is not None:
-
-            def opened() -> CorpusReader:
-                return CorpusReader(
-                    input_file,
-                    text_column=file.text_column,
-                    label_column=None,
-                    delimiter=file.delimiter,
-                    encoding=file.encoding,
-                )
-
-            reader = self.rows = self._reader = opened()
-            self.name, self.columns, self.has_bom = reader.name, reader.columns, reader.has_bom
-            self.schema = reader.schema
-            self._again = opened if input_file != STDIN else None
-        elif texts == ("-",):
-            self.rows, self.name = read_lines(file.encoding), "stdin"
-        else:
-            self.rows = [
-                Row(number, {"text": text}, text, "", text_fault(text)) for number, text in enumerate(texts, 1)
-            ]
-
-    def __enter__(self) -> "_Source":
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._reader is not None:
-            self._reader.close()
-
-    def __iter__(self) -> "Iterator[Row]":
-        return iter(self.rows)
-
-    def twice(self) -> "Iterator[Row]":
-        """Give the rows, to be gone through beforehand."""
-        if self._again is None:
-            self.rows = list(self.rows)
-            yield from self.rows
-        else:
-            with self._again() as reader:
-                yield from reader
-
-    @property
-    def share_read(self) -> float | None:
-        """How much of the whole has been read; None if that is not known."""
-        return None if self._reader is None else self._reader.share_read
+    if input_file is not None:
+        return FileRows(input_file, text_column=file.text_column, delimiter=file.delimiter, encoding=file.encoding)
+    return stdin_lines(file.encoding) if texts == ("-",) else given_texts(texts)
 
 
 def _usable(rows: "Iterable[Row]") -> Iterator[str]:
@@ -322,28 +256,28 @@ def _usable(rows: "Iterable[Row]") -> Iterator[str]:
 
 def _answers(
     classifier: "TextClassifier",
-    source: _Source,
+    source: "FileRows | TextRows",
     top_k: int,
     bar: "ProgressBar",
     explained: bool,
     examples: "EmbeddedTexts | None",
-) -> Iterator[_Answer]:
+) -> Iterator[_Shown]:
     from embedclf.evaluation.neighbourhood import explain
-    from embedclf.prediction.scores import answers_of, chunks_of, score_vectors, usable_texts
+    from embedclf.prediction.scores import answer_rows, chunks_of, score_vectors, usable_texts
 
     at_hand = {} if examples is None else dict(zip(examples.texts, examples.vectors, strict=True))
     for chunk in chunks_of(source, classifier.embedder):
         bar.share = source.share_read
         texts = usable_texts(chunk)
         vectors, reasons = _embedded(classifier, texts, at_hand)
-        answers = answers_of(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
+        answers = answer_rows(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
         if not explained:
-            yield from map(_Answer, answers)
+            yield from (_Shown(row, answer) for row, answer in answers)
         else:
             sound = [place for place in range(len(texts)) if place not in reasons]
             why = iter(explain(classifier, [texts[place] for place in sound], examples, vectors=vectors[sound]))
-            for answer in answers:
-                yield _Answer(answer, next(why) if answer.row.fault is None else None)
+            for row, answer in answers:
+                yield _Shown(row, answer, next(why) if row.fault is None else None)
         bar.before += len(chunk)
 
 
@@ -375,14 +309,14 @@ def _embedded(
     return out, {new[number]: reason for number, reason in reasons.items()}
 
 
-def _show(one: _Answer, trained_on: "Corpus | None") -> None:
+def _show(one: _Shown, trained_on: "Corpus | None") -> None:
     echo(_plain(one.answer))
     if one.explanation is not None:
-        _show_why(one.answer.row.text, one.explanation, trained_on)
+        _show_why(one.row.text, one.explanation, trained_on)
 
 
 def _plain(answer: "Answer") -> str:
-    if answer.row.fault is not None:
+    if not answer.top:
         return "-\t-"
     first, *others = answer.top
     pairs = [(answer.label or "-", first[1]), *others]
@@ -409,14 +343,14 @@ def _show_why(text: str, why: "Explanation", trained_on: "Corpus | None") -> Non
                 echo(f"  {f'near {side}':<13}  {nearby(other, trained_on)}")
 
 
-def _record(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:
+def _record(one: _Shown, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:
     from embedclf.cli.costs import add_lines
 
     answer = one.answer
     record: dict[str, Any] = {
-        "text": answer.row.text,
+        "text": one.row.text,
         "label": answer.label,
-        "confidence": rounded_down(answer.top[0][1], 6) if answer.top else None,
+        "confidence": None if answer.confidence is None else rounded_down(answer.confidence, 6),
     }
     if top_k is not None:
         record["top"] = [
@@ -430,6 +364,6 @@ def _record(one: _Answer, top_k: int | None, trained_on: "Corpus | None") -> dic
             add_lines([*shown["for"], *shown["against"]], trained_on)
             names += ["for", "against"]
         record |= {"likeliest": shown["label"], **{name: shown[name] for name in names}}
-    if answer.row.fault is not None:
-        record["error"] = answer.row.fault
+    if one.row.fault is not None:
+        record["error"] = one.row.fault
     return record

@@ -55,7 +55,7 @@ def command(
     POST /predict {"texts": ["…"]} gives their labels; /docs shows the rest. SIGTERM and Ctrl-C end it when what is in
     hand is answered. Needs embedclf[serve].
     """
-    from embedclf.classifier.text_classifier import load
+    from embedclf.classifier.loading import load
     from embedclf.cli.costs import show_usage
     from embedclf.cli.models import find_model
     from embedclf.service.app import check_installed

@@ -57,7 +57,7 @@ def command(
     have a label already are left out. Those are suggested of which the classifier is least sure, and that stand for
     most others like them, no two nearly the same; they are listed in the order in which to label them.
     """
-    from embedclf.classifier.text_classifier import load
+    from embedclf.classifier.loading import load
     from embedclf.cli.costs import add_lines, embed_corpus, print_estimate, show_usage
     from embedclf.cli.models import find_model
     from embedclf.cli.progress import ProgressBar

@@ -1,165 +1,16 @@
-"""Parquet files, by pyarrow: their rows as plain values, and rows with columns added, type by type as they were.
+"""Parquet files, written by pyarrow: rows with columns added, type by type as they were.
 
 What is written grows as an Arrow stream, which can go on after a break, and becomes a Parquet file at its end.
 """
 
-import json
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO
 
-from embedclf.errors import EmbedclfError
+from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, in_a_line, pyarrow_or_error, with_parts
 
-MAGIC = b"PAR1"
-
-_BATCH_ROWS = 4_096
 # A group of rows is in memory when it is written, so it has no more rows and no more bytes.
 _GROUP_ROWS = 131_072
 _GROUP_BYTES = 64_000_000
-
-
-class ParquetError(EmbedclfError):
-    """pyarrow is not installed, or cannot read a file; whoever knows the file's name says it."""
-
-
-class Record(NamedTuple):
-    """Where a row stands as it was read: its batch, a ``pyarrow.RecordBatch``, and its place there, counted from 0."""
-
-    batch: Any
-    place: int
-
-
-def _arrow() -> Any:
-    try:
-        import pyarrow.compute
-        import pyarrow.parquet
-    except ImportError:
-        raise ParquetError("Parquet needs pyarrow: pip install 'embedclf[parquet]'") from None
-    return pyarrow
-
-
-class ParquetSource:
-    """An open Parquet file; iterate over it for its rows, once.
-
-    Parameters
-    ----------
-    file : binary file
-        One that can be gone back in: the columns are named at its end.
-
-    Attributes
-    ----------
-    schema : pyarrow.Schema
-    columns : list of str
-        Several may have one name.
-    n_rows : int
-
-    Raises
-    ------
-    ParquetError
-        If pyarrow is not installed, or the file is damaged.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._pa = _arrow()
-        self._read = 0
-        try:
-            self._file = self._pa.parquet.ParquetFile(file, pre_buffer=False)
-        except (self._pa.ArrowException, OSError) as error:
-            raise self._damaged(error) from error
-        self.schema = self._file.schema_arrow
-        self.columns: list[str] = list(self.schema.names)
-        self.n_rows: int = self._file.metadata.num_rows
-
-    def _damaged(self, error: Exception) -> ParquetError:
-        return ParquetError(f"it is not a whole Parquet file ({_said(error)})")
-
-    def not_text(self, column: str) -> str | None:
-        """Name the type of a column that does not hold strings; None if it does."""
-        of = self.schema.field(column).type
-        types = self._pa.types
-        plain = of.value_type if types.is_dictionary(of) else of
-        kinds = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
-        return None if any(is_kind(plain) for is_kind in kinds) else str(of)
-
-    @property
-    def share_read(self) -> float:
-        """How much of the rows has been read, from 0 to 1."""
-        return self._read / max(self.n_rows, 1)
-
-    def __iter__(self) -> Iterator[tuple[Sequence[Any], Record]]:
-        batches = self._file.iter_batches(_BATCH_ROWS)
-        while True:
-            try:
-                batch = next(batches, None)
-                if batch is None:
-                    return
-                # What is damaged may refer to what is not there; Arrow looks only when it is asked to.
-                batch.validate(full=True)
-                columns = [self._plain(column) for column in batch.columns]
-            except (self._pa.ArrowException, OSError) as error:
-                raise self._damaged(error) from error
-            self._read += batch.num_rows
-            for place, values in enumerate(zip(*columns, strict=True)):
-                yield values, Record(batch, place)
-
-    def _plain(self, column: Any) -> list[Any]:
-        """Give a column's values as JSON has them: what it has no word for as strings."""
-        types, of = self._pa.types, column.type
-        if types.is_dictionary(of):
-            column, of = column.dictionary_decode(), of.value_type
-        if types.is_duration(of):
-            return [
-                None if value is None else f"{value} {of.unit}" for value in column.cast(self._pa.int64()).to_pylist()
-            ]
-        if types.is_temporal(of) or types.is_decimal(of):
-            # Python's own times have no nanoseconds.
-            if not types.is_interval(of):
-                column = column.cast(self._pa.string())
-            return [None if value is None else str(value) for value in column.to_pylist()]
-        if types.is_nested(of):
-            column = column.cast(self._without_times(of))
-        values: list[Any] = column.to_pylist()
-        if types.is_string(of) or types.is_large_string(of) or types.is_integer(of) or types.is_boolean(of):
-            return values
-        if types.is_floating(of):
-            return [value if value is None or math.isfinite(value) else None for value in values]
-        return [json.loads(json.dumps(value, default=_told), parse_constant=lambda _: None) for value in values]
-
-    def _without_times(self, of: Any) -> Any:
-        """Give a type with strings where times are: Python's own know no nanoseconds, and no year after 9999."""
-        types = self._pa.types
-        if types.is_duration(of):
-            return self._pa.int64()
-        if types.is_temporal(of) and not types.is_interval(of):
-            return self._pa.string()
-        return _with_parts(self._pa, of, self._without_times)
-
-
-def _with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
-    """Give a nested type with the types of its parts changed; any other as it is."""
-    types = pa.types
-    if types.is_struct(of):
-        return pa.struct([field.with_type(changed(field.type)) for field in of.fields])
-    if types.is_map(of):
-        key, item = (field.with_type(changed(field.type)) for field in (of.key_field, of.item_field))
-        return pa.map_(key, item, keys_sorted=of.keys_sorted)
-    if types.is_fixed_size_list(of):
-        return pa.list_(of.value_field.with_type(changed(of.value_type)), of.list_size)
-    if types.is_large_list(of):
-        return pa.large_list(of.value_field.with_type(changed(of.value_type)))
-    if types.is_list(of):
-        return pa.list_(of.value_field.with_type(changed(of.value_type)))
-    return of
-
-
-def _said(error: Exception) -> str:
-    """Write what pyarrow says in a line: it may repeat any bytes of the file."""
-    said = " ".join(str(error).split())[:200]
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in said)
-
-
-def _told(value: Any) -> str:
-    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
 
 
 class ParquetSink:
@@ -181,7 +32,7 @@ class ParquetSink:
     """
 
     def __init__(self, columns: Sequence[str], schema: Any, added: Mapping[str, type]) -> None:
-        pa = self._pa = _arrow()
+        pa = self._pa = pyarrow_or_error()
         types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
         self._carries = schema is not None
         own = list(schema) if self._carries else [pa.field(_in_utf8(name), pa.string()) for name in columns]
@@ -204,7 +55,7 @@ class ParquetSink:
             return self._pa.string()
         if types.is_binary_view(of):
             return self._pa.binary()
-        return _with_parts(self._pa, of, self._plainer)
+        return with_parts(self._pa, of, self._plainer)
 
     def start(self) -> bytes:
         """Give how the stream begins."""
@@ -213,7 +64,7 @@ class ParquetSink:
     def add(self, own: Record | Sequence[Any], added: Sequence[Any]) -> bool:
         """Take a row; gives whether it is time to `take` some."""
         self._rows.append((own, added))
-        return len(self._rows) >= _BATCH_ROWS
+        return len(self._rows) >= BATCH_ROWS
 
     def take(self) -> bytes:
         """Give the rows that have come since the last time, as a part of the stream."""
@@ -275,7 +126,7 @@ class ParquetSink:
                     writer.write_table(self._typed(batches))
         except pa.ArrowException as error:
             raise ParquetError(
-                f"what stands beside it is damaged ({_said(error)}): start anew, without --resume"
+                f"what stands beside it is damaged ({in_a_line(error)}): start anew, without --resume"
             ) from error
 
     def _typed(self, batches: list[Any]) -> Any:

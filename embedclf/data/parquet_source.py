@@ -1,0 +1,109 @@
+"""Parquet files, read by pyarrow: their rows as plain values."""
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+
+from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, in_a_line, pyarrow_or_error, with_parts
+
+
+class ParquetSource:
+    """An open Parquet file; iterate over it for its rows, once.
+
+    Parameters
+    ----------
+    file : binary file
+        One that can be gone back in: the columns are named at its end.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+    columns : list of str
+        Several may have one name.
+    n_rows : int
+
+    Raises
+    ------
+    ParquetError
+        If pyarrow is not installed, or the file is damaged.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._pa = pyarrow_or_error()
+        self._read = 0
+        try:
+            self._file = self._pa.parquet.ParquetFile(file, pre_buffer=False)
+        except (self._pa.ArrowException, OSError) as error:
+            raise self._damaged(error) from error
+        self.schema = self._file.schema_arrow
+        self.columns: list[str] = list(self.schema.names)
+        self.n_rows: int = self._file.metadata.num_rows
+
+    def _damaged(self, error: Exception) -> ParquetError:
+        return ParquetError(f"it is not a whole Parquet file ({in_a_line(error)})")
+
+    def not_text(self, column: str) -> str | None:
+        """Name the type of a column that does not hold strings; None if it does."""
+        of = self.schema.field(column).type
+        types = self._pa.types
+        plain = of.value_type if types.is_dictionary(of) else of
+        kinds = (types.is_string, types.is_large_string, types.is_string_view, types.is_null)
+        return None if any(is_kind(plain) for is_kind in kinds) else str(of)
+
+    @property
+    def share_read(self) -> float:
+        """How much of the rows has been read, from 0 to 1."""
+        return self._read / max(self.n_rows, 1)
+
+    def __iter__(self) -> Iterator[tuple[Sequence[Any], Record]]:
+        batches = self._file.iter_batches(BATCH_ROWS)
+        while True:
+            try:
+                batch = next(batches, None)
+                if batch is None:
+                    return
+                # What is damaged may refer to what is not there; Arrow looks only when it is asked to.
+                batch.validate(full=True)
+                columns = [self._plain(column) for column in batch.columns]
+            except (self._pa.ArrowException, OSError) as error:
+                raise self._damaged(error) from error
+            self._read += batch.num_rows
+            for place, values in enumerate(zip(*columns, strict=True)):
+                yield values, Record(batch, place)
+
+    def _plain(self, column: Any) -> list[Any]:
+        """Give a column's values as JSON has them: what it has no word for as strings."""
+        types, of = self._pa.types, column.type
+        if types.is_dictionary(of):
+            column, of = column.dictionary_decode(), of.value_type
+        if types.is_duration(of):
+            return [
+                None if value is None else f"{value} {of.unit}" for value in column.cast(self._pa.int64()).to_pylist()
+            ]
+        if types.is_temporal(of) or types.is_decimal(of):
+            # Python's own times have no nanoseconds.
+            if not types.is_interval(of):
+                column = column.cast(self._pa.string())
+            return [None if value is None else str(value) for value in column.to_pylist()]
+        if types.is_nested(of):
+            column = column.cast(self._without_times(of))
+        values: list[Any] = column.to_pylist()
+        if types.is_string(of) or types.is_large_string(of) or types.is_integer(of) or types.is_boolean(of):
+            return values
+        if types.is_floating(of):
+            return [value if value is None or math.isfinite(value) else None for value in values]
+        return [json.loads(json.dumps(value, default=_told), parse_constant=lambda _: None) for value in values]
+
+    def _without_times(self, of: Any) -> Any:
+        """Give a type with strings where times are: Python's own know no nanoseconds, and no year after 9999."""
+        types = self._pa.types
+        if types.is_duration(of):
+            return self._pa.int64()
+        if types.is_temporal(of) and not types.is_interval(of):
+            return self._pa.string()
+        return with_parts(self._pa, of, self._without_times)
+
+
+def _told(value: Any) -> str:
+    return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)
