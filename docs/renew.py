@@ -1,4 +1,6 @@
-"""Bring README and docs/ up to date with the program, after a change of its messages, options or docstrings::
+"""Bring README and docs/ up to date with the program, after a change of its messages, options or docstrings.
+
+::
 
     python docs/renew.py              # all of it
     python docs/renew.py README.md    # the outputs of these pages alone

@@ -9,8 +9,8 @@ one session, from top to bottom, in a scratch folder that holds the datasets:
   says ``<!-- all rows -->``, because its later commands need what the earlier ones write.
 - A ``python`` block runs with the names of the blocks before it. A comment behind an expression that is a literal is
   its value.
-- A ``bash`` block with ``embedclf serve`` names the model that the ``curl`` blocks after it ask; the ``json`` block after
-  one of these shows the answer.
+- A ``bash`` block with ``embedclf serve`` names the model that the ``curl`` blocks after it ask; the ``json`` block
+  after one of these shows the answer.
 - Other blocks, and those with an address of a cluster (``tcp://``), are not run.
 """
 
@@ -96,7 +96,7 @@ class Session:
         self._model: Path | None = None
         self._closing = ExitStack()
         for place, every in {self._small: 1 if all_rows else 6, self._whole: 1}.items():
-            _lay_out(place, every)
+            lay_out(place, every)
 
     def command(self, line: str, *, shown: bool) -> str:
         """Run a command; return what it prints on both streams, in order."""
@@ -190,8 +190,8 @@ def run_page(path: Path, folder: Path) -> Iterator[Shown]:
 def difference(printed: str, shown: str) -> str:
     """Return what is shown and not printed, nothing if all of it is.
 
-    Figures may differ a little from machine to machine. Where lines are left out, the first part begins the output, each
-    further part is somewhere behind the one before, and the last one ends it.
+    Figures may differ a little from machine to machine. Where lines are left out, the first part begins the output,
+    each further part is somewhere behind the one before, and the last one ends it.
     """
     lines, place = _untimed(printed).splitlines(), 0
     for number, part in enumerate(_parts(_untimed(shown))):
@@ -289,7 +289,7 @@ def _within(folder: Path, variables: dict[str, str]) -> Iterator[None]:
         os.environ.update(environment)
 
 
-def _lay_out(folder: Path, every: int) -> None:
+def lay_out(folder: Path, every: int) -> None:
     """Put there what a reader has who follows the pages: a clone, and a few files of his own."""
     (folder / "datasets").mkdir(parents=True)
     shutil.copytree(ROOT / "models", folder / "models", ignore=shutil.ignore_patterns(".latest"))
