@@ -22,7 +22,9 @@ def docs(session: nox.Session) -> None:
     """Build the site; run what the pages show."""
     session.install("-e", ".[dev]")
     session.run("mkdocs", "build", "--strict")
-    session.run("pytest", "-n", "2", "tests/test_readme.py", "tests/test_docs.py", "tests/test_examples.py", *session.posargs)
+    session.run(
+        "pytest", "-n", "2", "tests/test_readme.py", "tests/test_docs.py", "tests/test_examples.py", *session.posargs
+    )
 
 
 @nox.session(python=["3.11", "3.12", "3.13", "3.14"])

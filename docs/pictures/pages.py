@@ -12,11 +12,11 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import shown
 
+HERE = Path(__file__).parent
 TICKETS = "datasets/support_tickets"
 PICTURES = {
     "report": (["evaluate", f"{TICKETS}_test.csv", "-m", "models/support_tickets.safetensors", "--report"], 760, 680),

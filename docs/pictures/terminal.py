@@ -19,11 +19,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import shown
 
+HERE = Path(__file__).parent
 WIDTH = 100
 COMMANDS = [
     ["train", "datasets/support_tickets.csv"],
@@ -37,7 +37,11 @@ def on_a_terminal(arguments: list[str], folder: Path) -> str:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, WIDTH, 0, 0))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AIMLAPI_", "EMBEDCLF_"))}
-    environment |= {"TERM": "xterm-256color", "PYTHONPATH": str(shown.ROOT), "EMBEDCLF_CACHE_DIR": str(folder / "cache")}
+    environment |= {
+        "TERM": "xterm-256color",
+        "PYTHONPATH": str(shown.ROOT),
+        "EMBEDCLF_CACHE_DIR": str(folder / "cache"),
+    }
     environment.pop("NO_COLOR", None)
     command = [sys.executable, "-m", "embedclf", *arguments]
     if "--explain" not in arguments:  # without a terminal, there is no progress bar to be drawn
