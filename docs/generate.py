@@ -51,11 +51,18 @@ CHAPTERS = {
         *("check", "DataCheck", "search", "SearchResult", "recommend", "Recommendation", "cluster", "Clustering"),
         *("suggest", "Suggestions", "text_map", "TextMap", "map_page"),
     ],
-    "Embedders and the cache": ["open_embedder", "Embedder", "VectorCache", "as_langchain", "from_langchain"],
+    "Embedders and the cache": [
+        "open_embedder",
+        "Embedder",
+        "VectorCache",
+        "as_langchain",
+        "from_langchain",
+        "EmbeddedTexts",
+    ],
     "scikit-learn": ["EmbeddingClassifier", "EmbeddingTransformer"],
     "Errors": [
         *("EmbedclfError", "DataError", "BadRowsError", "TextError", "EmbedderError", "MaxCostError"),
-        *("TrainingError", "ModelFileError", "OutputError"),
+        *("TrainingError", "ModelFileError", "OutputError", "ArgumentError"),
     ],
     "More": ["LinearModel", "label_name_texts"],
 }
