@@ -1,5 +1,7 @@
 """What CI does, step by step, in environments of their own: ``nox``, or ``nox -s docs`` for one of them."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "docs", "fast"]
@@ -47,8 +49,8 @@ def wheel(session: nox.Session) -> None:
     session.install("build")
     work = session.create_tmp()
     session.run("python", "-m", "build", "--wheel", "--outdir", f"{work}/dist", ".")
-    session.run("pip", "install", "--find-links", f"{work}/dist", "--force-reinstall", "--no-deps", "embedclf")
-    session.install("embedclf")
-    model = session.invoked_from + "/models/support_tickets.safetensors"
+    (built,) = Path(work, "dist").resolve().glob("*.whl")
+    session.install(str(built))
+    model = Path(session.invoked_from, "models", "support_tickets.safetensors")
     with session.chdir(work):
-        session.run("embedclf", "predict", "-m", model, "I was charged twice this month")
+        session.run("embedclf", "predict", "-m", str(model), "I was charged twice this month")
