@@ -265,10 +265,10 @@ def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkey
     assert done.usage.plus(before, -1).tokens == sum(tokens)
 
 
-def test_what_the_readme_shows_of_a_cluster(cluster: str, cli: Cli, model: Path):
+def test_what_the_page_on_predicting_shows_of_a_cluster(cluster: str, cli: Cli, model: Path):
     """Its command and its Python work as they stand there, and write the same."""
-    readme = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-    command, python = re.findall(r"```(?:python)?\n([^`]*tcp://\d[^`]*)```", readme)
+    page = (Path(__file__).parent.parent / "docs" / "predict-at-scale.md").read_text(encoding="utf-8")
+    command, python = re.findall(r"```(?:python)?\n([^`]*tcp://\d[^`]*)```", page)
     Path("models").mkdir()
     shutil.copy(model, "models/support_tickets.safetensors")
     write_csv(Path("new.csv"), [("Where is my refund?",)], header=("text",))

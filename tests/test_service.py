@@ -714,9 +714,9 @@ class TestDescription:
         assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-5_000:]
 
 
-def test_the_readme_shows_what_it_answers():
-    """The command, the request and the answer of the section on serve."""
-    section = (ROOT / "README.md").read_text(encoding="utf-8").partition("\n### serve\n")[2].partition("\n### ")[0]
+def test_the_page_on_serving_shows_what_it_answers():
+    """The command, the request and the answer of docs/serve.md."""
+    section = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
     serve, asked = re.findall(r"```bash\n(.*?)```", section, flags=re.DOTALL)
     (answer,) = re.findall(r"```json\n(.*?)```", section, flags=re.DOTALL)
     name, command, *options = shlex.split(serve)
@@ -739,9 +739,9 @@ def test_the_readme_shows_what_it_answers():
         assert [like["label"] for like in one.get("top", [])] == [like["label"] for like in other.get("top", [])]
 
 
-def test_the_readmes_application_answers():
-    """The FastAPI example of the section on Python, as a program of its own."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_application_of_the_page_on_python_answers():
+    """The FastAPI example of docs/python.md, as a program of its own."""
+    readme = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
     first = next(block for block in blocks if block.startswith("import embedclf\n"))
     (example,) = [block for block in blocks if "FastAPI()" in block]

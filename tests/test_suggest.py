@@ -14,7 +14,7 @@ from aimlapi_server import AimlapiServer, error
 from conftest import DATASETS, LABELS, TEXTS, Cli, write_csv
 from embedclf.data.corpus import read_corpus
 
-README = Path(__file__).parent.parent / "README.md"
+PAGE = Path(__file__).parent.parent / "docs" / "exploring.md"
 
 SURE = ["I forgot my password", "Where is my parcel?", "I want a refund"]
 UNSURE = [
@@ -271,7 +271,7 @@ def test_the_output_takes_the_place_of_nothing_that_is_read(cli: Cli, unlabelled
 def test_the_filled_in_rows_are_trained_on_with_the_old_ones(
     cli: Cli, process, dataset: Path, unlabelled: Path, model: Path
 ):
-    """As the README says: joined to one file, whatever other columns there are; rows still without a label stay out."""
+    """As docs/exploring.md says: joined to one file, whatever other columns there are; rows still without a label stay out."""
     cli("suggest", unlabelled, "-m", model, "-n", 3, "--output", "suggested.csv")
     rows = rows_of("suggested.csv")
     rows[0]["label"], rows[1]["label"] = "delivery", "refund"
@@ -279,7 +279,7 @@ def test_the_filled_in_rows_are_trained_on_with_the_old_ones(
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    scripts = [block.partition("```")[0] for block in README.read_text(encoding="utf-8").split("```sh\n")]
+    scripts = [block.partition("```")[0] for block in PAGE.read_text(encoding="utf-8").split("```sh\n")]
     (script,) = (script for script in scripts if script.startswith("python -c"))
     script = script.replace("python", sys.executable, 1).replace("datasets/support_tickets.csv", str(dataset))
     subprocess.run(["bash", "-euc", script], check=True, timeout=60)
@@ -289,7 +289,7 @@ def test_the_filled_in_rows_are_trained_on_with_the_old_ones(
 
 
 def test_one_file_is_labelled_bit_by_bit(cli: Cli):
-    """As the README says: train leaves out the rows without a label, suggest those with one."""
+    """As docs/exploring.md says: train leaves out the rows without a label, suggest those with one."""
     rows = [*zip(TEXTS, LABELS, strict=True), *((text, "") for text in UNSURE)]
     write_csv(Path("all.csv"), [(f'"{text}"', label) for text, label in rows])
     assert "all.csv: 30 rows, 3 labels\n" in cli("train", "all.csv", "--skip-bad-rows").stderr
