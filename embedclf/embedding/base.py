@@ -23,6 +23,9 @@ WORDS = "words"
 OURS = ("aimlapi", "wordllama", WORDS)
 """The providers that a model file may name: to load a model, any other embedder must be passed again."""
 
+LOCAL_PROVIDERS = ("huggingface",)
+"""Of LangChain's providers, those whose models run in this process."""
+
 
 @dataclass(frozen=True, slots=True)
 class EmbedderSpec:

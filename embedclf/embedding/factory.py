@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from embedclf.embedding.aimlapi.settings import RequestSettings
-from embedclf.embedding.base import WORDS, Embedder
+from embedclf.embedding.base import LOCAL_PROVIDERS, WORDS, Embedder
 from embedclf.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def open_embedder(
         asked = {name: value for name, value in settings.items() if name in RequestSettings.__annotations__}
         behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, **cast(RequestSettings, asked))
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
-    if settings.get("max_cost") is not None:
+    if settings.get("max_cost") is not None and provider not in LOCAL_PROVIDERS:
         raise EmbedderError(f"the price of {provider}:{model} is not known, so --max-cost (max_cost) cannot be held")
     from embedclf.embedding.cache.vector_cache import open_cache
     from embedclf.embedding.langchain import open_provider

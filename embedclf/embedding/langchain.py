@@ -9,7 +9,7 @@ from langchain_core.embeddings import Embeddings
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import told
-from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderSpec
+from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, OURS, Embedder, EmbedderSpec
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
@@ -49,8 +49,6 @@ def as_langchain(embedder: Embedder) -> Embeddings:
 
 
 _BATCH_TEXTS = 512
-# Of LangChain's providers, the one whose models run in this process.
-_LOCAL_PROVIDERS = ("huggingface",)
 
 
 class LangChainModel(BatchEmbedder):
@@ -67,7 +65,7 @@ class LangChainModel(BatchEmbedder):
     dimensions : int, optional
         The length that the vectors are known to have; None takes it from the first answer.
     is_local : bool
-        Whether it runs in this process.
+        Whether it runs in this process: then it costs nothing, and no call of it counts as a request.
     """
 
     def __init__(
@@ -84,7 +82,7 @@ class LangChainModel(BatchEmbedder):
         self._provider = provider
         self._dimensions = dimensions
         self._is_local = is_local
-        self.meter = Meter(None)
+        self.meter = Meter(0.0 if is_local else None)
 
     def __repr__(self) -> str:
         return f"LangChainModel({type(self._embeddings).__name__}, {self._name!r})"
@@ -110,7 +108,8 @@ class LangChainModel(BatchEmbedder):
         return {}
 
     def _answer(self, texts: list[str]) -> Any:
-        self.meter.add(requests=1)
+        if not self._is_local:
+            self.meter.add(requests=1)
         if self._provider == EXTERNAL:  # its owner knows its errors
             return self._embeddings.embed_documents(texts)
         try:
@@ -154,7 +153,8 @@ def from_langchain(
     cache : VectorCache or bool
         Where to keep the vectors if there is a name; True is the cache that the command line uses.
     is_local : bool
-        Whether it runs in this process; a service then calls it one at a time, and files are read in small chunks.
+        Whether it runs in this process; a service then calls it one at a time, files are read in small chunks, and it
+        counts as free.
     """
     model = LangChainModel(embeddings, cache_name or type(embeddings).__name__, is_local=is_local)
     return CachedEmbedder(model, cache=open_cache(cache) if cache_name else None)
@@ -197,6 +197,6 @@ def open_provider(
         raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from None
     except Exception as error:  # noqa: BLE001 - each provider has its own
         raise EmbedderError(f"{provider}:{model} cannot be opened: {told(str(error))}") from None
-    is_local = provider in _LOCAL_PROVIDERS
+    is_local = provider in LOCAL_PROVIDERS
     opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions, is_local=is_local)
     return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event)

@@ -71,7 +71,7 @@ class Client:
         The process that it belongs to: a forked one inherits connections that are still its parent's.
     limiter : RequestLimiter
         How many requests may be in flight.
-    reading : BoundedSemaphore
+    reader_slots : BoundedSemaphore
         How many answers may be read at once.
     budget : Budget
         How many dollars may be spent.
@@ -83,7 +83,7 @@ class Client:
 
         self.made_in = os.getpid()
         self.limiter = RequestLimiter(settings.concurrency)
-        self.reading = threading.BoundedSemaphore(READERS)
+        self.reader_slots = threading.BoundedSemaphore(READERS)
         self.budget = Budget(settings.max_cost, meter)
         self._spec = spec
         self._retries = settings.retries

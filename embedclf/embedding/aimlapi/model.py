@@ -217,7 +217,7 @@ class AimlapiModel(BatchEmbedder):
                 if isinstance(response, Refusal | EmbedderError):
                     return response
                 request = named(response.headers.get("x-request-id"))
-                with client.reading:
+                with client.reader_slots:
                     answer = read_answer(response.content, len(texts), self._dimensions)
             except AnswerError as error:
                 # It is charged all the same, if it is an answer at all.

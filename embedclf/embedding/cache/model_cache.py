@@ -7,8 +7,9 @@ are, a `SegmentStore` knows; where each key is, its `KeyTable`. Small segments a
 for again. A damaged row is passed over; its text is embedded again.
 
 Locks: within a process, a `ModelCache` has one, which is held while it reads or writes. Between processes, reading and
-adding a segment need none. Only `ModelFolder.removal_lock`, a file lock, is taken to remove segments; it is taken
-after the first, never before it.
+adding a segment need none. Merging and pruning hold `ModelFolder.removal_lock`, a file lock, so that one process at a
+time removes segments. Merging takes it after the first lock, and does not wait for it. Pruning takes it for all
+folders, in the order of their names, before any other, and has `ModelCache` objects that no other thread has.
 """
 
 import logging
