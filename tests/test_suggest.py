@@ -271,7 +271,7 @@ def test_the_output_takes_the_place_of_nothing_that_is_read(cli: Cli, unlabelled
 def test_the_filled_in_rows_are_trained_on_with_the_old_ones(
     cli: Cli, process, dataset: Path, unlabelled: Path, model: Path
 ):
-    """As docs/exploring.md says: joined to one file, whatever other columns there are; rows still without a label stay out."""
+    """As docs/exploring.md says: joined to one file, whatever other columns there are; the rest stays out."""
     cli("suggest", unlabelled, "-m", model, "-n", 3, "--output", "suggested.csv")
     rows = rows_of("suggested.csv")
     rows[0]["label"], rows[1]["label"] = "delivery", "refund"
