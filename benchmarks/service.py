@@ -156,7 +156,7 @@ def main() -> None:
             throughput("WordLlama", port, process, options.seconds, options.connections)
         with serving_the_api("--delay", str(options.delay)) as url:
             os.environ |= {"AIMLAPI_BASE_URL": url, "AIMLAPI_API_KEY": "test-key"}
-            embedclf.train(*rows, embedder="aimlapi", cache=False).save(model)
+            embedclf.train(*rows, embedder=embedclf.open_embedder("aimlapi")).save(model)
             with serving(*serve, log=log) as (port, process):
                 throughput("an API", port, process, options.seconds, options.connections)
 

@@ -286,9 +286,7 @@ def _save_classifiers(folder: Path) -> None:
     labels = [f"label {number % 12}" for number in range(len(rows))]
     joblib.dump(LogisticRegression().fit(rows, labels), folder / "classifier.joblib")
     embedder = embedclf.open_embedder("aimlapi:text-embedding-3-small", base_url="https://api.aimlapi.com/v1")
-    made = embedclf.train(
-        texts(0, len(rows)), labels, vectors=rows, embedder=embedder, regularization=1, holdout=0, cache=False
-    )
+    made = embedclf.train(texts(0, len(rows)), labels, vectors=rows, embedder=embedder, regularization=1, holdout=0)
     made.save(folder / "classifier.safetensors")
 
 
