@@ -20,7 +20,7 @@ import numpy as np
 
 import embedclf
 from embedclf.data.corpus import read_corpus
-from embedclf.exploration import diversity
+from embedclf.exploration import recommendation
 from embedclf.stats.neighbours import nearest
 
 K = 5
@@ -83,9 +83,9 @@ def weights(path: Path) -> None:
     labels, vectors = np.array(corpus.labels), embedclf.open_embedder("wordllama").embed(corpus.texts)
     rows = np.random.default_rng(0).permutation(len(vectors))[:300].tolist()
     print(f"{path.name}, the {K} recommended for each of {len(rows)} rows, means:")
-    usual = diversity.RELEVANCE
+    usual = recommendation.RELEVANCE
     for weight in (1, 0.8, 0.7, 0.6, 0.5):
-        diversity.RELEVANCE = weight
+        recommendation.RELEVANCE = weight
         each = [
             embedclf.recommend(corpus.texts, row=row, k=K, labels=corpus.labels, vectors=vectors).hits for row in rows
         ]
@@ -98,7 +98,7 @@ def weights(path: Path) -> None:
             f"{alike:.3f}",
             flush=True,
         )
-    diversity.RELEVANCE = usual
+    recommendation.RELEVANCE = usual
 
 
 def main() -> None:

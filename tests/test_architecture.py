@@ -4,6 +4,8 @@ import ast
 import json
 import subprocess
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -85,6 +87,18 @@ def test_predicting_a_cached_text_loads_neither(api: AimlapiServer):
     embedclf.train(TEXTS, LABELS, label_names=False).save("m.safetensors")
     assert not loaded_by(command("predict", "-m", "m.safetensors", TEXTS[0])) & HEAVY
     assert api.n_requests == 1
+
+
+def test_what_benchmarks_and_examples_import_is_there():
+    """They are run by hand, so a renamed module would be noticed late."""
+    root = PACKAGE.parent
+    for path in [*root.glob("benchmarks/**/*.py"), *root.glob("examples/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("embedclf"):
+                continue
+            for alias in node.names:
+                there = hasattr(import_module(node.module), alias.name) or find_spec(f"{node.module}.{alias.name}")
+                assert there, f"{path.relative_to(root)} imports {alias.name} from {node.module}"
 
 
 def test_every_public_name_is_there():
