@@ -1,7 +1,7 @@
 """How what is found in labelled texts is written: in full for ``check``, in a line a kind for ``train``."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedclf.cli.tables import shortened, shown_label, table
 from embedclf.formatting import counted
@@ -82,6 +82,19 @@ def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None
         return [*lines, f"All clear: nothing wrong was found in {counted(result.n_rows, 'row')}{by_far}."]
     end = "Mend the errors before you train." if result.n_errors else "Nothing is surely wrong."
     return [*lines, f"{counted(result.n_errors, 'error')}, {counted(result.n_warnings, 'warning')}. {end}"]
+
+
+def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> dict[str, Any]:
+    """Write all that was found as plain types, for JSON, with the file and line of each row."""
+    shown = result.to_dict()
+    for kind in {one.kind for one in result.findings}:
+        for finding in shown[kind]:
+            if finding["row"] is not None:
+                finding["line"] = corpus.lines[finding["row"]]
+            for other in finding["others"]:
+                of = against if other.pop("in_against") and against is not None else corpus
+                other |= {"file": of.name, "line": of.lines[other["row"]]}
+    return shown
 
 
 def short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
