@@ -8,7 +8,6 @@ import click
 
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, remember_latest
-from embedclf.cli.screen import echo
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.formatting import counted
@@ -16,8 +15,6 @@ from embedclf.formatting import counted
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.file_options import FileOptions
-    from embedclf.data.corpus import Corpus
-    from embedclf.embedding.base import Embedder
 
 
 @click.command("train")
@@ -72,6 +69,7 @@ def command(
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
         )
+    from embedclf.cli.findings import warn_of_findings
     from embedclf.cli.progress import Steps
     from embedclf.data.atomic_file import AtomicFile, check_places
 
@@ -86,7 +84,7 @@ def command(
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
-    _warn_of(corpus, job.embedder, _check_command(job.dataset, job.file))
+    warn_of_findings(corpus, job.embedder, _check_command(job.dataset, job.file))
     if job.is_dry():
         return
     vectors = job.embed_to_train()
@@ -120,26 +118,6 @@ def _check_command(dataset: str, file: "FileOptions") -> str:
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
     return shlex.join(["embedclf", "check", dataset, *given])
-
-
-def _warn_of(corpus: "Corpus", opened: "Embedder", command: str) -> None:
-    """Say in short what is wrong with the texts and labels, as far as it is seen without vectors.
-
-    `command` is what shows all of it.
-    """
-    from embedclf.cli.findings import short_lines
-    from embedclf.quality.findings import in_order
-    from embedclf.quality.text_checks import plain_findings
-
-    found = [
-        finding
-        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=opened))
-        if not (finding.kind == "small_classes" and finding.score == 1)  # whoever holds out warns of these
-    ]
-    for line in short_lines(found, corpus):
-        echo(f"Warning: {line}", err=True)
-    if found:
-        echo(f"{command} shows all.", err=True)
 
 
 def _summary(classifier: "TextClassifier", place: Path) -> list[str]:
