@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from embedclf.cli.refused_rows import without_refused
+from embedclf.cli.refused_rows import refused_error
 from embedclf.cli.screen import echo, echo_json, echo_styled, wants_colour
 from embedclf.cli.tables import add_lines, coloured, in_one_line, nearby, shown_label, weighed
 from embedclf.errors import RowFault
@@ -51,8 +51,7 @@ def label_on_screen(
     if trained_on is not None:
         vectors, reasons = classifier.embedder.embed_partial(trained_on.texts)
         if reasons:
-            trained_on, kept = without_refused(trained_on, reasons, skip_bad_rows=False)
-            vectors = vectors[kept]
+            raise refused_error(trained_on, reasons)
         examples = Examples(trained_on.texts, trained_on.labels, vectors)
     counts = FilePrediction(0, 0, 0, (), 0.0)
     for answer in _answers(classifier, source, top_k or 1, bar, explained, examples):

@@ -36,17 +36,26 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
     DataError
         If no row is left.
     """
-    faults = [RowFault(corpus.lines[index], reason) for index, reason in reasons.items()]
-    name = corpus.name
     if not skip_bad_rows:
-        raise BadRowsError(
-            f"{counted(len(faults), 'row')} of {name} cannot be embedded:\n{list_faults(name, faults)}\n"
-            "Mend them, or leave them out with --skip-bad-rows.",
-            source=name,
-            faults=faults,
-        )
-    show_left_out(name, faults)
+        raise refused_error(corpus, reasons)
+    faults = _faults(corpus, reasons)
+    show_left_out(corpus.name, faults)
     kept = [index for index in range(len(corpus.texts)) if index not in reasons]
     if not kept:
-        raise DataError(f"{name}: none of its rows can be embedded", source=name)
+        raise DataError(f"{corpus.name}: none of its rows can be embedded", source=corpus.name)
     return replace(corpus, rows=[corpus.rows[index] for index in kept], skipped=[*corpus.skipped, *faults]), kept
+
+
+def refused_error(corpus: "Corpus", reasons: Mapping[int, str]) -> BadRowsError:
+    """Make the error that names the rows that an embedder refused; see `without_refused`."""
+    faults = _faults(corpus, reasons)
+    return BadRowsError(
+        f"{counted(len(faults), 'row')} of {corpus.name} cannot be embedded:\n{list_faults(corpus.name, faults)}\n"
+        "Mend them, or leave them out with --skip-bad-rows.",
+        source=corpus.name,
+        faults=faults,
+    )
+
+
+def _faults(corpus: "Corpus", reasons: Mapping[int, str]) -> list[RowFault]:
+    return [RowFault(corpus.lines[index], reason) for index, reason in reasons.items()]
