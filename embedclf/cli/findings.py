@@ -1,13 +1,15 @@
 """How what is found in labelled texts is written: in full for ``check``, in a line a kind for ``train``."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from embedclf.cli.screen import echo
 from embedclf.cli.tables import shortened, shown_label, table
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
+    from embedclf.embedding.base import Embedder
     from embedclf.quality.findings import DataCheck, Finding, Other
 
 _MOST_SHOWN = 5
@@ -84,7 +86,45 @@ def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None
     return [*lines, f"{counted(result.n_errors, 'error')}, {counted(result.n_warnings, 'warning')}. {end}"]
 
 
-def short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
+def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> dict[str, Any]:
+    """Write all that was found as plain types, for JSON, with the file and line of each row."""
+    shown = result.to_dict()
+    for kind in {one.kind for one in result.findings}:
+        for finding in shown[kind]:
+            if finding["row"] is not None:
+                finding["line"] = corpus.lines[finding["row"]]
+            for other in finding["others"]:
+                of = against if other.pop("in_against") and against is not None else corpus
+                other |= {"file": of.name, "line": of.lines[other["row"]]}
+    return shown
+
+
+def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
+    """Say in short what is wrong with texts and labels, as far as that is seen without vectors.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    embedder : Embedder
+        Which texts are too long for it is told, too.
+    command : str
+        What shows all of it.
+    """
+    from embedclf.quality.findings import in_order
+    from embedclf.quality.text_checks import plain_findings
+
+    found = [
+        finding
+        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
+        if not (finding.kind == "small_classes" and finding.score == 1)  # holding out warns of these
+    ]
+    for line in _short_lines(found, corpus):
+        echo(f"Warning: {line}", err=True)
+    if found:
+        echo(f"{command} shows all.", err=True)
+
+
+def _short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
     """Write a line for each kind that was found: how many, and the first places."""
     lines = []
     for kind, of_kind in _by_kind(findings).items():

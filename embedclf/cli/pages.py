@@ -20,6 +20,8 @@ class PageFile:
     ----------
     path : str or None
         None writes none.
+    charts : bool
+        Whether it has charts, which need packages of their own.
 
     Raises
     ------
@@ -27,15 +29,17 @@ class PageFile:
         If a package that pages need is not installed, or the file cannot be written or is no ``.html``.
     """
 
-    def __init__(self, path: str | None) -> None:
+    def __init__(self, path: str | None, *, charts: bool = True) -> None:
         self._path = path
-        if path is not None:
-            if Path(path).suffix.lower() not in (".html", ".htm", ""):
-                raise OutputError(f"cannot write {path}: a page is an .html file", path=path)
+        if path is None:
+            return
+        if Path(path).suffix.lower() not in ((".html", ".htm", "") if charts else (".html", ".htm")):
+            raise OutputError(f"cannot write {path}: a page is an .html file", path=path)
+        if charts:
             from embedclf.pages.rendering import check_installed
 
             check_installed()
-            AtomicFile(path).discard()
+        AtomicFile(path).discard()
 
     def write(self, make: Callable[..., str], record: object, title: str, *places: "RowPlace | None") -> None:
         """Write the page that is made of a record, and of where its rows stand, if it is a page that shows these."""
@@ -47,7 +51,7 @@ class PageFile:
 
 
 def places_in(corpus: "Corpus | None") -> "RowPlace | None":
-    """Give what says where a row of a file stands; without its folder, since a page is sent to others."""
+    """Return what says where a row of a file stands; without its folder, since a page is sent to others."""
     if corpus is None:
         return None
     name, lines = Path(corpus.name).name, corpus.lines

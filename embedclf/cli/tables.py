@@ -1,15 +1,15 @@
 """How figures and texts are written on a terminal."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedclf.formatting import shown_share
-from embedclf.stats.intervals import Interval
 
 if TYPE_CHECKING:
     from embedclf.classifier.explanation import Neighbour, Span
     from embedclf.data.corpus import Corpus
     from embedclf.exploration.retrieval import Hit
+    from embedclf.stats.intervals import Interval
 
 _TEXT_WIDTH = 80
 _LABEL_WIDTH = 40
@@ -80,7 +80,7 @@ def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:
     return table(header, rows, left=(1, 2, 3))
 
 
-def with_interval(figure: float, interval: Interval) -> str:
+def with_interval(figure: float, interval: "Interval") -> str:
     """Write a share with its 95 % interval: ``0.873  (0.861 to 0.885)``."""
     return f"{figure:.3f}  ({interval.low:.3f} to {interval.high:.3f})"
 
@@ -103,3 +103,9 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[i
             cells.append(cell + space if number in left else space + cell)
         lines.append("  ".join(cells).rstrip())
     return lines
+
+
+def add_lines(records: Iterable[dict[str, Any]], corpus: "Corpus") -> None:
+    """Add to what is said in JSON of some rows of a file the `line` at which each starts."""
+    for record in records:
+        record["line"] = corpus.lines[record["row"]]

@@ -1,12 +1,11 @@
 """``embedclf cache``."""
 
-import re
-from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.amounts import BYTE_UNITS, SECOND_UNITS, number_of_bytes, seconds
 from embedclf.cli.options import cache_dir_option
 from embedclf.cli.screen import confirm, echo
 from embedclf.formatting import counted
@@ -77,46 +76,19 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
 
 
-def _named(units: dict[str, float]) -> str:
-    *others, last = units
-    return f"{', '.join(others)} or {last}"
-
-
-def _amount(units: dict[str, float], example: str, *, any_case: bool) -> Callable[[Any, Any, str | None], float | None]:
-    """Make the callback that turns a number with a unit into how many of the smallest unit it is."""
-    by_name = {name.lower() if any_case else name: size for name, size in units.items()}
-
-    def convert(_context: Any, _parameter: Any, value: str | None) -> float | None:
-        if value is None:
-            return None
-        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", value)
-        unit = None if match is None else by_name.get(match[2].lower() if any_case else match[2])
-        if match is None or unit is None:
-            raise click.BadParameter(f"{value!r} is not a number with its unit ({_named(units)}), like {example}.")
-        return float(match[1]) * unit
-
-    return convert
-
-
-_SECONDS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 604_800.0}
-_BYTES = {"B": 1.0, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
-_BYTES |= {"kiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
-
-
 @command.command("prune", short_help="Drop the least recently used vectors.")
 @cache_dir_option
 @click.option(
     "--older-than",
     metavar="TIME",
-    # 3M may be meant to be three months, and not three minutes.
-    callback=_amount(_SECONDS, "90d", any_case=False),
-    help=f"Drop what has not been used for so long: 90d ({_named(_SECONDS)}).",
+    callback=seconds,
+    help=f"Drop what has not been used for so long: 90d ({SECOND_UNITS}).",
 )
 @click.option(
     "--max-size",
     metavar="SIZE",
-    callback=_amount(_BYTES, "2GB", any_case=True),
-    help=f"Drop until the rest, of all models, fits in it: 2GB ({_named(_BYTES)}).",
+    callback=number_of_bytes,
+    help=f"Drop until the rest, of all models, fits in it: 2GB ({BYTE_UNITS}).",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def prune(cache_dir: str | None, older_than: float | None, max_size: float | None, yes: bool) -> None:

@@ -1,35 +1,25 @@
 """``embedclf cluster``."""
 
-from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import click
 
-from embedclf.cli.options import (
-    EmbedderOptions,
-    EmbeddingOptions,
-    FileOptions,
-    embedder_options,
-    embedding_options,
-    file_options,
-)
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.job import Job, file_job
 from embedclf.cli.tables import in_one_line, shortened
+from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
-    from embedclf.data.writer import CorpusWriter
     from embedclf.exploration.clustering import Cluster, Clustering
 
 
 _WIDTH = 80
 _LEAST_TEXT_WIDTH = 30
-_COLUMN = "cluster"
 
 
 @click.command("cluster")
-@click.argument("file_name", metavar="FILE")
+@click.argument("dataset", metavar="FILE")
 @click.option(
     "--clusters", metavar="N", type=click.IntRange(min=1), help="How many groups.  [default: as many as there seem]"
 )
@@ -39,61 +29,33 @@ _COLUMN = "cluster"
     help="Write the rows with the name of their group to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @embedding_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options("optional")
-@embedder_options
-def command(
-    file_name: str,
-    clusters: int | None,
-    output: str | None,
-    as_json: bool,
-    embedding: EmbeddingOptions,
-    file: FileOptions,
-    asked: EmbedderOptions,
-) -> None:
+@file_job("optional", what="the file")
+def command(job: Job, clusters: int | None, output: str | None, embedding: EmbeddingOptions) -> None:
     """Find groups of texts that are alike in FILE, to make labels of.
 
     Each group has its size, the words that set it apart, and its most central texts. Texts that fit nowhere are left
     out. Labels, if there are any, are not looked at.
     """
-    from embedclf.cli.costs import add_lines, embed_and_tell, introduce, open_dataset, print_estimate
-    from embedclf.cli.progress import ProgressBar
-    from embedclf.data.atomic_file import check_places
     from embedclf.exploration.clustering import check_clusters, cluster
 
-    check_places({"the file": file_name}, {"--output": output})
-    with ExitStack() as stack:
-        bar = stack.enter_context(ProgressBar())
-        corpus, opened, reason = open_dataset(file_name, embedding, file, asked, bar)
-        introduce(corpus, opened, reason)
-        check_clusters(corpus.texts, clusters)
-        if asked.dry_run:
-            print_estimate(opened, corpus.texts, as_json=as_json)
-            return
-        writer = None if output is None else stack.enter_context(_writer(output, corpus, file))
-        corpus, vectors = embed_and_tell(opened, corpus, bar, skip_bad_rows=file.skip_bad_rows)
-        result = cluster(corpus.texts, clusters, vectors=vectors)
-        if writer is not None:
-            for row, name in zip(corpus.rows, result.names, strict=True):
-                writer.write(row, [name])
-    if output is not None:
-        echo(f"Wrote {counted(len(corpus.rows), 'row')} to {output}", err=True)
-    if as_json:
+    job.check_places(output=output)
+    job.read()
+    job.open(embedding)
+    check_clusters(job.corpus.texts, clusters)
+    if job.is_dry():
+        return
+    writer = job.writer(output, ["cluster"])
+    vectors = job.embed()
+    result = cluster(job.corpus.texts, clusters, vectors=vectors)
+    if writer is not None:
+        for row, name in zip(job.corpus.rows, result.names, strict=True):
+            writer.write(row, [name])
+    job.end_writing(output, len(job.corpus.rows))
+    if job.as_json:
         shown = result.to_dict()
-        for one in shown["clusters"]:
-            add_lines(one["central"], corpus)
-        add_lines(shown["texts"], corpus)
-        echo_json({**shown, "usage": opened.usage.to_dict()})
+        job.print_json(shown, *(one["central"] for one in shown["clusters"]), shown["texts"])
     else:
-        echo("\n".join(_lines(result, corpus)))
-
-
-def _writer(path: str, corpus: "Corpus", file: FileOptions) -> "CorpusWriter":
-    from embedclf.data.writer import CorpusWriter
-
-    return CorpusWriter(
-        path, corpus.columns, [_COLUMN], delimiter=file.delimiter, bom=corpus.has_bom, schema=corpus.schema
-    )
+        job.print_lines(_lines(result, job.corpus))
 
 
 def _lines(result: "Clustering", corpus: "Corpus") -> list[str]:

@@ -3,27 +3,18 @@
 import tempfile
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from embedclf.cli.options import (
-    EmbedderOptions,
-    FileOptions,
-    embedder_options,
-    file_options,
-    read_texts,
-    report_option,
-    seed_option,
-)
+from embedclf.cli.job import Job, file_job
+from embedclf.cli.options import report_option
 from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.tables import table
+from embedclf.cli.training_options import seed_option
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.evaluation.choices import Choice
-    from embedclf.evaluation.comparison import Compared, Comparison
 
 
 @click.command("compare")
@@ -60,11 +51,9 @@ if TYPE_CHECKING:
 )
 @seed_option
 @report_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options("needed")
-@embedder_options
+@file_job("needed")
 def command(
-    dataset: str,
+    job: Job,
     embedders: tuple[str, ...],
     dimensions: tuple[int, ...],
     heads: tuple[str, ...],
@@ -72,61 +61,55 @@ def command(
     folds: int,
     seed: int,
     report: str | None,
-    as_json: bool,
-    file: FileOptions,
-    asked: EmbedderOptions,
 ) -> None:
     """Compare embedders, lengths of vectors, heads and features on DATASET.
 
     Every combination is cross-validated on the same folds. Is a bigger model worth it? The differences are paired: each
     row counts with both answers to it.
     """
-    from embedclf.cli.costs import tell_usage, without_refused
-    from embedclf.cli.pages import PageFile
-    from embedclf.cli.progress import ProgressBar
-    from embedclf.cli.steps import Steps
-    from embedclf.data.atomic_file import check_places
+    from embedclf.cli.costs import tell_usage
+    from embedclf.cli.figures import comparison_lines
+    from embedclf.cli.progress import Steps
+    from embedclf.cli.refused_rows import without_refused
     from embedclf.embedding.factory import default_embedder
     from embedclf.evaluation import choices, comparison
     from embedclf.pages.reports import comparison_page
 
-    check_places({"the dataset": dataset}, {"--report": report})
+    job.check_places(report=report)
+    corpus, asked = job.read(), job.asked
+    recipes = comparison.check_comparison(
+        corpus.texts, corpus.labels, heads or ("logistic",), features or ("auto",), folds, seed
+    )
     with ExitStack() as stack:
-        bar = stack.enter_context(ProgressBar())
-        corpus = read_texts(dataset, file)
-        recipes = comparison.check_comparison(
-            corpus.texts, corpus.labels, heads or ("logistic",), features or ("auto",), folds, seed
-        )
         if asked.no_cache and asked.cache_dir is None:
             # Several lengths of one model share its vectors: what is kept is kept for this run.
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
-        settings = asked.settings(bar.on_event)
+        settings = asked.settings(job.bar.on_event)
         opened = choices.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), recipes, **settings)
-        echo(
-            f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {counted(len(set(corpus.labels)), 'label')}", err=True
-        )
+        n_labels = counted(len(set(corpus.labels)), "label")
+        echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
         if asked.dry_run:
-            _print_estimates(opened, corpus.texts, as_json=as_json)
+            _print_estimates(opened, corpus.texts, as_json=job.as_json)
             return
-        page = PageFile(report)
+        page = job.page(report)
         choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
         embedded: list[choices.Embedded] = []
         try:
             reasons = choices.embed_choices(opened, corpus.texts, embedded, **settings)
         finally:
-            bar.end()
+            job.bar.end()
             tell_usage(choices.usage_of_all(embedded))
         if reasons:
-            corpus, kept = without_refused(corpus, reasons, skip_bad_rows=file.skip_bad_rows)
+            corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
             embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
         with Steps():
             result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
-    page.write(comparison_page, result, f"Comparison on {Path(corpus.name).name}")
-    if as_json:
+    page.write(comparison_page, result, f"Comparison on {job.name}")
+    if job.as_json:
         echo_json(result.to_dict())
     else:
-        echo("\n".join(_lines(result)))
+        job.print_lines(comparison_lines(result))
 
 
 def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
@@ -148,43 +131,3 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
         more = f", and {counted(unknown, 'model')} whose price is not known" if unknown else ""
         echo(f"All together: {about_dollars(sum(known)) if estimates else 'free'}{more}")
     echo("Nothing was sent.", err=True)
-
-
-def _lines(result: "Comparison") -> list[str]:
-    rows = [
-        [
-            one.embedder,
-            f"{one.dimensions:,}" if one.dimensions else "–",
-            one.head,
-            one.features,
-            f"{one.accuracy:.3f} ({one.accuracy_interval.low:.3f} to {one.accuracy_interval.high:.3f})",
-            "the best" if place == 0 else _points_behind(one),
-            "–" if one.tokens is None else f"{one.tokens:,}",
-            _dollars(one),
-            f"{one.model_bytes / 1_000:,.1f} kB",
-            f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
-        ]
-        for place, one in enumerate(result.candidates)
-    ]
-    header = [
-        *("embedder", "dims", "head", "features", "accuracy (95 %)", "points behind (95 %)"),
-        *("tokens", "dollars", "model", "ms a text"),
-    ]
-    return [
-        f"{counted(result.n_examples, 'row')}, each left out once in {result.n_folds} folds:",
-        *table(header, rows, left=(0, 2, 3, 5)),
-    ]
-
-
-def _points_behind(one: "Compared") -> str:
-    low, high = (-100 * end for end in reversed(one.difference_interval))
-    matters = "" if one.worse else ", may be chance"
-    return f"{-100 * one.difference:z.1f} ({low:z.1f} to {high:z.1f}){matters}"
-
-
-def _dollars(one: "Compared") -> str:
-    from embedclf.formatting import shown_dollars
-
-    if one.tokens is None:
-        return "free"
-    return "not known" if one.dollars is None else shown_dollars(one.dollars)

@@ -1,29 +1,20 @@
 """``embedclf cross-validate``."""
 
-from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from embedclf.cli.options import (
-    EmbedderOptions,
-    FileOptions,
-    TrainingOptions,
-    embedder_options,
-    file_options,
-    report_option,
-    seed_option,
-    training_options,
-)
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.job import file_job
+from embedclf.cli.options import report_option
 from embedclf.cli.tables import table, with_interval
+from embedclf.cli.training_job import TrainingJob
+from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.formatting import counted, rounded_down
 
 if TYPE_CHECKING:
-    from embedclf.data.corpus import Corpus
-    from embedclf.data.writer import CorpusWriter
     from embedclf.evaluation.cross_validation import CrossValidation
+
+_ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": int}
 
 
 @click.command("cross-validate")
@@ -40,95 +31,49 @@ if TYPE_CHECKING:
 @report_option
 @training_options
 @seed_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options("needed")
-@embedder_options
+@file_job("needed", kind=TrainingJob)
 def command(
-    dataset: str,
+    job: TrainingJob,
     folds: int,
     repeats: int,
     output: str | None,
     report: str | None,
     seed: int,
-    as_json: bool,
     training: TrainingOptions,
-    file: FileOptions,
-    asked: EmbedderOptions,
 ) -> None:
     """Measure how good a classifier trained on DATASET would be.
 
     The rows are divided into folds, and each fold is predicted by a classifier trained on the others. Every row is
     predicted once a repeat, by a classifier that has not seen it; exact duplicates are in one fold.
     """
-    training.check()
-    from embedclf.cli.costs import (
-        add_lines,
-        embed_to_train,
-        introduce,
-        open_to_train,
-        print_estimate_to_train,
-    )
-    from embedclf.cli.pages import PageFile, places_in
-    from embedclf.cli.progress import ProgressBar
-    from embedclf.cli.steps import Steps
-    from embedclf.data.atomic_file import check_places
+    from embedclf.cli.pages import places_in
+    from embedclf.cli.progress import Steps
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.pages.reports import cross_validation_page
-    from embedclf.training.checks import check_examples
-    from embedclf.training.recipe import check_recipe
 
-    check_places({"the dataset": dataset}, {"--output": output, "--report": report})
-    with ExitStack() as stack:
-        bar = stack.enter_context(ProgressBar())
-        corpus, opened, reason, training = open_to_train(dataset, training, file, asked, bar)
-        introduce(corpus, opened, reason)
-        check_examples(corpus.texts, corpus.labels)
-        check_recipe(**training.settings)
-        if asked.dry_run:
-            print_estimate_to_train(opened, corpus, training, as_json=as_json)
-            return
-        page = PageFile(report)
-        writer = None if output is None else stack.enter_context(_writer(output))
-        corpus, vectors = embed_to_train(opened, corpus, training, bar, skip_bad_rows=file.skip_bad_rows)
-        with Steps():
-            result = cross_validate(
-                corpus.texts,
-                corpus.labels,
-                embedder=opened,
-                folds=folds,
-                repeats=repeats,
-                seed=seed,
-                **vectors,
-                **training.settings,
-            )
-        if writer is not None:
-            _write(writer, result, corpus)
-    if output is not None:
-        echo(f"Wrote {counted(len(result.predictions), 'row')} to {output}", err=True)
-    page.write(
-        cross_validation_page,
-        result,
-        f"Cross-validation: {opened.spec}, {result.head}, on {Path(corpus.name).name}",
-        places_in(corpus),
-    )
-    if as_json:
+    job.check_places(output=output, report=report)
+    job.read()
+    job.open_to_train(training)
+    if job.is_dry():
+        return
+    page, writer = job.page(report), job.writer(output, _ADDED, ["line", "text", "label"])
+    vectors = job.embed_to_train()
+    corpus = job.corpus
+    with Steps():
+        result = cross_validate(
+            corpus.texts, corpus.labels, folds=folds, repeats=repeats, seed=seed, **vectors, **job.settings
+        )
+    if writer is not None:
+        for one in result.predictions:
+            writer.write(corpus.row(one.row), [one.label, rounded_down(one.confidence), one.repeat, one.fold])
+    job.end_writing(output, len(result.predictions))
+    title = f"Cross-validation: {job.embedder.spec}, {result.head}, on {job.name}"
+    page.write(cross_validation_page, result, title, places_in(corpus))
+    if job.as_json:
         shown = result.to_dict()
-        add_lines(shown["report"]["wrong"], corpus)
-        echo_json({**shown, "usage": opened.usage.to_dict()})
+        job.print_json(shown, shown["report"]["wrong"])
     else:
-        echo("\n".join(_lines(result)))
-
-
-def _writer(path: str) -> "CorpusWriter":
-    from embedclf.data.writer import CorpusWriter
-
-    added = {"predicted_label": str, "confidence": float, "repeat": int, "fold": int}
-    return CorpusWriter(path, ["line", "text", "label"], added)
-
-
-def _write(writer: "CorpusWriter", result: "CrossValidation", corpus: "Corpus") -> None:
-    for one in result.predictions:
-        writer.write(corpus.row(one.row), [one.label, rounded_down(one.confidence), one.repeat, one.fold])
+        job.print_lines(_lines(result))
 
 
 def _lines(result: "CrossValidation") -> list[str]:

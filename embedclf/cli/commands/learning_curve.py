@@ -1,22 +1,14 @@
 """``embedclf learning-curve``."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from embedclf.cli.options import (
-    EmbedderOptions,
-    FileOptions,
-    TrainingOptions,
-    embedder_options,
-    file_options,
-    report_option,
-    seed_option,
-    training_options,
-)
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.job import file_job
+from embedclf.cli.options import report_option
 from embedclf.cli.tables import table
+from embedclf.cli.training_job import TrainingJob
+from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
@@ -31,54 +23,31 @@ _PLOT_WIDTH = 40
 @report_option
 @training_options
 @seed_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options("needed")
-@embedder_options
-def command(
-    dataset: str,
-    report: str | None,
-    seed: int,
-    as_json: bool,
-    training: TrainingOptions,
-    file: FileOptions,
-    asked: EmbedderOptions,
-) -> None:
+@file_job("needed", kind=TrainingJob)
+def command(job: TrainingJob, report: str | None, seed: int, training: TrainingOptions) -> None:
     """Measure what more labels would bring: train on more and more of DATASET.
 
     A fifth of the rows is held out to measure on. Of the rest, more and more are trained on, about twice as many each
     time, and several choices of them where they are few.
     """
-    training.check()
-    from embedclf.cli.costs import embed_to_train, introduce, open_to_train, print_estimate_to_train
-    from embedclf.cli.pages import PageFile
-    from embedclf.cli.progress import ProgressBar
-    from embedclf.cli.steps import Steps
-    from embedclf.data.atomic_file import check_places
+    from embedclf.cli.progress import Steps
     from embedclf.evaluation.learning import learning_curve
     from embedclf.pages.reports import learning_curve_page
-    from embedclf.training.checks import check_examples
-    from embedclf.training.recipe import check_recipe
 
-    check_places({"the dataset": dataset}, {"--report": report})
-    with ProgressBar() as bar:
-        corpus, opened, reason, training = open_to_train(dataset, training, file, asked, bar)
-        introduce(corpus, opened, reason)
-        check_examples(corpus.texts, corpus.labels)
-        check_recipe(**training.settings)
-        if asked.dry_run:
-            print_estimate_to_train(opened, corpus, training, as_json=as_json, few=True)
-            return
-        page = PageFile(report)
-        corpus, vectors = embed_to_train(opened, corpus, training, bar, skip_bad_rows=file.skip_bad_rows, few=True)
+    job.check_places(report=report)
+    job.read()
+    job.open_to_train(training, on_few=True)
+    if job.is_dry():
+        return
+    page = job.page(report)
+    vectors = job.embed_to_train()
     with Steps():
-        curve = learning_curve(corpus.texts, corpus.labels, embedder=opened, seed=seed, **vectors, **training.settings)
-    page.write(
-        learning_curve_page, curve, f"Learning curve: {opened.spec}, {training.head}, on {Path(corpus.name).name}"
-    )
-    if as_json:
-        echo_json({**curve.to_dict(), "usage": opened.usage.to_dict()})
+        curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
+    page.write(learning_curve_page, curve, f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}")
+    if job.as_json:
+        job.print_json(curve.to_dict())
     else:
-        echo("\n".join(_lines(curve)))
+        job.print_lines(_lines(curve))
 
 
 def _lines(curve: "LearningCurve") -> list[str]:

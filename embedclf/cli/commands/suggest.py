@@ -1,22 +1,14 @@
 """``embedclf suggest``."""
 
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
-from embedclf.cli.options import (
-    EmbedderOptions,
-    FileOptions,
-    embedder_again_option,
-    embedder_options,
-    file_options,
-    model_option,
-    read_texts,
-)
-from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.tables import shortened, shown_label
+from embedclf.cli.job import Job, file_job
+from embedclf.cli.options import embedder_again_option, model_option
+from embedclf.cli.screen import echo
+from embedclf.cli.tables import add_lines, shortened, shown_label
 from embedclf.errors import DataError
 from embedclf.formatting import counted, rounded_down, shown_confidence
 
@@ -27,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("suggest")
-@click.argument("unlabelled")
+@click.argument("dataset", metavar="UNLABELLED")
 @model_option
 @embedder_again_option
 @click.option(
@@ -38,65 +30,42 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Write the rows, with a label to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options("optional")
-@embedder_options
-def command(
-    unlabelled: str,
-    model: str | None,
-    embedder: str | None,
-    n: int,
-    output: str | None,
-    as_json: bool,
-    file: FileOptions,
-    asked: EmbedderOptions,
-) -> None:
+@file_job("optional", what="the file")
+def command(job: Job, model: str | None, embedder: str | None, n: int, output: str | None) -> None:
     """Choose which rows of UNLABELLED to label next.
 
     UNLABELLED is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is the standard input. Rows that
     have a label already are left out. Those are suggested of which the classifier is least sure, and that stand for
     most others like them, no two nearly the same; they are listed in the order in which to label them.
     """
-    from embedclf.classifier.loading import load
-    from embedclf.cli.costs import add_lines, embed_corpus, print_estimate, show_usage
     from embedclf.cli.models import find_model
-    from embedclf.cli.progress import ProgressBar
-    from embedclf.data.atomic_file import check_places
     from embedclf.exploration.suggestions import suggest
 
-    with ExitStack() as stack:
-        bar = stack.enter_context(ProgressBar())
-        model = find_model(model)
-        check_places({"the file": unlabelled, "the model": model}, {"--output": output})
-        classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
-        corpus = read_texts(unlabelled, file)
-        corpus, n_labelled = _without_labelled(corpus)
-        if asked.dry_run:
-            print_estimate(classifier.embedder, corpus.texts, as_json=as_json)
-            return
-        # Whether it can be written is found out before the work, not after.
-        writer = None if output is None else stack.enter_context(_writer(output, corpus, file))
-        try:
-            corpus, vectors = embed_corpus(classifier.embedder, corpus, skip_bad_rows=file.skip_bad_rows)
-        finally:
-            bar.end()
-            show_usage(classifier.embedder)
-        result = suggest(classifier, corpus.texts, n, vectors=vectors)
-        if writer is not None:
-            _write(writer, result, corpus, file)
-    if output is not None:
-        echo(f"Wrote {counted(len(result.rows), 'row')} to {output}", err=True)
+    model = find_model(model)
+    job.check_places({"the model": model}, output=output)
+    classifier = job.load(model, embedder)
+    job.corpus, n_labelled = _without_labelled(job.read())
+    if job.is_dry():
+        return
+    label_column = str(job.file.label_column)
+    label = {} if label_column in job.corpus.columns else {label_column: str}
+    writer = job.writer(output, {**label, "predicted_label": str, "confidence": float})
+    vectors = job.embed()
+    result = suggest(classifier, job.corpus.texts, n, vectors=vectors)
+    if writer is not None:
+        _write(writer, result, job.corpus, label_column)
+    job.end_writing(output, len(result.rows))
     if len(result.rows) < min(n, result.n_texts):
         others = counted(result.n_texts - len(result.rows), "row")
         echo(f"No more to suggest: near-copies of these are left out ({others})", err=True)
-    if as_json:
-        shown = {"n_labelled": n_labelled, **result.to_dict(), "usage": classifier.embedder.usage.to_dict()}
-        add_lines(shown["rows"], corpus)
+    if job.as_json:
+        shown = {"n_labelled": n_labelled, **result.to_dict()}
+        add_lines(shown["rows"], job.corpus)
         for row in shown["rows"]:
             del row["row"]  # it counts the rows without a label, which are no file
-        echo_json(shown)
+        job.print_json(shown)
     else:
-        echo("\n".join(_listed(result, corpus)))
+        job.print_lines(_listed(result, job.corpus))
 
 
 def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
@@ -112,20 +81,12 @@ def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
     return replace(corpus, rows=rows), n_labelled
 
 
-def _writer(path: str, corpus: "Corpus", file: FileOptions) -> "CorpusWriter":
-    from embedclf.data.writer import CorpusWriter
-
-    label = {} if file.label_column in corpus.columns else {str(file.label_column): str}
-    added = {**label, "predicted_label": str, "confidence": float}
-    return CorpusWriter(path, corpus.columns, added, delimiter=file.delimiter, bom=corpus.has_bom, schema=corpus.schema)
-
-
-def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", file: FileOptions) -> None:
-    has_labels = file.label_column in corpus.columns
+def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", label_column: str) -> None:
+    has_labels = label_column in corpus.columns
     for one in result.rows:
         row = corpus.rows[one.row]
-        if has_labels and file.label_column not in row.record:  # JSON lines need not be alike
-            row = replace(row, record={**row.record, str(file.label_column): None}, source="")
+        if has_labels and label_column not in row.record:  # JSON lines need not be alike
+            row = replace(row, record={**row.record, label_column: None}, source="")
         label: list[str | None] = [] if has_labels else [None]
         writer.write(row, [*label, one.predicted, rounded_down(one.confidence)])
 

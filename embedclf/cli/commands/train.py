@@ -6,23 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, remember_latest
-from embedclf.cli.options import (
-    EmbedderOptions,
-    FileOptions,
-    TrainingOptions,
-    embedder_options,
-    file_options,
-    seed_option,
-    training_options,
-)
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.training_job import TrainingJob
+from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
-    from embedclf.data.corpus import Corpus
-    from embedclf.embedding.base import Embedder
+    from embedclf.cli.file_options import FileOptions
 
 
 @click.command("train")
@@ -57,88 +49,66 @@ if TYPE_CHECKING:
     help="Rows with this label are examples of what to reject: not a class, but used to choose when to abstain.",
 )
 @seed_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@file_options("needed")
-@embedder_options
+@file_job("needed", kind=TrainingJob)
 def command(
-    dataset: str,
+    job: TrainingJob,
     output: str | None,
     holdout: float,
     target_accuracy: float | None,
     min_confidence: float | None,
     out_of_scope_label: str | None,
     seed: int,
-    as_json: bool,
     training: TrainingOptions,
-    file: FileOptions,
-    asked: EmbedderOptions,
 ) -> None:
     """Train a classifier on DATASET, a file of labelled texts.
 
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
     input. The classifier is measured on the rows held out, then trained on all of them and saved.
     """
-    training.check()
     if target_accuracy is not None and min_confidence is not None:
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
         )
-    from embedclf.cli.costs import embed_to_train, introduce, open_to_train, print_estimate_to_train
-    from embedclf.cli.progress import ProgressBar
-    from embedclf.cli.steps import Steps
+    from embedclf.cli.findings import warn_of_findings
+    from embedclf.cli.progress import Steps
     from embedclf.data.atomic_file import AtomicFile, check_places
 
-    with ProgressBar() as bar:
-        corpus, opened, reason, training = open_to_train(dataset, training, file, asked, bar)
-        place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
-        check_places({"the dataset": dataset}, {"the name of the latest model,": LATEST, "-o": place})
-        if not asked.dry_run:
-            AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
-        introduce(corpus, opened, reason)
+    corpus = job.read()
+    place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
+    check_places({"the dataset": job.dataset}, {"the name of the latest model,": LATEST, "-o": place})
+    if not job.asked.dry_run:
+        AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
 
-        from embedclf.training.checks import check_abstaining, check_examples
-        from embedclf.training.recipe import check_recipe
-        from embedclf.training.trainer import train
+    from embedclf.training.checks import check_abstaining
+    from embedclf.training.trainer import train
 
-        # All that can be wrong without an embedding is found before one is paid for.
-        check_examples(corpus.texts, corpus.labels, out_of_scope_label)
-        check_recipe(**training.settings)
-        check_abstaining(target_accuracy, min_confidence)
-        _warn_of(corpus, opened, _check_command(dataset, file))
-        if asked.dry_run:
-            print_estimate_to_train(opened, corpus, training, as_json=as_json, out_of_scope_label=out_of_scope_label)
-            return
-        corpus, vectors = embed_to_train(
-            opened,
-            corpus,
-            training,
-            bar,
-            skip_bad_rows=file.skip_bad_rows,
-            out_of_scope_label=out_of_scope_label,
-        )
+    job.open_to_train(training, out_of_scope_label=out_of_scope_label)
+    check_abstaining(target_accuracy, min_confidence)
+    warn_of_findings(corpus, job.embedder, _check_command(job.dataset, job.file))
+    if job.is_dry():
+        return
+    vectors = job.embed_to_train()
     with Steps():
         classifier = train(
-            corpus.texts,
-            corpus.labels,
-            embedder=opened,
+            job.corpus.texts,
+            job.corpus.labels,
             holdout=holdout,
             seed=seed,
             target_accuracy=target_accuracy,
             min_confidence=min_confidence,
             out_of_scope_label=out_of_scope_label,
             **vectors,
-            **training.settings,
+            **job.settings,
         )
     classifier.save(place)
     remember_latest(place)
-    if as_json:
-        usage = opened.usage.to_dict()
-        echo_json({"model": str(place), **classifier.to_dict(), "usage": usage})
+    if job.as_json:
+        job.print_json({"model": str(place), **classifier.to_dict()})
     else:
-        echo(_summary(classifier, place))
+        job.print_lines(_summary(classifier, place))
 
 
-def _check_command(dataset: str, file: FileOptions) -> str:
+def _check_command(dataset: str, file: "FileOptions") -> str:
     """Write the command that looks through the same file, as a shell takes it."""
     options = [
         ("--text-column", file.text_column, "text"),
@@ -150,27 +120,7 @@ def _check_command(dataset: str, file: FileOptions) -> str:
     return shlex.join(["embedclf", "check", dataset, *given])
 
 
-def _warn_of(corpus: "Corpus", opened: "Embedder", command: str) -> None:
-    """Say in short what is wrong with the texts and labels, as far as it is seen without vectors.
-
-    `command` is what shows all of it.
-    """
-    from embedclf.cli.findings import short_lines
-    from embedclf.quality.findings import in_order
-    from embedclf.quality.text_checks import plain_findings
-
-    found = [
-        finding
-        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=opened))
-        if not (finding.kind == "small_classes" and finding.score == 1)  # whoever holds out warns of these
-    ]
-    for line in short_lines(found, corpus):
-        echo(f"Warning: {line}", err=True)
-    if found:
-        echo(f"{command} shows all.", err=True)
-
-
-def _summary(classifier: "TextClassifier", place: Path) -> str:
+def _summary(classifier: "TextClassifier", place: Path) -> list[str]:
     from embedclf.formatting import shown_share, shown_threshold
 
     card = classifier.card
@@ -192,4 +142,4 @@ def _summary(classifier: "TextClassifier", place: Path) -> str:
     abstains = "" if threshold is None else f", threshold {threshold}"
     lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     lines.append(f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)")
-    return "\n".join(lines)
+    return lines

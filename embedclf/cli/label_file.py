@@ -1,0 +1,51 @@
+"""Labelling rows into a file, as ``embedclf predict --output`` does."""
+
+from typing import TYPE_CHECKING
+
+from embedclf.cli.costs import tell_usage
+from embedclf.cli.engines import working_on
+from embedclf.cli.screen import echo
+from embedclf.embedding.usage import Progress
+from embedclf.formatting import counted
+
+if TYPE_CHECKING:
+    from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.cli.progress import ProgressBar
+    from embedclf.prediction.predict_files import FilePrediction
+    from embedclf.prediction.row_sources import RowSource
+
+
+def label_into_file(
+    classifier: "TextClassifier",
+    source: "RowSource",
+    output: str,
+    bar: "ProgressBar",
+    *,
+    top_k: int | None,
+    delimiter: str | None,
+    resume: bool,
+    engine: str | None,
+    scheduler: str | None,
+) -> "FilePrediction":
+    """Label rows into a file, on the engine that is asked for, and say what that took where other processes did it."""
+    from embedclf.prediction.predict_files import predict_rows
+
+    def on_chunk(done: int, passed: int, share: float | None) -> None:
+        bar.next_part(done, passed, share)
+        if engine is not None:  # other processes tell nothing of their work
+            bar.on_event(Progress(0, 0, 0, 0.0))
+
+    with working_on(engine, scheduler):
+        done = predict_rows(
+            classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume, on_chunk=on_chunk
+        )
+        if engine is not None:
+            bar.end()
+            tell_usage(done.usage)
+    return done
+
+
+def say_labelled(done: "FilePrediction", output: str) -> None:
+    """Say how many rows the file has, and how many of them an earlier run had written."""
+    before = f", {done.rows_before:,} of them before" if done.rows_before else ""
+    echo(f"Wrote {counted(done.rows, 'row')} to {output}{before}", err=True)

@@ -1,0 +1,177 @@
+"""Labelling texts on the terminal, as ``embedclf predict`` does without an output."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from embedclf.cli.refused_rows import refused_error
+from embedclf.cli.screen import echo, echo_json, echo_styled, wants_colour
+from embedclf.cli.tables import add_lines, coloured, in_one_line, nearby, shown_label, weighed
+from embedclf.errors import RowFault
+from embedclf.formatting import rounded_down, shown_confidence
+
+if TYPE_CHECKING:
+    from embedclf.arrays import Vectors
+    from embedclf.classifier.decisions import Answer
+    from embedclf.classifier.explanation import Explanation
+    from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.cli.progress import ProgressBar
+    from embedclf.data.corpus import Corpus
+    from embedclf.data.rows import Row
+    from embedclf.embedding.embedded_texts import EmbeddedTexts
+    from embedclf.prediction.predict_files import FilePrediction
+    from embedclf.prediction.row_sources import RowSource
+
+
+_MOST_FAULTS = 20
+
+
+class _Shown(NamedTuple):
+    """What is shown of one row: its answer, and why."""
+
+    row: "Row"
+    answer: "Answer"
+    explanation: "Explanation | None" = None
+
+
+def label_on_screen(
+    classifier: "TextClassifier",
+    source: "RowSource",
+    bar: "ProgressBar",
+    *,
+    top_k: int | None,
+    as_json: bool,
+    explained: bool,
+    trained_on: "Corpus | None",
+) -> "FilePrediction":
+    """Print a line for each text, with its nearest training examples if those are given; return how many there were."""
+    from embedclf.embedding.embedded_texts import EmbeddedTexts
+    from embedclf.prediction.predict_files import FilePrediction
+
+    examples = None
+    if trained_on is not None:
+        vectors, reasons = classifier.embedder.embed_partial(trained_on.texts)
+        if reasons:
+            raise refused_error(trained_on, reasons)
+        examples = EmbeddedTexts(trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=vectors)
+    counts = FilePrediction(0, 0, 0, (), 0.0)
+    for shown in _answers(classifier, source, top_k or 1, bar, explained, examples):
+        counts = _with(counts, shown.row)
+        if as_json:
+            echo_json(_record(shown, top_k, trained_on))
+        else:
+            _show(shown, trained_on)
+    return counts
+
+
+def _answers(
+    classifier: "TextClassifier",
+    source: "RowSource",
+    top_k: int,
+    bar: "ProgressBar",
+    explained: bool,
+    examples: "EmbeddedTexts | None",
+) -> Iterator[_Shown]:
+    from embedclf.evaluation.neighbourhood import explain
+    from embedclf.prediction.scores import answer_rows, chunks_of, score_vectors, usable_texts
+
+    at_hand = {} if examples is None else dict(zip(examples.texts, examples.vectors, strict=True))
+    for chunk in chunks_of(source, classifier.embedder):
+        bar.share = source.share_read
+        texts = usable_texts(chunk)
+        vectors, reasons = _embedded(classifier, texts, at_hand)
+        answers = answer_rows(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
+        if not explained:
+            yield from (_Shown(row, answer) for row, answer in answers)
+        else:
+            sound = [place for place in range(len(texts)) if place not in reasons]
+            why = iter(explain(classifier, [texts[place] for place in sound], examples, vectors=vectors[sound]))
+            for row, answer in answers:
+                yield _Shown(row, answer, next(why) if row.fault is None else None)
+        bar.before += len(chunk)
+
+
+def _with(counts: "FilePrediction", row: "Row") -> "FilePrediction":
+    """Count a row, and note its fault if it has one."""
+    if row.fault is None:
+        return replace(counts, rows=counts.rows + 1)
+    faults = (*counts.faults, RowFault(row.line, row.fault))[:_MOST_FAULTS]
+    return replace(counts, rows=counts.rows + 1, n_faults=counts.n_faults + 1, faults=faults)
+
+
+def _embedded(
+    classifier: "TextClassifier", texts: list[str], at_hand: "Mapping[str, Vectors]"
+) -> "tuple[Vectors, dict[int, str]]":
+    """Embed texts as `embed_partial` does, except those whose vectors are at hand, so that none is paid for twice."""
+    import numpy as np
+
+    new = [place for place, text in enumerate(texts) if text not in at_hand]
+    embed = (classifier if not at_hand else classifier.embedder).embed_partial
+    vectors, reasons = embed([texts[place] for place in new])
+    if len(new) == len(texts):
+        return vectors, reasons
+    out = np.full((len(texts), len(next(iter(at_hand.values())))), np.nan, dtype=np.float32)
+    if sound := [number for number in range(len(new)) if number not in reasons]:
+        out[[new[number] for number in sound]] = vectors[sound]
+    for place, text in enumerate(texts):
+        if text in at_hand:
+            out[place] = at_hand[text]
+    return out, {new[number]: reason for number, reason in reasons.items()}
+
+
+def _show(one: _Shown, trained_on: "Corpus | None") -> None:
+    echo(_plain(one.answer))
+    if one.explanation is not None:
+        _show_why(one.row.text, one.explanation, trained_on)
+
+
+def _plain(answer: "Answer") -> str:
+    if not answer.top:
+        return "-\t-"
+    first, *others = answer.top
+    pairs = [(answer.label or "-", first[1]), *others]
+    return "\t".join(f"{in_one_line(label)}\t{shown_confidence(confidence)}" for label, confidence in pairs)
+
+
+def _show_why(text: str, why: "Explanation", trained_on: "Corpus | None") -> None:
+    from embedclf.classifier.explanation import by_word
+
+    second = f"{shown_label(why.runner_up)} ({shown_confidence(why.runner_up_confidence)})"
+    echo(f"  {shown_label(why.label)} over {second}")
+    if wants_colour():
+        echo_styled([("  ", {}), *coloured(text, why.spans)])
+    else:
+        words = by_word(text, why.spans)
+        for side, sign in (("for", 1), ("against", -1)):
+            if line := weighed({word: weight for word, weight in words.items() if weight * sign > 0}):
+                echo(f"  {f'words {side}':<13}  {line}")
+    if why.vector:
+        echo(f"  {'vector':<13}  {why.vector:+.2f}")
+    if trained_on is not None:
+        for side, neighbours in (("for", why.supporting), ("against", why.opposing)):
+            for other in neighbours:
+                echo(f"  {f'near {side}':<13}  {nearby(other, trained_on)}")
+
+
+def _record(one: _Shown, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:
+    answer = one.answer
+    record: dict[str, Any] = {
+        "text": one.row.text,
+        "label": answer.label,
+        "confidence": None if answer.confidence is None else rounded_down(answer.confidence, 6),
+    }
+    if top_k is not None:
+        record["top"] = [
+            {"label": label, "confidence": rounded_down(confidence, 6)} for label, confidence in answer.top
+        ]
+    if one.explanation is not None:
+        shown = one.explanation.to_dict()
+        shown["runner_up_confidence"] = rounded_down(shown["runner_up_confidence"], 6)
+        names = ["runner_up", "runner_up_confidence", "difference", "spans", "vector", "bias"]
+        if trained_on is not None:
+            add_lines([*shown["for"], *shown["against"]], trained_on)
+            names += ["for", "against"]
+        record |= {"likeliest": shown["label"], **{name: shown[name] for name in names}}
+    if one.row.fault is not None:
+        record["error"] = one.row.fault
+    return record

@@ -1,0 +1,61 @@
+"""Rows of a file that an embedder refuses."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from embedclf.cli.notices import show_left_out
+from embedclf.errors import BadRowsError, DataError, RowFault, list_faults
+from embedclf.formatting import counted
+
+if TYPE_CHECKING:
+    from embedclf.data.corpus import Corpus
+
+
+def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_rows: bool) -> tuple["Corpus", list[int]]:
+    """Leave out the rows that an embedder refused.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    reasons : mapping of int to str
+        Why each of them was refused, by its number.
+    skip_bad_rows : bool
+
+    Returns
+    -------
+    corpus : Corpus
+        Without them.
+    kept : list of int
+        The numbers of the other rows.
+
+    Raises
+    ------
+    BadRowsError
+        If rows were refused and `skip_bad_rows` is false; the others are embedded, and in the cache.
+    DataError
+        If no row is left.
+    """
+    if not skip_bad_rows:
+        raise refused_error(corpus, reasons)
+    faults = _faults(corpus, reasons)
+    show_left_out(corpus.name, faults)
+    kept = [index for index in range(len(corpus.texts)) if index not in reasons]
+    if not kept:
+        raise DataError(f"{corpus.name}: none of its rows can be embedded", source=corpus.name)
+    return replace(corpus, rows=[corpus.rows[index] for index in kept], skipped=[*corpus.skipped, *faults]), kept
+
+
+def refused_error(corpus: "Corpus", reasons: Mapping[int, str]) -> BadRowsError:
+    """Make the error that names the rows that an embedder refused; see `without_refused`."""
+    faults = _faults(corpus, reasons)
+    return BadRowsError(
+        f"{counted(len(faults), 'row')} of {corpus.name} cannot be embedded:\n{list_faults(corpus.name, faults)}\n"
+        "Mend them, or leave them out with --skip-bad-rows.",
+        source=corpus.name,
+        faults=faults,
+    )
+
+
+def _faults(corpus: "Corpus", reasons: Mapping[int, str]) -> list[RowFault]:
+    return [RowFault(corpus.lines[index], reason) for index, reason in reasons.items()]

@@ -1,0 +1,96 @@
+"""A command that trains on a file: what it embeds, and with what."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from embedclf.cli.job import Job
+from embedclf.cli.notices import introduce
+
+if TYPE_CHECKING:
+    from embedclf.cli.training_options import TrainingOptions
+    from embedclf.training.recipe import Recipe
+
+
+class TrainingJob(Job):
+    """One run of a command that trains on a labelled file.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        How to train, with words alone where there is no embedder.
+    names : dict of str to str
+        What is embedded of the label names, by the label: the name as a text.
+    """
+
+    recipe: "Recipe"
+    names: dict[str, str]
+
+    def open_to_train(
+        self, training: "TrainingOptions", *, out_of_scope_label: str | None = None, on_few: bool = False
+    ) -> None:
+        """Open the embedder that training needs, say what is worked on, and check that it makes a classifier.
+
+        All that can be wrong without an embedding is found before one is paid for.
+
+        Parameters
+        ----------
+        training : TrainingOptions
+        out_of_scope_label : str, optional
+        on_few : bool
+            Whether some classifiers are trained on a few of the rows only.
+        """
+        from embedclf.training.checks import check_examples
+        from embedclf.training.label_names import names_for
+        from embedclf.training.recipe import check_recipe
+        from embedclf.training.trainer import open_for
+
+        recipe, reason, settings = check_recipe(**training.settings), None, {}
+        if recipe.uses_vectors:
+            settings = {"dimensions": training.dimensions, **self.asked.settings(self.bar.on_event)}
+            reason = self.reason_for(training)
+        self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
+        introduce(self.corpus, self.embedder, reason)
+        texts, labels = self.corpus.texts, self.corpus.labels
+        check_examples(texts, labels, out_of_scope_label)
+        classes = sorted(set(labels) - {out_of_scope_label})
+        names = names_for(self.recipe, classes, len(classes) if on_few else len(texts))
+        # One that has no name to learn from has none at all.
+        self.names = dict(zip(classes, names, strict=False)) if self.recipe.uses_vectors else {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The recipe and the embedder, as `embedclf.train` takes them."""
+        recipe = self.recipe
+        return {
+            "embedder": self.embedder,
+            "head": recipe.head,
+            "regularization": "auto" if recipe.C is None else recipe.C,
+            "features": recipe.features,
+            "label_names": recipe.label_names,
+        }
+
+    def is_dry(self, also: Sequence[str] = ()) -> bool:
+        """Return whether nothing is to be sent, which prints what embedding the texts and label names would cost."""
+        return super().is_dry([*self.names.values(), *also])
+
+    def embed_to_train(self) -> dict[str, Any]:
+        """Embed the texts and the names of their labels, as far as training needs them.
+
+        Returns
+        -------
+        dict
+            As arguments of `embedclf.train`.
+        """
+        import numpy as np
+
+        if not self.recipe.uses_vectors:
+            self.bar.end()
+            return {}
+        n = len(self.corpus.texts)
+        vectors, reasons = self.embed_partial([*self.corpus.texts, *self.names.values()])
+        refused = {row: why for row, why in reasons.items() if row < n}
+        of_texts, of_names = self.keep_usable(vectors[:n], refused), dict(zip(self.names, vectors[n:], strict=True))
+        if not of_names or len(refused) != len(reasons):  # the embedder refused a name
+            return {"vectors": of_texts}
+        labels = sorted(set(self.corpus.labels) & of_names.keys())
+        return {"vectors": of_texts, "name_vectors": np.stack([of_names[label] for label in labels])}
