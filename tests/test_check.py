@@ -66,7 +66,7 @@ class TestWhatAPersonSees:
             == """\
 Error: 1 row that cannot be read
   Mend them in the file.
-    ugly.csv:9  the row has 5 fields where the header has 3 (too many: 'c', 'd')
+    ugly.csv:9  expected 3 fields as in the header, got 5 (extra: 'c', 'd')
 
 Error: 2 rows without a text or a label
   Fill them in; --fix FILE writes a copy without the empty texts.
@@ -281,7 +281,7 @@ class TestFix:
         """Not that of --against."""
         result = cli("check", ugly, "--against", "other.csv", "--fix", "./other.csv")
         assert result.exit_code == 1
-        assert "Error: --fix ./other.csv is the same file as --against other.csv: name another\n" in result.stderr
+        assert "Error: --fix ./other.csv is the same file as --against other.csv: choose another\n" in result.stderr
         assert Path("other.csv").read_text() == OTHER
 
 
@@ -502,7 +502,7 @@ class TestWhateverIsGiven:
             embedclf.check(["a"], against=(["b"], []))
         with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 1 vector"):
             embedclf.check(["a"], against=(["b"], ["x"]), vectors=np.eye(1))
-        with pytest.raises(TypeError, match="seed is a whole number"):
+        with pytest.raises(TypeError, match="seed must be an integer"):
             embedclf.check(["a"], seed=0.5)
 
     def test_a_file_without_labels_or_rows(self, cli: Cli, process):

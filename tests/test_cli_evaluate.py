@@ -102,7 +102,7 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     assert (first["nearest_2_label"], first["nearest_3_label"]) in {("refund", None), ("delivery", None)}
     result = cli("evaluate", test, "-m", model, "--errors", "wrong.xlsx")
     assert result.exit_code == 1
-    assert result.stderr == "Error: cannot write wrong.xlsx: the output is .csv, .tsv, .jsonl or .parquet\n"
+    assert result.stderr == "Error: cannot write wrong.xlsx: the output must end in .csv, .tsv, .jsonl or .parquet\n"
 
 
 def test_neighbours_say_where_they_stand(cli: Cli, model: Path):

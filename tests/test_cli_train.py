@@ -134,8 +134,8 @@ def test_a_bad_row_stops_and_is_named_by_its_line(cli: Cli, dataset: Path):
         f"Error: 3 rows of {dataset} cannot be used:\n"
         f"  {dataset}:32: the text is empty\n"
         f"  {dataset}:33: the label is empty\n"
-        f"  {dataset}:35: the row has 3 fields where the header has 2 (too many: 'baz')\n"
-        "Mend them, or leave them out with --skip-bad-rows.\n"
+        f"  {dataset}:35: expected 2 fields as in the header, got 3 (extra: 'baz')\n"
+        "Fix them, or use --skip-bad-rows.\n"
     )
     assert not Path("models").exists()
     result = cli("train", dataset, "--skip-bad-rows")

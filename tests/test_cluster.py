@@ -258,8 +258,12 @@ class TestCluster:
         ("arguments", "error", "message"),
         [
             ({"texts": []}, embedclf.ArgumentError, "there are no texts to put into groups"),
-            ({"texts": ["x"], "n_clusters": 0}, embedclf.ArgumentError, "n_clusters is a whole number from 1, not 0"),
-            ({"texts": ["x"], "n_clusters": 1.5}, TypeError, "n_clusters is a whole number, not 1.5"),
+            (
+                {"texts": ["x"], "n_clusters": 0},
+                embedclf.ArgumentError,
+                "n_clusters must be an integer of at least 1, not 0",
+            ),
+            ({"texts": ["x"], "n_clusters": 1.5}, TypeError, "n_clusters must be an integer, not 1.5"),
             (
                 {"texts": ["x", "x"], "n_clusters": 2},
                 embedclf.ArgumentError,
@@ -273,7 +277,7 @@ class TestCluster:
             (
                 {"texts": ["x", " "]},
                 embedclf.TextError,
-                "1 of the texts cannot be embedded (texts[1]: the text is empty)",
+                "1 text cannot be embedded (texts[1]: the text is empty)",
             ),
         ],
     )

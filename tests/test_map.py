@@ -166,7 +166,7 @@ def test_where_to_write(cli: Cli, dataset: Path):
     page = dataset.rename(dataset.with_suffix(".html"))
     result = cli("map", page, "--output", page)
     assert result.exit_code == 1
-    assert result.stderr == f"Error: --output {page} is the same file as the dataset {page}: name another\n"
+    assert result.stderr == f"Error: --output {page} is the same file as the dataset {page}: choose another\n"
     assert page.read_text().startswith("text,label")
 
 

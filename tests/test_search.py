@@ -156,8 +156,8 @@ def test_what_python_refuses(api: AimlapiServer):
         ("text", "a", {}, TypeError, "texts must be a list of strings"),
         ([], "a", {}, embedclf.ArgumentError, "there are no texts to look among"),
         (TEXTS, "a", {"labels": ["x"]}, embedclf.ArgumentError, "there are 30 texts and 1 label"),
-        (TEXTS, "a", {"k": 0}, embedclf.ArgumentError, "k is a whole number from 1, not 0"),
-        (TEXTS, "a", {"k": 1.5}, TypeError, "k is a whole number, not 1.5"),
+        (TEXTS, "a", {"k": 0}, embedclf.ArgumentError, "k must be an integer of at least 1, not 0"),
+        (TEXTS, "a", {"k": 1.5}, TypeError, "k must be an integer, not 1.5"),
     ]:
         with pytest.raises(kind, match=message):
             embedclf.search(texts, query, **options)
