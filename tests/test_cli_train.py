@@ -231,7 +231,7 @@ def test_the_support_tickets_train_as_the_readme_shows(cli: Cli):
 def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     """Figures on a handful of rows carry a warning."""
     stderr = cli("train", dataset).stderr
-    assert "Warning: only 6 rows held out: the figures may be far from the truth\n" in stderr
+    assert "Warning: only 6 rows held out: metrics are unreliable\n" in stderr
     assert "Warning: calibrated on only" not in stderr
     dataset.write_text("text,label\none a,x\ntwo b,x\nthree c,y\nfour d,y\n")
     assert "Warning: calibrated on only 4 rows: the confidences mean little\n" in cli("train", dataset).stderr

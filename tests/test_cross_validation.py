@@ -198,7 +198,7 @@ class TestCrossValidate:
         """Once, by each command that measures."""
         chosen = [*range(6), *range(10, 16), *range(20, 26)]
         path = write_csv(tmp_path / "few.csv", [(f'"{TEXTS[row]}"', LABELS[row]) for row in chosen])
-        far = "the figures may be far from the truth\n"
+        far = "metrics are unreliable\n"
         for command, what in (
             (("cross-validate",), "18 rows left out and predicted"),
             (("compare", "--head", "logistic", "--head", "centroid"), "18 rows left out and predicted"),

@@ -196,10 +196,10 @@ class TestRecommend:
     @pytest.mark.parametrize(
         ("options", "kind", "message"),
         [
-            ({}, TypeError, "give either a row or a text"),
-            ({"row": 0, "text": "a"}, TypeError, "give either a row or a text"),
-            ({"row": 30}, embedclf.ArgumentError, "row is the index of a text, from 0 to 29, not 30"),
-            ({"row": -1}, embedclf.ArgumentError, "row is the index of a text, from 0 to 29, not -1"),
+            ({}, TypeError, "pass either row or text"),
+            ({"row": 0, "text": "a"}, TypeError, "pass either row or text"),
+            ({"row": 30}, embedclf.ArgumentError, "row must be the index of a text, from 0 to 29, not 30"),
+            ({"row": -1}, embedclf.ArgumentError, "row must be the index of a text, from 0 to 29, not -1"),
             ({"row": "1"}, TypeError, "row must be an integer, not '1'"),
             ({"row": 0, "k": 0}, embedclf.ArgumentError, "k must be an integer of at least 1, not 0"),
             ({"text": ""}, embedclf.ArgumentError, "the text is empty"),
