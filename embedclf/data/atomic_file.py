@@ -34,7 +34,7 @@ def check_places(
         Name of each file in messages, and its path; None for a file that was not requested. In `read`, ``-`` is
         standard input.
     in_parts : bool
-        Whether `PartFile` writes the outputs. If so, the files that it needs beside each are checked, too.
+        Whether `PartFile` writes the outputs. If so, the files that it needs next to each output are checked, too.
 
     Raises
     ------
@@ -60,7 +60,7 @@ def check_places(
 
 
 def part_and_journal(path: Place) -> tuple[Path, Path]:
-    """Return the paths of the two files that exist beside an output while a `PartFile` writes it."""
+    """Return the paths of the two files that exist next to an output while a `PartFile` writes it."""
     place = Path(os.path.realpath(path))
     return place.with_name(f"{place.name}.part"), place.with_name(f"{place.name}.part.json")
 
@@ -116,11 +116,11 @@ class AtomicFile:
             self._place.parent.mkdir(parents=True, exist_ok=True)
             if self._place.exists() and not os.access(self._place, os.W_OK):
                 raise PermissionError("it is read-only")
-            self.file = self._opened_beside()
+            self.file = self._open_temporary()
         except OSError as error:
             raise self._error(error) from error
 
-    def _opened_beside(self) -> BinaryIO:
+    def _open_temporary(self) -> BinaryIO:
         self._beside = self._place.with_name(f".{secrets.token_hex(8)}.part")
         return self._beside.open("xb")
 

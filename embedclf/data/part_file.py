@@ -115,7 +115,7 @@ class PartFile(AtomicFile):
         self._lock: int | None = None
         super().__init__(path)
 
-    def _opened_beside(self) -> BinaryIO:
+    def _open_temporary(self) -> BinaryIO:
         self._beside = self.part
         _read_journal(self._journal, self._kinds)  # fails on a foreign file, before anything is created
         while True:
