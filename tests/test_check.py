@@ -229,7 +229,7 @@ class TestFix:
         """Nothing else; own columns are kept, and what is left out is said."""
         refused = cli("check", ugly, "--fix", "clean.csv")
         assert refused.exit_code == 1
-        assert "Error: --fix cannot copy 1 row of ugly.csv:\n  ugly.csv:9: the row has 5 fields" in refused.stderr
+        assert "Error: --fix cannot copy 1 row of ugly.csv:\n  ugly.csv:9: expected 3 fields" in refused.stderr
         assert not Path("clean.csv").exists()
         result = cli("check", ugly, "--fix", "clean.csv", "--skip-bad-rows")
         assert "Wrote 14 rows to clean.csv; left out: 1 exact duplicate, 1 empty row, 1 unreadable row" in result.stderr
@@ -412,7 +412,7 @@ class TestByVectors:
         """With its score and its nearest neighbours."""
         with dataset.open("a") as file:
             file.write("Photosynthesis converts light to chemical energy,delivery\n")
-        assert "      mean similarity 0.0" in cli("check", dataset).stdout
+        assert "      mean similarity to 10 nearest: 0.0" in cli("check", dataset).stdout
         (one,) = json.loads(cli("check", dataset, "--json").stdout)["anomalies"]
         assert one["line"] == 32
         assert one["score"] > 3.5

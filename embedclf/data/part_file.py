@@ -67,16 +67,16 @@ def _read_journal(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | Non
 
 def noted_beside(path: Place, kinds: Mapping[str, type]) -> dict[str, Any] | None:
     """Return the last saved state of the `PartFile` of a path; None if there is nothing to resume."""
-    return _noted_in(*part_and_journal(path), kinds)
+    return _saved_state_in(*part_and_journal(path), kinds)
 
 
-def _noted_in(part: Path, journal: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
+def _saved_state_in(part: Path, journal: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
     with contextlib.suppress(OSError):  # opening the file for writing reports it
-        return _fitting(_read_journal(journal, kinds), part.lstat().st_size)
+        return _if_complete(_read_journal(journal, kinds), part.lstat().st_size)
     return None
 
 
-def _fitting(noted: dict[str, Any] | None, n_bytes: int) -> dict[str, Any] | None:
+def _if_complete(noted: dict[str, Any] | None, n_bytes: int) -> dict[str, Any] | None:
     """Return the saved state if a part file of `n_bytes` bytes contains that much complete output; else None."""
     return noted if noted is not None and 0 < noted["bytes"] <= n_bytes else None
 
@@ -135,15 +135,15 @@ class PartFile(AtomicFile):
                     break
             file.close()  # another run has moved it into place in the meantime
         try:
-            self.state = self._noted_of(file)
+            self.state = self._saved_state_of(file)
         except BaseException:
             file.close()
             self._release_lock()
             raise
         return file
 
-    def _noted_of(self, file: BinaryIO) -> dict[str, Any] | None:
-        """Return the saved state of an open part file, as `_fitting` does.
+    def _saved_state_of(self, file: BinaryIO) -> dict[str, Any] | None:
+        """Return the saved state of an open part file, as `_if_complete` does.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class PartFile(AtomicFile):
         # An empty file is left over from a run that ended before its journal was written.
         if about.st_size and (noted is None or noted["bytes"] > about.st_size):
             raise _in_the_way(self.part, f"embedclf did not write it, or it does not match {self._journal.name}")
-        return _fitting(noted, about.st_size)
+        return _if_complete(noted, about.st_size)
 
     def start(self, **state: Any) -> None:
         """Start over with an empty file, and save the state."""
@@ -221,7 +221,7 @@ class PartFile(AtomicFile):
         """Close the file; its complete part is kept so that it can be resumed."""
         if not self.is_direct:
             # Read from disk: an interrupt may have come after the journal was written, but before `state` was set.
-            self.state = _noted_in(self.part, self._journal, self._kinds)
+            self.state = _saved_state_in(self.part, self._journal, self._kinds)
         if self.state is None:
             self.remove()
             return
