@@ -23,7 +23,7 @@ import numpy as np
 
 import embedclf
 from embedclf.data.corpus import read_corpus
-from embedclf.exploration.projection import neighbors_kept, project
+from embedclf.exploration.projection import neighbours_kept, project
 
 EMBEDDER = embedclf.open_embedder("wordllama")
 
@@ -79,7 +79,7 @@ def measure(name: str, path: str) -> None:
     positions = project(vectors)
     seconds = time.process_time() - before
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024
-    kept = neighbors_kept(vectors, np.asarray(positions, dtype=np.float32))
+    kept = neighbours_kept(vectors, np.asarray(positions, dtype=np.float32))
     print(
         f"{name}: {kept:.1%} of 10 nearest neighbours kept, {seconds:.0f} s of CPU time, {memory:.0f} MB at most",
         flush=True,

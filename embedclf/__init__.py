@@ -5,10 +5,10 @@
 >>> classifier.predict(["Where is my refund?"])  # doctest: +SKIP
 ['refund']
 
-The public names are loaded when first used, so that importing the package costs next to nothing.
+Public names are loaded on first use, so that importing the package takes almost no time.
 """
 
 import lazy_loader
 
-# Each public name stands in __init__.pyi, and there alone.
+# The public names are listed in __init__.pyi and nowhere else.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,4 @@
-"""The arrays that pass between modules."""
+"""Types of the arrays that are passed between modules."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +11,10 @@ Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]
 
 AnyFloats = Floats | Floats32
-"""Of whichever precision they come in."""
+"""Floats of either precision."""
 
 Ints = npt.NDArray[np.intp]
-"""Indices, or counts."""
+"""Indices or counts."""
 
 Mask = npt.NDArray[np.bool_]
 

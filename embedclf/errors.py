@@ -1,27 +1,29 @@
-"""Everything embedclf raises on purpose.
+"""Every exception that embedclf defines.
 
 ::
 
     EmbedclfError
     ├── DataError        a file of texts and labels cannot be used
     │   └── BadRowsError   … because of some of its rows
-    ├── ArgumentError    an argument has a value that cannot be
-    ├── TextError        some of the texts cannot be embedded
+    ├── ArgumentError    an argument has an invalid value
+    ├── TextError        some texts cannot be embedded
     ├── EmbedderError    an embedder is unknown, not installed, or fails
-    │   └── MaxCostError   … because it would cost more, or has, than was allowed
-    ├── TrainingError    the examples or settings do not make a classifier
+    │   └── MaxCostError   … because it costs, or would cost, more than the limit
+    ├── TrainingError    no classifier can be trained with these examples or settings
     ├── ModelFileError   a model file cannot be used
     └── OutputError      a file cannot be written
 
-A message says what is wrong, where, and what to do next. What is at fault is also an attribute of the error.
+A message says what is wrong, where, and what to do next. The offending object is also an attribute of the error.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from embedclf.formatting import counted
+
 
 class EmbedclfError(Exception):
-    """The root of the tree: catch this one to catch them all. Each can be pickled, to reach another process."""
+    """Base class of all embedclf errors. They can be pickled, so they can be passed between processes."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.args, self.__dict__)
@@ -40,9 +42,9 @@ class DataError(EmbedclfError):
     Attributes
     ----------
     source : str
-        The file's name as it was given, ``stdin`` for the standard input.
+        The file's name as it was passed; ``stdin`` for standard input.
     line : int or None
-        The line that is at fault, counted from 1.
+        The line at fault, counted from 1; None if the error is not about one line.
     """
 
     def __init__(self, message: str, *, source: str, line: int | None = None) -> None:
@@ -52,7 +54,7 @@ class DataError(EmbedclfError):
 
 
 class RowFault(NamedTuple):
-    """Why one row cannot be used: its line in the file, counted from 1, and the reason."""
+    """A row that cannot be used: its line in the file, counted from 1, and the reason."""
 
     line: int
     reason: str
@@ -62,7 +64,10 @@ _MOST_LISTED = 20
 
 
 def list_faults(source: str, faults: Sequence[RowFault], n_faults: int | None = None) -> str:
-    """Name each fault as ``file:line: reason``, a line each, the first 20 of `n_faults`, or of those given."""
+    """Return the first 20 faults as lines of ``file:line: reason``, then how many of `n_faults` are left out.
+
+    Without `n_faults`, `faults` are taken to be all of them.
+    """
     n_faults = len(faults) if n_faults is None else n_faults
     lines = [f"  {source}:{fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
     if n_faults > _MOST_LISTED:
@@ -84,26 +89,26 @@ class BadRowsError(DataError):
 
 
 class TextError(EmbedclfError, ValueError):
-    """Some of the texts given cannot be embedded.
+    """Some of the texts cannot be embedded.
 
-    If it is their form (empty, half a character), nothing was sent; if the embedder refused them, the others were
-    embedded, and are in the cache if there is one.
+    If the texts are malformed (empty, half a character), nothing was sent. If the embedder rejected them, the others
+    were embedded, and are in the cache if there is one.
 
     Attributes
     ----------
     reasons : dict of int to str
-        The reason for each text at fault, by its index in the list that was given.
+        The reason for each text at fault, by its index in the list that was passed.
     """
 
     def __init__(self, reasons: Mapping[int, str]) -> None:
         first = "; ".join(f"texts[{index}]: {reason}" for index, reason in list(reasons.items())[:3])
         more = f"; and {len(reasons) - 3:,} more" if len(reasons) > 3 else ""
-        super().__init__(f"{len(reasons):,} of the texts cannot be embedded ({first}{more})")
+        super().__init__(f"{counted(len(reasons), 'text')} cannot be embedded ({first}{more})")
         self.reasons = dict(reasons)
 
 
 class ArgumentError(EmbedclfError, ValueError):
-    """An argument has a value that cannot be, whichever function finds out."""
+    """An argument has an invalid value."""
 
 
 class EmbedderError(EmbedclfError):
@@ -112,9 +117,9 @@ class EmbedderError(EmbedclfError):
     Attributes
     ----------
     status : int or None
-        The HTTP status that its server answered with, if that was the failure.
+        The HTTP status of the server's response, if the request failed with one.
     late : bool
-        Whether the failure was that no answer came in time.
+        Whether the request timed out.
     """
 
     def __init__(self, message: str, *, status: int | None = None, late: bool = False) -> None:
@@ -124,16 +129,16 @@ class EmbedderError(EmbedclfError):
 
 
 class NotInstalledError(EmbedderError):
-    """What an embedder needs is not installed."""
+    """A package that an embedder needs is not installed."""
 
 
 class MaxCostError(EmbedderError):
-    """What is to be embedded would cost more than was allowed, or has.
+    """Embedding costs, or would cost, more than the limit.
 
     Attributes
     ----------
     spent, limit : float
-        In dollars.
+        In US dollars.
     """
 
     def __init__(self, message: str, *, spent: float, limit: float) -> None:
@@ -143,7 +148,7 @@ class MaxCostError(EmbedderError):
 
 
 class TrainingError(EmbedclfError, ValueError):
-    """The examples or settings given do not make a classifier."""
+    """No classifier can be trained with these examples or settings."""
 
 
 class _PathError(EmbedclfError):

@@ -1,4 +1,4 @@
-"""How many threads the products of matrices take."""
+"""Number of threads for matrix products."""
 
 import os
 from collections.abc import Iterator
@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let each product of matrices within take one thread.
+    """Run each matrix product inside the ``with`` block on one thread.
 
-    Threads of BLAS wait for each other by spinning. Where another program wants the cores, too, a product that is
-    divided among them takes many times as long as on one; and on quiet cores, small ones hardly gain. What is large is
-    divided into threads of our own, which do not wait for each other.
+    BLAS threads wait for each other by spinning. If another program competes for the cores, a product divided among
+    them takes many times as long as on a single core; and on idle cores, small products hardly gain. Large work is
+    divided among threads of the package's own, which do not wait for each other.
     """
     from threadpoolctl import threadpool_limits
 
@@ -20,5 +20,5 @@ def one_thread() -> Iterator[None]:
 
 
 def n_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -66,7 +66,7 @@ class TestWhatAPersonSees:
             == """\
 Error: 1 row that cannot be read
   Mend them in the file.
-    ugly.csv:9  the row has 5 fields where the header has 3 (too many: 'c', 'd')
+    ugly.csv:9  expected 3 fields as in the header, got 5 (extra: 'c', 'd')
 
 Error: 2 rows without a text or a label
   Fill them in; --fix FILE writes a copy without the empty texts.
@@ -94,7 +94,7 @@ Warning: 1 label written like another but for case, spaces or Unicode form
 Warning: 1 row nearly the same as one of the other file
   Drop copies from one file: they flatter what is measured.
     ugly.csv:18  delivery: Tracking has not moved since Monday
-      the same but for case, spaces and punctuation: other.csv:3  delivery: Tracking has not moved since monday!
+      identical except for case, spaces and punctuation: other.csv:3  delivery: Tracking has not moved since monday!
 
 Warning: 1 row repeating an earlier one
   Drop them, unless they are to count more: --fix FILE writes such a copy.
@@ -103,9 +103,9 @@ Warning: 1 row repeating an earlier one
 Warning: 2 rows nearly the same as an earlier one
   Drop copies, and see which label is right where they differ.
     ugly.csv:8  delivery: where is my parcel
-      the same but for case, spaces and punctuation: ugly.csv:2  delivery: Where is my parcel?
+      identical except for case, spaces and punctuation: ugly.csv:2  delivery: Where is my parcel?
     ugly.csv:19  refund: I was promised a full refnud
-      90 % of the letters are the same: ugly.csv:17  refund: I was promised a full refund
+      spelling 90 % similar: ugly.csv:17  refund: I was promised a full refund
 
 Diversity: 14 texts, as different as 7.8 that have nothing in common (Vendi score); mean cosine distance 0.81
   the labels with the likest texts  texts  Vendi score  mean distance
@@ -116,7 +116,7 @@ Diversity: 14 texts, as different as 7.8 that have nothing in common (Vendi scor
 """
         )
         assert result.stderr.splitlines()[0] == "ugly.csv: 14 rows, 4 labels"
-        assert result.stderr.endswith("Not looked for: anomalies; that takes 20 different texts\n")
+        assert result.stderr.endswith("Not looked for: anomalies; needs at least 20 different texts\n")
 
     def test_clean_data(self, cli: Cli, dataset: Path):
         """One line says that all is clear, and the exit code is 0."""
@@ -217,7 +217,7 @@ class TestJson:
         assert shown["near_duplicates"][1]["score"] == pytest.approx(0.897, abs=0.001)
         assert shown["label_variants"][0]["suggested"] == "refund"
         assert (shown["n_rows"], shown["n_labels"], shown["n_errors"], shown["n_warnings"]) == (17, 4, 8, 5)
-        assert shown["not_checked"] == {"anomalies": "that takes 20 different texts"}
+        assert shown["not_checked"] == {"anomalies": "needs at least 20 different texts"}
         assert shown["usage"]["requests"] == 0
         assert json.loads(cli("check", ugly, "--against", "other.csv", "--json").stdout) == shown
 
@@ -229,7 +229,7 @@ class TestFix:
         """Nothing else; own columns are kept, and what is left out is said."""
         refused = cli("check", ugly, "--fix", "clean.csv")
         assert refused.exit_code == 1
-        assert "Error: --fix cannot copy 1 row of ugly.csv:\n  ugly.csv:9: the row has 5 fields" in refused.stderr
+        assert "Error: --fix cannot copy 1 row of ugly.csv:\n  ugly.csv:9: expected 3 fields" in refused.stderr
         assert not Path("clean.csv").exists()
         result = cli("check", ugly, "--fix", "clean.csv", "--skip-bad-rows")
         assert "Wrote 14 rows to clean.csv; left out: 1 exact duplicate, 1 empty row, 1 unreadable row" in result.stderr
@@ -281,7 +281,7 @@ class TestFix:
         """Not that of --against."""
         result = cli("check", ugly, "--against", "other.csv", "--fix", "./other.csv")
         assert result.exit_code == 1
-        assert "Error: --fix ./other.csv is the same file as --against other.csv: name another\n" in result.stderr
+        assert "Error: --fix ./other.csv is the same file as --against other.csv: choose another\n" in result.stderr
         assert Path("other.csv").read_text() == OTHER
 
 
@@ -297,10 +297,7 @@ class TestBeforeAnythingIsPaidFor:
         assert (empty, rest[0]) == ("", "Error: 1 row that cannot be read")
         assert "Error: 2 rows with the same text under different labels" in rest
         assert not any("nearly the same" in line for line in rest)
-        assert (
-            "Not looked for: label errors, near leakage, near duplicates, anomalies; that needs vectors"
-            in result.stderr
-        )
+        assert "Not looked for: label errors, near leakage, near duplicates, anomalies; needs vectors" in result.stderr
         shown = json.loads(cli("check", ugly, "--dry-run", "--json").stdout)
         assert shown["dry_run"] is True
         assert shown["estimate"]["to_embed"] == 12
@@ -372,9 +369,9 @@ class TestByVectors:
         vectors[5] = vectors[4] + [0, 0, 0, 0, 0, 0.3]
         found = embedclf.check(texts, [*"aabbab"], vectors=vectors).of("near_duplicates")
         assert [(one.row, one.others[0].row, one.detail) for one in found] == [
-            (5, 4, "cosine 0.96, but another label"),
-            (1, 0, "the same but for case, spaces and punctuation"),
-            (3, 2, "88 % of the letters are the same"),
+            (5, 4, "cosine 0.96, different label"),
+            (1, 0, "identical except for case, spaces and punctuation"),
+            (3, 2, "spelling 88 % similar"),
         ]
 
     def test_long_texts_are_compared_by_their_vectors(self):
@@ -407,7 +404,7 @@ class TestByVectors:
         result = cli("check", ugly)
         assert "Warning: 2 rows nearly the same as an earlier one" in result.stdout
         assert (
-            "Not looked for: label errors; that needs cleanlab, which is not installed: "
+            "Not looked for: label errors; needs cleanlab, which is not installed: "
             "pip install 'embedclf[check]'\n" in result.stderr
         )
 
@@ -415,7 +412,7 @@ class TestByVectors:
         """With its score and its nearest neighbours."""
         with dataset.open("a") as file:
             file.write("Photosynthesis converts light to chemical energy,delivery\n")
-        assert "      mean similarity 0.0" in cli("check", dataset).stdout
+        assert "      mean similarity to 10 nearest: 0.0" in cli("check", dataset).stdout
         (one,) = json.loads(cli("check", dataset, "--json").stdout)["anomalies"]
         assert one["line"] == 32
         assert one["score"] > 3.5
@@ -453,7 +450,7 @@ class TestByVectors:
         assert "Left out 1 row:\n" in result.stderr
         write_csv(Path("other.csv"), [("BAD text too", "refund"), ("Something else", "refund")])
         result = cli("check", dataset, "--skip-bad-rows", "--against", "other.csv")
-        assert "Warning: 1 row of the other texts cannot be embedded, nor be compared\n" in result.stderr
+        assert "Warning: 1 row of the other texts cannot be embedded: not compared\n" in result.stderr
 
 
 class TestWhateverIsGiven:
@@ -496,13 +493,13 @@ class TestWhateverIsGiven:
 
     def test_arguments_that_do_not_fit(self):
         """Said in one line."""
-        with pytest.raises(embedclf.ArgumentError, match="there are 2 texts and 1 label"):
+        with pytest.raises(embedclf.ArgumentError, match="got 2 texts but 1 label"):
             embedclf.check(["a", "b"], ["x"])
-        with pytest.raises(embedclf.ArgumentError, match="against is a pair of texts and labels, of equal length"):
+        with pytest.raises(embedclf.ArgumentError, match="against must be a pair of texts and labels of equal length"):
             embedclf.check(["a"], against=(["b"], []))
         with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 1 vector"):
             embedclf.check(["a"], against=(["b"], ["x"]), vectors=np.eye(1))
-        with pytest.raises(TypeError, match="seed is a whole number"):
+        with pytest.raises(TypeError, match="seed must be an integer"):
             embedclf.check(["a"], seed=0.5)
 
     def test_a_file_without_labels_or_rows(self, cli: Cli, process):
@@ -510,7 +507,7 @@ class TestWhateverIsGiven:
         done = process("check", "-", stdin="text\nWhere is it?\nwhere is it\n")
         assert done.returncode == 0
         assert (
-            "    stdin:3  where is it\n      the same but for case, spaces and punctuation: stdin:2  Where is it?\n"
+            "    stdin:3  where is it\n      identical except for case, spaces and punctuation: stdin:2  Where is it?\n"
             in done.stdout
         )
         Path("a.csv").write_text("text,label\n")

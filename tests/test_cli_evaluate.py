@@ -102,7 +102,7 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     assert (first["nearest_2_label"], first["nearest_3_label"]) in {("refund", None), ("delivery", None)}
     result = cli("evaluate", test, "-m", model, "--errors", "wrong.xlsx")
     assert result.exit_code == 1
-    assert result.stderr == "Error: cannot write wrong.xlsx: the output is .csv, .tsv, .jsonl or .parquet\n"
+    assert result.stderr == "Error: cannot write wrong.xlsx: the output must end in .csv, .tsv, .jsonl or .parquet\n"
 
 
 def test_neighbours_say_where_they_stand(cli: Cli, model: Path):
@@ -291,6 +291,6 @@ def test_few_rows_are_warned_of(cli: Cli, dataset: Path, model: Path):
     """Copies of a text do not make them more."""
     few = [(f'"{text}"', label) for text, label in zip(TEXTS[:19], LABELS[:19], strict=True)]
     result = cli("evaluate", write_csv(Path("few.csv"), few), "-m", model)
-    assert result.stderr == "Warning: only 19 rows to measure on: the figures may be far from the truth\n"
+    assert result.stderr == "Warning: only 19 rows to measure on: metrics are unreliable\n"
     result = cli("evaluate", write_csv(Path("copies.csv"), few * 2), "-m", model)
-    assert result.stderr == "Warning: only 19 different texts to measure on: the figures may be far from the truth\n"
+    assert result.stderr == "Warning: only 19 different texts to measure on: metrics are unreliable\n"

@@ -102,13 +102,13 @@ def test_jsonl_keeps_its_types_and_marks_errors(cli: Cli, model: Path, tmp_path:
     assert records[0] | {"confidence": 0} == {
         "text": "my parcel", "id": 7, "tags": ["a"], "predicted_label": "delivery", "confidence": 0, "error": None,
     }  # fmt: skip
-    assert records[1] == {"id": 8, "predicted_label": None, "confidence": None, "error": "there is no 'text'"}
-    assert records[2]["error"].startswith("the line is not JSON (")
+    assert records[1] == {"id": 8, "predicted_label": None, "confidence": None, "error": "'text' is missing"}
+    assert records[2]["error"].startswith("the line is not valid JSON (")
     assert records[3]["text"] == "half \ud800 of one"
-    assert records[3]["error"] == "the text holds half a character (the lone surrogate \\ud800)"
+    assert records[3]["error"] == "the text contains half a character (lone surrogate \\ud800)"
     assert records[4]["error"] == "the text is not a string (5)"
-    assert records[5]["error"] == "the line is JSON, but not an object with keys in braces"
-    assert f"  {path}:3: the line is not JSON" in result.stderr
+    assert records[5]["error"] == "the line is valid JSON, but not an object"
+    assert f"  {path}:3: the line is not valid JSON" in result.stderr
 
 
 def test_from_one_format_to_another(cli: Cli, model: Path, tmp_path: Path):
@@ -122,7 +122,7 @@ def test_from_one_format_to_another(cli: Cli, model: Path, tmp_path: Path):
     ]  # fmt: skip
     assert first.startswith('my parcel\t"{""a"": 1}"\tdelivery\t0.')
     assert second.startswith("my refund\t\trefund\t0.")
-    assert result.stderr.startswith("Warning: line 2 has 'extra', which the first record has not: left out")
+    assert result.stderr.startswith("Warning: line 2 has 'extra', which the first record does not have: left out")
 
 
 def test_input_dash_reads_a_table_from_stdin(process, model: Path):
@@ -179,7 +179,7 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
     Path("out.csv").write_text("what was there")
     result = cli("predict", "-m", model, "--input", path, "--output", "out.csv")
     assert result.exit_code == 1
-    assert f"Error: {path}:3: a quote that is opened in this row is never closed" in result.stderr
+    assert f"Error: {path}:3: a quote opened in this row is never closed" in result.stderr
     assert Path("out.csv").read_text() == "what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "out.csv"]
 
@@ -310,7 +310,7 @@ def test_a_closed_standard_input_is_an_error(model: Path, args: list[str]):
     """And not a traceback."""
     command = f"{sys.executable} -m embedclf predict -m {model} {' '.join(args)} <&-"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (1, "Error: stdin: it is closed\n")
+    assert (done.returncode, done.stderr) == (1, "Error: stdin: standard input is closed\n")
 
 
 def test_lines_in_another_encoding(process, model: Path):
@@ -319,10 +319,10 @@ def test_lines_in_another_encoding(process, model: Path):
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "refund"]
     done = process("predict", "-m", model, "-", stdin=b"my parcel\ncaf\xe9\n")
     assert done.returncode == 1
-    assert done.stderr.startswith("Error: stdin:2: it is not utf-8 (")
+    assert done.stderr.startswith("Error: stdin:2: not valid utf-8 (")
     done = process("predict", "-m", model, "-", stdin=b"my parcel\nmy refund caf\xc3")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("Error: stdin:2: it is not utf-8 (")
+    assert done.stderr.startswith("Error: stdin:2: not valid utf-8 (")
     done = process("predict", "-m", model, "-", stdin=b"my parcel\nmy refund caf\xc3\xa9")
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "refund"]
 
@@ -331,13 +331,13 @@ def test_lines_in_another_encoding(process, model: Path):
 def test_a_format_that_is_not_written_is_refused(cli: Cli, model: Path, name: str):
     """Rather than something else written under its name."""
     result = cli("predict", "-m", model, "x", "--output", name)
-    assert result.stderr == f"Error: cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet\n"
+    assert result.stderr == f"Error: cannot write {name}: the output must end in .csv, .tsv, .jsonl or .parquet\n"
 
 
 def test_no_file_is_called_dash(cli: Cli, model: Path, dataset: Path):
     """As the standard input is, for which it would be taken."""
     result = cli("predict", "-m", model, "--input", dataset, "--output", "-")
-    assert result.stderr == "Error: cannot write -: for the standard output, give /dev/stdout\n"
+    assert result.stderr == "Error: cannot write -: for standard output, use /dev/stdout\n"
     assert not Path("-").exists()
 
 

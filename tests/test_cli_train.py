@@ -134,8 +134,8 @@ def test_a_bad_row_stops_and_is_named_by_its_line(cli: Cli, dataset: Path):
         f"Error: 3 rows of {dataset} cannot be used:\n"
         f"  {dataset}:32: the text is empty\n"
         f"  {dataset}:33: the label is empty\n"
-        f"  {dataset}:35: the row has 3 fields where the header has 2 (too many: 'baz')\n"
-        "Mend them, or leave them out with --skip-bad-rows.\n"
+        f"  {dataset}:35: expected 2 fields as in the header, got 3 (extra: 'baz')\n"
+        "Fix them, or use --skip-bad-rows.\n"
     )
     assert not Path("models").exists()
     result = cli("train", dataset, "--skip-bad-rows")
@@ -231,7 +231,7 @@ def test_the_support_tickets_train_as_the_readme_shows(cli: Cli):
 def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     """Figures on a handful of rows carry a warning."""
     stderr = cli("train", dataset).stderr
-    assert "Warning: only 6 rows held out: the figures may be far from the truth\n" in stderr
+    assert "Warning: only 6 rows held out: metrics are unreliable\n" in stderr
     assert "Warning: calibrated on only" not in stderr
     dataset.write_text("text,label\none a,x\ntwo b,x\nthree c,y\nfour d,y\n")
     assert "Warning: calibrated on only 4 rows: the confidences mean little\n" in cli("train", dataset).stderr

@@ -126,7 +126,7 @@ class TestTheCommand:
         result = cli("cluster", "few.csv", "--clusters", 3, "--output", "groups.csv")
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: 3 groups cannot be made of 2 different texts: ask for 2 or fewer, or let the number be chosen\n"
+            "Error: cannot form 3 clusters from 2 different texts: ask for 2 or fewer, or leave the number out\n"
         )
         assert not Path("groups.csv").exists()
 
@@ -252,18 +252,22 @@ class TestCluster:
         """They cannot be in different groups, and the error says why."""
         with pytest.raises(embedclf.ArgumentError) as raised:
             embedclf.cluster(["x", "y"], 2, vectors=np.ones((2, 4), dtype=np.float32) / 2)
-        assert str(raised.value) == "2 groups cannot be made: the embedder gives these texts only 1 different vector"
+        assert str(raised.value) == "cannot form 2 clusters: the texts have only 1 different vector"
 
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            ({"texts": []}, embedclf.ArgumentError, "there are no texts to put into groups"),
-            ({"texts": ["x"], "n_clusters": 0}, embedclf.ArgumentError, "n_clusters is a whole number from 1, not 0"),
-            ({"texts": ["x"], "n_clusters": 1.5}, TypeError, "n_clusters is a whole number, not 1.5"),
+            ({"texts": []}, embedclf.ArgumentError, "there are no texts to cluster"),
+            (
+                {"texts": ["x"], "n_clusters": 0},
+                embedclf.ArgumentError,
+                "n_clusters must be an integer of at least 1, not 0",
+            ),
+            ({"texts": ["x"], "n_clusters": 1.5}, TypeError, "n_clusters must be an integer, not 1.5"),
             (
                 {"texts": ["x", "x"], "n_clusters": 2},
                 embedclf.ArgumentError,
-                "2 groups cannot be made of 1 different text: ask for 1 or fewer, or let the number be chosen",
+                "cannot form 2 clusters from 1 different text: ask for 1 or fewer, or leave the number out",
             ),
             (
                 {"texts": ["x", "y"], "vectors": np.ones((3, 4))},
@@ -273,7 +277,7 @@ class TestCluster:
             (
                 {"texts": ["x", " "]},
                 embedclf.TextError,
-                "1 of the texts cannot be embedded (texts[1]: the text is empty)",
+                "1 text cannot be embedded (texts[1]: the text is empty)",
             ),
         ],
     )

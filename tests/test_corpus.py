@@ -15,66 +15,63 @@ from embedclf.data.corpus import read_corpus
 from embedclf.data.reader import CorpusReader
 from embedclf.data.writer import CorpusWriter
 
-CLOSED = "write a quote inside a quoted field twice"
+CLOSED = "double each quote inside a quoted field"
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        pytest.param(b"", "{path}: the file is empty: it needs a header that names its columns", id="empty"),
+        pytest.param(b"", "{path}: the file is empty; expected a header with column names", id="empty"),
         pytest.param(b"text,label\n", "{path}: the file has a header but no rows", id="header only"),
         pytest.param(
             b"Text,category\na,b\n",
-            "{path}:1: there is no column 'text'; there are 'Text', 'category'; name the right one with --text-column",
+            "{path}:1: no column 'text' (found: 'Text', 'category'). Use --text-column Text",
             id="no text column",
         ),
         pytest.param(
             b"text,category\na,b\n",
-            "{path}:1: there is no column 'label'; there are 'text', 'category'; "
-            "name the right one with --label-column",
+            "{path}:1: no column 'label' (found: 'text', 'category'). Choose one with --label-column",
             id="no label column",
         ),
         pytest.param(
             b"text;label\na;b\n",
-            "{path}:1: there is no column 'text'; there are 'text;label'; the header holds semicolons: "
-            "try --delimiter ';'",
+            "{path}:1: no column 'text' (found: 'text;label'). The header contains semicolons: try --delimiter ';'",
             id="semicolons",
         ),
         pytest.param(
             b"text\tlabel\na\tb\n",
-            "{path}:1: there is no column 'text'; there are 'text\\tlabel'; the header holds tabs: "
-            "try --delimiter '\\t'",
+            "{path}:1: no column 'text' (found: 'text\\tlabel'). The header contains tabs: try --delimiter '\\t'",
             id="tabs",
         ),
         pytest.param(
-            b"text,label,text\na,b,c\n", "{path}:1: the column 'text' stands 2 times in the header", id="column twice"
+            b"text,label,text\na,b,c\n", "{path}:1: the column 'text' appears 2 times in the header", id="column twice"
         ),
         pytest.param(
             b'text,label\na,b\n"first\nsecond",c\nd,"e\nf,g\nh,i\n',
-            "{path}:5: a quote that is opened in this row is never closed, so the rest of the file is part of it; "
+            "{path}:5: a quote opened in this row is never closed, so the rest of the file is read as part of it; "
             + CLOSED,
             id="unclosed quote",
         ),
         pytest.param(
             b'text,label\n"a"b,c\n',
-            "{path}:2: the quotes of this row do not fit together (',' expected after '\"'); " + CLOSED,
+            "{path}:2: the quoting of this row is invalid (',' expected after '\"'); " + CLOSED,
             id="stray quote",
         ),
         pytest.param(
             b"text,label\nok,x\ncaf\xe9,y\n",
-            "{path}:3: byte 20 (0xe9) is not utf-8; give the file's encoding with --encoding, for example "
+            "{path}:3: byte 20 (0xe9) is not valid utf-8; set the file's encoding with --encoding, for example "
             "--encoding cp1252",
             id="not UTF-8",
         ),
         pytest.param(
             b"text,label\n" + b"ok,x\n" * 9_000 + b"\xff\xfe,y\n",
-            "{path}:9002: byte 45,012 (0xff) is not utf-8; give the file's encoding with --encoding, for example "
+            "{path}:9002: byte 45,012 (0xff) is not valid utf-8; set the file's encoding with --encoding, for example "
             "--encoding cp1252",
             id="not UTF-8 far down",
         ),
         pytest.param(
             "text,label\n".encode("utf-16"),
-            "{path}:1: byte 1 (0xff) is not utf-8; give the file's encoding with --encoding, for example "
+            "{path}:1: byte 1 (0xff) is not valid utf-8; set the file's encoding with --encoding, for example "
             "--encoding utf-16",
             id="UTF-16",
         ),
@@ -95,11 +92,11 @@ def test_a_file_that_is_not_there(cli: Cli, model: Path, tmp_path: Path, command
     args = [] if command == "train" else ["-m", model]
     args = [*args, "--input"] if command == "predict" else args
     result = cli(command, *args, "nowhere.csv")
-    assert (result.exit_code, result.stderr) == (1, "Error: nowhere.csv: there is no such file\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: nowhere.csv: file not found\n")
     result = cli(command, *args, tmp_path)
     assert (result.exit_code, result.stderr) == (
         1,
-        f"Error: {tmp_path}: it is a folder, where a file of texts is needed\n",
+        f"Error: {tmp_path}: is a folder; expected a file of texts\n",
     )
 
 
@@ -192,7 +189,7 @@ def test_labels_that_are_not_needed(tmp_path: Path):
     assert read_corpus(tmp_path / "some.csv", needs_labels=False).labels == ["x", ""]
     assert read_corpus(tmp_path / "none.csv", needs_labels=False).labels == [""]
     assert read_corpus(tmp_path / "none.csv", label_column="other", needs_labels=False).labels == ["x"]
-    with pytest.raises(embedclf.DataError, match="there is no column 'kind'"):
+    with pytest.raises(embedclf.DataError, match="no column 'kind'"):
         read_corpus(tmp_path / "none.csv", label_column="kind", needs_labels=False)
 
 
@@ -212,7 +209,7 @@ def test_nesting_that_can_be_read_can_be_written(trained: embedclf.TextClassifie
         Path("d.jsonl").write_text(f'{{"text": "a", "label": "x", "more": 1}}\n{row}\n')
         with CorpusReader("d.jsonl") as reader:
             _, read = reader
-        assert read.fault == (None if depth < 200 else "the line is not usable JSON (nested too deeply)")
+        assert read.fault == (None if depth < 200 else "the JSON on this line is nested too deeply")
         if depth in (199, 200, 930):
             assert embedclf.predict_file(trained, "d.jsonl", "out.csv").n_faults == int(depth >= 200)
 
@@ -262,20 +259,20 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
             with CorpusReader("d.parquet", label_column=None) as reader:
                 list(reader)
         except embedclf.DataError as error:
-            n_damaged += "it is not a whole Parquet file" in str(error)
+            n_damaged += "the Parquet file is damaged or incomplete" in str(error)
     assert n_damaged > 10
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("d.json", b'[{"text": "a", "label": "x"}]', "d.json:1: it is one large JSON value: JSON lines are needed"),
-        ("d.jsonl", b'{\n"text": "a"\n}', "d.jsonl:1: it is one large JSON value: JSON lines are needed"),
-        ("d.xlsx", b"PK\x03\x04rest", "d.xlsx: it is an Excel or ZIP file: save it as CSV"),
-        ("d.csv.gz", b"\x1f\x8brest", "d.csv.gz: it is packed with gzip: unpack it first"),
-        ("d.csv", b"sep=;\ntext;label\n", "the first line is a spreadsheet's 'sep=': delete it"),
-        ("d.tsv", b"text,label\na,b\n", "the header holds commas: try --delimiter ','"),
-        ("d.csv", "text,label\n".encode("utf-16-le"), "the header holds NUL characters: try --encoding utf-16"),
+        ("d.json", b'[{"text": "a", "label": "x"}]', "d.json:1: this is a JSON array; embedclf reads JSON Lines"),
+        ("d.jsonl", b'{\n"text": "a"\n}', "d.jsonl:1: this is a JSON object spread over several lines"),
+        ("d.xlsx", b"PK\x03\x04rest", "d.xlsx: Excel and ZIP files are not supported: save it as CSV"),
+        ("d.csv.gz", b"\x1f\x8brest", "d.csv.gz: gzip files are not supported: decompress it first"),
+        ("d.csv", b"sep=;\ntext;label\n", "The first line is a spreadsheet's 'sep=': delete it"),
+        ("d.tsv", b"text,label\na,b\n", "The header contains commas: try --delimiter ','"),
+        ("d.csv", "text,label\n".encode("utf-16-le"), "The header contains NUL characters: try --encoding utf-16"),
     ],
 )
 def test_what_it_is_instead(cli: Cli, tmp_path: Path, name: str, content: bytes, message: str):
@@ -294,7 +291,7 @@ def test_a_named_pipe_is_read(process, tmp_path: Path):
     writer.start()
     done = process("train", "pipe")
     writer.join()
-    assert done.stderr.startswith("Error: pipe: byte 0xe9 is not utf-8; give the file's encoding")
+    assert done.stderr.startswith("Error: pipe: byte 0xe9 is not valid utf-8; set the file's encoding")
 
 
 @pytest.mark.parametrize("encoding", ["undefined", "base64", "punycode"])

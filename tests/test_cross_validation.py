@@ -145,16 +145,16 @@ class TestCrossValidate:
         with pytest.raises(embedclf.ArgumentError, match=r"regularization is scikit-learn's C, .* not 'much'"):
             embedclf.cross_validate(TEXTS, LABELS, regularization="much")
         for measure in (embedclf.cross_validate, embedclf.compare):
-            with pytest.raises(TypeError, match=r"folds is a whole number, not 2\.5"):
+            with pytest.raises(TypeError, match=r"folds must be an integer, not 2\.5"):
                 measure(TEXTS, LABELS, folds=2.5)
             with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 0 and 1"):
                 measure(TEXTS, LABELS, folds=0)
         with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 5 and 0"):
             embedclf.cross_validate(TEXTS, LABELS, repeats=0)
         for measure in (embedclf.cross_validate, embedclf.compare, embedclf.learning_curve, embedclf.train):
-            with pytest.raises(embedclf.ArgumentError, match="seed is a whole number from 0, not -1"):
+            with pytest.raises(embedclf.ArgumentError, match="seed must be an integer of at least 0, not -1"):
                 measure(TEXTS, LABELS, seed=-1)
-            with pytest.raises(TypeError, match="seed is a whole number, not None"):
+            with pytest.raises(TypeError, match="seed must be an integer, not None"):
                 measure(TEXTS, LABELS, seed=None)
         result = cli("cross-validate", dataset, "--head", "centroid", "--regularization", 1)
         assert result.exit_code == 2
@@ -198,7 +198,7 @@ class TestCrossValidate:
         """Once, by each command that measures."""
         chosen = [*range(6), *range(10, 16), *range(20, 26)]
         path = write_csv(tmp_path / "few.csv", [(f'"{TEXTS[row]}"', LABELS[row]) for row in chosen])
-        far = "the figures may be far from the truth\n"
+        far = "metrics are unreliable\n"
         for command, what in (
             (("cross-validate",), "18 rows left out and predicted"),
             (("compare", "--head", "logistic", "--head", "centroid"), "18 rows left out and predicted"),

@@ -77,7 +77,7 @@ def test_of_equals_the_first_class_leads(trained: embedclf.TextClassifier, cli: 
 def test_at_least_one_label_is_asked_for(trained: embedclf.TextClassifier, top_k: int):
     """Said before anything is written."""
     Path("in.csv").write_text(f"text\n{TEXT}\n")
-    with pytest.raises(embedclf.ArgumentError, match=f"top_k is a whole number from 1, not {top_k}"):
+    with pytest.raises(embedclf.ArgumentError, match=f"top_k must be an integer of at least 1, not {top_k}"):
         embedclf.predict_file(trained, "in.csv", "out.csv", top_k=top_k)
     assert [path.name for path in Path().iterdir()] == ["in.csv"]
 

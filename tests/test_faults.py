@@ -370,7 +370,7 @@ class TestRefusedTexts:
         texts[100] = "BAD"
         embedder = embedclf.open_embedder(SMALL_MODEL, batch_size=256)
         embedder.embed(["one that is fine"])
-        with pytest.raises(embedclf.TextError, match=r"^1 of the texts cannot be embedded \(texts\[100\]: "):
+        with pytest.raises(embedclf.TextError, match=r"^1 text cannot be embedded \(texts\[100\]: "):
             embedder.embed(texts)
         assert api.n_requests == 1 + 1 + 1 + 2 * 8  # and a harmless one
         assert sorted(api.texts_sent) == sorted(["one that is fine", "hello", *texts[:100], *texts[101:]])

@@ -123,7 +123,7 @@ def test_one_dimension():
 
 def test_arguments_that_do_not_fit():
     """Nothing to place, or not as many."""
-    with pytest.raises(embedclf.ArgumentError, match="there are no texts to make a map of"):
+    with pytest.raises(embedclf.ArgumentError, match="there are no texts to map"):
         embedclf.text_map([])
     with pytest.raises(embedclf.ArgumentError, match="there are 2 texts and 1 label"):
         embedclf.text_map(["a", "b"], ["x"])
@@ -148,7 +148,7 @@ def test_a_long_wait_is_announced(caplog: pytest.LogCaptureFixture, monkeypatch:
     embedclf.text_map(TEXTS[:20])
     assert caplog.messages == []
     embedclf.text_map(TEXTS)
-    assert caplog.messages == ["Placing 30 different texts: this takes about 0 seconds"]
+    assert caplog.messages == ["Laying out 30 different texts (about 0 s) …"]
 
 
 # --- the command's manners ---
@@ -166,7 +166,7 @@ def test_where_to_write(cli: Cli, dataset: Path):
     page = dataset.rename(dataset.with_suffix(".html"))
     result = cli("map", page, "--output", page)
     assert result.exit_code == 1
-    assert result.stderr == f"Error: --output {page} is the same file as the dataset {page}: name another\n"
+    assert result.stderr == f"Error: --output {page} is the same file as the dataset {page}: choose another\n"
     assert page.read_text().startswith("text,label")
 
 

@@ -117,7 +117,7 @@ def test_it_never_runs_code(tmp_path: Path):
         ({"head": "evil"}, "its 'head' is 'evil'"),
         ({"format": 0}, "its 'format' is 0"),
         ({"classes": ["a", "b", ""]}, "the name of a class is empty"),
-        ({"classes": ["a", "b", "\ud800"]}, "the name of a class holds half a character"),
+        ({"classes": ["a", "b", "\ud800"]}, "the name of a class contains half a character"),
         ({"tensors": {"weights": np.full((3, 256), 3e38, np.float32)}}, "so large that scores would not be finite"),
         ({"tensors": {"weights": np.full((3, 256), np.nan, np.float32)}}, "some weights are not finite numbers"),
         ({"tensors": {"bias": np.full(3, np.inf, np.float32)}}, "some weights are not finite numbers"),

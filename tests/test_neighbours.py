@@ -181,8 +181,7 @@ def test_the_labels_of_the_train_set_may_have_another_name(cli: Cli, model: Path
     explained = ("predict", "-m", model, "--explain", "--train-set", path, "my parcel")
     assert "  delivery: my parcel" in cli(*explained, "--label-column", "topic").stdout
     assert cli(*explained).stderr == (
-        "Error: other.csv:1: there is no column 'label'; there are 'text', 'topic'; "
-        "name the right one with --label-column\n"
+        "Error: other.csv:1: no column 'label' (found: 'text', 'topic'). Choose one with --label-column\n"
     )
 
 

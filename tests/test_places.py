@@ -29,17 +29,17 @@ def test_evaluate(cli: Cli, dataset: Path, model: Path):
     other = write_csv(Path("train.csv"), [("my parcel", "delivery"), ("my refund", "refund")])
     base = ("evaluate", dataset, "-m", model)
     assert refused(cli, *base, "--errors", "small.csv") == (
-        f"Error: --errors small.csv is the same file as the dataset {dataset}: name another"
+        f"Error: --errors small.csv is the same file as the dataset {dataset}: choose another"
     )
     assert refused(cli, *base, "--report", dataset).startswith(f"Error: --report {dataset} is the same file as the da")
     assert refused(cli, *base, "--train-set", other, "--errors", "./x/../train.csv") == (
-        "Error: --errors ./x/../train.csv is the same file as --train-set train.csv: name another"
+        "Error: --errors ./x/../train.csv is the same file as --train-set train.csv: choose another"
     )
     assert refused(cli, *base, "--report", model) == (
-        f"Error: --report {model} is the same file as the model {model}: name another"
+        f"Error: --report {model} is the same file as the model {model}: choose another"
     )
     assert refused(cli, *base, "--errors", "x.csv", "--report", "./x.csv") == (
-        "Error: --report ./x.csv is the same file as --errors x.csv: name another"
+        "Error: --report ./x.csv is the same file as --errors x.csv: choose another"
     )
     assert dataset.read_bytes() == before
     assert model.read_bytes() == of_model
@@ -50,12 +50,12 @@ def test_predict(cli: Cli, dataset: Path, model: Path, monkeypatch: pytest.Monke
     """Neither the input nor the model, wherever the latter's name comes from."""
     base = ("predict", "-m", model, "--input", dataset)
     assert refused(cli, *base, "--output", "small.csv") == (
-        f"Error: --output small.csv is the same file as --input {dataset}: name another"
+        f"Error: --output small.csv is the same file as --input {dataset}: choose another"
     )
     Path("m.csv").symlink_to(model)
     monkeypatch.setenv("EMBEDCLF_MODEL", str(model))
     assert refused(cli, "predict", "a text", "--output", "m.csv") == (
-        f"Error: --output m.csv is the same file as the model {model}: name another"
+        f"Error: --output m.csv is the same file as the model {model}: choose another"
     )
 
 
@@ -64,7 +64,7 @@ def test_by_another_name(cli: Cli, dataset: Path, model: Path, link):
     """A link of either kind is the file."""
     link(dataset, "link.csv")
     assert refused(cli, "predict", "-m", model, "--input", dataset, "--output", "link.csv") == (
-        f"Error: --output link.csv is the same file as --input {dataset}: name another"
+        f"Error: --output link.csv is the same file as --input {dataset}: choose another"
     )
 
 
@@ -81,12 +81,13 @@ def test_what_stands_beside_an_output(cli: Cli, dataset: Path, model: Path, trai
     base = ("predict", "-m", model, "--output", "o.csv")
     for more in ([], ["--resume"]):
         assert refused(cli, *base, "--input", source, *more) == (
-            f"Error: --output o.csv needs {beside} beside it, which is the same file as --input {source}: name another"
+            f"Error: --output o.csv needs {beside} beside it, which is the same file as --input {source}: "
+            "choose another"
         )
     with pytest.raises(embedclf.OutputError) as caught:
         embedclf.predict_file(trained, source, "o.csv")
     assert str(caught.value) == (
-        f"the output o.csv needs {beside} beside it, which is the same file as the input {source}: name another"
+        f"the output o.csv needs {beside} beside it, which is the same file as the input {source}: choose another"
     )
     assert caught.value.path == "o.csv"
     assert Path(beside).read_bytes() == before
@@ -97,7 +98,8 @@ def test_a_model_beside_an_output(cli: Cli, dataset: Path, model: Path):
     """It is read as well."""
     Path("o.csv.part").write_bytes(model.read_bytes())
     assert refused(cli, "predict", "-m", "o.csv.part", "--input", dataset, "--output", "o.csv") == (
-        "Error: --output o.csv needs o.csv.part beside it, which is the same file as the model o.csv.part: name another"
+        "Error: --output o.csv needs o.csv.part beside it, which is the same file as the model o.csv.part: "
+        "choose another"
     )
     assert Path("o.csv.part").read_bytes() == model.read_bytes()
 
@@ -119,7 +121,7 @@ def test_a_file_as_the_standard_input(dataset: Path, model: Path, output: str, n
     command = [sys.executable, "-m", "embedclf", "predict", "-m", str(model), "--input", "-", "--output", output]
     with source.open("rb") as file:
         done = subprocess.run(command, stdin=file, capture_output=True, text=True, timeout=60)
-    assert done.stderr == f"Error: --output {output}{needs} is the same file as --input -: name another\n"
+    assert done.stderr == f"Error: --output {output}{needs} is the same file as --input -: choose another\n"
     assert done.returncode == 1
     assert source.read_bytes() == dataset.read_bytes()
 
@@ -128,29 +130,29 @@ def test_what_does_not_exist_yet(cli: Cli, dataset: Path, model: Path):
     """Through a link to a folder, too."""
     Path("here").symlink_to(".")
     message = refused(cli, "evaluate", dataset, "-m", model, "--errors", "new/x.csv", "--report", "here/new/x.csv")
-    assert message == "Error: --report here/new/x.csv is the same file as --errors new/x.csv: name another"
+    assert message == "Error: --report here/new/x.csv is the same file as --errors new/x.csv: choose another"
     assert not Path("new").exists()
 
 
 def test_train(cli: Cli, dataset: Path):
     """Not over the dataset, nor where the name of the latest model goes."""
     assert refused(cli, "train", dataset, "-o", "./small.csv") == (
-        f"Error: -o small.csv is the same file as the dataset {dataset}: name another"
+        f"Error: -o small.csv is the same file as the dataset {dataset}: choose another"
     )
     assert refused(cli, "train", dataset, "-o", "models/.latest") == (
-        "Error: -o models/.latest is the same file as the name of the latest model, models/.latest: name another"
+        "Error: -o models/.latest is the same file as the name of the latest model, models/.latest: choose another"
     )
 
 
 @pytest.mark.parametrize("command", ["cross-validate", "learning-curve", "compare"])
 def test_the_others(cli: Cli, dataset: Path, command: str):
     """Neither a page nor a table takes the place of the dataset."""
-    message = f"small.csv is the same file as the dataset {dataset}: name another"
+    message = f"small.csv is the same file as the dataset {dataset}: choose another"
     assert refused(cli, command, dataset, "--report", "small.csv") == f"Error: --report {message}"
     if command == "cross-validate":
         assert refused(cli, command, dataset, "--output", "small.csv") == f"Error: --output {message}"
         assert refused(cli, command, dataset, "--output", "x.csv", "--report", "x.csv") == (
-            "Error: --report x.csv is the same file as --output x.csv: name another"
+            "Error: --report x.csv is the same file as --output x.csv: choose another"
         )
 
 

@@ -112,14 +112,12 @@ def test_a_row_that_cannot_be_used(cli: Cli, api: AimlapiServer, tmp_path: Path)
     near = "the nearest usable rows start at copies.csv:2 and copies.csv:4\n"
     result = cli("recommend", "copies.csv", "--row", 3, "--skip-bad-rows")
     assert result.exit_code == 1
-    assert result.stderr.endswith(f"Error: copies.csv:3: the row is left out, as the text is empty; {near}")
+    assert result.stderr.endswith(f"Error: copies.csv:3: this row was skipped (the text is empty); {near}")
     write_csv(tmp_path / "copies.csv", [("one", "a"), ("BAD", "a"), ("two", "b")])
     api.fault = lambda request: error(400, "Your input was flagged") if "BAD" in request.texts else None
     result = cli("recommend", "copies.csv", "--row", 3, "--skip-bad-rows")
     assert result.exit_code == 1
-    assert (
-        "Error: copies.csv:3: the row is left out, as text-embedding-3-small does not take it: “Your" in result.stderr
-    )
+    assert "Error: copies.csv:3: this row was skipped (text-embedding-3-small does not take it: “Your" in result.stderr
     assert result.stderr.endswith(f"; {near}")
     result = cli("recommend", "copies.csv", "--text", "BAD", "--skip-bad-rows")
     assert result.exit_code == 1
@@ -198,12 +196,12 @@ class TestRecommend:
     @pytest.mark.parametrize(
         ("options", "kind", "message"),
         [
-            ({}, TypeError, "give either a row or a text"),
-            ({"row": 0, "text": "a"}, TypeError, "give either a row or a text"),
-            ({"row": 30}, embedclf.ArgumentError, "row is the index of a text, from 0 to 29, not 30"),
-            ({"row": -1}, embedclf.ArgumentError, "row is the index of a text, from 0 to 29, not -1"),
-            ({"row": "1"}, TypeError, "row is a whole number, not '1'"),
-            ({"row": 0, "k": 0}, embedclf.ArgumentError, "k is a whole number from 1, not 0"),
+            ({}, TypeError, "pass either row or text"),
+            ({"row": 0, "text": "a"}, TypeError, "pass either row or text"),
+            ({"row": 30}, embedclf.ArgumentError, "row must be the index of a text, from 0 to 29, not 30"),
+            ({"row": -1}, embedclf.ArgumentError, "row must be the index of a text, from 0 to 29, not -1"),
+            ({"row": "1"}, TypeError, "row must be an integer, not '1'"),
+            ({"row": 0, "k": 0}, embedclf.ArgumentError, "k must be an integer of at least 1, not 0"),
             ({"text": ""}, embedclf.ArgumentError, "the text is empty"),
             ({"row": 0, "vectors": np.ones((2, 2))}, embedclf.EmbedclfError, "there are 30 texts and 2 vectors"),
         ],

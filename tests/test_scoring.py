@@ -263,7 +263,7 @@ class TestFilesOfOthers:
     @pytest.fixture
     def refused(self, cli: Cli, model: Path, dataset: Path, trained: embedclf.TextClassifier) -> Any:
         def refused(name: str, reason: str) -> None:
-            message = f"cannot write out.csv: {name} is in the way: {reason}. Move it away, or name another output"
+            message = f"cannot write out.csv: {name} is in the way: {reason}. Move it, or choose another output"
             before = {path.name: path.lstat() for path in Path().iterdir()}
             for more in ([], ["--resume"]):
                 result = cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", *more)
@@ -278,7 +278,7 @@ class TestFilesOfOthers:
 
         return refused
 
-    NOT_OURS = "embedclf has not written it, or not what is noted in out.csv.part.json"
+    NOT_OURS = "embedclf did not write it, or it does not match out.csv.part.json"
 
     def test_a_part_without_a_journal(self, refused: Any):
         """It is somebody else's."""
@@ -303,7 +303,7 @@ class TestFilesOfOthers:
         Path("out.csv.part.json").write_text(journal)
         if part is not None:
             Path("out.csv.part").write_text(part)
-        refused("out.csv.part.json", "embedclf has not written it")
+        refused("out.csv.part.json", "embedclf did not write it")
 
     @pytest.mark.parametrize("name", ["out.csv.part", "out.csv.part.json"])
     @pytest.mark.parametrize("to", ["precious", "nothing", "pipe"])
@@ -312,7 +312,7 @@ class TestFilesOfOthers:
         Path("precious").write_text("precious")
         os.mkfifo("pipe")
         Path(name).symlink_to(to)
-        refused(name, "it is no regular file")
+        refused(name, "it is not a regular file")
         assert Path("precious").read_text() == "precious"
 
     @pytest.mark.parametrize("name", ["out.csv.part", "out.csv.part.json"])
@@ -320,7 +320,7 @@ class TestFilesOfOthers:
     def test_pipes_and_folders(self, refused: Any, name: str, make: Any):
         """Nobody waits for a pipe."""
         make(name)
-        refused(name, "it is no regular file")
+        refused(name, "it is not a regular file")
 
     def test_hard_links(self, refused: Any, trained: embedclf.TextClassifier):
         """Who writes to a part that has another name writes to that."""
@@ -425,7 +425,7 @@ def test_in_python(trained: embedclf.TextClassifier):
     assert list(record)[2:] == [
         "predicted_label", "confidence", "top_2_label", "top_2_confidence", "top_3_label", "top_3_confidence", "error",
     ]  # fmt: skip
-    with pytest.raises(embedclf.DataError, match="there is no such file"):
+    with pytest.raises(embedclf.DataError, match="file not found"):
         embedclf.predict_file(trained, "none.csv", "out.csv")
     assert beside() == ["out.jsonl"]
 
@@ -495,7 +495,7 @@ class TestParquet:
         assert result.stderr.splitlines()[:3] == [
             "Wrote 10,000 rows to out.parquet",
             "Error: 10 of 10,000 texts could not be labelled:",
-            "  in.parquet:1000: there is no 'text'",
+            "  in.parquet:1000: 'text' is missing",
         ]
         out = pq.read_table("out.parquet")
         own = out.select(table.column_names)
@@ -697,25 +697,28 @@ class TestParquet:
         assert cli("check", "small.parquet", "--fix", "fixed.parquet").exit_code == 0
         assert pq.read_table("fixed.parquet").equals(table)
         for column, problem in (
-            ("number", "the column 'number' holds int64, not strings; name the right one with --text-column"),
+            ("number", "the column 'number' contains int64, not strings. Choose another with --text-column"),
             (
                 "none",
-                "there is no column 'none'; there are 'text', 'label', 'number'; name the right one with --text-c",
+                "no column 'none' (found: 'text', 'label', 'number'). Choose one with --text-c",
             ),
         ):
             assert f"small.parquet: {problem}" in cli("train", "small.parquet", "--text-column", column).stderr
         Path("cut.parquet").write_bytes(Path("small.parquet").read_bytes()[:-20])
-        assert cli("train", "cut.parquet").stderr.startswith("Error: cut.parquet: it is not a whole Parquet file (")
-        Path("not.parquet").write_text("text,label\n")
-        assert cli("train", "not.parquet").stderr == (
-            "Error: not.parquet: it is not a Parquet file, which its name says that it is\n"
+        assert cli("train", "cut.parquet").stderr.startswith(
+            "Error: cut.parquet: the Parquet file is damaged or incomplete ("
         )
+        Path("not.parquet").write_text("text,label\n")
+        assert cli("train", "not.parquet").stderr == ("Error: not.parquet: not a Parquet file, despite its name\n")
 
     def test_it_is_not_read_from_a_pipe(self, process, model: Path):
         """Nor written to one."""
         self.write(n=2)
         done = process("predict", "-m", model, "--input", "-", stdin=Path("in.parquet").read_bytes())
-        assert done.stderr == "Error: stdin: a Parquet file names its columns at its end: give its path with --input\n"
+        assert (
+            done.stderr
+            == "Error: stdin: Parquet cannot be read from standard input: pass the path of the file with --input\n"
+        )
         os.mkfifo("out.parquet")
         fifo = os.open("out.parquet", os.O_RDWR)
         done = process("predict", "-m", model, "--input", "in.parquet", "--output", "out.parquet")

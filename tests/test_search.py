@@ -152,17 +152,17 @@ def test_what_python_refuses(api: AimlapiServer):
     """Before anything is sent, but for what only the server knows."""
     for texts, query, options, kind, message in [
         (TEXTS, "", {}, embedclf.ArgumentError, "^the query is empty$"),
-        (TEXTS, ["a"], {}, TypeError, "^the query is a string, not of type list$"),
+        (TEXTS, ["a"], {}, TypeError, "^the query must be a string, not of type list$"),
         ("text", "a", {}, TypeError, "texts must be a list of strings"),
-        ([], "a", {}, embedclf.ArgumentError, "there are no texts to look among"),
+        ([], "a", {}, embedclf.ArgumentError, "there are no texts to search"),
         (TEXTS, "a", {"labels": ["x"]}, embedclf.ArgumentError, "there are 30 texts and 1 label"),
-        (TEXTS, "a", {"k": 0}, embedclf.ArgumentError, "k is a whole number from 1, not 0"),
-        (TEXTS, "a", {"k": 1.5}, TypeError, "k is a whole number, not 1.5"),
+        (TEXTS, "a", {"k": 0}, embedclf.ArgumentError, "k must be an integer of at least 1, not 0"),
+        (TEXTS, "a", {"k": 1.5}, TypeError, "k must be an integer, not 1.5"),
     ]:
         with pytest.raises(kind, match=message):
             embedclf.search(texts, query, **options)
     assert api.n_requests == 0
-    with pytest.raises(embedclf.ArgumentError, match="have 2 dimensions, and that of the query has the shape"):
+    with pytest.raises(embedclf.ArgumentError, match="have 2 dimensions, but that of the query has the shape"):
         embedclf.search(["a"], "b", vectors=np.ones((1, 2)), query_vector=np.ones(3))
     api.fault = lambda request: error(400, "flagged") if "BAD" in request.texts else None
     with pytest.raises(embedclf.EmbedclfError, match=r"^the query cannot be embedded: text-emb"):

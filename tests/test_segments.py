@@ -220,5 +220,5 @@ def test_what_is_no_regular_file_is_neither_opened_nor_waited_for(tmp_path: Path
     for name in ("pipe", "folder"):
         with pytest.raises(OSError, match="it is not a regular file"):
             read_segment(tmp_path / name)
-    with pytest.raises(OSError, match="it is a symbolic link, which is not followed here"):
+    with pytest.raises(OSError, match="it is a symbolic link, and links are not followed here"):
         read_segment(tmp_path / "link")

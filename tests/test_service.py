@@ -198,7 +198,7 @@ class TestPredict:
         empty, sound, half = answer.json()["predictions"]
         assert empty == {"label": None, "confidence": None, "error": "the text is empty"}
         assert sound["label"] == "refund"
-        assert half["error"] == "the text holds half a character (the lone surrogate \\ud83d)"
+        assert half["error"] == "the text contains half a character (lone surrogate \\ud83d)"
 
     def test_a_text_that_the_api_refuses_does_not_sink_the_others(self, api: AimlapiServer, sent: Any):
         """Those of other requests neither."""

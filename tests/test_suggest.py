@@ -165,9 +165,9 @@ def test_any_number_may_be_asked_for(trained: embedclf.TextClassifier, n: int):
 
 def test_a_number_below_one_is_refused(trained: embedclf.TextClassifier, cli: Cli):
     """In Python by an error, on the command line by its usage."""
-    with pytest.raises(embedclf.ArgumentError, match="n is a whole number from 1, not 0"):
+    with pytest.raises(embedclf.ArgumentError, match="n must be an integer of at least 1, not 0"):
         embedclf.suggest(trained, UNSURE, 0)
-    with pytest.raises(TypeError, match=r"n is a whole number, not 2\.5"):
+    with pytest.raises(TypeError, match=r"n must be an integer, not 2\.5"):
         embedclf.suggest(trained, UNSURE, 2.5)
     assert cli("suggest", "inbox.csv", "-n", 0).exit_code == 2
 

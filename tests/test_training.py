@@ -224,7 +224,7 @@ class TestPython:
             (["a", "b"], ["x"], embedclf.ArgumentError, "there are 2 texts and 1 label"),
             ([], [], embedclf.TrainingError, "there are no examples"),
             (["a", "b"], ["x", " "], embedclf.TrainingError, "the label is empty: ' '"),
-            (["a", "b"], ["x", "\ud800"], embedclf.TrainingError, "the label holds half a character"),
+            (["a", "b"], ["x", "\ud800"], embedclf.TrainingError, "the label contains half a character"),
             ({"a": 1}, ["x"], TypeError, "texts must be a list of strings, not a dict"),
             (pd.DataFrame({"text": ["a"]}), ["x"], TypeError, "texts must be a list of strings, not a DataFrame"),
             (["a", ""], ["x", "y"], embedclf.TextError, r"texts\[1\]: the text is empty"),

@@ -207,9 +207,9 @@ class TestModelFile:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"tensors": {"ngrams": np.arange(5, dtype=np.uint64)}}, "n-grams of shape (5,) do not fit"),
+            ({"tensors": {"ngrams": np.arange(5, dtype=np.uint64)}}, "n-grams of shape (5,) do not match"),
             ({"reverse": True}, "its n-grams are not sorted"),
-            ({"nan": "idf"}, "some inverse document frequencies are none"),
+            ({"nan": "idf"}, "some inverse document frequencies are out of range"),
             ({"nan": "ngram_weights"}, "some word weights are not finite numbers"),
             ({"word_scale": 0}, "its 'word_scale' is 0"),
         ],

@@ -1,1 +1,1 @@
-"""Rows in and out of files."""
+"""Reading and writing files of rows."""

@@ -1,6 +1,6 @@
-"""Writing a file beside its place and moving it there: a reader sees the old one or the new one, whole.
+"""Atomic writes: write to a temporary file, then rename it, so that readers see the old file or the complete new one.
 
-Nothing that is written takes the place of a file that is read, or of anybody else's file.
+An output never overwrites an input, another output, or a file that embedclf did not write.
 """
 
 import contextlib
@@ -26,20 +26,20 @@ _DESCRIPTORS = {"/dev/stdout": 1, "/dev/stderr": 2}
 def check_places(
     read: Mapping[str, Place | None], written: Mapping[str, Place | None], *, in_parts: bool = False
 ) -> None:
-    """Check that no file is written over one that is read, or over another that is written.
+    """Check that no output overwrites an input or another output.
 
     Parameters
     ----------
     read, written : mappings of str to path
-        What messages call each file, and its path; None for one that was not asked for. In `read`, ``-`` is the
+        Name of each file in messages, and its path; None for a file that was not requested. In `read`, ``-`` is
         standard input.
     in_parts : bool
-        Whether `PartFile` writes the outputs: then the files that it needs beside each are checked, too.
+        Whether `PartFile` writes the outputs. If so, the files that it needs next to each output are checked, too.
 
     Raises
     ------
     OutputError
-        If two of them are one file, under whatever names and links.
+        If two of them are the same file, by different names or links as well.
     """
     sources = [(f"{name} {place}", place) for name, place in read.items() if place is not None]
     outputs = [(f"{name} {place}", place, place) for name, place in written.items() if place is not None]
@@ -55,46 +55,47 @@ def check_places(
         ((second, first[:2]) for first, second in combinations(outputs, 2)),
     )
     for (name, place, path), (other, other_place) in pairs:
-        if _are_one(place, other_place):
-            raise OutputError(f"{name} is the same file as {other}: name another", path=os.fspath(path))
+        if _are_same_file(place, other_place):
+            raise OutputError(f"{name} is the same file as {other}: choose another", path=os.fspath(path))
 
 
 def part_and_journal(path: Place) -> tuple[Path, Path]:
-    """Return the two files that stand beside an output while a `PartFile` writes it."""
+    """Return the paths of the two files that exist next to an output while a `PartFile` writes it."""
     place = Path(os.path.realpath(path))
     return place.with_name(f"{place.name}.part"), place.with_name(f"{place.name}.part.json")
 
 
-def _are_one(written: Place, other: Place) -> bool:
+def _are_same_file(written: Place, other: Place) -> bool:
     try:
         one = Path(written).stat()
         two = os.fstat(sys.stdin.fileno()) if os.fspath(other) == STDIN else Path(other).stat()
-    except (OSError, ValueError, AttributeError):  # one of them is still to be made, or there is no standard input
+    except (OSError, ValueError, AttributeError):  # one of them does not exist yet, or there is no stdin
         return os.fspath(other) != STDIN and os.path.realpath(written) == os.path.realpath(other)
-    # What is no regular file, such as /dev/null, has nothing that could be overwritten.
+    # Only regular files have content that could be overwritten; /dev/null, say, has none.
     return os.path.samestat(one, two) and stat.S_ISREG(one.st_mode)
 
 
 class AtomicFile:
-    """A binary file that takes its place when its ``with`` block ends well, and leaves no trace otherwise.
+    """A binary file that is moved into place when its ``with`` block succeeds, and leaves no trace otherwise.
 
-    It is opened for writing at once, so that a path that cannot be written is found out before any work is done.
-    Something that is no regular file (``/dev/stdout``, a named pipe) is written to directly.
+    It is opened for writing at once, so that an unwritable path is detected before any work is done. Anything other
+    than a regular file (``/dev/stdout``, a named pipe) is written to directly.
 
     Parameters
     ----------
     path : str or Path
-        Where the file goes. Missing folders are made; a symbolic link is followed, a file's mode is kept.
+        Path of the file. Missing folders are created, a symbolic link is followed, and the mode of an existing file
+        is kept.
 
     Attributes
     ----------
     is_direct : bool
-        Whether it is something that is no regular file.
+        Whether the path is not a regular file and is written to directly.
 
     Raises
     ------
     OutputError
-        If it cannot be written, now or when it is moved into place.
+        If the file cannot be written, now or when it is moved into place.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -106,7 +107,8 @@ class AtomicFile:
             self.is_direct = _is_direct(self.path)
             if self.is_direct:
                 descriptor = _DESCRIPTORS.get(str(self.path))
-                # Where the shell has opened a file for /dev/stdout, others write to it as well, each after the other.
+                # The shell may have redirected /dev/stdout to a file that others append to. Opening it by its path
+                # would start at its beginning and overwrite their output.
                 self.file: BinaryIO = (
                     self.path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
                 )
@@ -114,11 +116,11 @@ class AtomicFile:
             self._place.parent.mkdir(parents=True, exist_ok=True)
             if self._place.exists() and not os.access(self._place, os.W_OK):
                 raise PermissionError("it is read-only")
-            self.file = self._opened_beside()
+            self.file = self._open_temporary()
         except OSError as error:
             raise self._error(error) from error
 
-    def _opened_beside(self) -> BinaryIO:
+    def _open_temporary(self) -> BinaryIO:
         self._beside = self._place.with_name(f".{secrets.token_hex(8)}.part")
         return self._beside.open("xb")
 
@@ -136,7 +138,7 @@ class AtomicFile:
             return
         try:
             if not self.is_direct:
-                # Without it, a machine that loses its power may keep the name and not the content.
+                # Without fsync, a power failure may keep the new name but lose the content.
                 self.file.flush()
                 os.fsync(self.file.fileno())
             self.file.close()
@@ -149,11 +151,11 @@ class AtomicFile:
             raise self._error(failure) from failure
 
     def discard(self) -> None:
-        """Close the file and leave its place as it was."""
+        """Close the file without moving it into place."""
         self.remove()
 
     def remove(self) -> None:
-        """Close the file, and take away what was written beside its place."""
+        """Close the file and delete the temporary file."""
         with contextlib.suppress(OSError):
             self.file.close()
         if not self.is_direct:
@@ -161,32 +163,32 @@ class AtomicFile:
                 self._beside.unlink(missing_ok=True)
 
     def write(self, data: bytes) -> int:
-        """Write some bytes, as a binary file does."""
+        """Write bytes and return their number, as a binary file does."""
         try:
             return self.file.write(data)
         except OSError as error:
             raise self._error(error) from error
 
     def written(self) -> BinaryIO:
-        """Open what has been written so far, to be read from its start."""
+        """Open the content written so far for reading."""
         self.file.flush()
         return self._beside.open("rb")
 
 
 def _is_direct(path: Place) -> bool:
-    """Tell whether something is no regular file, and so is written to as it is."""
+    """Return whether a path is not a regular file, and so is written to directly."""
     if str(path) in _DESCRIPTORS:
         return True
     try:
         return not stat.S_ISREG(Path(path).stat().st_mode)
-    except OSError:  # it is still to be made, or cannot be reached, which is said when it is opened
+    except OSError:  # it does not exist yet, or is inaccessible, which opening it reports
         return False
 
 
 def move_into_place(path: Path, place: Path) -> None:
-    """Move a file to its place, and make that outlast a loss of power where the system can."""
+    """Move a file into place, and make the move survive a power failure where the system can."""
     path.replace(place)
-    # Windows opens no folders, and some file systems do not sync them.
+    # Windows cannot open folders, and some file systems cannot sync them.
     with contextlib.suppress(OSError):
         folder = os.open(place.parent, os.O_RDONLY)
         try:

@@ -1,7 +1,7 @@
-"""Texts and labels in and out of files: CSV, TSV, JSONL and Parquet, from a path or from the standard input.
+"""Files of texts and labels: CSV, TSV, JSON Lines and Parquet, from a path or from standard input.
 
-Rows are read and written one at a time, in order. Every complaint says ``file:line``, the header being line 1; a
-Parquet file has no lines, and the number of the row, counted from 1, stands for one.
+Rows are read and written one at a time, in order. Every error names ``file:line``, the header being line 1. A Parquet
+file has no lines; the number of the row, counted from 1, is used instead.
 """
 
 import bisect
@@ -26,16 +26,16 @@ class Corpus:
     Attributes
     ----------
     name : str
-        What messages call the file.
+        Name of the file in messages.
     rows : list of Row
     columns : list of str
-        The rows' own columns.
+        Columns of the file.
     has_bom : bool
         Whether the file starts with a UTF-8 byte order mark.
     skipped : list of RowFault
-        The rows that were left out.
+        The rows that were skipped because they cannot be used.
     schema : pyarrow.Schema or None
-        Of a Parquet file; None for others.
+        Schema of a Parquet file; None for other formats.
     """
 
     name: str
@@ -52,38 +52,38 @@ class Corpus:
 
     @cached_property
     def labels(self) -> list[str]:
-        """The label of each row; empty where there is none."""
+        """The label of each row; empty if it has none."""
         return [row.label for row in self.rows]
 
     @cached_property
     def lines(self) -> list[int]:
-        """Where each row starts in the file, counted from 1."""
+        """The line of the file on which each row starts, counted from 1."""
         return [row.line for row in self.rows]
 
     def place(self, number: int) -> str:
-        """Give where a row, counted from 0, starts: ``file:line``."""
+        """Return where a row, counted from 0, starts: ``file:line``."""
         return f"{self.name}:{self.lines[number]}"
 
     def number_at(self, line: int) -> int:
-        """Give the number, counted from 0, of the row that starts at a line.
+        """Return the number, counted from 0, of the row that starts at a line.
 
         Raises
         ------
         DataError
-            If none of the rows does.
+            If no usable row starts there.
         """
         after = bisect.bisect_left(self.lines, line)
         if self.lines[after : after + 1] == [line]:
             return after
         reason = next((fault.reason for fault in self.skipped if fault.line == line), None)
-        problem = "no row starts at this line" if reason is None else f"the row is left out, as {reason}"
+        problem = "no row starts at this line" if reason is None else f"this row was skipped ({reason})"
         near = [f"{self.name}:{number}" for number in self.lines[max(after - 1, 0) : after + 1]]
         nearest = f"row starts at {near[0]}" if len(near) == 1 else f"rows start at {' and '.join(near)}"
         message = f"{self.name}:{line}: {problem}; the nearest usable {nearest}"
         raise DataError(message, source=self.name, line=line)
 
     def row(self, number: int) -> Row:
-        """Give a row, counted from 0, as it is written: its line in the file, its text and its label."""
+        """Return a row, counted from 0, as it is written to an output: its line in the file, its text and its label."""
         row = self.rows[number]
         return replace(row, record={"line": row.line, "text": row.text, "label": row.label}, source="")
 
@@ -105,7 +105,7 @@ def read_corpus(
     BadRowsError
         If a row cannot be used and `skip_bad_rows` is false.
     DataError
-        If the file as a whole cannot be used, or holds no usable row.
+        If the file as a whole cannot be used, or has no usable rows.
     """
     rows, faults = [], []
     with CorpusReader(
@@ -124,7 +124,7 @@ def read_corpus(
     name = reader.name
     if faults and not skip_bad_rows:
         bad = f"{counted(len(faults), 'row')} of {name} cannot be used"
-        message = f"{bad}:\n{list_faults(name, faults)}\nMend them, or leave them out with --skip-bad-rows."
+        message = f"{bad}:\n{list_faults(name, faults)}\nFix them, or use --skip-bad-rows."
         raise BadRowsError(message, source=name, faults=faults)
     if not rows:
         problem = "none of its rows can be used" if faults else "the file has a header but no rows"

@@ -6,12 +6,12 @@ from typing import TextIO
 
 from embedclf.data.formats import FormatError
 
-# csv counts a field's characters in a C long, which has 32 bits on some platforms.
+# The csv module stores this limit in a C long, which has 32 bits on some platforms.
 _ANY_FIELD_SIZE = 2**31 - 1
 
 
 class CsvRecords:
-    """The records of a table, once and in order: the line where each starts, counted from 1, and its fields.
+    """An iterator over the records of a CSV file: the line where each starts, counted from 1, and its fields.
 
     Parameters
     ----------
@@ -22,20 +22,20 @@ class CsvRecords:
     Attributes
     ----------
     header : list of str
-        The first record, which is not among the others.
+        The first record, which is not iterated over.
 
     Raises
     ------
     FormatError
-        If there is no header; while iterating, if the quotes of a record do not fit together.
+        If there is no header or, while iterating, if the quoting of a record is invalid.
     """
 
     def __init__(self, file: TextIO, delimiter: str) -> None:
-        # strict: without it an unclosed quote swallows the rest of the file in silence.
+        # Without `strict`, an unclosed quote silently swallows the rest of the file.
         self._reader = csv.reader(file, delimiter=delimiter, strict=True)
         _, self.header = next(self, (0, []))
         if not self.header:
-            raise FormatError("the file is empty: it needs a header that names its columns")
+            raise FormatError("the file is empty; expected a header with column names")
 
     def __iter__(self) -> Iterator[tuple[int, list[str]]]:
         return self
@@ -43,20 +43,20 @@ class CsvRecords:
     def __next__(self) -> tuple[int, list[str]]:
         while True:
             line = self._reader.line_num + 1
-            before = csv.field_size_limit(_ANY_FIELD_SIZE)  # the module's own, so it is put back at once
+            before = csv.field_size_limit(_ANY_FIELD_SIZE)  # global to the csv module, so restore it at once
             try:
                 fields = next(self._reader)
             except csv.Error as error:
                 raise FormatError(_quotes_problem(error), line) from error
             finally:
                 csv.field_size_limit(before)
-            if fields:  # a blank line has none
+            if fields:  # a blank line has no fields
                 return line, fields
 
 
 def _quotes_problem(error: csv.Error) -> str:
     if "unexpected end of data" in str(error):
-        problem = "a quote that is opened in this row is never closed, so the rest of the file is part of it"
+        problem = "a quote opened in this row is never closed, so the rest of the file is read as part of it"
     else:
-        problem = f"the quotes of this row do not fit together ({error})"
-    return f"{problem}; write a quote inside a quoted field twice"
+        problem = f"the quoting of this row is invalid ({error})"
+    return f"{problem}; double each quote inside a quoted field"

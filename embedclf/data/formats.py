@@ -1,4 +1,4 @@
-"""The formats that files of rows have."""
+"""File formats of rows, and their extensions."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ FORMATS: dict[str, Format] = {
 
 
 class FormatError(Exception):
-    """A file does not keep to its format; the reader, which knows the file's name, makes a `DataError` of it.
+    """A file violates its format. The reader, which knows the file's name, turns it into a `DataError`.
 
     Attributes
     ----------
@@ -34,17 +34,17 @@ class FormatError(Exception):
 
 
 def file_format(path: str | os.PathLike[str]) -> Format:
-    """Return the format that a file's extension stands for; CSV for any that is not known."""
+    """Return the format that a file's extension stands for; CSV for an unknown extension."""
     return FORMATS.get(Path(path).suffix.lower(), "csv")
 
 
 def check_delimiter(delimiter: str | None) -> None:
-    """Check that a character can stand between columns.
+    """Check that a column delimiter can be used.
 
     Raises
     ------
     ArgumentError
-        If it is not one character, or one that means something else in a table.
+        If it is not a single character, or is one with another meaning in CSV (a quote, a line break).
     """
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise ArgumentError(f"delimiter must be one character, such as ';' or a tab, not {delimiter!r}")

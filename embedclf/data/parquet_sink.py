@@ -1,29 +1,29 @@
-"""Parquet files, written by pyarrow: rows with columns added, type by type as they were.
+"""Writing Parquet with pyarrow: rows with columns added, keeping the types of the original columns.
 
-What is written grows as an Arrow stream, which can go on after a break, and becomes a Parquet file at its end.
+Rows are written as an Arrow stream, which can be continued after an interruption, and converted to Parquet at the end.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
-from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, in_a_line, pyarrow_or_error, with_parts
+from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, one_line, pyarrow_or_error, with_parts
 
-# A group of rows is in memory when it is written, so it has no more rows and no more bytes.
+# A row group is held in memory while it is written, so its size is limited.
 _GROUP_ROWS = 131_072
 _GROUP_BYTES = 64_000_000
 
 
 class ParquetSink:
-    """Makes an Arrow stream of rows, part by part.
+    """A converter from rows to an Arrow stream, and from that stream to a Parquet file.
 
     Parameters
     ----------
     columns : sequence of str
-        The rows' own.
+        Original columns of the rows.
     schema : pyarrow.Schema or None
-        Theirs as they were read, where each row comes with its `Record`; None takes strings.
+        Schema of the original columns, if each row comes with its `Record`; None if they are strings.
     added : mapping of str to type
-        The columns that are added, and `str`, `int` or `float`.
+        Added columns, each with its type: `str`, `int` or `float`.
 
     Raises
     ------
@@ -35,39 +35,39 @@ class ParquetSink:
         pa = self._pa = pyarrow_or_error()
         types = {str: pa.string(), int: pa.int64(), float: pa.float64()}
         self._carries = schema is not None
-        own = list(schema) if self._carries else [pa.field(_in_utf8(name), pa.string()) for name in columns]
-        fields = [*own, *(pa.field(_in_utf8(name), types[kind]) for name, kind in added.items())]
+        own = list(schema) if self._carries else [pa.field(_escape_surrogates(name), pa.string()) for name in columns]
+        fields = [*own, *(pa.field(_escape_surrogates(name), types[kind]) for name, kind in added.items())]
         self.schema = pa.schema(fields, metadata=schema.metadata if self._carries else None)
-        self._in_stream = pa.schema([field.with_type(self._plainer(field.type)) for field in fields])
+        self._in_stream = pa.schema([field.with_type(self._stream_type(field.type)) for field in fields])
         self._n_own = len(own)
-        # Of columns of ordered categories: these, by the column's place. What is read names all in each group of rows.
+        # Categories of each ordered categorical column, by its position. Each row group that is read lists all of them.
         self._orders: dict[int, Any] = {}
         self._rows: list[tuple[Record | Sequence[Any], Sequence[Any]]] = []
 
-    def _plainer(self, of: Any) -> Any:
-        """Give the type by which one stands in the stream."""
+    def _stream_type(self, of: Any) -> Any:
+        """Return the type that replaces a type in the stream."""
         types = self._pa.types
-        # A stream names the values of a dictionary apart from its rows; here each part stands for itself.
+        # A stream stores dictionaries separately from the rows, but each part of it has to be complete in itself.
         if types.is_dictionary(of):
-            return self._plainer(of.value_type)
-        # Of views, no rows can be taken out.
+            return self._stream_type(of.value_type)
+        # pyarrow cannot take rows out of views.
         if types.is_string_view(of):
             return self._pa.string()
         if types.is_binary_view(of):
             return self._pa.binary()
-        return with_parts(self._pa, of, self._plainer)
+        return with_parts(self._pa, of, self._stream_type)
 
     def start(self) -> bytes:
-        """Give how the stream begins."""
+        """Return the header of the stream."""
         return bytes(self._in_stream.serialize())
 
     def add(self, own: Record | Sequence[Any], added: Sequence[Any]) -> bool:
-        """Take a row; gives whether it is time to `take` some."""
+        """Add a row, and return whether there are enough rows to `take`."""
         self._rows.append((own, added))
         return len(self._rows) >= BATCH_ROWS
 
     def take(self) -> bytes:
-        """Give the rows that have come since the last time, as a part of the stream."""
+        """Return the rows added since the last call, as a part of the stream."""
         parts, start = [], 0
         while start < len(self._rows):
             end = start + 1
@@ -77,7 +77,7 @@ class ParquetSink:
                     end += 1
             else:
                 end = len(self._rows)
-            parts.append(bytes(self._made(self._rows[start:end]).serialize()))
+            parts.append(bytes(self._record_batch(self._rows[start:end]).serialize()))
             start = end
         self._rows.clear()
         return b"".join(parts)
@@ -86,7 +86,7 @@ class ParquetSink:
         own = self._rows[number][0]
         return own.batch if isinstance(own, Record) else None
 
-    def _made(self, rows: list[tuple[Any, Sequence[Any]]]) -> Any:
+    def _record_batch(self, rows: list[tuple[Any, Sequence[Any]]]) -> Any:
         pa = self._pa
         if self._carries:
             places = pa.array([own.place for own, _ in rows], pa.int64())
@@ -97,20 +97,21 @@ class ParquetSink:
                 columns.append(_cast(pa, column, self._in_stream.field(number).type).take(places))
         else:
             columns = [
-                pa.array(map(_in_utf8, values), pa.string()) for values in zip(*(own for own, _ in rows), strict=True)
+                pa.array(map(_escape_surrogates, values), pa.string())
+                for values in zip(*(own for own, _ in rows), strict=True)
             ]
         added = zip(*(values for _, values in rows), strict=True)
         for field, values in zip(list(self._in_stream)[self._n_own :], added, strict=True):
-            columns.append(pa.array(map(_in_utf8, values), field.type))
+            columns.append(pa.array(map(_escape_surrogates, values), field.type))
         return pa.RecordBatch.from_arrays(columns, schema=self._in_stream)
 
     def convert(self, stream: BinaryIO, to: BinaryIO) -> None:
-        """Make a Parquet file of the stream, one group of rows after another.
+        """Convert the stream to a Parquet file, one row group at a time.
 
         Raises
         ------
         ParquetError
-            If it is damaged.
+            If the stream is damaged.
         """
         pa = self._pa
         try:
@@ -120,16 +121,16 @@ class ParquetSink:
                     batches.append(batch)
                     n_rows, n_bytes = sum(one.num_rows for one in batches), sum(one.nbytes for one in batches)
                     if n_rows >= _GROUP_ROWS or n_bytes >= _GROUP_BYTES:
-                        writer.write_table(self._typed(batches))
+                        writer.write_table(self._row_group(batches))
                         batches = []
                 if batches:
-                    writer.write_table(self._typed(batches))
+                    writer.write_table(self._row_group(batches))
         except pa.ArrowException as error:
             raise ParquetError(
-                f"what stands beside it is damaged ({in_a_line(error)}): start anew, without --resume"
+                f"the partial output beside it is damaged ({one_line(error)}): run without --resume to start over"
             ) from error
 
-    def _typed(self, batches: list[Any]) -> Any:
+    def _row_group(self, batches: list[Any]) -> Any:
         pa = self._pa
         table = pa.Table.from_batches(batches).combine_chunks()
         columns = []
@@ -155,8 +156,8 @@ def _cast(pa: Any, column: Any, to: Any) -> Any:
     return column if column.type.equals(to) else column.cast(to)
 
 
-def _in_utf8(value: Any) -> Any:
-    """Write half a character as the escape by which JSON does."""
+def _escape_surrogates(value: Any) -> Any:
+    """Replace each lone surrogate by its JSON escape, since Arrow strings are UTF-8."""
     if not isinstance(value, str) or value.isascii():
         return value
     return value.encode("utf-8", "backslashreplace").decode()

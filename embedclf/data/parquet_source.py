@@ -1,26 +1,26 @@
-"""Parquet files, read by pyarrow: their rows as plain values."""
+"""Reading Parquet with pyarrow, as rows of plain values."""
 
 import json
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, in_a_line, pyarrow_or_error, with_parts
+from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, one_line, pyarrow_or_error, with_parts
 
 
 class ParquetSource:
-    """An open Parquet file; iterate over it for its rows, once.
+    """An open Parquet file whose rows can be iterated over once.
 
     Parameters
     ----------
     file : binary file
-        One that can be gone back in: the columns are named at its end.
+        Must be seekable: Parquet stores the column names at the end.
 
     Attributes
     ----------
     schema : pyarrow.Schema
     columns : list of str
-        Several may have one name.
+        Names may repeat.
     n_rows : int
 
     Raises
@@ -41,10 +41,10 @@ class ParquetSource:
         self.n_rows: int = self._file.metadata.num_rows
 
     def _damaged(self, error: Exception) -> ParquetError:
-        return ParquetError(f"it is not a whole Parquet file ({in_a_line(error)})")
+        return ParquetError(f"the Parquet file is damaged or incomplete ({one_line(error)})")
 
     def not_text(self, column: str) -> str | None:
-        """Name the type of a column that does not hold strings; None if it does."""
+        """Return the name of a column's type if it is not a string type; None if it is."""
         of = self.schema.field(column).type
         types = self._pa.types
         plain = of.value_type if types.is_dictionary(of) else of
@@ -53,7 +53,7 @@ class ParquetSource:
 
     @property
     def share_read(self) -> float:
-        """How much of the rows has been read, from 0 to 1."""
+        """The share of the rows that has been read, from 0 to 1."""
         return self._read / max(self.n_rows, 1)
 
     def __iter__(self) -> Iterator[tuple[Sequence[Any], Record]]:
@@ -63,7 +63,7 @@ class ParquetSource:
                 batch = next(batches, None)
                 if batch is None:
                     return
-                # What is damaged may refer to what is not there; Arrow looks only when it is asked to.
+                # Offsets in a damaged file may point outside it, and Arrow checks them only on request.
                 batch.validate(full=True)
                 columns = [self._plain(column) for column in batch.columns]
             except (self._pa.ArrowException, OSError) as error:
@@ -73,7 +73,7 @@ class ParquetSource:
                 yield values, Record(batch, place)
 
     def _plain(self, column: Any) -> list[Any]:
-        """Give a column's values as JSON has them: what it has no word for as strings."""
+        """Return a column's values as JSON types; values that JSON cannot represent become strings."""
         types, of = self._pa.types, column.type
         if types.is_dictionary(of):
             column, of = column.dictionary_decode(), of.value_type
@@ -82,7 +82,7 @@ class ParquetSource:
                 None if value is None else f"{value} {of.unit}" for value in column.cast(self._pa.int64()).to_pylist()
             ]
         if types.is_temporal(of) or types.is_decimal(of):
-            # Python's own times have no nanoseconds.
+            # Python's datetime types have no nanoseconds.
             if not types.is_interval(of):
                 column = column.cast(self._pa.string())
             return [None if value is None else str(value) for value in column.to_pylist()]
@@ -93,10 +93,10 @@ class ParquetSource:
             return values
         if types.is_floating(of):
             return [value if value is None or math.isfinite(value) else None for value in values]
-        return [json.loads(json.dumps(value, default=_told), parse_constant=lambda _: None) for value in values]
+        return [json.loads(json.dumps(value, default=_as_string), parse_constant=lambda _: None) for value in values]
 
     def _without_times(self, of: Any) -> Any:
-        """Give a type with strings where times are: Python's own know no nanoseconds, and no year after 9999."""
+        """Return a type with its times replaced by strings: Python has no nanoseconds and no year after 9999."""
         types = self._pa.types
         if types.is_duration(of):
             return self._pa.int64()
@@ -105,5 +105,5 @@ class ParquetSource:
         return with_parts(self._pa, of, self._without_times)
 
 
-def _told(value: Any) -> str:
+def _as_string(value: Any) -> str:
     return value.decode(errors="backslashreplace") if isinstance(value, bytes) else str(value)

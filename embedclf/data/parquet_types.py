@@ -1,4 +1,4 @@
-"""What reading and writing Parquet share: pyarrow, its types, and what goes wrong with it."""
+"""Common parts of reading and writing Parquet: importing pyarrow, its types and its errors."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,23 +10,23 @@ BATCH_ROWS = 4_096
 
 
 class ParquetError(EmbedclfError):
-    """pyarrow is not installed, or cannot read a file; whoever knows the file's name says it."""
+    """pyarrow is not installed, or cannot read a file. The caller adds the file's name."""
 
 
 class Record(NamedTuple):
-    """Where a row stands as it was read: its batch, a ``pyarrow.RecordBatch``, and its place there, counted from 0."""
+    """Origin of a row: its batch, a ``pyarrow.RecordBatch``, and its position in the batch, counted from 0."""
 
     batch: Any
     place: int
 
 
 def pyarrow_or_error() -> Any:
-    """Return the module ``pyarrow``, with those of its modules that are needed.
+    """Return the module ``pyarrow`` with its submodules ``compute`` and ``parquet`` imported.
 
     Raises
     ------
     ParquetError
-        If it is not installed.
+        If pyarrow is not installed.
     """
     try:
         import pyarrow.compute
@@ -37,7 +37,7 @@ def pyarrow_or_error() -> Any:
 
 
 def with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
-    """Give a nested type with the types of its parts changed; any other as it is."""
+    """Return a nested type with `changed` applied to the types of its parts; any other type unchanged."""
     types = pa.types
     if types.is_struct(of):
         return pa.struct([field.with_type(changed(field.type)) for field in of.fields])
@@ -53,7 +53,7 @@ def with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
     return of
 
 
-def in_a_line(error: Exception) -> str:
-    """Write what pyarrow says in a line: it may repeat any bytes of the file."""
-    said = " ".join(str(error).split())[:200]
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in said)
+def one_line(error: Exception) -> str:
+    """Return pyarrow's message as one printable line: it may quote arbitrary bytes of the file."""
+    message = " ".join(str(error).split())[:200]
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in message)

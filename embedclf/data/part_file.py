@@ -1,4 +1,4 @@
-"""An output that is written piece by piece, beside its place until it is whole, and can be gone on with."""
+"""An output that is written piece by piece beside its final path, and can be resumed after an interruption."""
 
 import contextlib
 import json
@@ -20,39 +20,39 @@ except ImportError:  # Windows
 
 
 def _in_the_way(path: Path, reason: str) -> OSError:
-    return OSError(f"{path.name} is in the way: {reason}. Move it away, or name another output")
+    return OSError(f"{path.name} is in the way: {reason}. Move it, or choose another output")
 
 
-def _open_as_itself(path: Path, flags: int) -> int:
-    """Open a regular file that stands beside an output.
+def _open_regular(path: Path, flags: int) -> int:
+    """Open a regular file beside an output.
 
     Raises
     ------
     OSError
-        If it cannot be opened, or is something else: a symbolic link, a named pipe.
+        If it cannot be opened, or is not a regular file (a symbolic link, a named pipe).
     """
     try:
         return open_plain(path, flags)
     except OSError:
         if not os.path.lexists(path) or stat.S_ISREG(path.lstat().st_mode):
             raise
-    raise _in_the_way(path, "it is no regular file")
+    raise _in_the_way(path, "it is not a regular file")
 
 
 def _read_journal(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
-    """Read what a `PartFile` has noted last; None if nothing is there.
+    """Return the last state that a `PartFile` saved in its journal; None if there is no journal.
 
     Raises
     ------
     OSError
-        If it cannot be read, or what is there was not noted by one.
+        If the file cannot be read, or is not the journal of a `PartFile`.
     """
     try:
-        with os.fdopen(_open_as_itself(path, os.O_RDONLY), "rb") as file:
+        with os.fdopen(_open_regular(path, os.O_RDONLY), "rb") as file:
             content = file.read()
     except FileNotFoundError:
         return None
-    if not content:  # so nothing is lost with it
+    if not content:  # an empty file can safely be overwritten
         return None
     with contextlib.suppress(ValueError, RecursionError):
         noted = json.loads(content)
@@ -62,64 +62,65 @@ def _read_journal(path: Path, kinds: Mapping[str, type]) -> dict[str, Any] | Non
             and noted["bytes"] >= 0
         ):
             return noted
-    raise _in_the_way(path, "embedclf has not written it")
+    raise _in_the_way(path, "embedclf did not write it")
 
 
 def noted_beside(path: Place, kinds: Mapping[str, type]) -> dict[str, Any] | None:
-    """Return what a `PartFile` of some path has noted last; None if there is nothing to go on with."""
-    return _noted_in(*part_and_journal(path), kinds)
+    """Return the last saved state of the `PartFile` of a path; None if there is nothing to resume."""
+    return _saved_state_in(*part_and_journal(path), kinds)
 
 
-def _noted_in(part: Path, journal: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
-    with contextlib.suppress(OSError):  # which is said when it is opened to be written
-        return _fitting(_read_journal(journal, kinds), part.lstat().st_size)
+def _saved_state_in(part: Path, journal: Path, kinds: Mapping[str, type]) -> dict[str, Any] | None:
+    with contextlib.suppress(OSError):  # opening the file for writing reports it
+        return _if_complete(_read_journal(journal, kinds), part.lstat().st_size)
     return None
 
 
-def _fitting(noted: dict[str, Any] | None, n_bytes: int) -> dict[str, Any] | None:
-    """Return what is noted of a part of so many bytes; None if nothing of it is whole."""
+def _if_complete(noted: dict[str, Any] | None, n_bytes: int) -> dict[str, Any] | None:
+    """Return the saved state if a part file of `n_bytes` bytes contains that much complete output; else None."""
     return noted if noted is not None and 0 < noted["bytes"] <= n_bytes else None
 
 
 class PartFile(AtomicFile):
-    """A file that takes its place when its ``with`` block ends well; else what is whole of it waits to be gone on with.
+    """A file that is moved into place when its ``with`` block succeeds, and can be resumed otherwise.
 
-    It grows as ``<path>.part``; how far it is whole, and what for, stands in ``<path>.part.json``, its journal. A part
-    has a journal from its first byte on: one that has content and no journal that fits is somebody else's file.
+    It is written as ``<path>.part``. Its journal, ``<path>.part.json``, records how much of it is complete, and the
+    state of the run. A part file has a journal from its first byte on: a non-empty one without a matching journal was
+    not written by embedclf.
 
     Parameters
     ----------
     path : str or Path
-        See `AtomicFile`; of what is no regular file nothing stays.
+        See `AtomicFile`. Only a regular file can be resumed.
     kinds : mapping of str to type
-        What is noted: a journal without these is somebody else's file, too.
+        Keys of the state, and their types. A journal without these was not written by embedclf either.
 
     Attributes
     ----------
     part : Path
-        Where it grows.
+        Path of the part file.
     state : dict or None
-        What was noted last, by this run or, until `start` is called, an earlier one; None if nothing is whole.
+        The last saved state: of this run or, until `start` is called, of an earlier one. None if no output is complete.
 
     Raises
     ------
     OutputError
-        If it cannot be written, another run is writing it, or files that are not its own are in its way.
+        If the file cannot be written, another run is writing it, or foreign files are in its way.
     """
 
     def __init__(self, path: Place, kinds: Mapping[str, type]) -> None:
         self.part, self._journal = part_and_journal(path)
         self._kinds = kinds
         self.state: dict[str, Any] | None = None
-        self._held: int | None = None
+        self._lock: int | None = None
         super().__init__(path)
 
-    def _opened_beside(self) -> BinaryIO:
+    def _open_temporary(self) -> BinaryIO:
         self._beside = self.part
-        _read_journal(self._journal, self._kinds)  # before anything is made beside a file of somebody else's
+        _read_journal(self._journal, self._kinds)  # fails on a foreign file, before anything is created
         while True:
-            # Not emptied before it is known to be ours, and no other run's.
-            file = os.fdopen(_open_as_itself(self.part, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b")
+            # Not truncated until it is known to belong to embedclf and to no other run.
+            file = os.fdopen(_open_regular(self.part, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b")
             if fcntl is None:
                 break
             try:
@@ -129,41 +130,41 @@ class PartFile(AtomicFile):
                 raise OSError(f"another run is writing {self.part.name}") from error
             with contextlib.suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(file.fileno()), self.part.lstat()):
-                    # Once more, so that the lock is held until the file is in its place, where it is closed before.
-                    self._held = os.dup(file.fileno())
+                    # The file is closed before it is moved into place; a second descriptor holds the lock until then.
+                    self._lock = os.dup(file.fileno())
                     break
-            file.close()  # another run has moved it to its place meanwhile
+            file.close()  # another run has moved it into place in the meantime
         try:
-            self.state = self._noted_of(file)
+            self.state = self._saved_state_of(file)
         except BaseException:
             file.close()
-            self._let_go()
+            self._release_lock()
             raise
         return file
 
-    def _noted_of(self, file: BinaryIO) -> dict[str, Any] | None:
-        """Return what is noted of a part, which is open, as `_fitting` does.
+    def _saved_state_of(self, file: BinaryIO) -> dict[str, Any] | None:
+        """Return the saved state of an open part file, as `_if_complete` does.
 
         Raises
         ------
         OSError
-            If it is somebody else's file.
+            If embedclf did not write the file.
         """
         noted, about = _read_journal(self._journal, self._kinds), os.fstat(file.fileno())
         if about.st_nlink > 1:
             raise _in_the_way(self.part, "it is a hard link to another file")
-        # An empty one is what is left of a run that ended before its journal was written.
+        # An empty file is left over from a run that ended before its journal was written.
         if about.st_size and (noted is None or noted["bytes"] > about.st_size):
-            raise _in_the_way(self.part, f"embedclf has not written it, or not what is noted in {self._journal.name}")
-        return _fitting(noted, about.st_size)
+            raise _in_the_way(self.part, f"embedclf did not write it, or it does not match {self._journal.name}")
+        return _if_complete(noted, about.st_size)
 
     def start(self, **state: Any) -> None:
-        """Begin with nothing, whatever is there, and note what is to be known about it."""
+        """Start over with an empty file, and save the state."""
         self.state = None
         if self.is_direct:
             return
         try:
-            # First the journal: without one that fits, what an earlier run has left would no longer be known as ours.
+            # The journal comes first: without a matching one, the part file of an earlier run would look foreign.
             self._write_journal({"bytes": 0, **state})
             self.file.truncate(0)
             self.file.seek(0, os.SEEK_END)
@@ -171,9 +172,9 @@ class PartFile(AtomicFile):
             raise self._error(error) from error
 
     def go_on(self) -> None:
-        """Go on after what was noted to be whole; what an earlier run has written after it goes."""
+        """Continue after the output recorded as complete; anything that an earlier run wrote after it is discarded."""
         if self.state is None:
-            raise ValueError("nothing of it is whole")
+            raise ValueError("there is no complete output to resume from")
         try:
             self.file.truncate(self.state["bytes"])
             self.file.seek(0, os.SEEK_END)
@@ -181,7 +182,7 @@ class PartFile(AtomicFile):
             raise self._error(error) from error
 
     def note(self, **state: Any) -> None:
-        """Note that all that was written so far is whole, and what else there is to know about it."""
+        """Record that everything written so far is complete, and save the state."""
         if self.is_direct:
             return
         try:
@@ -194,7 +195,7 @@ class PartFile(AtomicFile):
         self.state = noted
 
     def _write_journal(self, noted: dict[str, Any]) -> None:
-        # Under a name that no other file has, so that none is written over.
+        # A unique name, so that no file is overwritten.
         beside = self._journal.with_name(f".{secrets.token_hex(8)}.part")
         try:
             with beside.open("xb") as file:
@@ -214,29 +215,29 @@ class PartFile(AtomicFile):
             if kind is None and not self.is_direct:
                 self._journal.unlink(missing_ok=True)
         finally:
-            self._let_go()
+            self._release_lock()
 
     def discard(self) -> None:
-        """Close the file; what is whole of it stays beside its place."""
+        """Close the file; its complete part is kept so that it can be resumed."""
         if not self.is_direct:
-            # As the disk has it: an interrupt may have come when a journal was written, and before `state` was set.
-            self.state = _noted_in(self.part, self._journal, self._kinds)
+            # Read from disk: an interrupt may have come after the journal was written, but before `state` was set.
+            self.state = _saved_state_in(self.part, self._journal, self._kinds)
         if self.state is None:
             self.remove()
             return
         with contextlib.suppress(OSError):
             self.file.close()
-        self._let_go()
+        self._release_lock()
 
     def remove(self) -> None:
-        """Close the file, and take away what stands beside its place."""
+        """Close the file, and delete the part file and its journal."""
         super().remove()
         if not self.is_direct:
             with contextlib.suppress(OSError):
                 self._journal.unlink(missing_ok=True)
-        self._let_go()
+        self._release_lock()
 
-    def _let_go(self) -> None:
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+    def _release_lock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None

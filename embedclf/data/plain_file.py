@@ -1,6 +1,6 @@
-"""Opening files that somebody else may have put there: regular files only.
+"""Opening regular files only, where someone else may have put something in their place.
 
-A named pipe would block forever, a device may never end, and a symbolic link leads wherever its author likes.
+A named pipe would block forever, a device may never end, and a symbolic link may lead anywhere.
 """
 
 import errno
@@ -35,8 +35,8 @@ def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
         descriptor = os.open(path, flags | _FLAGS, 0o666)
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise OSError(errno.ELOOP, "it is a symbolic link, which is not followed here") from None
-        if error.errno == errno.ENXIO:  # a named pipe that nobody reads
+            raise OSError(errno.ELOOP, "it is a symbolic link, and links are not followed here") from None
+        if error.errno == errno.ENXIO:  # a named pipe without a reader
             raise OSError(errno.EINVAL, "it is not a regular file") from None
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -52,7 +52,7 @@ def read_plain(path: Path, most_bytes: int | None = None) -> bytes:
     ----------
     path : Path
     most_bytes : int, optional
-        Refuse a larger file instead of reading it.
+        Raise OSError for a larger file instead of reading it.
 
     Raises
     ------

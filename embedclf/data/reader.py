@@ -4,6 +4,7 @@ import codecs
 import io
 import itertools
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,50 +21,50 @@ from embedclf.data.text_lines import accepting_bom, open_stdin
 from embedclf.errors import DataError
 from embedclf.formatting import counted
 
-# How files begin that cannot be read, and what to do with them.
+# First bytes of unsupported files, and what to do about each.
 _FOREIGN = {
-    b"PK\x03\x04": "it is an Excel or ZIP file: save it as CSV (UTF-8)",
-    b"\xd0\xcf\x11\xe0": "it is an old Excel file: save it as CSV (UTF-8)",
-    b"\x1f\x8b": "it is packed with gzip: unpack it first",
+    b"PK\x03\x04": "Excel and ZIP files are not supported: save it as CSV (UTF-8)",
+    b"\xd0\xcf\x11\xe0": "old Excel files are not supported: save it as CSV (UTF-8)",
+    b"\x1f\x8b": "gzip files are not supported: decompress it first",
 }
 
 
 class CorpusReader:
-    """An open file of texts, and of labels if there are any; iterate over it for its rows, once.
+    """An open file of texts, with or without labels, whose rows can be iterated over once.
 
     Parameters
     ----------
     path : str or Path
-        The file, or ``-`` for the standard input (CSV, or JSONL if it starts with a brace). A Parquet file is known by
-        how it begins, whatever it is called.
+        The file, or ``-`` for standard input (CSV, or JSONL if it starts with a brace). A Parquet file is recognised by
+        its first bytes, whatever its name.
     text_column : str
     label_column : str or None
         None reads no labels.
     needs_labels : bool
-        Whether a row without a label is at fault. If not, there need be no column ``label`` either; one of another name
-        is there since somebody said so.
+        Whether a row without a label is an error. If not, the column ``label`` is optional as well; a column of another
+        name was asked for explicitly, so it must exist.
     delimiter : str or None
-        None takes a tab for ``.tsv`` and a comma otherwise.
+        None means a tab for ``.tsv`` and a comma otherwise.
     encoding : str
         A byte order mark is accepted.
 
     Attributes
     ----------
     name : str
-        What messages call it.
+        Name of the file in messages.
     place : str or Path
-        Where it is, as it was given.
+        The path as it was passed.
     columns : list of str
-        The header, names that come again numbered; for JSONL, the keys of the first record.
+        The header, with repeated names numbered; for JSONL, the keys of the first record.
     has_bom : bool
-        Whether it starts with a UTF-8 byte order mark.
+        Whether the file starts with a UTF-8 byte order mark.
     schema : pyarrow.Schema or None
-        Of a Parquet file; None for others.
+        Schema of a Parquet file; None for other formats.
 
     Raises
     ------
     DataError
-        If it is not there, empty, not in this encoding, not of its format, or lacks a column.
+        If the file does not exist, is empty, is not in this encoding, violates its format, or lacks a column.
     """
 
     def __init__(
@@ -117,16 +118,16 @@ class CorpusReader:
             return open_stdin()
         try:
             if self._path.is_dir():
-                raise self._error("it is a folder, where a file of texts is needed")
+                raise self._error("is a folder; expected a file of texts")
             return self._path.open("rb")
         except FileNotFoundError:
-            raise self._error("there is no such file") from None
+            raise self._error("file not found") from None
         except OSError as error:
             raise self._error(f"cannot be read ({error.strerror})") from error
 
     @property
     def share_read(self) -> float | None:
-        """How much of the file has been read, from 0 to 1; None if its size is not known."""
+        """The share of the file that has been read, from 0 to 1; None if its size is unknown."""
         if self._parquet is not None:
             return self._parquet.share_read
         if self._path is None or not self._bytes.seekable():
@@ -134,7 +135,7 @@ class CorpusReader:
         return self._bytes.tell() / max(os.fstat(self._bytes.fileno()).st_size, 1)
 
     def close(self) -> None:
-        """Close the file; the standard input stays open."""
+        """Close the file; standard input stays open."""
         if self._path is None:
             self._file.detach()
         else:
@@ -165,23 +166,23 @@ class CorpusReader:
         except FormatError as error:
             raise self._error(error.problem, error.line) from error
         except UnicodeError as error:
-            raise self._error(f"it cannot be read as {self._encoding} ({error})") from error
+            raise self._error(f"cannot be read as {self._encoding} ({error})") from error
 
     def _not_this_encoding(self, error: UnicodeDecodeError) -> DataError:
         byte = f"0x{error.object[error.start]:02x}"
         hint = "utf-16" if error.object[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
-        advice = f"give the file's encoding with --encoding, for example --encoding {hint}"
+        advice = f"set the file's encoding with --encoding, for example --encoding {hint}"
         if self._path is None or not self._bytes.seekable():
-            return self._error(f"byte {byte} is not {self._encoding}; {advice}")
-        # The decoder was fed up to where the file stands now, and error.object is the last of it.
+            return self._error(f"byte {byte} is not valid {self._encoding}; {advice}")
+        # error.object is the last chunk passed to the decoder; it ends at the current position of the file.
         offset = self._bytes.tell() - len(error.object) + error.start
         with self._path.open("rb") as again:
             line = again.read(offset).count(b"\n") + 1
-        return self._error(f"byte {offset + 1:,} ({byte}) is not {self._encoding}; {advice}", line)
+        return self._error(f"byte {offset + 1:,} ({byte}) is not valid {self._encoding}; {advice}", line)
 
     def _check_header(self, header: list[str]) -> None:
-        """Check that the columns that are needed are there, and each once."""
-        if not header and self.format == "jsonl":  # each line is at fault, and says so when it is read
+        """Check that each required column exists exactly once."""
+        if not header and self.format == "jsonl":  # no line has keys; each is reported when it is read
             return
         maker = self._maker
         if not maker.needs_labels and maker.label_column == LABEL_COLUMN and LABEL_COLUMN not in header:
@@ -190,19 +191,19 @@ class CorpusReader:
             if column not in header:
                 raise self._error(self._missing(column, header), None if self._parquet is not None else 1)
             if header.count(column) > 1:
-                raise self._error(f"the column {column!r} stands {header.count(column)} times in the header", 1)
+                raise self._error(f"the column {column!r} appears {header.count(column)} times in the header", 1)
         if self._parquet is not None and (kind := self._parquet.not_text(maker.text_column)) is not None:
             column = repr(maker.text_column)
-            raise self._error(f"the column {column} holds {kind}, not strings; name the right one with --text-column")
+            raise self._error(f"the column {column} contains {kind}, not strings. Choose another with --text-column")
 
     def _missing(self, column: str, columns: list[str]) -> str:
         option = "--text-column" if column == self._maker.text_column else "--label-column"
         listed = ", ".join(repr(name[:60]) for name in columns[:20]) + (", …" if len(columns) > 20 else "")
-        problem = f"there is no column {column!r}; there are {listed}"
+        problem = f"no column {column!r} (found: {listed})"
         if "\0" in "".join(columns):
-            return f"{problem}; the header holds NUL characters: try --encoding utf-16"
+            return f"{problem}. The header contains NUL characters: try --encoding utf-16"
         if self.format in ("csv", "tsv") and columns[0].startswith("sep="):
-            return f"{problem}; the first line is a spreadsheet's 'sep=': delete it, and give --delimiter"
+            return f"{problem}. The first line is a spreadsheet's 'sep=': delete it, and use --delimiter"
         if self.format in ("csv", "tsv") and len(columns) == 1:
             for sign, name, value in (
                 (";", "semicolons", ";"),
@@ -211,11 +212,14 @@ class CorpusReader:
                 (",", "commas", ","),
             ):
                 if sign in columns[0] and sign != self._delimiter:
-                    return f"{problem}; the header holds {name}: try --delimiter '{value}'"
-        return f"{problem}; name the right one with {option}"
+                    return f"{problem}. The header contains {name}: try --delimiter '{value}'"
+        alike = [name for name in columns if name.strip().casefold() == column.strip().casefold()]
+        if len(alike) == 1 and alike[0].isprintable():
+            return f"{problem}. Use {option} {shlex.quote(alike[0])}"
+        return f"{problem}. Choose one with {option}"
 
     def _read_csv(self) -> tuple[list[str], Iterator[Row]]:
-        """Return the header, and the rows."""
+        """Return the header and the rows."""
         records = CsvRecords(self._file, self._delimiter)
         return records.header, self._csv_rows(records)
 
@@ -226,13 +230,13 @@ class CorpusReader:
             if len(fields) == len(keys):
                 yield self._maker.row(line, record)
                 continue
-            fault = f"the row has {counted(len(fields), 'field')} where the header has {len(keys)}"
+            fault = f"expected {counted(len(keys), 'field')} as in the header, got {len(fields)}"
             if surplus := fields[len(keys) :]:
-                fault += f" (too many: {', '.join(map(repr, surplus))[:200]})"
+                fault += f" (extra: {', '.join(map(repr, surplus))[:200]})"
             yield Row(line, record, "", "", fault)
 
     def _read_jsonl(self) -> tuple[list[str], Iterator[Row]]:
-        """Return the keys of the first record that has any, and the rows."""
+        """Return the keys of the first non-empty record, and the rows."""
         rows = (
             self._maker.row(one.line, one.record, one.source)
             if one.fault is None
@@ -245,19 +249,19 @@ class CorpusReader:
             if row.record:
                 break
         if not ahead:
-            raise self._error("the file is empty: it holds no JSON lines")
+            raise self._error("the file is empty; expected JSON Lines")
         return list(ahead[-1].record), itertools.chain(ahead, rows)
 
     def _read_parquet(self) -> tuple[list[str], Iterator[Row]]:
-        """Return the names of the columns, and the rows."""
+        """Return the names of the columns and the rows."""
         if self._path is None:
-            raise self._error("a Parquet file names its columns at its end: give its path with --input")
+            raise self._error("Parquet cannot be read from standard input: pass the path of the file with --input")
         if not self._bytes.peek(4).startswith(MAGIC):
-            raise self._error("it is not a Parquet file, which its name says that it is")
+            raise self._error("not a Parquet file, despite its name")
         self._parquet = ParquetSource(cast(BinaryIO, self._bytes))
         self.schema, header = self._parquet.schema, self._parquet.columns
         if not header:
-            raise self._error("it has no columns")
+            raise self._error("the file has no columns")
         keys = numbered_names(header)
         return header, (
             self._maker.row(number, dict(zip(keys, values, strict=True)), source)

@@ -1,4 +1,4 @@
-"""Rows of a data file, and the names of their columns."""
+"""Rows of a data file, and their column names."""
 
 import itertools
 import json
@@ -14,18 +14,18 @@ LABEL_COLUMN = "label"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record of a file.
+    """A record of a file.
 
     Attributes
     ----------
     line : int
-        Where the record starts, counted from 1.
+        The line on which the record starts, counted from 1.
     record : dict
-        Its own columns, as they were read.
+        Its columns, as they were read.
     source : str or Record
-        The record as it stands in a JSONL or Parquet file; empty for others.
+        The record in its original form in a JSONL or Parquet file; empty for other formats.
     text, label : str
-        Empty where there is none; `label` also where labels were not asked for.
+        Empty if missing; `label` is also empty if labels are not read.
     fault : str or None
         Why the row cannot be used; None if it can.
     """
@@ -40,7 +40,7 @@ class Row:
 
 @dataclass(slots=True)
 class RowMaker:
-    """Makes rows of records, and finds what is wrong with them.
+    """A converter from records to rows that also checks them.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class RowMaker:
     label_column : str or None
         None reads no labels.
     needs_labels : bool
-        Whether a row without a label is at fault.
+        Whether a row without a label is an error.
     """
 
     text_column: str
@@ -56,18 +56,18 @@ class RowMaker:
     needs_labels: bool
 
     def row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
-        """Make the row of a record; see `Row`."""
+        """Return the row for a record; see `Row`."""
         text, fault = self._text(record.get(self.text_column))
         label = ""
         if self.label_column is not None:
             value = record.get(self.label_column)
             if isinstance(value, int | float):
-                # A number where a name is meant is kept as it was written.
+                # A number used as a label is kept as it was written: 1.0 does not become 1.
                 if isinstance(source, str):
                     value = json.loads(source, parse_float=str, parse_int=str, parse_constant=str)[self.label_column]
                 value = value if isinstance(value, str) else json.dumps(value)
             if isinstance(value, list | dict):
-                fault = fault or "the label is a list or an object, where one name is needed"
+                fault = fault or "the label is a list or an object; expected a string"
             else:
                 label = value or ""
                 if label or self.needs_labels:
@@ -76,14 +76,14 @@ class RowMaker:
 
     def _text(self, value: Any) -> tuple[str, str | None]:
         if value is None:
-            return "", f"there is no {self.text_column!r}"
+            return "", f"{self.text_column!r} is missing"
         if not isinstance(value, str):
             return "", f"the text is not a string ({json.dumps(value)[:40]})"
         return value, text_fault(value)
 
 
 def numbered_names(names: Sequence[str]) -> list[str]:
-    """Return the names, with a number after each that has come before."""
+    """Return the names, with a number appended to each repetition."""
     numbered: list[str] = []
     for name in names:
         numbered.append(_free_name(name, numbered))
@@ -91,7 +91,7 @@ def numbered_names(names: Sequence[str]) -> list[str]:
 
 
 def free_names(names: Sequence[str], taken: Collection[str]) -> list[str]:
-    """Return the names, with a number after each that is taken."""
+    """Return the names, with a number appended to each that is already taken."""
     return [_free_name(name, taken) for name in names]
 
 
@@ -101,7 +101,7 @@ def _free_name(name: str, taken: Collection[str]) -> str:
 
 
 def cell_text(value: Any) -> str:
-    """Write a value as the text of a cell: nothing for None, JSON for what is no string."""
+    """Return the text of a cell for a value: empty for None, JSON for anything but a string."""
     if value is None:
         return ""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""The standard input, whole or as one text a line."""
+"""Standard input, as bytes or as one text per line."""
 
 import codecs
 import io
@@ -12,12 +12,12 @@ from embedclf.validation import text_fault
 
 
 def accepting_bom(encoding: str) -> str:
-    """Return an encoding that passes over a byte order mark at the start, in place of UTF-8."""
+    """Return the encoding; for UTF-8, the variant that skips a byte order mark at the start."""
     return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
 
 
 def open_stdin() -> io.BufferedReader:
-    """Return the standard input.
+    """Return standard input as a binary file.
 
     Raises
     ------
@@ -25,12 +25,12 @@ def open_stdin() -> io.BufferedReader:
         If it is closed.
     """
     if sys.stdin is None:
-        raise DataError("stdin: it is closed", source="stdin")
+        raise DataError("stdin: standard input is closed", source="stdin")
     return cast(io.BufferedReader, sys.stdin.buffer)
 
 
 def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
-    """Read the standard input as one text a line.
+    """Read standard input as one text per line.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
             yield Row(number, {"text": text}, text, "", text_fault(text))
     except UnicodeError as error:
         raise DataError(
-            f"stdin:{number + 1}: it is not {encoding} ({error}); give its encoding with --encoding",
+            f"stdin:{number + 1}: not valid {encoding} ({error}); set its encoding with --encoding",
             source="stdin",
             line=number + 1,
         ) from error
@@ -52,9 +52,9 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
 
 def _decoded_lines(encoding: str) -> Iterator[str]:
     if "\n".encode(encoding) == b"\n":
-        # line by line, so that each is answered however the rest is encoded
+        # Decode line by line, so that each is processed whatever the encoding of the rest.
         decode = codecs.getincrementaldecoder(accepting_bom(encoding))().decode
-        # The last line may have no end, and then half a character.
+        # A last line without a line break may end in the middle of a character.
         yield from (decode(line, not line.endswith(b"\n")) for line in open_stdin())
     else:
         file = io.TextIOWrapper(open_stdin(), encoding=encoding, newline="")

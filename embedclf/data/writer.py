@@ -1,4 +1,4 @@
-"""Writing rows with added columns, in the format of the file's name."""
+"""Writing rows with added columns, in the format given by the file's extension."""
 
 import codecs
 import csv
@@ -23,25 +23,26 @@ logger = logging.getLogger(__name__)
 
 
 class CorpusWriter:
-    """A file of rows with columns added to them, moved into place when its ``with`` block ends well.
+    """A file of rows with added columns, moved into place when its ``with`` block succeeds.
 
     Parameters
     ----------
     path : str or Path
-        Its extension says the format, as when reading.
+        The extension determines the format, as when reading.
     columns : sequence of str
-        The rows' own columns, which are carried over.
+        Original columns of the rows, which are copied.
     added : sequence of str, or mapping of str to type
-        The columns that are added. One whose name is taken gets a number: no column is ever overwritten. Types (`str`,
-        `int`, `float`) are those of a Parquet file's columns; without them, `str`.
+        The added columns. A number is appended to a name that is taken: no column is ever overwritten. The types
+        (`str`, `int`, `float`) apply to a Parquet file; without them, all are `str`.
     delimiter : str or None
-        For CSV; None takes a comma.
+        For CSV; None means a comma.
     bom : bool
-        Whether to start with a byte order mark, by which some spreadsheets know UTF-8.
+        Whether to start with a byte order mark, which some spreadsheets need to recognise UTF-8.
     schema : pyarrow.Schema, optional
-        Of the Parquet file that the rows were read from, whose types a Parquet file keeps; None makes strings.
+        Schema of the Parquet file from which the rows were read. A Parquet output keeps its types; without it, all
+        original columns become strings.
     file : PartFile, optional
-        Where it grows, if it is to be gone on with after a break; what stands there already is its beginning.
+        The file to write to, if it should be resumable; its existing content is the beginning of the output.
 
     Raises
     ------
@@ -72,7 +73,7 @@ class CorpusWriter:
         self._schema = schema
         if self._format == "parquet":
             kinds = added.values() if isinstance(added, Mapping) else [str] * len(self._added)
-            with self._complaints():
+            with self._as_output_errors():
                 self._sink = ParquetSink(self._columns, schema, dict(zip(self._added, kinds, strict=True)))
         self._file = AtomicFile(path) if file is None else file
         if self._sink is not None and self._file.is_direct:
@@ -83,13 +84,13 @@ class CorpusWriter:
         if self._sink is not None:
             self._file.write(self._sink.start())
         elif self._format != "jsonl":
-            # A name that starts with a byte order mark of its own would lose it to whoever reads it.
+            # If the first name itself starts with a byte order mark, readers would strip that one.
             bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
             self._file.write(codecs.BOM_UTF8 if bom else b"")
             self._write_csv([*self._columns, *self._added])
 
     @contextmanager
-    def _complaints(self) -> Iterator[None]:
+    def _as_output_errors(self) -> Iterator[None]:
         try:
             yield
         except ParquetError as error:
@@ -105,7 +106,7 @@ class CorpusWriter:
             return
         try:
             self.flush()
-            with self._complaints(), self._file.written() as stream, AtomicFile(self._path) as whole:
+            with self._as_output_errors(), self._file.written() as stream, AtomicFile(self._path) as whole:
                 self._sink.convert(stream, whole.file)
         except BaseException as error:
             self._file.discard()
@@ -116,22 +117,22 @@ class CorpusWriter:
         self._file.remove()
 
     def flush(self) -> None:
-        """Write what is kept back: the rows of a Parquet file are written many at a time."""
+        """Write the buffered rows; those of a Parquet file are written in batches."""
         if self._sink is not None:
             self._file.write(self._sink.take())
 
     def write(self, row: Row, added: Sequence[str | float | None]) -> None:
-        """Write a row with the values of its added columns; None leaves one empty (JSONL: null)."""
+        """Write a row with the values of its added columns; None is written as an empty cell (JSONL: null)."""
         if self._format == "jsonl":
-            # A key that only this record has may clash as well.
+            # A key that only this record has may clash, too.
             names = self._added if row.record.keys().isdisjoint(self._added) else free_names(self._wanted, row.record)
             self._file.write(_extended(row, dict(zip(names, added, strict=True))))
             return
         if not self._warned and (lost := [key for key in row.record if key not in self._columns]):
             self._warned = True
             logger.warning(
-                "line %d has %s, which the first record has not: left out of the output; "
-                "name an output that ends in .jsonl to keep everything",
+                "line %d has %s, which the first record does not have: left out of the output; "
+                "use an output file that ends in .jsonl to keep everything",
                 row.line,
                 ", ".join(map(repr, lost)),
             )
@@ -149,29 +150,30 @@ class CorpusWriter:
 
     def _write_csv(self, fields: Sequence[str]) -> None:
         line = io.StringIO()
-        # What is in the terminator is quoted in a field: with both, a carriage return is, on every version of Python.
+        # csv quotes a field that contains a character of the line terminator. With \r in the terminator, a carriage
+        # return is quoted on every version of Python.
         csv.writer(line, delimiter=self._delimiter, lineterminator="\r\n").writerow(fields)
         self._file.write(line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n")
 
 
 def check_output(path: str | os.PathLike[str]) -> Format:
-    """Tell the format that an output's extension stands for.
+    """Return the format that an output's extension stands for.
 
     Raises
     ------
     OutputError
-        If it stands for one that is not written.
+        If that format cannot be written.
     """
     if os.fspath(path) == STDIN:
-        raise OutputError(f"cannot write {STDIN}: for the standard output, give /dev/stdout", path=STDIN)
+        raise OutputError(f"cannot write {STDIN}: for standard output, use /dev/stdout", path=STDIN)
     if Path(path).suffix.lower() not in {*FORMATS, ".csv", ".txt", ""}:
         name = os.fspath(path)
-        raise OutputError(f"cannot write {name}: the output is .csv, .tsv, .jsonl or .parquet", path=name)
+        raise OutputError(f"cannot write {name}: the output must end in .csv, .tsv, .jsonl or .parquet", path=name)
     return file_format(path)
 
 
 def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
-    """Write a record with keys added to it; what was read is copied as it stands, every digit of it."""
+    """Return the JSON line of a record with keys added; the original is copied verbatim, every digit of it."""
     if not isinstance(row.source, str) or not row.source:
         return json_line({**row.record, **added})
     if not added:
@@ -181,5 +183,5 @@ def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
 
 
 def json_line(record: Mapping[str, Any]) -> bytes:
-    """One line of JSONL. A lone surrogate comes out as the escape by which JSON writes it."""
+    """Return one line of JSONL. A lone surrogate is written as its JSON escape."""
     return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")

@@ -1,1 +1,1 @@
-"""Looking at texts, by what their vectors say: before there is a classifier, and after."""
+"""Exploring texts by their vectors: clusters, maps, search, recommendations, and suggestions of what to label."""

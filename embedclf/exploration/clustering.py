@@ -1,4 +1,4 @@
-"""Groups of texts that are alike, to find labels by."""
+"""Clusters of similar texts, for discovering labels."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 
-# From the middle of what is good for datasets/support_tickets.csv; benchmarks/README.md has how they and others do.
+# From the middle of the range that works well on datasets/support_tickets.csv; see benchmarks/README.md for the results
+# of these and other values.
 NEIGHBOURS = 20
 RESOLUTION = 2.0
-# A text fits nowhere if it fits less than this share of how the median text does …
+# A text is left unassigned if its fit is below this share of the median …
 _LEAST_FIT = 1 / 3
-# … but of all texts, so many are placed.
+# … but at least this share of all texts is assigned.
 _LEAST_PLACED = 0.9
 _N_CENTRAL = 3
 _N_WORDS = 8
@@ -33,15 +34,15 @@ N_WORDS_OF_NAME = 3
 
 
 class Central(NamedTuple):
-    """A text at the centre of its group.
+    """A text at the centre of its cluster.
 
     Attributes
     ----------
     row : int
-        Which of the texts; of equal ones, the first.
+        Index of the text; of the first, if several are equal.
     text : str
     similarity : float
-        Cosine similarity to the mean of the group, from −1 to 1.
+        Cosine similarity to the mean of the cluster, from −1 to 1.
     """
 
     row: int
@@ -51,18 +52,18 @@ class Central(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """A group of texts that are alike.
+    """A group of similar texts.
 
     Attributes
     ----------
     name : str
-        Its number, the largest group being 1, and the first of its words; no name is part of another.
+        The cluster's number, starting with 1 for the largest, and its first few words; no name is part of another.
     size : int
-        Texts that are placed in it.
+        Number of texts assigned to the cluster.
     words : tuple of str
-        What sets it apart from the other groups, the most telling first; at most eight.
+        Words that set it apart from the other clusters, the most distinctive first; at most eight.
     central : tuple of Central
-        Its three most central texts, all different, the most central first.
+        The three most central texts, all different, the most central first.
     """
 
     name: str
@@ -73,14 +74,14 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True)
 class Clustering:
-    """Texts in groups.
+    """Texts assigned to clusters.
 
     Attributes
     ----------
     clusters : tuple of Cluster
         The largest first.
     assigned : tuple of (int or None)
-        For each text, which of the clusters it is placed in, counted from 0; None where it fits nowhere.
+        For each text, the index of its cluster, counted from 0; None if it is unassigned.
     """
 
     clusters: tuple[Cluster, ...]
@@ -88,16 +89,16 @@ class Clustering:
 
     @property
     def names(self) -> list[str | None]:
-        """For each text, the name of its cluster; None where it fits nowhere."""
+        """For each text, the name of its cluster; None if it is unassigned."""
         return [None if number is None else self.clusters[number].name for number in self.assigned]
 
     @property
     def n_left_out(self) -> int:
-        """How many texts fit nowhere."""
+        """Number of unassigned texts."""
         return self.assigned.count(None)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the clustering as plain types, for JSON."""
         return {
             "n_texts": len(self.assigned),
             "n_left_out": self.n_left_out,
@@ -121,29 +122,30 @@ def cluster(
     embedder: Any = None,
     vectors: Vectors | None = None,
 ) -> Clustering:
-    """Find groups of texts that are alike.
+    """Cluster similar texts.
 
-    Each text is linked to the 20 nearest by cosine similarity (fewer of few texts), and the groups are those that have
-    most of their links inside; see `embedclf.exploration.communities`. A text fits its group by how near it is to the
-    group's mean and how much of its links are inside. Those that fit far less than usual are left out, at most a tenth.
+    Each text is linked to its 20 nearest neighbours by cosine similarity (fewer if there are few texts), and clusters
+    are groups whose links mostly stay inside them; see `embedclf.exploration.communities`. The fit of a text is its
+    similarity to the cluster's mean times the share of its links inside. Texts whose fit is far below the usual are
+    left unassigned, at most a tenth of all.
 
     Parameters
     ----------
     texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts has its own embedder and vectors.
+        An EmbeddedTexts brings its own embedder and vectors.
     n_clusters : int, optional
-        How many groups there are to be; None chooses, and leaves out what stands alone.
+        Number of clusters. None selects it automatically, and leaves texts without similar ones unassigned.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        As of `embedclf.train`.
+        As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; None embeds them.
+        Precomputed embeddings of the texts; None embeds them.
 
     Raises
     ------
     ArgumentError
-        If there are fewer different texts than there are to be groups, or none at all, or not one vector per text.
+        If there are no texts, fewer different texts than clusters, or not one vector per text.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
@@ -156,7 +158,7 @@ def cluster(
     counts = np.bincount(same)
     if n_clusters is not None and n_clusters > len(first):
         raise ArgumentError(
-            f"{counted(n_clusters, 'group')} cannot be made: the embedder gives these texts only "
+            f"cannot form {counted(n_clusters, 'cluster')}: the texts have only "
             f"{counted(len(first), 'different vector')}"
         )
     distinct = vectors[first]
@@ -170,25 +172,26 @@ def cluster(
 
 
 def check_clusters(texts: Sequence[str], n_clusters: int | None) -> None:
-    """Check that texts can be put into this number of groups.
+    """Check that texts can be divided into this number of clusters.
 
     Raises
     ------
     ArgumentError
+        If there are no texts, or fewer different texts than clusters.
     """
     if not texts:
-        raise ArgumentError("there are no texts to put into groups")
+        raise ArgumentError("there are no texts to cluster")
     if n_clusters is not None:
         check_whole(n_clusters, "n_clusters", least=1)
         if n_clusters > (n_distinct := len(set(texts))):
             raise ArgumentError(
-                f"{counted(n_clusters, 'group')} cannot be made of {counted(n_distinct, 'different text')}: ask for "
-                f"{n_distinct:,} or fewer, or let the number be chosen"
+                f"cannot form {counted(n_clusters, 'cluster')} from {counted(n_distinct, 'different text')}: ask for "
+                f"{n_distinct:,} or fewer, or leave the number out"
             )
 
 
 def _neighbour_graph(vectors: Vectors) -> "sparse.csr_array":
-    """Link each vector to its nearest by their similarity; half of it where only one is among the other's nearest."""
+    """Link each vector to its nearest neighbours, weighted by similarity; a one-sided link has half the weight."""
     from scipy import sparse
 
     n = len(vectors)
@@ -202,7 +205,7 @@ def _neighbour_graph(vectors: Vectors) -> "sparse.csr_array":
 
 
 def _nearness(vectors: Vectors, groups: Ints) -> Floats:
-    """Return the cosine similarity of each vector to the mean of its group."""
+    """Return the cosine similarity of each vector to the mean of its cluster."""
     from scipy import sparse
 
     n = len(vectors)
@@ -214,7 +217,7 @@ def _nearness(vectors: Vectors, groups: Ints) -> Floats:
 
 
 def _share_inside(graph: "sparse.csr_array", groups: Ints) -> Floats:
-    """Return the share of each node's links that stay in its group; 1 where there are none."""
+    """Return the share of each node's link weight that stays within its cluster; 1 for a node without links."""
     links = graph.tocoo()
     rows, columns = links.coords
     inside = groups[rows] == groups[columns]
@@ -224,7 +227,10 @@ def _share_inside(graph: "sparse.csr_array", groups: Ints) -> Floats:
 
 
 def _placed(fit: Floats, groups: Ints, counts: Ints) -> Mask:
-    """Leave out what fits far less than usual, the worst first, up to the most that may be; no group loses all."""
+    """Return which rows stay assigned.
+
+    Rows with a far worse fit than usual are left out, the worst first, up to the allowed share; no cluster is emptied.
+    """
     order = np.argsort(fit, kind="stable")
     allowed = np.cumsum(counts[order]) <= (1 - _LEAST_PLACED) * counts.sum()
     kept = np.ones(len(fit), dtype=bool)
@@ -235,7 +241,7 @@ def _placed(fit: Floats, groups: Ints, counts: Ints) -> Mask:
 
 
 def _described(texts: Sequence[str], groups: Ints, near: Floats) -> Clustering:
-    """Order the groups by their sizes, and find their words and central texts; −1 is no group."""
+    """Sort the clusters by size, and find their words and central texts; −1 means unassigned."""
     members = [np.flatnonzero(groups == number) for number in range(int(groups.max()) + 1)]
     members = sorted((rows for rows in members if len(rows)), key=len, reverse=True)
     words = distinctive_words([[texts[row] for row in rows.tolist()] for rows in members], _N_WORDS)
@@ -245,7 +251,7 @@ def _described(texts: Sequence[str], groups: Ints, near: Floats) -> Clustering:
     for number, (rows, of_group) in enumerate(zip(members, words, strict=True)):
         for row in rows.tolist():
             assigned[row] = number
-        # All numbers are equally long, so that a name can be replaced everywhere without touching another.
+        # Numbers are padded to equal length, so that search-and-replace of one name cannot hit another.
         name = "_".join([f"{number + 1:0{digits}}", *of_group[:N_WORDS_OF_NAME]])
         clusters.append(Cluster(name, len(rows), tuple(of_group), _central(texts, rows, near)))
     return Clustering(tuple(clusters), tuple(assigned))

@@ -1,10 +1,10 @@
-"""Groups of nodes of a weighted graph, by modularity.
+"""Communities of a weighted graph, by modularity.
 
-The groups are those where the weight inside is far above what chance would put there: the modularity
-``sum over groups of (inside / total − resolution · (volume / total)²)`` is made large (Newman & Girvan, "Finding and
+A community has far more weight inside than expected by chance: the modularity
+``sum over groups of (inside / total − resolution · (volume / total)²)`` is maximised (Newman & Girvan, "Finding and
 evaluating community structure in networks", 2004; for the resolution Reichardt & Bornholdt, "Statistical mechanics of
-community detection", 2006). The search is that of Traag, Waltman & van Eck ("From Louvain to Leiden: guaranteeing
-well-connected communities", 2019), by graspologic-native.
+community detection", 2006). The algorithm is Leiden (Traag, Waltman & van Eck, "From Louvain to Leiden: guaranteeing
+well-connected communities", 2019), implemented by graspologic-native.
 """
 
 from typing import TYPE_CHECKING
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from scipy import sparse
 
 
-# Each time, the search starts again from the groups it has found; by then, hardly anything moves.
+# Each iteration starts from the groups found by the previous one; after this many, hardly any node moves.
 _ITERATIONS = 10
-# How often each node is looked at in a row, on average, at most; to end even where rounding moves nodes to and fro.
+# Limit on the average number of visits per node, so that the search ends even if rounding moves nodes back and forth.
 _MOST_SWEEPS = 1000
 _MOST_BISECTIONS = 6
-# So many times as many groups as there are to be are few enough to join.
+# Once there are at most this many times the requested number of groups, the surplus is merged.
 _CLOSE = 1.2
 
 
@@ -32,21 +32,21 @@ def communities(graph: "sparse.csr_array", resolution: float, *, seed: int = 0) 
     Parameters
     ----------
     graph : csr_array of shape (n, n)
-        Symmetric weights, none below 0.
+        Symmetric, non-negative weights.
     resolution : float
-        Above 0. The larger, the more groups; 1 is modularity as Newman and Girvan have it.
+        Greater than 0. A larger value yields more groups; 1 is Newman and Girvan's modularity.
     seed : int
-        For the order in which nodes are looked at.
+        Random seed of the order in which nodes are visited.
 
     Returns
     -------
     ndarray of shape (n,), int
-        The number of each node's group, from 0; in order of their first nodes.
+        The group of each node, numbered from 0 in order of their first nodes.
     """
     from graspologic_native import leiden_csr
 
     n = graph.shape[0]
-    if not graph.sum():  # there is nothing to divide by
+    if not graph.sum():  # modularity would divide by zero
         return np.arange(n)
     _, group_of = leiden_csr(
         graph.indptr.astype(np.int64),
@@ -62,23 +62,23 @@ def communities(graph: "sparse.csr_array", resolution: float, *, seed: int = 0) 
 
 
 def exactly(graph: "sparse.csr_array", n_groups: int, resolution: float, *, seed: int = 0) -> Ints:
-    """Find so many groups of nodes: at the resolution that gives hardly more, the nearest of which are then joined.
+    """Find a given number of groups: search for a resolution that yields slightly more, then merge the nearest.
 
     Parameters
     ----------
     graph : csr_array of shape (n, n)
-        As of `communities`.
+        As for `communities`.
     n_groups : int
         From 1 to n.
     resolution : float
-        Where to begin.
+        Where the search starts.
     seed : int
-        As of `communities`.
+        As for `communities`.
 
     Returns
     -------
     ndarray of shape (n,), int
-        As of `communities`; each number below `n_groups` is there.
+        As for `communities`; each number below `n_groups` occurs.
     """
     best = np.arange(graph.shape[0])
     if n_groups == len(best):
@@ -98,13 +98,14 @@ def exactly(graph: "sparse.csr_array", n_groups: int, resolution: float, *, seed
             high = middle
             if groups.max() < best.max():
                 best, at = groups, middle
-    return _joined(graph, best, n_groups, at)
+    return _merge(graph, best, n_groups, at)
 
 
-def _joined(graph: "sparse.csr_array", groups: Ints, n_groups: int, resolution: float) -> Ints:
-    """Join pairs of groups, those first that lose least modularity, until there are so many.
+def _merge(graph: "sparse.csr_array", groups: Ints, n_groups: int, resolution: float) -> Ints:
+    """Merge pairs of groups until `n_groups` are left, those that lose the least modularity first.
 
-    Much as Clauset, Newman & Moore ("Finding community structure in very large networks", 2004), but several at once.
+    Similar to Clauset, Newman & Moore ("Finding community structure in very large networks", 2004), but merging several
+    pairs at once.
     """
     from scipy import sparse
 
@@ -118,12 +119,12 @@ def _joined(graph: "sparse.csr_array", groups: Ints, n_groups: int, resolution: 
             rows, columns = links.coords
             losses = resolution * volumes[rows] * volumes[columns] / volumes.sum() - links.data
             pairs = np.column_stack([rows, columns])[np.argsort(losses, kind="stable")]
-            # Only those where each of the two is the best for the other.
+            # Keep only pairs of groups each of which is the best partner of the other.
             _, first = np.unique(pairs, return_index=True)
             pairs = pairs[np.bincount(first // 2, minlength=len(pairs)) == 2]
-        else:  # nothing is linked any more: the smallest
+        else:  # no links are left, so merge the smallest groups
             pairs = np.argsort(volumes, kind="stable")[: len(volumes) // 2 * 2].reshape(-1, 2)
-        # Half of what is too many, since what has been joined may be the best for others.
+        # Merge only half of the excess at a time, since a merged group may be the best partner for others.
         pairs = pairs[: (excess + 1) // 2]
         into = np.arange(len(volumes))
         into[pairs[:, 1]] = pairs[:, 0]

@@ -1,4 +1,4 @@
-"""Texts as points on a plane, those that are alike near each other."""
+"""Maps: texts as points on a plane, with similar texts close together."""
 
 import logging
 from collections.abc import Iterable
@@ -15,34 +15,35 @@ logger = logging.getLogger(__name__)
 
 Method = Literal["t-SNE", "PCA"]
 
-# t-SNE looks for about three times its perplexity of neighbours; 30 is its authors' usual value.
+# t-SNE uses about three times as many neighbours as its perplexity; 30 is the value usual in its authors' papers.
 _PERPLEXITY = 30
-# With fewer, it has too few neighbours to arrange.
+# With fewer texts, t-SNE has too few neighbours to arrange.
 _LEAST_FOR_TSNE = 12
-# Above these, the work takes so long that somebody should be told: seconds of one core for so many texts, measured by
-# benchmarks/map.py; a little more than in proportion, for the tree that it walks gets deeper.
+# Above this many texts, the layout takes so long that users should be told. The seconds of one core are measured by
+# benchmarks/map.py; they grow a little faster than the number of texts, since the tree that t-SNE walks gets deeper.
 _MANY, _SECONDS_FOR_10_000, _GROWTH = 3_000, 60, 1.25
-# Of so many nearest, the share that is still among the nearest on the map; of so many texts at most.
+# `neighbours_kept` is measured on this many neighbours, of this many texts at most.
 N_NEAREST = 10
 _MOST_MEASURED = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TextMap:
-    """Texts as points on a plane.
+    """A map of texts: points on a plane.
 
     Attributes
     ----------
     positions : ndarray of shape (n_texts, 2), float32
-        What is alike is near; the axes and their unit mean nothing. Texts of equal vectors are at the same place.
+        Similar texts are close together; the axes and their units carry no meaning. Texts with equal vectors have the
+        same position.
     texts : tuple of str
     labels : tuple of str
-        Empty where there is none.
+        Empty for a text without a label.
     method : {"t-SNE", "PCA"}
-        How they were placed.
+        The method that produced the layout.
     neighbours_kept : float or None
-        Share of the ten nearest by their vectors that are among the ten nearest on the map, over at most 1,000
-        different texts; None if there are too few to tell.
+        Share of each text's ten nearest neighbours by vector that are among its ten nearest on the map, measured on at
+        most 1,000 different texts; None if there are too few texts to measure it.
     """
 
     positions: Floats32 = field(repr=False)
@@ -52,7 +53,7 @@ class TextMap:
     neighbours_kept: float | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON; without the texts."""
+        """Return the map as plain types, for JSON, without the texts."""
         pairs = zip(self.positions.tolist(), self.labels, strict=True)
         return {
             "method": self.method,
@@ -71,44 +72,45 @@ def text_map(
     embedder: Any = None,
     vectors: Vectors | None = None,
 ) -> TextMap:
-    """Place texts on a plane, those that are alike near each other.
+    """Lay out texts on a plane, with similar texts close together.
 
-    By t-SNE (van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; scikit-learn's, perplexity 30, begun from
-    the first two principal components), and by these components alone where there are fewer than 12 different vectors.
-    The labels have no part in it. The same texts get the same places, on the same machine.
+    The layout is that of t-SNE (van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; scikit-learn's
+    implementation, perplexity 30, initialised with the first two principal components), or the principal components
+    alone if there are fewer than 12 different vectors. Labels do not affect it. On the same machine, the same texts get
+    the same positions.
 
     Parameters
     ----------
     texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts has its own labels, embedder and vectors.
-    labels : iterable of str, of equal length, optional
-        What to color them by; an empty one is none.
+        An EmbeddedTexts brings its own labels, embedder and vectors.
+    labels : iterable of str, optional
+        One per text, to colour the points by; an empty label means that there is none.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        As of `embedclf.train`.
+        As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; None embeds them.
+        Precomputed embeddings of the texts; None embeds them.
 
     Raises
     ------
     ArgumentError
-        If there are no texts, or not as many labels or vectors.
+        If there are no texts, or the numbers of texts and labels or vectors differ.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
     embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
     if not len(embedded):
-        raise ArgumentError("there are no texts to make a map of")
+        raise ArgumentError("there are no texts to map")
     first, place = _different(embedded.vectors)
     different = embedded.vectors[first]
     positions, method = project(different)
     shown = [""] * len(embedded) if embedded.labels is None else embedded.labels
-    return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, neighbors_kept(different, positions))
+    return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, neighbours_kept(different, positions))
 
 
 def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
-    """Find the rows that are different, the first of each, and which of these each row is."""
+    """Return the first row of each different vector, and for each row the index of its vector among these."""
     numbers: dict[bytes, int] = {}
     first: list[int] = []
     place: list[int] = []
@@ -121,7 +123,7 @@ def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
 
 
 def project(vectors: Vectors) -> tuple[Floats32, Method]:
-    """Place vectors, which are all different, on a plane: (n, 2), and how that was done."""
+    """Lay out vectors, which must all differ, on a plane; return the positions (n, 2) and the method used."""
     n, n_dimensions = vectors.shape
     if n < _LEAST_FOR_TSNE or n_dimensions < 2:
         positions = np.zeros((n, 2), dtype=np.float32)
@@ -136,17 +138,17 @@ def project(vectors: Vectors) -> tuple[Floats32, Method]:
 
     if n > _MANY:
         seconds = _SECONDS_FOR_10_000 * (n / 10_000) ** _GROWTH
-        about = f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
-        logger.info("Placing %s different texts: this takes about %s", f"{n:,}", about)
-    # On one core: with each number of cores, the forces are added up in another order, and the map is another.
+        about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        logger.info("Laying out %s different texts (about %s) …", f"{n:,}", about)
+    # One thread, since the order in which forces are summed, and with it the map, depends on the number of threads.
     with threadpool_limits(1):
         tsne = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=0)
         positions = tsne.fit_transform(vectors)
     return np.asarray(positions, dtype=np.float32), "t-SNE"
 
 
-def neighbors_kept(vectors: Vectors, positions: Floats32) -> float | None:
-    """Measure which share of the ten nearest is kept on the plane; see `TextMap`."""
+def neighbours_kept(vectors: Vectors, positions: Floats32) -> float | None:
+    """Return the share of the ten nearest neighbours that is kept on the plane; see `TextMap`."""
     if len(vectors) <= 2 * N_NEAREST:
         return None
     from sklearn.neighbors import NearestNeighbors
@@ -156,7 +158,7 @@ def neighbors_kept(vectors: Vectors, positions: Floats32) -> float | None:
         NearestNeighbors(n_neighbors=N_NEAREST + 1).fit(points).kneighbors(points[rows], return_distance=False)
         for points in (vectors, positions)
     )
-    # Each is its own nearest, too.
+    # Each text is among its own neighbours.
     kept = sum(
         len((set(one) & set(other)) - {row}) for row, one, other in zip(rows.tolist(), near, placed, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Recommendations: more like a text, without its copies, and spread over what differs."""
+"""Recommendations: texts similar to another one, without near-copies, and diverse among themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,30 +13,30 @@ from embedclf.exploration.retrieval import Hit, SearchedTexts, check_text
 from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
 from embedclf.validation import check_whole
 
-# Lambda of MMR: how much the similarity to the text counts, against that to what was chosen before. With 0.6 and less
-# the last of five are often about something else, with 0.8 and more they are nearly as much alike as the nearest are
+# Lambda of MMR: the weight of the similarity to the text, against that to the texts already chosen. At 0.6 or less, the
+# last of five are often off topic; at 0.8 or more, they are almost as much alike as the nearest neighbours
 # (benchmarks/search.py).
 RELEVANCE = 0.7
-# What is far from the text would win by being different alone, so only the nearest are chosen from; more of them, where
-# these are copies.
+# Distant texts would win merely by being different, so only the nearest are candidates. The number grows if too many of
+# them are near-copies.
 _N_CANDIDATES = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """Texts that are like another, and unlike each other.
+    """Texts that are similar to another text, and diverse among themselves.
 
     Attributes
     ----------
     text : str
-        What they are like.
+        The text to which the hits are similar.
     row : int or None
-        Which of the texts it is; None if it was given as a text.
+        Its index among the texts; None if it was passed as a text.
     n_texts : int
-        How many there are to choose from.
+        Number of texts to choose from.
     hits : tuple of Hit
-        In the order in which they were chosen: the nearest, and then those that add most to the ones before.
-        Fewer than were asked for, if all others are near-copies of the text or of these.
+        In the order in which they were chosen: the nearest first, then those that add most to the previous ones. Fewer
+        than requested if all remaining texts are near-copies of the text or of these.
     """
 
     text: str
@@ -45,7 +45,7 @@ class Recommendation:
     hits: tuple[Hit, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the result as plain types, for JSON."""
         return {
             "text": self.text,
             "row": self.row,
@@ -65,56 +65,57 @@ def recommend(
     vectors: Vectors | None = None,
     text_vector: Vectors | None = None,
 ) -> Recommendation:
-    """Find texts that are like one, that differ from each other, and are near-copies neither of it nor of each other.
+    """Find texts that are similar to a given one but diverse among themselves, leaving out near-copies.
 
-    They are chosen one after the other by maximal marginal relevance: by their similarity to the text, less that to
-    the nearest of those that were chosen before (Carbonell & Goldstein, "The Use of MMR, Diversity-Based Reranking for
-    Reordering Documents and Producing Summaries", SIGIR 1998).
+    They are chosen one by one by maximal marginal relevance: similarity to the given text, minus similarity to the
+    nearest text already chosen (Carbonell & Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering
+    Documents and Producing Summaries", SIGIR 1998).
 
     Parameters
     ----------
     texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts has its own labels, embedder and vectors.
+        An EmbeddedTexts brings its own labels, embedder and vectors.
     row : int, optional
-        Which of the texts they are to be like.
+        Index of the text to find similar texts for.
     text : str, optional
-        What they are to be like, instead of a row.
+        The text to find similar texts for, instead of `row`.
     k : int
-        How many to find; fewer, if all others are near-copies.
+        How many to find. Fewer are returned if all remaining texts are near-copies.
     labels : iterable of str, optional
-        One per text, empty where there is none.
+        One per text, empty if it has none.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        As of `embedclf.train`.
+        As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; may be mapped from a file. None embeds them.
+        Precomputed embeddings of the texts; may be memory-mapped. None embeds them.
     text_vector : ndarray of shape (n_dimensions,), float32, optional
-        What it makes of `text`, if that is known.
+        Precomputed embedding of `text`.
 
     Raises
     ------
     TypeError
-        If not one of `row` and `text` is given.
+        If neither or both of `row` and `text` are passed.
     ArgumentError
-        If there are no texts, or not one label or vector per text, or no such row, or `text` is empty.
+        If there are no texts, the numbers of texts and labels or vectors differ, `row` is out of range, or `text` is
+        empty.
     TextError
-        If one of the texts that are to be embedded is empty, not Unicode, or refused by the embedder.
+        If a text to be embedded is empty, not valid Unicode, or rejected by the embedder.
     EmbedclfError
-        If the embedder refuses `text`.
+        If the embedder rejects `text`.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
     searched = SearchedTexts(texts, labels, embedder=embedder, vectors=vectors)
     n_texts = len(searched.texts)
     if (row is None) == (text is None):
-        raise TypeError("give either a row or a text")
+        raise TypeError("pass either row or text")
     check_whole(k, "k", least=1)
     if text is not None:
         check_text(text, "text")
         of_texts, wanted = searched.vectors_with(text, "text", text_vector)
     else:
-        row = check_whole(row, "row")  # type: ignore[arg-type]  # one of both is given
+        row = check_whole(row, "row")  # type: ignore[arg-type]  # not None, since text is
         if not 0 <= row < n_texts:
-            raise ArgumentError(f"row is the index of a text, from 0 to {n_texts - 1:,}, not {row:,}")
+            raise ArgumentError(f"row must be the index of a text, from 0 to {n_texts - 1:,}, not {row:,}")
         of_texts = searched.vectors
         text, wanted = searched.texts[row], of_texts[row]
     found = _recommended(of_texts, wanted, row, k)
@@ -132,7 +133,7 @@ def _recommended(vectors: Vectors, wanted: Vectors, row: int | None, k: int) -> 
 
 
 def _spread(vectors: Vectors, similarities: Vectors, left_out: Mask, k: int) -> list[int]:
-    """Choose up to k of some candidates, the nearest of which comes first, by maximal marginal relevance."""
+    """Choose up to k candidates, which are sorted by similarity, by maximal marginal relevance."""
     free = ~left_out & (similarities < NEAR_COPY)
     to_chosen = np.full(len(vectors), -1, dtype=np.float32)
     chosen: list[int] = []

@@ -1,4 +1,4 @@
-"""Search: the texts that are nearest to a text."""
+"""Semantic search: the texts nearest to a query."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from embedclf.validation import check_whole, list_of_strings, text_fault
 
 
 class Hit(NamedTuple):
-    """A text that was found.
+    """A text found by a search.
 
     Attributes
     ----------
     row : int
-        Which of the texts.
+        Index of the text.
     text : str
     label : str or None
-        None if there is none.
+        None if the text has no label.
     similarity : float
-        Cosine similarity to what was looked for, from −1 to 1.
+        Cosine similarity to the query, from −1 to 1.
     """
 
     row: int
@@ -38,15 +38,15 @@ class Hit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The texts that are nearest to a query.
+    """The texts nearest to a query.
 
     Attributes
     ----------
     query : str
     n_texts : int
-        How many were searched.
+        Number of texts searched.
     hits : tuple of Hit
-        The nearest first; of equals, the first row.
+        The nearest first; ties in order of their rows.
     """
 
     query: str
@@ -54,7 +54,7 @@ class SearchResult:
     hits: tuple[Hit, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the result as plain types, for JSON."""
         return {"query": self.query, "n_texts": self.n_texts, "hits": [hit._asdict() for hit in self.hits]}
 
 
@@ -68,34 +68,34 @@ def search(
     vectors: Vectors | None = None,
     query_vector: Vectors | None = None,
 ) -> SearchResult:
-    """Find the texts that are nearest to a query, by the cosine similarity of their vectors; exactly.
+    """Find the texts nearest to a query by cosine similarity (exact search).
 
-    Equal texts are each found: they are rows of their own.
+    Repeated texts are separate rows, and each of them is found.
 
     Parameters
     ----------
     texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts has its own labels, embedder and vectors.
+        An EmbeddedTexts brings its own labels, embedder and vectors.
     query : str
     k : int
-        How many to find; fewer, if there are no more texts.
+        How many to find; fewer are returned if there are fewer texts.
     labels : iterable of str, optional
-        One per text, empty where there is none.
+        One per text, empty if it has none.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        As of `embedclf.train`.
+        As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; may be mapped from a file. None embeds them.
+        Precomputed embeddings of the texts; may be memory-mapped. None embeds them.
     query_vector : ndarray of shape (n_dimensions,), float32, optional
-        What it makes of the query, if that is known.
+        Precomputed embedding of the query.
 
     Raises
     ------
     ArgumentError
-        If there are no texts, or not one label or vector per text, or the query is empty.
+        If there are no texts, the numbers of texts and labels or vectors differ, or the query is empty.
     TextError
-        If a text that is to be embedded is empty, not Unicode, or refused by the embedder.
+        If a text to be embedded is empty, not valid Unicode, or rejected by the embedder.
     EmbedclfError
-        If the embedder refuses the query.
+        If the embedder rejects the query.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
@@ -108,41 +108,41 @@ def search(
 
 
 def check_text(text: str, kind: str) -> None:
-    """Check that a text can be looked for; `kind` is what messages call it.
+    """Check that a text can be searched for; `kind` is its name in messages.
 
     Raises
     ------
     TypeError
         If it is not a string.
     ArgumentError
-        If it is empty or not Unicode.
+        If it is empty or not valid Unicode.
     """
     if not isinstance(text, str):
-        raise TypeError(f"the {kind} is a string, not of type {type(text).__name__}")
+        raise TypeError(f"the {kind} must be a string, not of type {type(text).__name__}")
     if fault := text_fault(text, kind):
         raise ArgumentError(fault)
 
 
 class SearchedTexts:
-    """Texts to look among, at least one, with their labels and vectors.
+    """Texts to search, with their labels and vectors.
 
     Parameters
     ----------
     texts, labels, embedder, vectors
-        As of `search`.
+        As for `search`.
 
     Attributes
     ----------
     texts : list of str
     labels : list of str
-        Empty where there is none.
+        Empty for a text without a label.
 
     Raises
     ------
     ArgumentError
-        If there are no texts, or not one label or vector per text.
+        If there are no texts, or the numbers of texts and labels or vectors differ.
     TextError
-        If a text that is to be embedded is empty or not Unicode.
+        If a text to be embedded is empty or not valid Unicode.
     """
 
     def __init__(
@@ -160,32 +160,32 @@ class SearchedTexts:
             self._embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
             self.texts, names = self._embedded.texts, self._embedded.labels
         else:
-            # What is embedded already is not looked at once more: of a million texts that takes longer than to search
-            # them. A text without a vector is not found.
+            # Texts that come with vectors are not checked again: for a million texts, that takes longer than the search
+            # itself. A text without a vector is not found.
             self.texts = list_of_strings(texts, "texts")
             names = None if labels is None else list_of_strings(labels, "labels")
             if names is not None and len(names) != len(self.texts):
-                raise ArgumentError(f"there are {counted(len(self.texts), 'text')} and {counted(len(names), 'label')}")
+                raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(names), 'label')}")
             self._vectors = check_vectors(vectors, len(self.texts), missing=True)
         if not self.texts:
-            raise ArgumentError("there are no texts to look among")
+            raise ArgumentError("there are no texts to search")
         self.labels = [""] * len(self.texts) if names is None else names
 
     @property
     def vectors(self) -> Vectors:
-        """Their vectors, of unit length: (n_texts, n_dimensions); embeds them if that has not been done."""
+        """The vectors of the texts, of unit length: (n_texts, n_dimensions). Embeds the texts on first use."""
         return of_unit_length(self._embedded.vectors if self._vectors is None else self._vectors)  # type: ignore[union-attr]
 
     def vectors_with(self, text: str, kind: str, of_text: Vectors | None) -> tuple[Vectors, Vectors]:
-        """Return their vectors, and that of one more text, which is embedded with them if `of_text` is None.
+        """Return the vectors of the texts, and that of one more text, embedding both together if needed.
 
         Parameters
         ----------
         text : str
         kind : str
-            What messages call it.
+            Name of this text in messages.
         of_text : ndarray of shape (n_dimensions,), float32, optional
-            Its vector, if that is known.
+            Precomputed embedding of this text.
 
         Returns
         -------
@@ -195,17 +195,17 @@ class SearchedTexts:
             Of unit length.
         """
         if of_text is None:
-            of_text = self._embedded_with_these(text, kind)
+            of_text = self._embed_with_texts(text, kind)
         vectors, of_text = self.vectors, np.asarray(of_text, dtype=np.float32)
         if of_text.shape != vectors.shape[1:]:
             raise ArgumentError(
-                f"the vectors of the texts have {counted(vectors.shape[1], 'dimension')}, and that of the {kind} has "
-                f"the shape {of_text.shape}: they are of one embedder"
+                f"the vectors of the texts have {counted(vectors.shape[1], 'dimension')}, but that of the {kind} has "
+                f"the shape {of_text.shape}: both must come from the same embedder"
             )
         return vectors, of_unit_length(of_text[None, :])[0]
 
-    def _embedded_with_these(self, text: str, kind: str) -> Vectors:
-        """Embed one more text, together with these if they are not embedded yet, so that it is one cost."""
+    def _embed_with_texts(self, text: str, kind: str) -> Vectors:
+        """Embed one more text, together with the texts if these are not embedded yet, so that there is one cost."""
         embedded = self._embedded
         n_before = 0 if embedded is None or embedded.is_embedded else len(self.texts)
         try:
@@ -220,6 +220,6 @@ class SearchedTexts:
         return np.asarray(of_text, dtype=np.float32)
 
     def hits(self, rows: Ints, similarities: Vectors) -> tuple[Hit, ...]:
-        """Return some rows with what stands in them."""
+        """Return the hits for some rows and their similarities."""
         pairs = zip(rows.tolist(), similarities.tolist(), strict=True)
         return tuple(Hit(row, self.texts[row], self.labels[row] or None, similarity) for row, similarity in pairs)

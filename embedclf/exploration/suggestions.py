@@ -1,4 +1,4 @@
-"""Which texts to label next: those that a classifier is least sure of, and that stand for most others like them."""
+"""Active learning: which texts to label next, by uncertainty and by how many similar texts they represent."""
 
 import heapq
 import math
@@ -14,13 +14,13 @@ from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.stats.neighbours import NEAR_COPY
 from embedclf.validation import check_whole
 
-# Chosen among so many of the least sure for each that is asked for, each counting by this power of its uncertainty;
-# benchmarks/suggesting.py has what others would bring.
+# Number of candidates per requested text, and the power of the uncertainty by which they are weighted;
+# benchmarks/suggesting.py compares other values.
 _CANDIDATES = 20
 _POWER = 3
 # Beyond this many, comparing all candidates with each other would take minutes.
 _MOST_CANDIDATES = 20_000
-# Chosen in parts of so many, so that the similarities within a part's candidates fit into a few megabytes.
+# Texts are chosen in parts of this many, so that the similarities of a part's candidates fit into a few megabytes.
 _MOST_AT_ONCE = 100
 _BLOCK = 1_024
 
@@ -31,17 +31,17 @@ class Suggestion(NamedTuple):
     Attributes
     ----------
     row : int
-        Which of the texts.
+        Index of the text.
     text : str
     predicted : str
-        The likeliest label, whether the classifier would abstain or not.
+        The most likely label, whether or not the classifier would abstain.
     confidence : float
         Its probability.
     runner_up : str
-        The second likeliest.
+        The second most likely label.
     runner_up_confidence : float
     score : float
-        How unsure the classifier is, from 0 to 1: 1 less the margin between the two probabilities.
+        Uncertainty of the classifier, from 0 to 1: 1 minus the margin between the two probabilities.
     """
 
     row: int
@@ -60,16 +60,16 @@ class Suggestions:
     Attributes
     ----------
     n_texts : int
-        How many they were chosen from.
+        Number of texts to choose from.
     rows : tuple of Suggestion
-        No two of them are near-copies. Each is the one that adds most to those before it.
+        No two of them are near-copies. Each is the one that adds most to the previous ones.
     """
 
     n_texts: int
     rows: tuple[Suggestion, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the suggestions as plain types, for JSON."""
         return {"n_texts": self.n_texts, "rows": [row._asdict() for row in self.rows]}
 
 
@@ -80,34 +80,35 @@ def suggest(
     *,
     vectors: Vectors | None = None,
 ) -> Suggestions:
-    """Choose which texts to label next, so that a classifier trained with them, too, is as good as it can be.
+    """Choose the texts to label next that are likely to improve the classifier most (active learning).
 
-    The candidates are the 20 n texts with the smallest margin between the two likeliest labels, near-copies left out.
-    Among them, texts are chosen one by one, each being the one that brings most to the sum over all candidates of
-    their uncertainty, cubed, times their cosine similarity to the nearest text chosen: the facility location that
-    Zhdanov, "Diverse mini-batch Active Learning", 2019, weights by uncertainty (there solved by k-means; here by the
-    greedy choice, which reaches 63 % of the optimum or more: Nemhauser, Wolsey & Fisher, "An analysis of approximations
-    for maximizing submodular set functions", 1978).
+    The candidates are the 20 n texts with the smallest margin between the two most likely labels, without near-copies.
+    Among them, texts are chosen greedily: each is the one that most increases the sum, over all candidates, of
+    uncertainty cubed times cosine similarity to the nearest chosen text. This is the uncertainty-weighted facility
+    location problem of Zhdanov, "Diverse mini-batch Active Learning", 2019 (solved there by k-means; the greedy
+    algorithm reaches at least 63 % of the optimum: Nemhauser, Wolsey & Fisher, "An analysis of approximations for
+    maximizing submodular set functions", 1978).
 
     Parameters
     ----------
     classifier : TextClassifier
-        Whether it abstains plays no part.
+        Its threshold is ignored.
     texts : iterable of str or EmbeddedTexts
-        None of which has a label. An EmbeddedTexts has its own vectors, which are the classifier's embedder's.
+        Unlabelled texts. The vectors of an EmbeddedTexts must come from the classifier's embedder.
     n : int
-        How many to choose; fewer are given where the others are near-copies of these (cosine similarity from 0.95).
+        How many to choose. Fewer are returned if all remaining texts are near-copies of these (cosine similarity of
+        0.95 or more).
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the classifier's embedder makes of the texts, if that is known; None embeds them. Of unit length.
+        Precomputed embeddings of the texts, from the classifier's embedder and of unit length; None embeds them.
 
     Raises
     ------
     ArgumentError
-        If `n` is below 1, or there is not one vector per text.
+        If `n` is less than 1, or there is not one vector per text.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
-        If the embedder fails, or vectors are not of the length that the classifier was trained on.
+        If the embedder fails, or the vectors do not have the length that the classifier was trained on.
     """
     own = isinstance(texts, EmbeddedTexts)
     embedded = EmbeddedTexts.of(texts, embedder=None if own else classifier.embedder, vectors=vectors)
@@ -124,7 +125,7 @@ def suggest(
 
 
 def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats32:
-    """Return 1 less the margin between the two largest probabilities: (n,)."""
+    """Return 1 minus the margin between the two largest probabilities: (n,)."""
     out = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -135,7 +136,7 @@ def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors)
 
 
 def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
-    """Take rows in an order, but no near-copy of one taken before, until there are so many."""
+    """Return up to `most` rows, taken in this order, skipping near-copies of rows already taken."""
     taken = np.empty((min(most, len(order)), vectors.shape[1]), dtype=np.float32)
     rows: list[int] = []
     for start in range(0, len(order), _BLOCK):
@@ -144,7 +145,7 @@ def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
         free = (of_block @ taken[: len(rows)].T).max(axis=1, initial=-1.0) < NEAR_COPY
         block, of_block = block[free], of_block[free]
         alike = np.tril(of_block @ of_block.T >= NEAR_COPY, -1)
-        # Only a text that has a near-copy before it in the block may have to go, and does if that one stays.
+        # A text is dropped if it has an earlier near-copy in the block that is itself kept.
         stays = np.ones(len(block), dtype=bool)
         for number in np.flatnonzero(alike.any(axis=1)):
             stays[number] = not (alike[number] & stays).any()
@@ -157,13 +158,13 @@ def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
 
 
 def _spread(vectors: Vectors, uncertainty: Floats32, n: int) -> Ints:
-    """Choose n rows that stand for the others, which are sorted by uncertainty; part by part, if n is large."""
+    """Choose n rows that represent the others; part by part, if n is large. The rows are sorted by uncertainty."""
     n_parts = math.ceil(n / _MOST_AT_ONCE)
     most = uncertainty.max()
     weights = (uncertainty / most) ** _POWER if most > 0 else np.ones_like(uncertainty)
     chosen = np.empty(0, dtype=np.intp)
     for part in range(n_parts):
-        # Every n_parts-th row: each part has the same share of less and more uncertain ones.
+        # Every n_parts-th row, so that each part has its share of more and less uncertain rows.
         rows = np.arange(part, len(vectors), n_parts)
         covered = np.zeros(len(rows), dtype=np.float32)
         for start in range(0, len(chosen), _BLOCK):
@@ -175,10 +176,10 @@ def _spread(vectors: Vectors, uncertainty: Floats32, n: int) -> Ints:
 
 
 def _best_covering(vectors: Vectors, weights: Floats32, covered: Floats32, n: int) -> list[int]:
-    """Choose n rows one by one, each of which raises the weighted sum of `covered` most.
+    """Choose n rows greedily, each being the one that increases the weighted sum of `covered` most.
 
-    What a row would bring only falls while others are chosen, so that one which still leads when it is computed anew is
-    the best (Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978).
+    The gain of a row can only fall as others are chosen. So a row that still leads after its gain has been recomputed
+    is the best (Minoux, "Accelerated greedy algorithms for maximizing submodular set functions", 1978).
     """
     similarities = np.maximum(vectors @ vectors.T, 0)
     heap = [(-float(np.maximum(row - covered, 0) @ weights), number) for number, row in enumerate(similarities)]
@@ -197,7 +198,7 @@ def _best_covering(vectors: Vectors, weights: Floats32, covered: Floats32, n: in
 
 def _described(classifier: TextClassifier, texts: list[str], vectors: Vectors, chosen: Ints) -> tuple[Suggestion, ...]:
     probabilities = classifier.probabilities(vectors[chosen], [texts[row] for row in chosen.tolist()])
-    # A stable sort: of equals, the first in `classes` leads, as it does in the label.
+    # A stable sort, so that a tie goes to the first of `classes`, as in predictions.
     best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
     likeliest = np.take_along_axis(probabilities, best, axis=1).astype(np.float64)
     names = classifier.classes

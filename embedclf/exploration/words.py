@@ -1,4 +1,4 @@
-"""The words that set groups of texts apart, whatever their language."""
+"""Words that set groups of texts apart, in any language."""
 
 import unicodedata
 from collections import Counter
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from math import ceil, log
 
-# Scripts that put no spaces between words, by the beginnings of their characters' names: their runs are cut into
-# overlapping pieces of so many characters, as search engines do where they have no dictionary.
+# Scripts without spaces between words, by the first word of their characters' Unicode names. Runs of them are cut into
+# overlapping pieces of this many characters, as search engines do without a dictionary.
 _UNSPACED = {
     "CJK": 2,
     "HIRAGANA": 2,
@@ -17,18 +17,18 @@ _UNSPACED = {
     "KHMER": 4,
     "MYANMAR": 4,
 }
-# A longer one is an address or a code.
+# Anything longer is an address or a code.
 _LONGEST_WORD = 30
-# What may stand behind an apostrophe without being a word: 've, n't, 's.
+# The longest ending after an apostrophe that is not a word of its own: 've, n't, 's.
 _LONGEST_ENDING = 2
-# Two words are one if they begin alike for so much of the shorter.
+# Two words count as the same if they share a prefix of this share of the shorter one.
 _ALIKE = 0.75
-# A word tells a group from the others if it is so many times as frequent there as in these.
+# A word is distinctive for a group if it is at least this many times as frequent there as in the others.
 _LEAST_LIFT = 3.0
 
 
 class _Separators(dict[int, str]):
-    """What `str.translate` makes a space of: all but letters, the marks upon them, digits, and apostrophes."""
+    """Table for `str.translate` that replaces everything but letters, marks, digits and apostrophes by spaces."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -41,7 +41,7 @@ class _Separators(dict[int, str]):
 
 
 class _PieceLengths(dict[str, int]):
-    """How long the pieces of a character's script are; 0 for a script with spaces."""
+    """Length of the pieces into which the script of a character is cut; 0 for a script with spaces."""
 
     def __missing__(self, character: str) -> int:
         length = _UNSPACED.get(unicodedata.name(character, "").split(" ")[0], 0)
@@ -54,11 +54,11 @@ _PIECE_LENGTHS = _PieceLengths()
 
 
 def readable_words(text: str) -> Iterator[str]:
-    """Return the words of a text that a person could name a group by, in lower case.
+    """Return the words of a text that are useful in the name of a group, in lower case.
 
-    These are not the words that a classifier weighs: `embedclf.features.ngrams.words_of` finds every word, numbers and
-    single letters too, and only their hashes. Here they are left out, with all that is longer than a word and with the
-    endings behind an apostrophe, and scripts without spaces are cut into pieces of several characters.
+    These are not the words that a classifier uses: `embedclf.features.ngrams.words_of` finds every word, including
+    numbers and single letters, and returns only hashes. Here, those are left out, as are overlong words and endings
+    after an apostrophe, and scripts without spaces are cut into pieces of several characters.
     """
     for run in text.lower().translate(_SEPARATORS).split():
         if run.isascii():
@@ -73,7 +73,7 @@ def readable_words(text: str) -> Iterator[str]:
 
 
 def _usable(word: str) -> Iterator[str]:
-    # Of l'argent, the noun; of didn't and customer's, nothing: an apostrophe would stand in names.
+    # l'argent yields the noun; didn't and customer's yield nothing, since names should not contain apostrophes.
     head, _, tail = word.strip("'").rpartition("'")
     word = "" if head and len(tail) <= _LONGEST_ENDING else tail
     if 1 < len(word) <= _LONGEST_WORD and not word.isnumeric():
@@ -81,20 +81,20 @@ def _usable(word: str) -> Iterator[str]:
 
 
 def distinctive_words(groups: Sequence[Iterable[str]], n_words: int) -> list[list[str]]:
-    """Find the words that set each group of texts apart from the others, the most telling first.
+    """Find the words that set each group of texts apart from the others, the most distinctive first.
 
-    They are ranked by class-based TF-IDF: the share of a group's words that are this one, times ``log(1 + A / f)``,
-    where A is the mean number of words of a group and f how often this one is in all of them (Grootendorst, "BERTopic:
-    Neural topic modeling with a class-based TF-IDF procedure", 2022). Here, words must be three times as frequent
-    in the group as in the others, which leaves out what every text has, in any language; and each text counts a word
-    once, so that no single one speaks for its group.
+    They are ranked by class-based TF-IDF: the frequency of the word in the group times ``log(1 + A / f)``, where A is
+    the mean number of words per group and f the total count of the word in all groups (Grootendorst, "BERTopic: Neural
+    topic modeling with a class-based TF-IDF procedure", 2022). In addition, a word must be three times as frequent in
+    the group as in the others, which excludes stop words in any language. Each text counts a word only once, so that a
+    single text cannot dominate its group.
 
     Parameters
     ----------
     groups : sequence of iterables of str
         The texts of each group.
     n_words : int
-        The most words for each.
+        The maximum number of words per group.
     """
     counts = [Counter(word for text in texts for word in set(readable_words(text))) for texts in groups]
     overall: Counter[str] = Counter()
@@ -116,7 +116,7 @@ def distinctive_words(groups: Sequence[Iterable[str]], n_words: int) -> list[lis
 
 
 def _different(ranked: Iterable[str], n_words: int) -> list[str]:
-    """Take the first words, but none that begins as one before (``card`` and ``cards``)."""
+    """Return the first words, skipping any that begins like an earlier one (``card`` and ``cards``)."""
     taken: list[str] = []
     for word in ranked:
         if len(taken) == n_words:

@@ -1,1 +1,1 @@
-"""From a text to its words, as numbers. Needs numpy only."""
+"""Word features of texts. Needs only numpy."""

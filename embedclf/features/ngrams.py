@@ -1,10 +1,10 @@
-"""The words of texts, and the pairs of neighbouring words, as 64-bit hashes.
+"""Words of texts and pairs of adjacent words, as 64-bit hashes.
 
-One piece of code serves training and prediction, so that both find the same n-grams. All texts of a batch are worked on
-at once: their characters are one array, and the hash of a word is a polynomial of its characters.
+Training and prediction share this code, so that both find the same n-grams. All texts of a batch are processed at once:
+their characters form one array, and the hash of a word is a polynomial in its characters.
 
-A word is a run of letters, marks and digits, in lower case and in Unicode's composed form (NFC). In scripts that put no
-spaces between words each character is a word, and so is each punctuation mark and symbol anywhere.
+A word is a run of letters, marks and digits, in lower case and in Unicode's composed form (NFC). In scripts without
+spaces between words, each character is a word. Each punctuation mark and symbol is a word in any script.
 """
 
 import unicodedata
@@ -16,27 +16,27 @@ import numpy.typing as npt
 
 from embedclf.arrays import Hashes, Ints
 
-# What a character is: nothing of a word, a part of one, a word by itself, a mark on the character before it.
+# Kinds of characters: not in a word, part of a word, a word by itself, a mark on the preceding one, not looked up yet.
 _GAP, _LETTER, _SINGLE, _MARK, _UNKNOWN = range(5)
 _KINDS = np.full(0x110000, _UNKNOWN, dtype=np.uint8)
 _UNSPACED = ("CJK", "HIRAGANA", "KATAKANA", "THAI", "LAO", "KHMER", "MYANMAR")
 _CHARACTERS_AT_ONCE = 1 << 18
-# Odd, so that no product loses bits.
+# Odd, so that multiplication modulo 2**64 is invertible.
 _BASE, _PAIR = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93)
 
 
 class Words(NamedTuple):
-    """The words of some texts, in their order.
+    """The words of some texts, in order.
 
-    The lowest bit of a word's hash is 0, and that of a pair's is 1.
+    The lowest bit of a word's hash is 0, that of a pair's hash is 1.
 
     Attributes
     ----------
     texts : ndarray of shape (n_words,)
-        Which text each belongs to.
+        Index of the text to which each word belongs.
     hashes : ndarray of shape (n_words,), uint64
     starts, ends : ndarray of shape (n_words,)
-        Where each stands among the characters of all the texts, one after the other.
+        Position of each word in the concatenation of all texts.
     """
 
     texts: Ints
@@ -45,27 +45,27 @@ class Words(NamedTuple):
     ends: Ints
 
     def pairs(self) -> tuple[Ints, Hashes]:
-        """Return the pairs of neighbours: the number of the first word of each, and the hash of both."""
+        """Return the pairs of adjacent words: the index of each pair's first word, and the hash of the pair."""
         first = np.flatnonzero(self.texts[1:] == self.texts[:-1])
         return first, _mixed(self.hashes[first] * _PAIR + self.hashes[first + 1]) | np.uint64(1)
 
 
 def normalized(text: str) -> str:
-    """Return a text as its words are compared: in lower case, and composed (NFC)."""
+    """Return a text in the form in which words are compared: lower case, composed (NFC)."""
     lower = text.lower()
     if lower.isascii():
         return lower
-    # At the end of a word sigma has another form, and `lower` its own rules about where words end.
+    # Sigma has a different form at the end of a word, and `lower` has its own rules for where words end.
     return unicodedata.normalize("NFC", lower.replace("ς", "σ"))
 
 
 class Places(NamedTuple):
-    """Where the characters of a `normalized` text come from.
+    """The origin of each character of a `normalized` text.
 
     Attributes
     ----------
     starts, ends : ndarray of shape (n_characters,)
-        The part of the original text that each is made of.
+        Span of the original text from which each character is derived.
     """
 
     starts: Ints
@@ -73,14 +73,14 @@ class Places(NamedTuple):
 
 
 def original_places(text: str) -> Places:
-    """Find the part of a text that each character of ``normalized(text)`` is made of.
+    """Return the span of a text from which each character of ``normalized(text)`` is derived.
 
-    Lower case and composition can make a text longer or shorter. They work within a cluster, which is a character and
-    those behind it that combine with it, so all characters that a cluster becomes are made of the whole of it.
+    Lower-casing and composition can make a text longer or shorter. They operate within a cluster: a character and the
+    combining characters that follow it. All characters that replace a cluster are therefore derived from all of it.
     """
     whole = normalized(text)
     lower = text.lower()
-    # No character has an empty lower case, so in a text of the same length each has become one.
+    # No character has an empty lower-case form, so if the length is unchanged, each character became exactly one.
     if len(lower) == len(text) and (lower.isascii() or unicodedata.is_normalized("NFC", lower)):
         starts = np.arange(len(text))
         return Places(starts, starts + 1)
@@ -88,28 +88,28 @@ def original_places(text: str) -> Places:
     ends = np.append(begins[1:], len(text))
     clusters = [normalized(text[begin:end]) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
     if "".join(clusters) != whole:
-        # A version of Unicode that composes what is not known here to combine: the text is then a single cluster.
+        # This version of Unicode composes characters that `_combines` does not cover: treat the text as one cluster.
         begins, ends, clusters = np.zeros(1, dtype=np.intp), np.array([len(text)]), [whole]
     lengths = np.fromiter(map(len, clusters), dtype=np.intp, count=len(clusters))
     return Places(np.repeat(begins, lengths), np.repeat(ends, lengths))
 
 
 def words_of(texts: Sequence[str]) -> Words:
-    """Find the words of texts that are `normalized`."""
+    """Find the words of `normalized` texts."""
     codes = np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
     lengths = np.fromiter(map(len, texts), dtype=np.intp, count=len(texts))
     begins = np.cumsum(lengths) - lengths
     kinds = _kinds_of(codes)
     before = np.empty_like(kinds)
     before[1:] = kinds[:-1]
-    before[begins[lengths > 0]] = _GAP  # no word reaches from one text into the next
+    before[begins[lengths > 0]] = _GAP  # no word spans two texts
     starting = (kinds == _SINGLE) | ((kinds == _LETTER) & ((before == _GAP) | (before == _SINGLE)))
     starting |= (kinds == _MARK) & (before == _GAP)
     starts = np.flatnonzero(starting)
     if not len(starts):
         return Words(starts, starts.astype(np.uint64), starts, starts)
     filled = np.flatnonzero(kinds != _GAP)
-    # From one start to the next, all that is no gap comes first.
+    # Between one start and the next, the characters of the word come before any gap.
     n_characters = np.diff(np.searchsorted(filled, starts), append=len(filled))
     of_words = np.cumsum(n_characters) - n_characters
     places = np.arange(len(filled)) - np.repeat(of_words, n_characters)
@@ -120,7 +120,7 @@ def words_of(texts: Sequence[str]) -> Words:
 
 
 def batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Divide texts into batches of bounded memory, normalized: the number of the first one, and the batch."""
+    """Normalise texts and yield them in batches of bounded size: the index of the first text, and the batch."""
     batch: list[str] = []
     first = characters = 0
     for number, text in enumerate(texts):
@@ -134,10 +134,10 @@ def batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _combines(character: str) -> bool:
-    """Whether a character can be composed, or change places, with what stands before it."""
+    """Return whether a character can be composed, or swapped, with the preceding one."""
     if character.isascii():
         return False
-    # The vowels and trailing consonants of Hangul are letters, and are composed into syllables.
+    # Hangul vowels and trailing consonants are letters, but are composed into syllables.
     return "\u1160" <= character <= "\u11ff" or unicodedata.category(character)[0] == "M"
 
 
@@ -148,7 +148,7 @@ def _powers(n: int) -> Hashes:
 
 
 def _mixed(numbers: Hashes) -> Hashes:
-    """Spread every bit over all others: the finalizer of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014)."""
+    """Mix the bits of numbers with the finalizer of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014)."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return numbers ^ (numbers >> np.uint64(31))

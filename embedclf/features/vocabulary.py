@@ -1,4 +1,4 @@
-"""What n-grams weigh: TF-IDF, each text's of unit length."""
+"""TF-IDF weights of n-grams, scaled to unit length per text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from embedclf.features.ngrams import batches, words_of
 
 
 class Counts(NamedTuple):
-    """How often n-grams occur in texts, sorted by text, each n-gram of a text once.
+    """Counts of n-grams in texts, sorted by text, with one entry per n-gram of a text.
 
     Attributes
     ----------
     texts : ndarray of shape (n,)
-        Numbers of the texts.
+        Indices of the texts.
     ngrams : ndarray of shape (n,)
-        Hashes, or numbers of columns.
+        Hashes, or indices of columns.
     counts : ndarray of shape (n,)
     """
 
@@ -29,16 +29,16 @@ class Counts(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The n-grams of texts that a vocabulary knows, sorted by text.
+    """The n-grams of texts that are in a vocabulary, sorted by text.
 
     Attributes
     ----------
     texts : ndarray of shape (n,)
-        Numbers of the texts.
+        Indices of the texts.
     columns : ndarray of shape (n,)
-        Numbers of the n-grams in the vocabulary.
+        Indices of the n-grams in the vocabulary.
     values : ndarray of shape (n,), float32
-        TF-IDF; the squares of those of a text sum to 1.
+        TF-IDF; the squares of a text's values sum to 1.
     """
 
     texts: Ints
@@ -47,9 +47,9 @@ class Terms(NamedTuple):
 
 
 def count_ngrams(texts: Sequence[str], known: Hashes | None = None) -> Counts:
-    """Count the words and pairs of words of texts; with `known`, only those, by their numbers in it.
+    """Count the words and word pairs of texts; with `known`, only those in it, by their indices.
 
-    `known` is sorted.
+    `known` must be sorted.
     """
     parts = []
     for first, batch in batches(texts):
@@ -76,14 +76,14 @@ def count_ngrams(texts: Sequence[str], known: Hashes | None = None) -> Counts:
 
 
 def tf_idf(texts: Ints, counts: Floats32, idf: npt.NDArray[np.float16], n_texts: int) -> Floats32:
-    """Weigh n-grams: (1 + ln count) times the inverse document frequency, each text's scaled to unit length.
+    """Return the TF-IDF of n-grams: (1 + ln count) times the inverse document frequency, of unit length per text.
 
     Parameters
     ----------
     texts : ndarray of shape (n,)
-        Numbers of the texts.
+        Indices of the texts.
     counts, idf : ndarray of shape (n,)
-        Of each n-gram of each text.
+        For each n-gram of each text.
     n_texts : int
     """
     values = (1 + np.log(counts)) * idf.astype(np.float32)
@@ -105,7 +105,7 @@ class Vocabulary:
     Raises
     ------
     ValueError
-        If the shapes do not fit, hashes are not sorted or not different, or frequencies are not positive numbers.
+        If the shapes do not match, hashes are not sorted or not unique, or frequencies are out of range.
     """
 
     hashes: Hashes
@@ -113,11 +113,11 @@ class Vocabulary:
 
     def __post_init__(self) -> None:
         if self.hashes.ndim != 1 or self.idf.shape != self.hashes.shape:
-            raise ValueError(f"n-grams of shape {self.hashes.shape} do not fit frequencies of shape {self.idf.shape}")
+            raise ValueError(f"n-grams of shape {self.hashes.shape} do not match frequencies of shape {self.idf.shape}")
         if not (self.hashes[1:] > self.hashes[:-1]).all():
             raise ValueError("its n-grams are not sorted")
         if not ((self.idf >= 1) & (self.idf < 100)).all():
-            raise ValueError("some inverse document frequencies are none")
+            raise ValueError("some inverse document frequencies are out of range")
 
     def __len__(self) -> int:
         return len(self.hashes)
@@ -126,6 +126,6 @@ class Vocabulary:
         return Vocabulary(self.hashes[chosen], self.idf[chosen])
 
     def terms(self, texts: Sequence[str]) -> Terms:
-        """Find and weigh the n-grams of texts that it knows."""
+        """Return the known n-grams of texts with their TF-IDF."""
         numbers, columns, counts = count_ngrams(texts, self.hashes)
         return Terms(numbers, columns, tf_idf(numbers, counts, self.idf[columns], len(texts)))

@@ -1,1 +1,1 @@
-"""Whether labelled texts are fit to train on."""
+"""Quality checks of labelled texts."""

@@ -1,4 +1,4 @@
-"""Texts that are far from all others."""
+"""Outliers: texts that are far from all others."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from embedclf.quality.findings import Finding
 from embedclf.stats.neighbours import Nearest
 
 FEWEST_TEXTS = 20
-"""Different texts among which one can be far from all."""
+"""The least number of different texts among which outliers can be found."""
 
 _FAR = 3.5
 _N_SHOWN = 3
@@ -16,12 +16,12 @@ _N_SHOWN = 3
 def anomalies(distinct: DistinctTexts, near: Nearest) -> list[Finding]:
     """Find texts that are far from all others.
 
-    How near a text is to the others is its mean cosine similarity to its ten nearest (the mean distance to the nearest
-    as a score of outliers: Angiulli & Pizzuti, "Fast Outlier Detection in High Dimensional Spaces", PKDD 2002). Its
-    logarithm is compared with that of the other texts: in a file of very different texts, all are far from all, so that
-    the distance itself has no room to stand out. Beyond 3.5 robust standard deviations (the modified z-score of
-    Iglewicz & Hoaglin, "How to Detect and Handle Outliers", 1993: from the median, in units of 1.4826 times the median
-    absolute deviation) a text is far.
+    The score of a text is based on its mean cosine similarity to its ten nearest neighbours (the mean distance to the
+    nearest neighbours as an outlier score: Angiulli & Pizzuti, "Fast Outlier Detection in High Dimensional Spaces",
+    PKDD 2002). Its logarithm is compared across texts: if the texts are very diverse, all are far apart, which leaves
+    the distance itself no room to stand out. A text is an outlier beyond 3.5 robust standard deviations (the modified
+    z-score of Iglewicz & Hoaglin, "How to Detect and Handle Outliers", 1993: from the median, in units of 1.4826 times
+    the median absolute deviation).
     """
     if len(distinct.rows) < FEWEST_TEXTS:
         return []
@@ -39,8 +39,8 @@ def anomalies(distinct: DistinctTexts, near: Nearest) -> list[Finding]:
             int(distinct.rows[one]),
             distinct.texts[one],
             distinct.labels[one],
-            f"mean similarity {max(similarity[one], 0.0):.2f} to its {near.rows.shape[1]} nearest; "
-            f"{np.median(similarity):.2f} is usual",
+            f"mean similarity to {near.rows.shape[1]} nearest: {max(similarity[one], 0.0):.2f} "
+            f"(typical {np.median(similarity):.2f})",
             score=round(float(scores[one]), 2),
             others=tuple(
                 distinct.other(int(near.rows[one, place]), near.similarities[one, place]) for place in range(_N_SHOWN)

@@ -1,4 +1,4 @@
-"""Whether labelled texts are any good, before a classifier is trained on them."""
+"""Checks of labelled texts before a classifier is trained on them."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -37,24 +37,24 @@ def check(
     seed: int = 0,
     vectors: Vectors | None = None,
 ) -> DataCheck:
-    """Look for what is wrong with labelled texts, before a classifier is trained on them.
+    """Check labelled texts for problems before a classifier is trained on them.
 
     Parameters
     ----------
     texts : iterable of str or EmbeddedTexts
-        Empty ones are findings, not errors. An EmbeddedTexts has its own labels, embedder and vectors, and no empty
-        text.
+        Empty texts are findings, not errors. An EmbeddedTexts brings its own labels, embedder and vectors, and contains
+        no empty texts.
     labels : iterable of str, optional
-        Of equal length; an empty one is a finding, unless all are. None checks the texts alone.
+        One per text. An empty label is a finding, unless all are empty. None checks only the texts.
     against : (texts, labels), optional
-        Texts that should have none in common with these, a test set say; an empty label is none.
+        Texts that should not occur among `texts`, such as a test set; an empty label means that there is none.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        As of `embedclf.train`.
+        As for `embedclf.train`.
     seed : int
-        For the folds by which wrong labels are looked for.
+        Random seed of the folds used to find label errors.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, followed by those of `against`, if that is known; None embeds them. The
-        vectors of texts that cannot be embedded are not looked at.
+        Precomputed embeddings of the texts, followed by those of the texts in `against`; None embeds them. The vectors
+        of texts that cannot be embedded are ignored.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def check(
     Raises
     ------
     ArgumentError
-        If numbers of texts, labels and vectors do not fit.
+        If the numbers of texts, labels and vectors differ.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
@@ -74,10 +74,10 @@ def check(
     texts = list_of_strings(texts, "texts")
     labels = [""] * len(texts) if labels is None else list_of_strings(labels, "labels")
     if len(texts) != len(labels):
-        raise ArgumentError(f"there are {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
+        raise ArgumentError(f"got {counted(len(texts), 'text')} but {counted(len(labels), 'label')}")
     others = ([], []) if against is None else tuple(list_of_strings(part, "against") for part in against)
     if len(others) != 2 or len(others[0]) != len(others[1]):
-        raise ArgumentError("against is a pair of texts and labels, of equal length")
+        raise ArgumentError("against must be a pair of texts and labels of equal length")
     check_whole(seed, "seed", least=0)
     every = [*texts, *others[0]]
     opened: Embedder | None = None
@@ -96,7 +96,7 @@ def check(
     findings = list(plain.findings)
     at_fault = {finding.row for finding in findings if finding.kind in ("empty", "malformed")}
     reasons |= {
-        index: "there is no vector for it"
+        index: "the text has no vector"
         for index in np.flatnonzero(~np.isfinite(vectors).all(axis=1)).tolist()
         if index not in reasons
     }
@@ -106,7 +106,7 @@ def check(
         if row < len(texts) and row not in at_fault
     ]
     if n_refused := sum(index >= len(texts) for index in reasons):
-        logger.warning("%s of the other texts cannot be embedded, nor be compared", counted(n_refused, "row"))
+        logger.warning("%s of the other texts cannot be embedded: not compared", counted(n_refused, "row"))
     usable = np.array([row for row in range(len(texts)) if row not in reasons and row not in at_fault], dtype=np.intp)
     if not len(usable):
         return replace(plain, findings=in_order(findings))
@@ -122,7 +122,7 @@ def check(
         findings += near_leakage(distinct, of_others._replace(rows=of_others.rows - len(texts)))
     not_checked = {}
     if len(distinct.rows) < FEWEST_TEXTS:
-        not_checked["anomalies"] = f"that takes {FEWEST_TEXTS} different texts"
+        not_checked["anomalies"] = f"needs at least {FEWEST_TEXTS} different texts"
     of_usable, own = [texts[row] for row in usable], [labels[row] for row in usable]
     if reason := why_no_label_errors(of_usable, own):
         not_checked["label_errors"] = reason
@@ -152,22 +152,22 @@ def plain_check(
     against: tuple[Sequence[str], Sequence[str]] | None,
     embedder: Embedder | None,
 ) -> DataCheck:
-    """Look only for what needs no vectors; see `plain_findings`."""
+    """Run only the checks that need no vectors; see `plain_findings`."""
     findings = plain_findings(texts, labels, against=against, embedder=embedder)
-    not_checked = dict.fromkeys(_BY_VECTORS, "that needs vectors")
+    not_checked = dict.fromkeys(_BY_VECTORS, "needs vectors")
     if against is None:
         del not_checked["near_leakage"]
     return DataCheck(len(texts), len(set(labels) - {""}), in_order(findings), not_checked)
 
 
 def _embedded_with(embedded: EmbeddedTexts, others: list[str]) -> tuple[Vectors, dict[int, str]]:
-    """Embed texts and some others, those of them that can be embedded; see `Embedder.embed_partial`."""
+    """Embed the texts and some others as far as they can be embedded; see `Embedder.embed_partial`."""
     n = len(embedded)
     try:
         of_texts, of_others = embedded.vectors_with(others)
         reasons: dict[int, str] = {}
     except TextError:
-        # The embedder refused some, or some of the others are empty: findings, not errors.
+        # The embedder rejected some texts, or some of the others are empty: findings, not errors.
         if not embedded.is_embedded:
             return embedded.embedder.embed_partial([*embedded.texts, *others])
         of_texts = embedded.vectors

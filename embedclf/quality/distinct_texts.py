@@ -1,4 +1,4 @@
-"""Each of the texts that are checked once, with its vector."""
+"""The distinct texts of a check, with their vectors."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -18,7 +18,7 @@ class DistinctTexts(NamedTuple):
     Attributes
     ----------
     rows : ndarray of shape (n,), int
-        Which of the texts that are checked.
+        Indices into the checked texts.
     texts, labels : lists of str, of length n
     vectors : ndarray of shape (n, n_dimensions), float32
         Of unit length.
@@ -31,21 +31,21 @@ class DistinctTexts(NamedTuple):
 
     @classmethod
     def of(cls, texts: Sequence[str], labels: Sequence[str], vectors: Vectors, rows: Ints) -> Self:
-        """Take the first row of each text, of some rows."""
+        """Return the distinct texts among some rows, each with its first row."""
         firsts = list({texts[row]: int(row) for row in rows[::-1]}.values())
         chosen = np.array(sorted(firsts), dtype=np.intp)
         return cls(chosen, [texts[row] for row in chosen], [labels[row] for row in chosen], vectors[chosen])
 
     def other(self, place: int, similarity: float, *, in_against: bool = False) -> Other:
-        """Return one of them as what a finding speaks of."""
+        """Return one of the texts as the `Other` of a finding."""
         row, text, label = int(self.rows[place]), self.texts[place], self.labels[place]
         return Other(row, text, label, in_against, round(float(similarity), 4))
 
     def nearest_others(self) -> Nearest:
-        """Find the nearest others of each: (n, at most 10)."""
+        """Find up to ten nearest other texts for each text: (n, k)."""
         n = len(self.rows)
         found = nearest(self.vectors, self.vectors, N_NEAREST + 1)
-        # Each is among its own nearest, but of texts with equal vectors it need not be the first, nor be there at all.
+        # A text is usually its own nearest. With equal vectors it may not come first, or may be missing altogether.
         own = found.rows == np.arange(n)[:, None]
         own[~own.any(axis=1), -1] = True
         shape = (n, found.rows.shape[1] - 1)

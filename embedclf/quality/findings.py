@@ -1,4 +1,4 @@
-"""What a check of labelled texts finds: the kinds, how bad they are, and each place."""
+"""Findings of a check of labelled texts: their kinds, severities and rows."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -25,20 +25,20 @@ KINDS = (
     "imbalance",
     "too_long",
 )
-"""In the order in which they are worth a look."""
+"""Kinds of findings, in the order in which they are reported: the most important first."""
 
 
 class Other(NamedTuple):
-    """Another row that a finding speaks of.
+    """Another row that a finding refers to.
 
     Attributes
     ----------
     row : int
     text, label : str
     in_against : bool
-        Whether it is a row of the other texts, not of those that are checked.
+        Whether the row is one of the texts in `against`, not one of the checked texts.
     similarity : float or None
-        Cosine similarity, from −1 to 1; None where the texts are equal, or the row stands for its label.
+        Cosine similarity, from −1 to 1; None if the texts are equal, or if the row only exemplifies a label.
     """
 
     row: int
@@ -50,29 +50,30 @@ class Other(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, or likely to be.
+    """A problem, or a possible problem, of a row or a label.
 
     Attributes
     ----------
     kind : str
         One of `KINDS`.
     severity : {"error", "warning"}
-        An error is surely wrong.
+        An error is definitely wrong; a warning may not be.
     row : int or None
-        Which of the texts; of a finding about a label, the first that has it. None for a row that could not be read.
+        Index of the text; for a finding about a label, of the first text with that label. None for a row that could not
+        be read.
     text, label : str
     detail : str
-        What is wrong with it, where the kind does not say all.
+        What is wrong, if the kind alone does not say it.
     suggested : str or None
-        The label that it should have, or is likely to.
+        The label that the row should have, or probably should.
     score : float or None
-        Of a near-duplicate the likeness (1 is the same); of a label error the probability of the label that it has; of
-        an anomaly how far it stands out, in robust standard deviations; of a class how many distinct texts it has; of
-        an imbalance the ratio; of a long text its size in bytes.
+        For a near-duplicate, its similarity (1 means the same); for a label error, the probability of the current
+        label; for an anomaly, its distance in robust standard deviations; for a class, its number of distinct texts;
+        for an imbalance, the ratio; for a long text, its size in bytes.
     others : tuple of Other
-        The rows that it repeats or contradicts, or its nearest.
+        The rows that this one repeats or contradicts, or its nearest neighbours.
     line : int or None
-        Where it stands in a file, for a row that could not be read.
+        Line in the file, for a row that could not be read.
     """
 
     kind: str
@@ -87,7 +88,7 @@ class Finding:
     line: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the finding as plain types, for JSON."""
         return {
             "row": self.row,
             "line": self.line,
@@ -102,16 +103,16 @@ class Finding:
 
 
 class Diversity(NamedTuple):
-    """How different some texts are.
+    """Diversity of a set of texts.
 
     Attributes
     ----------
     n : int
-        How many texts.
+        Number of texts.
     mean_distance : float or None
-        Mean cosine distance of two of them, from 0 (all alike) to about 1; None of fewer than two.
+        Mean cosine distance over all pairs, from 0 (all the same) to about 1; None for fewer than two texts.
     vendi : float
-        The effective number of different texts, from 1 to `n`.
+        Vendi score: the effective number of unrelated texts, from 1 to `n`.
     """
 
     n: int
@@ -121,17 +122,17 @@ class Diversity(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class DataCheck:
-    """What was found in labelled texts.
+    """Result of a check of labelled texts.
 
     Attributes
     ----------
     n_rows, n_labels : int
     findings : tuple of Finding
-        By kind, in the order of `KINDS`; within a kind, what is likeliest or first comes first.
+        Sorted by kind, in the order of `KINDS`; within a kind, by likelihood or position.
     not_checked : dict of str to str
-        Kinds that were not looked for, each with the reason.
+        Kinds that were not checked for, each with the reason.
     diversity : Diversity or None
-        Of all texts; None if there are no vectors of them.
+        Diversity of all texts; None if there are no vectors.
     diversity_by_label : dict of str to Diversity
     """
 
@@ -144,12 +145,12 @@ class DataCheck:
 
     @property
     def n_errors(self) -> int:
-        """Findings that are surely wrong."""
+        """Number of findings that are definitely wrong."""
         return sum(finding.severity == "error" for finding in self.findings)
 
     @property
     def n_warnings(self) -> int:
-        """Findings that are worth a look."""
+        """Number of findings that are worth checking."""
         return len(self.findings) - self.n_errors
 
     def of(self, kind: str) -> tuple[Finding, ...]:
@@ -158,14 +159,14 @@ class DataCheck:
         Raises
         ------
         ArgumentError
-            If there is no such kind.
+            If the kind is unknown.
         """
         if kind not in KINDS:
-            raise ArgumentError(f"there is no kind {kind!r}; there are {', '.join(KINDS)}")
+            raise ArgumentError(f"unknown kind {kind!r}; expected one of {', '.join(KINDS)}")
         return tuple(finding for finding in self.findings if finding.kind == kind)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON: the findings of each kind under its name."""
+        """Return the result as plain types, for JSON, with the findings of each kind under its name."""
         return {
             "n_rows": self.n_rows,
             "n_labels": self.n_labels,
@@ -179,5 +180,5 @@ class DataCheck:
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Put findings in the order of their kinds, each kind's as they come."""
+    """Sort findings by kind, in the order of `KINDS`, keeping their order within a kind."""
     return tuple(sorted(findings, key=lambda finding: KINDS.index(finding.kind)))

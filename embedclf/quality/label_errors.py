@@ -1,4 +1,4 @@
-"""Labels that are likely to be wrong."""
+"""Labels that are probably wrong."""
 
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -16,38 +16,38 @@ _FOLDS = 5
 
 
 def why_no_label_errors(texts: Sequence[str], labels: Sequence[str]) -> str | None:
-    """Say why wrong labels cannot be looked for, or None if they can."""
+    """Return why label errors cannot be looked for; None if they can."""
     if not any(labels):
         return "there are no labels"
     texts_of: dict[str, set[str]] = {}
     for label, text in zip(labels, texts, strict=True):
         texts_of.setdefault(label, set()).add(text)
     if sum(len(of_label) > 1 for of_label in texts_of.values()) < 2:
-        return "that takes two labels with two texts each"
+        return "needs two labels with two texts each"
     if find_spec("cleanlab") is None:
-        return "that needs cleanlab, which is not installed: pip install 'embedclf[check]'"
+        return "needs cleanlab, which is not installed: pip install 'embedclf[check]'"
     return None
 
 
 def label_errors(
     rows: Ints, texts: Sequence[str], labels: Sequence[str], vectors: Vectors, groups: Ints, *, seed: int
 ) -> list[Finding]:
-    """Find labels that are likely to be wrong, the likeliest first, by confident learning.
+    """Find labels that are probably wrong by confident learning, the most suspicious first.
 
     Northcutt, Jiang & Chuang, "Confident Learning: Estimating Uncertainty in Dataset Labels", JAIR 70, 2021, as
-    cleanlab does it: the probabilities that classifiers give to texts that they were not trained on tell how many
-    labels are wrong, and those whose labels are least probable are taken.
+    implemented by cleanlab: out-of-fold probabilities are used to estimate how many labels are wrong, and that many of
+    the least probable labels are reported.
 
     Parameters
     ----------
     rows : ndarray of shape (n,)
-        What each is called in the findings.
+        Index of each text, for the findings.
     texts, labels : sequences of str, of length n
     vectors : ndarray of shape (n, n_dimensions), float32
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     seed : int
-        Chooses the folds.
+        Random seed of the folds.
 
     Raises
     ------
@@ -56,13 +56,13 @@ def label_errors(
     """
     from cleanlab.filter import find_label_issues
 
-    # As objects: numpy's own strings lose the NUL characters at their end.
+    # dtype=object, since numpy's string types drop trailing NUL characters.
     classes, y = np.unique(np.array(labels, dtype=object), return_inverse=True)
     recipe = Recipe()
     inputs = Inputs.of(texts, vectors, words=recipe.uses_words)
     examples = TrainingSet(inputs, y.astype(np.intp), groups, tuple(classes.tolist()))
     (answer,) = out_of_fold(examples, recipe, n_folds=_FOLDS, seeds=[seed])
-    # The only text of a label cannot be left out, so that nothing is known of it, nor does another have its label.
+    # A label's only text is never held out. It has no out-of-fold probabilities, and no other text has its label.
     measured = np.flatnonzero(answer.folds >= 0)
     known = np.unique(y[measured])
     if len(known) < 2:
@@ -86,7 +86,7 @@ def label_errors(
                 int(rows[place]),
                 texts[place],
                 labels[place],
-                f"{probabilities[one, likeliest[one]]:.2f} against {probabilities[one, given[one]]:.2f}",
+                f"{probabilities[one, likeliest[one]]:.2f} vs {probabilities[one, given[one]]:.2f}",
                 suggested=str(classes[known[likeliest[one]]]),
                 score=round(float(probabilities[one, given[one]]), 4),
             )

@@ -1,4 +1,4 @@
-"""Texts that are nearly the same as another, by their vectors or their letters."""
+"""Near-duplicates, found by the vectors of texts or by their spelling."""
 
 import re
 import unicodedata
@@ -14,8 +14,8 @@ from embedclf.quality.distinct_texts import N_NEAREST, DistinctTexts
 from embedclf.quality.findings import Finding
 from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
 
-# A wrong letter makes other tokens, and so quite another vector of a short text; its letters are compared as well. In a
-# long text it does not, and to compare many letters takes long.
+# A typo changes the tokens, and so moves the vector of a short text far away; short texts are compared by spelling as
+# well. In a long text a typo matters little, and comparing spellings would take long.
 _SAME_LETTERS = 0.85
 _LEAST_ALIKE = 0.5
 _MOST_LETTERS = 500
@@ -30,35 +30,35 @@ class _Pair(NamedTuple):
 
 
 def near_duplicates(distinct: DistinctTexts, near: Nearest) -> list[Finding]:
-    """Find texts that are nearly the same as an earlier one; those with another label first."""
+    """Find near-duplicates of an earlier text; those with a different label come first."""
     best: dict[int, _Pair] = {}
-    # The ten nearest of a text may all come after it, where many are alike.
-    for later, earlier, similarity in _likest_earlier(distinct.vectors):
+    # Among many similar texts, the ten nearest of one may all come after it.
+    for later, earlier, similarity in _nearest_earlier(distinct.vectors):
         _keep_best(best, later, _by_cosine(earlier, similarity))
     for one, other, pair in _near_pairs(distinct.texts, distinct.texts, near):
         later, earlier = max(one, other), min(one, other)
         _keep_best(best, later, pair._replace(other=earlier))
-    return _told("near_duplicates", distinct, distinct, best, in_against=False)
+    return _findings("near_duplicates", distinct, distinct, best, in_against=False)
 
 
 def near_leakage(distinct: DistinctTexts, against: DistinctTexts) -> list[Finding]:
-    """Find texts that are nearly the same as one of the others; equal ones are left to whoever compares texts."""
+    """Find near-duplicates of the texts in `against`; equal texts are reported by `plain_findings`."""
     best: dict[int, _Pair] = {}
     found = nearest(against.vectors, distinct.vectors, N_NEAREST)
     equal = set(against.texts)
     for one, _, pair in _near_pairs(distinct.texts, against.texts, found):
         if distinct.texts[one] not in equal:
             _keep_best(best, one, pair)
-    return _told("near_leakage", distinct, against, best, in_against=True)
+    return _findings("near_leakage", distinct, against, best, in_against=True)
 
 
 def _keep_best(best: dict[int, _Pair], one: int, pair: _Pair) -> None:
-    """Keep the pair if it is the likest so far; of equals, that with the earliest other."""
+    """Keep the pair if it is the most similar so far; on a tie, the one whose other text comes first."""
     if one not in best or (pair.likeness, -pair.other) > (best[one].likeness, -best[one].other):
         best[one] = pair
 
 
-def _told(
+def _findings(
     kind: str, distinct: DistinctTexts, against: DistinctTexts, best: dict[int, _Pair], *, in_against: bool
 ) -> list[Finding]:
     def contradicts(one: int) -> bool:
@@ -73,7 +73,7 @@ def _told(
             int(distinct.rows[one]),
             distinct.texts[one],
             distinct.labels[one],
-            best[one].detail + (", but another label" if contradicts(one) else ""),
+            best[one].detail + (", different label" if contradicts(one) else ""),
             score=round(best[one].likeness, 4),
             others=(
                 against.other(
@@ -87,8 +87,8 @@ def _told(
     ]
 
 
-def _likest_earlier(vectors: Vectors) -> list[tuple[int, int, float]]:
-    """Find the nearest earlier row of each row that has one near enough: its own number, the other's, the cosine."""
+def _nearest_earlier(vectors: Vectors) -> list[tuple[int, int, float]]:
+    """Find the nearest earlier row of each row that has one near enough: both row numbers and the cosine."""
     found = []
     for start in range(0, len(vectors), _BLOCK):
         end = min(start + _BLOCK, len(vectors))
@@ -109,14 +109,14 @@ def _near_pairs(texts: Sequence[str], others: Sequence[str], near: Nearest) -> l
     letters = _letters_of(texts)
     of_others = letters if others is texts else _letters_of(others)
     pairs = []
-    # The vectors of a text and of the same in capitals may be far apart.
+    # A text and its upper-case form may have vectors that are far apart.
     first: dict[str, int] = {}
     bare = [_bare(text) for text in texts]
     for other, key in enumerate(bare if others is texts else map(_bare, others)):
         first.setdefault(key, other)
     for one, key in enumerate(bare):
         if key and (found := first.get(key)) is not None and not (others is texts and found == one):
-            pairs.append((one, found, _Pair(1.0, found, "the same but for case, spaces and punctuation")))
+            pairs.append((one, found, _Pair(1.0, found, "identical except for case, spaces and punctuation")))
     for one, place in np.argwhere(near.similarities >= _LEAST_ALIKE).tolist():
         other, similarity = int(near.rows[one, place]), float(near.similarities[one, place])
         if similarity >= NEAR_COPY:
@@ -124,7 +124,7 @@ def _near_pairs(texts: Sequence[str], others: Sequence[str], near: Nearest) -> l
             continue
         same = _same_letters(letters(one), of_others(other))
         if same >= _SAME_LETTERS:
-            pairs.append((one, other, _Pair(same, other, f"{100 * same:.0f} % of the letters are the same")))
+            pairs.append((one, other, _Pair(same, other, f"spelling {100 * same:.0f} % similar")))
     return pairs
 
 
@@ -133,7 +133,7 @@ def _folded(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Give the letters and digits of a text, without case."""
+    """Return the letters and digits of a text, case-folded."""
     return "".join(filter(str.isalnum, _folded(text)))
 
 
@@ -155,7 +155,7 @@ def _letters_of(texts: Sequence[str]) -> Callable[[int], _Letters | None]:
 
 
 def _same_letters(one: _Letters | None, other: _Letters | None) -> float:
-    """Compare texts by their pairs of letters, case and punctuation aside: Dice's coefficient, from 0 to 1."""
+    """Return Dice's coefficient of two texts' letter bigrams, from 0 to 1, ignoring case and punctuation."""
     if one is None or other is None:
         return 0.0
     total = one.total + other.total

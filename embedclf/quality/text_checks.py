@@ -1,4 +1,4 @@
-"""What is wrong with labelled texts that can be seen without any vector: nothing here costs time or money."""
+"""Checks of labelled texts that need no vectors, and so cost neither time nor money."""
 
 import unicodedata
 from collections import Counter
@@ -9,7 +9,7 @@ from embedclf.formatting import counted
 from embedclf.quality.findings import Finding, Other
 from embedclf.validation import text_fault
 
-# Of fewer, a fifth held out is none, and not every one of five folds has one.
+# With fewer, holding out a fifth holds out none, and some of five folds have none.
 FEWEST_TEXTS = 5
 MOST_IMBALANCE = 10
 
@@ -21,16 +21,16 @@ def plain_findings(
     against: tuple[Sequence[str], Sequence[str]] | None = None,
     embedder: Embedder | None = None,
 ) -> list[Finding]:
-    """Find what needs no vectors.
+    """Return the findings that need no vectors.
 
     Parameters
     ----------
     texts, labels : sequences of str, of equal length
-        A label is empty where there is none; where no row has one, no label is missed.
+        A missing label is empty; if all are missing, that is no finding.
     against : (texts, labels), optional
-        Texts that should have none in common with these.
+        Texts that should not occur among `texts`.
     embedder : Embedder, optional
-        What is to embed them, which may limit how long they are.
+        The embedder, which may limit the length of texts.
     """
     findings = _empty(texts, labels)
     faulty = {finding.row for finding in findings}
@@ -112,7 +112,7 @@ def _of_classes(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]
 
     if len(n_rows) == 1:
         (label,) = n_rows
-        return [about("single_class", label, "a classifier needs two labels or more", 1, severity="error")]
+        return [about("single_class", label, "a classifier needs at least two labels", 1, severity="error")]
     findings = []
     sizes = {label: len(of_label) for label, of_label in distinct.items()}
     for label in sorted(sizes, key=lambda label: (sizes[label], first_row[label])):
@@ -141,7 +141,7 @@ def _of_classes(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]
 
 
 def _variants(n_rows: Counter[str], first_row: dict[str, int]) -> dict[str, str]:
-    """Find labels that are written like another but for case, spaces and Unicode form; gives the commonest for each."""
+    """Map labels that differ from another only in case, spaces or Unicode form to the most common form."""
     alike: dict[str, list[str]] = {}
     for label in n_rows:
         alike.setdefault(_bare(label), []).append(label)
@@ -154,7 +154,7 @@ def _variants(n_rows: Counter[str], first_row: dict[str, int]) -> dict[str, str]
 
 def _bare(label: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
-    # Cf are characters that are not seen, such as a zero-width space.
+    # Cf is the category of invisible characters such as the zero-width space.
     return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
 
 

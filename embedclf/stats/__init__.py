@@ -1,1 +1,1 @@
-"""Figures and their intervals, and nearest neighbors: numpy only."""
+"""Metrics, confidence intervals and nearest neighbours. Needs only numpy."""

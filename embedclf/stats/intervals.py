@@ -1,18 +1,19 @@
-"""How sure a figure is: 95 % intervals by the Bayesian bootstrap over groups of rows, and what did not occur.
+"""95 % confidence intervals: the Bayesian bootstrap over groups of rows, with a correction for unseen outcomes.
 
-Rubin, "The Bayesian Bootstrap", 1981: the figure is computed 2,000 times, the rows weighted at random, which leaves the
-ends of an interval about a hundredth of its length unsure. Copies of a text tell nothing new, so what is weighted are
-groups of equal texts: the cluster bootstrap (Davison & Hinkley, "Bootstrap Methods and their Application", 1997,
-section 3.8; Cameron, Gelbach & Miller, "Bootstrap-Based Improvements for Inference with Clustered Errors", 2008).
+Rubin, "The Bayesian Bootstrap", 1981: the metric is computed 2,000 times with random weights of the rows, which
+determines the ends of an interval to about a hundredth of its length. Copies of a text carry no new information, so
+weights are drawn for groups of equal texts: the cluster bootstrap (Davison & Hinkley, "Bootstrap Methods and their
+Application", 1997, section 3.8; Cameron, Gelbach & Miller, "Bootstrap-Based Improvements for Inference with Clustered
+Errors", 2008).
 
-No weighing of rows that are all right brings forth a wrong one. So each time one more group, which did not occur, has a
-weight as well: at the lower end it is as bad as can be, at the upper as good (Gaffke, "Three Test Statistics for a
+If all rows are correct, no reweighting produces an error. So each sample includes one more, unseen group with a weight
+of its own: the worst possible at the lower end, the best possible at the upper (Gaffke, "Three Test Statistics for a
 Nonparametric One-Sided Hypothesis on the Mean of a Nonnegative Variable", 2005; Learned-Miller & Thomas, "A New
-Confidence Interval for the Mean of a Bounded Random Variable", 2019). Of truth values the interval is the exact one of
-Clopper & Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", 1934; whether the
-interval of differences in {−1, 0, 1} excludes nothing is the exact sign test, which is McNemar's ("Note on the Sampling
-Error of the Difference between Correlated Proportions or Percentages", 1947). If of n rows none is better, less than
-``1 - 0.025 ** (1 / n)`` of all rows are.
+Confidence Interval for the Mean of a Bounded Random Variable", 2019). For truth values, this is the exact interval of
+Clopper & Pearson, "The Use of Confidence or Fiducial Limits Illustrated in the Case of the Binomial", 1934. For
+differences in {−1, 0, 1}, whether the interval excludes 0 is the exact sign test, which is McNemar's test ("Note on the
+Sampling Error of the Difference between Correlated Proportions or Percentages", 1947). If none of n rows is better, the
+upper limit of the share of better rows is ``1 - 0.025 ** (1 / n)``.
 """
 
 import logging
@@ -29,17 +30,17 @@ logger = logging.getLogger(__name__)
 
 
 FEW_ROWS = 20
-"""With fewer, a figure tells little."""
+"""With fewer rows, metrics are unreliable."""
 
 N_RESAMPLES = 2_000
 _SHARE = 0.95
 _ENDS = (50 * (1 - _SHARE), 50 * (1 + _SHARE))
-# What is drawn at once has so many numbers at most.
+# Limit on how many numbers are drawn at once.
 _MOST_NUMBERS = 4_000_000
 
 
 class Interval(NamedTuple):
-    """The middle 95 % of what a figure could have come out as."""
+    """A 95 % confidence interval."""
 
     low: float
     high: float
@@ -48,49 +49,49 @@ class Interval(NamedTuple):
 def interval_of_mean(
     values: npt.NDArray[np.generic], groups: Ints | None = None, *, least: float = 0.0, most: float = 1.0, seed: int = 0
 ) -> Interval:
-    """Give the interval of the mean of some values.
+    """Return the interval of the mean of some values.
 
-    Of whether each answer is right, this is the accuracy's interval; of the differences between two classifiers on the
-    same rows, that of the difference of their accuracies.
+    For values that say whether each prediction is correct, this is the interval of the accuracy; for differences
+    between two classifiers on the same rows, that of the difference in accuracy.
 
     Parameters
     ----------
     values : ndarray of shape (n,)
-        One a row, n at least 1; truth values for a share.
+        One per row, n at least 1; truth values for a share.
     groups : ndarray of shape (n,), int, optional
-        Rows of one number belong together, as equal texts do; None says that each stands alone.
+        Rows with the same number belong together, as equal texts do; None treats each row as a group of its own.
     least, most : float
-        What a value can be; of differences, −1 and 1.
+        Range of the values; −1 and 1 for differences.
     seed : int
     """
     numbers = np.arange(len(values)) if groups is None else np.unique(groups, return_inverse=True)[1]
     sizes = np.bincount(numbers)
     sums = np.bincount(numbers, weights=values.astype(np.float64))
-    # Groups that are alike are weighted together: the same distribution, at a fraction of the time.
+    # Groups with the same sum and size are weighted together: same distribution, in a fraction of the time.
     kinds, counts = np.unique(np.column_stack([sums, sizes]), axis=0, return_counts=True)
     means = np.concatenate([(kinds[:, 0] @ drawn) / (kinds[:, 1] @ drawn) for drawn in _weights(counts, seed)])
     return _between(means, len(sizes), least, most, seed)
 
 
 def interval_of_macro_f1(y_true: Ints, y_pred: Ints, groups: Ints | None = None, *, seed: int = 0) -> Interval:
-    """Give the interval of macro-F1, the mean over the classes that occur, true or predicted.
+    """Return the interval of macro-F1, the mean over all classes that occur as true or predicted labels.
 
-    Of classes of few rows, macro-F1 comes out too low, and does so once more whenever these rows are weighted: the
-    figures are moved upwards by twice what their mean lacks (Efron & Tibshirani, "An Introduction to the Bootstrap",
-    1993, section 10.6). The group that did not occur makes macro-F1 lower or higher by its weight, as it does with the
+    For classes with few rows, macro-F1 is biased downwards, and reweighting the rows adds the same bias again: the
+    samples are shifted upwards by twice the gap between their mean and macro-F1 (Efron & Tibshirani, "An Introduction
+    to the Bootstrap", 1993, section 10.6). The unseen group lowers or raises macro-F1 by its weight, as it does for the
     accuracy.
 
     Parameters
     ----------
     y_true, y_pred : ndarray of shape (n,), int
-        Class of each row, and the class that it was taken for; n at least 1.
+        True and predicted class of each row; n at least 1.
     groups : ndarray of shape (n,), int, optional
-        As of `interval_of_mean`.
+        As for `interval_of_mean`.
     seed : int
     """
     numbers = np.arange(len(y_true)) if groups is None else np.unique(groups, return_inverse=True)[1]
     kind_of, counts = _kinds_of_groups(numbers, y_true * (int(y_pred.max()) + 1) + y_pred)
-    # One row of each kind of group stands for all: an answer counts for the class it is of, and for that it was given.
+    # One group of each kind represents all of them. A prediction counts for its true and for its predicted class.
     first = np.unique(kind_of, return_index=True)[1]
     rows = np.flatnonzero(np.isin(numbers, first))
     kinds = np.tile(kind_of[numbers[rows]], 2)
@@ -101,7 +102,7 @@ def interval_of_macro_f1(y_true: Ints, y_pred: Ints, groups: Ints | None = None,
     of_class = np.split(order, starts[1:])
 
     def macro_f1(weights: Floats) -> Floats:
-        """Of weights of shape (n_kinds, n_drawn), (n_drawn,)."""
+        """Return macro-F1 for weights of shape (n_kinds, n_drawn): (n_drawn,)."""
         total = np.zeros(weights.shape[1])
         for chosen in of_class:
             of_answers = weights[kinds[chosen]]
@@ -115,23 +116,23 @@ def interval_of_macro_f1(y_true: Ints, y_pred: Ints, groups: Ints | None = None,
 
 
 def warn_of_few(groups: Ints, what: str) -> None:
-    """Warn if figures rest on fewer than 20 different texts.
+    """Log a warning if metrics are based on fewer than 20 different texts.
 
     Parameters
     ----------
     groups : ndarray of shape (n,), int
-        Those of the rows; copies of a text make a figure no surer.
+        Group of each row; copies of a text do not make metrics more reliable.
     what : str
-        What was done to the rows, as in "held out".
+        What the rows are used for, such as "held out".
     """
     n = len(np.unique(groups))
     if n < FEW_ROWS:
         things = counted(n, "row" if n == len(groups) else "different text")
-        logger.warning("only %s %s: the figures may be far from the truth", things, what)
+        logger.warning("only %s %s: metrics are unreliable", things, what)
 
 
 def _kinds_of_groups(numbers: Ints, cells: Ints) -> tuple[Ints, Ints]:
-    """Find groups that hold the same cells of the confusion matrix: the kind of each group, and how many are of each.
+    """Find groups with the same cells of the confusion matrix: the kind of each group, and the size of each kind.
 
     Parameters
     ----------
@@ -151,10 +152,10 @@ def _kinds_of_groups(numbers: Ints, cells: Ints) -> tuple[Ints, Ints]:
 
 
 def _weights(counts: Ints, seed: int) -> Iterator[Floats]:
-    """Draw the weights of all groups of each kind together, 2,000 times: blocks of shape (n_kinds, n_drawn).
+    """Draw the total weight of the groups of each kind 2,000 times, in blocks of shape (n_kinds, n_drawn).
 
-    The weight of a group is exponential; that of n groups has the gamma distribution of shape n. Only their proportions
-    matter.
+    The weight of a group is exponentially distributed; the total of n groups has a gamma distribution of shape n. Only
+    the proportions matter.
     """
     rng = np.random.default_rng(seed)
     size = max(1, _MOST_NUMBERS // len(counts))
@@ -163,9 +164,9 @@ def _weights(counts: Ints, seed: int) -> Iterator[Floats]:
 
 
 def _between(figures: Floats, n: int, least: float, most: float, seed: int) -> Interval:
-    """Give the ends, one more group than the n that there are being the worst, or the best."""
+    """Return the interval of resampled metrics, with one unseen group besides n that is the worst or best possible."""
     if np.ptp(figures) < 1e-12:
-        # However these groups are weighted, the figure is the same: only the weight of the other one matters.
+        # The metric does not depend on the weights of these groups, so only that of the unseen group matters.
         unseen, figure = 1 - ((1 - _SHARE) / 2) ** (1 / n), float(figures[0])
         return Interval(figure + (least - figure) * unseen, figure + (most - figure) * unseen)
     weights = np.random.default_rng([seed, 1]).beta(1, n, size=len(figures))

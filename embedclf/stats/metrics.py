@@ -1,4 +1,4 @@
-"""How good, and how honest about it: figures computed from labels and probabilities, in plain numpy."""
+"""Metrics of accuracy and calibration, computed from labels and probabilities in plain numpy."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from embedclf.arrays import AnyFloats, Ints, Mask
 
 
 class ClassFigures(NamedTuple):
-    """Precision, recall and F1 in [0, 1] (0 where nothing defines them), and support, the number of examples."""
+    """Precision, recall and F1 of a class, in [0, 1] (0 where undefined), and support, its number of examples."""
 
     precision: float
     recall: float
@@ -18,12 +18,12 @@ class ClassFigures(NamedTuple):
 
 
 def accuracy(y_true: Ints, y_pred: Ints) -> float:
-    """Share of examples whose label is right."""
+    """Return the share of examples that are predicted correctly."""
     return float(np.mean(y_true == y_pred))
 
 
 def per_class(y_true: Ints, y_pred: Ints, names: Sequence[str]) -> dict[str, ClassFigures]:
-    """Precision, recall, F1 and support of each class that occurs, true or predicted.
+    """Return precision, recall, F1 and support of each class that occurs as a true or predicted label.
 
     Parameters
     ----------
@@ -45,17 +45,17 @@ def per_class(y_true: Ints, y_pred: Ints, names: Sequence[str]) -> dict[str, Cla
 
 
 def macro_f1(figures: dict[str, ClassFigures]) -> float:
-    """Mean F1 over the classes, each counting the same."""
+    """Return the mean F1 over the classes, each with the same weight."""
     return float(np.mean([figure.f1 for figure in figures.values()]))
 
 
 def weighted_f1(figures: dict[str, ClassFigures]) -> float:
-    """Mean F1 over the classes, each counting by its support."""
+    """Return the mean F1 over the classes, weighted by support."""
     return float(np.average([f.f1 for f in figures.values()], weights=[f.support for f in figures.values()]))
 
 
 def log_loss(y_true: Ints, probabilities: AnyFloats) -> float:
-    """Mean of −ln of the true class's probability, which is kept above the float32 epsilon as scikit-learn does.
+    """Return the mean of −ln of the true class's probability, clipped to the float32 epsilon as in scikit-learn.
 
     Parameters
     ----------
@@ -68,16 +68,17 @@ def log_loss(y_true: Ints, probabilities: AnyFloats) -> float:
 
 
 def expected_calibration_error(correct: Mask, confidence: AnyFloats, n_bins: int = 15) -> float:
-    """Mean gap between confidence and accuracy over bins of equal width, weighted by their size.
+    """Return the expected calibration error (ECE): the mean gap between confidence and accuracy in equal-width bins.
 
-    Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, equation 3, 15 bins.
+    Bins are weighted by size: Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017,
+    equation 3, 15 bins.
 
     Parameters
     ----------
     correct : ndarray of shape (n,)
-        Whether each answer is right.
+        Whether each prediction is correct.
     confidence : ndarray of shape (n,)
-        The probability, in [0, 1], that was given to each answer.
+        The probability of each prediction, in [0, 1].
     """
     bins = np.minimum((confidence * n_bins).astype(np.intp), n_bins - 1)
     gaps = np.bincount(bins, weights=confidence.astype(np.float64) - correct, minlength=n_bins)
@@ -85,15 +86,15 @@ def expected_calibration_error(correct: Mask, confidence: AnyFloats, n_bins: int
 
 
 class ReliabilityBin(NamedTuple):
-    """Answers of about one confidence.
+    """A bin of predictions with similar confidence.
 
     Attributes
     ----------
     low, high : float
-        Their confidence is from low to below high; 1 belongs to the last bin.
+        The range of confidences: at least `low` and less than `high`. The last bin includes 1.
     n_examples : int
     confidence, accuracy : float
-        Their mean confidence, and the share of them that is right.
+        Mean confidence and accuracy of the predictions.
     """
 
     low: float
@@ -104,12 +105,12 @@ class ReliabilityBin(NamedTuple):
 
 
 def reliability(correct: Mask, confidence: AnyFloats, n_bins: int = 10) -> tuple[ReliabilityBin, ...]:
-    """Compare confidence with accuracy in bins of equal width; those without an answer are left out.
+    """Compare confidence with accuracy in bins of equal width, leaving out empty bins.
 
     Parameters
     ----------
     correct, confidence : ndarray of shape (n,)
-        As of `expected_calibration_error`.
+        As for `expected_calibration_error`.
     """
     numbers = np.minimum((confidence * n_bins).astype(np.intp), n_bins - 1)
     counts = np.bincount(numbers, minlength=n_bins)
@@ -128,16 +129,16 @@ def reliability(correct: Mask, confidence: AnyFloats, n_bins: int = 10) -> tuple
 
 
 class CoveragePoint(NamedTuple):
-    """What a threshold brings about.
+    """Coverage and selective accuracy at a threshold.
 
     Attributes
     ----------
     threshold : float
-        The least confidence that is answered.
+        The lowest confidence at which a text is answered.
     coverage : float
-        Share of the texts that are.
+        Share of the texts that are answered.
     accuracy : float or None
-        Share of these answers that is right; None if there are none.
+        Accuracy on these; None if none is answered.
     """
 
     threshold: float
@@ -146,15 +147,15 @@ class CoveragePoint(NamedTuple):
 
 
 def coverage(correct: Mask, confidence: AnyFloats, thresholds: Iterable[float]) -> tuple[CoveragePoint, ...]:
-    """Tell for each threshold which share of the texts is answered, and how well.
+    """Return the coverage and the accuracy of the answered texts at each threshold.
 
     Parameters
     ----------
     correct, confidence : ndarray of shape (n,)
-        As of `expected_calibration_error`.
+        As for `expected_calibration_error`.
     thresholds : iterable of float
     """
-    # float32 would round the threshold, too, and answer what a classifier does not.
+    # Comparing in float32 would round the threshold, and so answer texts on which the classifier abstains.
     confidence = confidence.astype(np.float64)
     points = []
     for threshold in thresholds:
@@ -165,7 +166,7 @@ def coverage(correct: Mask, confidence: AnyFloats, thresholds: Iterable[float]) 
 
 
 def auroc(positive: Mask, score: AnyFloats) -> float:
-    """Chance that a positive example scores higher than another, equal scores counting half.
+    """Return the probability that a positive example scores higher than a negative one, with ties counting half.
 
     The area under the receiver operating characteristic, by the Mann–Whitney statistic (Hanley & McNeil, "The Meaning
     and Use of the Area under a ROC Curve", 1982).
@@ -173,7 +174,7 @@ def auroc(positive: Mask, score: AnyFloats) -> float:
     Parameters
     ----------
     positive : ndarray of shape (n,)
-        Which examples are positive; some are, and some are not.
+        Whether each example is positive. There must be both positive and negative ones.
     score : ndarray of shape (n,)
     """
     _, places, counts = np.unique(score, return_inverse=True, return_counts=True)

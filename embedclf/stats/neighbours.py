@@ -1,4 +1,4 @@
-"""The nearest rows to some vectors: exact, in plain numpy."""
+"""Exact nearest-neighbour search in plain numpy."""
 
 from typing import NamedTuple
 
@@ -7,26 +7,26 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 
 NEAR_COPY = 0.95
-"""The cosine similarity from which on a text says the same as another."""
+"""The least cosine similarity at which two texts count as near-copies."""
 
-# The similarities of a block of rows to all queries are at hand at once: so many numbers at most, of so many rows. Few
-# enough that those of one query stay in the processor's cache.
+# Limits on the similarities of a block of rows to all queries that are in memory at once: their number, and the rows
+# per block. Those of one query fit into the processor's cache.
 _MOST_NUMBERS = 8_000_000
 _MOST_ROWS = 65_536
 _MOST_QUERIES = 1_024
-# A product of matrices gives equal rows similarities that differ in the last digits, by where they stand in a block. So
-# what is within this of the k-th best is a candidate, and the similarities of the candidates are computed anew, each by
-# itself. Of more than so many candidates that near to the k-th best, the first rows are taken.
+# In a matrix product, the similarities of equal rows may differ in the last digits, depending on their position in the
+# block. So every row within this distance of the k-th best is a candidate, and the similarities of candidates are
+# recomputed one by one. If more than _MOST_NEAR candidates are that close to the k-th best, the first rows are kept.
 _SLACK = np.float32(2e-6)
 _MOST_NEAR = 1_024
-# Whoever makes vectors scales all of them or none, so that these many tell; to measure a million takes longer than to
-# search them.
+# An embedder normalises all vectors or none, so a sample is enough: measuring a million takes longer than searching
+# them.
 _MEASURED = 1_000
 _ROUNDING = 1e-3
 
 
 class Nearest(NamedTuple):
-    """The nearest rows to each of some queries, the nearest first; of equals, the first row.
+    """The nearest rows to each query, the nearest first; ties in order of the rows.
 
     Attributes
     ----------
@@ -42,16 +42,16 @@ class Nearest(NamedTuple):
 def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
     """Find the nearest rows by cosine similarity.
 
-    The answer does not depend on how many queries are asked together.
+    The result for a query does not depend on how many queries are searched together.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
-        Of unit length; may be mapped from a file, and is read in blocks.
+        Of unit length; may be memory-mapped, and is read in blocks.
     queries : ndarray of shape (n_queries, n_dimensions), float32
         Of unit length.
     k : int
-        How many for each; no more than there are finite vectors are returned.
+        Number of rows per query; at most as many as there are finite vectors are returned.
     """
     k = min(k, len(vectors))
     rows = np.empty((len(queries), k), dtype=np.intp)
@@ -68,12 +68,12 @@ def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
 
 
 def of_unit_length(vectors: Vectors) -> Vectors:
-    """Return vectors of unit length: these if they are, else a copy, each divided by its length; zeros stay zeros.
+    """Return the vectors scaled to unit length: themselves if they already are, else a copy. Zero vectors stay zero.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
-        May be mapped from a file.
+        May be memory-mapped.
     """
     lengths = np.linalg.norm(vectors[:: len(vectors) // _MEASURED + 1], axis=1)
     if ((np.abs(lengths - 1) < _ROUNDING) | (lengths == 0)).all():
@@ -84,7 +84,7 @@ def of_unit_length(vectors: Vectors) -> Vectors:
 
 
 def _candidates(vectors: Vectors, queries: Vectors, k: int) -> list[Ints]:
-    """Find the rows that may be among the k nearest to each of some queries, in their order."""
+    """Return, for each query, the rows that may be among its k nearest, in order of the rows."""
     kept = [_Candidates(k) for _ in queries]
     size = min(_MOST_ROWS, max(_MOST_NUMBERS // max(len(queries), 1), 1))
     for start in range(0, len(vectors), size):
@@ -100,10 +100,10 @@ class _Candidates:
     Attributes
     ----------
     rows : ndarray of shape (n,), int
-        In their order.
+        In ascending order.
     similarities : ndarray of shape (n,), float32
     least : float
-        What a similarity has to exceed; not less than the k-th best so far, but for the slack.
+        The similarity that a row must exceed: the k-th best so far, minus the slack.
     """
 
     def __init__(self, k: int) -> None:
@@ -113,7 +113,7 @@ class _Candidates:
         self.least = np.float32(-np.inf)
 
     def add(self, start: int, similarities: Vectors) -> None:
-        """Take the next rows, from `start` on."""
+        """Add the next rows, starting with row `start`."""
         near = np.flatnonzero(similarities > self.least)
         if not len(near):
             return
@@ -132,7 +132,7 @@ class _Candidates:
 
 
 def _similarities(vectors: Vectors, rows: Ints, query: Vectors) -> Vectors:
-    """Compute the similarities of some rows to a query such that equal rows have equal ones."""
+    """Compute the similarities of some rows to a query so that equal rows get exactly equal values."""
     exact = np.empty(len(rows), dtype=np.float32)
     size = max(_MOST_NUMBERS // len(query), 1)
     for start in range(0, len(rows), size):
