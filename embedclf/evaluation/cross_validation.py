@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
@@ -279,14 +280,15 @@ class Figures(NamedTuple):
         """Measure the predictions of one division, or of one of its folds."""
         rows = np.flatnonzero(one.folds >= 0 if fold is None else one.folds == fold)
         probabilities = one.probabilities[rows]
-        predicted = probabilities.argmax(axis=1)
+        ranking = rank(probabilities)
+        predicted = ranking.likeliest
         return cls(
             rows=rows,
             predicted=predicted,
             accuracy=metrics.accuracy(y[rows], predicted),
             macro_f1=metrics.macro_f1(metrics.per_class(y[rows], predicted, classes)),
             log_loss=metrics.log_loss(y[rows], probabilities),
-            ece=metrics.expected_calibration_error(y[rows] == predicted, probabilities.max(axis=1)),
+            ece=metrics.expected_calibration_error(y[rows] == predicted, ranking.confidences[:, 0]),
         )
 
 
@@ -297,6 +299,8 @@ def _by_fold(y: Ints, one: OutOfFold, classes: Sequence[str], repeat: int) -> It
 
 
 def _predictions(one: OutOfFold, classes: Sequence[str], repeat: int) -> Iterator[Prediction]:
-    for row in np.flatnonzero(one.folds >= 0).tolist():
-        column = int(one.probabilities[row].argmax())
-        yield Prediction(row, repeat, int(one.folds[row]) + 1, classes[column], float(one.probabilities[row, column]))
+    rows = np.flatnonzero(one.folds >= 0)
+    ranking = rank(one.probabilities[rows])
+    each = rows, one.folds[rows] + 1, ranking.likeliest, ranking.confidence
+    for row, fold, column, confidence in zip(*(values.tolist() for values in each), strict=True):
+        yield Prediction(row, repeat, fold, classes[column], confidence)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
@@ -164,7 +165,7 @@ def learning_curve(
     answers = predict_apart(examples, [task for _, task in tasks], recipe, seed=seed)
     right: dict[int, list[Any]] = {size: [] for size in sizes}
     for (size, _), answer in zip(tasks, answers, strict=True):
-        right[size].append(answer.probabilities.argmax(axis=1) == y[held])
+        right[size].append(rank(answer.probabilities).likeliest == y[held])
     means = {size: np.mean(of_size, axis=0) for size, of_size in right.items()}
     gained = means[sizes[-1]] - means[sizes[-2]]
     return LearningCurve(
@@ -191,13 +192,13 @@ def _choices(examples: TrainingSet, rows: Ints, sizes: list[int], rng: np.random
     """Choose so many of some rows at random, each choice a part of the next."""
     rows = rng.permutation(rows)
     y = examples.y[rows]
-    rank = np.empty(len(rows))
+    places = np.empty(len(rows))
     for number in range(len(examples.classes)):
         of_class = np.flatnonzero(y == number)
         # The first of each class comes first, the others in proportion.
-        rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
-        rank[of_class[:_LEAST_PER_CLASS]] -= 1
-    order = rows[np.argsort(rank, kind="stable")]
+        places[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
+        places[of_class[:_LEAST_PER_CLASS]] -= 1
+    order = rows[np.argsort(places, kind="stable")]
     choices = []
     for size in sizes:
         chosen = np.zeros(len(examples.y), dtype=bool)

@@ -7,6 +7,7 @@ import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
@@ -181,20 +182,22 @@ def _tell(settings: Settings, recipe: Recipe, has_names: bool) -> None:
 
 def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None) -> HeldOut:
     in_scope = y < len(classes)
-    y = y[in_scope]
+    ranking = rank(probabilities)
     rejected = None
     if threshold is not None and not in_scope.all():
-        (outside,) = metrics.coverage(~in_scope[~in_scope], probabilities[~in_scope].max(axis=1), [threshold])
-        rejected = 1 - outside.coverage
-    probabilities = probabilities[in_scope]
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    (answered,) = (None,) if threshold is None else metrics.coverage(predicted == y, confidence, [threshold])
+        rejected = 1 - float(is_answered(ranking.confidence[~in_scope], threshold).mean())
+    y, predicted = y[in_scope], ranking.likeliest[in_scope]
+    confidence = ranking.confidences[in_scope, 0]  # float32, in which the calibration error has always been binned
+    coverage = answered_accuracy = None
+    if threshold is not None:
+        (point,) = metrics.coverage(predicted == y, confidence, [threshold])
+        coverage, answered_accuracy = point.coverage, point.accuracy
     return HeldOut(
         accuracy=metrics.accuracy(y, predicted),
         macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
         ece=metrics.expected_calibration_error(predicted == y, confidence),
         n_examples=len(y),
-        coverage=None if answered is None else answered.coverage,
-        answered_accuracy=None if answered is None else answered.accuracy,
+        coverage=coverage,
+        answered_accuracy=answered_accuracy,
         out_of_scope_recall=rejected,
     )

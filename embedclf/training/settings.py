@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Mask
+from embedclf.classifier.decisions import first_of_largest
 from embedclf.classifier.linear import softmax
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
@@ -138,7 +139,7 @@ class Chooser:
         each = zip(self._left_out, self._fitted, strict=True)
         self._words_left_out = [left_out.words(rows.vocabulary) for left_out, rows in each]
 
-    def _try(self, C: float | None, scale: float, starts: "Sequence[Trained] | None" = None) -> _Tried:
+    def _try(self, C: float | None, scale: float, starts: Sequence[Trained] | None = None) -> _Tried:
         fits = []
         for number, rows in enumerate(self._fitted):
             steps.debug(
@@ -152,7 +153,7 @@ class Chooser:
         )
         temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known])
         confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
-        judged = Judged(confidence, scores.argmax(axis=1) == self._y_judged, self._known)
+        judged = Judged(confidence, first_of_largest(scores) == self._y_judged, self._known)
         return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], judged), fits)
 
     def choose(self, near: Settings | None = None) -> Settings:
@@ -203,7 +204,7 @@ class Chooser:
             losses.append(self._try(named.settings.C, named.settings.scale, named.fits).settings.log_loss)
         return min(losses)
 
-    def _climb(self, best: _Tried, grid: "Sequence[float | None]") -> _Tried:
+    def _climb(self, best: _Tried, grid: Sequence[float | None]) -> _Tried:
         """Go from one value of C to the next while the log loss falls."""
         began = place = grid.index(best.settings.C)
         for step in (1, -1):

@@ -8,13 +8,13 @@ import logging
 
 import numpy as np
 
-from embedclf.arrays import Ints, Mask
+from embedclf.arrays import Floats, Ints, Mask
+from embedclf.classifier.decisions import is_answered
 from embedclf.errors import TrainingError
 from embedclf.formatting import SHOWN_DECIMALS, counted, shown_share, shown_threshold
 from embedclf.stats import metrics
 from embedclf.stats.intervals import FEW_ROWS
 from embedclf.training.calibration import Judged
-from embedclf.training.lbfgs import Floats
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def tell_of_threshold(threshold: float, judged: Judged) -> None:
     (answered,) = metrics.coverage(judged.correct[inside], judged.confidence[inside], [threshold])
     rejects = ""
     if outside.any():
-        rejected = float((judged.confidence[outside] < threshold).mean())
+        rejected = float((~is_answered(judged.confidence[outside], threshold)).mean())
         rejects = f", and rejects {shown_share(rejected)} of {outside.sum():,} out of scope"
     logger.info(
         "Chose the threshold %s on %s not fitted on: it answers %s, %s of these rightly%s.",
