@@ -293,4 +293,4 @@ def test_few_rows_are_warned_of(cli: Cli, dataset: Path, model: Path):
     result = cli("evaluate", write_csv(Path("few.csv"), few), "-m", model)
     assert result.stderr == "Warning: only 19 rows to measure on: the figures may be far from the truth\n"
     result = cli("evaluate", write_csv(Path("copies.csv"), few * 2), "-m", model)
-    assert result.stderr == "Warning: only 19 different texts to measure on: the figures may be far from the truth\n"
+    assert result.stderr == "Warning: only 19 different texts to evaluate on: the figures may be far from the truth\n"
