@@ -125,7 +125,7 @@ class TestTraining:
         """The threshold, how much it answers, and how well; the last two on rows held out, too."""
         result = cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", 0.8)
         card = embedclf.load("models/product_reviews.safetensors").card
-        assert f"Chose the threshold {card.threshold:g} on 630 rows not fitted on: it answers 8" in result.stderr
+        assert f"Selected threshold {card.threshold:g} (630 cross-validated rows): answers 8" in result.stderr
         assert result.stdout.splitlines()[1] == (
             f"Answered with a confidence of {card.threshold:g} or more: {100 * card.held_out.coverage:.1f} %, accuracy "
             f"{card.held_out.answered_accuracy:.3f}"
@@ -136,12 +136,12 @@ class TestTraining:
         result = cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", 0.99)
         assert result.exit_code == 1
         error = result.stderr.splitlines()[-1]
-        assert error.startswith(
-            "Error: an accuracy of 0.99 cannot be relied on, whatever is abstained from: by 630 rows not fitted on, "
-            "the most is 0.9"
+        assert error.startswith("Error: no threshold reliably reaches 0.99: the best is 0.9")
+        assert error.endswith(
+            " of texts (630 cross-validated rows). Lower --target-accuracy (target_accuracy=…) or add data."
         )
         assert not Path("models/product_reviews.safetensors").exists()
-        best = error.split("the most is ")[1].split(",")[0]
+        best = error.split("the best is ")[1].split(",")[0]
         assert cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", best).exit_code == 0
 
     def test_a_target_that_all_answers_reach_needs_no_abstaining(self, reviews):
@@ -160,9 +160,7 @@ class TestTraining:
 
     def test_too_few_rows_to_choose_on(self):
         """An error says what else there is."""
-        with pytest.raises(
-            embedclf.TrainingError, match="too few examples to choose a threshold on; give more, or set"
-        ):
+        with pytest.raises(embedclf.TrainingError, match="too few examples to choose a threshold: add more, or set"):
             embedclf.train(["yes", "no"], ["a", "b"], target_accuracy=0.9)
 
     def test_both_is_a_usage_error(self, cli: Cli, dataset: Path):
@@ -172,9 +170,9 @@ class TestTraining:
         assert (
             "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them." in result.stderr
         )
-        with pytest.raises(embedclf.ArgumentError, match="give one of them"):
+        with pytest.raises(embedclf.ArgumentError, match="use only one of them"):
             embedclf.train(TEXTS, LABELS, target_accuracy=0.9, min_confidence=0.5)
-        with pytest.raises(embedclf.ArgumentError, match="a share between 0 and 1, not 1"):
+        with pytest.raises(embedclf.ArgumentError, match="target_accuracy must be between 0 and 1, got 1"):
             embedclf.train(TEXTS, LABELS, target_accuracy=1)
 
 
@@ -193,8 +191,8 @@ class TestOutOfScope:
         assert classifier.card.n_examples == 30
         assert "Trained on all 30 rows in scope (" in result.stdout
         assert "On 6 rows held out" in result.stdout
-        assert "of 12 out of scope.\n" in result.stderr
-        assert "Warning: only 12 rows out of scope to choose by: the threshold may be far off\n" in result.stderr
+        assert "of 12 out-of-scope rows.\n" in result.stderr
+        assert "Warning: only 12 out-of-scope rows to choose the threshold on: it may be far off\n" in result.stderr
         C = classifier.card.regularization or "auto"
         alone = embedclf.train(TEXTS, LABELS, head=head, regularization=C, features="embedding", label_names=False)
         scores = classifier.model.weights * classifier.card.temperature
@@ -243,7 +241,7 @@ class TestOutOfScope:
         result = cli("evaluate", write_csv(tmp_path / "strange.csv", [(text, "other") for text in STRANGE]))
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: all rows have the out-of-scope label 'other': accuracy is measured on the others; add some\n"
+            "Error: all rows have the out-of-scope label 'other': add in-scope rows to measure accuracy on\n"
         )
 
     def test_those_answered_are_wrong_rows(self, cli: Cli, mixed: Path):
@@ -300,9 +298,9 @@ class TestOutOfScope:
     @pytest.mark.parametrize(
         ("labels", "name", "message"),
         [
-            (["a", "a", "b", "b"], "c", "no example has the out-of-scope label 'c': is it written so?"),
+            (["a", "a", "b", "b"], "c", r"no row has the label 'c' \(--out-of-scope-label\)"),
             (["a", "a", "b", "c"], "c", "the out-of-scope label 'c' has only one text"),
-            (["a", "a", "c", "c"], "c", "there is only one class, 'a'"),
+            (["a", "a", "c", "c"], "c", "only one class, 'a'"),
         ],
     )
     def test_what_cannot_be_trained_on(self, labels, name, message):
@@ -315,7 +313,7 @@ class TestOutOfScope:
         """As few as make figures uncertain, and no more."""
         texts = [f"{text} {number}" for number in range(2) for text in STRANGE][:n]
         embedclf.train([*TEXTS, *texts], [*LABELS, *["other"] * n], out_of_scope_label="other")
-        assert ("out of scope to choose by: the threshold may be far off" in caplog.text) == (n < 20)
+        assert ("out-of-scope rows to choose the threshold on: it may be far off" in caplog.text) == (n < 20)
 
     def test_a_threshold_by_hand_stays(self):
         """The examples are then only left out."""
@@ -337,14 +335,14 @@ class TestChoosing:
         judged = self.judged([0.9] * 100 + [0.4] * 20, [1] * 100 + [0] * 20)
         assert choose_threshold(judged, 0.985) == 0.9
         assert choose_threshold(judged, 0.79) == 0.0
-        with pytest.raises(embedclf.TrainingError, match=r"the most is 0\.99, with 83\.3 % of them answered"):
+        with pytest.raises(embedclf.TrainingError, match=r"the best is 0\.99, answering 83\.3 % of texts"):
             choose_threshold(judged, 0.991)
 
     def test_few_answers_do_not_vouch_for_much(self):
         """Seven right answers, and no wrong one, reach 7/8 and no more."""
         judged = self.judged([0.9] * 7, [1] * 7)
         assert choose_threshold(judged, 0.874) == 0.0
-        with pytest.raises(embedclf.TrainingError, match=r"the most is 0\.875, with 100\.0 % of them answered"):
+        with pytest.raises(embedclf.TrainingError, match=r"the best is 0\.875, answering 100\.0 % of texts"):
             choose_threshold(judged, 0.876)
 
     def test_it_parts_in_scope_from_out_of_scope(self):

@@ -149,7 +149,7 @@ def test_one_class_is_not_enough(cli: Cli, tmp_path: Path):
     path = write_csv(tmp_path / "one.csv", [("a", "x"), ("b", "x")])
     result = cli("train", path)
     assert result.exit_code == 1
-    assert result.stderr.endswith("there is only one class, 'x': a classifier needs two labels or more\n")
+    assert result.stderr.endswith("Error: only one class, 'x': a classifier needs at least two labels\n")
 
 
 def test_a_label_with_one_row_is_trained_on_but_not_held_out(cli: Cli, dataset: Path):
@@ -158,7 +158,7 @@ def test_a_label_with_one_row_is_trained_on_but_not_held_out(cli: Cli, dataset: 
         file.write("what are your opening hours,hours\n")
     result = cli("train", dataset)
     assert result.exit_code == 0
-    assert "Warning: 'hours': only one text, so trained on but not held out; two or more are needed\n" in result.stderr
+    assert "Warning: 'hours' has one example: used for training only\n" in result.stderr
     assert "hours" in card(Path("models/small.safetensors"))["classes"]
 
 
@@ -168,8 +168,8 @@ def test_a_holdout_that_is_too_large_says_what_works(cli: Cli, tmp_path: Path):
     result = cli("train", path, "--holdout", 0.8)
     assert result.exit_code == 1
     assert result.stderr.endswith(
-        "Error: a holdout of 0.8 is too large: 5 of 6 distinct texts would be held out, and every label needs one to "
-        "be trained on; at most 0.5 works here, and 0 holds nothing out\n"
+        "Error: a holdout of 0.8 is too large: it would hold out 5 of 6 distinct texts, but every label needs at least "
+        "one to train on. Use at most 0.5, or 0 to hold nothing out\n"
     )
     assert cli("train", path, "--holdout", 0.5).exit_code == 0
 
@@ -179,8 +179,8 @@ def test_two_rows_are_enough(cli: Cli, tmp_path: Path):
     path = write_csv(tmp_path / "d.csv", [("yes", "a"), ("no", "b")])
     result = cli("train", path)
     assert result.exit_code == 0
-    assert "there are too few examples to hold any out: the quality is not measured" in result.stderr
-    assert "there are too few examples to calibrate on: the confidences mean little" in result.stderr
+    assert "too few examples for a held-out test: accuracy not measured" in result.stderr
+    assert "too few examples to calibrate on: confidences are unreliable" in result.stderr
 
 
 @pytest.mark.parametrize("head", ["logistic", "centroid"])
@@ -234,7 +234,7 @@ def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     assert "Warning: only 6 rows held out: metrics are unreliable\n" in stderr
     assert "Warning: calibrated on only" not in stderr
     dataset.write_text("text,label\none a,x\ntwo b,x\nthree c,y\nfour d,y\n")
-    assert "Warning: calibrated on only 4 rows: the confidences mean little\n" in cli("train", dataset).stderr
+    assert "Warning: calibrated on only 4 rows: confidences are unreliable\n" in cli("train", dataset).stderr
 
 
 def test_a_path_that_is_not_utf_8(process, dataset: Path):

@@ -136,20 +136,20 @@ class TestCrossValidate:
 
     def test_settings_that_cannot_be(self, cli: Cli, dataset: Path):
         """Said in one line."""
-        with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 1 and 1"):
+        with pytest.raises(embedclf.ArgumentError, match="at least 2 folds and at least 1 repeat, got 1 and 1"):
             embedclf.cross_validate(TEXTS, LABELS, folds=1)
         with pytest.raises(embedclf.ArgumentError, match="there are 30 texts and 29 vectors"):
             embedclf.cross_validate(TEXTS, LABELS, vectors=np.zeros((29, 4), dtype=np.float32))
         with pytest.raises(embedclf.TrainingError, match="no label has two different texts"):
             embedclf.cross_validate(["a", "b"], ["1", "2"])
-        with pytest.raises(embedclf.ArgumentError, match=r"regularization is scikit-learn's C, .* not 'much'"):
+        with pytest.raises(embedclf.ArgumentError, match=r"regularization must be 'auto' or .* got 'much'"):
             embedclf.cross_validate(TEXTS, LABELS, regularization="much")
         for measure in (embedclf.cross_validate, embedclf.compare):
             with pytest.raises(TypeError, match=r"folds must be an integer, not 2\.5"):
                 measure(TEXTS, LABELS, folds=2.5)
-            with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 0 and 1"):
+            with pytest.raises(embedclf.ArgumentError, match="at least 2 folds and at least 1 repeat, got 0 and 1"):
                 measure(TEXTS, LABELS, folds=0)
-        with pytest.raises(embedclf.ArgumentError, match="2 folds or more and 1 repeat or more, not 5 and 0"):
+        with pytest.raises(embedclf.ArgumentError, match="at least 2 folds and at least 1 repeat, got 5 and 0"):
             embedclf.cross_validate(TEXTS, LABELS, repeats=0)
         for measure in (embedclf.cross_validate, embedclf.compare, embedclf.learning_curve, embedclf.train):
             with pytest.raises(embedclf.ArgumentError, match="seed must be an integer of at least 0, not -1"):
@@ -200,8 +200,8 @@ class TestCrossValidate:
         path = write_csv(tmp_path / "few.csv", [(f'"{TEXTS[row]}"', LABELS[row]) for row in chosen])
         far = "metrics are unreliable\n"
         for command, what in (
-            (("cross-validate",), "18 rows left out and predicted"),
-            (("compare", "--head", "logistic", "--head", "centroid"), "18 rows left out and predicted"),
+            (("cross-validate",), "18 rows cross-validated"),
+            (("compare", "--head", "logistic", "--head", "centroid"), "18 rows cross-validated"),
             (("learning-curve", "--head", "centroid"), "4 rows held out"),
         ):
             result = cli(*command, path)
@@ -236,7 +236,7 @@ class TestLearningCurve:
         assert [line.split()[0] for line in lines[2:10]] == ["3", "7", "15", "31", "63", "126", "252", "504"]
         for line in lines[2:10]:
             assert re.search(r"  -*o-*$", line)
-        assert re.match(r"From 252 to 504 labelled rows the accuracy changed by [+−]\d\.\d points \(.* to ", lines[11])
+        assert re.match(r"From 252 to 504 labelled rows, accuracy changed by [+−]\d\.\d points \(.* to ", lines[11])
         assert max(map(len, lines[:10])) <= 80
 
     def test_it_rises_and_repeats(self, cli: Cli):
@@ -259,15 +259,15 @@ class TestLearningCurve:
             return LearningCurve(100, points, gain, Interval(low, high)).verdict
 
         assert verdict(0.021, 0.004, 0.038) == (
-            "From 1,000 to 2,000 labelled rows the accuracy changed by +2.1 points (+0.4 to +3.8): more labels are "
+            "From 1,000 to 2,000 labelled rows, accuracy changed by +2.1 points (+0.4 to +3.8): more labels are "
             "likely to help."
         )
         assert verdict(0.001, -0.006, 0.008).endswith("more labels of this kind are unlikely to help much.")
         assert verdict(0.021, -0.004, 0.046).endswith(
-            ", which may be chance: more rows held out would tell whether more labels help."
+            ", which may be chance: more held-out rows would show whether more labels help."
         )
         assert verdict(-0.03, -0.05, -0.01).endswith(
-            ", it fell, which more labels hardly ever cause: look with another seed before you believe it."
+            ": a drop, which more labels rarely cause. Try another seed before you rely on it."
         )
 
     def test_too_few(self, cli: Cli, tmp_path: Path):
@@ -276,8 +276,8 @@ class TestLearningCurve:
         result = cli("learning-curve", path)
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: 4 examples of 2 labels are too few for a learning curve: it begins with one a label, beside those "
-            "held out, and doubles them\n"
+            "Error: 4 examples of 2 labels are too few for a learning curve: besides those held out, it needs at "
+            "least 4\n"
         )
 
 
@@ -287,7 +287,7 @@ class TestCompare:
     def test_what_a_person_sees(self, cli: Cli):
         """A row for each combination, the best first, and whether the others are worse."""
         result = cli("compare", REVIEWS, "--dimensions", 64, "--dimensions", 256, "--dimensions", 999)
-        assert "Warning: left out: wordllama:l2_supercat has vectors of 64, 128 or 256 dimensions, not of 999\n" in (
+        assert "Warning: skipped: wordllama:l2_supercat has vectors of 64, 128 or 256 dimensions, not of 999\n" in (
             result.stderr
         )
         lines = result.stdout.splitlines()

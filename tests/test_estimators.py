@@ -149,12 +149,12 @@ def test_texts_come_in_any_container(texts: Any):
             pd.DataFrame({"text": TEXTS}),
             LABELS,
             ValueError,
-            r"expected texts in one dimension, got an array of shape \(30, 1\)",
+            r"expected a one-dimensional array of texts, got shape \(30, 1\)",
         ),
         ([1, 2, 3], ["a", "b", "c"], TypeError, "texts must be strings"),
         (["a", ""], ["x", "y"], ValueError, "the text is empty"),
         (["a", "b", "c"], ["x", "y"], ValueError, "inconsistent numbers of samples"),
-        (["a", "b"], ["x", "x"], ValueError, "there is only one class, 'x'"),
+        (["a", "b"], ["x", "x"], ValueError, "only one class, 'x'"),
     ],
 )
 def test_what_cannot_be_fitted(X: Any, y: Any, error: Any, message: str):

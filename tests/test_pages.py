@@ -396,7 +396,7 @@ def test_the_other_pages(show: Any, pages: Path, scheme: str):
     assert page.locator("h2").all_text_contents()[-1] == "Folds"
     assert page.locator("table").last.locator("tbody tr").count() == 10
     page = show(pages / "curve.html", scheme=scheme)
-    assert page.locator(".note").first.text_content().startswith("From 252 to 504 labelled rows the accuracy ")
+    assert page.locator(".note").first.text_content().startswith("From 252 to 504 labelled rows, accuracy ")
     assert page.locator(".chart svg").count() == 1
     page = show(pages / "compare.html", width=400, scheme=scheme)
     assert page.locator("tbody tr").count() == 2

@@ -104,5 +104,5 @@ def test_a_long_training_shows_its_steps():
     """What is tried, in which fold, after two seconds; nothing of it is left when it is done."""
     shown, code = in_terminal("train", str(DATASETS / "support_tickets.csv"))
     assert code == 0
-    assert re.search(r"Choosing settings: C = \d+, words \d ×, fold \d+ of 10 ", shown)
+    assert re.search(r"Choosing settings: C = \d+, word scale \d, fold \d+ of 10 ", shown)
     assert shown.rstrip().splitlines()[-1].startswith("Saved models/support_tickets.safetensors")

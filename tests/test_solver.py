@@ -89,7 +89,7 @@ def test_it_says_where_it_did_not_converge(monkeypatch: pytest.MonkeyPatch, capl
     with caplog.at_level(logging.WARNING):
         assert not Rows(Inputs(vectors), y).fit("logistic", 1e6, 0.0).fit.converged
     assert caplog.messages == [
-        "the fit with C = 1e+06 did not converge: probabilities may be a little off; use a smaller C"
+        "the fit with C = 1e+06 did not converge: probabilities may be slightly off; use a smaller C"
     ]
 
 

@@ -222,7 +222,7 @@ class TestPython:
             (["a", 5], ["x", "y"], TypeError, r"texts must be strings, but texts\[1\] is of type int"),
             (["a", "b"], [1, 2], TypeError, r"labels must be strings, but labels\[0\] is of type int"),
             (["a", "b"], ["x"], embedclf.ArgumentError, "there are 2 texts and 1 label"),
-            ([], [], embedclf.TrainingError, "there are no examples"),
+            ([], [], embedclf.TrainingError, "no examples to train on"),
             (["a", "b"], ["x", " "], embedclf.TrainingError, "the label is empty: ' '"),
             (["a", "b"], ["x", "\ud800"], embedclf.TrainingError, "the label contains half a character"),
             ({"a": 1}, ["x"], TypeError, "texts must be a list of strings, not a dict"),
@@ -238,10 +238,10 @@ class TestPython:
     @pytest.mark.parametrize(
         ("settings", "error", "message"),
         [
-            ({"head": "tree"}, embedclf.ArgumentError, "no head 'tree'; there are 'logistic' and 'centroid'"),
-            ({"holdout": 1.0}, embedclf.ArgumentError, "from 0 to less than 1, not 1"),
-            ({"regularization": 0}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 0"),
-            ({"regularization": 1e-30}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, not 1e-30"),
+            ({"head": "tree"}, embedclf.ArgumentError, "unknown head 'tree': expected 'logistic' or 'centroid'"),
+            ({"holdout": 1.0}, embedclf.ArgumentError, "holdout must be at least 0 and less than 1, got 1"),
+            ({"regularization": 0}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, got 0"),
+            ({"regularization": 1e-30}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, got 1e-30"),
             ({"head": "centroid", "regularization": 1.0}, embedclf.ArgumentError, "the centroid head has none"),
         ],
     )

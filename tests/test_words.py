@@ -155,12 +155,12 @@ class TestTraining:
     def test_an_embedder_of_words_has_nothing_else(self):
         """To ask for vectors beside it is an error."""
         assert not embedclf.train(TEXTS, LABELS, embedder="words").model.uses_vectors
-        with pytest.raises(embedclf.ArgumentError, match="words:ngrams has words alone"):
+        with pytest.raises(embedclf.ArgumentError, match="words:ngrams makes no vectors"):
             embedclf.train(TEXTS, LABELS, embedder="words", features="both")
 
     def test_what_cannot_be_asked_for(self, cli: Cli, dataset: Path):
         """Said before anything is read."""
-        with pytest.raises(embedclf.ArgumentError, match="there are no features 'all'; there are 'auto', 'embedding'"):
+        with pytest.raises(embedclf.ArgumentError, match="unknown features 'all': expected one of 'auto', 'embedding'"):
             embedclf.train(TEXTS, LABELS, features="all")
         result = cli("train", dataset, "--features", "words", "--embedder", "wordllama")
         assert result.exit_code == 2
@@ -172,7 +172,7 @@ class TestTraining:
         with caplog.at_level(logging.INFO):
             small = embedclf.train(TEXTS, LABELS, features="words", label_names=False)
         assert len(small.model.words.vocabulary) == 50
-        assert any(line.startswith("Left out the n-grams with the least weights to keep") for line in caplog.messages)
+        assert any(line.startswith("Dropped the n-grams with the smallest weights to keep") for line in caplog.messages)
         assert small.predict(["Where is my parcel?"]) == ["delivery"]
 
 
@@ -283,7 +283,7 @@ class TestLabelNames:
         texts, labels = ["It is broken", "Where is my money?"], ["damaged_item", "refund"]
         with caplog.at_level(logging.INFO):
             used = embedclf.train(texts, labels)
-        told = "The names of the labels are training texts, too (--no-label-names leaves them out)."
+        told = "Label names are used as training texts, too (turn this off with --no-label-names)."
         assert told in caplog.messages
         assert used.predict(["damaged item", "refund"]) == labels
         caplog.clear()

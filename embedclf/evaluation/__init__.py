@@ -1,1 +1,1 @@
-"""Numbers about a classifier."""
+"""Metrics of a classifier, and comparisons of several."""

@@ -1,4 +1,4 @@
-"""The embedders that are compared: opened, and asked for the same texts within one limit of cost."""
+"""The embedders of a comparison, opened and run on the same texts under one cost limit."""
 
 import logging
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An embedder that is compared: what names it, its length, and it itself, open."""
+    """An embedder to compare: as it was given, the requested length of its vectors, and the open embedder."""
 
     given: Any
     dimensions: int | None
@@ -28,7 +28,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """An embedder, and what it made of the examples."""
+    """An embedder, with its vectors of the examples."""
 
     embedder: Embedder
     vectors: Vectors
@@ -40,12 +40,12 @@ def open_choices(
     recipes: Sequence[Recipe],
     **settings: Unpack[EmbedderSettings],
 ) -> list[Choice]:
-    """Open every embedder at every length that it has, and one for words alone, as far as they are needed.
+    """Open every embedder at every length that it supports, and one for words only, as far as the recipes need them.
 
     Raises
     ------
     EmbedderError
-        If one cannot be opened, or has none of the lengths.
+        If an embedder cannot be opened, or supports none of the lengths.
     """
     choices = []
     for given in embedders if any(recipe.uses_vectors for recipe in recipes) else ():
@@ -58,14 +58,14 @@ def open_choices(
         if len(faults) == len(dimensions):
             raise faults[0]
         for fault in faults:
-            logger.warning("left out: %s", fault)
+            logger.warning("skipped: %s", fault)
     if not all(recipe.uses_vectors for recipe in recipes):
         choices.append(Choice(WORDS, None, open_embedder(WORDS)))
     return choices
 
 
 def estimate_all(choices: Sequence[Choice], texts: Sequence[str]) -> list[tuple[Choice, Estimate]]:
-    """Estimate what it takes to embed texts with each embedder that may cost something; what they share, once."""
+    """Estimate the cost of embedding texts with each remote embedder; those with the same source count once."""
     seen, estimates = set(), []
     for choice in choices:
         if not choice.opened.is_local and choice.opened.source not in seen:
@@ -75,20 +75,20 @@ def estimate_all(choices: Sequence[Choice], texts: Sequence[str]) -> list[tuple[
 
 
 def check_cost_of_all(choices: Sequence[Choice], texts: Sequence[str], max_cost: float | None) -> None:
-    """Check that all together are within a limit in dollars.
+    """Check that the total cost of all embedders is within a limit in dollars.
 
     Raises
     ------
     MaxCostError
-        If they are not; nothing was sent then.
+        If it is not. Nothing has been sent then.
     """
     if max_cost is None:
         return
     dollars = sum(estimate.dollars or 0.0 for _, estimate in estimate_all(choices, texts))
     if dollars > max_cost:
         raise MaxCostError(
-            f"embedding for all of them would cost about ${dollars:,.4f}, and --max-cost is {max_cost:g}: nothing was "
-            "sent",
+            f"embedding the texts with all of them would cost about ${dollars:,.4f}, but --max-cost is {max_cost:g}: "
+            "nothing was sent",
             spent=0.0,
             limit=max_cost,
         )
@@ -104,12 +104,12 @@ def embed_choices(
     choices : sequence of Choice
     texts : sequence of str
     embedded : list of Embedded
-        What each makes of the texts is added to it; NaN where a text cannot be embedded.
+        Each result is appended to it; vectors are NaN for a text that cannot be embedded.
 
     Returns
     -------
     dict of int to str
-        Why some texts cannot, by any of them.
+        For each text that at least one embedder cannot embed, the reason.
     """
     reasons: dict[int, str] = {}
     limit = settings.get("max_cost")
@@ -118,7 +118,7 @@ def embed_choices(
         if limit is not None and not opened.is_local:
             left = {**settings, "max_cost": max(0.0, limit - (usage_of_all(embedded).dollars or 0.0))}
             opened = as_embedder(choice.given, dimensions=choice.dimensions, **left)  # type: ignore[arg-type]
-        # It is there before its vectors are: what it spends counts, though it fails.
+        # Appended before embedding, so that its cost counts even if it fails.
         embedded.append(Embedded(opened, np.empty((0, 0), dtype=np.float32)))
         vectors, refused = opened.embed_partial(texts)
         embedded[-1] = Embedded(opened, vectors)
@@ -127,7 +127,7 @@ def embed_choices(
 
 
 def usage_of_all(embedded: Sequence[Embedded]) -> Usage:
-    """Return the sum of what embedding took."""
+    """Return the total usage of the embedders."""
     total = Usage()
     for one in embedded:
         total = total.plus(one.embedder.usage)

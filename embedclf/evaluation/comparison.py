@@ -1,4 +1,4 @@
-"""Comparing embedders, lengths of vectors and heads on the same folds."""
+"""Comparison of embedders, vector lengths, heads and features on the same folds."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One combination of an embedder, a length of vectors, a head and features.
+    """The results of one combination of embedder, vector length, head and features.
 
     Attributes
     ----------
@@ -42,19 +42,19 @@ class Compared:
     accuracy_interval, macro_f1_interval : Interval
         95 %.
     difference : float
-        Its accuracy less that of the best.
+        Its accuracy minus that of the best combination.
     difference_interval : Interval
-        95 %, paired over the different texts; of the best, which is compared with itself, it is 0.
+        95 %, paired over the distinct texts; 0 to 0 for the best combination.
     tokens : int or None
-        About what embedding the examples takes where nothing is cached; None for an embedder that counts none.
+        Estimate for embedding the examples without a cache; None for a local embedder.
     dollars : float or None
-        What that costs, 0 on this machine; None if the price is not known.
+        The cost of these tokens, 0 for a local embedder; None if the price is unknown.
     model_bytes : int
         Size of the model file.
     ms_to_embed : float or None
-        Milliseconds a text on this machine; None if it is sent somewhere.
+        Milliseconds per text on this machine; None for a remote embedder.
     ms_to_classify : float
-        Milliseconds from a text and its vector to its label.
+        Milliseconds per text whose vector is known.
     result : CrossValidation
     """
 
@@ -77,11 +77,11 @@ class Compared:
 
     @property
     def worse(self) -> bool:
-        """Whether the best is better than this by more than chance."""
+        """Whether it is significantly worse than the best combination."""
         return self.difference_interval.high < 0
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON; the cross-validation is left out."""
+        """Return the figures as plain types for JSON, without the cross-validation."""
         names = [name for name in self.__slots__ if name != "result"]
         shown = {name: getattr(self, name) for name in names}
         return {name: list(value) if isinstance(value, Interval) else value for name, value in shown.items()} | {
@@ -91,14 +91,14 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Combinations on the same folds, the best first.
+    """The results of a comparison on the same folds, best combination first.
 
     Attributes
     ----------
     n_examples, n_folds : int
     candidates : tuple of Compared
     usage : Usage
-        What embedding took.
+        Tokens and cost of embedding.
     """
 
     n_examples: int
@@ -107,7 +107,7 @@ class Comparison:
     usage: Usage
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the comparison as plain types for JSON."""
         return {
             "n_examples": self.n_examples,
             "n_folds": self.n_folds,
@@ -128,39 +128,38 @@ def compare(
     seed: int = 0,
     **settings: Unpack[EmbedderSettings],
 ) -> Comparison:
-    """Compare embedders, lengths of vectors, heads and features by cross-validation on the same folds.
+    """Compare embedders, vector lengths, heads and features by cross-validation on the same folds.
 
-    The names of labels are no training texts here.
+    Label names are not used as training texts here.
 
     Parameters
     ----------
     texts : iterable of str, or EmbeddedTexts
-        Of the latter, the texts and labels are used: the embedders to compare make the vectors.
+        Only the texts and labels of `EmbeddedTexts` are used; the embedders to compare make the vectors.
     labels : iterable of str
         One per text.
     embedders : sequence
-        Each as of `embedclf.train`.
+        Each as in `embedclf.train`.
     dimensions : sequence of int or None
-        Lengths of the vectors; those that an embedder has not are left out for it.
+        Lengths of the vectors; an embedder skips those that it does not support.
     heads : sequence of {"logistic", "centroid"}
     features : sequence of {"auto", "embedding", "words", "both"}
-        Those that use words alone are compared once, whatever embedders there are.
+        "words" is compared once, independently of the embedders.
     folds, seed
-        As of `embedclf.cross_validate`.
+        See `embedclf.cross_validate`.
     **settings
-        How embedders that are given by their names are opened; see `EmbedderSettings`. ``max_cost`` is for all
-        together.
+        Settings for opening embedders given by name; see `EmbedderSettings`. ``max_cost`` limits their total cost.
 
     Raises
     ------
     ArgumentError
-        If a setting cannot be, or there is not one label per text.
+        If a setting is invalid, or there is not one label per text.
     TrainingError
-        If the examples do not make classifiers.
+        If the examples are not enough for a classifier.
     TextError
-        If a text is empty, not Unicode, or refused by an embedder.
+        If a text is empty, not valid Unicode, or rejected by an embedder.
     EmbedderError
-        If an embedder is unknown, not installed, has none of the lengths, or fails.
+        If an embedder is unknown, not installed, supports none of the lengths, or fails.
     """
     examples = EmbeddedTexts.of(texts, labels)
     texts, labels = examples.texts, examples.known_labels
@@ -185,18 +184,18 @@ def check_comparison(
     folds: int,
     seed: int,
 ) -> list[Recipe]:
-    """Check that there is something to compare, before anything is embedded, and return what is to be fitted.
+    """Check the settings of a comparison before anything is embedded, and return the recipes to fit.
 
     Raises
     ------
     ArgumentError
-        If a setting cannot be, or there is nothing to compare.
+        If a setting is invalid, or there is nothing to compare.
     TrainingError
-        If the examples do not make classifiers.
+        If the examples are not enough for a classifier.
     """
     _, y = check_examples(texts, labels)
     if not heads or not features:
-        raise ArgumentError(f"there is nothing to compare: give {'features' if heads else 'a head'}")
+        raise ArgumentError(f"nothing to compare: no {'features' if heads else 'head'} given")
     recipes = [check_recipe(head, features=one, label_names=False) for head in heads for one in features]
     check_division(y, group_duplicates(texts), folds, seed)
     return recipes
@@ -211,15 +210,15 @@ def compare_vectors(
     folds: int,
     seed: int,
 ) -> Comparison:
-    """Compare embedders whose vectors of the texts are known; see `compare`."""
+    """Compare embedders by their vectors of the texts; see `compare`."""
     if not embedded:
-        raise ArgumentError("there is nothing to compare: give an embedder")
+        raise ArgumentError("nothing to compare: no embedder given")
     classes, y = check_examples(texts, labels)
     groups = group_duplicates(texts)
     found = []
     for one in embedded:
         for recipe in recipes:
-            # Words alone go with the embedder that stands for them, and with no other.
+            # Words only are fitted once, with the lexical embedder.
             if recipe.uses_vectors == one.embedder.is_lexical:
                 continue
             vectors = one.vectors if recipe.uses_vectors else None
@@ -228,15 +227,15 @@ def compare_vectors(
             logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
             result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
             found.append((one, recipe, examples.inputs, result))
-    # The folds, and so the rows that are predicted, are the same for all.
+    # All combinations have the same folds, and so the same predicted rows.
     groups = groups[[one.row for one in found[0][-1].predictions]]
-    warn_of_few(groups, "left out and predicted")
-    # Of equals, the smaller.
+    warn_of_few(groups, "cross-validated")
+    # Ties go to the smaller model.
     found.sort(key=lambda one: (-one[-1].accuracy, one[2].vectors.shape[1], one[1].uses_words))
-    best = _right(found[0][-1], labels)
+    best = _correct(found[0][-1], labels)
     candidates = []
     for one, recipe, inputs, result in found:
-        differences = _right(result, labels) - best
+        differences = _correct(result, labels) - best
         tokens, dollars = _cost(one.embedder, texts)
         n_bytes, seconds = size_and_seconds(one.embedder, texts, inputs, classes, result)
         candidates.append(
@@ -264,8 +263,8 @@ def compare_vectors(
     return Comparison(found[0][-1].n_examples, folds, tuple(candidates), usage_of_all(embedded))
 
 
-def _right(result: CrossValidation, labels: Sequence[str]) -> Floats:
-    """Tell which rows were predicted right: 1 or 0 for each that was predicted."""
+def _correct(result: CrossValidation, labels: Sequence[str]) -> Floats:
+    """Return 1 for each predicted row whose label is correct, else 0."""
     return np.array([float(one.label == labels[one.row]) for one in result.predictions])
 
 

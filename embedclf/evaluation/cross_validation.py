@@ -1,4 +1,4 @@
-"""Cross-validation: how good a classifier would be that is trained on these examples."""
+"""Cross-validation of the classifier that would be trained on some examples."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
@@ -24,7 +25,7 @@ from embedclf.validation import check_whole
 
 
 class FoldFigures(NamedTuple):
-    """How the classifier did on one fold.
+    """The metrics of one fold.
 
     Attributes
     ----------
@@ -43,12 +44,12 @@ class FoldFigures(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """What was said of an example by a classifier that was not fitted on it.
+    """An out-of-fold prediction.
 
     Attributes
     ----------
     row : int
-        Which of the examples.
+        Index of the example.
     repeat, fold : int
         From 1.
     label : str
@@ -64,33 +65,32 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CrossValidation:
-    """How classifiers did on examples that they were not fitted on, each example being left out once a repeat.
+    """The results of a cross-validation, in which each repeat predicts each example once.
 
-    The intervals are those of the bootstrap over the different texts, the repeats of each together. They hold for other
-    examples of the same kind, not for other training sets: no unbiased estimate of the latter can be had from one
-    cross-validation (Bengio & Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation", 2004),
-    since the folds share what they are trained on. How far the folds lie apart is in `folds`.
+    The intervals are from the bootstrap over the distinct texts, with the repeats of a text kept together. They cover
+    other examples of the same kind, but not other training sets: one cross-validation gives no unbiased estimate of
+    that variance (Bengio & Grandvalet, "No Unbiased Estimator of the Variance of K-Fold Cross-Validation", 2004), since
+    the training sets of the folds overlap. `folds` shows how much the folds differ.
 
     Attributes
     ----------
     n_folds, n_repeats : int
     n_examples : int
-        Those that were left out and predicted.
+        Number of examples predicted out of fold.
     n_always_fitted : int
-        The others: the only text of their label is needed wherever one fits.
+        Number of the other examples: each is the only text of its label, so every classifier is fitted on it.
     head : {"logistic", "centroid"}
     accuracy, macro_f1, log_loss, ece : float
-        Of all predictions together; means over the repeats.
+        Over all folds; means of the repeats.
     accuracy_interval, macro_f1_interval : Interval
         95 %.
     folds : tuple of FoldFigures
     word_scales : tuple of float
-        How long each fold's classifier takes the vector of a text's words to be, beside the embedder's of length 1; 0
-        where it was better without words.
+        The length of the word vectors chosen in each fold, beside the embedder's of length 1; 0 is without words.
     predictions : tuple of Prediction
-        By repeat, and then in the order of the examples.
+        In the order of the repeats, then of the examples.
     report : Report
-        All about the predictions of the first repeat; the rows are those of the examples.
+        The full report on the predictions of the first repeat; its rows are indices of the examples.
     """
 
     n_folds: int
@@ -110,7 +110,7 @@ class CrossValidation:
     report: Report
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON; the single predictions are left out."""
+        """Return the results as plain types for JSON, without the predictions."""
         return {
             "n_folds": self.n_folds,
             "n_repeats": self.n_repeats,
@@ -144,65 +144,65 @@ def cross_validate(
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> CrossValidation:
-    """Measure how good a classifier would be that is trained on these examples.
+    """Measure by cross-validation how good a classifier trained on these examples is.
 
-    Each fold is predicted by a classifier that was trained on the others as `embedclf.train` does, C and temperature
-    chosen without it. Folds are stratified by label, and exact duplicates are in one.
+    Each fold is predicted by a classifier trained on the others as in `embedclf.train`, with C and temperature chosen
+    without that fold. Folds are stratified by label and keep exact duplicates together.
 
     Parameters
     ----------
     texts, labels, embedder, head, regularization, features, label_names
-        As of `embedclf.train`.
+        See `embedclf.train`.
     folds : int
         At least 2.
     repeats : int
-        How often the examples are divided anew.
+        How many times to cross-validate, each with new random folds.
     seed : int
-        For the division.
+        Seed for the folds.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; None embeds them.
+        The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
-        What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
-        given, names are embedded only if `label_names` is true.
+        The embedder's vectors of the label names, as written by `label_name_texts`. If only `vectors` are given, names
+        are embedded only if `label_names` is true.
 
     Raises
     ------
     ArgumentError
-        If a setting cannot be, or there is not one label or one finite vector per text.
+        If a setting is invalid, or there is not one label or one finite vector per text.
     TrainingError
-        If the examples do not make classifiers.
+        If the examples are not enough for a classifier.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
     given = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names)
     classes, y = check_examples(given.texts, given.known_labels)
-    # Before anything is embedded, and perhaps paid for.
-    judged = check_division(y, given.groups, folds, seed, repeats)
+    # Checked before anything is embedded and possibly paid for.
+    predicted = check_division(y, given.groups, folds, seed, repeats)
     _, recipe = open_for(recipe, given)
     examples = make_training_set(recipe, given, classes, y, name_vectors)
-    intervals.warn_of_few(given.groups[judged], "left out and predicted")
+    intervals.warn_of_few(given.groups[predicted], "cross-validated")
     return cross_validate_examples(given.texts, given.known_labels, examples, recipe, folds, seed, repeats)
 
 
 def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 1) -> Mask:
-    """Check that examples can be divided so, and tell which are left out and predicted: (n,).
+    """Check that examples can be split into folds, and return which of them will be predicted: (n,).
 
     Raises
     ------
     ArgumentError
-        If the numbers cannot be.
+        If a number is out of range.
     TrainingError
-        If no example can be left out.
+        If no example can be left out of training.
     """
     if check_whole(folds, "folds") < 2 or check_whole(repeats, "repeats") < 1:
-        raise ArgumentError(f"there are 2 folds or more and 1 repeat or more, not {folds} and {repeats}")
-    judged = assign_folds(y, groups, folds, seed=check_whole(seed, "seed", least=0)) >= 0
-    if not judged.any():
-        raise TrainingError("no label has two different texts, so none can be left out and predicted")
-    return judged
+        raise ArgumentError(f"expected at least 2 folds and at least 1 repeat, got {folds} and {repeats}")
+    predicted = assign_folds(y, groups, folds, seed=check_whole(seed, "seed", least=0)) >= 0
+    if not predicted.any():
+        raise TrainingError("no label has two different texts, so nothing can be cross-validated")
+    return predicted
 
 
 def cross_validate_examples(
@@ -214,31 +214,31 @@ def cross_validate_examples(
     seed: int,
     repeats: int = 1,
 ) -> CrossValidation:
-    """Cross-validate on what was checked; see `cross_validate`."""
-    divided = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
-    return _summed_up(texts, labels, examples, divided, recipe.head, n_folds)
+    """Cross-validate on examples that were checked; see `cross_validate`."""
+    each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
+    return _summarise(texts, labels, examples, each, recipe.head, n_folds)
 
 
-def _summed_up(
+def _summarise(
     texts: Sequence[str],
     labels: Sequence[str],
     examples: TrainingSet,
-    divided: Sequence[OutOfFold],
+    repeats: Sequence[OutOfFold],
     head: Head,
     n_folds: int,
 ) -> CrossValidation:
     classes, y = examples.classes, examples.y
-    each = [Figures.of(y, one, classes) for one in divided]
-    judged = np.flatnonzero(divided[0].folds >= 0)
-    # The repeats of a text belong together. Each repeat has a macro-F1 of its own: its classes count as others.
+    each = [Figures.of(y, one, classes) for one in repeats]
+    judged = np.flatnonzero(repeats[0].folds >= 0)
+    # The repeats of a text are one group. Each repeat has its own macro-F1, so its classes are numbered separately.
     groups = np.concatenate([examples.groups[one.rows] for one in each])
     y_true = np.concatenate([y[one.rows] + repeat * len(classes) for repeat, one in enumerate(each)])
     y_pred = np.concatenate([one.predicted + repeat * len(classes) for repeat, one in enumerate(each)])
     chosen = [texts[row] for row in judged.tolist()], [labels[row] for row in judged.tolist()]
-    report = report_on(*chosen, classes, divided[0].probabilities[judged])
+    report = report_on(*chosen, classes, repeats[0].probabilities[judged])
     return CrossValidation(
         n_folds=n_folds,
-        n_repeats=len(divided),
+        n_repeats=len(repeats),
         n_examples=len(judged),
         n_always_fitted=len(y) - len(judged),
         head=head,
@@ -248,22 +248,22 @@ def _summed_up(
         macro_f1_interval=intervals.interval_of_macro_f1(y_true, y_pred, groups),
         log_loss=float(np.mean([one.log_loss for one in each])),
         ece=float(np.mean([one.ece for one in each])),
-        folds=tuple(figures for repeat, one in enumerate(divided, 1) for figures in _by_fold(y, one, classes, repeat)),
-        word_scales=tuple(scale for one in divided for scale in one.word_scales),
+        folds=tuple(figures for repeat, one in enumerate(repeats, 1) for figures in _by_fold(y, one, classes, repeat)),
+        word_scales=tuple(scale for one in repeats for scale in one.word_scales),
         predictions=tuple(
-            prediction for repeat, one in enumerate(divided, 1) for prediction in _predictions(one, classes, repeat)
+            prediction for repeat, one in enumerate(repeats, 1) for prediction in _predictions(one, classes, repeat)
         ),
         report=report.at_rows(judged.tolist()),
     )
 
 
 class Figures(NamedTuple):
-    """Figures of some out-of-fold predictions.
+    """Metrics of out-of-fold predictions.
 
     Attributes
     ----------
     rows, predicted : ndarray of shape (n_judged,)
-        Which examples, and the class that each was taken for.
+        The examples, and the predicted class of each.
     accuracy, macro_f1, log_loss, ece : float
     """
 
@@ -276,17 +276,18 @@ class Figures(NamedTuple):
 
     @classmethod
     def of(cls, y: Ints, one: OutOfFold, classes: Sequence[str], fold: int | None = None) -> "Figures":
-        """Measure the predictions of one division, or of one of its folds."""
+        """Measure the predictions of one repeat, or of one of its folds."""
         rows = np.flatnonzero(one.folds >= 0 if fold is None else one.folds == fold)
         probabilities = one.probabilities[rows]
-        predicted = probabilities.argmax(axis=1)
+        ranking = rank(probabilities)
+        predicted = ranking.likeliest
         return cls(
             rows=rows,
             predicted=predicted,
             accuracy=metrics.accuracy(y[rows], predicted),
             macro_f1=metrics.macro_f1(metrics.per_class(y[rows], predicted, classes)),
             log_loss=metrics.log_loss(y[rows], probabilities),
-            ece=metrics.expected_calibration_error(y[rows] == predicted, probabilities.max(axis=1)),
+            ece=metrics.expected_calibration_error(y[rows] == predicted, ranking.confidences[:, 0]),
         )
 
 
@@ -297,6 +298,8 @@ def _by_fold(y: Ints, one: OutOfFold, classes: Sequence[str], repeat: int) -> It
 
 
 def _predictions(one: OutOfFold, classes: Sequence[str], repeat: int) -> Iterator[Prediction]:
-    for row in np.flatnonzero(one.folds >= 0).tolist():
-        column = int(one.probabilities[row].argmax())
-        yield Prediction(row, repeat, int(one.folds[row]) + 1, classes[column], float(one.probabilities[row, column]))
+    rows = np.flatnonzero(one.folds >= 0)
+    ranking = rank(one.probabilities[rows])
+    each = rows, one.folds[rows] + 1, ranking.likeliest, ranking.confidence
+    for row, fold, column, confidence in zip(*(values.tolist() for values in each), strict=True):
+        yield Prediction(row, repeat, fold, classes[column], confidence)

@@ -1,4 +1,4 @@
-"""What a classifier takes: the bytes of its file, and the time for a text."""
+"""The size of a model file, and the time that a classifier takes per text."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,8 +19,8 @@ _TIMES = 5
 def size_and_seconds(
     embedder: Embedder, texts: Sequence[str], inputs: Inputs, classes: tuple[str, ...], result: CrossValidation
 ) -> tuple[int, float]:
-    """Return the bytes of a model of this size, and the seconds that it takes for a text whose vector is known."""
-    # As most folds have chosen.
+    """Return the bytes of a model of this size, and its seconds per text whose vector is known."""
+    # With words if most folds chose them.
     vocabulary = inputs.vocabulary() if 2 * np.count_nonzero(result.word_scales) >= len(result.word_scales) else None
     words = None
     if vocabulary is not None:
@@ -35,7 +35,7 @@ def size_and_seconds(
 
 
 def ms_to_embed(embedder: Embedder, texts: Sequence[str]) -> float | None:
-    """Return the milliseconds that embedding a text takes on this machine; None if it is sent somewhere."""
+    """Return the milliseconds per text of embedding on this machine; None for a remote embedder."""
     if not embedder.is_local:
         return None
     embedder, timed = embedder.uncached(), list(texts[:_TEXTS_TIMED])
@@ -43,7 +43,7 @@ def ms_to_embed(embedder: Embedder, texts: Sequence[str]) -> float | None:
 
 
 def _shortest(call: Callable[[], object]) -> float:
-    """Return the seconds of the fastest of five calls: what else the machine does only adds to them."""
+    """Return the seconds of the fastest of five calls, since other load only makes calls slower."""
     took = []
     for _ in range(_TIMES):
         started = time.perf_counter()

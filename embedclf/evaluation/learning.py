@@ -1,4 +1,4 @@
-"""The learning curve: how good a classifier is with more and more labels."""
+"""The learning curve: accuracy against the number of labelled examples."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
 from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.training.checks import check_examples
-from embedclf.training.folds import Task, predict_apart
+from embedclf.training.folds import Task, fit_and_predict
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.trainer import open_for
@@ -21,25 +22,25 @@ from embedclf.validation import check_whole
 
 _HOLDOUT = 0.2
 _LEAST_PER_CLASS = 1
-# So many different choices of the labels at a size; fewer where these would be nearly the same.
+# Random subsets per size; fewer for large sizes, at which the subsets overlap too much.
 _MOST_DRAWS = 5
-# A gain of less than a point is not worth doubling the labels.
+# A gain of less than a point does not justify doubling the labels.
 _WORTHWHILE = 0.01
 
 
 class LearningPoint(NamedTuple):
-    """How good a classifier is with so many labels.
+    """The accuracy with one number of labelled examples.
 
     Attributes
     ----------
     n_labels : int
-        Examples that it is trained on.
+        Number of examples trained on.
     n_draws : int
-        How many different choices of them the figures are the mean of.
+        Number of random subsets of this size whose accuracies are averaged.
     accuracy : float
-        On the examples held out.
+        On the held-out examples.
     interval : Interval
-        95 %, over the different texts held out.
+        95 %, over the distinct held-out texts.
     """
 
     n_labels: int
@@ -50,17 +51,17 @@ class LearningPoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LearningCurve:
-    """Accuracy at growing numbers of labels, on the same examples held out.
+    """Accuracy at growing numbers of labelled examples, on the same held-out examples.
 
     Attributes
     ----------
     n_held_out : int
     points : tuple of LearningPoint
-        Each of about twice as many labels as the one before.
+        Each with about twice as many labelled examples as the one before.
     gain : float
-        How much the accuracy rose with the last doubling.
+        The change in accuracy with the last doubling.
     gain_interval : Interval
-        95 %, paired over the different texts held out.
+        95 %, paired over the distinct held-out texts.
     """
 
     n_held_out: int
@@ -70,25 +71,23 @@ class LearningCurve:
 
     @property
     def verdict(self) -> str:
-        """Whether more labels would help, in a sentence."""
+        """A sentence on whether more labels would help."""
         before, after = self.points[-2:]
         low, high = (100 * end for end in self.gain_interval)
         last = (
-            f"From {before.n_labels:,} to {after.n_labels:,} labelled rows the accuracy changed by "
+            f"From {before.n_labels:,} to {after.n_labels:,} labelled rows, accuracy changed by "
             f"{100 * self.gain:+.1f} points ({low:+.1f} to {high:+.1f})"
         ).replace("-", "−")
         if self.gain_interval.low > 0:
             return f"{last}: more labels are likely to help."
         if self.gain_interval.high < 0:
-            return (
-                f"{last}, it fell, which more labels hardly ever cause: look with another seed before you believe it."
-            )
+            return f"{last}: a drop, which more labels rarely cause. Try another seed before you rely on it."
         if self.gain_interval.high < _WORTHWHILE:
             return f"{last}: more labels of this kind are unlikely to help much."
-        return f"{last}, which may be chance: more rows held out would tell whether more labels help."
+        return f"{last}, which may be chance: more held-out rows would show whether more labels help."
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the curve as plain types for JSON."""
         return {
             "n_held_out": self.n_held_out,
             "points": [{**point._asdict(), "interval": list(point.interval)} for point in self.points],
@@ -111,31 +110,31 @@ def learning_curve(
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> LearningCurve:
-    """Measure how good a classifier is with more and more of the labels.
+    """Measure accuracy with growing numbers of labelled examples.
 
-    A fifth of the examples is held out. Of the rest, more and more are trained on, from one a label, about twice as
-    many each time. Each choice of examples is a part of the next larger one, and has the labels in their proportion.
+    A fifth of the examples is held out. Classifiers are trained on growing subsets of the rest, from about one example
+    per label, doubling each time. Each subset contains the next smaller one and keeps the proportions of the labels.
 
     Parameters
     ----------
     texts, labels, embedder, head, regularization, features, label_names
-        As of `embedclf.train`.
+        See `embedclf.train`.
     seed : int
-        For what is held out, and what is chosen of the rest.
+        Seed for the held-out split and the subsets.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; None embeds them.
+        The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
-        What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
-        given, names are embedded only if `label_names` is true.
+        The embedder's vectors of the label names, as written by `label_name_texts`. If only `vectors` are given, names
+        are embedded only if `label_names` is true.
 
     Raises
     ------
     ArgumentError
-        If a setting cannot be, or there is not one label or one finite vector per text.
+        If a setting is invalid, or there is not one label or one finite vector per text.
     TrainingError
-        If the examples are too few for two points, or do not make classifiers.
+        If there are too few examples for two points or for a classifier.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
@@ -146,11 +145,11 @@ def learning_curve(
     groups = given.groups
     held = hold_out(y, groups, _HOLDOUT, seed=seed)
     sizes = sizes_of(int((~held).sum()), len(classes))
-    # Before anything is embedded, and perhaps paid for.
+    # Checked before anything is embedded and possibly paid for.
     if len(sizes) < 2 or not held.any():
         raise TrainingError(
-            f"{len(given):,} examples of {len(classes)} labels are too few for a learning curve: it begins "
-            "with one a label, beside those held out, and doubles them"
+            f"{len(given):,} examples of {len(classes)} labels are too few for a learning curve: besides those held "
+            f"out, it needs at least {2 * len(classes)}"
         )
     _, recipe = open_for(recipe, given)
     examples = make_training_set(recipe, given, classes, y, name_vectors, fewest=sizes[0])
@@ -158,19 +157,19 @@ def learning_curve(
     tasks = [
         (size, Task(chosen, held))
         for draw in range(_MOST_DRAWS)
-        for size, chosen in _choices(examples, np.flatnonzero(~held), sizes, np.random.default_rng([seed, draw]))
+        for size, chosen in _nested_subsets(examples, np.flatnonzero(~held), sizes, np.random.default_rng([seed, draw]))
         if draw < max(1, sizes[-1] // size)
     ]
-    answers = predict_apart(examples, [task for _, task in tasks], recipe, seed=seed)
-    right: dict[int, list[Any]] = {size: [] for size in sizes}
-    for (size, _), answer in zip(tasks, answers, strict=True):
-        right[size].append(answer.probabilities.argmax(axis=1) == y[held])
-    means = {size: np.mean(of_size, axis=0) for size, of_size in right.items()}
+    predictions = fit_and_predict(examples, [task for _, task in tasks], recipe, seed=seed)
+    correct: dict[int, list[Any]] = {size: [] for size in sizes}
+    for (size, _), prediction in zip(tasks, predictions, strict=True):
+        correct[size].append(rank(prediction.probabilities).likeliest == y[held])
+    means = {size: np.mean(of_size, axis=0) for size, of_size in correct.items()}
     gained = means[sizes[-1]] - means[sizes[-2]]
     return LearningCurve(
         n_held_out=int(held.sum()),
         points=tuple(
-            LearningPoint(size, len(right[size]), float(mean.mean()), interval_of_mean(mean, groups[held]))
+            LearningPoint(size, len(correct[size]), float(mean.mean()), interval_of_mean(mean, groups[held]))
             for size, mean in means.items()
         ),
         gain=float(gained.mean()),
@@ -179,7 +178,7 @@ def learning_curve(
 
 
 def sizes_of(n: int, n_classes: int) -> list[int]:
-    """Return the numbers of labels to train on: all, half of them, a quarter and so on, down to one a class."""
+    """Return the numbers of examples to train on: n, half, a quarter and so on, down to one per class; ascending."""
     sizes = []
     while n >= _LEAST_PER_CLASS * n_classes:
         sizes.append(n)
@@ -187,20 +186,22 @@ def sizes_of(n: int, n_classes: int) -> list[int]:
     return sizes[::-1]
 
 
-def _choices(examples: TrainingSet, rows: Ints, sizes: list[int], rng: np.random.Generator) -> list[tuple[int, Mask]]:
-    """Choose so many of some rows at random, each choice a part of the next."""
+def _nested_subsets(
+    examples: TrainingSet, rows: Ints, sizes: list[int], rng: np.random.Generator
+) -> list[tuple[int, Mask]]:
+    """Choose a random subset of the rows for each size; each contains the one before."""
     rows = rng.permutation(rows)
     y = examples.y[rows]
-    rank = np.empty(len(rows))
+    places = np.empty(len(rows))
     for number in range(len(examples.classes)):
         of_class = np.flatnonzero(y == number)
-        # The first of each class comes first, the others in proportion.
-        rank[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
-        rank[of_class[:_LEAST_PER_CLASS]] -= 1
-    order = rows[np.argsort(rank, kind="stable")]
-    choices = []
+        # One row of each class comes first, then the rest in proportion.
+        places[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
+        places[of_class[:_LEAST_PER_CLASS]] -= 1
+    order = rows[np.argsort(places, kind="stable")]
+    subsets = []
     for size in sizes:
         chosen = np.zeros(len(examples.y), dtype=bool)
         chosen[order[:size]] = True
-        choices.append((size, chosen))
-    return choices
+        subsets.append((size, chosen))
+    return subsets

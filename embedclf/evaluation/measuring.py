@@ -1,4 +1,4 @@
-"""Measuring a classifier on labelled texts."""
+"""Evaluation of a classifier on labelled texts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -30,35 +30,34 @@ def evaluate(
 ) -> Report:
     """Measure a classifier on labelled texts.
 
-    Texts under the label that it was told stands for out of scope are measured apart: what it is to do with them is to
-    abstain.
+    Texts with the classifier's out-of-scope label are measured separately, since it should abstain on them.
 
     Parameters
     ----------
     classifier : TextClassifier
     texts : iterable of str, or EmbeddedTexts
-        The latter has its own labels and vectors: these arguments are left out then.
+        `EmbeddedTexts` have their own labels and vectors: do not pass these arguments then.
     labels : iterable of str
         One per text.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the classifier's embedder makes of the texts, if that is known; None embeds them.
+        The vectors of the texts by the classifier's embedder, if known; None embeds the texts.
     train_set : EmbeddedTexts or (texts, labels), optional
-        What the classifier was trained on: each wrong row gets its three nearest examples.
+        The examples that the classifier was trained on, to list the three nearest ones of each wrong row.
 
     Raises
     ------
     ArgumentError
         If there are no texts, not one label or vector per text, or the classifier knows none of the labels.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
-        If the embedder fails, or the vectors are another embedder's or not of the length that the classifier was
+        If the embedder fails, or the vectors are from another embedder or not of the length that the classifier was
         trained on.
     """
     given = texts_for(classifier, texts, labels, vectors=vectors)
     texts, labels = given.texts, given.known_labels
     if not texts:
-        raise ArgumentError("there are 0 texts and 0 labels")
+        raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
     check_labels(classifier, labels)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
@@ -67,7 +66,7 @@ def evaluate(
     probabilities = classifier.probabilities(vectors, texts)
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
-    intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to measure on")
+    intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
     report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
     if weighs_words(classifier.model, classifier.embedder):
         report = with_words(report, classifier, texts, vectors)
@@ -87,7 +86,7 @@ def report_on(
     inside: Mask | None = None,
     threshold: float | None = None,
 ) -> Report:
-    """Measure probabilities, wherever they come from.
+    """Measure the probabilities that a classifier, or several by cross-validation, gave to labelled texts.
 
     Parameters
     ----------
@@ -95,15 +94,15 @@ def report_on(
     classes : sequence of str, of length n_classes
     probabilities : ndarray of shape (n, n_classes)
     inside : ndarray of shape (n,), bool, optional
-        Which texts are in scope; None says that all are. Some are.
+        Which texts are in scope, at least one of them; None means all.
     threshold : float, optional
         The confidence below which the classifier abstains.
     """
     rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
     mine = [labels[row] for row in rows.tolist()]
     groups = group_duplicates([texts[row] for row in rows.tolist()])
-    strange = sorted(set(mine) - set(classes))
-    names = sorted({*classes, *strange})
+    unknown = sorted(set(mine) - set(classes))
+    names = sorted({*classes, *unknown})
     numbers = {name: number for number, name in enumerate(names)}
     y_true = np.array([numbers[label] for label in mine], dtype=np.intp)
     columns = np.array([numbers[name] for name in classes], dtype=np.intp)
@@ -135,7 +134,7 @@ def report_on(
         ece=metrics.expected_calibration_error(correct, confidence),
         n_examples=len(rows),
         per_class=per_class,
-        unknown_labels={name: mine.count(name) for name in strange},
+        unknown_labels={name: mine.count(name) for name in unknown},
         classes=tuple(names),
         confusion_matrix=tuple(tuple(row) for row in matrix.tolist()),
         reliability=metrics.reliability(correct, confidence),
@@ -172,11 +171,12 @@ def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
     Raises
     ------
     ArgumentError
+        If it knows none of them, or all are the out-of-scope label.
     """
     given, foreign = set(labels), classifier.card.out_of_scope_label
     if given == {foreign}:
         raise ArgumentError(
-            f"all rows have the out-of-scope label {foreign!r}: accuracy is measured on the others; add some"
+            f"all rows have the out-of-scope label {foreign!r}: add in-scope rows to measure accuracy on"
         )
     if given.isdisjoint(classifier.classes):
         raise ArgumentError(

@@ -1,4 +1,4 @@
-"""Why a classifier answers as it does: the words of a text, and the training examples that are nearest to it."""
+"""Explanations of predictions by the words of a text and the nearest training examples."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,26 +24,26 @@ def explain(
     *,
     vectors: Vectors | None = None,
 ) -> list[Explanation]:
-    """Explain the likeliest label of each text by its words, and by the nearest training examples for and against it.
+    """Explain the most likely label of each text by its words and the nearest training examples for and against it.
 
     Parameters
     ----------
     classifier : TextClassifier
     texts : iterable of str, or EmbeddedTexts
-        The latter has its own vectors.
+        `EmbeddedTexts` have their own vectors.
     train_set : EmbeddedTexts or (texts, labels), optional
-        What the classifier was trained on; None looks for no examples.
+        The examples that the classifier was trained on; None explains by words only.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the classifier's embedder makes of the texts, if that is known; None embeds them.
+        The vectors of the texts by the classifier's embedder, if known; None embeds the texts.
 
     Raises
     ------
     ArgumentError
-        If there is not one label or vector per training text, or there is none, or not one vector per text.
+        If there is not one vector per text, no training text, or not one label or vector per training text.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
-        If the embedder fails, or the vectors are another embedder's or not of the length that the classifier was
+        If the embedder fails, or the vectors are from another embedder or not of the length that the classifier was
         trained on.
     """
     if train_set is None and not isinstance(texts, EmbeddedTexts):
@@ -70,10 +70,10 @@ def texts_for(
     *,
     vectors: Vectors | None = None,
 ) -> EmbeddedTexts:
-    """Return texts whose vectors are made by a classifier's embedder; see `EmbeddedTexts.by`."""
+    """Return texts with vectors by a classifier's embedder; see `EmbeddedTexts.by`."""
     own = classifier.embedder
     if isinstance(texts, EmbeddedTexts) and not classifier.model.uses_vectors and not texts.is_by(own):
-        # For a classifier that goes by words alone, the vectors of words cost nothing.
+        # A classifier that uses only words needs no vectors by another embedder.
         texts = EmbeddedTexts(texts.texts, texts.labels, embedder=own)
     return EmbeddedTexts.by(own, texts, labels, vectors=vectors)
 
@@ -86,9 +86,9 @@ def train_set_of(
     Raises
     ------
     ArgumentError
-        If there is not one label or vector per text, or there is none.
+        If there are no texts, or not one label or vector per text.
     EmbedderError
-        If the vectors are another embedder's or not of the length that the classifier was trained on.
+        If the vectors are from another embedder or not of the length that the classifier was trained on.
     """
     if not isinstance(train_set, EmbeddedTexts):
         texts, labels = list_of_strings(train_set[0], "texts"), list_of_strings(train_set[1], "labels")
@@ -101,14 +101,14 @@ def train_set_of(
     n_dimensions = classifier.model.weights.shape[1]
     if classifier.model.uses_vectors and examples.vectors.shape[1] != n_dimensions:
         raise EmbedderError(
-            f"the train set has vectors of {examples.vectors.shape[1]} dimensions, and the classifier was trained on "
+            f"the train set has vectors of {examples.vectors.shape[1]} dimensions, but the classifier was trained on "
             f"{n_dimensions}"
         )
     return examples
 
 
 def neighbours_of(vectors: Vectors, examples: EmbeddedTexts, which: Mask | None = None) -> list[tuple[Neighbour, ...]]:
-    """Return the three nearest examples to each of some vectors.
+    """Return the three nearest examples of each vector.
 
     Parameters
     ----------
@@ -116,7 +116,7 @@ def neighbours_of(vectors: Vectors, examples: EmbeddedTexts, which: Mask | None 
     examples : EmbeddedTexts
         With labels.
     which : ndarray of shape (n_examples,), bool, optional
-        Those to look among; None looks among all.
+        Which examples to search; None searches all.
     """
     labels = examples.known_labels
     rows = np.arange(len(examples)) if which is None else np.flatnonzero(which)

@@ -1,4 +1,4 @@
-"""The record of how a classifier does on labelled texts."""
+"""The report of an evaluation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ _MOST_IN_DICT = 100
 
 
 class Confusion(NamedTuple):
-    """How often the texts of a label were taken for another."""
+    """How often texts of a label were predicted as another."""
 
     label: str
     predicted: str
@@ -21,20 +21,20 @@ class Confusion(NamedTuple):
 
 
 class WrongRow(NamedTuple):
-    """A text that is taken for what it is not: its likeliest label is not its own, or it is out of scope and answered.
+    """A misclassified text: its most likely label is not its own, or it is out of scope but answered.
 
     Attributes
     ----------
     row : int
-        Which of the texts.
+        Index of the text.
     text, label, predicted : str
     confidence : float
         The probability of the predicted label.
     neighbours : tuple of Neighbour
-        The nearest training examples, if these are known.
+        The nearest training examples, if the training set was given.
     spans : tuple of Span
-        What its words say for the predicted label, against the next likeliest; see `Explanation`. Empty where words
-        have no weights of their own, and beyond the first 2,000 rows, or fewer where texts are long.
+        How much its words speak for the predicted label against the next most likely one; see `Explanation`. Empty if
+        words have no weights of their own, and after the first 2,000 rows, or fewer if texts are long.
     """
 
     row: int
@@ -54,8 +54,8 @@ class WordOfLabel(NamedTuple):
     word : str
         In lower case.
     weight : float
-        What it adds to the label's score, over that of the next likeliest label: its sum over the texts that are
-        answered with the label, divided by their number.
+        How much it adds to the label's score compared with the next most likely label, summed over the texts predicted
+        as the label and divided by their number.
     """
 
     word: str
@@ -63,20 +63,20 @@ class WordOfLabel(NamedTuple):
 
 
 class OutOfScope(NamedTuple):
-    """How a classifier rejects what it is not for.
+    """How well a classifier rejects out-of-scope texts.
 
     Attributes
     ----------
     n_examples : int
-        Texts with the label that stands for out of scope.
+        Number of texts with the out-of-scope label.
     n_answered : int or None
-        How many of them are answered all the same; None without a threshold.
+        How many of them are answered nevertheless; None without a threshold.
     recall : float or None
         Share of them on which it abstains; None without a threshold.
     auroc : float
-        Chance that a text that is in scope has a higher confidence than one that is not.
+        Probability that an in-scope text has a higher confidence than an out-of-scope text.
     in_scope_accuracy : float
-        Share of the other texts that are answered and answered right.
+        Share of the in-scope texts that are answered correctly.
     """
 
     n_examples: int
@@ -88,41 +88,41 @@ class OutOfScope(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a classifier did on labelled texts; the likeliest label counts, abstaining or not.
+    """The evaluation of a classifier on labelled texts, by its most likely label even where it abstains.
 
     Attributes
     ----------
     accuracy, macro_f1, weighted_f1 : float
         Shares in [0, 1].
     accuracy_interval, macro_f1_interval : Interval
-        95 %, by the bootstrap over the different texts.
+        95 %, by the bootstrap over the distinct texts.
     log_loss : float
-        Mean −ln of the true label's probability, over the texts whose label the classifier knows.
+        Mean of −ln of the true label's probability, over the texts whose label the classifier knows.
     ece : float
         Expected calibration error, in [0, 1].
     n_examples : int
-        Those out of scope not counted.
+        Without out-of-scope texts.
     per_class : dict of str to ClassFigures
         For each label that occurs, true or predicted, in sorted order.
     unknown_labels : dict of str to int
-        Labels that the classifier does not know, each counted wrong, and how often they occur.
+        Labels that the classifier does not know, whose texts count as wrong, and how often they occur.
     classes : tuple of str
-        The labels that occur or that the classifier knows, sorted.
+        All labels that occur or that the classifier knows, sorted.
     confusion_matrix : tuple of tuples of int
-        How often each of these (rows) was taken for each (columns).
+        How often each of `classes` (rows) was predicted as each (columns).
     reliability : tuple of ReliabilityBin
     coverage : tuple of CoveragePoint
     threshold : float or None
         The confidence below which the classifier abstains.
     wrong : tuple of WrongRow
-        The surest first: these are the likeliest to be labelled wrong. With a threshold, the texts out of scope that
-        are answered are among them, under their own label, though all other figures but `out_of_scope` leave them out;
-        without one, none of them could be rejected, and none is here.
+        Most confident first, since these are the most likely label errors. With a threshold, out-of-scope texts that
+        are answered are included under their own label, although apart from `out_of_scope` no other figure counts them.
+        Without a threshold, none could be rejected, and none is included.
     out_of_scope : OutOfScope or None
         None if there are no such texts.
     words_by_label : dict of str to tuple of WordOfLabel
-        For each label that texts are answered with, the words that speak most for it, up to eight; of at most 2,000
-        texts, or fewer where they are long. Empty where words have no weights of their own.
+        For each predicted label, up to eight words that speak most for it, from at most 2,000 texts, or fewer if they
+        are long. Empty if words have no weights of their own.
     """
 
     accuracy: float
@@ -146,7 +146,7 @@ class Report:
 
     @property
     def confusions(self) -> tuple[Confusion, ...]:
-        """The ten most frequent confusions, the most frequent first."""
+        """The ten most frequent confusions, most frequent first."""
         found = [
             Confusion(label, predicted, count)
             for label, row in zip(self.classes, self.confusion_matrix, strict=True)
@@ -156,11 +156,11 @@ class Report:
         return tuple(sorted(found, key=lambda one: -one.n_texts)[:_N_CONFUSIONS])
 
     def at_rows(self, rows: Sequence[int]) -> "Report":
-        """Return the same report, where the texts were only some of all: those at these rows."""
+        """Return the report with the rows of a subset of texts replaced by their indices in the full set."""
         return replace(self, wrong=tuple(one._replace(row=rows[one.row]) for one in self.wrong))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the report as plain types, for JSON."""
+        """Return the report as plain types for JSON."""
         return {
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),

@@ -1,4 +1,4 @@
-"""What words say for the labels that a classifier gives."""
+"""The words that speak for the labels that a classifier predicts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.evaluation.report import Report, WordOfLabel
 
 _N_WORDS = 8
-# Explaining a text takes several times as long as answering it.
+# Explaining a text takes several times as long as classifying it.
 _MOST_EXPLAINED = 2_000
 _MOST_CHARACTERS = 1 << 20
 
 
 def with_words(report: Report, classifier: TextClassifier, texts: Sequence[str], vectors: Vectors) -> Report:
-    """Add what words say for wrong rows and for labels."""
+    """Return the report with the words that speak for the predictions of wrong rows and for each label."""
     most = min(_MOST_EXPLAINED, 1 + _MOST_CHARACTERS * len(texts) // sum(map(len, texts)))
     wrong_rows = [one.row for one in report.wrong[:most]]
-    # Spread over all of them, since files are often sorted by label.
+    # Evenly spaced, since files are often sorted by label.
     spread = np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(np.intp).tolist()
     rows = sorted({*wrong_rows, *spread})
     why = dict(zip(rows, classifier.explain([texts[row] for row in rows], vectors=vectors[rows]), strict=True))
@@ -34,14 +34,14 @@ def with_words(report: Report, classifier: TextClassifier, texts: Sequence[str],
 
 
 def strongest_words(of_texts: Sequence[dict[str, float]]) -> tuple[WordOfLabel, ...]:
-    """Choose the words that speak most for the label that texts are answered with."""
+    """Return the words that speak most for the predicted label of some texts."""
     n_texts = Counter(word for words in of_texts for word in words)
     sums: dict[str, float] = {}
     for words in of_texts:
         for word, weight in words.items():
             sums[word] = sums.get(word, 0.0) + weight
     speaking = [word for word, weight in sums.items() if weight > 0]
-    # A word of a single text may be there by chance, but is better than none.
+    # A word that occurs in one text may be chance, but is better than none.
     common = [word for word in speaking if n_texts[word] > 1]
     chosen = sorted(common if len(common) >= _N_WORDS else speaking, key=lambda word: (-sums[word], word))
     return tuple(WordOfLabel(word, sums[word] / len(of_texts)) for word in chosen[:_N_WORDS])

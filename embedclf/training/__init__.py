@@ -1,1 +1,1 @@
-"""From vectors and labels to a classifier. Here scikit-learn begins."""
+"""From vectors and labels to a classifier. scikit-learn and scipy are needed from here up."""

@@ -1,4 +1,4 @@
-"""The temperature of a classifier."""
+"""Temperature scaling."""
 
 from typing import NamedTuple
 
@@ -9,7 +9,7 @@ from embedclf.training.lbfgs import Floats
 
 
 class Judged(NamedTuple):
-    """How examples that were not fitted on were answered: arrays of shape (n_judged,).
+    """Out-of-fold answers: arrays of shape (n_judged,).
 
     Attributes
     ----------
@@ -17,7 +17,7 @@ class Judged(NamedTuple):
         Calibrated.
     correct : ndarray of bool
     in_scope : ndarray of bool
-        False for an example of what is to be rejected; its answer is never correct.
+        False for an out-of-scope example, whose answer is never correct.
     """
 
     confidence: Floats
@@ -26,11 +26,12 @@ class Judged(NamedTuple):
 
 
 def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
-    """Find the temperature by which to divide scores so that log loss is smallest.
+    """Find the temperature that minimises the log loss of the scores divided by it.
 
-    Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2. The true class
-    counts (n + 1) / (n + 2) instead of 1, and the others share the rest, after Platt, "Probabilistic Outputs for
-    Support Vector Machines", 1999: a few examples that are all right do not make a classifier that is always sure.
+    Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2. The target of the
+    true class is (n + 1) / (n + 2) instead of 1, and the other classes share the rest, after Platt, "Probabilistic
+    Outputs for Support Vector Machines", 1999: a few examples that are all correct should not make a classifier that is
+    always certain.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The scikit-learn door: texts go in where scikit-learn's estimators take matrices."""
+"""scikit-learn estimators whose input is texts instead of a matrix."""
 
 import copy
 from collections.abc import Iterable
@@ -28,10 +28,10 @@ from embedclf.validation import check_texts
 
 
 class _TextEstimator(BaseEstimator):  # type: ignore[misc]
-    """What both estimators share: the embedder as a parameter, and texts as input.
+    """Base class of both estimators: takes an embedder as a parameter and texts as input.
 
-    The embedder's settings are parameters of their own here, unlike in the functions of the package, since a grid
-    search tunes parameters: ``{"dimensions": [64, 256]}``.
+    Unlike in the package's functions, the embedder's settings are separate parameters, so that a grid search can tune
+    them: ``{"dimensions": [64, 256]}``.
     """
 
     embedder: Any
@@ -41,17 +41,17 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
 
     @property
     def _settings(self) -> dict[str, Any]:
-        """How an embedder that is not open is opened; see `as_embedder`."""
+        """Settings for opening the embedder; see `as_embedder`."""
         return {"dimensions": self.dimensions, "cache": self.cache, "cache_name": self.cache_name}
 
     def _embed(self, X: Any, *, reset: bool) -> Vectors:
-        """Make vectors of the input, (n, n_dimensions); `reset` while fitting."""
+        """Embed the input: (n, n_dimensions). With `reset`, used in fitting, open the embedder first."""
         if reset:
             self.embedder_: Embedder = as_embedder(self.embedder, **self._settings)
         return self.embedder_.embed(_in_one_dimension(X))
 
     def __sklearn_clone__(self) -> Self:
-        # An embedder may hold locks and connections, which no copy can share: the clone gets the same one.
+        # An embedder may hold locks and connections, which cannot be copied: the clone shares it.
         without = copy.copy(self)
         without.embedder = None
         clone: Self = super(_TextEstimator, without).__sklearn_clone__()
@@ -69,23 +69,23 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
 def _in_one_dimension(X: Any) -> Any:
     shape = getattr(X, "shape", None)
     if shape is not None and len(shape) != 1:
-        raise ArgumentError(f"expected texts in one dimension, got an array of shape {tuple(shape)}")
+        raise ArgumentError(f"expected a one-dimensional array of texts, got shape {tuple(shape)}")
     return X
 
 
 class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _TextEstimator):  # type: ignore[misc]
-    """Turn texts into vectors, as a step of a scikit-learn pipeline.
+    """Embed texts, as a step of a scikit-learn pipeline.
 
     Parameters
     ----------
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        A ``provider:model``, one of our embedders, or any LangChain ``Embeddings``; None takes the default one.
+        A ``provider:model``, an embedclf embedder, or any LangChain ``Embeddings``; None uses the default embedder.
     dimensions : int, optional
-        Length of the vectors, for an embedder given by its name.
+        Length of the vectors, for an embedder given by name.
     cache : VectorCache or bool
-        Where an embedder given by its name keeps its vectors; True is the cache that the command line uses.
+        Where an embedder given by name stores its vectors; True uses the same cache as the command line.
     cache_name : str, optional
-        A name for a LangChain ``Embeddings``, under which its vectors are kept; None does not keep them.
+        Name under which the vectors of a LangChain ``Embeddings`` are cached; None does not cache them.
 
     Attributes
     ----------
@@ -106,7 +106,7 @@ class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _T
         self.cache_name = cache_name
 
     def fit(self, X: Iterable[str], y: object = None) -> Self:
-        """Open the embedder, and embed the texts so that their number of dimensions is known."""
+        """Open the embedder, and embed the texts to find the number of dimensions."""
         self.fit_transform(X, y)
         return self
 
@@ -117,35 +117,35 @@ class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _T
         return vectors
 
     def transform(self, X: Iterable[str]) -> Vectors:
-        """Embed texts: (n, n_dimensions) float32, of unit length."""
+        """Embed texts: (n, n_dimensions) float32, unit length."""
         check_is_fitted(self)
         return self._embed(X, reset=False)
 
 
 class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
-    """Classify texts, as a scikit-learn classifier.
+    """Text classifier with the interface of scikit-learn.
 
     Parameters
     ----------
     embedder, dimensions, cache, cache_name
-        As those of `EmbeddingTransformer`.
+        See `EmbeddingTransformer`.
     head : {"logistic", "centroid"}
         Logistic regression or nearest centroid.
     regularization : float or "auto"
-        scikit-learn's C for the logistic head; "auto" chooses it by log loss on examples not fitted on.
+        scikit-learn's C for the logistic head; "auto" chooses it by cross-validated log loss.
     features : {"auto", "embedding", "words", "both"}
-        What of a text is used; as of `embedclf.train`.
+        Which features of a text to use; see `embedclf.train`.
     label_names : bool, optional
-        Whether the name of each label is a training text, too; as of `embedclf.train`.
+        Whether to use the name of each label as a training text; see `embedclf.train`.
     random_state : int
-        For the folds on which C and the temperature are chosen.
+        Seed for the folds on which C and the temperature are chosen.
 
     Attributes
     ----------
     embedder_ : Embedder
     model_ : LinearModel
     classes_ : ndarray of shape (n_classes,)
-        The labels, of their own type.
+        The labels, in their original type.
     """
 
     def __init__(
@@ -172,13 +172,13 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         self.random_state = random_state
 
     def fit(self, X: Iterable[str], y: Any) -> Self:
-        """Embed the texts and fit the head; both C and the temperature are chosen on examples not fitted on.
+        """Embed the texts and fit the head; C and the temperature are chosen by cross-validation.
 
         Parameters
         ----------
         X : list, array or Series of str
         y : list, array or Series
-            Labels of any type that sorts.
+            Labels of any sortable type.
         """
         recipe = check_recipe(self.head, self.regularization, self.features, self.label_names)
         texts, recipe = self._open(X, recipe)
@@ -197,12 +197,12 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         return self
 
     def _open(self, X: Any, recipe: Recipe) -> tuple[EmbeddedTexts, Recipe]:
-        """Open the embedder that a recipe needs, and check the texts that it is to embed; nothing is embedded yet."""
+        """Open the embedder that a recipe needs, and check the texts without embedding them."""
         self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
         return EmbeddedTexts(_in_one_dimension(X), embedder=self.embedder_), recipe
 
     def predict_proba(self, X: Iterable[str]) -> Vectors:
-        """Return each class's calibrated probability for each text: (n, n_classes) float32, columns as `classes_`."""
+        """Return calibrated probabilities: (n, n_classes) float32, columns in the order of `classes_`."""
         check_is_fitted(self)
         model = self.model_
         if model.words is None:
@@ -214,11 +214,11 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         return model.probabilities(np.empty((len(texts), 0), dtype=np.float32), terms)
 
     def predict(self, X: Iterable[str]) -> Any:
-        """Label texts: (n,), of the labels' own type."""
+        """Return the predicted labels: (n,), in their original type."""
         check_is_fitted(self)
         return self.classes_[rank(self.predict_proba(X)).likeliest]
 
     def to_text_classifier(self) -> TextClassifier:
-        """Make a `TextClassifier` of it, which can be saved; its labels are the text of these."""
+        """Return a `TextClassifier`, which can be saved; its labels are these labels converted to str."""
         check_is_fitted(self)
         return TextClassifier(self.embedder_, self.model_, self._card)

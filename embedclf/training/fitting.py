@@ -1,4 +1,4 @@
-"""One training, once its examples are numbers: settings, figures, and the last fit."""
+"""The training of one classifier on embedded examples: settings, held-out metrics, final fit."""
 
 import logging
 from dataclasses import dataclass, replace
@@ -7,6 +7,7 @@ import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
@@ -19,7 +20,7 @@ from embedclf.training.heads import MOST_BYTES, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
-from embedclf.training.thresholds import choose_threshold, tell_of_threshold
+from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
@@ -35,22 +36,22 @@ def fit_classifier(
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
 ) -> tuple[LinearModel, ModelCard]:
-    """Choose the settings, measure on what is held out, and fit on everything.
+    """Choose the settings, measure on the held-out examples, and fit on all of them.
 
-    Where examples are few, the settings of the last fit are chosen on all of them; those of the fit that is measured
-    are chosen without what it is measured on.
+    If there are few examples, the settings of the final fit are chosen on all of them, and those of the fit that is
+    measured are chosen separately, without the held-out examples.
 
     Parameters
     ----------
     examples : TrainingSet
     recipe : Recipe
     spec : EmbedderSpec
-        What made the vectors.
+        Which embedder made the vectors.
     seed : int
     held : ndarray of shape (n,), bool, optional
-        What is held out.
+        Which examples are held out.
     target_accuracy, min_confidence : float, optional
-        As of `embedclf.train`.
+        See `embedclf.train`.
     """
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     with one_thread():
@@ -83,7 +84,7 @@ def fit_classifier(
 
 @dataclass(slots=True)
 class _Chosen:
-    """Settings, and what was fitted with them last."""
+    """Chosen settings, and the latest fit with them."""
 
     settings: Settings
     threshold: float | None
@@ -93,7 +94,7 @@ class _Chosen:
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """What one training is given; see `fit_classifier`."""
+    """The arguments of one training; see `fit_classifier`."""
 
     examples: TrainingSet
     recipe: Recipe
@@ -103,16 +104,16 @@ class _Job:
 
     @property
     def are_few(self) -> bool:
-        """Whether it is worth while to choose the settings on all examples anew."""
+        """Whether the settings should be chosen again on all examples, held-out ones included."""
         return int(self.examples.in_scope.sum()) < FEW_ROWS
 
     def choose(self, kept: Mask, *, near: _Chosen | None = None) -> _Chosen:
-        """Choose settings and threshold on some examples, and tell of it, unless they are like others chosen before."""
+        """Choose settings and threshold on some examples, starting from `near` if given; log them otherwise."""
         settings = choose_settings(
             self.recipe, self.examples[kept], seed=self.seed, near=None if near is None else near.settings
         )
         if near is None:
-            _tell(settings, self.recipe, self.examples.names is not None)
+            _log_settings(settings, self.recipe, self.examples.names is not None)
         return _Chosen(settings, self._threshold(settings, near), kept, settings.start)
 
     def _threshold(self, settings: Settings, near: _Chosen | None) -> float | None:
@@ -124,24 +125,24 @@ class _Job:
         except TrainingError:
             if near is None:
                 raise
-            return near.threshold  # what all examples allow, some of them may not
+            return near.threshold  # a part of the examples may not reach a target that all of them reach
         if near is None and settings.judged is not None:
-            tell_of_threshold(threshold, settings.judged)
+            log_threshold(threshold, settings.judged)
         return threshold
 
     def measure(self, chosen: _Chosen, held: Mask) -> HeldOut:
-        """Fit on the examples that the settings were chosen on, and measure on the others."""
+        """Fit on the examples that the settings were chosen on, and measure on the held-out ones."""
         examples = self.examples[chosen.kept & self.examples.in_scope]
-        steps.debug("Measuring on %s held out", counted(int(held.sum()), "row"))
-        # Figures of two or three decimals; and the last fit starts from it.
+        steps.debug("Measuring on %s", counted(int(held.sum()), "held-out row"))
+        # Good enough for metrics of two or three decimals, and the final fit starts from it.
         fitted = fit_all(self.recipe, chosen.settings, examples, exact=False)
         figures = self._figures(fitted, chosen, held)
         if (smaller := within_limit(fitted)) is not fitted.vocabulary:
             fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller, exact=False)
             before, figures = figures, self._figures(fitted, chosen, held)
             logger.info(
-                "Left out the n-grams with the least weights to keep the model file within %g MB: accuracy on the rows "
-                "held out %.3f, and %.3f with all of them.",
+                "Dropped the n-grams with the smallest weights to keep the model file within %g MB: held-out accuracy "
+                "%.3f (%.3f with all n-grams).",
                 MOST_BYTES / 1e6,
                 figures.accuracy,
                 before.accuracy,
@@ -155,7 +156,7 @@ class _Job:
         return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
-        """Fit on all examples, starting from what was fitted to measure."""
+        """Fit on all examples, starting from the fit that was measured."""
         examples = self.examples[self.examples.in_scope]
         steps.debug("Fitting on all %s", counted(len(examples), "row"))
         fitted = fit_all(self.recipe, chosen.settings, examples, start=measured.fitted)
@@ -164,37 +165,40 @@ class _Job:
         return fitted
 
 
-def _tell(settings: Settings, recipe: Recipe, has_names: bool) -> None:
-    """Say what was chosen, and by how much."""
+def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
+    """Log the chosen settings, with a warning if too few examples were left to calibrate on."""
     if not settings.n_judged:
-        logger.warning("there are too few examples to calibrate on: the confidences mean little")
+        logger.warning("too few examples to calibrate on: confidences are unreliable")
     elif settings.n_judged < intervals.FEW_ROWS:
-        logger.warning("calibrated on only %s: the confidences mean little", counted(settings.n_judged, "row"))
+        logger.warning("calibrated on only %s: confidences are unreliable", counted(settings.n_judged, "row"))
     parts = [] if settings.C is None or recipe.C is not None else [f"C = {settings.C:g}"]
     if len(recipe.scales) > 1:
-        parts.append(f"words at {settings.scale:g} × the vector" if settings.scale else "the vector without words")
+        parts.append(f"word scale {settings.scale:g}" if settings.scale else "no words")
     if parts and settings.n_judged:
-        logger.info("Chose %s by log loss on %s not fitted on.", " and ".join(parts), counted(settings.n_judged, "row"))
+        rows = counted(settings.n_judged, "row")
+        logger.info("Selected %s by cross-validated log loss (%s).", " and ".join(parts), rows)
     if settings.named and has_names:
-        logger.info("The names of the labels are training texts, too (--no-label-names leaves them out).")
+        logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
 
 
 def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None) -> HeldOut:
     in_scope = y < len(classes)
-    y = y[in_scope]
+    ranking = rank(probabilities)
     rejected = None
     if threshold is not None and not in_scope.all():
-        (outside,) = metrics.coverage(~in_scope[~in_scope], probabilities[~in_scope].max(axis=1), [threshold])
-        rejected = 1 - outside.coverage
-    probabilities = probabilities[in_scope]
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    (answered,) = (None,) if threshold is None else metrics.coverage(predicted == y, confidence, [threshold])
+        rejected = 1 - float(is_answered(ranking.confidence[~in_scope], threshold).mean())
+    y, predicted = y[in_scope], ranking.likeliest[in_scope]
+    confidence = ranking.confidences[in_scope, 0]  # float64 could put an answer into another bin of the ECE
+    coverage = answered_accuracy = None
+    if threshold is not None:
+        (point,) = metrics.coverage(predicted == y, confidence, [threshold])
+        coverage, answered_accuracy = point.coverage, point.accuracy
     return HeldOut(
         accuracy=metrics.accuracy(y, predicted),
         macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
         ece=metrics.expected_calibration_error(predicted == y, confidence),
         n_examples=len(y),
-        coverage=None if answered is None else answered.coverage,
-        answered_accuracy=None if answered is None else answered.accuracy,
+        coverage=coverage,
+        answered_accuracy=answered_accuracy,
         out_of_scope_recall=rejected,
     )

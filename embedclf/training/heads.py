@@ -1,4 +1,4 @@
-"""The two heads, fitted to vectors and words."""
+"""The two classification heads, fitted to vectors and words."""
 
 import logging
 from dataclasses import dataclass
@@ -14,36 +14,36 @@ from embedclf.training.solver import Design, Fit
 
 logger = logging.getLogger(__name__)
 
-# What the words may take in a model file: what is larger is a burden to a service that loads it. At first, twice as
-# many are fitted, those that most texts have.
+# The most that n-grams may take in a model file, so that a service loads it quickly. Fitting starts with twice as many
+# n-grams, the most frequent ones.
 MOST_BYTES = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A fitted head, in terms of an embedder's vectors and of TF-IDF.
+    """A fitted head, with weights for the embedder's vectors and for TF-IDF values.
 
     Attributes
     ----------
     fit : Fit
-        Its word weights are for words that are not scaled.
+        Its word weights apply to unscaled words.
     vocabulary : Vocabulary or None
-        None if vectors alone are used.
+        None if only vectors are used.
     """
 
     fit: Fit
     vocabulary: Vocabulary | None = None
 
     def model(self, temperature: float, classes: tuple[str, ...]) -> LinearModel:
-        """Make a model of it, its temperature folded in."""
+        """Return the linear model, with the temperature folded into its weights."""
         fit, words = self.fit.divided_by(temperature), None
         if self.vocabulary is not None:
             most = float(np.finfo(np.float16).max)
             words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))
         return LinearModel(fit.weights.astype(np.float32), fit.bias.astype(np.float32), classes, words)
 
-    def started(self, vocabulary: Vocabulary | None) -> Fit:
-        """Return the same for the n-grams of another vocabulary, to start a fit from."""
+    def start_for(self, vocabulary: Vocabulary | None) -> Fit:
+        """Return the same weights for the n-grams of another vocabulary, as a starting point."""
         weights = np.zeros((0 if vocabulary is None else len(vocabulary), len(self.fit.bias)))
         if vocabulary is not None and self.vocabulary is not None:
             _, here, there = np.intersect1d(
@@ -54,16 +54,16 @@ class Trained:
 
 
 class Rows:
-    """Rows to fit on, with what can be computed once for all fits to them.
+    """Rows to fit on, with what all fits to them share.
 
     Parameters
     ----------
     inputs : Inputs
     y : ndarray of shape (n,)
     vocabulary : Vocabulary, optional
-        None takes that of these rows.
+        None uses the vocabulary of these rows.
     is_rotated : bool
-        As of `Design`.
+        See `Design`.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Rows:
     def fit(
         self, head: Head, C: float | None, scale: float, *, start: Trained | None = None, exact: bool = True
     ) -> Trained:
-        """Fit a head, with words of a length of `scale` beside vectors of length 1; see `Design.fit`."""
+        """Fit a head, with word vectors of length `scale` beside vectors of length 1; see `Design.fit`."""
         vocabulary = self.vocabulary if scale else None
         words = self._words if scale else None
         if head == "centroid":
@@ -87,21 +87,21 @@ class Rows:
             raise ValueError("the logistic head needs C")
         if scale not in self._designs:
             design = Design(self._inputs.vectors, words, scale, is_rotated=self._is_rotated)
-            self._designs = {scale: design}  # one at a time: they are large
-        begun = None if start is None else start.started(vocabulary)
-        fit = self._designs[scale].fit(self._y, C, start=begun, exact=exact)
+            self._designs = {scale: design}  # only one, since a design is large
+        first = None if start is None else start.start_for(vocabulary)
+        fit = self._designs[scale].fit(self._y, C, start=first, exact=exact)
         if exact and not fit.converged:
             logger.warning(
-                "the fit with C = %g did not converge: probabilities may be a little off; use a smaller C", C
+                "the fit with C = %g did not converge: probabilities may be slightly off; use a smaller C", C
             )
         return Trained(fit, vocabulary)
 
 
 def fit_centroid(vectors: Vectors, words: object, scale: float, y: Ints) -> Fit:
-    """Fit nearest centroid: the squared distance to centroid c, less what all classes share, is ‖c‖² − 2 x·c."""
+    """Fit nearest centroid: the squared distance to centroid c, less the common ‖x‖², is ‖c‖² − 2 x·c."""
     from scipy.sparse import csr_array
 
-    # scikit-learn's NearestCentroid refuses vectors that are all equal, for the sake of variances that are not used.
+    # Not scikit-learn's NearestCentroid: it rejects vectors that are all equal, due to variances not needed here.
     n_classes = int(y.max()) + 1
     sizes = np.bincount(y)
     of_class = csr_array((1 / sizes[y], (y, np.arange(len(y)))), shape=(n_classes, len(y)))
@@ -112,12 +112,12 @@ def fit_centroid(vectors: Vectors, words: object, scale: float, y: Ints) -> Fit:
 
 
 def most_ngrams(n_classes: int) -> int:
-    """Return how many n-grams fit into `MOST_BYTES`: a hash, a frequency, and a weight for each class."""
+    """Return how many n-grams fit into `MOST_BYTES`: each has a hash, a frequency, and one weight per class."""
     return MOST_BYTES // (8 + 2 + 2 * n_classes)
 
 
 def within_limit(trained: Trained) -> Vocabulary | None:
-    """Return its vocabulary, without as many n-grams of the least weights as it takes to fit into `MOST_BYTES`."""
+    """Return its vocabulary, reduced to the n-grams with the largest weights if it exceeds `MOST_BYTES`."""
     vocabulary, weights = trained.vocabulary, trained.fit.word_weights
     if vocabulary is None:
         return None

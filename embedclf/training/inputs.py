@@ -1,4 +1,4 @@
-"""What classifiers are fitted on: vectors, and the words beside them."""
+"""The numeric inputs that classifiers are fitted on: vectors and n-gram counts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from embedclf.arrays import Hashes, Ints, Mask, Vectors
 from embedclf.features.vocabulary import Terms, Vocabulary, count_ngrams, tf_idf
 from embedclf.training.lbfgs import Floats
 
-# A word of one text alone tells nothing of others, but how much of that text the words that do are. A pair of that kind
-# only takes space.
+# A word that occurs in one text only still counts towards that text's length, by which the other words are normalised.
+# A pair of words like that only takes space.
 _LEAST_TEXTS_OF_A_PAIR = 2
 
 
@@ -22,11 +22,11 @@ class Inputs:
     Attributes
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
-        Without columns if words alone are used.
+        Has no columns if only words are used.
     counts : scipy.sparse.csr_array of shape (n, n_ngrams), float32, or None
-        How often each n-gram occurs; None if vectors alone are used.
+        How often each n-gram occurs; None if only vectors are used.
     hashes : ndarray of shape (n_ngrams,), uint64, or None
-        Which n-grams these are, sorted.
+        The n-grams of the columns, sorted.
     """
 
     vectors: Vectors
@@ -35,7 +35,7 @@ class Inputs:
 
     @classmethod
     def of(cls, texts: Sequence[str], vectors: Vectors | None, *, words: bool) -> Self:
-        """Make them of texts, their vectors (None uses words alone), and, if `words`, their n-grams."""
+        """Build inputs from texts and their vectors (None for words only), counting n-grams if `words`."""
         if vectors is None:
             vectors = np.empty((len(texts), 0), dtype=np.float32)
         if not words:
@@ -56,11 +56,11 @@ class Inputs:
         return type(self)(self.vectors[rows], counts, self.hashes)
 
     def rotated(self, axes: Floats) -> Self:
-        """Return them with vectors along other axes, (n_dimensions, n_axes)."""
+        """Return the inputs with their vectors projected onto axes of shape (n_dimensions, n_axes)."""
         return type(self)(self.vectors @ axes.astype(np.float32), self.counts, self.hashes)
 
     def joined(self, others: "Inputs") -> Self:
-        """Return these and others, whose n-grams are counted in the same columns."""
+        """Return these inputs followed by others whose n-grams have the same columns."""
         counts = None
         if self.counts is not None:
             from scipy.sparse import csr_array, vstack
@@ -69,9 +69,9 @@ class Inputs:
         return type(self)(np.vstack([self.vectors, others.vectors]), counts, self.hashes)
 
     def vocabulary(self, most: int | None = None) -> Vocabulary | None:
-        """Return the words, and the pairs that two texts or more have, with their inverse document frequencies.
+        """Return all words, and the pairs that occur in two or more texts, with their inverse document frequencies.
 
-        With `most`, no more than so many: those that most texts have.
+        `most` keeps only that many, by document frequency.
         """
         if self.counts is None or self.hashes is None:
             return None
@@ -84,7 +84,7 @@ class Inputs:
         return Vocabulary(self.hashes[kept], idf.astype(np.float16))
 
     def words(self, vocabulary: Vocabulary | None) -> Any:
-        """Weigh the n-grams that a vocabulary knows: a csr_array of shape (n, len(vocabulary)); None for None."""
+        """Return the TF-IDF of a vocabulary's n-grams: a csr_array of shape (n, len(vocabulary)), or None."""
         if self.counts is None or self.hashes is None or vocabulary is None:
             return None
         from scipy.sparse import csr_array
@@ -92,8 +92,8 @@ class Inputs:
         column_of = np.full(len(self.hashes), -1, dtype=np.intp)
         places = np.searchsorted(self.hashes, vocabulary.hashes)
         places[places == len(self.hashes)] = 0
-        there = self.hashes[places] == vocabulary.hashes if len(self.hashes) else np.zeros(0, dtype=bool)
-        column_of[places[there]] = np.flatnonzero(there)
+        found = self.hashes[places] == vocabulary.hashes if len(self.hashes) else np.zeros(0, dtype=bool)
+        column_of[places[found]] = np.flatnonzero(found)
         rows = np.repeat(np.arange(len(self)), np.diff(self.counts.indptr))
         columns = column_of[self.counts.indices]
         known = columns >= 0
@@ -104,7 +104,7 @@ class Inputs:
 
 
 def as_terms(words: Any) -> Terms | None:
-    """Return what `Inputs.words` gives as a model takes it."""
+    """Convert the result of `Inputs.words` to the terms that a model takes."""
     if words is None:
         return None
     rows = np.repeat(np.arange(words.shape[0]), np.diff(words.indptr))

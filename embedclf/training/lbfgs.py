@@ -1,8 +1,8 @@
-"""L-BFGS for problems of many variables, in the precision that they are given in.
+"""L-BFGS for problems of many variables, in the precision of its input.
 
 Nocedal, "Updating Quasi-Newton Matrices with Limited Storage", 1980, in the form of Chen, Wang & Zhou, "Large-scale
-L-BFGS using MapReduce", 2014: all that it takes are inner products with the last steps, which one matrix product gives.
-With a million variables, that is where the time of SciPy's own goes, which also computes in float64 alone.
+L-BFGS using MapReduce", 2014: it needs only inner products with the last steps, which are one matrix product. With a
+million variables, SciPy's own L-BFGS spends most of its time there, and it computes in float64 only.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# Of float32 or float64, as they come.
+# float32 or float64: the precision of the caller is kept.
 Floats = npt.NDArray[Any]
 Objective = Callable[[Floats], tuple[float, Floats]]
 
@@ -25,22 +25,22 @@ def minimize(objective: Objective, u: Floats, enough: float, most_steps: int) ->
     Parameters
     ----------
     objective : callable
-        Returns the value and the gradient at a place.
+        Returns the value and the gradient at a point.
     u : ndarray of shape (n,), float32 or float64
-        Where to start.
+        Starting point.
     enough : float
-        Stop when the gradient is no longer than this.
+        Stop when the norm of the gradient is at most this.
     most_steps : int
 
     Returns
     -------
     u : ndarray of shape (n,)
     norm : float
-        The length of the gradient there. Above `enough`, this precision went no further down, or the steps ran out.
+        The norm of the gradient there. If it is above `enough`, the precision or the number of steps was exhausted.
     """
     value, gradient = objective(u)
     history = _History(u)
-    # How far the last digits of a sum are from it.
+    # Relative rounding error of a sum.
     noise = 10 * float(np.finfo(u.dtype).eps)
     for _ in range(most_steps):
         norm = float(np.linalg.norm(gradient))
@@ -50,26 +50,26 @@ def minimize(objective: Objective, u: Floats, enough: float, most_steps: int) ->
         slope = float(gradient @ direction)
         step = 1.0
         while True:
-            there = u + u.dtype.type(step) * direction
-            new_value, new_gradient = objective(there)
+            new_u = u + u.dtype.type(step) * direction
+            new_value, new_gradient = objective(new_u)
             new_slope = float(new_gradient @ direction)
-            # Where the values differ by noise only, the slopes still tell (the approximate Wolfe condition of Hager &
+            # Where the values differ by noise only, the slopes still decide (the approximate Wolfe condition of Hager &
             # Zhang, "A New Conjugate Gradient Method with Guaranteed Descent and an Efficient Line Search", 2005).
             if new_value <= value + 1e-4 * step * slope or (
                 new_value <= value + noise * abs(value) and abs(new_slope) <= 0.8 * abs(slope)
             ):
                 break
-            # Down to where the slopes, between here and there, would be 0.
+            # Interpolate to where the slope would be 0.
             step *= min(0.7, max(0.1, slope / (slope - new_slope))) if new_slope > 0 else 0.3
             if step < _LEAST_STEP:
                 return u, norm
-        history.add(there - u, new_gradient - gradient)
-        u, value, gradient = there, new_value, new_gradient
+        history.add(new_u - u, new_gradient - gradient)
+        u, value, gradient = new_u, new_value, new_gradient
     return u, float(np.linalg.norm(gradient))
 
 
 class _History:
-    """The last steps and the changes of the gradient along them, with the inner products that are needed."""
+    """The last steps and gradient changes, with their inner products."""
 
     def __init__(self, u: Floats) -> None:
         self._steps, self._changes = np.zeros((2, _MEMORY, len(u)), dtype=u.dtype)
@@ -77,8 +77,8 @@ class _History:
         self._n = 0
 
     def add(self, step: Floats, change: Floats) -> None:
-        """Remember a step; forget the oldest."""
-        if float(step @ change) <= 0:  # by rounding only: the function is convex
+        """Store a step in place of the oldest."""
+        if float(step @ change) <= 0:  # only by rounding, since the function is convex
             return
         place = self._n % _MEMORY
         self._steps[place], self._changes[place] = step, change
@@ -87,7 +87,7 @@ class _History:
         self._changes_changes[:, place] = self._changes_changes[place] = self._changes @ change
 
     def direction(self, gradient: Floats) -> Floats:
-        """Return the way to go: less the gradient times about the inverse of the Hessian."""
+        """Return the search direction: minus the approximate inverse Hessian times the gradient."""
         newest_first = [place % _MEMORY for place in range(self._n - 1, max(self._n - _MEMORY, 0) - 1, -1)]
         if not newest_first:
             return -gradient

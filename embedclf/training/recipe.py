@@ -1,4 +1,4 @@
-"""What a classifier is to be made of, as it is asked for."""
+"""The requested settings of a classifier."""
 
 import math
 from dataclasses import dataclass
@@ -9,31 +9,31 @@ from embedclf.errors import ArgumentError
 
 Features = Literal["auto", "embedding", "words", "both"]
 
-# How long the vector of a text's words is, beside the embedder's vector of length 1. With words alone, a longer one
-# would be the same as a larger C.
+# Candidate lengths of the word vector of a text, beside the embedder's vector of length 1. With words only, a longer
+# vector would be the same as a larger C.
 SCALES: dict[Features, tuple[float, ...]] = {
     "auto": (0.0, 1.0, 2.0),
     "embedding": (0.0,),
     "words": (1.0,),
     "both": (1.0, 2.0),
 }
-# Beyond these, the solver only fights with the last digits of a float.
+# Outside this range, rounding errors dominate the solver.
 LEAST_C, MOST_C = 1e-6, 1e6
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a classifier is to be fitted.
+    """How to fit a classifier.
 
     Attributes
     ----------
     head : {"logistic", "centroid"}
     C : float or None
-        None chooses it, or the head has none.
+        None if it is to be chosen, or the head has none.
     features : {"auto", "embedding", "words", "both"}
-        What of a text is used: its vector, its words, or both; "auto" chooses whether words are.
+        What to use of a text: its vector, its words, or both; "auto" chooses whether to use words.
     label_names : bool or None
-        Whether the name of each label is a training text, too; None chooses.
+        Whether to use the name of each label as a training text; None chooses.
     """
 
     head: Head = "logistic"
@@ -48,38 +48,39 @@ class Recipe:
 
     @property
     def scales(self) -> tuple[float, ...]:
-        """The lengths of the vectors of words to choose from; 0 leaves words out."""
+        """The candidate lengths of word vectors; 0 is without words."""
         return SCALES[self.features]
 
     @property
     def uses_words(self) -> bool:
-        """Whether n-grams are needed, to choose by at least."""
+        """Whether n-grams are needed, if only to choose whether to use them."""
         return any(self.scales)
 
 
 def check_recipe(
     head: str, regularization: float | str = "auto", features: str = "auto", label_names: bool | None = None
 ) -> Recipe:
-    """Check that settings go together, and return them.
+    """Check settings, and return them as a recipe.
 
     Raises
     ------
     ArgumentError
+        If a setting is invalid, or does not apply to the head.
     """
     if head not in HEADS:
-        raise ArgumentError(f"there is no head {head!r}; there are {' and '.join(map(repr, HEADS))}")
+        raise ArgumentError(f"unknown head {head!r}: expected {' or '.join(map(repr, HEADS))}")
     if features not in SCALES:
-        raise ArgumentError(f"there are no features {features!r}; there are {', '.join(map(repr, SCALES))}")
+        raise ArgumentError(f"unknown features {features!r}: expected one of {', '.join(map(repr, SCALES))}")
     if regularization == "auto":
         return Recipe(head, None, features, label_names)
     if head == "centroid":
-        raise ArgumentError("regularization belongs to the logistic head: the centroid head has none")
+        raise ArgumentError("regularization applies to the logistic head only: the centroid head has none")
     try:
         C = float(regularization)
     except ValueError:
         C = math.nan
     if not LEAST_C <= C <= MOST_C:
         raise ArgumentError(
-            f"regularization is scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, not {regularization!r}"
+            f"regularization must be 'auto' or scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, got {regularization!r}"
         )
     return Recipe(head, C, features, label_names)

@@ -1,4 +1,4 @@
-"""The choice of C, of how much words count, and of whether label names help; and the temperature with them."""
+"""The choice of C, word scale, label names and temperature by cross-validated log loss."""
 
 import logging
 import time
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Mask
+from embedclf.classifier.decisions import first_of_largest
 from embedclf.classifier.linear import softmax
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
@@ -23,44 +24,46 @@ from embedclf.training.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
 
-# On unit-length embeddings scikit-learn's own C = 1 is far too strong with many classes.
+# On unit-length embeddings, scikit-learn's default C = 1 regularises far too strongly with many classes.
 C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 C_WITHOUT_EVIDENCE = 10.0
-# Below so many rows, all are judged, in this many folds; else as many of five folds as it takes to judge enough.
+# Below FEW_ROWS rows, every row is predicted once, in ten folds; otherwise only as many of five folds as give enough
+# predictions.
 FEW_ROWS, _FOLDS_OF_FEW = 2_000, 10
 _N_FOLDS, _ENOUGH_ROWS = 5, 1_500
-# Less than this would often be chance, and words make a larger file that knows less of texts of other kinds.
+# A smaller improvement is often chance, and words make a larger file that generalises less to other kinds of text.
 _WORDS_ARE_WORTH = 1.01
-# With the names of so many other labels they are compared.
+# Label names are compared with this many permutations of the names.
 _N_ROLLS = 3
-# A training takes about so many times as long as the first settings that are tried, and longer ones say so.
-_TIMES_THE_FIRST, _SECONDS_UNTOLD = 12, 5.0
-# A scale whose log loss is so many times that of the best is not tried with other values of C.
+# Training takes about this many times as long as trying the first settings. If these take longer than the seconds, the
+# expected time is logged.
+_TIMES_THE_FIRST, _SECONDS_UNLOGGED = 12, 5.0
+# A word scale whose log loss is this many times the best is not tried with other values of C.
 _WORTH_CLIMBING = 1.05
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What was chosen on examples not fitted on.
+    """Settings chosen on out-of-fold predictions.
 
     Attributes
     ----------
     C : float or None
-        None for a head that has none.
+        None for a head without regularization.
     scale : float
-        How long the vector of a text's words is, beside the embedder's of length 1; 0 leaves words out.
+        Length of the word vectors, beside the embedder's of length 1; 0 is without words.
     named : bool
         Whether the names of labels are fitted on, too.
     temperature : float
-        What scores are to be divided by.
+        Divisor of the scores.
     log_loss : float
-        After that, on these examples; NaN if there were none.
+        Out-of-fold, after division by the temperature; NaN without predictions.
     n_judged : int
-        How many examples it was chosen on.
+        Number of in-scope examples predicted out of fold.
     start : Trained or None
-        A fit with these, to start another from.
+        A fit with these settings, as a starting point for others.
     judged : Judged or None
-        What was answered to these examples; None if there were none.
+        The out-of-fold answers; None if there are none.
     """
 
     C: float | None
@@ -74,7 +77,7 @@ class Settings:
 
     @property
     def cost(self) -> float:
-        """The log loss, with what words have to bring at the least so that they are worth it."""
+        """The log loss, with a penalty for words, which must improve it by a minimum to be used."""
         return self.log_loss * (_WORDS_ARE_WORTH if self.scale else 1.0)
 
 
@@ -84,17 +87,17 @@ class _Tried(NamedTuple):
 
 
 class Chooser:
-    """Tries settings on examples that are not fitted on.
+    """A search for the settings with the least out-of-fold log loss.
 
-    Below 2,000 examples each is judged once, in ten folds; else as many of five folds are as it takes to judge by
-    1,500.
+    With fewer than 2,000 examples, each is predicted once, in ten folds; otherwise, as many of five folds are predicted
+    as give 1,500 predictions.
 
     Parameters
     ----------
     recipe : Recipe
     examples : TrainingSet
     seed : int
-        For the folds.
+        Seed for the folds.
     """
 
     def __init__(self, recipe: Recipe, examples: TrainingSet, seed: int) -> None:
@@ -108,7 +111,7 @@ class Chooser:
         self.n_judged = 0
         for fold in range(n_folds):
             judged = folds == fold
-            # Where rows are few, those out of scope may be alone in a fold.
+            # With few rows, a fold may hold out-of-scope rows only.
             if self.n_judged < enough and (judged if few else in_scope & judged).any():
                 self._parts.append((in_scope & ~judged, judged))
                 self.n_judged += int((in_scope & judged).sum())
@@ -118,16 +121,16 @@ class Chooser:
             )
             self._axes = None
             if few and recipe.head == "logistic" and recipe.uses_vectors:
-                # Once for all folds and scales: where vectors are long, that is where the time would go.
+                # Computed once for all folds and scales, since it takes most of the time for long vectors.
                 self._axes = principal_axes(examples.with_names(names)[0].vectors)
                 examples = replace(examples, inputs=examples.inputs.rotated(self._axes))
                 names = None if names is None else names.rotated(self._axes)
             self._recipe, self._examples, self._names = recipe, examples, names
             self._left_out = [examples.inputs[judged] for _, judged in self._parts]
-            self._name(recipe.label_names is True)
+            self._use_names(recipe.label_names is True)
 
-    def _name(self, named: bool, roll: int = 0) -> None:
-        """Fit on the names of labels from now on, too, or do not; `roll` gives each label the name of another."""
+    def _use_names(self, named: bool, roll: int = 0) -> None:
+        """Fit on the names of labels from now on, or stop doing so; `roll` gives each label the name of another."""
         self._named = named and self._names is not None
         names = None
         if self._named and self._names is not None:
@@ -138,7 +141,7 @@ class Chooser:
         each = zip(self._left_out, self._fitted, strict=True)
         self._words_left_out = [left_out.words(rows.vocabulary) for left_out, rows in each]
 
-    def _try(self, C: float | None, scale: float, starts: "Sequence[Trained] | None" = None) -> _Tried:
+    def _try(self, C: float | None, scale: float, starts: Sequence[Trained] | None = None) -> _Tried:
         fits = []
         for number, rows in enumerate(self._fitted):
             steps.debug(
@@ -152,15 +155,15 @@ class Chooser:
         )
         temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known])
         confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
-        judged = Judged(confidence, scores.argmax(axis=1) == self._y_judged, self._known)
+        judged = Judged(confidence, first_of_largest(scores) == self._y_judged, self._known)
         return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], judged), fits)
 
     def choose(self, near: Settings | None = None) -> Settings:
-        """Choose by log loss after the best temperature, since that is how the scores are used.
+        """Choose settings by log loss at the best temperature, since that is how the scores are used.
 
-        From the middle of its grid, or from settings that are known to be near, C goes the way on which the log loss
-        falls, each fit starting from the best so far. Then the other scales of words are tried with that C, and, where
-        they are nearly as good, with others; and last, whether the names of labels help.
+        Starting from the middle of its grid, or from settings that are expected to be close, C moves in the direction
+        in which the log loss falls; each fit starts from the best one so far. Then the other word scales are tried with
+        that C and, if they are nearly as good, with other values of C. Finally, label names are tried.
         """
         scales = self._recipe.scales
         grid: Sequence[float | None] = C_GRID if self._recipe.C is None else (self._recipe.C,)
@@ -169,7 +172,7 @@ class Chooser:
         C, first = (grid[len(grid) // 2], scales[len(scales) // 2]) if near is None else (near.C, near.scale)
         began = time.perf_counter()
         tried = self._try(C, first)
-        if (seconds := time.perf_counter() - began) > _SECONDS_UNTOLD and near is None:
+        if (seconds := time.perf_counter() - began) > _SECONDS_UNLOGGED and near is None:
             minutes = max(1, round(_TIMES_THE_FIRST * seconds / 60))
             logger.info("Training will take about %s.", counted(minutes, "minute"))
         best = self._climb(tried, grid)
@@ -180,7 +183,7 @@ class Chooser:
             if other.settings.cost < best.settings.cost:
                 best = other
         if self._recipe.label_names is None and self._names is not None:
-            self._name(True)
+            self._use_names(True)
             other = self._climb(self._try(best.settings.C, best.settings.scale, best.fits), grid)
             if other.settings.log_loss < min(best.settings.log_loss, self._with_wrong_names(other)):
                 best = other
@@ -191,19 +194,19 @@ class Chooser:
         return best.settings
 
     def _with_wrong_names(self, named: _Tried) -> float:
-        """Return the least log loss with the names of other labels.
+        """Return the least log loss with each label given the name of another.
 
-        One text more a label makes up for the one that is left out, whatever it says: only if its own name does better
-        than others does it tell something.
+        One more text per label improves on the smaller training set of a fold, whatever it says. So a label's own name
+        is informative only if it does better than the names of others.
         """
         losses = []
         n_others = 0 if self._names is None else len(self._names) - 1
         for roll in range(1, min(n_others, _N_ROLLS) + 1):
-            self._name(True, roll)
+            self._use_names(True, roll)
             losses.append(self._try(named.settings.C, named.settings.scale, named.fits).settings.log_loss)
         return min(losses)
 
-    def _climb(self, best: _Tried, grid: "Sequence[float | None]") -> _Tried:
+    def _climb(self, best: _Tried, grid: Sequence[float | None]) -> _Tried:
         """Go from one value of C to the next while the log loss falls."""
         began = place = grid.index(best.settings.C)
         for step in (1, -1):
@@ -212,23 +215,23 @@ class Chooser:
                 if other.settings.log_loss >= best.settings.log_loss:
                     break
                 best, place = other, place + step
-            if place != began:  # it falls to this side, so it rises to the other
+            if place != began:  # the log loss falls on this side, so it rises on the other
                 break
         return best
 
 
 def _named_settings(C: float | None, scale: float) -> str:
-    words = f"words {scale:g} ×" if scale else "without words"
+    words = f"word scale {scale:g}" if scale else "no words"
     return words if C is None else f"C = {C:g}, {words}"
 
 
 def choose_settings(recipe: Recipe, examples: TrainingSet, *, seed: int, near: Settings | None = None) -> Settings:
-    """Choose C, the scale of words, whether label names help, and the temperature; see `Chooser`."""
+    """Choose C, the word scale, whether to use label names, and the temperature; see `Chooser`."""
     chooser = Chooser(recipe, examples, seed)
     if chooser.n_judged:
         return chooser.choose(near if near is not None and near.n_judged else None)
     C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
-    # Names are what there is most of, where each label has one text.
+    # With one text per label, names make up half of the training texts.
     return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None)
 
 
@@ -241,6 +244,6 @@ def fit_all(
     vocabulary: Vocabulary | None = None,
     exact: bool = True,
 ) -> Trained:
-    """Fit a head to all examples, with the settings that were chosen."""
+    """Fit a head to all examples with the chosen settings."""
     rows = Rows(*examples.with_names(examples.names if settings.named else None), vocabulary)
     return rows.fit(recipe.head, settings.C, settings.scale, start=start or settings.start, exact=exact)

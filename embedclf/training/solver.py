@@ -1,16 +1,16 @@
-"""Multinomial logistic regression: the solver.
+"""A solver for multinomial logistic regression.
 
-Minimise C times the sum of log losses plus half the squared weights, the intercepts not penalised, which is what
-``sklearn.linear_model.LogisticRegression`` minimises.
+It minimises C times the sum of log losses plus half the squared weights, with unpenalised intercepts: the objective of
+``sklearn.linear_model.LogisticRegression``.
 
-What makes it fast is a change of coordinates. The vectors are centred and rotated into the eigenvectors of X'X, and
-each coordinate of each class is divided by the root of the objective's curvature along it, where the fit starts. In
-these coordinates the problem is nearly round, so that L-BFGS takes a few dozen steps whatever C is, each of two matrix
-products in float32. The eigenvectors are computed once for a set of rows, however often it is fitted. Where there are
-fewer rows than columns, only as many axes as rows are left: the optimum lies in their span.
+A change of coordinates makes it fast. The vectors are centred and rotated into the eigenvectors of X'X, and each
+coordinate of each class is divided by the square root of the objective's curvature along it at the starting point. In
+these coordinates the problem is well conditioned, so L-BFGS takes a few dozen steps for any C, each of two matrix
+products in float32. The eigenvectors are computed once per set of rows and reused by all fits. With fewer rows than
+columns there are only as many axes as rows, since the optimum lies in their span.
 
-Words stand beside the vectors as sparse columns. The most frequent of them, which depend on each other and on the
-vectors most, are rotated together with the vectors; the others are only scaled, each by itself.
+Words are sparse columns beside the vectors. The most frequent ones, which correlate most with each other and with the
+vectors, are rotated together with the vectors; each of the others is only scaled.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -25,22 +25,22 @@ from embedclf.threads import n_cores
 from embedclf.training.lbfgs import Floats, minimize
 
 _MOST_STEPS = 1_000
-# How far above its minimum the mean log loss may stay. Roughly, it is enough to choose C by. Finely, single
-# probabilities are within 1e-3 of the optimum's, and exactly within 1e-4.
+# How far above its minimum the mean log loss may remain. _ROUGH suffices to choose C. At _FINE, each probability is
+# within 1e-3 of the optimum's, at _EXACT within 1e-4.
 _ROUGHEST, _ROUGH, _CHOOSING, _FINE, _EXACT = 1e-2, 1e-4, 1e-5, 1e-8, 1e-11
-# Multiplications a step, below which a finer fit takes no time worth saving.
+# Multiplications per step below which a finer fit takes negligible time.
 _CHEAP = 30_000_000
-# Larger matrices have eigenvectors in float32.
+# Eigenvectors of larger matrices are computed in float32.
 _MOST_IN_FLOAT64 = 1_024
-# Rows are divided into parts for threads, each of which has a gradient of its own.
+# Rows are split into parts for threads, each of which computes its own gradient.
 _ROWS_A_PART, _MOST_PARTS = 8_192, 8
-# How many sparse columns are rotated with the vectors: at most, with how many rows, and in how much memory.
+# Limits on the sparse columns that are rotated with the vectors: their number, rows per column, and matrix elements.
 _ROTATED_COLUMNS, _ROWS_A_COLUMN, _ROTATED_NUMBERS = 256, 32, 50_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A fitted matrix.
+    """Weights of a fitted classifier.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Fit:
     bias : ndarray of shape (n_classes,)
     word_weights : ndarray of shape (n_words, n_classes)
     converged : bool
-        Whether the tolerance was reached.
+        Whether the fit reached its tolerance.
     """
 
     weights: Floats
@@ -57,27 +57,27 @@ class Fit:
     converged: bool = True
 
     def scores(self, vectors: Floats, words: Any = None) -> Floats:
-        """Score rows, given by their vectors (n, n_dimensions) and words (n, n_words): (n, n_classes)."""
+        """Return the scores, (n, n_classes), of vectors (n, n_dimensions) and words (n, n_words)."""
         scores = vectors @ self.weights.T + self.bias
         return scores if words is None else scores + words @ self.word_weights
 
     def divided_by(self, temperature: float) -> Self:
-        """Divide the scores by a temperature."""
+        """Return the fit whose scores are divided by a temperature."""
         parts = self.weights / temperature, self.bias / temperature, self.word_weights / temperature
         return type(self)(*parts, self.converged)
 
 
 class Design:
-    """A set of rows, with what can be computed once for all fits to them.
+    """A set of rows, with everything that all fits to them share.
 
     Parameters
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
     words : scipy.sparse.csr_array of shape (n, n_words), float32, optional
     scale : float
-        What the words are multiplied by, and so how little their weights are penalised beside those of the vectors.
+        Factor of the words. The larger it is, the less their weights are penalised relative to those of the vectors.
     is_rotated : bool
-        Whether the vectors have been rotated by `principal_axes` of these and other rows, which serves as well.
+        Whether the vectors are already rotated by the `principal_axes` of these and other rows, which works as well.
     """
 
     def __init__(self, vectors: Vectors, words: Any = None, scale: float = 1.0, *, is_rotated: bool = False) -> None:
@@ -100,8 +100,8 @@ class Design:
         self._parts = self._divided(np.float32)
 
     def parts(self, kind: type[np.float32] | type[np.float64]) -> list["_Part"]:
-        """Return the rows in parts, so that several threads can work on them. The same parts give the same sums."""
-        # In float64 they are needed once, if at all, and twice as large.
+        """Return the rows in parts for several threads; neither the parts nor the sums depend on their number."""
+        # Not kept in float64, in which they are twice as large and needed at most once per fit.
         return self._parts if kind is np.float32 else self._divided(kind)
 
     def _divided(self, kind: type[np.float32] | type[np.float64]) -> list["_Part"]:
@@ -115,17 +115,18 @@ class Design:
         return out
 
     def fit(self, y: Ints, C: float, *, start: Fit | None = None, exact: bool = True) -> Fit:
-        """Fit the rows' classes.
+        """Fit the classes of the rows.
 
         Parameters
         ----------
         y : ndarray of shape (n,)
-            Classes from 0, each of which occurs.
+            Class indices from 0, each of which occurs.
         C : float
         start : Fit, optional
-            Where to start from. It does not change the answer.
+            Starting point, which does not change the result.
         exact : bool
-            Whether single probabilities are to be within 1e-3 of the optimum's; else it is good enough to choose C by.
+            Whether to bring each probability to within 1e-3 of the optimum's; otherwise, the fit is only good enough
+            to choose C.
         """
         problem = _Problem(self, y, C)
         u = problem.zeros() if start is None else problem.from_fit(start)
@@ -135,9 +136,9 @@ class Design:
             u, excess = problem.solve(u, enough, np.float32)
             return problem.to_fit(u, converged=excess <= enough)
         if start is None:
-            u, _ = problem.solve(u, _ROUGHEST, np.float32)  # by where it comes to, the curvature is known better
+            u, _ = problem.solve(u, _ROUGHEST, np.float32)  # the curvature is better known from there
         u, excess = problem.solve(u, _FINE, np.float32)
-        # float64 costs twice as much, and goes on where float32 can no longer tell up from down.
+        # float64 costs twice as much, and continues where float32 cannot resolve further descent.
         if cheap:
             u, excess = problem.solve(u, _EXACT, np.float64)
         elif excess > _FINE:
@@ -146,13 +147,13 @@ class Design:
 
 
 def principal_axes(vectors: Vectors) -> Floats:
-    """Return the eigenvectors of the rows' covariance: (n_dimensions, n_axes), as many as tell rows apart."""
+    """Return the eigenvectors of the rows' covariance whose eigenvalues are not zero: (n_dimensions, n_axes)."""
     centred = vectors - vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
     n, d = centred.shape
     gram = centred.T @ centred if n >= d else centred @ centred.T
-    # They only have to be about right, and in float64 would take twice as long, minutes where they are long.
+    # Approximate axes suffice, and float64 would take twice as long: minutes for long vectors.
     values, axes = np.linalg.eigh(gram.astype(np.float64) if len(gram) <= _MOST_IN_FLOAT64 else gram)
-    # Below this, an axis is float32's noise.
+    # Below this, an axis is float32 noise.
     real = values > max(values[-1], 0) * 1e-7 if len(values) else np.zeros(0, dtype=bool)
     axes = axes[:, real].astype(np.float64)
     if n < d:
@@ -161,7 +162,7 @@ def principal_axes(vectors: Vectors) -> Floats:
 
 
 class _Part(NamedTuple):
-    """Some rows, as all fits to them need them."""
+    """Some of the rows of a design, in one precision."""
 
     rows: slice
     rotated: Floats
@@ -170,9 +171,9 @@ class _Part(NamedTuple):
 
 
 class _Problem:
-    """One fit, in coordinates in which it is nearly round: each of the axes and rare words, scaled by its curvature.
+    """One fit, in well-conditioned coordinates: the axes and the rare words, each scaled by its curvature.
 
-    These are one array: (n_classes, n_axes + 1), the intercepts last, and after it (n_rare_words, n_classes).
+    They are one flat array: (n_classes, n_axes + 1) with the intercepts last, then (n_rare_words, n_classes).
 
     Attributes
     ----------
@@ -182,7 +183,7 @@ class _Problem:
     def __init__(self, design: Design, y: Ints, C: float) -> None:
         self.n_classes = int(y.max()) + 1
         if self.n_classes == 2:
-            # scikit-learn fits the difference of the two rows, whose penalty is twice that of both.
+            # scikit-learn fits the difference of the two rows of weights, whose penalty is twice that of both.
             C /= 2
         self._design, self._y, self._C = design, y, C
         self._n_rare = 0 if design.rare is None else design.rare.shape[1]
@@ -227,7 +228,7 @@ class _Problem:
         return scores
 
     def _curvature(self, u: Floats, part: _Part) -> Floats:
-        """Return what these rows add to the curvature along each coordinate: (n_coordinates,)."""
+        """Return the contribution of these rows to the curvature along each coordinate: (n_coordinates,)."""
         if u.any():
             p = self._scores(u, part)
             np.exp(p, out=p)
@@ -255,7 +256,7 @@ class _Problem:
         sums = scores.sum(axis=1)
         loss = self._C * (float(np.log(sums).sum(dtype=np.float64)) - float(of_true))
         scores *= (C / sums)[:, None]
-        scores[rows, y] -= C  # now what the loss says of each score
+        scores[rows, y] -= C  # now the gradient with respect to the scores
         gradient = np.empty_like(u)
         U, B, W = self._parts(gradient)
         np.matmul(scores.T, part.rotated, out=U)
@@ -265,14 +266,14 @@ class _Problem:
         return loss, gradient
 
     def solve(self, u: Floats, tolerance: float, kind: type[np.float32] | type[np.float64]) -> tuple[Floats, float]:
-        """Go on until the mean log loss is within a tolerance of its minimum; returns about how far above it is."""
-        # Where the problem is round, the loss is half the squared length of the gradient above its minimum.
+        """Minimise until the mean log loss is within a tolerance of its minimum; return u and the estimated excess."""
+        # In these coordinates, the loss exceeds its minimum by about half the squared norm of the gradient.
         enough = float(np.sqrt(2 * tolerance * self._C * len(self._y)))
         parts = self._design.parts(kind)
         with ThreadPoolExecutor(min(len(parts), n_cores())) as threads:
             each = map if len(parts) == 1 else threads.map
-            begun = u.astype(kind)
-            curvature = sum(each(self._curvature, [begun] * len(parts), parts), np.zeros_like(begun))
+            start = u.astype(kind)
+            curvature = sum(each(self._curvature, [start] * len(parts), parts), np.zeros_like(start))
             of_U, of_B, of_W = self._parts(curvature)
             of_U += 1
             of_W += 1
@@ -290,5 +291,5 @@ class _Problem:
                 u *= scale
                 return sum(losses) + penalty / 2, u
 
-            scaled, norm = minimize(objective, begun / scale, enough, _MOST_STEPS)
+            scaled, norm = minimize(objective, start / scale, enough, _MOST_STEPS)
         return (scaled * scale).astype(np.float64), tolerance * (norm / enough) ** 2

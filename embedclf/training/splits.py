@@ -1,7 +1,7 @@
-"""Dividing examples into parts to fit on and parts to judge by.
+"""Splits of examples into held-out sets and folds.
 
-Both ways of dividing are stratified by class, keep exact duplicates (a *group*) on one side, and leave every class
-something to be fitted on.
+Both kinds of split are stratified by class, keep exact duplicates (a *group*) together, and leave at least one example
+of every class to fit on.
 """
 
 import numpy as np
@@ -11,9 +11,16 @@ from embedclf.errors import TrainingError
 
 
 def _shuffled_by_class(y: Ints, groups: Ints, seed: int) -> tuple[Ints, Ints, Ints]:
-    """Order the groups by their class (that of their first example), shuffled within it.
+    """Order groups by class (that of their first example), in random order within a class.
 
-    Returns the groups numbered without gaps, (n,); these numbers in order, and the class of each, (n_groups,).
+    Returns
+    -------
+    groups : ndarray of shape (n,)
+        The group of each example, renumbered from 0 without gaps.
+    order : ndarray of shape (n_groups,)
+        These numbers in order.
+    classes : ndarray of shape (n_groups,)
+        The class of each group in that order.
     """
     _, first, groups = np.unique(groups, return_index=True, return_inverse=True)
     order = np.random.default_rng(seed).permutation(len(first))
@@ -36,7 +43,7 @@ def hold_out(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
     Returns
     -------
     ndarray of shape (n,), bool
-        All false if the fraction comes to less than half an example.
+        All false if the fraction amounts to less than half an example.
 
     Raises
     ------
@@ -46,26 +53,26 @@ def hold_out(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
     groups, order, classes = _shuffled_by_class(y, groups, seed)
     sizes = np.bincount(classes, minlength=int(y.max()) + 1)
     spare = np.maximum(sizes - 1, 0)
-    # A class of a single text is not held out, and does not count.
+    # A class with a single text is never held out, so it does not count.
     n_texts = int(sizes[sizes > 1].sum())
     wanted = round(fraction * n_texts)
     if wanted > spare.sum():
         raise TrainingError(
-            f"a holdout of {fraction:g} is too large: {wanted:,} of {n_texts:,} distinct texts would be held out, "
-            f"and every label needs one to be trained on; at most {np.floor(1000 * spare.sum() / n_texts) / 1000:g} "
-            "works here, and 0 holds nothing out"
+            f"a holdout of {fraction:g} is too large: it would hold out {wanted:,} of {n_texts:,} distinct texts, but "
+            "every label needs at least one to train on. Use at most "
+            f"{np.floor(1000 * spare.sum() / n_texts) / 1000:g}, or 0 to hold nothing out"
         )
     counts = np.minimum(np.floor(fraction * sizes), spare).astype(np.intp)
     while (short := wanted - counts.sum()) > 0:
-        # One more for the classes that are furthest below their share, the larger ones first among equals.
+        # Add one to the classes furthest below their share; ties go to the larger class.
         need = np.where(counts < spare, fraction * sizes - counts, -np.inf)
         chosen = np.lexsort((-sizes, -need))[: min(short, int(np.isfinite(need).sum()))]
         counts[chosen] += 1
-    rank = np.arange(len(order)) - np.searchsorted(classes, classes)
+    place = np.arange(len(order)) - np.searchsorted(classes, classes)
     held_groups = np.zeros(len(order), dtype=bool)
-    held_groups[order[rank < counts[classes]]] = True
+    held_groups[order[place < counts[classes]]] = True
     held = held_groups[groups]
-    # A text under two labels counts for the first: see that the second keeps an example, too.
+    # A text with two labels counts for the first one, so check that the second keeps an example, too.
     kept = np.bincount(y[~held], minlength=len(sizes))
     held_groups[groups[(kept == 0)[y]]] = False
     return held_groups[groups]
@@ -77,7 +84,7 @@ def assign_folds(y: Ints, groups: Ints, n_folds: int, *, seed: int) -> Ints:
     Returns
     -------
     ndarray of shape (n,)
-        Fold from 0 to ``n_folds - 1``; −1 for an example that is needed wherever its class is fitted.
+        Fold from 0 to ``n_folds - 1``; −1 for an example that is in every training set, as its class has no other.
     """
     groups, order, _ = _shuffled_by_class(y, groups, seed)
     fold_of_group = np.empty(len(order), dtype=np.intp)

@@ -1,4 +1,4 @@
-"""Training: texts and labels in, a classifier with measured quality out."""
+"""Training of a classifier on labelled texts, with its accuracy measured on held-out examples."""
 
 import logging
 from collections.abc import Iterable
@@ -44,63 +44,65 @@ def train(
 ) -> TextClassifier:
     """Train a classifier.
 
-    It is fitted on the examples that are not held out, measured on those that are, and then fitted on all of them with
-    the same C and temperature. The same examples and settings give the same classifier.
+    It is fitted on the examples that are not held out, measured on the held-out ones, and then fitted on all of them
+    with the same C and temperature. The same examples and settings give the same classifier.
 
     Parameters
     ----------
     texts : iterable of str, or EmbeddedTexts
-        The latter has its own labels, embedder and vectors: these arguments are left out then.
+        `EmbeddedTexts` have their own labels, embedder and vectors: do not pass these arguments then.
     labels : iterable of str
         One per text.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        A ``provider:model``, one of our embedders, or any LangChain ``Embeddings``. None takes AI/ML API's
-        text-embedding-3-small if ``AIMLAPI_API_KEY`` is set, else WordLlama. One given by its name is opened with the
-        cache that the command line uses, so that no text is paid for twice; `embedclf.open_embedder` opens it with
-        another one, or with vectors of another length.
+        A ``provider:model``, an embedclf embedder, or any LangChain ``Embeddings``. None uses AI/ML API's
+        text-embedding-3-small if ``AIMLAPI_API_KEY`` is set, else WordLlama. An embedder given by name uses the same
+        cache as the command line, so no text is paid for twice; use `embedclf.open_embedder` for another cache or for
+        vectors of another length.
     head : {"logistic", "centroid"}
         Logistic regression or nearest centroid.
     regularization : float or "auto"
-        scikit-learn's C for the logistic head; "auto" chooses it by log loss on examples not fitted on.
+        scikit-learn's C for the logistic head; "auto" chooses it by cross-validated log loss.
     features : {"auto", "embedding", "words", "both"}
-        What of a text is used: the embedder's vector, its words and pairs of words, or both. "auto" chooses whether
-        words stand beside the vector, by log loss on examples not fitted on. "words" needs no embedder.
+        What to use of a text: the embedder's vector, its words and pairs of words, or both. "auto" chooses between
+        "embedding" and "both" by cross-validated log loss. "words" needs no embedder.
     label_names : bool, optional
-        Whether the name of each label is a training text, too; None chooses, where names say something.
+        Whether to use the name of each label as a training text. With few texts per label and meaningful names, None
+        decides by cross-validated log loss; otherwise it does not use them.
     holdout : float
-        Share of the examples to hold out for measuring, in [0, 1); 0 holds none out. Stratified; exact duplicates
-        stay on one side; a label with a single text is not held out.
+        Share of the examples to hold out for measuring, in [0, 1); 0 holds none out. The split is stratified and keeps
+        exact duplicates together; a label with a single text is not held out.
     seed : int
-        For the random choices of what is held out.
+        Seed for the held-out split and the folds.
     target_accuracy : float, optional
-        Chooses the threshold that answers most while this share of the answers is right, on examples not fitted on.
+        Choose the threshold that answers the most texts while this share of the answers is correct, on out-of-fold
+        predictions.
     min_confidence : float, optional
-        Sets the threshold: the confidence below which the classifier abstains. None of both: it always answers, unless
-        there is an `out_of_scope_label`.
+        Set the threshold, the confidence below which the classifier abstains. With neither of the two, it always
+        answers, unless there is an `out_of_scope_label`.
     out_of_scope_label : str, optional
-        The label of examples of what to reject. It is not a class; the threshold is chosen such that these are rejected
-        and the others answered, or such that the target is reached with these counted wrong where they are answered.
+        The label of examples that should be rejected. It is not a class. The threshold is chosen to separate these
+        examples from the others; with `target_accuracy`, answers to them count as wrong.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; None embeds them.
+        The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
-        What it makes of the names of the labels, as `label_name_texts` writes them. Without these, where `vectors` are
-        given, names are embedded only if `label_names` is true.
+        The embedder's vectors of the label names, as written by `label_name_texts`. If only `vectors` are given, names
+        are embedded only if `label_names` is true.
 
     Returns
     -------
     TextClassifier
-        Its ``card`` has the figures.
+        Its ``card`` holds the held-out metrics.
 
     Raises
     ------
     TypeError
         If texts or labels are not lists of strings.
     ArgumentError
-        If a setting cannot be, or there is not one label or one finite vector per text.
+        If a setting is invalid, or there is not one label or one finite vector per text.
     TrainingError
-        If the examples do not make a classifier, or no threshold reaches the target.
+        If the examples are not enough for a classifier, or no threshold reaches the target.
     TextError
-        If a text is empty, not Unicode, or refused by the embedder.
+        If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
@@ -110,7 +112,7 @@ def train(
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:
-        raise ArgumentError(f"holdout is a share from 0 to less than 1, not {holdout:g}")
+        raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     opened, recipe = open_for(recipe, examples)
     held = _choose_held_out(y, examples.groups, classes, holdout, seed)
     model, card = fit_classifier(
@@ -126,28 +128,28 @@ def train(
 
 
 def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, Recipe]:
-    """Open the embedder that a recipe needs; where the default one is not installed, words alone are used.
+    """Open the embedder that a recipe needs; if the default one is not installed, use words only.
 
     Parameters
     ----------
     recipe : Recipe
     embedder : EmbeddedTexts, str, Embedder, langchain_core.embeddings.Embeddings or None
-        Texts have their own.
+        `EmbeddedTexts` have their own embedder.
     **settings
-        How one that is not open is opened; see `as_embedder`.
+        Settings for opening an embedder; see `as_embedder`.
 
     Returns
     -------
     embedder : Embedder
     recipe : Recipe
-        The same, or for words alone.
+        The given recipe, or that recipe with words only.
 
     Raises
     ------
     EmbedderError
-        If one that is named cannot be opened.
+        If an embedder given by name cannot be opened.
     ArgumentError
-        If words alone are all that the embedder has, and more is asked for.
+        If the embedder is for words only, but the recipe needs vectors.
     """
     if recipe.features == "words":
         return open_embedder(WORDS), recipe
@@ -158,11 +160,11 @@ def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, 
         is_named = embedder.is_embedder_named if of_texts else embedder is not None
         if is_named or recipe.features != "auto":
             raise
-        logger.warning("trained on words alone, as there is no embedder: %s", error)
+        logger.warning("no embedder available, so training on words only: %s", error)
         return open_embedder(WORDS), replace(recipe, features="words")
     if opened.is_lexical:
         if recipe.features != "auto":
-            raise ArgumentError(f"{opened.spec} has words alone: features={recipe.features!r} needs another embedder")
+            raise ArgumentError(f"{opened.spec} makes no vectors: features={recipe.features!r} needs another embedder")
         recipe = replace(recipe, features="words")
     return opened, recipe
 
@@ -172,11 +174,14 @@ def _choose_held_out(y: Ints, groups: Ints, classes: tuple[str, ...], holdout: f
         return np.zeros(len(y), dtype=bool)
     held = hold_out(y, groups, holdout, seed=seed)
     distinct = [len(np.unique(groups[y == number])) for number in range(len(classes))]
-    if single := [name for name, number in zip(classes, distinct, strict=True) if number == 1]:
-        named = ", ".join(map(repr, single[:5])) + (f" and {len(single) - 5} more" if len(single) > 5 else "")
-        logger.warning("%s: only one text, so trained on but not held out; two or more are needed", named)
+    if single := [number for number, n_texts in enumerate(distinct) if n_texts == 1]:
+        named = ", ".join(repr(classes[number]) for number in single[:5])
+        more = f" and {len(single) - 5} more" if len(single) > 5 else ""
+        have = "has" if len(single) == 1 else "have"
+        thing = "example" if np.isin(y, single).sum() == len(single) else "distinct text"
+        logger.warning("%s%s %s one %s: used for training only", named, more, have, thing)
     if not held.any():
-        logger.warning("there are too few examples to hold any out: the quality is not measured")
+        logger.warning("too few examples for a held-out test: accuracy not measured")
     else:
         warn_of_few(groups[held], "held out")
     return held

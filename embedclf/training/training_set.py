@@ -1,4 +1,4 @@
-"""What classifiers are fitted on: texts as numbers, their classes, and the names of these."""
+"""The training set: inputs, classes, and the names of the classes as inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,19 +16,19 @@ from embedclf.training.recipe import Recipe
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingSet:
-    """What classifiers are fitted on, and judged by.
+    """Examples to fit classifiers on and to measure them with.
 
     Attributes
     ----------
     inputs : Inputs
     y : ndarray of shape (n,)
-        Indices into `classes`; their number for an example that is out of scope, which is neither fitted on nor chosen
-        by, only answered.
+        Indices into `classes`; ``len(classes)`` for an out-of-scope example, which is predicted only: neither fits nor
+        the choice of settings use it.
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     classes : tuple of str
     names : Inputs or None
-        The names of the classes as texts.
+        The names of the classes as texts; None if they are not used.
     """
 
     inputs: Inputs
@@ -45,11 +45,11 @@ class TrainingSet:
 
     @property
     def in_scope(self) -> Mask:
-        """Which examples are of a class: (n,)."""
+        """Which examples are in scope: (n,)."""
         return self.y < len(self.classes)
 
     def with_names(self, names: Inputs | None) -> tuple[Inputs, Ints]:
-        """Return inputs and classes to fit on, with the name of each class as an example of it."""
+        """Return inputs and y with the name of each class added as an example of it; None adds nothing."""
         if names is None:
             return self.inputs, self.y
         return self.inputs.joined(names), np.concatenate([self.y, np.arange(len(names))])
@@ -70,21 +70,21 @@ def make_training_set(
     ----------
     recipe : Recipe
     texts : EmbeddedTexts
-        Where their vectors were given, nothing is embedded, unless names are asked for.
+        If their vectors were given, nothing is embedded unless the recipe asks for label names.
     classes : sequence of str
     y : ndarray of shape (n_texts,)
-        As of `TrainingSet`.
+        See `TrainingSet`.
     name_vectors : ndarray of shape (n_classes, n_dimensions), float32, optional
-        What the embedder makes of `names_for`; None embeds them, in one request with the texts if these are new.
+        Vectors of the texts of `names_for`; None embeds them, together with the texts if these are not embedded yet.
     fewest : int, optional
-        How many of the texts are trained on at the least; None says all.
+        The size of the smallest training set; None means all texts.
 
     Raises
     ------
     ArgumentError
-        If there is not one vector per name, or one is not finite.
+        If there is not one vector per name, or a vector is not finite.
     TextError, EmbedderError
-        As of `EmbeddedTexts`.
+        See `EmbeddedTexts`.
     """
     names = names_for(recipe, classes, len(texts) if fewest is None else fewest)
     vectors = None
@@ -97,9 +97,9 @@ def make_training_set(
             vectors = texts.vectors
         if names and name_vectors is not None:
             vectors = np.vstack([vectors, check_vectors(name_vectors, len(names))])
-    every = Inputs.of([*texts.texts, *names], vectors, words=recipe.uses_words)
+    inputs = Inputs.of([*texts.texts, *names], vectors, words=recipe.uses_words)
     if not names:
-        return TrainingSet(every, y, texts.groups, tuple(classes))
-    rows = np.arange(len(every))
-    inputs, of_names = every[rows[: len(texts)]], every[rows[len(texts) :]]
-    return TrainingSet(inputs, y, texts.groups, tuple(classes), of_names)
+        return TrainingSet(inputs, y, texts.groups, tuple(classes))
+    rows = np.arange(len(inputs))
+    of_texts, of_names = inputs[rows[: len(texts)]], inputs[rows[len(texts) :]]
+    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names)
