@@ -136,7 +136,7 @@ def test_what_was_answered_before_is_kept(api: AimlapiServer):
     texts = ["five", "six", "seven", "eight"]
     embedder = embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=1, concurrency=1)
     embedder.embed(texts[:2])
-    with pytest.raises(embedclf.EmbedderError, match="longer than"):
+    with pytest.raises(embedclf.EmbedderError, match="larger than"):
         embedder.embed(texts)
     assert VectorCache().info()[0].n_vectors == len(api.texts_sent) >= 2
     api.fault = None

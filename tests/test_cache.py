@@ -201,7 +201,7 @@ class TestSegments:
         fill(part, [1])
         segments(tmp_path)[0].parent.chmod(0o777)
         fill(part, [2, 3], size=1)
-        assert [record.getMessage()[:30] for record in caplog.records] == [
+        assert [record.getMessage()[:35] for record in caplog.records] == [
             "cache: other users can write to " + str(tmp_path)[:3]
         ]
 

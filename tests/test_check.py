@@ -496,7 +496,7 @@ class TestWhateverIsGiven:
 
     def test_arguments_that_do_not_fit(self):
         """Said in one line."""
-        with pytest.raises(embedclf.ArgumentError, match="got 2 texts but 1 label"):
+        with pytest.raises(embedclf.ArgumentError, match="there are 2 texts and 1 label"):
             embedclf.check(["a", "b"], ["x"])
         with pytest.raises(embedclf.ArgumentError, match="against is a pair of texts and labels, of equal length"):
             embedclf.check(["a"], against=(["b"], []))

@@ -258,7 +258,7 @@ def test_vectors_that_do_not_fit(trained: embedclf.TextClassifier):
     assert embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors.tolist()).accuracy == pytest.approx(1)
     with pytest.raises(embedclf.EmbedclfError, match="got 30 texts but 29 vectors"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:29])
-    with pytest.raises(embedclf.EmbedclfError, match=r"the shape \(n_texts, n_dimensions\), not \(256,\)"):
+    with pytest.raises(embedclf.EmbedclfError, match=r"shape \(n_texts, n_dimensions\), got \(256,\)"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[0])
     with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:, :64])

@@ -146,7 +146,7 @@ def test_vectors_that_are_known_are_taken():
     [
         ({"labels": ["x"]}, "got 2 texts but 1 label"),
         ({"vectors": np.ones((3, 4))}, "got 2 texts but 3 vectors"),
-        ({"vectors": np.ones(2)}, r"not \(2,\)"),
+        ({"vectors": np.ones(2)}, r"got \(2,\)"),
         ({"vectors": [[1, 2], [np.nan, 1]]}, r"vectors\[1\] is not finite"),
     ],
 )

@@ -241,7 +241,7 @@ class TestAnyLangChainEmbeddings:
             (lambda texts: [[1.0]] * 2 + [[1.0, 2.0]], "did not return a list of equally long vectors"),
             (lambda texts: [[float("nan")]] * 3, "zero or not finite"),
             (lambda texts: [[0.0]] * 3, "zero or not finite"),
-            (lambda texts: None, "Odd gave"),
+            (lambda texts: None, "Odd returned"),
         ],
     )
     def test_what_it_answers_is_checked(self, answer: Any, message: str):

@@ -201,7 +201,7 @@ def test_ctrl_c_keeps_what_was_paid_for(api: AimlapiServer, tmp_path: Path):
     assert time.monotonic() - started < 10
     assert api.n_requests <= asked + 1  # one may have been on its way
     assert said.endswith("Interrupted.\n")
-    assert "Stopping: waiting for " in said
+    assert "Stopping; waiting for " in said
     assert "Traceback" not in said
     assert VectorCache().info()[0].n_vectors == len(api.texts_sent) >= 9 * 32
 

@@ -238,7 +238,7 @@ class TestPredicting:
         vectors = on_words.embedder.embed(TEXTS[:2])
         with pytest.raises(embedclf.EmbedclfError, match="uses words, so it needs the texts beside their vectors"):
             on_words.probabilities(vectors)
-        with pytest.raises(embedclf.EmbedclfError, match="got 1 text but 2 vectors"):
+        with pytest.raises(embedclf.EmbedclfError, match="there are 1 text and 2 vectors"):
             on_words.probabilities(vectors, TEXTS[:1])
         given = on_words.probabilities(vectors, TEXTS[:2])
         assert (given == on_words.predict_proba(TEXTS[:2])).all()

@@ -19,7 +19,7 @@ MAX_DIMENSIONS = 8_192
 # the expected length, so that the error can name the length, and leave room for the rest of a response.
 _LISTS_PER_VECTOR = 16
 _EXTRA_VALUES_PER_VECTOR = 64
-_BESIDE = 10_000
+_EXTRA_VALUES = 10_000
 
 
 class Answer(NamedTuple):
@@ -103,8 +103,8 @@ def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
         n_dimensions = MAX_DIMENSIONS
     characters = np.frombuffer(content, dtype=np.uint8)  # counts several times as fast as bytes.count
     n_lists, n_objects, n_commas = (np.count_nonzero(characters == ord(sign)) for sign in "[{,")
-    most_lists = _BESIDE + n_texts * _LISTS_PER_VECTOR
-    most_values = _BESIDE + n_texts * (_EXTRA_VALUES_PER_VECTOR + 2 * n_dimensions)
+    most_lists = _EXTRA_VALUES + n_texts * _LISTS_PER_VECTOR
+    most_values = _EXTRA_VALUES + n_texts * (_EXTRA_VALUES_PER_VECTOR + 2 * n_dimensions)
     # Every value except the first of its list or object follows a comma.
     if n_lists + n_objects > most_lists or n_commas > most_values:
         raise AnswerError(f"it contains too many values for the vectors of {counted(n_texts, 'text')}", unread=True)

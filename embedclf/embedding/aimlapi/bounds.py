@@ -13,13 +13,13 @@ from embedclf.embedding.aimlapi.api_key import redact, request_note
 from embedclf.formatting import counted
 
 CONTENT_ENCODING = "gzip"
-"""The only content encoding that is requested and accepted."""
+"""The only compression that is requested and accepted."""
 
 # A number has up to 24 characters, a comma and possibly white space; in base64 it has 5.3.
 _BYTES_PER_NUMBER = 32
 _BYTES_PER_VECTOR = 1_024
 # Allowance for the rest of a response, and the maximum that is read of an error.
-_BYTES_BESIDE = 2**20
+_EXTRA_BYTES = 2**20
 # Decompressed at once, since 64 kB of gzip can hold 64 MB.
 _PART = 2**18
 
@@ -33,7 +33,7 @@ def max_bytes(n_texts: int, n_dimensions: int | None) -> int:
     n_dimensions : int or None
         The length of the vectors; None if unknown.
     """
-    return _BYTES_BESIDE + n_texts * (_BYTES_PER_VECTOR + _BYTES_PER_NUMBER * (n_dimensions or MAX_DIMENSIONS))
+    return _EXTRA_BYTES + n_texts * (_BYTES_PER_VECTOR + _BYTES_PER_NUMBER * (n_dimensions or MAX_DIMENSIONS))
 
 
 def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
@@ -60,11 +60,12 @@ def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
         # Left over from an earlier request, so it would assign the wrong vectors to these texts.
         response.close()
         raise AnswerError("it arrived before the request was sent", unread=True)
-    most = max_bytes(n_texts, n_dimensions) if response.is_success else _BYTES_BESIDE
+    most = max_bytes(n_texts, n_dimensions) if response.is_success else _EXTRA_BYTES
+    encoding = response.headers.get("content-encoding", "").strip().lower()
     content = io.BytesIO()  # its getvalue() does not copy
     fault = ""
     try:
-        for part in _unpacked(response.iter_raw(), response.headers.get("content-encoding", "").strip().lower(), most):
+        for part in _decompressed(response.iter_raw(), encoding, most):
             content.write(part)
             if content.tell() > most:
                 content.truncate(most)
@@ -97,19 +98,19 @@ class _UnknownEncodingError(Exception):
     pass
 
 
-def _unpacked(pieces: Iterable[bytes], packing: str, most: int) -> Iterator[bytes]:
+def _decompressed(pieces: Iterable[bytes], encoding: str, most: int) -> Iterator[bytes]:
     """Decompress a response in parts of bounded size."""
-    if packing in ("", "identity"):
+    if encoding in ("", "identity"):
         yield from pieces
         return
-    if packing not in (CONTENT_ENCODING, f"x-{CONTENT_ENCODING}"):
-        raise _UnknownEncodingError(packing)
-    unpack = zlib.decompressobj(wbits=31)  # 31 selects the gzip format
+    if encoding not in (CONTENT_ENCODING, f"x-{CONTENT_ENCODING}"):
+        raise _UnknownEncodingError(encoding)
+    decompressor = zlib.decompressobj(wbits=31)  # 31 selects the gzip format
     received = 0
     for piece in pieces:
         received += len(piece)
-        if received > most or unpack.eof:  # an endless header yields no output, and data may follow the end
+        if received > most or decompressor.eof:  # an endless header yields no output, and data may follow the end
             raise _TooLongError
-        while part := unpack.decompress(piece, _PART):
+        while part := decompressor.decompress(piece, _PART):
             yield part
-            piece = unpack.unconsumed_tail
+            piece = decompressor.unconsumed_tail

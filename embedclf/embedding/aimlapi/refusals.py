@@ -112,7 +112,10 @@ def from_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
 def _advice(response: Any) -> str:
     status = response.status_code
     if 300 <= status < 400:
-        return "; redirects are not followed, so texts go to no other address. If the API moved, use --base-url"
+        return (
+            "; redirects are not followed, since the texts would go to another address. If the API has moved, pass its "
+            "new URL with --base-url"
+        )
     if status == 429 and is_final(response):
         # The quota may reset on the hour or an hour after the first request; an hour covers both.
         until = datetime.now().astimezone() + timedelta(seconds=seconds_to_wait(response) or 3_600)

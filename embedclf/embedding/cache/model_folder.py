@@ -137,7 +137,7 @@ class ModelFolder:
             reason = error.strerror or str(error)
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
-        self.warn("about", f"cache: {path} cannot be read ({reason}): its vectors are listed under the folder's name")
+        self.warn("about", f"cache: {path} cannot be used ({reason}): its vectors are listed under the folder's name")
         return self.path.name, None
 
     def check_mode(self) -> None:

@@ -8,6 +8,7 @@ from contextvars import copy_context
 from typing import Generic, TypeVar
 
 from embedclf.embedding.requests.cancellation import POLL_SECONDS, Run, StoppedError, this_run, work_for
+from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +40,8 @@ def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_th
         run.stop()
         with suppress(KeyboardInterrupt):
             if n_in_flight := run.count():
-                logger.info("Stopping; waiting for %d in-flight requests (already billed) …", n_in_flight)
+                in_flight = counted(n_in_flight, "in-flight request")
+                logger.info("Stopping; waiting for %s (already billed) …", in_flight)
             run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
         raise
     if workers.error is not None:
