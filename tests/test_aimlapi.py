@@ -53,8 +53,8 @@ def test_shorter_vectors_are_those_the_api_would_cut(api: AimlapiServer):
 @pytest.mark.parametrize(
     ("model", "dimensions", "message"),
     [
-        ("text-embedding-ada-002", 256, "has vectors of 1536 dimensions, which cannot be shortened"),
-        ("text-embedding-3-small", 2000, "has vectors of 1 to 1,536 dimensions, not of 2,000"),
+        ("text-embedding-ada-002", 256, "supports only 1536 dimensions: its vectors cannot be shortened"),
+        ("text-embedding-3-small", 2000, "supports 1 to 1,536 dimensions, got 2,000"),
     ],
 )
 def test_dimensions_that_cannot_be(model: str, dimensions: int, message: str):
@@ -119,7 +119,7 @@ def test_an_unknown_model_is_observed(api: AimlapiServer):
     assert embedclf.load("m.safetensors").predict(TEXTS[:2]) == classifier.predict(TEXTS[:2])
     assert pickle.loads(pickle.dumps(embedder)).spec.dimensions == 48
     api.models = {**api.models, "other-model": 50}
-    with pytest.raises(embedclf.EmbedderError, match="its vectors have 50 dimensions, not 48"):
+    with pytest.raises(embedclf.EmbedderError, match="its vectors have 50 dimensions, expected 48"):
         embedclf.load("m.safetensors").predict(["something else"])
 
 
@@ -160,20 +160,20 @@ def _set(place: int, value: object) -> Callable[[dict], None]:
 
 
 BAD_ANSWERS = {
-    "too few": (lambda a: a["data"].pop(), "it holds 29 vectors for 30 texts"),
-    "too many": (lambda a: a["data"].append(a["data"][0]), "it holds 31 vectors for 30 texts"),
-    "index missing": (lambda a: a["data"][3].pop("index"), "its vectors are not numbered as the texts are"),
-    "index twice": (lambda a: a["data"][3].update(index=4), "its vectors are not numbered as the texts are"),
-    "index is text": (lambda a: a["data"][3].update(index="3"), "its vectors are not numbered as the texts are"),
+    "too few": (lambda a: a["data"].pop(), "it contains 29 vectors for 30 texts"),
+    "too many": (lambda a: a["data"].append(a["data"][0]), "it contains 31 vectors for 30 texts"),
+    "index missing": (lambda a: a["data"][3].pop("index"), "the indices of its vectors do not match the texts"),
+    "index twice": (lambda a: a["data"][3].update(index=4), "the indices of its vectors do not match the texts"),
+    "index is text": (lambda a: a["data"][3].update(index="3"), "the indices of its vectors do not match the texts"),
     "NaN": (_set(7, float("nan")), "some of its numbers are not finite"),
     "infinity": (_set(7, float("inf")), "some of its numbers are not finite"),
     "null": (_set(7, None), "some of its numbers are not finite"),
     "text": (_set(7, "x"), "some of its vectors are neither base64 nor lists of numbers"),
     "zero": (lambda a: a["data"][0].update(embedding=[0.0] * 1536), "some of its vectors are zero"),
-    "one short": (lambda a: a["data"][0]["embedding"].pop(), "its vectors have 1535, 1536 dimensions, not 1536"),
+    "one short": (lambda a: a["data"][0]["embedding"].pop(), "its vectors have 1535, 1536 dimensions, expected 1536"),
     "all short": (
         lambda a: [item["embedding"].pop() for item in a["data"]],
-        "its vectors have 1535 dimensions, not 1536",
+        "its vectors have 1535 dimensions, expected 1536",
     ),
     "not base64": (
         lambda a: a["data"][0].update(embedding="%%%"),
@@ -184,8 +184,8 @@ BAD_ANSWERS = {
         "some of its vectors are neither base64 nor lists of numbers",
     ),
     "no vector": (lambda a: a["data"][0].pop("embedding"), "some of its vectors are neither base64 nor lists"),
-    "no data": (lambda a: a.pop("data"), "it holds no list of vectors"),
-    "data is text": (lambda a: a.update(data="x"), "it holds no list of vectors"),
+    "no data": (lambda a: a.pop("data"), "it contains no list of vectors"),
+    "data is text": (lambda a: a.update(data="x"), "it contains no list of vectors"),
 }
 
 
@@ -197,9 +197,7 @@ def test_an_answer_that_cannot_be_put_right(api: AimlapiServer, kind: str):
     embedder = embedclf.open_embedder(SMALL_MODEL, cache=True)
     with pytest.raises(embedclf.EmbedderError) as caught:
         embedder.embed(TEXTS)
-    assert str(caught.value).startswith(
-        f"{SMALL_MODEL} at {api.base_url} gave an answer that cannot be used: {message}"
-    )
+    assert str(caught.value).startswith(f"{SMALL_MODEL} at {api.base_url} returned an unusable response: {message}")
     assert caught.value.__cause__ is None
     api.tamper = None
     np.testing.assert_allclose(embedder.embed(TEXTS), expected(TEXTS), atol=1e-6)
@@ -210,11 +208,11 @@ def test_the_error_of_a_bad_answer_names_the_request(api: AimlapiServer):
     """HTML with status 200, and JSON that is cut short; the request's id is what support asks for."""
     api.fault = lambda request: Response(200, html().body, {"x-request-id": "req-77", "content-type": "text/html"})
     with pytest.raises(
-        embedclf.EmbedderError, match=r"it is not JSON, or was cut short \(it starts '<.*\(request req-77\)"
+        embedclf.EmbedderError, match=r"it is not JSON, or was cut off \(it starts with '<.*\(request req-77\)"
     ):
         embedclf.open_embedder(SMALL_MODEL).embed(["a"])
     api.fault = lambda request: Response(200, b'{"object": "list", "data": [{', {"content-type": "application/json"})
-    with pytest.raises(embedclf.EmbedderError, match="it is not JSON, or was cut short"):
+    with pytest.raises(embedclf.EmbedderError, match="it is not JSON, or was cut off"):
         embedclf.open_embedder(SMALL_MODEL).embed(["a"])
 
 
@@ -222,9 +220,9 @@ def test_the_error_of_a_bad_answer_names_the_request(api: AimlapiServer):
     ("status", "said", "advice"),
     [
         (400, "Body validation error", ""),
-        (401, "This request requires a valid API key", ": check AIMLAPI_API_KEY; keys are made at"),
-        (403, "You've run out of credits. Please top up", ": top up the account"),
-        (404, "Not Found", ": check the model's name and the base URL"),
+        (401, "This request requires a valid API key", "; check AIMLAPI_API_KEY (create keys at"),
+        (403, "You've run out of credits. Please top up", "; top up the account"),
+        (404, "Not Found", "; check the model name and the base URL"),
     ],
 )
 def test_a_refused_request_is_told_in_the_providers_words(cli: Cli, api: AimlapiServer, dataset, status, said, advice):
@@ -236,7 +234,7 @@ def test_a_refused_request_is_told_in_the_providers_words(cli: Cli, api: Aimlapi
     assert result.exit_code == 1
     last = result.stderr.splitlines()[-1]
     assert last.startswith(
-        f"Error: {SMALL_MODEL} at {api.base_url} answered {status}, “{said}” (request {identity}){advice}"
+        f"Error: {SMALL_MODEL} at {api.base_url} returned {status}: “{said}” (request {identity}){advice}"
     )
 
 
@@ -244,7 +242,7 @@ def test_a_redirect_is_not_followed(api: AimlapiServer):
     """The texts would go to another host, and the key with them."""
     with AimlapiServer() as other:
         api.fault = lambda request: Response(307, b"", {"location": f"{other.base_url}/embeddings"})
-        with pytest.raises(embedclf.EmbedderError, match=r"answered 307, .*not sent on to another address"):
+        with pytest.raises(embedclf.EmbedderError, match=r"returned 307: .*redirects are not followed"):
             embedclf.open_embedder(SMALL_MODEL).embed(["a"])
         assert other.n_requests == 0
 
@@ -302,7 +300,7 @@ def test_a_key_with_a_line_break_at_its_end_works(api: AimlapiServer, monkeypatc
     monkeypatch.setenv("AIMLAPI_API_KEY", "test-key\n")
     embedclf.open_embedder(SMALL_MODEL).embed(["a text"])
     monkeypatch.setenv("AIMLAPI_API_KEY", "test\nkey")
-    with pytest.raises(embedclf.EmbedderError, match="holds characters that no key has") as caught:
+    with pytest.raises(embedclf.EmbedderError, match="contains characters that no key has") as caught:
         embedclf.open_embedder(SMALL_MODEL).embed(["a text"])
     assert "test" not in str(caught.value)
 
@@ -310,15 +308,15 @@ def test_a_key_with_a_line_break_at_its_end_works(api: AimlapiServer, monkeypatc
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("http://example.com/v1", "is not encrypted, so anyone on the way could read the key and the texts"),
+        ("http://example.com/v1", "is not encrypted, so anyone on the network could read the key and the texts"),
         ("http://127.0.0.1.example.com/v1", "is not encrypted"),
-        ("ftp://example.com", "is not an address such as https://api.aimlapi.com/v1"),
-        ("api.aimlapi.com/v1", "is not an address such as https://api.aimlapi.com/v1"),
-        ("https://", "is not an address"),
-        ("https://a\tb/v1", "is not an address"),
-        ("https://a b/v1", "is not an address"),
-        ("https://me:secret@example.com/v1", "holds a user, a password or a query: give the address alone"),
-        ("https://example.com/v1?key=secret", "holds a user, a password or a query: give the address alone"),
+        ("ftp://example.com", "is not a valid URL (expected something like https://api.aimlapi.com/v1"),
+        ("api.aimlapi.com/v1", "is not a valid URL (expected something like https://api.aimlapi.com/v1"),
+        ("https://", "is not a valid URL"),
+        ("https://a\tb/v1", "is not a valid URL"),
+        ("https://a b/v1", "is not a valid URL"),
+        ("https://me:secret@example.com/v1", "must not contain a user, a password, a query or a fragment"),
+        ("https://example.com/v1?key=secret", "must not contain a user, a password, a query or a fragment"),
     ],
 )
 def test_addresses_that_are_refused(cli: Cli, dataset, url: str, message: str):
@@ -399,7 +397,9 @@ def test_an_environment_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, nam
     """Proxies and certificates that are set wrong are one line."""
     monkeypatch.setenv("AIMLAPI_API_KEY", "test-key")
     monkeypatch.setenv(name, value)
-    with pytest.raises(embedclf.EmbedderError, match=r"^https://127.0.0.1:9/v1 cannot be (asked|reached): "):
+    with pytest.raises(
+        embedclf.EmbedderError, match=r"^(requests to )?https://127.0.0.1:9/v1 cannot be (sent|reached): "
+    ):
         embedclf.open_embedder(SMALL_MODEL, base_url="https://127.0.0.1:9/v1", retries=0).embed(["a"])
 
 
@@ -409,11 +409,11 @@ def test_what_a_server_says_is_shown_in_one_line_without_the_key(api: AimlapiSer
         (
             200,
             b'{"message": "no \\u001b[31mcredits, test-key", "requestId": "rid-1"}',
-            "says “no [31mcredits, …” (request rid-1)",
+            "message “no [31mcredits, …” (request rid-1)",
         ),
-        (200, b"test-key is no JSON", "it starts '… is no JSON'"),
-        (200, b"[" * 9_000, "it is not JSON, or was cut short"),
-        (400, b"[" * 200_000, "answered 400, “Bad Request”"),
+        (200, b"test-key is no JSON", "it starts with '… is no JSON'"),
+        (200, b"[" * 9_000, "it is not JSON, or was cut off"),
+        (400, b"[" * 200_000, "returned 400: “Bad Request”"),
     ]
     for status, body, message in answers:
         api.fault = lambda request, status=status, body=body: Response(status, body, {"content-type": "text/html"})
@@ -460,9 +460,7 @@ def test_a_model_is_used_with_the_embedder_that_it_was_trained_with(
     monkeypatch.delenv("AIMLAPI_API_KEY")
     result = cli("predict", "-m", "api.safetensors", "my other parcel")
     assert result.exit_code == 1
-    assert result.stderr.startswith(
-        "Error: AIMLAPI_API_KEY is not set, and the texts are to be embedded by AI/ML API: get a"
-    )
+    assert result.stderr.startswith("Error: AIMLAPI_API_KEY is not set, but this model needs AI/ML API: get a")
 
 
 def test_a_model_file_cannot_make_anyone_call_an_address(cli: Cli, api: AimlapiServer, dataset, monkeypatch):

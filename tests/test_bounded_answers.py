@@ -22,12 +22,12 @@ import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, embed
 from conftest import TEXTS, Cli, wait_until
 from embedclf.embedding.aimlapi.answers import AnswerError, read_answer
-from embedclf.embedding.aimlapi.api_key import told
+from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.embedding.cache.vector_cache import VectorCache
 
 MODEL = "text-embedding-3-small"
 SMALL_MODEL = f"aimlapi:{MODEL}"
-TOO_LONG = "it is longer than the 1.1 MB allowed for 1 text"
+TOO_LONG = "it is larger than the 1.1 MB allowed for 1 text"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 # More than any bound allows, and less than would harm a machine that takes all of it.
 PLENTY = 200_000_000
@@ -61,13 +61,13 @@ TOO_MUCH: dict[str, tuple[Callable[[], Response], str]] = {
     "a bomb of vectors": (lambda: packed(gzipped(endless(b'{"embedding": []},' * 1_000))), TOO_LONG),
     "a bomb in a bomb": (
         lambda: packed(gzipped([BOMB]), "gzip, gzip"),
-        "it is packed in a way that was not asked for ('gzip, gzip')",
+        "it has a content encoding that was not requested ('gzip, gzip')",
     ),
     "packed otherwise": (
         lambda: packed(zlib.compress(BLANK), "deflate"),
-        "it is packed in a way that was not asked for ('deflate')",
+        "it has a content encoding that was not requested ('deflate')",
     ),
-    "damaged": (lambda: packed(b"no gzip"), r"it is packed with gzip, and damaged (Error -3 "),
+    "damaged": (lambda: packed(b"no gzip"), r"its gzip data is damaged (Error -3 "),
     "a header of gzip without end": (
         lambda: Response(raw=chain([HEAD, b"content-encoding: gzip\r\n\r\n", GZIP_WITH_A_NAME], endless(b"x" * 99))),
         TOO_LONG,
@@ -87,11 +87,11 @@ TOO_MUCH: dict[str, tuple[Callable[[], Response], str]] = {
     ),
     "a million empty vectors": (
         lambda: Response(200, b'{"data": [' + b"{}," * 300_000 + b"{}]}"),
-        "it holds more values than the vectors of 1 text",
+        "it contains too many values for the vectors of 1 text",
     ),
     "numbers without end": (
         lambda: Response(200, b'{"data": [{"index": 0, "embedding": [' + b"1," * 300_000 + b"1]}]}"),
-        "it holds more values than the vectors of 1 text",
+        "it contains too many values for the vectors of 1 text",
     ),
 }
 
@@ -105,8 +105,8 @@ def test_an_answer_that_is_too_much(api: AimlapiServer, name: str):
     with pytest.raises(embedclf.EmbedderError) as caught:
         embedder.embed(["a text of eight tokens or so"])
     message = str(caught.value)
-    assert message.startswith(f"{SMALL_MODEL} at {api.base_url} gave an answer that cannot be used: {said}"), message
-    assert message.endswith(". Nothing of it was kept; try again, and tell the provider if it stays so")
+    assert message.startswith(f"{SMALL_MODEL} at {api.base_url} returned an unusable response: {said}"), message
+    assert message.endswith(". Nothing from it was kept; try again, and report it to the provider if it persists")
     assert "\n" not in message
     assert len(message) < 400
     assert api.n_requests == embedder.usage.requests == 1
@@ -122,8 +122,9 @@ def test_on_the_command_line(cli: Cli, api: AimlapiServer, dataset: Path):
     result = cli("train", dataset, "--batch-size", 100)
     assert result.exit_code == 1
     assert re.fullmatch(
-        rf"Error: {SMALL_MODEL} at http://127\.0\.0\.1:\d+/v1 gave an answer that cannot be used: it is longer than "
-        r"the 2\.6 MB allowed for 30 texts\. Nothing of it was kept; try again, and tell the provider if it stays so",
+        rf"Error: {SMALL_MODEL} at http://127\.0\.0\.1:\d+/v1 returned an unusable response: it is larger than "
+        r"the 2\.6 MB allowed for 30 texts\. Nothing from it was kept; try again, and report it to the provider if it "
+        "persists",
         result.stderr.splitlines()[-1],
     )
     assert api.n_requests == 1
@@ -135,7 +136,7 @@ def test_what_was_answered_before_is_kept(api: AimlapiServer):
     texts = ["five", "six", "seven", "eight"]
     embedder = embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=1, concurrency=1)
     embedder.embed(texts[:2])
-    with pytest.raises(embedclf.EmbedderError, match="longer than"):
+    with pytest.raises(embedclf.EmbedderError, match="larger than"):
         embedder.embed(texts)
     assert VectorCache().info()[0].n_vectors == len(api.texts_sent) >= 2
     api.fault = None
@@ -170,7 +171,7 @@ def test_an_error_without_end_is_the_error_that_it_is(api: AimlapiServer, status
     packing = b"content-encoding: gzip\r\n" if body() == [BOMB] else b""
     head = b"HTTP/1.1 %d No\r\nretry-after: 0.01\r\n%b\r\n" % (status, packing)
     api.fault = lambda request: Response(raw=chain([head], body()))
-    with pytest.raises(embedclf.EmbedderError, match=rf" answered {status}, “No”") as caught:
+    with pytest.raises(embedclf.EmbedderError, match=rf" returned {status}: “No”") as caught:
         embedclf.open_embedder(SMALL_MODEL, retries=1).embed(["a"])
     assert caught.value.status == status
     assert api.n_requests == 1 if status < 429 and status != 400 else 2
@@ -215,8 +216,8 @@ def test_an_answer_that_trickles(api: AimlapiServer, name: str):
     with pytest.raises(embedclf.EmbedderError) as caught:
         embedclf.open_embedder(SMALL_MODEL, timeout=0.5, retries=1).embed(["a"])
     assert str(caught.value) == (
-        f"{api.base_url} did not answer within 0.5 s: try again, wait longer with --timeout, or ask for less at once "
-        "with --batch-size (what was sent may be charged all the same)"
+        f"{api.base_url} did not respond within 0.5 s: try again, raise --timeout or lower --batch-size "
+        "(the request may still be billed)"
     )
     assert caught.value.late
     assert api.n_requests == 2
@@ -242,9 +243,7 @@ def test_an_answer_that_comes_slowly_but_in_time(api: AimlapiServer):
 def test_a_head_that_is_too_long(api: AimlapiServer, head: bytes):
     """It is no answer, and cut by the HTTP client at about 100 kB."""
     api.fault = lambda request: Response(raw=[HEAD, head, b"\r\n\r\n{}"])
-    with pytest.raises(
-        embedclf.EmbedderError, match=r" cannot be reached: it hung up in the middle of an answer \("
-    ) as e:
+    with pytest.raises(embedclf.EmbedderError, match=r" closed the connection in the middle of a response \(") as e:
         embedclf.open_embedder(SMALL_MODEL, retries=0).embed(["a"])
     assert len(str(e.value)) < 800
 
@@ -293,7 +292,7 @@ def test_an_answer_to_no_question_is_not_taken_for_the_next(api: AimlapiServer):
     api.models = {**api.models, "tiny": 2}
     embedder = embedclf.open_embedder("aimlapi:tiny", retries=0)
     np.testing.assert_allclose(embedder.embed(["a"]), [[1, 0]], atol=1e-6)
-    with pytest.raises(embedclf.EmbedderError, match="cannot be used: it came before it was asked for"):
+    with pytest.raises(embedclf.EmbedderError, match="unusable response: it arrived before the request was sent"):
         embedder.embed(["b"])
     asked_again.set()
     np.testing.assert_allclose(embedder.embed(["c"])[0], embed("c", "tiny", 2), atol=1e-6)
@@ -325,22 +324,22 @@ def test_vectors_of_twice_the_length_are_said_to_be_so(api: AimlapiServer):
     api.fault = lambda request: Response(
         200, json.dumps(api._answer(request.texts, {**request.body, "dimensions": None})).encode()
     )
-    with pytest.raises(embedclf.EmbedderError, match="its vectors have 3072 dimensions, not 1536"):
+    with pytest.raises(embedclf.EmbedderError, match="its vectors have 3072 dimensions, expected 1536"):
         embedclf.open_embedder(SMALL_MODEL).embed(TEXTS)
 
 
 @pytest.mark.parametrize("body", [b'{"data": [' + b"[]," * 20_000, b'{"data": [' + b"1," * 30_000])
 def test_values_are_counted_before_they_are_made(body: bytes):
     """A list of nothing takes 27 times what it takes in JSON."""
-    with pytest.raises(AnswerError, match="it holds more values than the vectors of 2 texts"):
+    with pytest.raises(AnswerError, match="it contains too many values for the vectors of 2 texts"):
         read_answer(body + b"1]}", 2, 1536)
 
 
 def test_what_others_say_may_be_long(monkeypatch: pytest.MonkeyPatch):
     """To look for a key in all of it would take years."""
     monkeypatch.setenv("SOME_API_KEY", "sk-0123456789abcdef")
-    assert told("a" * 1_000_000) == "a" * 500
-    assert told("sk-0123456789abcdef " + "a" * 1_000_000).startswith("… aaa")
+    assert redact("a" * 1_000_000) == "a" * 500
+    assert redact("sk-0123456789abcdef " + "a" * 1_000_000).startswith("… aaa")
 
 
 @contextmanager

@@ -201,8 +201,8 @@ class TestSegments:
         fill(part, [1])
         segments(tmp_path)[0].parent.chmod(0o777)
         fill(part, [2, 3], size=1)
-        assert [record.getMessage()[:30] for record in caplog.records] == [
-            "cache: others can write to " + str(tmp_path)[:3]
+        assert [record.getMessage()[:35] for record in caplog.records] == [
+            "cache: other users can write to " + str(tmp_path)[:3]
         ]
 
     def test_cut_at_every_kind_of_place(self, part: ModelCache, tmp_path: Path, caplog):
@@ -223,7 +223,7 @@ class TestSegments:
             kept = found if kept is None else kept
             assert (found == kept).all()
             assert [record.levelname for record in caplog.records] == ["WARNING"]
-            assert "set aside as" in caplog.text
+            assert "renamed to" in caplog.text
             assert not first.exists()
             first.with_name(first.name + ".damaged").unlink()
         assert second.exists()
@@ -326,7 +326,9 @@ class TestSegments:
         embedclf.open_embedder("aimlapi:strange", cache=True).embed(["a", "b"])
         api.models = {**api.models, "strange": 32}
         for _ in range(2):
-            with pytest.raises(embedclf.EmbedderError, match="answered with 32 dimensions, and before it had 64"):
+            with pytest.raises(
+                embedclf.EmbedderError, match="returned vectors of 32 dimensions, but earlier ones had 64"
+            ):
                 embedclf.open_embedder("aimlapi:strange", cache=True).embed(["a", "c"])
         embedclf.open_embedder("aimlapi:strange", cache=True).embed(["a", "b"])
         assert api.texts_sent == ["a", "b", "c", "c"]
@@ -493,7 +495,7 @@ class TestNotes:
         with ledger.open("a", errors="surrogateescape") as file:
             file.write("\n".join(odd) + "\n")
         shown = cli("cache", "info")
-        assert shown.stderr == f"Warning: the ledger {ledger} has 6 lines that cannot be read: left out\n"
+        assert shown.stderr == f"Warning: the ledger {ledger} has 6 invalid lines: skipped\n"
         assert " 1          1 " in shown.stdout
 
     def test_clear_deletes_what_no_run_can_use(self, cli: Cli, part: ModelCache, tmp_path: Path):
@@ -525,9 +527,8 @@ class TestNotes:
         fill(part, [1])
         (tmp_path / "cache" / "vectors").chmod(0o777)
         assert check(VectorCache(tmp_path / "cache").of_model(SPEC), [1]).all()
-        assert caplog.messages == [
-            f"cache: others can write to {tmp_path}/cache/vectors; mend it with: chmod -R go-w {tmp_path}/cache/vectors"
-        ]
+        folder = tmp_path / "cache" / "vectors"
+        assert caplog.messages == [f"cache: other users can write to {folder}; fix with: chmod -R go-w {folder}"]
 
 
 class TestDisks:
@@ -549,7 +550,7 @@ class TestDisks:
         )
         done = run_in_tests_folder(code)
         assert done.stderr.count("\n") == 1
-        assert done.stderr.startswith("the cache cannot be written, so these vectors are not kept: ")
+        assert done.stderr.startswith("the cache cannot be written, so new vectors are not stored: ")
         assert len(api.texts_sent) == 1_101
         assert len(segments(tmp_path)) == 1
         assert not [path for path in (tmp_path / "cache").rglob("*") if ".part" in path.name]
@@ -583,7 +584,7 @@ class TestDisks:
             for path, mode in modes.items():
                 path.chmod(stat.S_IMODE(mode))
         assert done.stderr.count("\n") == 1, done.stderr
-        assert "the cache cannot be written, so these vectors are not kept: " in done.stderr
+        assert "the cache cannot be written, so new vectors are not stored: " in done.stderr
         assert api.texts_sent == ["before", "after", "more", "and more"]
 
     def test_a_cache_folder_that_is_a_file(self, cli: Cli, api: AimlapiServer, dataset: Path, tmp_path: Path):

@@ -346,8 +346,8 @@ class TestBeforeAnythingIsPaidFor:
         write_csv(Path("a.csv"), [("a" * 8_191, "x"), ("é" * 4_096, "x"), ("b" * 40_000, "y")])
         shown = json.loads(cli("check", "a.csv", "--dry-run", "--json").stdout)
         assert [(one["line"], one["detail"]) for one in shown["too_long"]] == [
-            (3, "may be too long: at most 8,192 tokens; text-embedding-3-small takes 8,191"),
-            (4, "about 10,000 tokens; text-embedding-3-small takes 8,191"),
+            (3, "may be too long: at most 8,192 tokens; text-embedding-3-small accepts 8,191"),
+            (4, "about 10,000 tokens; text-embedding-3-small accepts 8,191"),
         ]
         shown = json.loads(cli("check", "a.csv", "--dry-run", "--json", "--embedder", "wordllama").stdout)
         assert lines_of(shown, "too_long") == [4]
@@ -488,7 +488,7 @@ class TestWhateverIsGiven:
         api.fault = lambda request: error(400, "flagged") if any("BAD" in text for text in request.texts) else None
         refused = embedclf.check(embedclf.EmbeddedTexts([*TEXTS, "BAD"], embedder=opened)).of("refused")
         assert [finding.row for finding in refused] == [30]
-        with pytest.raises(TypeError, match="an EmbeddedTexts has its own labels"):
+        with pytest.raises(TypeError, match="an EmbeddedTexts already has its own labels"):
             embedclf.check(embedded, LABELS)
 
     def test_arguments_that_do_not_fit(self):
@@ -497,7 +497,7 @@ class TestWhateverIsGiven:
             embedclf.check(["a", "b"], ["x"])
         with pytest.raises(embedclf.ArgumentError, match="against must be a pair of texts and labels of equal length"):
             embedclf.check(["a"], against=(["b"], []))
-        with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 1 vector"):
+        with pytest.raises(embedclf.EmbedclfError, match="got 2 texts but 1 vector"):
             embedclf.check(["a"], against=(["b"], ["x"]), vectors=np.eye(1))
         with pytest.raises(TypeError, match="seed must be an integer"):
             embedclf.check(["a"], seed=0.5)

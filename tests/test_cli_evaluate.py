@@ -248,7 +248,7 @@ def test_from_python_it_is_a_record(trained: embedclf.TextClassifier):
     assert report.per_class["refund"].support == 10
     with pytest.raises(embedclf.EmbedclfError, match="there are 0 texts and 0 labels"):
         embedclf.evaluate(trained, [], [])
-    with pytest.raises(embedclf.EmbedclfError, match="there are 30 texts and 1 label"):
+    with pytest.raises(embedclf.EmbedclfError, match="got 30 texts but 1 label"):
         embedclf.evaluate(trained, TEXTS, ["refund"])
 
 
@@ -256,19 +256,19 @@ def test_vectors_that_do_not_fit(trained: embedclf.TextClassifier):
     """Of the texts or of the train set: both numbers are said."""
     vectors = trained.embedder.embed(TEXTS)
     assert embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors.tolist()).accuracy == pytest.approx(1)
-    with pytest.raises(embedclf.EmbedclfError, match="there are 30 texts and 29 vectors"):
+    with pytest.raises(embedclf.EmbedclfError, match="got 30 texts but 29 vectors"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:29])
-    with pytest.raises(embedclf.EmbedclfError, match=r"the shape \(n_texts, n_dimensions\), not \(256,\)"):
+    with pytest.raises(embedclf.EmbedclfError, match=r"shape \(n_texts, n_dimensions\), got \(256,\)"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[0])
     with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:, :64])
-    with pytest.raises(embedclf.EmbedclfError, match="there are 1 text and 30 vectors"):
+    with pytest.raises(embedclf.EmbedclfError, match="got 1 text but 30 vectors"):
         embedclf.explain(trained, ["my parcel"], (TEXTS, LABELS), vectors=vectors)
     with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
         embedclf.explain(trained, TEXTS, (TEXTS, LABELS), vectors=vectors[:, :64])
     with pytest.raises(embedclf.ArgumentError, match="the train set has 30 texts and 29 labels"):
         embedclf.explain(trained, ["my parcel"], (TEXTS, LABELS[:29]))
-    with pytest.raises(embedclf.ArgumentError, match="the texts have no labels, which are needed here"):
+    with pytest.raises(embedclf.ArgumentError, match="labels are required, but the texts have none"):
         embedclf.explain(trained, ["my parcel"], embedclf.EmbeddedTexts(TEXTS))
     shorter = embedclf.EmbeddedTexts(TEXTS, LABELS, vectors=vectors[:, :64])
     with pytest.raises(embedclf.EmbedderError, match="the train set has vectors of 64 dimensions"):

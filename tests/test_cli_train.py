@@ -104,16 +104,26 @@ def test_usage_errors_exit_2(cli: Cli, dataset: Path, args: list[str], message: 
     [
         (
             ["--embedder", "worldllama"],
-            "Error: there is no embedder 'worldllama'; ours are aimlapi:…, wordllama:… and words:…, see embedclf "
-            "embedders; any other is PROVIDER:MODEL of LangChain's\n",
+            "Error: unknown embedder 'worldllama'. Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders). "
+            "LangChain: PROVIDER:MODEL\n",
+        ),
+        (
+            ["--embedder", "openai"],
+            "Error: unknown embedder 'openai'. Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders). "
+            "LangChain: PROVIDER:MODEL. Did you mean aimlapi:text-embedding-3-small?\n",
+        ),
+        (
+            ["--embedder", "text-embedding-3-large"],
+            "Error: unknown embedder 'text-embedding-3-large'. Built in: wordllama, words, aimlapi:MODEL (see embedclf "
+            "embedders). LangChain: PROVIDER:MODEL. Did you mean aimlapi:text-embedding-3-large?\n",
         ),
         (
             ["--embedder", "wordllama:l3"],
-            "Error: WordLlama has no model 'l3'; the one in its wheel is 'wordllama:l2_supercat'\n",
+            "Error: unknown WordLlama model 'l3'; its wheel contains only 'wordllama:l2_supercat'\n",
         ),
         (
             ["--dimensions", "100"],
-            "Error: wordllama:l2_supercat has vectors of 64, 128 or 256 dimensions, not of 100\n",
+            "Error: wordllama:l2_supercat supports 64, 128 or 256 dimensions, got 100\n",
         ),
     ],
 )

@@ -272,7 +272,7 @@ class TestCluster:
             (
                 {"texts": ["x", "y"], "vectors": np.ones((3, 4))},
                 embedclf.ArgumentError,
-                "there are 2 texts and 3 vectors",
+                "got 2 texts but 3 vectors",
             ),
             (
                 {"texts": ["x", " "]},

@@ -138,7 +138,7 @@ class TestCrossValidate:
         """Said in one line."""
         with pytest.raises(embedclf.ArgumentError, match="at least 2 folds and at least 1 repeat, got 1 and 1"):
             embedclf.cross_validate(TEXTS, LABELS, folds=1)
-        with pytest.raises(embedclf.ArgumentError, match="there are 30 texts and 29 vectors"):
+        with pytest.raises(embedclf.ArgumentError, match="got 30 texts but 29 vectors"):
             embedclf.cross_validate(TEXTS, LABELS, vectors=np.zeros((29, 4), dtype=np.float32))
         with pytest.raises(embedclf.TrainingError, match="no label has two different texts"):
             embedclf.cross_validate(["a", "b"], ["1", "2"])
@@ -287,7 +287,7 @@ class TestCompare:
     def test_what_a_person_sees(self, cli: Cli):
         """A row for each combination, the best first, and whether the others are worse."""
         result = cli("compare", REVIEWS, "--dimensions", 64, "--dimensions", 256, "--dimensions", 999)
-        assert "Warning: skipped: wordllama:l2_supercat has vectors of 64, 128 or 256 dimensions, not of 999\n" in (
+        assert "Warning: skipped: wordllama:l2_supercat supports 64, 128 or 256 dimensions, got 999\n" in (
             result.stderr
         )
         lines = result.stdout.splitlines()
@@ -380,7 +380,7 @@ class TestCompare:
         options = ("compare", dataset, "--embedder", "aimlapi", "--embedder", "wordllama", "--folds", 2)
         result = cli(*options)
         assert result.exit_code == 1
-        assert f"{dataset}:2: text-embedding-3-small does not take it" in result.stderr
+        assert f"{dataset}:2: rejected by text-embedding-3-small" in result.stderr
         result = cli(*options, "--skip-bad-rows")
         assert result.stdout.splitlines()[0] == "29 rows, each left out once in 2 folds:"
 
@@ -396,7 +396,7 @@ class TestCompare:
         worse = result.candidates[1]
         assert worse.difference_interval.low < worse.difference < worse.difference_interval.high
         assert worse.difference_interval.high > 0
-        with pytest.raises(embedclf.EmbedderError, match="dimensions, not of 999"):
+        with pytest.raises(embedclf.EmbedderError, match="dimensions, got 999"):
             embedclf.compare(TEXTS, LABELS, embedders=["wordllama"], dimensions=[999])
 
 

@@ -77,14 +77,14 @@ def test_what_cannot_go_together():
     """Each has an error."""
     examples = embedclf.EmbeddedTexts(TEXTS, LABELS, embedder=Lengths())
     for name, value in (("labels", LABELS), ("embedder", "wordllama"), ("vectors", np.ones((30, 3)))):
-        with pytest.raises(TypeError, match=f"an EmbeddedTexts has its own {name}: leave out {name}="):
+        with pytest.raises(TypeError, match=f"an EmbeddedTexts already has its own {name}: do not pass {name}="):
             embedclf.train(examples, **{name: value})
     for measure in (embedclf.train, embedclf.cross_validate, embedclf.learning_curve, embedclf.compare):
-        with pytest.raises(embedclf.ArgumentError, match="the texts have no labels, which are needed here"):
+        with pytest.raises(embedclf.ArgumentError, match="labels are required, but the texts have none"):
             measure(embedclf.EmbeddedTexts(TEXTS, embedder=Lengths()))
     trained = embedclf.train(examples, head="centroid", features="embedding", label_names=False)
     others = embedclf.EmbeddedTexts(TEXTS, LABELS, embedder=Lengths("others"))
-    message = "the texts are embedded by external:others, and vectors of external:lengths are needed"
+    message = "the texts are embedded with external:others, but vectors from external:lengths are needed"
     for call in (
         lambda: embedclf.evaluate(trained, others),
         lambda: embedclf.evaluate(trained, examples, train_set=others),
@@ -144,9 +144,9 @@ def test_vectors_that_are_known_are_taken():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"labels": ["x"]}, "there are 2 texts and 1 label"),
-        ({"vectors": np.ones((3, 4))}, "there are 2 texts and 3 vectors"),
-        ({"vectors": np.ones(2)}, r"not \(2,\)"),
+        ({"labels": ["x"]}, "got 2 texts but 1 label"),
+        ({"vectors": np.ones((3, 4))}, "got 2 texts but 3 vectors"),
+        ({"vectors": np.ones(2)}, r"got \(2,\)"),
         ({"vectors": [[1, 2], [np.nan, 1]]}, r"vectors\[1\] is not finite"),
     ],
 )

@@ -597,6 +597,6 @@ def test_what_does_not_go_together(cli: Cli, model: Path, table: Path):
         held = embedclf.TextClassifier(
             embedclf.open_embedder("aimlapi", max_cost=1.0), embedclf.load(model).model, embedclf.load(model).card
         )
-        with pytest.raises(embedclf.EmbedderError, match="cannot be held by several processes"):
+        with pytest.raises(embedclf.EmbedderError, match="cannot be enforced across several processes"):
             embedclf.predict_file(held, table, "out.csv")
     assert not Path("out.csv").exists()

@@ -237,11 +237,11 @@ class TestAnyLangChainEmbeddings:
     @pytest.mark.parametrize(
         ("answer", "message"),
         [
-            (lambda texts: [[1.0, 2.0]], r"Odd gave vectors of shape \(1, 2\), where \(3, n\) was expected"),
-            (lambda texts: [[1.0]] * 2 + [[1.0, 2.0]], "something else than a list of vectors of one length"),
+            (lambda texts: [[1.0, 2.0]], r"Odd returned vectors of shape \(1, 2\), expected \(3, n\)"),
+            (lambda texts: [[1.0]] * 2 + [[1.0, 2.0]], "did not return a list of equally long vectors"),
             (lambda texts: [[float("nan")]] * 3, "zero or not finite"),
             (lambda texts: [[0.0]] * 3, "zero or not finite"),
-            (lambda texts: None, "Odd gave"),
+            (lambda texts: None, "Odd returned"),
         ],
     )
     def test_what_it_answers_is_checked(self, answer: Any, message: str):
@@ -256,7 +256,7 @@ class TestAnyLangChainEmbeddings:
 
     def test_what_is_no_embedder_at_all(self):
         """Is a TypeError that says what would be one."""
-        with pytest.raises(TypeError, match="an embedder is a name, an Embedder or a LangChain Embeddings, not a int"):
+        with pytest.raises(TypeError, match="embedder must be a name, an Embedder or a LangChain Embeddings, got int"):
             embedclf.train(TEXTS, LABELS, embedder=5)
 
 

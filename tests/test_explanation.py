@@ -240,7 +240,7 @@ def test_vectors_that_are_handed_over(classifiers: dict[str, embedclf.TextClassi
     (probabilities,) = classifier.probabilities(vectors[1:2], TEXTS[:1]).astype(float)
     assert one.difference == pytest.approx(np.log(one.confidence) - np.log(one.runner_up_confidence), abs=1e-4)
     assert one.confidence == pytest.approx(probabilities.max())
-    with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 3 vectors"):
+    with pytest.raises(embedclf.EmbedclfError, match="got 2 texts but 3 vectors"):
         classifier.explain(TEXTS[:2], vectors=vectors)
 
 

@@ -56,127 +56,134 @@ def first(answer: dict) -> list:
 REQUEST = r" \(request [0-9a-f-]{36}\)"
 AT = rf"{SMALL_MODEL} at http://127\.0\.0\.1:\d+/v1"
 URL = r"http://127\.0\.0\.1:\d+/v1"
-USELESS = rf"{AT} gave an answer that cannot be used: "
-AGAIN = r"\. Nothing of it was kept; try again, and tell the provider if it stays so"
+USELESS = rf"{AT} returned an unusable response: "
+AGAIN = r"\. Nothing from it was kept; try again, and report it to the provider if it persists"
 
 # What the server does; the options of `train`; the message; how many requests there were.
 FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] = {
     "401": (
         always(error(401, "This request requires a valid API key.")),
         [],
-        rf"{AT} answered 401, “This request requires a valid API key.”{REQUEST}: check AIMLAPI_API_KEY; keys are made "
-        r"at https://aimlapi\.com/app/keys",
+        rf"{AT} returned 401: “This request requires a valid API key.”{REQUEST}; check AIMLAPI_API_KEY "
+        r"\(create keys at https://aimlapi\.com/app/keys\)",
         1,
     ),
     "403": (
         always(error(403, "You've run out of credits. Please top up your balance.")),
         [],
-        rf"{AT} answered 403, “You've run out of credits. Please top up your balance.”{REQUEST}: top up the account",
+        rf"{AT} returned 403: “You've run out of credits. Please top up your balance.”{REQUEST}; top up the account",
         1,
     ),
     "404": (
         always(error(404, "Not Found")),
         [],
-        rf"{AT} answered 404, “Not Found”{REQUEST}: check the model's name and the base URL",
+        rf"{AT} returned 404: “Not Found”{REQUEST}; check the model name and the base URL",
         1,
     ),
     "429 to the end": (
         always(error(429, "Too Many Requests", retry_after="0.01")),
         ["--retries", "2"],
-        rf"{AT} answered 429, “Too Many Requests”{REQUEST}: wait a while, or send fewer at once with --concurrency",
+        rf"{AT} returned 429: “Too Many Requests”{REQUEST}; try again later, or lower --concurrency",
         3,
     ),
     "429 of the free tier": (
         always(error(429, FREE_TIER)),
         [],
-        rf"{AT} answered 429, “{re.escape(FREE_TIER)}”{REQUEST}: no more requests for now; come back at \d\d:\d\d, or "
-        "top up the account",
+        rf"{AT} returned 429: “{re.escape(FREE_TIER)}”{REQUEST}; quota used up: try again after \d\d:\d\d, or top "
+        "up the account",
         1,
     ),
     "429 for hours": (
         always(error(429, "Too Many Requests", retry_after="7200")),
         [],
-        rf"{AT} answered 429, “Too Many Requests”{REQUEST}: no more requests for now; come back at \d\d:\d\d, .*",
+        rf"{AT} returned 429: “Too Many Requests”{REQUEST}; quota used up: try again after \d\d:\d\d, .*",
         1,
     ),
     "400 of the request": (
         always(error(400, "Body validation error\nmodel: Expected string, received number")),
         [],
-        rf"{AT} answered 400, “Body validation error model: Expected string, received number”{REQUEST}",
+        rf"{AT} returned 400: “Body validation error model: Expected string, received number”{REQUEST}",
         2,  # and a harmless one
     ),
     "an error with status 200": (
         always(Response(200, b'{"error": {"message": "The model is loading"}}')),
         [],
-        rf"{USELESS}it holds no list of vectors, but says “The model is loading”{AGAIN}",
+        rf"{USELESS}it contains no list of vectors, but the message “The model is loading”{AGAIN}",
         1,
     ),
     "500 to the end": (
         always(error(500, "Internal server error")),
         ["--retries", "1"],
-        rf"{AT} answered 500, “Internal server error”{REQUEST}: try again, and tell the provider if it stays so",
+        rf"{AT} returned 500: “Internal server error”{REQUEST}; try again, and report it to the provider "
+        "if it persists",
         2,
     ),
     "504 to the end": (
         always(error(504, "Generation timeout")),
         ["--retries", "1"],
-        rf"{AT} answered 504, “Generation timeout”{REQUEST}: try again, and tell the provider if it stays so",
+        rf"{AT} returned 504: “Generation timeout”{REQUEST}; try again, and report it to the provider if it persists",
         2,
     ),
     "a proxy's page": (
         always(html(502)),
         ["--retries", "0"],
-        rf"{AT} answered 502, “Bad Gateway”: try again, and tell the provider if it stays so",
+        rf"{AT} returned 502: “Bad Gateway”; try again, and report it to the provider if it persists",
         1,
     ),
     "a page": (
         always(html()),
         [],
-        rf"{USELESS}it is not JSON, or was cut short \(it starts '<!DOCTYPE html>.*'\); is the base URL right\?{AGAIN}",
+        rf"{USELESS}it is not JSON, or was cut off \(it starts with '<!DOCTYPE html>.*'\); is the base URL "
+        rf"right\?{AGAIN}",
         1,
     ),
     "hangs": (
         hang,
         ["--retries", "1", "--timeout", "0.1"],
-        rf"{URL} did not answer within 0\.1 s: try again, wait longer with --timeout, or ask for less at once with "
-        r"--batch-size \(what was sent may be charged all the same\)",
+        rf"{URL} did not respond within 0\.1 s: try again, raise --timeout or lower --batch-size "
+        r"\(the request may still be billed\)",
         2,
     ),
     "hangs up": (
         always(Response(drop=True)),
         ["--retries", "1"],
-        rf"{URL} cannot be reached: it hung up in the middle of an answer \(.*\)",
+        rf"{URL} closed the connection in the middle of a response \(.*\)",
         2,
     ),
     "hangs up in the body": (
         always(Response(200, b'{"object": "list", "data": [{"object"', cut_after=20)),
         ["--retries", "1"],
-        rf"{URL} cannot be reached: it hung up in the middle of an answer \(.*\)",
+        rf"{URL} closed the connection in the middle of a response \(.*\)",
         2,
     ),
     "a body that is cut": (
         always(Response(200, b'{"object": "list", "data": [{"object"')),
         [],
-        rf"{USELESS}it is not JSON, or was cut short \(it starts '.*'\){AGAIN}",
+        rf"{USELESS}it is not JSON, or was cut off \(it starts with '.*'\){AGAIN}",
         1,
     ),
-    "fewer vectors": (tampered(lambda a: a["data"].pop()), [], rf"{USELESS}it holds 29 vectors for 30 texts{AGAIN}", 1),
+    "fewer vectors": (
+        tampered(lambda a: a["data"].pop()),
+        [],
+        rf"{USELESS}it contains 29 vectors for 30 texts{AGAIN}",
+        1,
+    ),
     "more vectors": (
         tampered(lambda a: a["data"].append(a["data"][0])),
         [],
-        rf"{USELESS}it holds 31 vectors for 30 texts{AGAIN}",
+        rf"{USELESS}it contains 31 vectors for 30 texts{AGAIN}",
         1,
     ),
     "no index": (
         tampered(lambda a: a["data"][3].pop("index")),
         [],
-        rf"{USELESS}its vectors are not numbered as the texts are{AGAIN}",
+        rf"{USELESS}the indices of its vectors do not match the texts{AGAIN}",
         1,
     ),
     "an index twice": (
         tampered(lambda a: a["data"][3].update(index=4)),
         [],
-        rf"{USELESS}its vectors are not numbered as the texts are{AGAIN}",
+        rf"{USELESS}the indices of its vectors do not match the texts{AGAIN}",
         1,
     ),
     "NaN": (
@@ -206,7 +213,7 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
     "another length": (
         tampered(lambda a: [item["embedding"].pop() for item in a["data"]]),
         [],
-        rf"{USELESS}its vectors have 1535 dimensions, not 1536{AGAIN}",
+        rf"{USELESS}its vectors have 1535 dimensions, expected 1536{AGAIN}",
         1,
     ),
 }
@@ -245,7 +252,7 @@ def test_a_host_that_is_not_there(monkeypatch: pytest.MonkeyPatch):
     started = time.monotonic()
     with pytest.raises(
         embedclf.EmbedderError,
-        match=r"^https://api\.nowhere\.example/v1 cannot be reached: there is no such host \(.*Name or service not "
+        match=r"^https://api\.nowhere\.example/v1 cannot be reached: host not found \(.*Name or service not "
         r"known\); check the base URL and the network$",
     ):
         embedclf.open_embedder(SMALL_MODEL, base_url="https://api.nowhere.example/v1").embed(["a"])
@@ -272,7 +279,7 @@ def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, datase
     api.fault = lambda request: error(status, "busy", retry_after="0.01") if request.number == 0 else None
     result = cli("train", dataset)
     assert result.exit_code == 0
-    said = {429: "it has too many requests (429): "}.get(status, f"it answered {status}: trying again (1 of at most 14")
+    said = {429: "too many requests (429): "}.get(status, f"server returned {status}: retrying (1 of at most 14")
     assert f"{SMALL_MODEL}: {said}" in result.stderr
     assert api.n_requests == 2
 
@@ -282,8 +289,7 @@ def test_a_wait_is_as_long_as_told_and_shown(cli: Cli, api: AimlapiServer, datas
     api.fault = lambda request: error(429, "Too Many Requests", retry_after="1.5") if request.number == 0 else None
     result = cli("train", dataset, "--concurrency", 8)
     assert (
-        f"{SMALL_MODEL}: it has too many requests (429): waiting 1.5 s, as it asks, and then sending at most 4 at "
-        "once\n"
+        f"{SMALL_MODEL}: too many requests (429): waiting 1.5 s as requested, then sending at most 4 at once\n"
     ) in result.stderr
     first_, second = api.requests
     assert second.started - first_.ended >= 1.5
@@ -316,8 +322,8 @@ class TestRefusedTexts:
         assert result.exit_code == 1
         assert result.stderr.endswith(
             f"Error: 2 rows of {with_bad} cannot be embedded:\n"
-            f"  {with_bad}:5: text-embedding-3-small does not take it: {self.reason}\n"
-            f"  {with_bad}:19: text-embedding-3-small does not take it: {self.reason}\n"
+            f"  {with_bad}:5: rejected by text-embedding-3-small: {self.reason}\n"
+            f"  {with_bad}:19: rejected by text-embedding-3-small: {self.reason}\n"
             "Mend them, or leave them out with --skip-bad-rows.\n"
         )
         assert result.stdout == ""
@@ -332,8 +338,8 @@ class TestRefusedTexts:
         assert result.exit_code == 0
         assert json.loads(result.stdout)["n_examples"] == 28
         assert (
-            f"Left out 2 rows:\n  {with_bad}:5: text-embedding-3-small does not take it: {self.reason}\n"
-            f"  {with_bad}:19: text-embedding-3-small does not take it: {self.reason}\n"
+            f"Left out 2 rows:\n  {with_bad}:5: rejected by text-embedding-3-small: {self.reason}\n"
+            f"  {with_bad}:19: rejected by text-embedding-3-small: {self.reason}\n"
         ) in result.stderr
 
     def test_predict_finishes_the_others(self, cli: Cli, dataset: Path, with_bad: Path):
@@ -341,16 +347,16 @@ class TestRefusedTexts:
         cli("train", dataset)
         result = cli("predict", "--input", with_bad, "--output", "out.csv")
         assert result.exit_code == 1
-        assert f"Error: 2 of 30 texts could not be labelled:\n  {with_bad}:5: text-emb" in result.stderr
+        assert f"Error: 2 of 30 texts could not be labelled:\n  {with_bad}:5: rejected by text-emb" in result.stderr
         lines = Path("out.csv").read_text().splitlines()
         assert len(lines) == 31
-        assert lines[4].endswith(f",delivery,,,text-embedding-3-small does not take it: {self.reason}")
+        assert lines[4].endswith(f",delivery,,,rejected by text-embedding-3-small: {self.reason}")
         assert all(line.endswith(",") for line in [*lines[1:4], *lines[5:18], *lines[19:]])
         result = cli("predict", "--json", "my parcel", "a BAD text")
         good, bad = map(json.loads, result.stdout.splitlines())
         assert good["label"] == "delivery"
         assert (bad["label"], bad["confidence"]) == (None, None)
-        assert bad["error"] == f"text-embedding-3-small does not take it: {self.reason}"
+        assert bad["error"] == f"rejected by text-embedding-3-small: {self.reason}"
 
     def test_in_python(self, api: AimlapiServer):
         """`predict` raises with the reason by index; `predict_proba_usable` gives the others."""
@@ -358,7 +364,7 @@ class TestRefusedTexts:
         texts = ["my parcel", "a BAD text", "my refund", "a BAD text", ""]
         with pytest.raises(embedclf.TextError) as caught:
             classifier.predict(texts[:4])
-        assert caught.value.reasons == dict.fromkeys((1, 3), f"text-embedding-3-small does not take it: {self.reason}")
+        assert caught.value.reasons == dict.fromkeys((1, 3), f"rejected by text-embedding-3-small: {self.reason}")
         probabilities, reasons = classifier.predict_proba_usable(texts)
         assert classifier.decide(probabilities) == ["delivery", None, "refund", None, None]
         assert list(reasons) == [1, 3, 4]
@@ -389,8 +395,9 @@ class TestRefusedTexts:
         assert result.exit_code == 1
         assert result.stdout.splitlines()[:2] == ["-\t-", "-\t-"]
         assert result.stdout.splitlines()[2].startswith("refund\t")
-        assert "Error: 2 of 3 texts could not be labelled:\n  text:1: the text is empty\n  text:2: text-emb" in (
-            result.stderr
+        assert (
+            "Error: 2 of 3 texts could not be labelled:\n  text:1: the text is empty\n  text:2: rejected by text-emb"
+            in (result.stderr)
         )
 
 
@@ -400,7 +407,7 @@ def test_what_was_accepted_long_ago_proves_nothing(api: AimlapiServer):
     embedder.embed(["one that is fine"])
     api.reset()
     api.fault = lambda request: error(400, "the model is retired")
-    with pytest.raises(embedclf.EmbedderError, match=r"answered 400, “the model is retired” \(request "):
+    with pytest.raises(embedclf.EmbedderError, match=r"returned 400: “the model is retired” \(request "):
         embedder.embed([f"text {number}" for number in range(64)])
     assert 2 <= api.n_requests <= 3
 
@@ -468,7 +475,7 @@ def test_one_odd_answer_does_not_change_the_model(api: AimlapiServer):
     embedclf.open_embedder("aimlapi:strange", cache=True).embed(["a"])
     embedder = embedclf.open_embedder("aimlapi:strange", cache=True)
     api.models = {**api.models, "strange": 32}
-    with pytest.raises(embedclf.EmbedderError, match="answered with 32 dimensions, and before it had 64"):
+    with pytest.raises(embedclf.EmbedderError, match="returned vectors of 32 dimensions, but earlier ones had 64"):
         embedder.embed(["b"])
     api.models = {**api.models, "strange": 64}
     assert embedder.embed(["b"]).shape == (1, 64)
@@ -558,7 +565,7 @@ def test_an_error_stops_the_rest_and_keeps_what_was_paid_for(api: AimlapiServer)
     api.fault = lambda request: error(403, "You've run out of credits") if request.number == 5 else None
     texts = [f"text {number}" for number in range(3_200)]
     with pytest.raises(
-        embedclf.EmbedderError, match=r"answered 403.*: top up the account; what was answered before is in the cache$"
+        embedclf.EmbedderError, match=r"returned 403.*; top up the account; results received before are in the cache$"
     ):
         embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=32, concurrency=4).embed(texts)
     asked = api.n_requests

@@ -201,7 +201,7 @@ def test_ctrl_c_keeps_what_was_paid_for(api: AimlapiServer, tmp_path: Path):
     assert time.monotonic() - started < 10
     assert api.n_requests <= asked + 1  # one may have been on its way
     assert said.endswith("Interrupted.\n")
-    assert "Stopping: waiting for " in said
+    assert "Stopping; waiting for " in said
     assert "Traceback" not in said
     assert VectorCache().info()[0].n_vectors == len(api.texts_sent) >= 9 * 32
 
@@ -231,7 +231,7 @@ def test_a_run_that_was_stopped_does_not_try_again(api: AimlapiServer):
         return error(503, "busy")
 
     api.fault = fault
-    with pytest.raises(embedclf.EmbedderError, match="answered 401"):
+    with pytest.raises(embedclf.EmbedderError, match="returned 401"):
         embedclf.open_embedder(SMALL_MODEL, batch_size=1).embed([f"text {number}" for number in range(8)])
     asked = api.n_requests
     time.sleep(2.5)
@@ -484,12 +484,12 @@ class TestInAService:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"concurrency": 0}, "concurrency is a whole number from 1 to 1024, not 0"),
-        ({"batch_size": 4_000}, "batch_size is a whole number from 1 to 2048, not 4000"),
-        ({"retries": -1}, "retries is a whole number from 0 to 1000, not -1"),
-        ({"concurrency": 2.5}, "concurrency is a whole number from 1 to 1024, not 2.5"),
-        ({"timeout": 0}, "timeout is a number from 0.001 to 86400, not 0"),
-        ({"max_cost": -1}, "max_cost is a number from 0, not -1"),
+        ({"concurrency": 0}, "concurrency must be a whole number from 1 to 1024, got 0"),
+        ({"batch_size": 4_000}, "batch_size must be a whole number from 1 to 2048, got 4000"),
+        ({"retries": -1}, "retries must be a whole number from 0 to 1000, got -1"),
+        ({"concurrency": 2.5}, "concurrency must be a whole number from 1 to 1024, got 2.5"),
+        ({"timeout": 0}, "timeout must be a number from 0.001 to 86400, got 0"),
+        ({"max_cost": -1}, "max_cost must be a number from 0, got -1"),
     ],
 )
 def test_settings_that_cannot_be(options: dict, message: str):

@@ -56,7 +56,7 @@ def test_one_that_does_not_fit_is_cut(cli: Cli, api: AimlapiServer, dataset):
     assert result.exit_code == 0
     assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["delivery", "refund"]
     assert (
-        "1 text is longer than text-embedding-3-small takes: embedded in pieces, and averaged by their length.\n"
+        "1 text is longer than text-embedding-3-small accepts: embedded in pieces and averaged, weighted by length.\n"
         in (result.stderr)
     )
     pieces = list(cut(long, 8_191))
@@ -121,7 +121,7 @@ def test_pieces_are_kept_and_sent_together(api: AimlapiServer):
 
     api.fault = fault
     embedder = embedclf.open_embedder(SMALL_MODEL, cache=True, batch_size=4)
-    with pytest.raises(embedclf.EmbedderError, match=r"answered 403, .*; what was answered before is in the cache"):
+    with pytest.raises(embedclf.EmbedderError, match=r"returned 403: .*; results received before are in the cache"):
         embedder.embed([*texts, "a short one"])
     assert api.texts_sent.count(part) == 1
     api.fault = None

@@ -125,9 +125,9 @@ def test_arguments_that_do_not_fit():
     """Nothing to place, or not as many."""
     with pytest.raises(embedclf.ArgumentError, match="there are no texts to map"):
         embedclf.text_map([])
-    with pytest.raises(embedclf.ArgumentError, match="there are 2 texts and 1 label"):
+    with pytest.raises(embedclf.ArgumentError, match="got 2 texts but 1 label"):
         embedclf.text_map(["a", "b"], ["x"])
-    with pytest.raises(embedclf.EmbedclfError, match="there are 2 texts and 3 vectors"):
+    with pytest.raises(embedclf.EmbedclfError, match="got 2 texts but 3 vectors"):
         embedclf.text_map(["a", "b"], vectors=np.eye(3, dtype=np.float32))
     with pytest.raises(TypeError, match="texts must be a list of strings"):
         embedclf.text_map("a text")

@@ -184,8 +184,8 @@ class TestMaxCost:
         result = cli("train", many, "--max-cost", 4.5 * 2_240 * PRICE)
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: $0.0002 is spent, and --max-cost is 0.0002016: stopped before the request that would go beyond it; "
-            "what was answered before is in the cache\n"
+            "Error: $0.0002 spent of --max-cost 0.0002016: stopped before the request that would exceed it; "
+            "results received before are in the cache\n"
         )
         assert api.n_requests == 4
         assert VectorCache().info()[0].n_vectors == 4 * 32
@@ -195,7 +195,7 @@ class TestMaxCost:
         embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=10 * PRICE)
         embedder.embed(["seven tokens, or near to it"])
         with pytest.raises(
-            embedclf.MaxCostError, match=r"of which less than \$0.0001 is spent: nothing more was sent"
+            embedclf.MaxCostError, match=r"\(less than \$0.0001 already spent\): nothing more was sent"
         ) as hit:
             embedder.embed(["seven other tokens, or near to it"])
         assert hit.value.limit == 10 * PRICE
@@ -227,7 +227,7 @@ class TestMaxCost:
             result = cli("train", dataset, "--embedder", name, "--max-cost", "1")
             assert result.exit_code == 1
             assert result.stderr.endswith(
-                f"Error: the price of {name} is not known, so --max-cost (max_cost) cannot be held\n"
+                f"Error: the price of {name} is unknown, so --max-cost (max_cost) cannot be enforced\n"
             )
 
 

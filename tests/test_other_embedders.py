@@ -51,7 +51,7 @@ def test_a_length_that_can_be_asked_for(api: AimlapiServer):
         wanted = [aimlapi_server.embed(text, name.partition(":")[2], 1024, dimensions) for text in TEXTS[:3]]
         np.testing.assert_allclose(vectors, wanted, atol=1e-6)
     assert [request.body.get("dimensions") for request in api.requests] == [64, 128, None]
-    with pytest.raises(embedclf.EmbedderError, match="has vectors of 64 to 2,048 dimensions, not of 32"):
+    with pytest.raises(embedclf.EmbedderError, match="supports 64 to 2,048 dimensions, got 32"):
         embedclf.open_embedder(name, dimensions=32)
 
 
@@ -216,9 +216,9 @@ class TestProviders:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert done.returncode == 1
         assert done.stderr == (
-            "Error: there is no embedder 'ollama:m' of ours (ours are aimlapi:…, wordllama:… and words:…, see embedclf "
-            "embedders); for those of LangChain's providers install langchain and the provider's package: pip "
-            "install langchain langchain-ollama\n"
+            "Error: unknown embedder 'ollama:m'. Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders). "
+            "For LangChain's providers, install langchain and the provider's package: pip install langchain "
+            "langchain-ollama\n"
         )
 
 

@@ -97,9 +97,9 @@ def test_it_is_not_asked_for_nothing():
 @pytest.mark.parametrize(
     ("made", "fault"),
     [
-        (np.ones(2, np.float32), r"vectors have the shape \(n_texts, n_dimensions\), not \(2,\)"),
-        (np.ones((3, 26), np.float32), "own:letters: there are 2 texts and 3 vectors"),
-        (np.full((2, 26), np.nan, np.float32), r"own:letters: vectors\[0\] is not finite, nor is another"),
+        (np.ones(2, np.float32), r"vectors must have shape \(n_texts, n_dimensions\), got \(2,\)"),
+        (np.ones((3, 26), np.float32), "own:letters: got 2 texts but 3 vectors"),
+        (np.full((2, 26), np.nan, np.float32), r"own:letters: vectors\[0\] is not finite, nor is 1 other row"),
     ],
     ids=["one number a text", "one too many", "not finite"],
 )

@@ -117,11 +117,11 @@ def test_a_row_that_cannot_be_used(cli: Cli, api: AimlapiServer, tmp_path: Path)
     api.fault = lambda request: error(400, "Your input was flagged") if "BAD" in request.texts else None
     result = cli("recommend", "copies.csv", "--row", 3, "--skip-bad-rows")
     assert result.exit_code == 1
-    assert "Error: copies.csv:3: this row was skipped (text-embedding-3-small does not take it: “Your" in result.stderr
+    assert "Error: copies.csv:3: this row was skipped (rejected by text-embedding-3-small: “Your" in result.stderr
     assert result.stderr.endswith(f"; {near}")
     result = cli("recommend", "copies.csv", "--text", "BAD", "--skip-bad-rows")
     assert result.exit_code == 1
-    assert "Error: the text cannot be embedded: text-embedding-3-small does not take it: “Your" in result.stderr
+    assert "Error: the text cannot be embedded: rejected by text-embedding-3-small: “Your" in result.stderr
 
 
 def test_one_thing_is_to_be_like(cli: Cli, dataset: Path):
@@ -203,7 +203,7 @@ class TestRecommend:
             ({"row": "1"}, TypeError, "row must be an integer, not '1'"),
             ({"row": 0, "k": 0}, embedclf.ArgumentError, "k must be an integer of at least 1, not 0"),
             ({"text": ""}, embedclf.ArgumentError, "the text is empty"),
-            ({"row": 0, "vectors": np.ones((2, 2))}, embedclf.EmbedclfError, "there are 30 texts and 2 vectors"),
+            ({"row": 0, "vectors": np.ones((2, 2))}, embedclf.EmbedclfError, "got 30 texts but 2 vectors"),
         ],
     )
     def test_what_it_refuses(self, api: AimlapiServer, options: dict, kind: type, message: str):

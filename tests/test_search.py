@@ -68,7 +68,7 @@ def test_a_query_that_cannot_be_embedded(cli: Cli, api: AimlapiServer, dataset: 
     for options in ([], ["--skip-bad-rows"]):
         result = cli("search", dataset, "BAD", *options)
         assert result.exit_code == 1
-        assert "Error: the query cannot be embedded: text-embedding-3-small does not take it: “Your" in result.stderr
+        assert "Error: the query cannot be embedded: rejected by text-embedding-3-small: “Your" in result.stderr
     assert cli("search", dataset, "good").exit_code == 0
 
 
@@ -135,9 +135,9 @@ def test_texts_embedded_once(api: AimlapiServer):
     assert api.n_requests == 3
     assert api.texts_sent[-1] == "a refund"
     api.fault = lambda request: error(400, "flagged") if "BAD" in request.texts else None
-    with pytest.raises(embedclf.EmbedclfError, match=r"^the query cannot be embedded: text-emb"):
+    with pytest.raises(embedclf.EmbedclfError, match=r"^the query cannot be embedded: rejected by text-emb"):
         embedclf.search(embedded, "BAD")
-    with pytest.raises(TypeError, match="an EmbeddedTexts has its own labels"):
+    with pytest.raises(TypeError, match="an EmbeddedTexts already has its own labels"):
         embedclf.search(embedded, "a parcel", labels=LABELS)
 
 
@@ -155,7 +155,7 @@ def test_what_python_refuses(api: AimlapiServer):
         (TEXTS, ["a"], {}, TypeError, "^the query must be a string, not of type list$"),
         ("text", "a", {}, TypeError, "texts must be a list of strings"),
         ([], "a", {}, embedclf.ArgumentError, "there are no texts to search"),
-        (TEXTS, "a", {"labels": ["x"]}, embedclf.ArgumentError, "there are 30 texts and 1 label"),
+        (TEXTS, "a", {"labels": ["x"]}, embedclf.ArgumentError, "got 30 texts but 1 label"),
         (TEXTS, "a", {"k": 0}, embedclf.ArgumentError, "k must be an integer of at least 1, not 0"),
         (TEXTS, "a", {"k": 1.5}, TypeError, "k must be an integer, not 1.5"),
     ]:
@@ -165,7 +165,7 @@ def test_what_python_refuses(api: AimlapiServer):
     with pytest.raises(embedclf.ArgumentError, match="have 2 dimensions, but that of the query has the shape"):
         embedclf.search(["a"], "b", vectors=np.ones((1, 2)), query_vector=np.ones(3))
     api.fault = lambda request: error(400, "flagged") if "BAD" in request.texts else None
-    with pytest.raises(embedclf.EmbedclfError, match=r"^the query cannot be embedded: text-emb"):
+    with pytest.raises(embedclf.EmbedclfError, match=r"^the query cannot be embedded: rejected by text-emb"):
         embedclf.search(TEXTS, "BAD")
     with pytest.raises(embedclf.TextError, match=r"texts\[1\]"):
         embedclf.search(["good", "BAD"], "query")

@@ -209,7 +209,7 @@ def test_a_later_format_is_left_where_it_is(tmp_path: Path, caplog):
     later.write_bytes(path.read_bytes().replace(b"embedclf\x94K\x02", b"embedclf\x94K\x03"))
     assert_served(part, 1)
     assert later.exists()
-    assert "later.joblib cannot be used (it is of format 3, which a later version wrote): left out" in caplog.text
+    assert "later.joblib cannot be used (it has format 3, written by a later version): ignored" in caplog.text
 
 
 def test_what_is_no_regular_file_is_neither_opened_nor_waited_for(tmp_path: Path):

@@ -443,12 +443,12 @@ class TestFailures:
     @pytest.mark.parametrize(
         ("fault", "status", "said"),
         [
-            (lambda request: error(500, "out of order"), 502, "answered 500, “out of order”"),
+            (lambda request: error(500, "out of order"), 502, "returned 500: “out of order”"),
             (lambda request: error(401, "Invalid API key test-key"), 502, "check AIMLAPI_API_KEY"),
-            (lambda request: error(429, "free tier limit"), 503, "no more requests for now"),
-            (lambda request: error(503, "overloaded"), 503, "answered 503"),
-            (lambda request: Response(drop=True), 502, "cannot be reached"),
-            (lambda request: html(), 502, "cannot be used"),
+            (lambda request: error(429, "free tier limit"), 503, "quota used up"),
+            (lambda request: error(503, "overloaded"), 503, "returned 503"),
+            (lambda request: Response(drop=True), 502, "closed the connection"),
+            (lambda request: html(), 502, "unusable response"),
         ],
     )
     def test_a_failing_api_is_told_apart(

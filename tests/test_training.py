@@ -67,12 +67,10 @@ def test_vectors_that_are_not_finite_are_refused(use: Callable[[Any], object]):
     """And the first of them is named."""
     vectors = np.eye(30, 256, dtype=np.float32)
     vectors[4] = np.nan
-    with pytest.raises(
-        embedclf.EmbedclfError, match=r"^vectors\[4\] is not finite: leave out the texts that have no vector$"
-    ):
+    with pytest.raises(embedclf.EmbedclfError, match=r"^vectors\[4\] is not finite: drop texts that have no vector$"):
         use(vectors)
     vectors[7:9, 3] = np.inf
-    with pytest.raises(embedclf.EmbedclfError, match=r"^vectors\[4\] is not finite, nor are 2 others: leave out"):
+    with pytest.raises(embedclf.EmbedclfError, match=r"^vectors\[4\] is not finite, nor are 2 other rows: drop"):
         use(vectors)
 
 
@@ -221,7 +219,7 @@ class TestPython:
             (["a", "b"], "ab", TypeError, "labels must be a list of strings, not a single str"),
             (["a", 5], ["x", "y"], TypeError, r"texts must be strings, but texts\[1\] is of type int"),
             (["a", "b"], [1, 2], TypeError, r"labels must be strings, but labels\[0\] is of type int"),
-            (["a", "b"], ["x"], embedclf.ArgumentError, "there are 2 texts and 1 label"),
+            (["a", "b"], ["x"], embedclf.ArgumentError, "got 2 texts but 1 label"),
             ([], [], embedclf.TrainingError, "no examples to train on"),
             (["a", "b"], ["x", " "], embedclf.TrainingError, "the label is empty: ' '"),
             (["a", "b"], ["x", "\ud800"], embedclf.TrainingError, "the label contains half a character"),
@@ -252,5 +250,5 @@ class TestPython:
 
     def test_an_open_embedder_has_its_own_dimensions(self):
         """Two that may differ are refused."""
-        with pytest.raises(TypeError, match="dimensions goes with an embedder's name"):
+        with pytest.raises(TypeError, match="dimensions needs an embedder's name"):
             embedclf.EmbeddingClassifier(embedclf.open_embedder(), dimensions=64).fit(TEXTS, LABELS)

@@ -192,32 +192,34 @@ def of_another_vocabulary(file: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "damage", "why"),
     [
-        (_WEIGHTS, lambda file: None, "there is no file .*l2_supercat_256.safetensors"),
-        (_WEIGHTS, os.mkfifo, "there is no file .*l2_supercat_256.safetensors"),
+        (_WEIGHTS, lambda file: None, "file not found: .*l2_supercat_256.safetensors"),
+        (_WEIGHTS, os.mkfifo, "file not found: .*l2_supercat_256.safetensors"),
         (_WEIGHTS, cut_off, ".*l2_supercat_256.safetensors: .+"),
         (_WEIGHTS, lambda file: save_file({"other": np.zeros(3)}, file), ".*l2_supercat_256.safetensors: .+"),
         (
             _WEIGHTS,
             lambda file: save_file({"embedding.weight": np.zeros((10, 256), np.float16)}, file),
-            r".*: its vectors are float16 of shape \(10, 256\), not float16 of shape \(32000, 256\)",
+            r".*: expected float16 vectors of shape \(32000, 256\), got float16 of shape \(10, 256\)",
         ),
         (
             _WEIGHTS,
             lambda file: save_file({"embedding.weight": np.zeros((32_000, 256), np.float32)}, file),
-            r".*: its vectors are float32 of shape .*",
+            r".*: expected float16 vectors .*, got float32 of shape .*",
         ),
-        (_TOKENIZER, lambda file: None, "there is no file .*l2_supercat_tokenizer_config.json"),
-        (_TOKENIZER, Path.mkdir, "there is no file .*l2_supercat_tokenizer_config.json"),
+        (_TOKENIZER, lambda file: None, "file not found: .*l2_supercat_tokenizer_config.json"),
+        (_TOKENIZER, Path.mkdir, "file not found: .*l2_supercat_tokenizer_config.json"),
         (_TOKENIZER, cut_off, ".*l2_supercat_tokenizer_config.json: .+"),
-        (_TOKENIZER, of_another_vocabulary, r".*, not float16 of shape \(32001, 256\)"),
+        (_TOKENIZER, of_another_vocabulary, r".*: expected float16 vectors of shape \(32001, 256\), .*"),
     ],
 )
 def test_a_damaged_package_is_one_error(copy: Path, name: str, damage: Callable[[Path], object], why: str):
     """It tells which file, what is wrong with it, and how to mend it."""
     (copy / name).unlink()
     damage(copy / name)
-    again = r"install it anew: pip install --force-reinstall --no-deps 'wordllama==0\.2\.2\.post0'"
-    with pytest.raises(embedclf.EmbedderError, match=rf"^WordLlama is installed but does not load \({why}\); {again}$"):
+    again = r"reinstall it: pip install --force-reinstall --no-deps 'wordllama==0\.2\.2\.post0'"
+    with pytest.raises(
+        embedclf.EmbedderError, match=rf"^WordLlama is installed but cannot be loaded \({why}\); {again}$"
+    ):
         WordLlamaEmbedder()
 
 

@@ -1,1 +1,1 @@
-"""From a text to its vector."""
+"""Embedding models: texts to vectors."""

@@ -1,4 +1,4 @@
-"""What an embedder is."""
+"""The base classes of embedders."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
@@ -15,30 +15,30 @@ from embedclf.formatting import counted
 from embedclf.validation import check_texts, list_of_strings, text_fault, text_faults
 
 EXTERNAL = "external"
-"""The provider of embedders that were passed in as objects."""
+"""The provider of embedders that are passed as objects."""
 
 WORDS = "words"
-"""The provider of what needs no weights: the words of a text."""
+"""The provider of vectors of word n-grams, which need no model weights."""
 
 OURS = ("aimlapi", "wordllama", WORDS)
-"""The providers that a model file may name: to load a model, any other embedder must be passed again."""
+"""The built-in providers, which `load` opens by itself; any other embedder must be passed again to load a model."""
 
 LOCAL_PROVIDERS = ("huggingface",)
-"""Of LangChain's providers, those whose models run in this process."""
+"""The LangChain providers whose models run in this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class EmbedderSpec:
-    """What tells one embedder's vectors from another's.
+    """Identifies the model that vectors come from. Vectors with different specs cannot be mixed.
 
     Attributes
     ----------
     provider, model : str
         As in the string ``provider:model``.
     dimensions : int or None
-        Length of a vector; None while it is not known.
+        Length of a vector; None while unknown.
     endpoint : str or None
-        The address that answers; None if the model runs in this process. A fact to compare, never one to call.
+        The server's URL; None if the model runs in this process. It is only compared, never called.
     """
 
     provider: str
@@ -51,16 +51,16 @@ class EmbedderSpec:
 
 
 class Embedder(ABC):
-    """Makes vectors of texts.
+    """Turns texts into vectors.
 
-    An embedder of your own derives from this class, with a `spec` and a method `embed`. The rest has defaults, which
-    are those of a model that runs in this process and costs nothing.
+    To write a custom embedder, derive from this class and implement `spec` and `embed`. The other methods have defaults
+    that suit a model which runs in this process and costs nothing.
     """
 
     @property
     @abstractmethod
     def spec(self) -> EmbedderSpec:
-        """What tells its vectors from another embedder's."""
+        """The model that its vectors come from."""
 
     @abstractmethod
     def embed(self, texts: Sequence[str]) -> Vectors:
@@ -74,20 +74,20 @@ class Embedder(ABC):
         Raises
         ------
         TextError
-            If a text is empty, not Unicode, or refused.
+            If a text is empty, not valid Unicode, or rejected by the model.
         EmbedderError
             If the embedder fails.
         """
 
     def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be embedded.
+        """Embed the texts that can be embedded.
 
         Returns
         -------
         vectors : ndarray of shape (n_texts, n_dimensions), float32
-            NaN for the texts that cannot be embedded.
+            NaN for texts that cannot be embedded.
         reasons : dict of int to str
-            Why each of those cannot, by its index.
+            Why texts cannot be embedded, by index.
 
         Raises
         ------
@@ -111,14 +111,14 @@ class Embedder(ABC):
         return np.full((len(texts), self.spec.dimensions or 0), np.nan, dtype=np.float32), reasons
 
     def embed_checked(self, texts: list[str]) -> Vectors:
-        """Embed texts that `check_texts` has returned, and check what comes of it, since an embedder may be anybody's.
+        """Embed texts returned by `check_texts`, and check the vectors, since the embedder may be third-party code.
 
         Raises
         ------
         TextError
-            If some of them are refused.
+            If a text is rejected by the model.
         EmbedderError
-            If the embedder fails, or does not make one finite vector per text.
+            If the embedder fails, or does not return one finite vector per text.
         """
         try:
             return check_vectors(self.embed(texts), len(texts))
@@ -127,17 +127,17 @@ class Embedder(ABC):
 
     @property
     def is_local(self) -> bool:
-        """Whether it runs in this process, so that nothing is sent and nothing is paid."""
+        """Whether it runs in this process, so that nothing is sent or paid for."""
         return self.spec.endpoint is None
 
     @property
     def is_lexical(self) -> bool:
-        """Whether its vectors are made of word n-grams alone, which a classifier can weigh one by one instead."""
+        """Whether its vectors only hash word n-grams, which a classifier can use as features directly."""
         return False
 
     @property
     def source(self) -> Hashable:
-        """What its vectors are cut from: embedders of the same source share them in a cache."""
+        """What its vectors are cut from. Embedders with equal sources share cached vectors."""
         return self.spec
 
     @property
@@ -146,44 +146,44 @@ class Embedder(ABC):
         return Usage()
 
     def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
-        """Estimate what it takes to embed texts. Nothing is sent, and no key is needed.
+        """Estimate the tokens and cost of embedding texts, without sending anything or needing a key.
 
         Parameters
         ----------
         texts : iterable of str
-            Those that cannot be embedded are skipped.
+            Texts that cannot be embedded are skipped.
         anew : bool
-            Whether to estimate as if nothing were cached.
+            Whether to ignore cached vectors.
         """
         usable = [text for text in texts if text_fault(text) is None]
         unique = len(set(usable))
         return Estimate(len(usable), unique, 0, unique, 0, 0, 0.0, 0.0)
 
     def check_cost(self, estimate: Estimate) -> None:  # noqa: B027 - no limit by default
-        """Check that an estimate is within what it may still spend.
+        """Check that an estimated cost is within what is left of its spending limit.
 
         Raises
         ------
         MaxCostError
-            If it is not.
+            If it exceeds the limit.
         """
 
     def length_warning(self, text: str) -> str | None:
-        """Say why a text may be too long for it, or None if it is not."""
+        """Return why a text may be too long for the model, or None."""
         return None
 
     @property
     def max_concurrency(self) -> int | None:
-        """The most requests in flight at once; None where nothing limits them."""
+        """The maximum number of concurrent requests; None if there is no limit."""
         return None
 
     def split(self, n: int) -> "Embedder":
-        """Return the same embedder with an n-th of its requests, for each of n processes to open.
+        """Return the same embedder with 1/n of its concurrent requests, for each of n processes.
 
         Raises
         ------
         EmbedderError
-            If it has a limit in dollars, which the processes could not hold together.
+            If it has a spending limit, which cannot be enforced across processes.
         """
         return self
 
@@ -192,51 +192,51 @@ class Embedder(ABC):
         return self
 
     def warm_up(self) -> None:  # noqa: B027 - nothing by default
-        """Load what the first call would have to wait for. Nothing is sent."""
+        """Load what the first call would otherwise wait for, without sending anything."""
 
     def token_shares(self, text: str, direction: npt.NDArray[np.float64]) -> "TokenShares | None":
-        """Divide the product of a text's vector and a direction among the text's tokens.
+        """Split the dot product of a text's vector and a direction into one share per token.
 
         Parameters
         ----------
         text : str
-            One that `embed` has a vector for.
+            A text that can be embedded.
         direction : ndarray of shape (n_dimensions,), float64
 
         Returns
         -------
         TokenShares or None
-            None if its vectors are not sums over tokens.
+            None if its vectors are not sums over tokens; see `has_token_shares`.
         """
         return None
 
     @property
     def has_token_shares(self) -> bool:
-        """Whether its vectors are sums over tokens, so that each token has a share of its own in a score."""
+        """Whether its vectors are sums over tokens, so that each token contributes a separate share to a score."""
         return False
 
 
 class PartialEmbedder(Embedder):
-    """An embedder whose one method leaves out the texts that it cannot embed: the others follow from it."""
+    """An embedder that implements a single method, `embed_usable`, which skips texts that cannot be embedded."""
 
     @abstractmethod
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that have no fault, and that it does not refuse.
+        """Embed the texts that have no fault and are not rejected by the model.
 
         Parameters
         ----------
         texts : list of str
         faults : dict of int to str
-            What `text_faults` says of the texts.
+            The result of `text_faults` for the texts.
 
         Returns
         -------
         vectors, reasons
-            As of `embed_partial`; the faults are among the reasons.
+            See `embed_partial`; the reasons include the faults.
         """
 
     def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be embedded; see `Embedder.embed_partial`."""
+        """Embed the texts that can be embedded; see `Embedder.embed_partial`."""
         texts = list_of_strings(texts, "texts")
         return self.embed_usable(texts, text_faults(texts))
 
@@ -245,7 +245,7 @@ class PartialEmbedder(Embedder):
         return self.embed_checked(check_texts(texts))
 
     def embed_checked(self, texts: list[str]) -> Vectors:
-        """Embed texts that `check_texts` has returned; see `Embedder.embed_checked`."""
+        """Embed texts returned by `check_texts`; see `Embedder.embed_checked`."""
         vectors, reasons = self.embed_usable(texts, {})
         if reasons:
             raise TextError(reasons)
@@ -253,14 +253,14 @@ class PartialEmbedder(Embedder):
 
 
 class TokenShares(NamedTuple):
-    """What the tokens of a text add to the product of its vector and another.
+    """The share of each token of a text in the dot product of its vector and another.
 
     Attributes
     ----------
     starts, ends : ndarray of shape (n_tokens,)
-        Where each stands among the characters of the text; tokens of one character may share it.
+        Character offsets of each token in the text; tokens that encode parts of one character have the same offsets.
     values : ndarray of shape (n_tokens,), float64
-        They sum to the product.
+        The shares, which sum to the dot product.
     """
 
     starts: npt.NDArray[np.intp]
@@ -269,28 +269,27 @@ class TokenShares(NamedTuple):
 
 
 def check_vectors(vectors: Vectors, n_texts: int, *, missing: bool = False) -> Vectors:
-    """Check that there is one vector per text, and that it is finite.
+    """Return vectors as float32 after checking that there is one finite vector per text.
 
     Parameters
     ----------
     vectors : ndarray of shape (n_texts, n_dimensions), float32
     n_texts : int
     missing : bool
-        Whether some may be NaN, where a text has no vector.
+        Whether rows may be NaN, for texts that have no vector.
 
     Raises
     ------
     ArgumentError
+        If the vectors have the wrong shape or number, or are not finite.
     """
     vectors = np.asarray(vectors, dtype=np.float32)
     if vectors.ndim != 2:
-        raise ArgumentError(f"vectors have the shape (n_texts, n_dimensions), not {vectors.shape}")
+        raise ArgumentError(f"vectors must have shape (n_texts, n_dimensions), got {vectors.shape}")
     if len(vectors) != n_texts:
-        raise ArgumentError(f"there are {counted(n_texts, 'text')} and {counted(len(vectors), 'vector')}")
+        raise ArgumentError(f"got {counted(n_texts, 'text')} but {counted(len(vectors), 'vector')}")
     if not missing and not (finite := np.isfinite(vectors).all(axis=1)).all():
         n = int((~finite).sum())
-        others = "" if n == 1 else f", nor {'is another' if n == 2 else f'are {n - 1:,} others'}"
-        raise ArgumentError(
-            f"vectors[{int(finite.argmin())}] is not finite{others}: leave out the texts that have no vector"
-        )
+        others = "" if n == 1 else f", nor {'is 1 other row' if n == 2 else f'are {n - 1:,} other rows'}"
+        raise ArgumentError(f"vectors[{int(finite.argmin())}] is not finite{others}: drop texts that have no vector")
     return vectors

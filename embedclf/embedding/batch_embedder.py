@@ -1,4 +1,4 @@
-"""What a cache stands in front of: an embedder that passes on its vectors batch by batch."""
+"""The base class of models that `CachedEmbedder` wraps, which pass on their vectors batch by batch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -13,16 +13,16 @@ from embedclf.embedding.usage import Meter
 
 
 class Batch(NamedTuple):
-    """A finished part of a list of texts.
+    """The vectors of some of the texts of a call.
 
     Attributes
     ----------
     places : ndarray of shape (n,), int
-        Which of the texts.
+        The indices of the texts.
     vectors : ndarray of shape (n, n_dimensions), float32
         At full length.
     n_tokens : int
-        What they cost; 0 if it is not known.
+        Tokens billed for them; 0 if unknown.
     """
 
     places: npt.NDArray[np.intp]
@@ -31,13 +31,13 @@ class Batch(NamedTuple):
 
 
 class Refused(NamedTuple):
-    """Why a text was refused for its content.
+    """Why a text was rejected for its content.
 
     Attributes
     ----------
     reason : str
     piece : int or None
-        If it is too long, the UTF-8 bytes that a piece of it may have; None where cutting it would not help.
+        If the text is too long, the maximum UTF-8 bytes per piece; None if cutting would not help.
     """
 
     reason: str
@@ -45,7 +45,7 @@ class Refused(NamedTuple):
 
 
 class BatchEmbedder(ABC):
-    """Makes vectors of texts at full length, and passes them on batch by batch.
+    """Turns texts into full-length vectors, and passes them on batch by batch.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class BatchEmbedder(ABC):
     @property
     @abstractmethod
     def spec(self) -> EmbedderSpec:
-        """What tells its vectors apart; without dimensions while they are not known."""
+        """The model that its vectors come from; dimensions is None while unknown."""
 
     @abstractmethod
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
@@ -68,17 +68,17 @@ class BatchEmbedder(ABC):
         ----------
         texts : sequence of str
         keep : callable
-            Receives each batch as soon as it is finished, from any thread.
+            Called with each batch as soon as it is finished, from any thread.
 
         Returns
         -------
         dict of int to Refused
-            The texts that were refused for their content, by index.
+            The texts that were rejected for their content, by index.
 
         Raises
         ------
         EmbedderError
-            If the embedder fails; the batches passed on before are valid.
+            If the embedder fails; batches passed on before are valid.
         """
 
     @property
@@ -88,36 +88,36 @@ class BatchEmbedder(ABC):
 
     @property
     def shortens(self) -> bool:
-        """Whether its vectors can be cut and scaled to unit length again."""
+        """Whether its vectors can be cut and rescaled to unit length."""
         return False
 
     @property
     def asked_dimensions(self) -> int | None:
-        """The length to ask for, if that is neither the model's own nor a matter of cutting."""
+        """The length to request; None if it is the model's own or vectors are cut instead."""
         return None
 
     @property
     def max_cost(self) -> float | None:
-        """How many dollars it may spend; None sets no limit."""
+        """The spending limit in dollars; None if there is none."""
         return None
 
     @property
     def in_flight(self) -> int:
-        """How many requests are in flight."""
+        """The number of requests in flight."""
         return 0
 
     @property
     def max_concurrency(self) -> int | None:
-        """The most requests in flight at once; None if that is not known."""
+        """The maximum number of concurrent requests; None if unknown."""
         return None
 
     def split(self, n: int) -> "BatchEmbedder":
-        """Return the same embedder with an n-th of its requests."""
+        """Return the same embedder with 1/n of its concurrent requests."""
         return self
 
     def length_warning(self, text: str) -> str | None:
-        """Say why a text may be too long for it; see `Embedder.length_warning`."""
+        """Return why a text may be too long for the model; see `Embedder.length_warning`."""
         return None
 
     def warm_up(self) -> None:  # noqa: B027 - nothing by default
-        """Load what the first call would have to wait for; see `Embedder.warm_up`."""
+        """Load what the first call would otherwise wait for; see `Embedder.warm_up`."""

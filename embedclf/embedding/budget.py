@@ -1,4 +1,4 @@
-"""A limit in dollars, and whether a request still fits under it."""
+"""Enforcing a spending limit in dollars."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -10,19 +10,19 @@ from embedclf.formatting import about_dollars, counted, shown_dollars
 
 
 def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
-    """Check that what is still to be embedded is within what is left of a limit in dollars.
+    """Check that an estimated cost is within what is left of a spending limit.
 
     Raises
     ------
     MaxCostError
-        If it is about to cost more; nothing of it was sent then.
+        If it exceeds the limit. Nothing has been sent in that case.
     """
     spent = meter.usage.dollars or 0.0
     if (estimate.dollars or 0.0) > limit - spent:
-        already = f", of which {shown_dollars(spent)} is spent" if spent else ""
+        already = f" ({shown_dollars(spent)} already spent)" if spent else ""
         raise MaxCostError(
             f"embedding {counted(estimate.to_embed, 'text')} would cost {about_dollars(estimate.dollars or 0.0)} "
-            f"(at most {shown_dollars(estimate.most_dollars or 0.0)}), and --max-cost is {limit:g}{already}: nothing "
+            f"(at most {shown_dollars(estimate.most_dollars or 0.0)}), but --max-cost is {limit:g}{already}: nothing "
             f"{'more ' if spent else ''}was sent",
             spent=spent,
             limit=limit,
@@ -30,17 +30,18 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
 
 
 class Budget:
-    """Holds a limit in dollars, whatever was estimated. Threads may share it.
+    """Enforces a spending limit request by request. Thread-safe.
 
-    A request is let go while it, those in flight and what is spent are within the limit, by the measure of what came
-    before. The first goes alone, since it is the measure. What a copy in another process spends is not known here.
+    A request may start if its cost, that of the requests in flight and the amount spent are within the limit. Costs are
+    predicted from the tokens per byte seen so far, so the first request goes alone. Spending in other processes is not
+    counted.
 
     Parameters
     ----------
     limit : float or None
-        In dollars; None allows everything.
+        In dollars; None sets no limit.
     meter : Meter
-        What has been spent, and the price, which must be known.
+        Knows the amount spent and the price, which must be known.
     """
 
     def __init__(self, limit: float | None, meter: Meter) -> None:
@@ -53,12 +54,12 @@ class Budget:
 
     @contextmanager
     def room_for(self, n_bytes: int) -> Iterator[Callable[[int], None]]:
-        """Wait until a request of some bytes may go; what is yielded is to be called with the tokens that it took.
+        """Wait until a request of `n_bytes` may start; yield a function to call with the tokens that it used.
 
         Raises
         ------
         MaxCostError
-            If it would go beyond the limit.
+            If the request would exceed the limit.
         """
         if self._limit is None:
             yield lambda taken: None
@@ -68,8 +69,8 @@ class Budget:
                 if not self._bytes_in_flight:
                     spent = self._spent()
                     raise MaxCostError(
-                        f"{shown_dollars(spent)} is spent, and --max-cost is {self._limit:g}: stopped before the "
-                        "request that would go beyond it",
+                        f"{shown_dollars(spent)} spent of --max-cost {self._limit:g}: stopped before the request that "
+                        "would exceed it",
                         spent=spent,
                         limit=self._limit,
                     )

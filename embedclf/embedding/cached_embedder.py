@@ -1,4 +1,4 @@
-"""Every text embedded once: unique texts, those in the cache, and only the rest from the embedder behind it."""
+"""Embedding with deduplication and a cache: only unique texts that are not cached reach the model."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -34,22 +34,23 @@ _TEXTS_AT_ONCE = 4_096
 
 
 class CachedEmbedder(PartialEmbedder):
-    """Embeds texts with a `BatchEmbedder`, each distinct text once, and with a cache never again.
+    """Embeds each distinct text only once with a `BatchEmbedder`, and never again if there is a cache.
 
     Parameters
     ----------
     behind : BatchEmbedder
+        The model.
     dimensions : int, optional
-        Length that the vectors are cut to, and scaled to unit length again; None leaves them as they are.
+        Length to cut the vectors to before rescaling them to unit length; None leaves them unchanged.
     cache : VectorCache, optional
-        None keeps nothing.
+        None disables caching.
     on_event : callable, optional
-        Receives a `Progress` whenever some texts are done, from any thread, but never from two at once.
+        Called with a `Progress` as texts are embedded, from any thread but never from two at once.
 
     Raises
     ------
     EmbedderError
-        If the embedder has no vectors of that length.
+        If the model does not support the dimensions.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class CachedEmbedder(PartialEmbedder):
         full = behind.spec.dimensions
         if dimensions is not None and full is not None and dimensions != full:
             if not behind.shortens:
-                raise EmbedderError(f"{behind.spec} has vectors of {full} dimensions, which cannot be shortened")
+                raise EmbedderError(f"{behind.spec} supports only {full} dimensions: its vectors cannot be shortened")
             if not 0 < dimensions < full:
-                raise EmbedderError(f"{behind.spec} has vectors of 1 to {full:,} dimensions, not of {dimensions:,}")
+                raise EmbedderError(f"{behind.spec} supports 1 to {full:,} dimensions, got {dimensions:,}")
         self._behind = behind
         self._cut = dimensions if dimensions != full else None
         self._cache = cache
@@ -77,7 +78,7 @@ class CachedEmbedder(PartialEmbedder):
             self._part = cache.of_model(behind.spec, behind.asked_dimensions)
             self._single_flight = SingleFlight(self._part)
             self._account = Account(cache.ledger, behind.spec, behind.meter)
-            self._account.enter_with(self)
+            self._account.record_at_exit_of(self)
 
     def __repr__(self) -> str:
         return f"CachedEmbedder({self._behind!r}, dimensions={self._cut}, cache={self._cache!r})"
@@ -87,7 +88,7 @@ class CachedEmbedder(PartialEmbedder):
 
     @property
     def spec(self) -> EmbedderSpec:
-        """What tells its vectors apart; without dimensions while they are not known."""
+        """The model that its vectors come from; dimensions is None while unknown."""
         of = self._behind.spec
         known = of.dimensions or (self._part.dimensions if self._part is not None else None)
         return EmbedderSpec(of.provider, of.model, self._cut or known, of.endpoint)
@@ -99,7 +100,7 @@ class CachedEmbedder(PartialEmbedder):
 
     @property
     def source(self) -> tuple[EmbedderSpec, int | None]:
-        """What its vectors are cut from: embedders of the same source share them in a cache."""
+        """What its vectors are cut from. Embedders with equal sources share cached vectors."""
         return replace(self._behind.spec, dimensions=None), self._behind.asked_dimensions
 
     @property
@@ -109,11 +110,11 @@ class CachedEmbedder(PartialEmbedder):
 
     @property
     def max_concurrency(self) -> int | None:
-        """The most requests in flight at once; None if that is not known."""
+        """The maximum number of concurrent requests; None if unknown."""
         return self._behind.max_concurrency
 
     def length_warning(self, text: str) -> str | None:
-        """Say why a text may be too long for the model; see `Embedder.length_warning`."""
+        """Return why a text may be too long for the model; see `Embedder.length_warning`."""
         return self._behind.length_warning(text)
 
     def uncached(self) -> "CachedEmbedder":
@@ -121,30 +122,30 @@ class CachedEmbedder(PartialEmbedder):
         return CachedEmbedder(self._behind, dimensions=self._cut)
 
     def warm_up(self) -> None:
-        """Load what the first call would have to wait for. Nothing is sent."""
+        """Load what the first call would otherwise wait for, without sending anything."""
         self._behind.warm_up()
 
     def split(self, n: int) -> "CachedEmbedder":
-        """Return the same embedder with an n-th of its requests; see `Embedder.split`.
+        """Return the same embedder with 1/n of its concurrent requests; see `Embedder.split`.
 
         Raises
         ------
         EmbedderError
-            If it has a limit in dollars, which the processes could not hold together.
+            If it has a spending limit, which cannot be enforced across processes.
         """
         if self._behind.max_cost is not None:
-            raise EmbedderError("--max-cost (max_cost) cannot be held by several processes, which spend side by side")
+            raise EmbedderError("--max-cost (max_cost) cannot be enforced across several processes")
         return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache)
 
     def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
-        """Estimate what it takes to embed texts. Nothing is sent, and no key is needed.
+        """Estimate the tokens and cost of embedding texts, without sending anything or needing a key.
 
         Parameters
         ----------
         texts : iterable of str
-            Those that cannot be embedded are skipped.
+            Texts that cannot be embedded are skipped.
         anew : bool
-            Whether to estimate as if nothing were cached.
+            Whether to ignore cached vectors.
         """
         n_texts, sizes = 0, []
         seen: set[tuple[int, int]] = set()
@@ -158,32 +159,32 @@ class CachedEmbedder(PartialEmbedder):
                     seen.add(key)
                     new.append(place)
             cache = None if anew else self._part
-            there = [False] * len(new) if cache is None else cache.contains(keys[new])
-            sizes += [len(part[place].encode()) for place, is_there in zip(new, there, strict=True) if not is_there]
+            cached = [False] * len(new) if cache is None else cache.contains(keys[new])
+            sizes += [len(part[place].encode()) for place, is_cached in zip(new, cached, strict=True) if not is_cached]
         return self._behind.meter.estimate(sizes, texts=n_texts, unique=len(seen))
 
     def check_cost(self, estimate: Estimate) -> None:
-        """Check that an estimate is within what it may still spend.
+        """Check that an estimated cost is within what is left of the spending limit.
 
         Raises
         ------
         MaxCostError
-            If it is not.
+            If it exceeds the limit.
         """
         if self._behind.max_cost is not None:
             check_cost(estimate, self._behind.max_cost, self._behind.meter)
 
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that are not refused; see `PartialEmbedder.embed_usable`.
+        """Embed the texts that the model does not reject; see `PartialEmbedder.embed_usable`.
 
-        A batch that is answered is in the cache before its vectors are used.
+        Each batch is cached before its vectors are used.
         """
         given = UniqueTexts(texts, faults)
         try:
             vectors, refused = self._embed_unique(given)
         finally:
             if self._account is not None:
-                self._account.enter()
+                self._account.record()
         reasons = dict(faults)
         if refused:
             reasons |= {index: refused[first] for index, first in enumerate(given.first.tolist()) if first in refused}
@@ -192,9 +193,9 @@ class CachedEmbedder(PartialEmbedder):
         return vectors, dict(sorted(reasons.items()))
 
     def _embed_unique(self, given: UniqueTexts) -> tuple[Vectors, dict[int, str]]:
-        """Return the vectors of all texts, and why some were refused, by where each of these stands first.
+        """Return the vectors of all texts, and the reasons for rejected texts by the index of their first occurrence.
 
-        Rows of texts that have no vector hold nothing in particular.
+        Rows of texts without a vector are undefined.
         """
         n_texts, n_unique = len(given.texts), len(given.unique)
         keys = hash_texts(given.unique) if self._part is not None else None
@@ -211,19 +212,25 @@ class CachedEmbedder(PartialEmbedder):
             vectors = rows.vectors
         from_cache = np.flatnonzero(found[given.firsts])
         meter.add(saved_tokens=sum(about_tokens(len(given.unique[number].encode())) for number in from_cache))
-        if vectors is None:  # there is not one vector
+        if vectors is None:  # no text has a vector
             return np.full((n_texts, self.spec.dimensions or 0), np.nan, dtype=np.float32), refused
         for repeats in blocks_of(np.flatnonzero(~found & given.is_repeated)):
             vectors[repeats] = vectors[given.first[repeats]]
         return vectors, refused
 
     def _read_cache(self, given: UniqueTexts, keys: Keys | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
-        """Read what the cache has of all texts, repetitions too: (n_texts,), bool, and their vectors if there are any.
+        """Read the cached vectors of all texts, including repetitions.
 
         Parameters
         ----------
         given : UniqueTexts
         keys : ndarray of shape (n_unique,) or None
+
+        Returns
+        -------
+        found : ndarray of shape (n_texts,), bool
+        vectors : ndarray of shape (n_texts, n_dimensions), float32, or None
+            None if no text is cached.
         """
         if self._part is None or keys is None or not len(keys):
             return np.zeros(len(given.texts), dtype=bool), None
@@ -235,21 +242,21 @@ class CachedEmbedder(PartialEmbedder):
     def _embed_missing(
         self, given: UniqueTexts, missing: npt.NDArray[np.intp], keys: Keys | None, rows: VectorRows
     ) -> dict[int, str]:
-        """Embed what the cache had not, and report progress.
+        """Embed the texts that are not cached, and report progress.
 
         Parameters
         ----------
         given : UniqueTexts
         missing : ndarray of shape (n_missing,)
-            Which of the unique texts.
+            The indices of unique texts that are not cached.
         keys : ndarray of shape (n_unique,) or None
         rows : VectorRows
-            Filled, for each text where it stands first.
+            Receives each text's vector in the row of its first occurrence.
 
         Returns
         -------
         dict of int to str
-            Why some were refused, by where each stands first.
+            Why texts were rejected, by the index of their first occurrence.
         """
         places, total = given.firsts[missing], len(given.unique)
         done = total - len(missing)
@@ -264,7 +271,7 @@ class CachedEmbedder(PartialEmbedder):
 
         self._report(done, total)
         texts = [given.unique[number] for number in missing]
-        # What is not kept is of no use to a thread that waits for it.
+        # Single flight passes vectors on through the cache, so it needs a writable one.
         if keys is not None and self._single_flight is not None and self._part is not None and self._part.writable:
             refused = self._single_flight.embed(texts, keys[missing], keep, self._send)
         else:
@@ -273,17 +280,17 @@ class CachedEmbedder(PartialEmbedder):
         return {int(places[number]): reason for number, reason in refused.items()}
 
     def _send(self, texts: Sequence[str], keys: Keys | None, keep: Keep) -> dict[int, str]:
-        """Embed distinct texts of any length, each batch stored before it is kept; return why some were refused."""
+        """Embed distinct texts of any length, storing each batch before it is kept; return why texts were rejected."""
         storing = StoringEmbedder(self._behind, self._part)
         try:
             refused, n_cut = embed_any_length(storing, texts, keys, keep)
         except EmbedderError as error:
             if storing.has_stored:
-                error.args = (f"{error}; what was answered before is in the cache",)
+                error.args = (f"{error}; results received before are in the cache",)
             raise
         if n_cut:
             logger.info(
-                "%s longer than %s takes: embedded in pieces, and averaged by their length.",
+                "%s longer than %s accepts: embedded in pieces and averaged, weighted by length.",
                 f"{counted(n_cut, 'text')} {'is' if n_cut == 1 else 'are'}",
                 self._behind.spec.model,
             )

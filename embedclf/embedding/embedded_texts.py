@@ -1,4 +1,4 @@
-"""Texts with their labels and vectors: checked once, embedded once."""
+"""Texts with their labels and vectors, checked and embedded once."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -16,10 +16,10 @@ from embedclf.validation import check_texts, group_duplicates, list_of_strings
 
 
 class EmbeddedTexts:
-    """Texts, their labels if they have any, and their vectors.
+    """Texts with their vectors, and optionally their labels.
 
-    The texts are checked when it is made, and embedded when their vectors are first needed. Every function that takes
-    texts takes one of these as well, so that several can share it.
+    Texts are checked on creation, and embedded when their vectors are first needed. Every function that accepts texts
+    also accepts an `EmbeddedTexts`, so that several functions can share the vectors.
 
     Parameters
     ----------
@@ -27,18 +27,18 @@ class EmbeddedTexts:
     labels : iterable of str, optional
         One per text.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        As of `embedclf.train`. One given by its name is opened with the cache that the command line uses.
+        As in `embedclf.train`. An embedder given by name is opened with the cache of the command line.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        What the embedder makes of the texts, if that is known; None embeds them.
+        The texts' vectors, if you have them; None embeds the texts.
 
     Attributes
     ----------
     texts : list of str
     labels : list of str or None
     is_embedder_named : bool
-        Whether there was an `embedder`; otherwise it is the default one.
+        Whether an `embedder` was passed; otherwise the default embedder is used.
     are_vectors_given : bool
-        Whether there were `vectors`; otherwise the embedder makes them.
+        Whether `vectors` were passed.
 
     Raises
     ------
@@ -47,9 +47,9 @@ class EmbeddedTexts:
     ArgumentError
         If there is not one label or one finite vector per text.
     TextError
-        If a text is empty or not Unicode; when it is embedded, also if the embedder refuses one.
+        If a text is empty or not valid Unicode; on embedding, also if the embedder rejects a text.
     EmbedderError
-        When the vectors are needed: if the embedder is unknown, not installed, or fails.
+        On embedding, if the embedder is unknown, not installed, or fails.
     """
 
     def __init__(
@@ -63,9 +63,7 @@ class EmbeddedTexts:
         self.texts = check_texts(texts)
         self.labels = None if labels is None else list_of_strings(labels, "labels")
         if self.labels is not None and len(self.labels) != len(self.texts):
-            raise ArgumentError(
-                f"there are {counted(len(self.texts), 'text')} and {counted(len(self.labels), 'label')}"
-            )
+            raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(self.labels), 'label')}")
         self.is_embedder_named = embedder is not None
         self.are_vectors_given = vectors is not None
         self._given = embedder
@@ -80,18 +78,18 @@ class EmbeddedTexts:
         embedder: Any = None,
         vectors: Vectors | None = None,
     ) -> "EmbeddedTexts":
-        """Return the one that is passed in place of texts, or make one.
+        """Return `texts` if it is an `EmbeddedTexts` already, else create one.
 
         Raises
         ------
         TypeError
-            If there is one already, and anything beside it.
+            If `texts` is an `EmbeddedTexts` and another argument is passed.
         """
         if not isinstance(texts, EmbeddedTexts):
             return cls(texts, labels, embedder=embedder, vectors=vectors)
         given = {"labels": labels, "embedder": embedder, "vectors": vectors}
         if extra := [name for name, value in given.items() if value is not None]:
-            raise TypeError(f"an EmbeddedTexts has its own {extra[0]}: leave out {extra[0]}=")
+            raise TypeError(f"an EmbeddedTexts already has its own {extra[0]}: do not pass {extra[0]}=")
         return texts
 
     @classmethod
@@ -103,24 +101,24 @@ class EmbeddedTexts:
         *,
         vectors: Vectors | None = None,
     ) -> "EmbeddedTexts":
-        """Return the one that is passed in place of texts if this embedder makes its vectors, or make one.
+        """Return `texts` if it is an `EmbeddedTexts` of this embedder, else create one with the embedder.
 
         Raises
         ------
         EmbedderError
-            If another embedder makes them.
+            If `texts` is an `EmbeddedTexts` of another embedder.
         TypeError
-            If there is one already, and labels or vectors beside it.
+            If `texts` is an `EmbeddedTexts` and labels or vectors are passed.
         """
         if not isinstance(texts, EmbeddedTexts):
             return cls(texts, labels, embedder=embedder, vectors=vectors)
         made = cls.of(texts, labels, vectors=vectors)
         if not made.is_by(embedder):
-            raise EmbedderError(f"the texts are embedded by {made.spec}, and vectors of {embedder.spec} are needed")
+            raise EmbedderError(f"the texts are embedded with {made.spec}, but vectors from {embedder.spec} are needed")
         return made
 
     def is_by(self, embedder: Embedder) -> bool:
-        """Tell whether the vectors are those of an embedder, of any length; True if nothing says what made them."""
+        """Return whether the vectors come from an embedder, ignoring their length; True if their origin is unknown."""
         if self.are_vectors_given and not self.is_embedder_named:
             return True
         try:
@@ -137,12 +135,12 @@ class EmbeddedTexts:
 
     @cached_property
     def embedder(self) -> Embedder:
-        """What makes the vectors, opened when it is first needed."""
+        """The embedder, opened on first use."""
         return as_embedder(self._given, cache=True)
 
     @property
     def spec(self) -> EmbedderSpec:
-        """What tells the vectors from another embedder's."""
+        """The model that the vectors come from."""
         return self.embedder.spec
 
     @property
@@ -152,24 +150,24 @@ class EmbeddedTexts:
         Raises
         ------
         ArgumentError
-            If there are none.
+            If the texts have no labels.
         """
         if self.labels is None:
-            raise ArgumentError("the texts have no labels, which are needed here")
+            raise ArgumentError("labels are required, but the texts have none")
         return self.labels
 
     @property
     def is_embedded(self) -> bool:
-        """Whether the vectors are there."""
+        """Whether the texts have been embedded."""
         return self._vectors is not None
 
     @property
     def vectors(self) -> Vectors:
-        """The vectors, of shape (n_texts, n_dimensions); embeds the texts if that has not been done."""
+        """The vectors, (n_texts, n_dimensions); the texts are embedded on first use."""
         return self.vectors_with(())[0]
 
     def vectors_with(self, others: Sequence[str]) -> tuple[Vectors, Vectors]:
-        """Return the vectors, and those of some other texts, which are embedded together with these as far as needed.
+        """Return the vectors, and those of other texts; all texts without a vector are embedded in one call.
 
         Returns
         -------
@@ -185,5 +183,5 @@ class EmbeddedTexts:
 
     @cached_property
     def groups(self) -> Ints:
-        """A number for each text, the same for equal ones: (n_texts,)."""
+        """A group number per text, the same for equal texts: (n_texts,)."""
         return group_duplicates(self.texts)

@@ -1,4 +1,4 @@
-"""Opening an embedder by its name."""
+"""Opening embedders by name."""
 
 from typing import TYPE_CHECKING, Any, Unpack, cast
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 
 class EmbedderSettings(RequestSettings, total=False):
-    """How an embedder that is given by its name is opened; an embedder has no use for the settings of another kind.
+    """Settings for opening an embedder by name; those that do not apply to an embedder are ignored.
 
     Attributes
     ----------
     cache : VectorCache or bool
-        Where vectors are kept that cost something; True is the cache that the command line uses, False (the default)
-        none.
+        Where to cache vectors that cost something; True is the cache of the command line, False (the default) caches
+        nothing.
     on_event : callable
-        Receives a `Progress` whenever some texts are done, from any thread; it must not embed itself.
+        Called with a `Progress` as texts are embedded, from any thread; it must not call the embedder.
     """
 
     cache: "VectorCache | bool"
@@ -28,9 +28,9 @@ class EmbedderSettings(RequestSettings, total=False):
 
 
 def default_embedder() -> tuple[str, str]:
-    """Return the embedder that is used when none is named, and the reason.
+    """Return the name of the default embedder, and why it is the default.
 
-    AI/ML API's text-embedding-3-small if its key is set, else WordLlama.
+    It is AI/ML API's text-embedding-3-small if its key is set, else WordLlama.
     """
     from embedclf.embedding.aimlapi.api_key import KEY_VARIABLE, has_key
 
@@ -42,25 +42,25 @@ def default_embedder() -> tuple[str, str]:
 def open_embedder(
     name: str | None = None, *, dimensions: int | None = None, **settings: Unpack[EmbedderSettings]
 ) -> Embedder:
-    """Open an embedder by its name.
+    """Open an embedder by name.
 
     Parameters
     ----------
     name : str, optional
-        ``provider:model``, or ``provider`` alone for its default model; None takes `default_embedder`. A provider that
-        is not ours is LangChain's: ``ollama:…``, ``huggingface:…``.
+        ``provider:model``, or ``provider`` alone for its default model; None is `default_embedder`. Providers that
+        are not built in are LangChain's: ``ollama:…``, ``huggingface:…``.
     dimensions : int, optional
-        Length of the vectors; None takes the model's own.
+        Length of the vectors; None uses the model's own.
     **settings
         See `RequestSettings` and `EmbedderSettings`.
 
     Raises
     ------
     EmbedderError
-        If the provider or model is unknown or not installed, or has no vectors of that length.
+        If the provider or model is unknown or not installed, or does not support the dimensions.
     """
     if dimensions is not None and dimensions < 1:
-        raise EmbedderError(f"dimensions is a number above 0, not {dimensions}")
+        raise EmbedderError(f"dimensions must be positive, got {dimensions}")
     provider, _, model = (default_embedder()[0] if name is None else name).partition(":")
     cache, on_event = settings.get("cache", False), settings.get("on_event")
     if provider == WORDS:
@@ -80,7 +80,7 @@ def open_embedder(
         behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, **cast(RequestSettings, asked))
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
     if settings.get("max_cost") is not None and provider not in LOCAL_PROVIDERS:
-        raise EmbedderError(f"the price of {provider}:{model} is not known, so --max-cost (max_cost) cannot be held")
+        raise EmbedderError(f"the price of {provider}:{model} is unknown, so --max-cost (max_cost) cannot be enforced")
     from embedclf.embedding.cache.vector_cache import open_cache
     from embedclf.embedding.langchain import open_provider
 
@@ -94,24 +94,24 @@ def as_embedder(
     cache_name: str | None = None,
     **settings: Unpack[EmbedderSettings],
 ) -> Embedder:
-    """Return the embedder that a name or an object stands for.
+    """Return a name or an object as an embedder.
 
     Parameters
     ----------
     given : str, Embedder, langchain_core.embeddings.Embeddings or None
     dimensions, **settings
-        For one given by its name; see `open_embedder`.
+        For a name; see `open_embedder`.
     cache_name : str, optional
         For a LangChain ``Embeddings``; see `from_langchain`.
     """
     if given is None or isinstance(given, str):
         return open_embedder(given, dimensions=dimensions, **settings)
     if dimensions is not None:
-        raise TypeError("dimensions goes with an embedder's name; an embedder that is open has its own")
+        raise TypeError("dimensions needs an embedder's name: an embedder that is already open has its own")
     if isinstance(given, Embedder):
         return given
     if hasattr(given, "embed_documents"):
         from embedclf.embedding.langchain import from_langchain
 
         return from_langchain(given, cache_name=cache_name, cache=settings.get("cache", False))
-    raise TypeError(f"an embedder is a name, an Embedder or a LangChain Embeddings, not a {type(given).__name__}")
+    raise TypeError(f"embedder must be a name, an Embedder or a LangChain Embeddings, got {type(given).__name__}")

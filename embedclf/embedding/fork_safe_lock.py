@@ -1,11 +1,11 @@
-"""A lock that survives a fork."""
+"""A lock that is safe to use after a fork."""
 
 import os
 import threading
 
 
 class ForkSafeLock:
-    """A re-entrant lock that a forked process has anew: another thread of its parent's may have held the old one."""
+    """A re-entrant lock, separate in each forked process: a thread of the parent may hold the inherited one."""
 
     def __init__(self) -> None:
         self._of_process: dict[int, threading.RLock] = {}

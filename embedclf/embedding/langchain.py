@@ -1,4 +1,4 @@
-"""LangChain's embeddings as embedders, and embedders as LangChain's."""
+"""LangChain ``Embeddings`` as embedders, and embedders as LangChain ``Embeddings``."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -8,8 +8,9 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.aimlapi.api_key import told
-from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, OURS, Embedder, EmbedderSpec
+from embedclf.embedding.aimlapi.api_key import redact
+from embedclf.embedding.aimlapi.catalogue import CATALOGUE
+from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, Embedder, EmbedderSpec
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
@@ -19,31 +20,31 @@ from embedclf.errors import EmbedderError
 
 
 class EmbedclfEmbeddings(Embeddings):
-    """A LangChain ``Embeddings`` with one of our embedders, and its cache, behind it.
+    """A LangChain ``Embeddings`` backed by an embedder and its cache.
 
-    The asynchronous methods are LangChain's own: they run these in a thread.
+    LangChain's default asynchronous methods run the synchronous ones in a thread.
     """
 
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Embed texts: a unit-length vector each."""
+        """Return one unit-length vector per text."""
         vectors: list[list[float]] = self.embedder.embed(texts).tolist()
         return vectors
 
     def embed_query(self, text: str) -> list[float]:
-        """Embed one text, as `embed_documents` does."""
+        """Return the vector of one text, the same as from `embed_documents`."""
         return self.embed_documents([text])[0]
 
 
 def as_langchain(embedder: Embedder) -> Embeddings:
-    """Make a LangChain ``Embeddings`` of an embedder.
+    """Return an embedder as a LangChain ``Embeddings``.
 
     Parameters
     ----------
     embedder : Embedder
-        From `embedclf.open_embedder`; with ``cache=True`` it keeps what it embeds.
+        From `embedclf.open_embedder`; open it with ``cache=True`` to cache its vectors.
     """
     return EmbedclfEmbeddings(embedder)
 
@@ -52,20 +53,20 @@ _BATCH_TEXTS = 512
 
 
 class LangChainModel(BatchEmbedder):
-    """A LangChain ``Embeddings`` as a `BatchEmbedder`.
+    """Wraps a LangChain ``Embeddings`` as a `BatchEmbedder`.
 
     Parameters
     ----------
     embeddings : langchain_core.embeddings.Embeddings
-        Anything with its method ``embed_documents``.
+        Any object with a method ``embed_documents``.
     name : str
-        What it is called in the cache and in model files.
+        Its name in the cache and in model files.
     provider : str
-        The same, of LangChain's providers.
+        Its LangChain provider, recorded with the name.
     dimensions : int, optional
-        The length that the vectors are known to have; None takes it from the first answer.
+        The known length of its vectors; None takes it from the first result.
     is_local : bool
-        Whether it runs in this process: then it costs nothing, and no call of it counts as a request.
+        Whether it runs in this process: if so, it is free and its calls do not count as requests.
     """
 
     def __init__(
@@ -89,7 +90,7 @@ class LangChainModel(BatchEmbedder):
 
     @property
     def spec(self) -> EmbedderSpec:
-        """What tells its vectors apart; without dimensions before the first answer."""
+        """The model that its vectors come from; dimensions may be None before the first result."""
         return EmbedderSpec(self._provider, self._name, self._dimensions)
 
     @property
@@ -98,7 +99,7 @@ class LangChainModel(BatchEmbedder):
         return self._is_local
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
-        """Embed texts, batch after batch; see `BatchEmbedder`."""
+        """Embed texts batch by batch; see `BatchEmbedder`."""
         for start in range(0, len(texts), _BATCH_TEXTS):
             check_not_stopped()
             part = list(texts[start : start + _BATCH_TEXTS])
@@ -110,51 +111,51 @@ class LangChainModel(BatchEmbedder):
     def _answer(self, texts: list[str]) -> Any:
         if not self._is_local:
             self.meter.add(requests=1)
-        if self._provider == EXTERNAL:  # its owner knows its errors
+        if self._provider == EXTERNAL:  # the caller made the object, so its own exceptions are more useful
             return self._embeddings.embed_documents(texts)
         try:
             return self._embeddings.embed_documents(texts)
-        except Exception as error:  # noqa: BLE001 - each provider has its own
-            fault = f"{self.spec} failed: {told(str(error))} ({type(error).__name__})"
-        # Not from the provider's error: it, or what it was raised from, may hold a key.
+        except Exception as error:  # noqa: BLE001 - each provider raises its own
+            fault = f"{self.spec} failed: {redact(str(error))} ({type(error).__name__})"
+        # Not chained: the provider's error or its cause may hold a key.
         raise EmbedderError(fault)
 
     def _checked(self, answer: Any, texts: list[str]) -> Vectors:
         try:
             vectors = np.array(answer, dtype=np.float32)
         except (TypeError, ValueError):
-            raise EmbedderError(f"{self._name} gave something else than a list of vectors of one length") from None
+            raise EmbedderError(f"{self._name} did not return a list of equally long vectors") from None
         if (
             vectors.ndim != 2
             or len(vectors) != len(texts)
             or vectors.shape[1] != (self._dimensions or vectors.shape[1])
         ):
             expected = f"({len(texts)}, {self._dimensions or 'n'})"
-            raise EmbedderError(f"{self._name} gave vectors of shape {vectors.shape}, where {expected} was expected")
+            raise EmbedderError(f"{self._name} returned vectors of shape {vectors.shape}, expected {expected}")
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         if not np.isfinite(lengths).all() or not lengths.all():
-            raise EmbedderError(f"{self._name} gave vectors that are zero or not finite")
+            raise EmbedderError(f"{self._name} returned vectors that are zero or not finite")
         return np.asarray(vectors / lengths, dtype=np.float32)
 
 
 def from_langchain(
     embeddings: Any, *, cache_name: str | None = None, cache: VectorCache | bool = True, is_local: bool = False
 ) -> Embedder:
-    """Make an embedder of a LangChain ``Embeddings``.
+    """Return a LangChain ``Embeddings`` as an embedder.
 
-    Nothing about such an object tells whether two of them give the same vectors, so nothing is cached unless you say
-    by a name that they do.
+    An ``Embeddings`` object does not reveal whether its vectors equal those of another, so nothing is cached unless
+    you pass a `cache_name`.
 
     Parameters
     ----------
     embeddings : langchain_core.embeddings.Embeddings
     cache_name : str, optional
-        A name of your own for this model with these settings; None caches nothing.
+        A name that identifies this model with these settings; None disables the cache.
     cache : VectorCache or bool
-        Where to keep the vectors if there is a name; True is the cache that the command line uses.
+        The cache to use if there is a `cache_name`; True is the cache of the command line.
     is_local : bool
-        Whether it runs in this process; a service then calls it one at a time, files are read in small chunks, and it
-        counts as free.
+        Whether it runs in this process. A service then calls it from one thread at a time, files are read in small
+        chunks, and it counts as free.
     """
     model = LangChainModel(embeddings, cache_name or type(embeddings).__name__, is_local=is_local)
     return CachedEmbedder(model, cache=open_cache(cache) if cache_name else None)
@@ -168,26 +169,25 @@ def open_provider(
     cache: VectorCache | None = None,
     on_event: OnEvent | None = None,
 ) -> Embedder:
-    """Open an embedder of one of LangChain's providers, by ``langchain.embeddings.init_embeddings``.
+    """Open an embedder of one of LangChain's providers with ``langchain.embeddings.init_embeddings``.
 
     Raises
     ------
     EmbedderError
-        If there is no such provider, or a package that it needs is not installed.
+        If the provider is unknown, or a package that it needs is not installed.
     """
-    *others, last = [f"{name}:…" for name in OURS]
-    known = f"ours are {', '.join(others)} and {last}, see embedclf embedders"
+    built_in = "Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders)"
     if not provider or not model:
-        raise EmbedderError(
-            f"there is no embedder {f'{provider}:{model}'.rstrip(':')!r}; {known}; any other is PROVIDER:MODEL of "
-            "LangChain's"
-        )
+        name = f"{provider}:{model}".rstrip(":")
+        likely = name if name in CATALOGUE else "text-embedding-3-small" if name == "openai" else None
+        hint = f". Did you mean aimlapi:{likely}?" if likely else ""
+        raise EmbedderError(f"unknown embedder {name!r}. {built_in}. LangChain: PROVIDER:MODEL{hint}")
     try:
         from langchain.embeddings import init_embeddings
     except ImportError:
         raise EmbedderError(
-            f"there is no embedder '{provider}:{model}' of ours ({known}); for those of LangChain's providers install "
-            f"langchain and the provider's package: pip install langchain langchain-{provider.replace('_', '-')}"
+            f"unknown embedder '{provider}:{model}'. {built_in}. For LangChain's providers, install langchain and the "
+            f"provider's package: pip install langchain langchain-{provider.replace('_', '-')}"
         ) from None
     try:
         embeddings = init_embeddings(model, provider=provider)
@@ -195,8 +195,8 @@ def open_provider(
         package = re.search(r"[`']pip install (?:-U )?([\w.-]+)[`']", str(error))
         name = package[1] if package else f"langchain-{provider.replace('_', '-')}"
         raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from None
-    except Exception as error:  # noqa: BLE001 - each provider has its own
-        raise EmbedderError(f"{provider}:{model} cannot be opened: {told(str(error))}") from None
+    except Exception as error:  # noqa: BLE001 - each provider raises its own
+        raise EmbedderError(f"{provider}:{model} cannot be opened: {redact(str(error))}") from None
     is_local = provider in LOCAL_PROVIDERS
     opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions, is_local=is_local)
     return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event)

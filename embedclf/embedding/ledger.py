@@ -1,4 +1,4 @@
-"""The ledger: what each run spent, kept beside the cache."""
+"""The ledger: a record of what each run spent, kept next to the cache."""
 
 import json
 import logging
@@ -18,12 +18,12 @@ from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
 
-# What cost nothing is written less often: a service that is served from the cache would fill the disk.
+# Lines without spending are limited, since a service answered from the cache would fill the disk with them.
 _SECONDS_BETWEEN_FREE_LINES = 60.0
 
 
 class Entry(NamedTuple):
-    """What one run spent."""
+    """What one run, or all runs of a model, spent."""
 
     provider: str
     model: str
@@ -32,19 +32,19 @@ class Entry(NamedTuple):
 
 
 class Ledger:
-    """A file of JSON lines, one for each run. Processes may share it: a line is added in one piece.
+    """A JSON Lines file with one line per run. Safe for concurrent processes, since each line is appended atomically.
 
     Parameters
     ----------
     path : Path
-        Made when something is first added.
+        Created when the first line is added.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def add(self, spec: EmbedderSpec, usage: Usage) -> None:
-        """Add a line. Where none can be written, the cache has said so."""
+        """Add a line. A failure is only logged at debug level, since the cache has warned already."""
         about = {"provider": spec.provider, "model": spec.model, "endpoint": spec.endpoint}
         line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **about, **asdict(usage)}
         try:
@@ -55,23 +55,23 @@ class Ledger:
             logger.debug("the ledger %s cannot be written (%s)", self._path, error.strerror or error)
 
     def entries(self) -> list[Entry]:
-        """Read every line. Lines that are damaged, or not ours, are left out with one warning."""
+        """Return the entries of all lines. Invalid lines are skipped with one warning."""
         try:
             lines = read_plain(self._path).splitlines()
         except (FileNotFoundError, NotADirectoryError):
             return []
         except (OSError, MemoryError) as error:
             reason = getattr(error, "strerror", None) or "it is too large"
-            logger.warning("the ledger %s cannot be read (%s): what was spent is not listed", self._path, reason)
+            logger.warning("the ledger %s cannot be read (%s): spending is not listed", self._path, reason)
             return []
         entries = [entry for line in lines if (entry := _entry(line)) is not None]
         if len(entries) < len(lines):
-            left_out = counted(len(lines) - len(entries), "line")
-            logger.warning("the ledger %s has %s that cannot be read: left out", self._path, left_out)
+            skipped = counted(len(lines) - len(entries), "invalid line")
+            logger.warning("the ledger %s has %s: skipped", self._path, skipped)
         return entries
 
     def totals(self) -> list[Entry]:
-        """Sum up the lines of each model."""
+        """Return the sums per model."""
         sums: dict[tuple[str, str, str | None], Usage] = {}
         for entry in self.entries():
             model = (entry.provider, entry.model, entry.endpoint)
@@ -86,24 +86,24 @@ def _entry(line: bytes) -> Entry | None:
         provider, model, endpoint = content["provider"], content["model"], content["endpoint"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    named = isinstance(provider, str) and isinstance(model, str) and isinstance(endpoint, str | None)
-    if not named or any(_is_no_count(value, name) for name, value in counts.items()):
+    is_named = isinstance(provider, str) and isinstance(model, str) and isinstance(endpoint, str | None)
+    if not is_named or not all(_is_count(value, name) for name, value in counts.items()):
         return None
     return Entry(provider, model, endpoint, Usage(**counts))
 
 
-def _is_no_count(value: Any, name: str) -> bool:
+def _is_count(value: Any, name: str) -> bool:
     if name == "dollars" and value is None:
-        return False
+        return True
     kinds = (int, float) if name in ("credits", "dollars") else (int,)
-    return type(value) not in kinds or not 0 <= value < 1e18
+    return type(value) in kinds and 0 <= value < 1e18
 
 
 _accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()
 
 
 class Account:
-    """Carries what a meter counts into a ledger.
+    """Records the counts of a meter in a ledger.
 
     Parameters
     ----------
@@ -114,37 +114,37 @@ class Account:
 
     def __init__(self, ledger: Ledger, spec: EmbedderSpec, meter: Meter) -> None:
         self._ledger, self._spec, self._meter = ledger, spec, meter
-        self._entered = meter.usage
-        self._entered_at = time.monotonic()
+        self._recorded = meter.usage
+        self._recorded_at = time.monotonic()
         self._lock = ForkSafeLock()
         _accounts.add(self)
 
-    def leave_out(self) -> None:
-        """Never enter what has been counted so far."""
-        self._entered = self._meter.usage
+    def mark_recorded(self) -> None:
+        """Mark all counts so far as recorded."""
+        self._recorded = self._meter.usage
 
-    def enter(self, *, last: bool = False) -> None:
-        """Enter what has been spent since the last time; what only was spared can wait, unless this is the last."""
+    def record(self, *, last: bool = False) -> None:
+        """Record the usage since the last record; usage without requests can wait, unless this is the `last` record."""
         with self._lock:
             usage = self._meter.usage
-            if usage == self._entered:
+            if usage == self._recorded:
                 return
-            spent = usage.requests != self._entered.requests
+            spent = usage.requests != self._recorded.requests
             now = time.monotonic()
-            if spent or last or now > self._entered_at + _SECONDS_BETWEEN_FREE_LINES:
-                self._ledger.add(self._spec, usage.plus(self._entered, -1))
-                self._entered, self._entered_at = usage, now
+            if spent or last or now > self._recorded_at + _SECONDS_BETWEEN_FREE_LINES:
+                self._ledger.add(self._spec, usage.plus(self._recorded, -1))
+                self._recorded, self._recorded_at = usage, now
 
-    def enter_with(self, owner: object) -> None:
-        """Enter what is left when the owner goes, or the process ends."""
-        weakref.finalize(owner, self.enter, last=True)
+    def record_at_exit_of(self, owner: object) -> None:
+        """Record the remaining usage when the owner is garbage-collected or the process ends."""
+        weakref.finalize(owner, self.record, last=True)
 
 
-def _leave_out_the_parents() -> None:
+def _skip_parents_usage() -> None:
     for account in _accounts:
-        account.leave_out()
+        account.mark_recorded()
 
 
-# What a forked process inherits, its parent enters.
+# The parent records the usage that a forked process inherits.
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_leave_out_the_parents)
+    os.register_at_fork(after_in_child=_skip_parents_usage)

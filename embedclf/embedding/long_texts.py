@@ -1,4 +1,4 @@
-"""Texts that are longer than a model takes: cut into pieces, which are embedded and averaged."""
+"""Embedding texts that are longer than a model accepts, in pieces that are averaged."""
 
 import re
 from collections import deque
@@ -24,14 +24,14 @@ _BORDERS = [
         rb"%s+" % _SPACE,
     )
 ]
-# Pieces that are sent together.
+# Pieces embedded per call.
 _PIECES_AT_ONCE = 4_096
 
 
 def embed_any_length(
     model: StoringEmbedder, texts: Sequence[str], keys: Keys | None, keep: Keep
 ) -> tuple[dict[int, str], int]:
-    """Embed distinct texts, and in pieces those that the model refuses as too long.
+    """Embed distinct texts, and those that the model rejects as too long in pieces.
 
     Parameters
     ----------
@@ -42,9 +42,9 @@ def embed_any_length(
     Returns
     -------
     reasons : dict of int to str
-        Why some were refused, by index.
+        Why texts were rejected, by index.
     n_cut : int
-        How many were embedded in pieces.
+        The number of texts embedded in pieces.
     """
     refused = model.embed(texts, keys, keep)
     too_long = {place: one.piece for place, one in sorted(refused.items()) if one.piece is not None}
@@ -60,20 +60,20 @@ def embed_any_length(
 def _in_pieces(
     model: StoringEmbedder, texts: Sequence[str], too_long: Mapping[int, int]
 ) -> Iterator[tuple[int, Vectors | str]]:
-    """Embed some of the texts in pieces, which are texts like any other: sent together, stored, cut again.
+    """Embed long texts in pieces. Pieces are treated like other texts: batched, cached, and cut further if needed.
 
     Parameters
     ----------
     model : StoringEmbedder
     texts : sequence of str
     too_long : mapping of int to int
-        Which of them, and how many bytes a piece may have.
+        The maximum bytes per piece, by the index of the text.
 
     Yields
     ------
     place : int
     answer : ndarray of shape (1, n_dimensions) or str
-        The mean of its pieces' vectors by their length, at unit length; or why a piece was refused.
+        The mean of the pieces' vectors, weighted by length and scaled to unit length; or why a piece was rejected.
     """
     left = deque(too_long)
     while left:
@@ -92,17 +92,17 @@ def _in_pieces(
                 continue
             total = np.array(sizes) @ vectors[numbers].astype(np.float64)
             length = np.linalg.norm(total)
-            yield place, (total / length).astype(np.float32)[None, :] if length else "its pieces cancel each other"
+            yield place, (total / length).astype(np.float32)[None, :] if length else "its pieces' vectors cancel out"
 
 
 def _embed_pieces(model: StoringEmbedder, pieces: list[str]) -> tuple[Vectors, dict[int, str]]:
-    """Embed pieces at full length, without counting them as texts that were asked for.
+    """Embed pieces at full length, without counting them as texts in the usage.
 
     Returns
     -------
     vectors : ndarray of shape (n_pieces, n_dimensions), float32
     refused : dict of int to str
-        Why some were refused.
+        Why pieces were rejected.
     """
     keys, found, known = None, np.zeros(len(pieces), dtype=bool), None
     if model.part is not None:
@@ -110,7 +110,7 @@ def _embed_pieces(model: StoringEmbedder, pieces: list[str]) -> tuple[Vectors, d
         found, known = model.part.read(keys)
     missing = np.flatnonzero(~found)
     rows = VectorRows(known, len(pieces), None, model.name)
-    # Not as a single flight: another thread could have a piece, and wait for one of this thread's own.
+    # Not in single flight: two threads could deadlock waiting for each other's pieces.
     refused, _ = embed_any_length(
         model,
         [pieces[place] for place in missing],
@@ -122,10 +122,10 @@ def _embed_pieces(model: StoringEmbedder, pieces: list[str]) -> tuple[Vectors, d
 
 
 def cut(text: str, n_bytes: int) -> Iterator[str]:
-    """Cut a text into pieces of at most `n_bytes` UTF-8 bytes, at the end of sentences or words where it has any.
+    """Cut a text into pieces of at most `n_bytes` UTF-8 bytes, if possible at the end of a sentence or word.
 
-    A border is looked for in the second half of a piece, so that pieces do not get small. Joined, the pieces are the
-    text.
+    Only the second half of a piece is searched for a place to cut, so that pieces do not get small. The pieces join to
+    the text.
     """
     rest = text.encode()
     while len(rest) > n_bytes:

@@ -1,4 +1,4 @@
-"""Single flight: a text that several threads ask for at the same time is sent by one of them."""
+"""Single flight: a text that several threads need at the same time is sent by only one of them."""
 
 import os
 import threading
@@ -13,7 +13,7 @@ from embedclf.embedding.batch_embedder import Batch
 from embedclf.embedding.cache.keys import Keys
 from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
-from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, check_not_stopped
+from embedclf.embedding.requests.cancellation import POLL_SECONDS, check_not_stopped
 from embedclf.embedding.storing import Keep
 
 Claim = tuple[Hashes, threading.Event]
@@ -21,7 +21,7 @@ Places = npt.NDArray[np.intp]
 
 
 class SingleFlight:
-    """Embeds texts that a cache had not, each in one thread of this process; the others take it from the cache.
+    """Embeds uncached texts, each in only one thread of this process; the other threads read it from the cache.
 
     Parameters
     ----------
@@ -39,27 +39,27 @@ class SingleFlight:
         keep: Keep,
         send: Callable[[Sequence[str], Keys, Keep], dict[int, str]],
     ) -> dict[int, str]:
-        """Embed distinct texts: those that no other thread is working on, and then the rest.
+        """Embed distinct texts: first those that no other thread is embedding, then the rest.
 
         Parameters
         ----------
         texts : sequence of str, of length n
         keys : ndarray of shape (n,)
         keep : callable
-            Receives each batch, at full length, when it is in the cache.
+            Called with each full-length batch once it is in the cache.
         send : callable
-            Embeds and stores some of the texts, passes each batch on, and returns why some were refused.
+            Embeds and stores texts, passes each batch on, and returns why texts were rejected.
 
         Returns
         -------
         dict of int to str
-            Why some were refused.
+            Why texts were rejected, by index.
         """
         refused: dict[int, str] = {}
         waiting = np.arange(len(texts))
         while len(waiting):
             with self._claims.of(keys["high"][waiting]) as (mine, others):
-                # Others may have finished some since the cache was read.
+                # Other threads may have finished some of these since the cache was read.
                 chosen = self._take_from_cache(waiting[mine], keys, keep)
 
                 def keep_chosen(batch: Batch, chosen: Places = chosen) -> None:
@@ -70,16 +70,16 @@ class SingleFlight:
                     refused |= {int(chosen[place]): reason for place, reason in mine_refused.items()}
             waiting = waiting[~mine]
             for other in others:
-                # Theirs may be a long work, of which these are done early.
-                while len(waiting) and not other.wait(SECONDS_A_LOOK):
+                # The other thread may have a long list, and finish these texts early.
+                while len(waiting) and not other.wait(POLL_SECONDS):
                     check_not_stopped()
                     waiting = self._take_from_cache(waiting, keys, keep)
-            # What another thread could not embed is asked for again, so that each learns the reason.
+            # Texts that another thread could not embed are sent again, so that this thread gets the reason, too.
             waiting = self._take_from_cache(waiting, keys, keep)
         return refused
 
     def _take_from_cache(self, places: Places, keys: Keys, keep: Keep) -> Places:
-        """Keep what the cache has now of some texts, by their places; return the places of the others."""
+        """Keep the texts that are now in the cache; return the places of the others."""
         if not len(places):
             return places
         found, vectors = self._part.read(keys[places])
@@ -89,7 +89,7 @@ class SingleFlight:
 
 
 class Claims:
-    """The texts, by hashes of theirs, that threads of this process are working on."""
+    """The texts that threads of this process are embedding, identified by hashes."""
 
     def __init__(self) -> None:
         self._lock = ForkSafeLock()
@@ -98,21 +98,21 @@ class Claims:
 
     @contextmanager
     def of(self, hashes: Hashes) -> Iterator[tuple[npt.NDArray[np.bool_], list[threading.Event]]]:
-        """Claim what no other thread has claimed, for as long as the block lasts.
+        """Claim texts that no other thread has claimed, for the duration of the block.
 
         Parameters
         ----------
         hashes : ndarray of shape (n,)
 
-        Returns
-        -------
+        Yields
+        ------
         mine : ndarray of shape (n,), bool
-            Which are claimed now.
+            Which texts this thread has claimed.
         others : list of Event
-            Each is set when some of the rest, which another thread is working on, are done or given up.
+            One per other thread that has claimed some of the rest, set when that thread is done or has failed.
         """
         with self._lock:
-            if self._process != os.getpid():  # those of the parent's threads, which are not here
+            if self._process != os.getpid():  # drop the claims of a parent process's threads
                 self._process, self._claims = os.getpid(), []
             mine = np.ones(len(hashes), dtype=bool)
             others = []

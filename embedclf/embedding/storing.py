@@ -1,4 +1,4 @@
-"""Embedding texts and storing what comes, batch by batch: nothing is used before it is in the cache."""
+"""Embedding texts and storing each batch in the cache before it is used."""
 
 from collections.abc import Callable, Sequence
 
@@ -8,11 +8,11 @@ from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.vector_rows import check_length
 
 Keep = Callable[[Batch], None]
-"""What receives each batch, at full length and stored, from any thread."""
+"""Called with each full-length batch once it is stored, from any thread."""
 
 
 class StoringEmbedder:
-    """A `BatchEmbedder` whose batches are in the cache before they are passed on; one for each call.
+    """Wraps a `BatchEmbedder` to store batches in the cache before passing them on. Each call uses a new one.
 
     Parameters
     ----------
@@ -23,9 +23,9 @@ class StoringEmbedder:
     Attributes
     ----------
     behind, part
-        As above.
+        As passed.
     has_stored : bool
-        Whether anything of this call is in the cache.
+        Whether this call has stored anything.
     """
 
     def __init__(self, behind: BatchEmbedder, part: ModelCache | None) -> None:
@@ -35,7 +35,7 @@ class StoringEmbedder:
 
     @property
     def name(self) -> str:
-        """What errors call it."""
+        """The name for error messages."""
         return str(self.behind.spec)
 
     def embed(self, texts: Sequence[str], keys: Keys | None, keep: Keep) -> dict[int, Refused]:
@@ -45,14 +45,14 @@ class StoringEmbedder:
         ----------
         texts : sequence of str, of length n
         keys : ndarray of shape (n,) or None
-            Of the texts; None without a cache.
+            The keys of the texts; None without a cache.
         keep : callable
-            Receives each batch when it is stored.
+            Called with each batch once it is stored.
         """
         return self.behind.embed_batches(texts, lambda batch: self.store(batch, keys, keep))
 
     def store(self, batch: Batch, keys: Keys | None, keep: Keep) -> None:
-        """Store a batch, and pass it on; see `embed`."""
+        """Store a batch and pass it on; see `embed`."""
         if self.part is not None and keys is not None:
             check_length(self.part.dimensions, batch.vectors.shape[1], self.name)
             if self.part.write(keys[batch.places], batch.vectors, batch.n_tokens):

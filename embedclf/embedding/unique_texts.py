@@ -1,4 +1,4 @@
-"""Texts with their repetitions found."""
+"""Finding repetitions among texts."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,22 +10,22 @@ Places = npt.NDArray[np.intp]
 
 
 class UniqueTexts:
-    """Texts, and where each distinct one that can be embedded stands first.
+    """Texts, their distinct embeddable texts, and the first occurrence of each.
 
     Parameters
     ----------
     texts : sequence of str
     faults : mapping of int to str
-        Why some cannot be embedded, by index.
+        Why texts cannot be embedded, by index.
 
     Attributes
     ----------
     texts : sequence of str
-        All of them, n.
+        All n texts.
     unique : list of str
-        The distinct ones that can.
+        The distinct texts that can be embedded.
     firsts : ndarray of shape (n_unique,)
-        Where each of these stands first.
+        The index of the first occurrence of each unique text.
     """
 
     def __init__(self, texts: Sequence[str], faults: Mapping[int, str]) -> None:
@@ -41,17 +41,17 @@ class UniqueTexts:
 
     @cached_property
     def first(self) -> Places:
-        """Where each of all texts stands first, (n,); for one that cannot be embedded, where it is itself."""
+        """The index of each text's first occurrence, (n,); its own index for a text that cannot be embedded."""
         firsts, faults = self._firsts, self._faults
         return np.array([i if i in faults else firsts[text] for i, text in enumerate(self.texts)], dtype=np.intp)
 
     @property
     def is_repeated(self) -> npt.NDArray[np.bool_]:
-        """Whether each of all texts stands before, too: (n,)."""
+        """Whether each text has occurred before: (n,), bool."""
         return np.not_equal(self.first, np.arange(len(self.texts)))
 
     def of_unique(self) -> Places:
-        """Return for each of all texts which of the unique ones it is, (n,); 0 for one that cannot be embedded."""
+        """Return the index of each text among the unique texts, (n,); 0 for a text that cannot be embedded."""
         numbers = np.zeros(len(self.texts), dtype=np.intp)
         numbers[self.firsts] = np.arange(len(self.firsts))
         return numbers[self.first]

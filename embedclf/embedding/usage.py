@@ -1,4 +1,4 @@
-"""What embedding costs: counted, estimated, and bounded."""
+"""Counting and estimating what embedding costs."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -7,33 +7,33 @@ from typing import Any
 
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 
-# English has about four bytes a token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
+# English has about four bytes per token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
 BYTES_PER_TOKEN = 4
 
 
 def about_tokens(n_bytes: int) -> int:
-    """Estimate the tokens of a text from its UTF-8 bytes; these are also the most that it can have."""
+    """Estimate the tokens of a text from its UTF-8 bytes, which are an upper bound."""
     return math.ceil(n_bytes / BYTES_PER_TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What embedding took and cost.
+    """What embedding has used and cost.
 
     Attributes
     ----------
     texts, from_cache, duplicates : int
-        Texts asked for; distinct ones that the cache had; and repetitions, which are embedded once.
+        Texts to embed; distinct texts found in the cache; and repetitions, which are embedded once.
     requests : int
-        Sent, those that were tried again included.
+        Requests sent, including retries.
     tokens : int
-        As the server counts them; estimated where it does not say.
+        As counted by the server; estimated if it does not say.
     credits : float
-        AI/ML API's own unit; 0 where the server does not say.
+        Cost in AI/ML API's own unit; 0 if the server does not say.
     dollars : float or None
-        Tokens at the published price; None if that is not known.
+        Cost of the tokens at the published price; None if the price is unknown.
     saved_tokens : int
-        About what the texts from the cache would have cost.
+        About how many tokens the cached texts would have cost.
     """
 
     texts: int = 0
@@ -46,7 +46,7 @@ class Usage:
     saved_tokens: int = 0
 
     def plus(self, other: "Usage", sign: int = 1) -> "Usage":
-        """Add another's counts to these, or, with a sign of −1, take them away."""
+        """Return the sum with another `Usage`, or with a sign of −1 the difference."""
         counts: dict[str, Any] = {}
         for field in fields(Usage):
             first, second = getattr(self, field.name), getattr(other, field.name)
@@ -60,16 +60,16 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What embedding would take and cost.
+    """What embedding would use and cost.
 
     Attributes
     ----------
     texts, unique, from_cache, to_embed : int
-        All texts; the distinct ones; those of them that the cache has; and the rest.
+        All texts; the distinct ones; the distinct ones in the cache; and the distinct ones to embed.
     tokens, most_tokens : int
-        About how many the rest have, and the most that they can have.
+        Estimate and upper bound of the tokens to embed.
     dollars, most_dollars : float or None
-        What that costs; None if the price is not known.
+        Their cost; None if the price is unknown.
     """
 
     texts: int
@@ -88,7 +88,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a call to `embed` has come.
+    """The progress of a call to `embed`.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class Progress:
     in_flight : int
         Requests in flight.
     dollars : float or None
-        Spent by the embedder so far; None if the price is not known.
+        Spent by the embedder so far; None if the price is unknown.
     """
 
     done: int
@@ -110,12 +110,12 @@ OnEvent = Callable[[Progress], None]
 
 
 class Meter:
-    """Counts what an embedder takes. Threads may share it.
+    """Counts what an embedder uses. Thread-safe.
 
     Parameters
     ----------
     dollars_per_million_tokens : float or None
-        None if the price is not known.
+        None if the price is unknown.
     """
 
     def __init__(self, dollars_per_million_tokens: float | None) -> None:
@@ -124,7 +124,7 @@ class Meter:
         self._counts = {field.name: 0 for field in fields(Usage) if field.name != "dollars"}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Meter, (self.price,)  # a copy, in another process, counts what that takes
+        return Meter, (self.price,)  # a copy in another process counts from zero
 
     def add(self, **counts: float) -> None:
         """Add to some of the counts of `Usage`."""
@@ -133,18 +133,18 @@ class Meter:
                 self._counts[name] += count  # type: ignore[assignment]
 
     def dollars(self, tokens: int) -> float | None:
-        """Return the price of some tokens; None if it is not known."""
+        """Return the price of some tokens; None if unknown."""
         return None if self.price is None else self.price * tokens / 1e6
 
     @property
     def usage(self) -> Usage:
-        """What has been counted so far."""
+        """The counts so far."""
         with self._lock:
             counts = dict(self._counts)
         return Usage(**counts, dollars=self.dollars(counts["tokens"]))
 
     def estimate(self, sizes: Iterable[int], *, texts: int, unique: int) -> Estimate:
-        """Estimate what it takes to embed texts of some sizes, in bytes."""
+        """Estimate the tokens and cost of embedding texts of the given sizes in bytes."""
         n, tokens, most = 0, 0, 0
         for size in sizes:
             n, tokens, most = n + 1, tokens + about_tokens(size), most + size

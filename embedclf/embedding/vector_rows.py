@@ -1,4 +1,4 @@
-"""The rows of vectors that several threads fill, all of one length."""
+"""An array of vectors that several threads fill."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,22 +14,22 @@ _BLOCK_ROWS = 4_096
 
 
 class VectorRows:
-    """An array of vectors, made as soon as their length is known. Threads may share it.
+    """An array of vectors that is allocated once their length is known. Thread-safe.
 
     Parameters
     ----------
     vectors : ndarray of shape (n_rows, n_dimensions), float32, or None
-        Where some rows are filled already; None if none is.
+        An array with some rows already filled; None if there is none.
     n_rows : int
     cut : int or None
-        The length that vectors are cut to, and scaled to unit length again; None leaves them as they are.
+        Length to cut vectors to before rescaling them to unit length; None leaves them unchanged.
     name : str
-        The embedder's, for errors.
+        The embedder's name, for errors.
 
     Attributes
     ----------
     vectors : ndarray of shape (n_rows, n_dimensions), float32, or None
-        None while nothing is filled.
+        None until a row is filled.
     """
 
     def __init__(self, vectors: Vectors | None, n_rows: int, cut: int | None, name: str) -> None:
@@ -40,12 +40,12 @@ class VectorRows:
         self._making = ForkSafeLock()
 
     def fill(self, places: npt.NDArray[Any], vectors: Vectors) -> None:
-        """Put vectors of full length at their places.
+        """Store full-length vectors in the rows `places`.
 
         Raises
         ------
         EmbedderError
-            If they have another length than those before, or are zero where they are cut.
+            If their length differs from that of earlier vectors, or a vector is zero after cutting.
         """
         if self._cut is not None:
             vectors = vectors[:, : self._cut].copy()
@@ -58,11 +58,11 @@ class VectorRows:
 
 
 def check_length(known: int | None, answered: int, name: str) -> None:
-    """Check that an embedder's vectors have the length that they had before, if that is known."""
+    """Check that an embedder's vectors have the known length, if any."""
     if known is not None and answered != known:
         raise EmbedderError(
-            f"{name} answered with {answered} dimensions, and before it had {known}: it is not the model that it was; "
-            "if it has changed for good, what the cache has of it is of no use: embedclf cache clear"
+            f"{name} returned vectors of {answered} dimensions, but earlier ones had {known}: the model has changed. "
+            "If the change is permanent, its cached vectors are useless: run embedclf cache clear"
         )
 
 
@@ -72,11 +72,11 @@ def scale(vectors: Vectors, rows: npt.NDArray[Any]) -> None:
         chosen = vectors[block]
         lengths = np.sqrt(np.einsum("ij,ij->i", chosen, chosen))[:, None]
         if not lengths.all():
-            raise EmbedderError("a vector is zero after it was cut: use more dimensions")
+            raise EmbedderError("a vector is zero after being shortened: use more dimensions")
         vectors[block] = chosen / lengths
 
 
 def blocks_of(rows: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
-    """Divide row numbers into blocks, so that what is made of a block's vectors takes little memory."""
+    """Yield row numbers in blocks, to bound the memory of temporary arrays."""
     for start in range(0, len(rows), _BLOCK_ROWS):
         yield rows[start : start + _BLOCK_ROWS]

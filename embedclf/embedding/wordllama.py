@@ -1,4 +1,4 @@
-"""WordLlama, the embedded default: a static model whose weights come inside its wheel; no key, no network."""
+"""WordLlama, the default without an API key: a static model whose weights ship in its wheel; no network needed."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -15,58 +15,58 @@ from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, NotInstalledError
 
 _MODEL = "l2_supercat"
-# The lengths that the model was trained to be cut to (Matryoshka), of those that the wheel's weights hold.
+# The Matryoshka lengths that the model was trained for, up to that of the wheel's weights.
 _DIMENSIONS = (64, 128, 256)
-# Inside the package; the compiled wheels and the pure one have the same vectors.
+# Paths inside the package; the compiled and the pure-Python wheels contain the same vectors.
 _WEIGHTS = "weights/l2_supercat_256.safetensors"
 _TOKENIZER = "tokenizers/l2_supercat_tokenizer_config.json"
-# What to ask for by hand: of pure Python, it installs everywhere.
+# Recommended for manual installation: the pure-Python version installs everywhere.
 _REQUIREMENT = "wordllama==0.2.2.post0"
 
-# To convert all 32,000 vectors takes longer than to read them, and one text needs but a few. So they are converted as
-# they are needed, until that has cost a fraction of converting them all.
+# Converting all 32,000 vectors to float32 takes longer than reading them, and one text needs only a few. So vectors are
+# converted on demand at first, and all at once after this many.
 _FEW_TOKENS = 4_000
 
-# A batch's memory is bounded by its characters: each is at most 4 tokens (one per byte), each of these 1 kB.
+# Characters bound a batch's memory: each has at most 4 tokens (one per byte) of 1 kB.
 _PIECE_CHARACTERS = 8_192
 _BATCH_CHARACTERS = 32_768
 
 
-# A text has one vector, the mean of all its tokens: of about 2,000 of them (at OpenAI's 4 bytes a token) no single
-# subject stands out. It is also about the limit of most models in the catalogue.
-_MEAN_OF_MANY = 8_192
+# In bytes. The mean of about 2,000 tokens (at OpenAI's 4 bytes per token) no longer represents any single subject.
+# It is also close to the input limit of most models in the catalogue.
+_LONG_TEXT_BYTES = 8_192
 
 
 class WordLlamaEmbedder(PartialEmbedder):
     """Embeds texts with WordLlama: the mean of a text's token vectors, scaled to unit length.
 
-    The vectors are those of ``WordLlama.embed(texts, norm=True)``. Texts are not padded to the longest of a batch,
-    and long ones are cut into pieces that are averaged by token count, so that memory stays bounded.
+    The vectors equal those of ``WordLlama.embed(texts, norm=True)``. To bound memory, texts are not padded to the
+    longest of a batch, and long texts are processed in pieces.
 
     Parameters
     ----------
     model : str, optional
-        ``l2_supercat`` is the only one that comes inside the wheel.
+        Only ``l2_supercat``, the model in the wheel.
     dimensions : int, optional
         64, 128 or 256 (the default).
     on_event : callable, optional
-        Is given a `Progress` whenever some texts are done.
+        Called with a `Progress` as texts are embedded.
 
     Raises
     ------
     EmbedderError
-        If WordLlama is not installed, or has no such model or dimensions.
+        If WordLlama is not installed, or does not support the model or the dimensions.
     """
 
     def __init__(
         self, model: str | None = None, *, dimensions: int | None = None, on_event: OnEvent | None = None
     ) -> None:
         if model not in (None, _MODEL):
-            raise EmbedderError(f"WordLlama has no model {model!r}; the one in its wheel is 'wordllama:{_MODEL}'")
+            raise EmbedderError(f"unknown WordLlama model {model!r}; its wheel contains only 'wordllama:{_MODEL}'")
         dimensions = _DIMENSIONS[-1] if dimensions is None else dimensions
         if dimensions not in _DIMENSIONS:
             known = ", ".join(map(str, _DIMENSIONS[:-1])) + f" or {_DIMENSIONS[-1]}"
-            raise EmbedderError(f"wordllama:{_MODEL} has vectors of {known} dimensions, not of {dimensions}")
+            raise EmbedderError(f"wordllama:{_MODEL} supports {known} dimensions, got {dimensions}")
         self._dimensions = dimensions
         self._on_event = on_event
         self._tokenizer, token_vectors = _load()
@@ -81,13 +81,13 @@ class WordLlamaEmbedder(PartialEmbedder):
 
     @property
     def spec(self) -> EmbedderSpec:
-        """What tells its vectors from another embedder's."""
+        """The model that its vectors come from."""
         return EmbedderSpec("wordllama", _MODEL, self._dimensions)
 
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that have a vector; see `PartialEmbedder.embed_usable`.
+        """Embed the texts that have a vector; see `PartialEmbedder.embed_usable`.
 
-        The vector of a text is the same whatever other texts stand beside it.
+        A text's vector does not depend on the other texts of the call.
         """
         sums = np.zeros((len(texts), self._dimensions), dtype=np.float32)
         pieces = ((index, piece) for index, text in enumerate(texts) if index not in faults for _, piece in _cut(text))
@@ -99,20 +99,20 @@ class WordLlamaEmbedder(PartialEmbedder):
             np.add.at(sums, [index for index, _ in batch], piece_sums)
             if self._on_event is not None:
                 self._on_event(Progress(batch[-1][0], len(texts), 0, 0.0))
-        # The length of the sum and that of the mean differ by a factor only, which the scaling removes.
+        # Sum and mean differ only by a factor, which scaling to unit length removes.
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         usable = (lengths[:, 0] > 0) & np.isfinite(lengths[:, 0])
-        no_vector = {int(index): "WordLlama has no vector for it" for index in np.flatnonzero(~usable)}
+        no_vector = {int(index): "WordLlama has no vector for this text" for index in np.flatnonzero(~usable)}
         lengths[~usable] = np.nan
         sums /= lengths
         return sums, dict(sorted((no_vector | faults).items()))
 
     def length_warning(self, text: str) -> str | None:
-        """Say why a text may be too long for one vector: the mean of many words says little about any of them."""
-        # A character has 4 bytes at most, so most texts need not be encoded.
-        if len(text) * 4 <= _MEAN_OF_MANY or (size := len(text.encode())) <= _MEAN_OF_MANY:
+        """Return why a text may be too long, or None: the mean of many words represents none of them well."""
+        # A character has at most 4 bytes, so most texts need not be encoded.
+        if len(text) * 4 <= _LONG_TEXT_BYTES or (size := len(text.encode())) <= _LONG_TEXT_BYTES:
             return None
-        return f"{size:,} bytes in one vector, which is the mean of all its words"
+        return f"{size:,} bytes averaged into one vector"
 
     @property
     def has_token_shares(self) -> bool:
@@ -120,11 +120,11 @@ class WordLlamaEmbedder(PartialEmbedder):
         return True
 
     def token_shares(self, text: str, direction: npt.NDArray[np.float64]) -> TokenShares:
-        """Divide the product of a text's vector and another among the text's tokens; see `Embedder.token_shares`."""
+        """Split the dot product of a text's vector and another among its tokens; see `Embedder.token_shares`."""
         total = np.zeros(self._dimensions)
         places, values = [], []
         for start, piece in _cut(text):
-            # The fast way of the tokenizer tells no places.
+            # `encode_batch_fast` returns no offsets.
             (encoding,) = self._tokenizer.encode_batch([piece], add_special_tokens=False)
             token_vectors = self._vectors_of(np.array(encoding.ids, dtype=np.intp)).astype(np.float64)
             total += token_vectors.sum(axis=0)
@@ -147,39 +147,39 @@ def _open(model: str, dimensions: int) -> WordLlamaEmbedder:
 
 
 def _load() -> tuple[Any, npt.NDArray[np.float16]]:
-    """Read the tokenizer and the vectors of its tokens out of the installed package, without importing that.
+    """Read the tokenizer and the token vectors from the installed package, without importing it.
 
-    The package would set up logging for the whole process, bring its own downloads, and take longer than all the rest.
+    Importing it would configure logging for the whole process, allow downloads, and take longer than everything else.
     """
     spec = find_spec("wordllama")
-    if spec is None or spec.origin is None:  # a folder that happens to have the name has no origin
+    if spec is None or spec.origin is None:  # the origin is None for a folder that happens to have the same name
         raise NotInstalledError(f"the WordLlama embedder is not installed: pip install '{_REQUIREMENT}'")
     return _read(Path(spec.origin).parent)
 
 
 @cache
 def _read(package: Path) -> tuple[Any, npt.NDArray[np.float16]]:
-    """Read them once for the process: threads may share a tokenizer of which nothing is changed any more."""
+    """Read them once per process; threads can share the tokenizer, since it does not change after this."""
     tokens, weights = (package / name for name in (_TOKENIZER, _WEIGHTS))
     for file in (tokens, weights):
-        if not file.is_file():  # what is no file at all could keep its reader waiting
-            raise _does_not_load(f"there is no file {file}")
+        if not file.is_file():  # reading a named pipe could block
+            raise _does_not_load(f"file not found: {file}")
     from safetensors import safe_open
     from tokenizers import Tokenizer
 
     try:
         tokenizer = Tokenizer.from_file(str(tokens))
-    except Exception as error:  # the library raises nothing narrower
+    except Exception as error:  # the library raises plain Exception
         raise _does_not_load(f"{tokens}: {error}") from error
     try:
         with safe_open(weights, framework="np") as tensors:
             token_vectors: npt.NDArray[np.float16] = tensors.get_tensor("embedding.weight")
-    except Exception as error:  # its own errors, and the system's
+    except Exception as error:  # SafetensorError or OSError
         raise _does_not_load(f"{weights}: {error}") from error
     shape = (tokenizer.get_vocab_size(), _DIMENSIONS[-1])
     if token_vectors.dtype != np.float16 or token_vectors.shape != shape:
         found = f"{token_vectors.dtype} of shape {token_vectors.shape}"
-        raise _does_not_load(f"{weights}: its vectors are {found}, not float16 of shape {shape}")
+        raise _does_not_load(f"{weights}: expected float16 vectors of shape {shape}, got {found}")
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer, token_vectors
@@ -187,15 +187,15 @@ def _read(package: Path) -> tuple[Any, npt.NDArray[np.float16]]:
 
 def _does_not_load(why: str) -> EmbedderError:
     return EmbedderError(
-        f"WordLlama is installed but does not load ({why}); "
-        f"install it anew: pip install --force-reinstall --no-deps '{_REQUIREMENT}'"
+        f"WordLlama is installed but cannot be loaded ({why}); "
+        f"reinstall it: pip install --force-reinstall --no-deps '{_REQUIREMENT}'"
     )
 
 
 def _cut(text: str) -> Iterator[tuple[int, str]]:
-    """Cut a long text into pieces, at spaces if it has any: there the tokenizer finds the same tokens.
+    """Yield the pieces of a long text, each with its start.
 
-    With each piece comes where it starts.
+    Cut at spaces where possible, since this does not change the tokens.
     """
     start = 0
     while len(text) - start > _PIECE_CHARACTERS:

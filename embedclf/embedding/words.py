@@ -1,4 +1,4 @@
-"""Vectors of words alone: no weights, no key, nothing to install."""
+"""Vectors of hashed word n-grams: no model weights, no key, nothing to install."""
 
 from typing import Any
 
@@ -15,11 +15,11 @@ _TEXTS_AT_ONCE = 4_096
 
 
 class WordsEmbedder(PartialEmbedder):
-    """Embeds texts by their words and pairs of words, each of which is added to or taken from one of 1,024 numbers.
+    """Hashes words and word pairs into 1,024 dimensions.
 
-    This is the hashing trick with signs (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML
-    2009), by which the cosine of two vectors is about that of the n-grams themselves. A classifier that uses words
-    alone weighs the n-grams, not these vectors; they are for what goes by neighbours.
+    This is signed feature hashing (Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009),
+    which approximately preserves the cosine similarity of the n-gram vectors. A classifier trained on words alone uses
+    the n-grams as features, not these vectors; they serve neighbour searches.
     """
 
     def __repr__(self) -> str:
@@ -30,16 +30,16 @@ class WordsEmbedder(PartialEmbedder):
 
     @property
     def spec(self) -> EmbedderSpec:
-        """What tells its vectors from another embedder's."""
+        """The model that its vectors come from."""
         return EmbedderSpec("words", MODEL, DIMENSIONS)
 
     @property
     def is_lexical(self) -> bool:
-        """True: a classifier weighs the n-grams themselves, not these vectors."""
+        """True: a classifier uses the n-grams as features, not these vectors."""
         return True
 
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that have words; see `PartialEmbedder.embed_usable`."""
+        """Embed the texts that contain words; see `PartialEmbedder.embed_usable`."""
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             part = texts[start : start + _TEXTS_AT_ONCE]
@@ -56,15 +56,15 @@ class WordsEmbedder(PartialEmbedder):
 
 
 def open_words(model: str, dimensions: int | None) -> WordsEmbedder:
-    """Open it by its name.
+    """Open the words embedder.
 
     Raises
     ------
     EmbedderError
-        If there is no such model, or none with vectors of that length.
+        If the model is unknown or does not support the dimensions.
     """
     if model not in ("", MODEL):
-        raise EmbedderError(f"there is no model words:{model}; there is words:{MODEL}")
+        raise EmbedderError(f"unknown model words:{model}; the only one is words:{MODEL}")
     if dimensions not in (None, DIMENSIONS):
-        raise EmbedderError(f"words:{MODEL} has vectors of {DIMENSIONS:,} dimensions, not of {dimensions}")
+        raise EmbedderError(f"words:{MODEL} supports only {DIMENSIONS:,} dimensions, got {dimensions}")
     return WordsEmbedder()

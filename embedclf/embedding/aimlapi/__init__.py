@@ -1,1 +1,1 @@
-"""AI/ML API, and any other server that speaks OpenAI's embeddings protocol."""
+"""AI/ML API and other servers with an OpenAI-compatible embeddings endpoint."""

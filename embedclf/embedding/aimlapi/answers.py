@@ -1,7 +1,7 @@
-"""What an embeddings endpoint answers, read and checked.
+"""Reading and checking the responses of an embeddings endpoint.
 
-The stock client takes what it gets: fewer vectors than texts, in any order, not finite, of any length. Here every
-answer is checked, and decoded straight into float32.
+The stock client accepts anything: fewer vectors than texts, in any order, non-finite, of any length. Here every
+response is checked, and decoded straight into float32.
 """
 
 import json
@@ -10,29 +10,29 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.aimlapi.api_key import named, told
+from embedclf.embedding.aimlapi.api_key import redact, request_note
 from embedclf.formatting import counted
 
-# Taken to be the length of vectors where it is not known: hardly any model has more.
-MOST_DIMENSIONS = 8_192
-# Read, an empty list takes 27 times what it takes in JSON, and a short number 12 times. Vectors twice as long as they
-# should be can still be read, to say so; and there is room for what else an answer holds.
-_LISTS_A_VECTOR = 16
-_VALUES_BESIDE_A_VECTOR = 64
-_BESIDE = 10_000
+# Assumed as the maximum where the length of vectors is unknown: hardly any model has more.
+MAX_DIMENSIONS = 8_192
+# In memory, an empty list takes 27 times its JSON size, and a short number 12 times. The limits allow vectors of twice
+# the expected length, so that the error can name the length, and leave room for the rest of a response.
+_LISTS_PER_VECTOR = 16
+_EXTRA_VALUES_PER_VECTOR = 64
+_EXTRA_VALUES = 10_000
 
 
 class Answer(NamedTuple):
-    """What a request brought.
+    """The content of a successful response.
 
     Attributes
     ----------
     vectors : ndarray of shape (n_texts, n_dimensions), float32
         Of unit length, in the order of the texts.
     tokens : int or None
-        What they cost; None if the server does not say.
+        Tokens billed; None if the server does not say.
     credits : float
-        The same in AI/ML API's own unit; 0 if the server does not say.
+        Cost in AI/ML API's own unit; 0 if the server does not say.
     """
 
     vectors: Vectors
@@ -41,15 +41,15 @@ class Answer(NamedTuple):
 
 
 class AnswerError(Exception):
-    """An answer that cannot be used; its text says why.
+    """A response that cannot be used; its message says why.
 
     Attributes
     ----------
     tokens : int
     credits : float
-        What it costs all the same; 0 if it does not say.
+        What the response cost nevertheless; 0 if it does not say.
     unread : bool
-        Whether it was not read to its end, where it would say so.
+        Whether it was not read to the end, so that its cost is unknown.
     """
 
     tokens = 0
@@ -61,7 +61,7 @@ class AnswerError(Exception):
 
 
 def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answer:
-    """Decode and check the body of an answer.
+    """Decode and check the body of a response.
 
     Parameters
     ----------
@@ -69,22 +69,22 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
         JSON.
     n_texts : int
     n_dimensions : int or None
-        The length that the vectors must have; None if it is not known.
+        The expected length of the vectors; None if unknown.
 
     Raises
     ------
     AnswerError
-        If it is not one vector of that length for each text, or any number in it is not finite.
+        If it does not contain one finite, non-zero vector of that length per text.
     """
-    import jiter  # as the openai client does: four times as fast with floats as json
+    import jiter  # four times as fast as json with floats; the openai client requires it, too
 
     _check_size(content, n_texts, n_dimensions)
     try:
         answer = jiter.from_json(content)
     except ValueError:
-        start = told(content[:2_000].decode("utf-8", "replace"))[:60]
+        start = redact(content[:2_000].decode("utf-8", "replace"))[:60]
         hint = "; is the base URL right?" if start.lstrip().startswith("<") else ""
-        raise AnswerError(f"it is not JSON, or was cut short (it starts {start!r}){hint}") from None
+        raise AnswerError(f"it is not JSON, or was cut off (it starts with {start!r}){hint}") from None
     answer = answer if isinstance(answer, dict) else {}
     usage = _part(answer, "usage")
     tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
@@ -98,34 +98,35 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
 
 
 def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
-    """Check, before memory is taken for them, that an answer holds no more values than vectors can need."""
+    """Check, before parsing allocates memory, that a response has no more values than its vectors can need."""
     if n_dimensions is None:
-        n_dimensions = MOST_DIMENSIONS
-    characters = np.frombuffer(content, dtype=np.uint8)  # which counts several times as fast as bytes do
+        n_dimensions = MAX_DIMENSIONS
+    characters = np.frombuffer(content, dtype=np.uint8)  # counts several times as fast as bytes.count
     n_lists, n_objects, n_commas = (np.count_nonzero(characters == ord(sign)) for sign in "[{,")
-    most_lists = _BESIDE + n_texts * _LISTS_A_VECTOR
-    most_values = _BESIDE + n_texts * (_VALUES_BESIDE_A_VECTOR + 2 * n_dimensions)
-    # A comma stands before each value but the first of its list or object.
+    most_lists = _EXTRA_VALUES + n_texts * _LISTS_PER_VECTOR
+    most_values = _EXTRA_VALUES + n_texts * (_EXTRA_VALUES_PER_VECTOR + 2 * n_dimensions)
+    # Every value except the first of its list or object follows a comma.
     if n_lists + n_objects > most_lists or n_commas > most_values:
-        raise AnswerError(f"it holds more values than the vectors of {counted(n_texts, 'text')}", unread=True)
+        raise AnswerError(f"it contains too many values for the vectors of {counted(n_texts, 'text')}", unread=True)
 
 
 def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> Vectors:
     data = answer.get("data")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         message = error_message(answer)
-        said = f", but says “{message}”{named(answer.get('requestId'))}" if message else ""
-        raise AnswerError(f"it holds no list of vectors{said}")
+        quoted = f", but the message “{message}”{request_note(answer.get('requestId'))}" if message else ""
+        raise AnswerError(f"it contains no list of vectors{quoted}")
     if len(data) != n_texts:
-        raise AnswerError(f"it holds {len(data)} vectors for {n_texts} texts")
+        raise AnswerError(f"it contains {len(data)} vectors for {n_texts} texts")
     order = [item.get("index") for item in data]
     if any(type(index) not in (int, float) for index in order) or sorted(order) != list(range(n_texts)):
-        raise AnswerError("its vectors are not numbered as the texts are")
+        raise AnswerError("the indices of its vectors do not match the texts")
     rows = [_decode(item.get("embedding")) for item in data]
     lengths = {len(row) for row in rows}
     expected = n_dimensions if n_dimensions is not None else len(rows[0])
     if lengths != {expected} or not expected:
-        raise AnswerError(f"its vectors have {', '.join(map(str, sorted(lengths)))} dimensions, not {expected}")
+        found = ", ".join(map(str, sorted(lengths)))
+        raise AnswerError(f"its vectors have {found} dimensions, expected {expected}")
     vectors = np.empty((n_texts, expected), dtype=np.float32)
     for index, row in zip(order, rows, strict=True):
         vectors[int(index)] = row
@@ -139,12 +140,12 @@ def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> 
 
 
 def error_message(body: dict[str, Any]) -> str:
-    """Read what an answer complains of.
+    """Return the error message of a response; empty if there is none.
 
-    AI/ML API has `message`, OpenAI itself an object `error` with one; other servers a text `error`, or `detail`.
+    AI/ML API sends `message`, OpenAI an object `error` with a `message`, other servers a string `error` or `detail`.
     """
     message = body.get("message") or _part(body, "error").get("message") or body.get("error") or body.get("detail")
-    return told(message if isinstance(message, str) else json.dumps(message)) if message else ""
+    return redact(message if isinstance(message, str) else json.dumps(message)) if message else ""
 
 
 def _count(value: Any) -> float | None:
@@ -157,13 +158,13 @@ def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _decode(embedding: Any) -> Vectors:
-    import pybase64  # twenty times as fast as base64, which takes longer than all the rest of reading an answer
+    import pybase64  # base64 is 20 times slower and would dominate the time to read a response
 
     try:
         if isinstance(embedding, str):
             return np.frombuffer(pybase64.b64decode(embedding, validate=True), dtype="<f4")
         if isinstance(embedding, list):
-            with np.errstate(over="ignore"):  # what becomes infinite is found out with the rest
+            with np.errstate(over="ignore"):  # `_vectors` rejects infinite values
                 return np.fromiter(embedding, dtype=np.float32, count=len(embedding))
     except (TypeError, ValueError, OverflowError):
         pass

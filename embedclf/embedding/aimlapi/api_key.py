@@ -1,4 +1,4 @@
-"""The key of AI/ML API: read from the environment when it is needed, and kept out of everything that is shown."""
+"""The AI/ML API key: read from the environment when needed, and kept out of every message."""
 
 import os
 import re
@@ -9,16 +9,16 @@ from embedclf.errors import EmbedderError
 KEY_VARIABLE = "AIMLAPI_API_KEY"
 KEY_PAGE = "https://aimlapi.com/app/keys"
 
-# Those of other providers are in the environment, too, and in what their clients say.
+# Also redacts other providers' secrets, which their clients may quote in error messages.
 _ENDINGS_OF_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
-# As much of a secret as gives it away, and is no common word.
-_LEAST_SECRET = 8
-# No more of a message is looked through, which takes the square of its length, than can be shown of it.
-_MOST_LOOKED_THROUGH = 2_000
+# Shorter values could be ordinary words.
+_MIN_SECRET = 8
+# Redacting takes time quadratic in the length of a message, and only its beginning is shown.
+_MAX_SEARCHED = 2_000
 
 
 def has_key() -> bool:
-    """Whether a key is set."""
+    """Return whether a key is set."""
     return bool(os.environ.get(KEY_VARIABLE, "").strip())
 
 
@@ -28,7 +28,7 @@ def read_key() -> str:
     Raises
     ------
     EmbedderError
-        If none is set, or what is set cannot be one.
+        If no key is set, or its value cannot be a key.
     """
     if fault := _key_fault():
         raise EmbedderError(fault)
@@ -36,30 +36,30 @@ def read_key() -> str:
 
 
 def _key_fault() -> str | None:
-    # Apart from `read_key`, so that no frame of a traceback holds the key.
+    # A function of its own, so that no traceback frame of `read_key` holds the key.
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key:
         return (
-            f"{KEY_VARIABLE} is not set, and the texts are to be embedded by AI/ML API: get a key at "
-            f"{KEY_PAGE} and set it with: export {KEY_VARIABLE}=…"
+            f"{KEY_VARIABLE} is not set, but this model needs AI/ML API: get a key at {KEY_PAGE} and set it with: "
+            f"export {KEY_VARIABLE}=…"
         )
     if not key.isascii() or not key.isprintable() or " " in key:
-        return f"{KEY_VARIABLE} holds characters that no key has: set it again"
+        return f"{KEY_VARIABLE} contains characters that no key has: set it again"
     return None
 
 
-def told(message: str) -> str:
-    """Make what others say fit to be shown: without a key, in one line, and not too long."""
-    message = message[:_MOST_LOOKED_THROUGH]
+def redact(message: str) -> str:
+    """Return a third-party message fit to show: secrets removed, on one line, at most 500 characters."""
+    message = message[:_MAX_SEARCHED]
     for name, value in os.environ.items():
-        if name.endswith(_ENDINGS_OF_SECRETS) and len(value.strip()) >= _LEAST_SECRET:
+        if name.endswith(_ENDINGS_OF_SECRETS) and len(value.strip()) >= _MIN_SECRET:
             secret = value.strip()
-            # Whoever quotes a key may have cut it, at either end.
-            start, end = re.escape(secret[:_LEAST_SECRET]), re.escape(secret[-_LEAST_SECRET:])
+            # A quoted key may be truncated at either end.
+            start, end = re.escape(secret[:_MIN_SECRET]), re.escape(secret[-_MIN_SECRET:])
             message = re.sub(rf"{start}[\w.~+/=-]*|[\w.~+/=-]*{end}", "…", message.replace(secret, "…"))
     return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:500]
 
 
-def named(identity: Any) -> str:
-    """Name a request by its id, which is what support asks for."""
-    return f" (request {told(str(identity))[:80]})" if identity else ""
+def request_note(request_id: Any) -> str:
+    """Return a note with the request id, which the provider's support asks for; empty if there is none."""
+    return f" (request {redact(str(request_id))[:80]})" if request_id else ""

@@ -1,27 +1,27 @@
-"""The address that requests go to."""
+"""The base URL that requests are sent to."""
 
 import ipaddress
 from urllib.parse import urlsplit
 
-from embedclf.embedding.aimlapi.api_key import told
+from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.errors import EmbedderError
 
 BASE_URL = "https://api.aimlapi.com/v1"
 
 
 def checked_base_url(url: str, allow_http: bool) -> str:
-    """Return an address as it is noted in the cache and in model files, written in one way.
+    """Return a base URL in its normal form, as recorded in the cache and in model files.
 
     Parameters
     ----------
     url : str
     allow_http : bool
-        Whether an address without encryption that is not on this machine is allowed.
+        Whether to allow an unencrypted server that is not on this machine.
 
     Raises
     ------
     EmbedderError
-        If it cannot be the address of a server, holds anything secret, or is not encrypted.
+        If it is not a valid URL, could contain a secret, or is not encrypted.
     """
     url = url.strip().rstrip("/")
     try:
@@ -30,16 +30,16 @@ def checked_base_url(url: str, allow_http: bool) -> str:
     except ValueError:
         host, parts = None, urlsplit("")
     if "@" in url or parts.query or parts.fragment:
-        # The address is noted in the model file, so nothing secret may stand in it.
-        raise EmbedderError("the base URL holds a user, a password or a query: give the address alone")
+        # The URL is recorded in the model file, so it must not contain secrets.
+        raise EmbedderError("the base URL must not contain a user, a password, a query or a fragment")
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise EmbedderError(f"the base URL {told(url)!r} is not an address such as {BASE_URL}")
+        raise EmbedderError(f"the base URL {redact(url)!r} is not a valid URL (expected something like {BASE_URL})")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):
         raise EmbedderError(
-            f"the base URL {url} is not encrypted, so anyone on the way could read the key and the texts: "
+            f"the base URL {url} is not encrypted, so anyone on the network could read the key and the texts: "
             "use https, or allow it with --allow-http (allow_http=True)"
         )
-    # Written in one way, so that the cache and model files know it again.
+    # One spelling per server, since the cache and model files compare URLs.
     default = {"http": ":80", "https": ":443"}[parts.scheme]
     return parts._replace(netloc=parts.netloc.lower().removesuffix(default)).geturl()
 

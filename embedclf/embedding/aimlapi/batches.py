@@ -1,4 +1,4 @@
-"""Dividing texts into requests, and dividing these again where a server refuses them."""
+"""Dividing texts into requests, and dividing rejected requests further."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -8,38 +8,38 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.embedding.aimlapi.catalogue import ModelFacts
-from embedclf.embedding.aimlapi.settings import MOST_BATCH
+from embedclf.embedding.aimlapi.settings import MAX_BATCH
 
 Places = npt.NDArray[np.intp]
 
-LEAST_BATCH = 32
-# A request is not made larger of itself than that its answer has this many bytes, four thirds of the floats'.
-_MOST_ANSWER = 2**24
-_REFUSED_IN_A_ROW = 16
+MIN_BATCH = 32
+# The default batch size keeps a response below this many bytes; base64 takes 4/3 of the floats' bytes.
+_MAX_RESPONSE_BYTES = 2**24
+_REJECTED_IN_A_ROW = 16
 
 
 def default_batch_size(n_texts: int, concurrency: int, dimensions: int | None) -> int:
-    """Return how many texts a request has if that was not set: what fills all requests in flight, within bounds."""
+    """Return the default number of texts per request: as many as keep all requests busy, within bounds."""
     fills = -(-n_texts // concurrency)
-    answered = _MOST_ANSWER * 3 // 16 // (dimensions or 1)
-    return min(max(fills, LEAST_BATCH), max(answered, LEAST_BATCH), MOST_BATCH)
+    answered = _MAX_RESPONSE_BYTES * 3 // 16 // (dimensions or 1)
+    return min(max(fills, MIN_BATCH), max(answered, MIN_BATCH), MAX_BATCH)
 
 
 def batches_of(sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts) -> Iterator[Places]:
-    """Divide texts into requests that the model takes; those that may be too long stand apart.
+    """Divide texts into requests that the model accepts; texts that may be too long go into requests of their own.
 
     Parameters
     ----------
     sizes : ndarray of shape (n_texts,)
         In UTF-8 bytes.
     most_texts : int
-        Of one request.
+        Maximum texts per request.
     facts : ModelFacts
 
     Yields
     ------
     ndarray of int
-        Which texts.
+        The indices of a request's texts.
     """
     most_texts = min(most_texts, facts.request_texts)
     # A token has at least one byte.
@@ -55,39 +55,39 @@ def batches_of(sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts)
 
 
 def halves(places: Places) -> list[Places]:
-    """Divide a request that was refused, to find which of its texts is at fault."""
+    """Split a rejected request, to find which of its texts is at fault."""
     return list(np.array_split(places, 2))
 
 
-class Doubt:
-    """Whether requests are refused for their texts, or whatever their text.
+class RejectionDetector:
+    """Detects that a server rejects every request, and not just some texts. Thread-safe.
 
-    Refused while nothing was accepted, or many times in a row, a harmless text tells: without it each text would be
-    asked for alone, to find that none is accepted. Threads may share it.
+    After a rejection before anything was accepted, or after many in a row, it sends a harmless text. Without that test
+    each text would be sent alone, only to find that none is accepted.
 
     Parameters
     ----------
     try_harmless : callable
-        Asks with a harmless text; returns whether it was accepted.
+        Sends a harmless text; returns whether it was accepted.
     """
 
     def __init__(self, try_harmless: Callable[[], bool]) -> None:
         self._try_harmless = try_harmless
-        self._refused = 0
-        self._bearable = 1
+        self._n_rejected = 0
+        self._tolerated = 1
         self._lock, self._trying = threading.Lock(), threading.Lock()
 
-    def allay(self) -> None:
-        """Note that something was accepted."""
+    def note_accepted(self) -> None:
+        """Record that a request was accepted."""
         with self._lock:
-            self._refused, self._bearable = 0, _REFUSED_IN_A_ROW
+            self._n_rejected, self._tolerated = 0, _REJECTED_IN_A_ROW
 
-    def grows(self) -> bool:
-        """Note that something was refused; return whether it is the request's fault."""
-        with self._trying:  # while one asks, the other refusals wait for what it learns
+    def note_rejected(self) -> bool:
+        """Record that a request was rejected; return whether every request would be."""
+        with self._trying:  # one thread tests at a time, and the others wait for the result
             with self._lock:
-                self._refused += 1
-                if self._refused < self._bearable:
+                self._n_rejected += 1
+                if self._n_rejected < self._tolerated:
                     return False
-                self._bearable = max(2 * self._bearable, _REFUSED_IN_A_ROW)
+                self._tolerated = max(2 * self._tolerated, _REJECTED_IN_A_ROW)
             return not self._try_harmless()

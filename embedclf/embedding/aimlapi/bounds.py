@@ -1,6 +1,6 @@
-"""The bounds of an answer in bytes, however small it was packed; those in time are in `deadlines`.
+"""Limit the decompressed size of responses; `deadlines` limits their time.
 
-The HTTP client has none: it unpacks a megabyte of gzip into a gigabyte.
+The HTTP client has no such limit: it would decompress a megabyte of gzip into a gigabyte.
 """
 
 import io
@@ -8,77 +8,78 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from embedclf.embedding.aimlapi.answers import MOST_DIMENSIONS, AnswerError
-from embedclf.embedding.aimlapi.api_key import named, told
+from embedclf.embedding.aimlapi.answers import MAX_DIMENSIONS, AnswerError
+from embedclf.embedding.aimlapi.api_key import redact, request_note
 from embedclf.formatting import counted
 
-PACKING = "gzip"
-"""The one encoding of an answer that is unpacked, and thus asked for."""
+CONTENT_ENCODING = "gzip"
+"""The only compression that is requested and accepted."""
 
-# A number has up to 24 characters, a comma, and maybe white space around it; in base64 it has 5.3.
-_BYTES_A_NUMBER = 32
-_BYTES_A_VECTOR = 1_024
-# For what else an answer says; and all that is read of an error.
-_BYTES_BESIDE = 2**20
-# Unpacked at once; a piece of 64 kB can hold 64 MB.
+# A number has up to 24 characters, a comma and possibly white space; in base64 it has 5.3.
+_BYTES_PER_NUMBER = 32
+_BYTES_PER_VECTOR = 1_024
+# Allowance for the rest of a response, and the maximum that is read of an error.
+_EXTRA_BYTES = 2**20
+# Decompressed at once, since 64 kB of gzip can hold 64 MB.
 _PART = 2**18
 
 
-def most_bytes(n_texts: int, n_dimensions: int | None) -> int:
-    """Compute how long an answer with some vectors can be.
+def max_bytes(n_texts: int, n_dimensions: int | None) -> int:
+    """Return the maximum size of a response in bytes.
 
     Parameters
     ----------
     n_texts : int
     n_dimensions : int or None
-        The length of the vectors; None if it is not known.
+        The length of the vectors; None if unknown.
     """
-    return _BYTES_BESIDE + n_texts * (_BYTES_A_VECTOR + _BYTES_A_NUMBER * (n_dimensions or MOST_DIMENSIONS))
+    return _EXTRA_BYTES + n_texts * (_BYTES_PER_VECTOR + _BYTES_PER_NUMBER * (n_dimensions or MAX_DIMENSIONS))
 
 
 def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
-    """Read an answer that was not read yet; what is too long is cut, and its connection closed.
+    """Read and decompress a streamed response, up to its size limit, and close it.
 
     Parameters
     ----------
     response : httpx.Response
     n_texts, n_dimensions
-        See `most_bytes`.
+        See `max_bytes`.
 
     Returns
     -------
     httpx.Response
-        With its content, unpacked; of an error no more than 1 MiB.
+        With its decompressed content, which for an error status is cut at 1 MiB.
 
     Raises
     ------
     AnswerError
-        If it is no error, and too long, or packed in another way than was asked for, or damaged; or if it came before
-        the request was sent.
+        If the response arrived before the request was sent; or if its status is a success and its content is too
+        large, damaged, or in an encoding that was not requested.
     """
     if not response.extensions["network_stream"].read_since_written:
-        # The server sent it after the answer to an earlier request: it belongs to no texts, or to others.
+        # Left over from an earlier request, so it would assign the wrong vectors to these texts.
         response.close()
-        raise AnswerError("it came before it was asked for", unread=True)
-    most = most_bytes(n_texts, n_dimensions) if response.is_success else _BYTES_BESIDE
-    content = io.BytesIO()  # which gives what it holds without a copy
+        raise AnswerError("it arrived before the request was sent", unread=True)
+    most = max_bytes(n_texts, n_dimensions) if response.is_success else _EXTRA_BYTES
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    content = io.BytesIO()  # its getvalue() does not copy
     fault = ""
     try:
-        for part in _unpacked(response.iter_raw(), response.headers.get("content-encoding", "").strip().lower(), most):
+        for part in _decompressed(response.iter_raw(), encoding, most):
             content.write(part)
             if content.tell() > most:
                 content.truncate(most)
                 raise _TooLongError
     except _TooLongError:
-        fault = f"it is longer than the {most / 1e6:,.1f} MB allowed for {counted(n_texts, 'text')}"
+        fault = f"it is larger than the {most / 1e6:,.1f} MB allowed for {counted(n_texts, 'text')}"
     except zlib.error as damage:
-        fault = f"it is packed with {PACKING}, and damaged ({damage})"
-    except _UnknownPackingError as unknown:
-        fault = f"it is packed in a way that was not asked for ({told(str(unknown))!r})"
+        fault = f"its {CONTENT_ENCODING} data is damaged ({damage})"
+    except _UnknownEncodingError as unknown:
+        fault = f"it has a content encoding that was not requested ({redact(str(unknown))!r})"
     finally:
         response.close()
     if fault and response.is_success:
-        raise AnswerError(f"{fault}{named(response.headers.get('x-request-id'))}", unread=True)
+        raise AnswerError(f"{fault}{request_note(response.headers.get('x-request-id'))}", unread=True)
     headers = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
     return type(response)(
         response.status_code,
@@ -93,23 +94,23 @@ class _TooLongError(Exception):
     pass
 
 
-class _UnknownPackingError(Exception):
+class _UnknownEncodingError(Exception):
     pass
 
 
-def _unpacked(pieces: Iterable[bytes], packing: str, most: int) -> Iterator[bytes]:
-    """Unpack what comes, in parts of a bounded size."""
-    if packing in ("", "identity"):
+def _decompressed(pieces: Iterable[bytes], encoding: str, most: int) -> Iterator[bytes]:
+    """Decompress a response in parts of bounded size."""
+    if encoding in ("", "identity"):
         yield from pieces
         return
-    if packing not in (PACKING, f"x-{PACKING}"):
-        raise _UnknownPackingError(packing)
-    unpack = zlib.decompressobj(wbits=31)  # with the header and checksum of gzip
+    if encoding not in (CONTENT_ENCODING, f"x-{CONTENT_ENCODING}"):
+        raise _UnknownEncodingError(encoding)
+    decompressor = zlib.decompressobj(wbits=31)  # 31 selects the gzip format
     received = 0
     for piece in pieces:
         received += len(piece)
-        if received > most or unpack.eof:  # it may be all header, or go on after its end
+        if received > most or decompressor.eof:  # an endless header yields no output, and data may follow the end
             raise _TooLongError
-        while part := unpack.decompress(piece, _PART):
+        while part := decompressor.decompress(piece, _PART):
             yield part
-            piece = unpack.unconsumed_tail
+            piece = decompressor.unconsumed_tail

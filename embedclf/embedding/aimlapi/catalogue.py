@@ -1,14 +1,14 @@
-"""What is known of the models that AI/ML API serves.
+"""Published facts about the models that AI/ML API serves.
 
 Sources: AI/ML API's public documentation, repository aimlapi/api-docs, commit f14fa72 of 2026-08-21, its model card for
-dimensions, pages per dollar and MTEB scores, and its schemas for the fields that each model takes; input limits are
-those that the makers publish (OpenAI, Voyage AI, Google, BAAI, Alibaba Cloud).
+dimensions, pages per dollar and MTEB scores, and its schemas for the fields that each model accepts. Input limits are
+those that the model makers publish (OpenAI, Voyage AI, Google, BAAI, Alibaba Cloud).
 """
 
 from dataclasses import dataclass
 
-# OpenAI's count, by which pages per dollar become dollars per token.
-_TOKENS_A_PAGE = 800
+# OpenAI's definition of a page, to convert pages per dollar to dollars per token.
+_TOKENS_PER_PAGE = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,23 +18,24 @@ class ModelFacts:
     Attributes
     ----------
     input_tokens : int
-        The longest text.
+        Maximum tokens per text.
     dimensions : int or None
-        Length of its vectors; None leaves it to the first answer.
+        Length of its vectors; None means that it is taken from the first response.
     shortens : bool
-        Whether the vectors can be cut and scaled to unit length again, as the field ``dimensions`` does.
+        Whether the vectors can be cut and rescaled to unit length, with the same result as the field ``dimensions``.
     lengths : tuple of two int or None
-        The least and the most that can be asked for with ``dimensions``, where cutting is not said to be the same.
+        The minimum and maximum of the field ``dimensions``, for models where cutting is not documented to give the same
+        result.
     pages_per_dollar : int or None
-        Of 800 tokens each.
+        Pages of 800 tokens.
     mteb : float or None
         Mean score on the Massive Text Embedding Benchmark, in percent.
     request_texts, request_tokens : int
-        The most of one request. Models that take one text take it as a string, not as a list.
+        Maximum per request. Models that accept only one text expect a string, not a list.
     encodes : bool
-        Whether ``encoding_format`` is a field that it takes.
+        Whether it accepts the field ``encoding_format``.
     truncates : bool
-        Whether it silently cuts long texts unless ``auto_truncate`` is false.
+        Whether it silently truncates long texts unless ``auto_truncate`` is false.
     """
 
     input_tokens: int
@@ -51,11 +52,11 @@ class ModelFacts:
     @property
     def dollars_per_million_tokens(self) -> float | None:
         """The price."""
-        return None if self.pages_per_dollar is None else round(1e6 / _TOKENS_A_PAGE / self.pages_per_dollar, 3)
+        return None if self.pages_per_dollar is None else round(1e6 / _TOKENS_PER_PAGE / self.pages_per_dollar, 3)
 
 
 UNKNOWN = ModelFacts(input_tokens=8_191)
-"""What is taken to hold for a model that is not in the catalogue."""
+"""Assumed for a model that is not in the catalogue."""
 
 CATALOGUE = {
     "text-embedding-3-small": ModelFacts(8_191, 1536, True, 62_500, 62.3),

@@ -1,7 +1,7 @@
-"""A deadline for the whole of an answer, however slowly it comes.
+"""A deadline for a complete response, however slowly it arrives.
 
-The HTTP client's time-outs start anew with each byte. This goes by private names of httpx and httpcore, which
-tests/test_private_parts.py watches.
+The HTTP client's timeouts restart with each byte. This relies on private names of httpx and httpcore, which
+tests/test_private_parts.py checks.
 """
 
 import time
@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from importlib import import_module
 from typing import Any
 
-# What is written at once has a time-out for each time that the server reads a little of it.
+# Each write gets a fresh timeout whenever the server reads a little of it, so large requests are written in parts.
 _PART_WRITTEN = 2**16
 
 _deadline: ContextVar[float] = ContextVar("_deadline")
@@ -19,7 +19,7 @@ _deadline: ContextVar[float] = ContextVar("_deadline")
 
 @contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Let what this thread sends and receives in the block take no longer than some seconds together."""
+    """Limit the total time that this thread may spend sending and receiving in the block."""
     token = _deadline.set(time.monotonic() + seconds)
     try:
         yield
@@ -28,50 +28,50 @@ def within(seconds: float) -> Iterator[None]:
 
 
 def keep_deadlines(http_client: Any) -> None:
-    """Have the connections of an HTTP client keep the deadline that `within` sets.
+    """Make the connections of an HTTP client keep the deadline that `within` sets.
 
-    The client has time-outs for each single operation only, and no public way to have one for all of them: neither for
-    a head that comes byte by byte, nor for 1xx answers without end.
+    The client has timeouts per operation only, and no public way to limit a whole response: headers that arrive byte by
+    byte, or endless 1xx responses, would never time out.
 
     Parameters
     ----------
     http_client : httpx.Client
-        None of its connections may be open yet.
+        It must not have open connections yet.
     """
     for transport in (http_client._transport, *http_client._mounts.values()):
-        if transport is not None:  # where a proxy is not to be used
+        if transport is not None:  # None marks hosts that bypass the proxy
             pool = transport._pool
-            pool._network_backend = _PunctualBackend(pool._network_backend)
+            pool._network_backend = _DeadlineBackend(pool._network_backend)
 
 
-class _PunctualBackend:
-    """A network backend of httpcore, or of a fork of it, whose connections keep the deadline."""
+class _DeadlineBackend:
+    """Wraps a network backend of httpcore, or of a fork of it, so that its connections keep the deadline."""
 
     def __init__(self, backend: Any) -> None:
         self._backend = backend
-        self._late_error = import_module(type(backend).__module__.partition(".")[0]).ReadTimeout
+        self._timeout_error = import_module(type(backend).__module__.partition(".")[0]).ReadTimeout
 
     def connect_tcp(self, *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-        stream = self._backend.connect_tcp(*args, timeout=_left(timeout, self._late_error), **kwargs)
-        return _PunctualStream(stream, self._late_error)
+        stream = self._backend.connect_tcp(*args, timeout=_left(timeout, self._timeout_error), **kwargs)
+        return _DeadlineStream(stream, self._timeout_error)
 
 
-class _PunctualStream:
+class _DeadlineStream:
     """A connection that keeps the deadline.
 
     Attributes
     ----------
     read_since_written : bool
-        Whether anything came after what was last sent; `bounds.read_within` looks at it.
+        Whether anything was received since the last write; `bounds.read_within` checks it.
     """
 
-    def __init__(self, stream: Any, late_error: type[Exception]) -> None:
+    def __init__(self, stream: Any, timeout_error: type[Exception]) -> None:
         self._stream = stream
-        self._late_error = late_error
+        self._timeout_error = timeout_error
         self.read_since_written = False
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        data: bytes = self._stream.read(max_bytes, timeout=_left(timeout, self._late_error))
+        data: bytes = self._stream.read(max_bytes, timeout=_left(timeout, self._timeout_error))
         self.read_since_written = True
         return data
 
@@ -79,11 +79,11 @@ class _PunctualStream:
         self.read_since_written = False
         for start in range(0, len(buffer), _PART_WRITTEN):
             part = buffer[start : start + _PART_WRITTEN]
-            self._stream.write(part, timeout=_left(timeout, self._late_error))
+            self._stream.write(part, timeout=_left(timeout, self._timeout_error))
 
     def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> Any:
-        stream = self._stream.start_tls(ssl_context, server_hostname, _left(timeout, self._late_error))
-        return _PunctualStream(stream, self._late_error)
+        stream = self._stream.start_tls(ssl_context, server_hostname, _left(timeout, self._timeout_error))
+        return _DeadlineStream(stream, self._timeout_error)
 
     def close(self) -> None:
         self._stream.close()
@@ -92,9 +92,9 @@ class _PunctualStream:
         return self._stream.get_extra_info(info)
 
 
-def _left(timeout: float | None, late_error: type[Exception]) -> float:
-    """Shorten a time-out to what is left until the deadline."""
+def _left(timeout: float | None, timeout_error: type[Exception]) -> float:
+    """Return a timeout shortened to the time left until the deadline."""
     left = _deadline.get() - time.monotonic()
     if left <= 0:
-        raise late_error("the time for the whole answer is over")
+        raise timeout_error("the deadline for the response has passed")
     return left if timeout is None else min(timeout, left)

@@ -1,7 +1,7 @@
-"""AI/ML API: langchain-openai's ``OpenAIEmbeddings`` pointed at it, many requests in flight, every answer checked.
+"""AI/ML API through langchain-openai's ``OpenAIEmbeddings``: concurrent requests, every response checked.
 
-The stock client sends one request after another and silently takes what it gets. Here one shared client is asked from
-several threads, its raw answers are read, which also keeps what they cost, and each is stored as soon as it comes.
+The stock client sends one request after another and does not check what it gets. Here several threads share one client
+and read its raw responses, which also report their cost, and each batch is stored as soon as it arrives.
 """
 
 import os
@@ -12,8 +12,8 @@ from typing import Any, Unpack
 import numpy as np
 
 from embedclf.embedding.aimlapi.answers import Answer, AnswerError, read_answer
-from embedclf.embedding.aimlapi.api_key import named, read_key, told
-from embedclf.embedding.aimlapi.batches import Doubt, Places, batches_of, default_batch_size, halves
+from embedclf.embedding.aimlapi.api_key import read_key, redact, request_note
+from embedclf.embedding.aimlapi.batches import Places, RejectionDetector, batches_of, default_batch_size, halves
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 from embedclf.embedding.aimlapi.client import READERS, Client
 from embedclf.embedding.aimlapi.refusals import Refusal
@@ -28,31 +28,32 @@ from embedclf.errors import EmbedderError
 
 DEFAULT_MODEL = "text-embedding-3-small"
 
-# A text of fewer bytes is not cut when it is refused as too long.
-_LEAST_PIECE = 64
-# If a request with this alone is refused as well, nothing would be accepted.
+# Texts shorter than this, in bytes, are not cut when they are rejected as too long.
+_MIN_PIECE = 64
+# If a request with only this text is rejected, every request would be.
 _HARMLESS = "hello"
 
 
 class AimlapiModel(BatchEmbedder):
-    """One model behind an OpenAI-compatible embeddings endpoint, always asked for vectors at full length.
+    """One model behind an OpenAI-compatible embeddings endpoint. Vectors that can be cut are requested at full length.
 
-    The key is read from ``AIMLAPI_API_KEY`` when a request is about to be sent, and is kept nowhere. Threads may share
-    it; they share its limits, too.
+    The key is read from ``AIMLAPI_API_KEY`` when a request is about to be sent, and is not stored. Thread-safe; threads
+    share the limits, too.
 
     Parameters
     ----------
     model : str
     dimensions : int, optional
-        The length that a model which is not in the catalogue is known to have, or is asked for where the catalogue
-        says that it can be; None takes it from the first answer.
+        The known length of the vectors of a model that is not in the catalogue, or the length to request where the
+        catalogue allows it; None takes the length from the first response.
     **settings
         See `RequestSettings`.
 
     Raises
     ------
     EmbedderError
-        If a setting cannot be, the model has no vectors of that length, or no price by which a limit could be held.
+        If a setting is invalid, the model does not support the dimensions, or `max_cost` is set for a model whose price
+        is unknown.
     """
 
     def __init__(
@@ -64,14 +65,14 @@ class AimlapiModel(BatchEmbedder):
         lengths = self._facts.lengths
         if lengths and dimensions is not None and not lengths[0] <= dimensions <= lengths[1]:
             raise EmbedderError(
-                f"aimlapi:{model} has vectors of {lengths[0]:,} to {lengths[1]:,} dimensions, not of {dimensions:,}"
+                f"aimlapi:{model} supports {lengths[0]:,} to {lengths[1]:,} dimensions, got {dimensions:,}"
             )
         self._dimensions = self._facts.dimensions if self._facts.dimensions and not lengths else dimensions
         self._asked_dimensions = dimensions if lengths and dimensions != self._facts.dimensions else None
         self._opened_with = dimensions
         self.meter = Meter(self._facts.dollars_per_million_tokens)
         if self.max_cost is not None and self.meter.price is None:
-            raise EmbedderError(f"the price of {self.spec} is not known, so --max-cost (max_cost) cannot be held")
+            raise EmbedderError(f"the price of {self.spec} is unknown, so --max-cost (max_cost) cannot be enforced")
         self._fields = RequestFields(self._facts, self._dimensions, is_asked=self._asked_dimensions is not None)
         self._client: Client | None = None
         self._making = ForkSafeLock()
@@ -80,113 +81,113 @@ class AimlapiModel(BatchEmbedder):
         return f"AimlapiModel({self._model!r}, base_url={self._settings.base_url!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The client holds a lock and open connections: the copy makes its own.
+        # The client holds a lock and open connections, so a copy opens its own.
         return _remake, (self._model, self._known_dimensions, self._settings)
 
     @property
     def _known_dimensions(self) -> int | None:
-        """What a copy is opened with: a length that was observed goes along."""
+        """The dimensions to open a copy with, including a length that was observed."""
         return self._opened_with if self._facts.lengths else self._dimensions
 
     @property
     def spec(self) -> EmbedderSpec:
-        """What tells its vectors apart; without dimensions while they are not known."""
+        """The model that its vectors come from; dimensions is None while unknown."""
         return EmbedderSpec("aimlapi", self._model, self._dimensions, self._settings.base_url)
 
     @property
     def shortens(self) -> bool:
-        """Whether its vectors can be cut and scaled to unit length again."""
+        """Whether its vectors can be cut and rescaled to unit length."""
         return self._facts.shortens
 
     @property
     def asked_dimensions(self) -> int | None:
-        """The length to ask for, if that is neither the model's own nor a matter of cutting."""
+        """The length to request; None if it is the model's own or vectors are cut instead."""
         return self._asked_dimensions
 
     @property
     def max_cost(self) -> float | None:
-        """How many dollars it may spend; None sets no limit."""
+        """The spending limit in dollars; None if there is none."""
         return self._settings.max_cost
 
     @property
     def max_concurrency(self) -> int:
-        """The most requests in flight at once."""
+        """The maximum number of concurrent requests."""
         return self._settings.concurrency
 
     @property
     def in_flight(self) -> int:
-        """How many requests are in flight."""
+        """The number of requests in flight."""
         client = self._client
         return 0 if client is None else client.limiter.in_flight
 
     def length_warning(self, text: str) -> str | None:
-        """Say why a text may be longer than the model accepts, or None; no tokenizer makes more tokens than bytes."""
+        """Return why a text may be longer than the model accepts, or None. A text has at most one token per byte."""
         most = self._facts.input_tokens
-        # A character has 4 bytes at most, so most texts need not be encoded.
+        # A character has at most 4 bytes, so most texts need not be encoded.
         if most is None or len(text) * 4 <= most or (size := len(text.encode())) <= most:
             return None
         if (tokens := size // BYTES_PER_TOKEN) > most:
-            return f"about {tokens:,} tokens; {self._model} takes {most:,}"
-        return f"may be too long: at most {size:,} tokens; {self._model} takes {most:,}"
+            return f"about {tokens:,} tokens; {self._model} accepts {most:,}"
+        return f"may be too long: at most {size:,} tokens; {self._model} accepts {most:,}"
 
     def warm_up(self) -> None:
-        """Import the client, which takes over a second."""
+        """Import the client, which takes more than a second."""
         import langchain_openai  # noqa: F401
 
     def split(self, n: int) -> "AimlapiModel":
-        """Return the same model with an n-th of the requests, at least one, for each of n processes to open."""
+        """Return the same model with 1/n of the concurrent requests, at least one, for each of n processes."""
         share = max(1, self.max_concurrency // n)
         return _remake(self._model, self._known_dimensions, replace(self._settings, concurrency=share))
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
-        """Embed texts, many requests at once; see `BatchEmbedder`.
+        """Embed texts with concurrent requests; see `BatchEmbedder`.
 
-        A request that is refused for its content is sent again in halves, until each text that is at fault is alone.
+        A request that is rejected for its content is split in half and sent again, until each offending text is alone.
         """
-        read_key()  # without one, nothing is imported, made or sent
+        read_key()  # fail before importing the client or sending anything
         self._connected()
         sizes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
         refused: dict[int, Refused] = {}
-        doubt = Doubt(lambda: isinstance(self._ask([_HARMLESS]), Answer))
+        detector = RejectionDetector(lambda: isinstance(self._ask([_HARMLESS]), Answer))
 
         def work(places: Places) -> list[Places]:
             answer = self._ask([texts[place] for place in places])
             if isinstance(answer, Answer):
                 keep(Batch(places, answer.vectors, answer.tokens or 0))
-                # Not before they are kept: what keeps them may know that they cannot be of this model.
+                # Only after `keep`, which raises if the cache has vectors of another length for this model.
                 self._dimensions = answer.vectors.shape[1]
-                doubt.allay()
+                detector.note_accepted()
                 return []
-            if doubt.grows():
+            if detector.note_rejected():
                 raise answer.error(self.spec)
             if len(places) > 1:
                 return halves(places)
             (place,) = places.tolist()
-            reason = f"{self._model} does not take it: “{answer.reason}”{answer.request}"
+            reason = f"rejected by {self._model}: “{answer.reason}”{answer.request}"
             refused[place] = Refused(reason, self._piece_of(int(sizes[place]), answer))
             return []
 
         batch_size = self._settings.batch_size
         if batch_size is None:
             batch_size = default_batch_size(len(texts), self.max_concurrency, self._dimensions)
-        # A few threads more than requests, so that answers are read while others are waited for.
+        # A few more threads than requests, so that some can read responses while the others wait.
         work_through(list(batches_of(sizes, batch_size, self._facts)), work, self.max_concurrency + READERS)
         return refused
 
     def _piece_of(self, size: int, refusal: Refusal) -> int | None:
-        """Return the bytes that a piece of a refused text may have; None where cutting would not help."""
+        """Return the maximum bytes per piece of a rejected text; None if cutting would not help."""
         fits = self._model in CATALOGUE and size <= self._facts.input_tokens
-        if fits or not refusal.about_length or size < _LEAST_PIECE:
+        if fits or not refusal.about_length or size < _MIN_PIECE:
             return None
         return min(self._facts.input_tokens, -(-size // 2))
 
     def _ask(self, texts: list[str]) -> Answer | Refusal:
-        """Send one request, without the fields that the server refuses.
+        """Send a request, and repeat it without the fields that the server rejects.
 
         Raises
         ------
         EmbedderError
-            If there is no answer, or one that no other request would better.
+            If the request fails in a way that no other request would avoid.
         """
         fields, proven = self._fields.present, self._fields.proven
         while True:
@@ -196,16 +197,16 @@ class AimlapiModel(BatchEmbedder):
             if isinstance(answer, Answer):
                 self._fields.accept(fields)
                 return answer
-            # Once they were accepted, it is a text that is refused, whatever the refusal speaks of.
+            # Once the fields have been accepted, a rejection concerns a text, whatever its message says.
             fewer = fields if proven else self._fields.without_refused(fields, answer.reason)
             if fewer == fields:
                 return answer
             fields = fewer
 
     def _send(self, texts: list[str], fields: Fields) -> Answer | Refusal | EmbedderError:
-        """Return the answer, or the refusal or error that it is.
+        """Send a request; return the answer, or a refusal or error.
 
-        An error is returned and not raised: what it would be raised from holds the request, and that the key.
+        Errors are returned, not raised: the exception they would be chained to holds the request, and so the key.
         """
         client = self._connected()
         sizes = [len(text.encode()) for text in texts]
@@ -216,17 +217,17 @@ class AimlapiModel(BatchEmbedder):
                 response = client.response(asked, fields, self._dimensions)
                 if isinstance(response, Refusal | EmbedderError):
                     return response
-                request = named(response.headers.get("x-request-id"))
+                request = request_note(response.headers.get("x-request-id"))
                 with client.reader_slots:
                     answer = read_answer(response.content, len(texts), self._dimensions)
             except AnswerError as error:
-                # It is charged all the same, if it is an answer at all.
+                # Billed even though it cannot be used.
                 tokens = sum(map(about_tokens, sizes)) if error.unread else error.tokens
                 self.meter.add(tokens=tokens, credits=error.credits)
                 settle(tokens)
                 return EmbedderError(
-                    f"{self.spec} at {self.spec.endpoint} gave an answer that cannot be used: {told(str(error))}"
-                    f"{request}. Nothing of it was kept; try again, and tell the provider if it stays so"
+                    f"{self.spec} at {self.spec.endpoint} returned an unusable response: {redact(str(error))}"
+                    f"{request}. Nothing from it was kept; try again, and report it to the provider if it persists"
                 )
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
             self.meter.add(tokens=tokens, credits=answer.credits)
@@ -234,24 +235,25 @@ class AimlapiModel(BatchEmbedder):
             return answer._replace(tokens=tokens)
 
     def _connected(self) -> Client:
-        """Return this process's client.
+        """Return this process's client, created on first use.
 
-        It is made, and what it is made of imported, before the threads begin that share it.
+        Call it before starting the threads that share the client, so that its imports happen in one thread.
         """
         client = self._client
         if client is None or client.made_in != os.getpid():
             with self._making:
-                # Connections that a forked process inherits are still its parent's: answers would be mixed up.
+                # A forked process shares its parent's connections and would get the parent's responses.
                 if self._client is None or self._client.made_in != os.getpid():
-                    self._client = self._made()
+                    self._client = self._new_client()
                 client = self._client
         return client
 
-    def _made(self) -> Client:
+    def _new_client(self) -> Client:
         try:
             return Client(self.spec, self.meter, self._settings)
         except Exception as error:  # noqa: BLE001 - proxies and certificates fail in many ways
-            fault = f"{self._settings.base_url} cannot be asked: {told(str(error))} ({type(error).__name__})"
+            kind = type(error).__name__
+            fault = f"requests to {self._settings.base_url} cannot be sent: {redact(str(error))} ({kind})"
         raise EmbedderError(fault)
 
 

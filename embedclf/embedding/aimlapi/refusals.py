@@ -1,4 +1,4 @@
-"""What a request that failed means, and what to do about it, in the provider's words."""
+"""Turn failed requests into errors that quote the provider and say what to do."""
 
 import errno
 import json
@@ -13,14 +13,14 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from embedclf.embedding.aimlapi.answers import error_message
-from embedclf.embedding.aimlapi.api_key import KEY_PAGE, KEY_VARIABLE, named, told
+from embedclf.embedding.aimlapi.api_key import KEY_PAGE, KEY_VARIABLE, redact, request_note
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import EmbedderError
 
-# An answer 429 that no waiting within minutes can help: AI/ML API's free tier has a number of requests an hour.
+# AI/ML API's free tier has an hourly quota, so waiting a few minutes does not help against such a 429.
 _FREE_TIER = re.compile(rb"free[- ]tier|free limit", re.IGNORECASE)
-# The openai client waits for no longer than this when it is told how long.
-MOST_SECONDS_TO_WAIT = 120.0
+# The openai client ignores a longer Retry-After.
+MAX_RETRY_AFTER = 120.0
 _ABOUT_LENGTH = re.compile(
     r"\btokens?\b|context length|input length|maximum\b.*\blength|too (long|large)|longer than|at most \d",
     re.IGNORECASE,
@@ -30,16 +30,16 @@ _COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp", "erro
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that was refused for what stands in it.
+    """A request that the server rejected because of its content.
 
     Attributes
     ----------
     reason : str
-        In the provider's words.
+        The provider's message.
     about_length : bool
-        Whether something was too long.
+        Whether the message says that something was too long.
     request : str
-        The request's id, as it is shown.
+        The request id, formatted for messages.
     status : int
     """
 
@@ -49,18 +49,18 @@ class Refusal:
     status: int
 
     def error(self, spec: EmbedderSpec) -> EmbedderError:
-        """Make an error of it, where the fault is the request's own and not one of its texts'."""
-        said = f"{spec} at {spec.endpoint} answered {self.status}, “{self.reason}”{self.request}"
-        return EmbedderError(said, status=self.status)
+        """Return it as an error, for when the request itself is at fault rather than one of its texts."""
+        message = f"{spec} at {spec.endpoint} returned {self.status}: “{self.reason}”{self.request}"
+        return EmbedderError(message, status=self.status)
 
 
 def is_final(response: Any) -> bool:
-    """Whether an answer 429 will stay one for longer than anyone waits."""
-    return bool(_FREE_TIER.search(response.content)) or seconds_to_wait(response) > MOST_SECONDS_TO_WAIT
+    """Return whether a 429 response will persist for too long to wait."""
+    return bool(_FREE_TIER.search(response.content)) or seconds_to_wait(response) > MAX_RETRY_AFTER
 
 
 def seconds_to_wait(response: Any) -> float:
-    """Read how long an answer asks to wait; 0 if it does not say."""
+    """Return how many seconds a response asks to wait; 0 if it does not say."""
     headers = response.headers
     for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         value = headers.get(name, "")
@@ -74,21 +74,21 @@ def seconds_to_wait(response: Any) -> float:
 
 
 def _seconds_until(date: str) -> float:
-    """Read an HTTP date as the seconds from now; 0 if it is none."""
+    """Return the seconds from now until an HTTP date; 0 if it is not one."""
     try:
         return parsedate_to_datetime(date).timestamp() - time.time()
-    except (ValueError, OverflowError):  # of the year 1, or of a time zone days away
+    except (ValueError, OverflowError):  # overflow: year 1, or an absurd time zone
         return 0.0
 
 
-def of_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
-    """Say what an answer with an error status means.
+def from_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
+    """Return the refusal or error that a response with an error status stands for.
 
     Parameters
     ----------
     response : httpx.Response
     spec : EmbedderSpec
-        What was asked.
+        The model that was requested.
     """
     import jiter
 
@@ -98,45 +98,48 @@ def of_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
     except ValueError:
         body = {}
     body = body if isinstance(body, dict) else {}
-    said = error_message(body) or told(response.reason_phrase)
+    reason = error_message(body) or redact(response.reason_phrase)
     more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and value}
     if "message" in body and more:
-        said += told(f" {json.dumps(more, ensure_ascii=False)}")[:300]
-    request = named(body.get("requestId") or response.headers.get("x-request-id"))
+        reason += redact(f" {json.dumps(more, ensure_ascii=False)}")[:300]
+    request = request_note(body.get("requestId") or response.headers.get("x-request-id"))
     if status in (400, 413, 422):
-        return Refusal(said, status == 413 or bool(_ABOUT_LENGTH.search(said)), request, status)
-    answered = f"{spec} at {spec.endpoint} answered {status}, “{said}”{request}{_advice(response)}"
-    return EmbedderError(answered, status=status)
+        return Refusal(reason, status == 413 or bool(_ABOUT_LENGTH.search(reason)), request, status)
+    message = f"{spec} at {spec.endpoint} returned {status}: “{reason}”{request}{_advice(response)}"
+    return EmbedderError(message, status=status)
 
 
 def _advice(response: Any) -> str:
     status = response.status_code
     if 300 <= status < 400:
-        return ": the texts are not sent on to another address; if it has moved, give the new one with --base-url"
+        return (
+            "; redirects are not followed, since the texts would go to another address. If the API has moved, pass its "
+            "new URL with --base-url"
+        )
     if status == 429 and is_final(response):
-        # Whether it is the hour of the clock or one from the first request on is not said: an hour is enough for both.
+        # The quota may reset on the hour or an hour after the first request; an hour covers both.
         until = datetime.now().astimezone() + timedelta(seconds=seconds_to_wait(response) or 3_600)
-        return f": no more requests for now; come back at {until:%H:%M}, or top up the account"
+        return f"; quota used up: try again after {until:%H:%M}, or top up the account"
     advice = {
-        401: f"check {KEY_VARIABLE}; keys are made at {KEY_PAGE}",
+        401: f"check {KEY_VARIABLE} (create keys at {KEY_PAGE})",
         403: "top up the account",
-        404: "check the model's name and the base URL",
-        429: "wait a while, or send fewer at once with --concurrency",
-    }.get(status, "try again, and tell the provider if it stays so" if status >= 500 else "")
-    return f": {advice}" if advice else ""
+        404: "check the model name and the base URL",
+        429: "try again later, or lower --concurrency",
+    }.get(status, "try again, and report it to the provider if it persists" if status >= 500 else "")
+    return f"; {advice}" if advice else ""
 
 
-def of_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> EmbedderError:
-    """Say why no answer came.
+def from_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> EmbedderError:
+    """Return the error for a request that got no response.
 
     Parameters
     ----------
     error : Exception
-        Of the HTTP client.
+        Raised by the HTTP client.
     spec : EmbedderSpec
-        What was asked.
+        The model that was requested.
     seconds : float
-        How long an answer was waited for.
+        The timeout.
     """
     late = any("Timeout" in type(cause).__name__ for cause in _causes(error))
     return EmbedderError(_connection_fault(error, spec, seconds, late), late=late)
@@ -148,28 +151,28 @@ def _connection_fault(error: BaseException, spec: EmbedderSpec, seconds: float, 
     kinds = [type(cause).__name__ for cause in causes]
     if late:
         return (
-            f"{endpoint} did not answer within {seconds:g} s: try again, wait longer with --timeout, or ask for less "
-            "at once with --batch-size (what was sent may be charged all the same)"
+            f"{endpoint} did not respond within {seconds:g} s: try again, raise --timeout or lower --batch-size "
+            "(the request may still be billed)"
         )
-    said = told(next((str(cause) for cause in reversed(causes) if str(cause)), kinds[-1]))
+    reason = redact(next((str(cause) for cause in reversed(causes) if str(cause)), kinds[-1]))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return f"{endpoint} cannot be reached: there is no such host ({said}); check the base URL and the network"
+        return f"{endpoint} cannot be reached: host not found ({reason}); check the base URL and the network"
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return (
-            f"{endpoint} cannot be reached: its certificate is not trusted ({said}); if a proxy stands between, name "
-            "its certificates with SSL_CERT_FILE"
+            f"{endpoint} cannot be reached: its certificate is not trusted ({reason}); behind a proxy, point "
+            "SSL_CERT_FILE at the proxy's certificates"
         )
     if any(map(_is_without_tls, causes)):
-        return f"{endpoint} cannot be reached: it does not speak TLS ({said}); is its address http://…?"
+        return f"{endpoint} cannot be reached: it does not speak TLS ({reason}); should its URL start with http://?"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return f"{endpoint} cannot be reached: nothing listens there ({said}); check the base URL"
+        return f"{endpoint} cannot be reached: nothing is listening there ({reason}); check the base URL"
     if any(kind in ("RemoteProtocolError", "ReadError", "DecodingError") for kind in kinds):
-        return f"{endpoint} cannot be reached: it hung up in the middle of an answer ({said})"
-    return f"{endpoint} cannot be reached: {said}"
+        return f"{endpoint} closed the connection in the middle of a response ({reason})"
+    return f"{endpoint} cannot be reached: {reason}"
 
 
-def is_hopeless(error: BaseException) -> bool:
-    """Whether a fault of the connection stays, however often it is tried: of the host, of TLS, of its certificate."""
+def is_permanent(error: BaseException) -> bool:
+    """Return whether retrying cannot help: unknown host, no TLS, untrusted certificate, unsupported address family."""
     return any(
         isinstance(cause, ssl.SSLCertVerificationError)
         or _is_without_tls(cause)
@@ -184,7 +187,7 @@ def _is_without_tls(cause: BaseException) -> bool:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    behind: BaseException | None = error
-    while behind is not None:
-        yield behind
-        behind = behind.__cause__ or behind.__context__
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

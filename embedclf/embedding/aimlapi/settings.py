@@ -1,4 +1,4 @@
-"""How AI/ML API, or another server of its kind, is asked; checked before anything is sent."""
+"""Settings for requests to AI/ML API or another OpenAI-compatible server, checked before anything is sent."""
 
 import os
 from dataclasses import dataclass
@@ -8,31 +8,31 @@ from embedclf.embedding.aimlapi.base_url import BASE_URL, checked_base_url
 from embedclf.errors import EmbedderError
 
 CONCURRENCY = 16
-# The openai client waits 0.5, 1, 2, 4 and then 8 s, less up to a quarter: this many last for more than a minute.
+# The openai client waits 0.5, 1, 2, 4 and then 8 s, minus up to a quarter: 14 retries span more than a minute.
 RETRIES = 14
 SECONDS = 60.0
-MOST_BATCH = 2_048
+MAX_BATCH = 2_048
 
 
 class RequestSettings(TypedDict, total=False):
-    """How ``aimlapi`` is asked.
+    """Request settings of ``aimlapi`` embedders.
 
     Attributes
     ----------
     base_url : str
-        Another OpenAI-compatible server; None takes ``AIMLAPI_BASE_URL``, else AI/ML API itself.
+        Another OpenAI-compatible server; None uses ``AIMLAPI_BASE_URL`` if set, else AI/ML API itself.
     allow_http : bool
-        Whether a server without encryption that is not on this machine is allowed.
+        Whether to allow an unencrypted server that is not on this machine.
     batch_size : int
-        Texts of one request; None takes what fills `concurrency`, from 32 to 2,048.
+        Texts per request; None picks a size that keeps `concurrency` requests busy, from 32 to 2,048.
     concurrency : int
-        The most requests in flight at once. There are fewer, for a while, when the server has too many.
+        Maximum concurrent requests. It is lowered temporarily when the server is overloaded.
     retries : int
-        How often a request is tried again; the openai client's own.
+        Retries per request, done by the openai client.
     timeout : float
-        Seconds to wait for the whole of an answer.
+        Seconds to wait for a complete response.
     max_cost : float
-        Dollars that it may spend, by the measure of what was answered before; None sets no limit.
+        Spending limit in dollars, predicted from the responses so far; None sets no limit.
     """
 
     base_url: str | None
@@ -46,19 +46,19 @@ class RequestSettings(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Settings:
-    """`RequestSettings` with the defaults in their places, and checked.
+    """`RequestSettings` with defaults filled in, validated.
 
     Attributes
     ----------
     base_url : str
-        None at first takes ``AIMLAPI_BASE_URL``, else AI/ML API itself.
+        If None is passed, ``AIMLAPI_BASE_URL`` if set, else AI/ML API itself.
     allow_http, batch_size, concurrency, retries, timeout, max_cost
         See `RequestSettings`.
 
     Raises
     ------
     EmbedderError
-        If the address cannot be one, or a number is out of bounds.
+        If the base URL is invalid or a number is out of range.
     """
 
     base_url: str | None = None
@@ -72,7 +72,7 @@ class Settings:
     def __post_init__(self) -> None:
         url = checked_base_url(self.base_url or os.environ.get("AIMLAPI_BASE_URL") or BASE_URL, self.allow_http)
         object.__setattr__(self, "base_url", url)
-        _check("batch_size", self.batch_size, 1, MOST_BATCH)
+        _check("batch_size", self.batch_size, 1, MAX_BATCH)
         _check("concurrency", self.concurrency, 1, 1_024)
         _check("retries", self.retries, 0, 1_000)
         _check("timeout", self.timeout, 1e-3, 86_400.0)
@@ -80,8 +80,8 @@ class Settings:
 
 
 def _check(name: str, value: float | None, least: float, most: float) -> None:
-    """Check that a setting is within bounds, and a whole number if these are."""
+    """Check that a setting is within its bounds, and a whole number if the bounds are."""
     whole = isinstance(least, int) and isinstance(most, int)
     if value is not None and not (isinstance(value, int if whole else int | float) and least <= value <= most):
         upper = "" if most == float("inf") else f" to {most:g}"
-        raise EmbedderError(f"{name} is a {'whole ' if whole else ''}number from {least:g}{upper}, not {value!r}")
+        raise EmbedderError(f"{name} must be a {'whole ' if whole else ''}number from {least:g}{upper}, got {value!r}")

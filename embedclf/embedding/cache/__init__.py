@@ -1,1 +1,1 @@
-"""Vectors on disk: one folder for each model, one file for each batch."""
+"""The vector cache on disk: one folder per model, one file per batch."""

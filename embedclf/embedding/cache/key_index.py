@@ -1,8 +1,8 @@
-"""The file of all keys: those of many segments in order, so that a cache of a million vectors opens at once.
+"""An index file with the keys of many segments and their sort order, so that a large cache opens quickly.
 
-It says nothing that the segments do not say: a process that finds many which are not in it reads these, and writes it
-anew. What it says of a segment is believed only while that has the size and time of then; a file that is damaged, by
-its checksum, is no index. It holds plain numbers and JSON, and no pickle.
+It is redundant: a process that finds many segments missing from it reads those and rewrites it. An entry is used only
+if the segment's size and modification time still match, and an index with a wrong checksum is ignored. It contains
+plain numbers and JSON, no pickle.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ Order = npt.NDArray[np.intp]
 
 
 class _Entry(NamedTuple):
-    """What the file says of a segment: its name, size and time, and the numbers from which the rest follows."""
+    """A segment's entry: its name, size and modification time, and the numbers that determine its layout."""
 
     name: str
     n_bytes: int
@@ -45,14 +45,14 @@ class _Entry(NamedTuple):
 
 
 class Indexed(NamedTuple):
-    """What an index knows of a folder.
+    """The usable contents of an index.
 
     Attributes
     ----------
     segments : dict of str to Segment
         By name.
     order : ndarray of shape (n,) or None
-        What sorts their keys by the first half; None if some segments of the index are no longer there.
+        Indices that sort their keys by the first half; None if some segments of the index no longer exist.
     """
 
     segments: dict[str, Segment]
@@ -67,16 +67,16 @@ def write(folder: Path, segments: Sequence[Segment], order: Order) -> None:
     folder : Path
     segments : sequence of Segment
     order : ndarray of shape (n,)
-        What sorts all their keys by the first half.
+        Indices that sort all their keys by the first half.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the index cannot be written.
     """
     path = folder / NAME
     if os.path.lexists(path) and not stat.S_ISREG(path.lstat().st_mode):
-        raise OutputError(f"cannot write {path}: it is no plain file", path=str(path))
+        raise OutputError(f"cannot write {path}: not a regular file", path=str(path))
     entries = [
         _Entry(one.path.name, one.n_bytes, one.written_ns, one.n_rows, one.n_columns, one.n_tokens, one.format)
         for one in segments
@@ -93,18 +93,18 @@ def write(folder: Path, segments: Sequence[Segment], order: Order) -> None:
 
 
 def read(folder: Path, names: Collection[str]) -> Indexed:
-    """Read what the index of a folder knows of segments that have not changed since.
+    """Read the index of a folder, skipping segments that have changed.
 
     Parameters
     ----------
     folder : Path
     names : collection of str
-        Of the segments that are there.
+        The names of the segments in the folder.
 
     Returns
     -------
     Indexed
-        Without segments if there is no index that is whole.
+        Without segments if there is no intact index.
     """
     content = _read_content(folder)
     if content is None:
@@ -155,7 +155,7 @@ def _read_content(folder: Path) -> tuple[list[_Entry], Keys, npt.NDArray[np.uint
 def _is_possible(one: _Entry) -> bool:
     if not isinstance(one.name, str) or any(type(number) is not int for number in one[1:]):
         return False
-    # Bounded first: what follows from larger numbers could not be written as bytes.
+    # Checked first, since `segment_bytes` fails for larger numbers.
     numbers_fit = 0 < one.format <= SEGMENT_FORMAT and 0 <= one.n_tokens < 2**63
     if not numbers_fit or min(one.n_rows, one.n_columns) < 1 or max(one.n_rows, one.n_columns) > one.n_bytes:
         return False

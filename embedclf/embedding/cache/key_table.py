@@ -1,4 +1,4 @@
-"""The keys of all segments in memory, sorted, and which row of which segment has each."""
+"""A sorted in-memory table of all segments' keys, with the segment and row of each."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,25 @@ from embedclf.embedding.cache.segments import Segment
 
 
 def key_order(keys: Keys, of_first: Order | None = None) -> Order:
-    """Return what sorts keys by their first half; of equal ones the last stays last.
+    """Return the indices that sort keys by their first half, stably.
 
     Parameters
     ----------
     keys : ndarray of shape (n,)
     of_first : ndarray of shape (n_first,), optional
-        What sorts the first of them, if that is known.
+        The indices that sort the first `n_first` keys, if known.
     """
     order = np.arange(len(keys))
     if of_first is not None:
         order[: len(of_first)] = of_first
     if of_first is None or len(of_first) < len(keys):
-        # Where much is in order already, this is a quick sort: a run is not taken apart.
+        # Fast if most keys are in order already, since a stable sort merges sorted runs.
         order = order[np.argsort(keys["high"][order], kind="stable")]
     return order
 
 
 class KeyTable:
-    """Where each key's vector is.
+    """A table that locates each key's vector.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class KeyTable:
     keys : ndarray of shape (n,)
         Sorted by their first half.
     segments, rows : ndarray of shape (n,)
-        The number of the segment, and the row in it, of each key.
+        The index of each key's segment, and its row in that segment.
     """
 
     def __init__(self, segments: Sequence[Segment], of_first: Order | None = None) -> None:
@@ -62,14 +62,14 @@ class KeyTable:
         -------
         found : ndarray of shape (n,), bool
         places : ndarray of shape (n,), int
-            Where each stands in the table; without meaning for those that were not found.
+            The position of each in the table; undefined for keys that were not found.
         """
         if not len(self.keys):
             return np.zeros(len(keys), dtype=bool), np.zeros(len(keys), dtype=np.intp)
-        # Of equal keys the last, which was written last: one that was damaged has been written again.
+        # Of equal keys take the last written, which replaces a damaged one.
         places = np.searchsorted(self.keys["high"], keys["high"], side="right") - 1
         found = self.keys[places] == keys
-        # Different keys may have the same first half; then the right one is looked for.
+        # Different keys can share their first half, so search for the whole key.
         for number in np.flatnonzero(~found & (self.keys["high"][places] == keys["high"])):
             same = np.flatnonzero(self.keys == keys[number])
             if len(same):

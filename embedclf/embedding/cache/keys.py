@@ -1,4 +1,4 @@
-"""The key of a text: what stands for it on disk, so that no text is kept there."""
+"""The keys of texts: hashes that represent them on disk, so that no text is stored."""
 
 from collections.abc import Sequence
 from hashlib import blake2b
@@ -18,10 +18,10 @@ def hash_texts(texts: Sequence[str]) -> Keys:
 
 
 def as_numbers(keys: Keys) -> npt.NDArray[np.uint64]:
-    """Return keys as two numbers each, (n, 2), which is how they stand in files."""
+    """Return keys as pairs of numbers, (n, 2), as stored in files."""
     return keys.view("<u8").reshape(-1, 2)
 
 
 def joined(parts: Sequence[Keys]) -> Keys:
-    """Return the keys of several segments, in their order."""
+    """Return the concatenated keys of several segments."""
     return np.concatenate([*parts, np.empty(0, dtype=KEY)])

@@ -1,9 +1,9 @@
-"""Merging small segments, so that a cache that is written text by text does not become as many files.
+"""Merging small segments, so that a cache written text by text does not end up with one file per text.
 
-Each segment below a size is merged with others of about its size as soon as there are enough of them, so that a vector
-is written again only when its segment has grown by about that factor. One process merges at a time, under
-`ModelFolder.removal_lock`: it writes the new segment before it deletes the old ones, so a reader finds each vector at
-every moment, and a crash in between leaves it twice.
+A small segment is merged with others of similar size as soon as there are `_MERGE_FACTOR` of them, so a vector is
+rewritten only when its segment grows by about that factor. One process merges at a time, under
+`ModelFolder.removal_lock`. It writes the new segment before it deletes the old ones, so that readers find every vector
+at all times; a crash in between leaves duplicates, which are harmless.
 """
 
 import logging
@@ -21,38 +21,38 @@ logger = logging.getLogger(__name__)
 
 # Larger segments are never merged.
 SMALL_BYTES = 4**11
-# Smaller ones count as of one size: there, files cost more than bytes.
+# Smaller ones count as equal in size, since their number matters more than their bytes.
 TINY_BYTES = 4**9
-_MOST_ALIKE = 4
-_MOST_AT_ONCE = 64
+_MERGE_FACTOR = 4
+_MAX_AT_ONCE = 64
 
 
 def merge_small(store: SegmentStore) -> None:
-    """Merge small segments, if there are enough and no other process is merging or pruning.
+    """Merge small segments if there are enough and no other process is merging or pruning.
 
-    What fails is left for another time: nothing is lost by it.
+    Failures are ignored, since nothing is lost and the next write tries again.
     """
     from filelock import Timeout
 
     try:
         store.refresh()
-        if alike_segments(store.segments):
+        if similar_segments(store.segments):
             with store.folder.removal_lock(seconds=0):
                 store.refresh()
                 _merge_all(store)
-    except Timeout:  # another process does it
+    except Timeout:  # another process is merging or pruning
         return
-    except (OSError, OutputError, ValueError, NotImplementedError) as error:  # a file system without locks, for one
+    except (OSError, OutputError, ValueError, NotImplementedError) as error:  # e.g. a file system without locks
         logger.debug("cache: small segments were not merged: %s", error)
 
 
 def tidy(store: SegmentStore) -> None:
-    """Merge what has become small, and bring the index up to date; only under `ModelFolder.removal_lock`.
+    """Merge small segments and update the index. The caller must hold `ModelFolder.removal_lock`.
 
     Raises
     ------
     OSError or OutputError
-        If something cannot be written or deleted. Nothing is lost by it.
+        If something cannot be written or deleted. No vectors are lost.
     """
     store.refresh()
     _merge_all(store)
@@ -63,25 +63,25 @@ def tidy(store: SegmentStore) -> None:
         index.unlink(missing_ok=True)
 
 
-def alike_segments(segments: Sequence[Segment]) -> list[Segment]:
-    """Return small segments of about one size, if there are enough of any to merge."""
+def similar_segments(segments: Sequence[Segment]) -> list[Segment]:
+    """Return small segments of similar size if there are enough to merge; else an empty list."""
     by_size: dict[int, list[Segment]] = {}
     for segment in segments:
         if segment.n_bytes < SMALL_BYTES:
-            size = int(math.log(max(segment.n_bytes, TINY_BYTES), _MOST_ALIKE))
+            size = int(math.log(max(segment.n_bytes, TINY_BYTES), _MERGE_FACTOR))
             by_size.setdefault(size, []).append(segment)
-    return next((alike for alike in by_size.values() if len(alike) >= _MOST_ALIKE), [])
+    return next((alike for alike in by_size.values() if len(alike) >= _MERGE_FACTOR), [])
 
 
 def _merge_all(store: SegmentStore) -> None:
-    while alike := alike_segments(store.segments):
-        _merge(store, alike[:_MOST_AT_ONCE])
+    while alike := similar_segments(store.segments):
+        _merge(store, alike[:_MAX_AT_ONCE])
         store.refresh()
     store.folder.sweep()
 
 
 def _merge(store: SegmentStore, small: Sequence[Segment]) -> None:
-    """Write the vectors of some segments into one, each key once and without those that are damaged."""
+    """Replace segments by one with their vectors, without duplicates and damaged rows."""
     keys = np.concatenate([segment.keys for segment in small])
     vectors = np.empty((len(keys), small[0].n_columns), dtype=np.float32)
     intact = np.empty(len(keys), dtype=bool)
@@ -91,7 +91,7 @@ def _merge(store: SegmentStore, small: Sequence[Segment]) -> None:
         intact[start:end] = segment.copy_rows(np.arange(segment.n_rows), vectors, np.arange(start, end))
     used = np.concatenate([store.times.of(segment).read() for segment in small])
     keys, vectors, used = keys[intact], vectors[intact], used[intact]
-    # Of equal keys the last. In the order of writing, in which they are likely to be read: whole blocks are copied.
+    # Of equal keys keep the last. Keep the order of writing, since reads in that order copy whole blocks.
     _, first_from_end, of_key = np.unique(keys[::-1], return_index=True, return_inverse=True)
     latest = np.zeros(len(first_from_end), dtype=used.dtype)
     np.maximum.at(latest, of_key, used[::-1])

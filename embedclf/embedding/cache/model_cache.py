@@ -1,15 +1,15 @@
-"""The cached vectors of one model: reading and writing them by the keys of their texts.
+"""The cached vectors of one model, read and written by the keys of their texts.
 
-The model's folder (`model_folder`) holds *segments* (`segments`): one file per finished batch with the keys, the
-vectors (n, d) float32, their checksums and the tokens they cost, written beside its place and moved there. Which there
-are, a `SegmentStore` knows; where each key is, its `KeyTable`. Small segments are merged when they are many
-(`merging`). Models that can be shortened are kept at full length and cut on reading, so that no other length is paid
-for again. A damaged row is passed over; its text is embedded again.
+The model's folder (`model_folder`) contains *segments* (`segments`): one file per finished batch with the keys, the
+vectors (n, d) float32, their checksums and token cost, written to a temporary file and renamed. A `SegmentStore` lists
+the segments; its `KeyTable` locates each key. Small segments are merged when there are many (`merging`). Vectors that
+can be shortened are stored at full length and cut on reading, so that other lengths cost nothing. Damaged rows are
+skipped, and their texts are embedded again.
 
-Locks: within a process, a `ModelCache` has one, which is held while it reads or writes. Between processes, reading and
-adding a segment need none. Merging and pruning hold `ModelFolder.removal_lock`, a file lock, so that one process at a
-time removes segments. Merging takes it after the first lock, and does not wait for it. Pruning takes it for all
-folders, in the order of their names, before any other, and has `ModelCache` objects that no other thread has.
+Locks: each `ModelCache` has a lock that its threads hold while reading or writing. Processes need no lock to read or
+add a segment. Merging and pruning hold `ModelFolder.removal_lock`, a file lock, so that only one process at a time
+removes segments. Merging takes it after the first lock, without waiting. Pruning takes it for all folders, in the order
+of their names, before any other lock, and uses `ModelCache` objects that no other thread shares.
 """
 
 import logging
@@ -31,24 +31,24 @@ from embedclf.errors import OutputError
 
 logger = logging.getLogger(__name__)
 
-# Others may merge what has just been listed; each time it is read again.
+# Other processes may merge segments between listing and reading, which is then repeated.
 _TRIES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class CacheInfo:
-    """What the cache holds of one model.
+    """The cache's contents for one model.
 
     Attributes
     ----------
     model : str
         ``provider:model``.
     endpoint : str or None
-        The address that answered.
+        The server's URL.
     n_vectors, n_segments, n_bytes : int
         Distinct vectors, files, and bytes on disk.
     n_tokens : int
-        Tokens that the vectors cost.
+        Tokens billed for the vectors.
     """
 
     model: str
@@ -60,18 +60,17 @@ class CacheInfo:
 
 
 class ModelCache:
-    """The vectors of one model, at full length. Processes and threads may share it.
+    """The cached vectors of one model, at full length. Safe for concurrent threads and processes.
 
-    A folder that cannot be read counts as empty; one that cannot be written is left as it is, with one warning: the
-    cache never stands in the way of vectors that are there.
+    A folder that cannot be read counts as empty, and one that cannot be written is left unchanged, each with one
+    warning: a broken cache never makes embedding fail.
 
     Parameters
     ----------
     path : Path
     spec : EmbedderSpec or None
-        Noted in the folder when something is first written; its dimensions, if known, are those that segments must
-        have. If they are not known, the length that most vectors on disk have is taken. None only looks at what there
-        is.
+        Recorded in the folder on the first write. Segments must have its dimensions or, if these are unknown, those of
+        most vectors on disk. None opens the folder only for inspection.
 
     Attributes
     ----------
@@ -91,7 +90,7 @@ class ModelCache:
 
     @property
     def dimensions(self) -> int | None:
-        """Length of its vectors; None while there are none and the model's is not known."""
+        """Length of the vectors; None while the model's length is unknown and nothing is cached."""
         if self.store.dimensions is None:
             with self._lock:
                 self.store.refresh()
@@ -99,24 +98,24 @@ class ModelCache:
 
     @property
     def writable(self) -> bool:
-        """Whether nothing has failed to be written."""
+        """Whether every write so far has succeeded."""
         return self._writable
 
     def read(self, keys: Keys, n_columns: int | None = None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
-        """Read the vectors of some keys.
+        """Read the vectors of keys.
 
         Parameters
         ----------
         keys : ndarray of shape (n,)
             From `hash_texts`.
         n_columns : int, optional
-            How much of each vector to read, from its start; None reads all.
+            Read only the first `n_columns` values of each vector; None reads all.
 
         Returns
         -------
         found : ndarray of shape (n,), bool
         vectors : ndarray of shape (n, n_columns), float32, or None
-            Rows that were not found hold nothing in particular. None if nothing at all was found.
+            Rows of keys that were not found are undefined. None if no key was found.
         """
         with self._lock:
             for _ in range(_TRIES):
@@ -128,11 +127,11 @@ class ModelCache:
                 except (OSError, ValueError) as error:  # damaged since it was listed
                     logger.debug("reading the cache again: %s", error)
                     self.store.forget()
-            self.folder.warn("unread", f"cache: {self.folder.path} cannot be read: left out")
+            self.folder.warn("unread", f"cache: {self.folder.path} cannot be read: ignored")
             return np.zeros(len(keys), dtype=bool), None
 
     def contains(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Return whether the vectors of some keys, from `hash_texts`, are there: (n,), bool."""
+        """Return whether keys from `hash_texts` are cached: (n,), bool."""
         with self._lock:
             self.store.refresh()
             return self.store.table.locate(keys)[0]
@@ -147,12 +146,12 @@ class ModelCache:
         vectors : ndarray of shape (n, d), float32
             At full length.
         n_tokens : int
-            What they cost.
+            Tokens billed for them.
 
         Returns
         -------
         bool
-            Whether they are on disk now. If not, there has been a warning.
+            Whether they are on disk. If not, a warning has been logged.
         """
         with self._lock:
             try:
@@ -160,13 +159,13 @@ class ModelCache:
                 self.store.add(keys, vectors, n_tokens)
             except (OSError, OutputError) as error:
                 self._writable = False
-                self.folder.warn("write", f"the cache cannot be written, so these vectors are not kept: {error}")
+                self.folder.warn("write", f"the cache cannot be written, so new vectors are not stored: {error}")
                 return False
             merge_small(self.store)
         return True
 
     def info(self) -> CacheInfo:
-        """Return what it holds."""
+        """Return its contents."""
         with self._lock:
             self.store.refresh()
             model, endpoint = self.folder.describe()
@@ -181,7 +180,7 @@ class ModelCache:
             )
 
     def _copy(self, keys: Keys, n_columns: int | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:
-        """Copy the vectors of some keys out of the segments that were last listed, segment by segment."""
+        """Copy the vectors of keys from the segments last listed, segment by segment."""
         table, listed = self.store.table, self.store.segments
         found, place = table.locate(keys)
         wanted = np.flatnonzero(found)
@@ -200,5 +199,5 @@ class ModelCache:
             self.store.times.note(listed[segments[order[start]]], rows[order[start:end]])
         if not found[wanted].all():
             path = self.folder.path
-            self.folder.warn("unsound", f"cache: {path} holds vectors that are damaged: their texts are embedded again")
+            self.folder.warn("unsound", f"cache: {path} contains damaged vectors: their texts are embedded again")
         return found, out

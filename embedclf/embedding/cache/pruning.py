@@ -1,7 +1,7 @@
-"""Pruning the cache: which vectors were not used for longest, over all models, and dropping them.
+"""Pruning the cache: choosing and dropping the least recently used vectors across all models.
 
-Each vector has a time of its own (`last_used`), so that a segment of which one vector is read every day does not keep
-the others. Of a segment that keeps some, these are written anew before it is deleted, as in merging.
+Each vector has its own last use (`last_used`), so that one vector that is read every day does not keep its whole
+segment. Before a segment is deleted, the vectors to keep are written to a new one, as in merging.
 """
 
 import contextlib
@@ -32,17 +32,17 @@ _SECONDS_FOR_LOCK = 60.0
 
 @dataclass(frozen=True, slots=True)
 class PruneReport:
-    """What pruning drops, or has dropped.
+    """What pruning drops or has dropped.
 
     Attributes
     ----------
     dropped : list of CacheInfo
-        For each model of which something is dropped: the vectors that are no longer there, the segments that are
-        deleted or written anew, the bytes that this frees, and about the tokens that the vectors would cost again.
+        For each affected model: the vectors dropped, the segments deleted or rewritten, the bytes freed, and about how
+        many tokens it would cost to embed the texts again.
     n_kept : int
-        Distinct vectors that stay, of all models.
+        Distinct vectors kept, across all models.
     kept_bytes : int
-        What they take on disk.
+        Their size on disk.
     """
 
     dropped: list[CacheInfo]
@@ -51,16 +51,16 @@ class PruneReport:
 
     @property
     def n_dropped(self) -> int:
-        """Vectors that are dropped, of all models."""
+        """Vectors dropped, across all models."""
         return sum(one.n_vectors for one in self.dropped)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain numbers and strings, ready for JSON."""
+        """Return it as plain types, for JSON."""
         return {**asdict(self), "n_dropped": self.n_dropped}
 
 
 class _Choice(NamedTuple):
-    """A segment, its bytes on disk, when its rows were last used, and which of them are to be dropped."""
+    """A segment, its bytes on disk, the last use of its rows, and which rows to drop."""
 
     part: ModelCache
     segment: Segment
@@ -70,13 +70,13 @@ class _Choice(NamedTuple):
 
     @property
     def row_bytes(self) -> int:
-        """What a row takes in a segment written anew: its vector, checksums, key and time."""
+        """Bytes per row of a rewritten segment: vector, checksums, key and time."""
         n_columns = self.segment.n_columns
         return n_columns * 4 + len(checked_lengths(n_columns)) * _CHECKSUM_BYTES + KEY.itemsize + _TIME_BYTES
 
     @property
     def head_bytes(self) -> int:
-        """What such a segment takes beyond its rows."""
+        """Bytes of a rewritten segment besides its rows."""
         return self._bytes_of(self.segment.n_rows) - self.segment.n_rows * self.row_bytes
 
     def _bytes_of(self, n_rows: int) -> int:
@@ -85,11 +85,11 @@ class _Choice(NamedTuple):
 
     @property
     def n_tokens(self) -> int:
-        """About what the dropped rows would cost again."""
+        """About how many tokens the dropped rows would cost again."""
         return round(self.segment.n_tokens * int(self.dropped.sum()) / len(self.dropped))
 
     def bytes_after(self) -> int:
-        """Return at most what will be on the disk."""
+        """Return an upper bound of the bytes that remain on disk."""
         n_dropped = int(self.dropped.sum())
         if not n_dropped:
             return self.n_bytes
@@ -103,45 +103,45 @@ def preview(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes
 
 
 def prune(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> PruneReport:
-    """Drop vectors of some models; see `VectorCache.prune`."""
+    """Drop vectors across models; see `VectorCache.prune`."""
     parts = [part for part in parts if times_of(part.store)]
     with contextlib.ExitStack() as stack:
         for part in parts:
             stack.enter_context(removing_from(part.folder))
         choices = _choose(parts, older_than, max_bytes)
         report = _report(choices)
-        # Those first of which nothing stays: what stays of the others may have to be written to a full disk.
+        # Segments that are dropped entirely first: rewriting the others may need the space that this frees.
         for choice in sorted(choices, key=lambda choice: not choice.dropped.all()):
             n_tokens = choice.segment.n_tokens - choice.n_tokens
             try:
                 drop_rows(choice.part.store, choice.segment, choice.used, choice.dropped, n_tokens)
-            except (FileNotFoundError, ValueError):  # deleted or cut by somebody else meanwhile
+            except (FileNotFoundError, ValueError):  # deleted or truncated by another program
                 continue
             except (OSError, OutputError) as error:
                 folder = choice.segment.path.parent
                 reason = getattr(error, "strerror", None) or error
                 raise OutputError(f"cannot prune {folder}: {reason}", path=str(folder)) from error
         for part in parts:
-            with contextlib.suppress(OSError, OutputError):  # it can be done another time
+            with contextlib.suppress(OSError, OutputError):  # optional, and the next prune tries again
                 tidy(part.store)
     return report
 
 
 @contextlib.contextmanager
 def removing_from(folder: ModelFolder) -> Iterator[None]:
-    """Hold the lock of a folder that lets segments be removed.
+    """Hold a folder's `removal_lock`.
 
     Raises
     ------
     OutputError
-        If it cannot be had.
+        If the lock cannot be acquired.
     """
     from filelock import Timeout
 
     try:
         lock = folder.removal_lock(_SECONDS_FOR_LOCK).acquire()
     except Timeout as error:
-        reason = "another process has been at work on it for a minute: try again later"
+        reason = "another process has been using it for a minute: try again later"
         raise OutputError(f"cannot prune {folder.path}: {reason}", path=str(folder.path)) from error
     except (OSError, NotImplementedError) as error:
         cause = getattr(error, "strerror", None) or error
@@ -151,7 +151,7 @@ def removing_from(folder: ModelFolder) -> Iterator[None]:
 
 
 def times_of(store: SegmentStore) -> list[tuple[Segment, int, Times]]:
-    """Return each segment, how many bytes its times take, and when each of its rows was last used."""
+    """Return each segment, the bytes of its times file, and when each of its rows was last used."""
     store.refresh()
     times = [(segment, store.times.of(segment)) for segment in store.segments]
     return [(segment, one.size(), one.read()) for segment, one in times]
@@ -160,22 +160,23 @@ def times_of(store: SegmentStore) -> list[tuple[Segment, int, Times]]:
 def drop_rows(
     store: SegmentStore, segment: Segment, seen: Times, dropped: npt.NDArray[np.bool_], n_tokens: int
 ) -> None:
-    """Drop rows of a segment, unless they have been used since they were chosen; only within `removing_from`.
+    """Drop rows of a segment unless they have been used since they were chosen. Call it within `removing_from`.
 
     Parameters
     ----------
     store : SegmentStore
     segment : Segment
     seen : ndarray of shape (n,)
-        When each row had last been used when it was chosen.
+        The last use of each row at the time of choosing.
     dropped : ndarray of shape (n,), bool
+        Which rows to drop.
     n_tokens : int
-        What the others cost.
+        Tokens billed for the other rows.
 
     Raises
     ------
     OSError or OutputError
-        If these cannot be written; the segment stays as it is.
+        If the other rows cannot be written; the segment is then left unchanged.
     """
     used = store.times.of(segment).read()
     kept = np.flatnonzero(~dropped | (used > seen))
@@ -191,9 +192,9 @@ def drop_rows(
 
 
 def _choose(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes: int | None) -> list[_Choice]:
-    """Choose the rows to be dropped, of all segments: those that are too old, and then the least recently used."""
+    """Choose the rows to drop: first those that are too old, then the least recently used."""
     if older_than is None and max_bytes is None:
-        raise ArgumentError("give older_than, max_bytes, or both")
+        raise ArgumentError("older_than or max_bytes is required")
     if (older_than is not None and older_than < timedelta(0)) or (max_bytes is not None and max_bytes < 0):
         raise ArgumentError("older_than and max_bytes must not be negative")
     limit = -np.inf if older_than is None else time.time() - older_than.total_seconds()
@@ -210,7 +211,7 @@ def _choose(parts: Sequence[ModelCache], older_than: timedelta | None, max_bytes
     row_bytes = np.repeat([choice.row_bytes for choice in choices], counts)
     left = np.flatnonzero(~dropped)
     order = left[np.argsort(used[left], kind="stable")]
-    # As if each segment were written anew, which is a little more than what it will be.
+    # Slightly too high, since it assumes that every segment is rewritten.
     too_many = int(row_bytes[left].sum()) + sum(choice.head_bytes for choice in choices) - max_bytes
     dropped[order[: int(np.searchsorted(np.cumsum(row_bytes[order]), too_many)) + 1]] = True
     chosen = np.split(dropped, np.cumsum(counts)[:-1])

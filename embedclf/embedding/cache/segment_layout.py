@@ -1,8 +1,8 @@
-"""What a segment's file looks like: the bytes that joblib writes around its arrays, and the numbers in them.
+"""The layout of a segment's file: the bytes that joblib writes around its arrays, and the numbers in them.
 
-Around arrays of given shapes there is only one sequence of bytes that belongs to us, so the numbers in a file (rows,
-columns, tokens) are parsed, the sequence is composed again from them, and a file that differs from it is refused:
-nothing in a file is executed, and nothing is allocated beyond the file's own size.
+For arrays of given shapes exactly one byte sequence is valid. So the numbers of a file (rows, columns, tokens) are
+parsed, the sequence is composed from them, and any file that differs from it is rejected. Nothing in a file is
+executed, and nothing larger than the file is allocated.
 """
 
 from typing import BinaryIO, NamedTuple
@@ -12,12 +12,12 @@ from embedclf.embedding.cache.keys import KEY
 FORMAT = 2
 WITHOUT_CHECKSUMS = 1
 _PREFIXES = (256, 512, 1_024, 2_048)
-# More than what stands before, between or after the arrays.
-_MOST_AROUND = 512
+# An upper bound of the bytes before, between and after the arrays.
+_MAX_AROUND = 512
 
-# What the pickle says around the arrays. The first array spells out what the others refer to.
+# The pickle around the arrays. The first array defines objects that the others refer to.
 _PROTOCOL = b"\x80\x04"
-_PROTOCOL_5 = b"\x80\x05"  # of segments of format 1 that were written under Python 3.14
+_PROTOCOL_5 = b"\x80\x05"  # in format 1 segments written by Python 3.14
 _FRAME = b"\x95"
 _FRAME_BYTES = len(_FRAME) + 8
 _BEGIN = b"}\x94(\x8c\x08embedclf\x94K"
@@ -38,7 +38,7 @@ _ALIGNMENT = 16
 
 
 class SegmentError(ValueError):
-    """A file is damaged, or is no segment."""
+    """A file is damaged or is not a segment."""
 
 
 class NewerFormatError(ValueError):
@@ -46,7 +46,7 @@ class NewerFormatError(ValueError):
 
 
 class Numbers(NamedTuple):
-    """The numbers of a segment, from which its layout follows."""
+    """The numbers that determine a segment's layout."""
 
     format: int
     n_rows: int
@@ -55,17 +55,18 @@ class Numbers(NamedTuple):
 
 
 class Layout:
-    """Where everything is in a segment, and the bytes around its arrays.
+    """The offsets of a segment's arrays, and the bytes around them.
 
     Attributes
     ----------
     numbers : Numbers
-        What it follows from.
+        The numbers that determine it.
     around : list of (int, bytes)
-        What stands between the arrays, and where.
+        The offsets and contents of everything but the arrays.
     keys_at, vectors_at : int
+        Offsets of the arrays.
     checksums_at : int or None
-        None in a format without them.
+        None in a format without checksums.
     n_bytes : int
         Size of the file.
     """
@@ -88,11 +89,11 @@ class Layout:
         self.vectors_at = self._array(vectors, n_rows * n_columns * 4)
         self._add(_framed(_TOKENS % _number(n_tokens)))
 
-    def _array(self, said: bytes, n_bytes: int) -> int:
-        """Add what precedes an array, and then its place; returns where that is."""
+    def _array(self, content: bytes, n_bytes: int) -> int:
+        """Add an array and the bytes before it; return the array's offset."""
         start = b"" if self.around else _PROTOCOL
-        before = start + _framed(said)
-        # As joblib pads: at least one byte, the first of which says how many follow.
+        before = start + _framed(content)
+        # Pad as joblib does: the first byte is the number of padding bytes that follow.
         padding = _ALIGNMENT - (self.n_bytes + len(before) + 1) % _ALIGNMENT
         self._add(before + bytes([padding]) + b"\xff" * padding)
         place = self.n_bytes
@@ -105,7 +106,7 @@ class Layout:
 
 
 def checked_lengths(n_columns: int) -> tuple[int, ...]:
-    """Return the lengths of the prefixes of a vector that have a checksum, the whole length last."""
+    """Return the lengths of the vector prefixes that have checksums, ending with the whole length."""
     return *(length for length in _PREFIXES if length < n_columns), n_columns
 
 
@@ -121,21 +122,22 @@ def read_layout(file: BinaryIO, size: int) -> Layout:
     ----------
     file : binary file
     size : int
-        Its bytes.
+        Size of the file in bytes.
 
     Raises
     ------
     SegmentError
-        If it is not, byte for byte, what `write_segment`, or format 1, puts around its arrays.
+        If the bytes around the arrays differ from those that `write_segment` or format 1 would write.
     NewerFormatError
+        If a later version wrote the file.
     """
     try:
         numbers = _parse(file, size)
     except IndexError:
-        raise SegmentError("it is cut short") from None
+        raise SegmentError("it is cut off") from None
     layout = Layout(*numbers)
     if layout.n_bytes != size:
-        raise SegmentError("it is cut short, or damaged")
+        raise SegmentError("it is cut off or damaged")
     for place, piece in layout.around:
         found = read_at(file, place, len(piece))
         if place == 0 and numbers.format == WITHOUT_CHECKSUMS and found.startswith(_PROTOCOL_5):
@@ -146,55 +148,55 @@ def read_layout(file: BinaryIO, size: int) -> Layout:
 
 
 def _parse(file: BinaryIO, size: int) -> Numbers:
-    """Parse the format, rows, columns and tokens of a segment, each at the place where it must be.
+    """Parse the format, rows, columns and tokens of a segment, each at its fixed position.
 
     Raises
     ------
     IndexError
         If the file ends too early.
     """
-    head = read_at(file, 0, _MOST_AROUND)
+    head = read_at(file, 0, _MAX_AROUND)
     at = len(_PROTOCOL) + _FRAME_BYTES
     if not head[at:].startswith(_BEGIN):
-        raise SegmentError("it is not a segment of this cache")
+        raise SegmentError("it is not a cache segment")
     at += len(_BEGIN)
     number = head[at]
     if number > FORMAT:
-        raise NewerFormatError(f"it is of format {number}, which a later version wrote")
+        raise NewerFormatError(f"it has format {number}, written by a later version")
     n_rows, at = _parsed(head, at + 1 + len(_FIRST_ARRAY))
     if not 0 < n_rows <= size // KEY.itemsize:
-        raise SegmentError("its numbers of rows and bytes do not fit together")
-    # The length of a piece depends on no number that has not been parsed yet.
+        raise SegmentError("its number of rows does not match its size")
+    # The lengths up to here depend only on numbers that have been parsed.
     shortest = Layout(number, n_rows, 1, 0)
     at = shortest.keys_at + n_rows * KEY.itemsize
     if number != WITHOUT_CHECKSUMS:
-        piece = read_at(file, at, _MOST_AROUND)
+        piece = read_at(file, at, _MAX_AROUND)
         n_checksums, end = _parsed(piece, _FRAME_BYTES + len(_CHECKSUMS) + len(_ARRAY) + len(_number(n_rows + 1)))
         end += len(_TYPE) + len(b"h\x15") + len(_END)
         at += end + 1 + piece[end] + (n_rows + 1) * max(n_checksums, 0) * 8
-    piece = read_at(file, at, _MOST_AROUND)
+    piece = read_at(file, at, _MAX_AROUND)
     n_columns, end = _parsed(piece, _FRAME_BYTES + len(_VECTORS) + len(_ARRAY) + len(_number(n_rows)))
     if not 0 < n_columns <= size // n_rows // 4:
-        raise SegmentError("its numbers of columns and bytes do not fit together")
+        raise SegmentError("its number of columns does not match its size")
     last = Layout(number, n_rows, n_columns, 0).around[-1][0]
-    n_tokens, _ = _parsed(read_at(file, last, _MOST_AROUND), _FRAME_BYTES + _TOKENS.index(b"%"))
+    n_tokens, _ = _parsed(read_at(file, last, _MAX_AROUND), _FRAME_BYTES + _TOKENS.index(b"%"))
     if n_tokens < 0:
         raise SegmentError("it is damaged")
     return Numbers(number, n_rows, n_columns, n_tokens)
 
 
 def read_at(file: BinaryIO, place: int, size: int) -> bytes:
-    """Read some bytes of a file at a place; fewer where it ends."""
+    """Read up to `size` bytes of a file from an offset."""
     file.seek(place)
     return file.read(size)
 
 
-def _framed(said: bytes) -> bytes:
-    return _FRAME + len(said).to_bytes(8, "little") + said
+def _framed(content: bytes) -> bytes:
+    return _FRAME + len(content).to_bytes(8, "little") + content
 
 
 def _number(value: int) -> bytes:
-    """Write a number as a pickle does."""
+    """Encode a number as pickle does."""
     if value <= 0xFF:
         return b"K" + value.to_bytes(1, "little")
     if value <= 0xFFFF:
@@ -206,7 +208,7 @@ def _number(value: int) -> bytes:
 
 
 def _parsed(data: bytes, at: int) -> tuple[int, int]:
-    """Read a number of a pickle; returns it and where it ends."""
+    """Decode a number of a pickle; return it and the offset of its end."""
     kind, at = data[at], at + 1
     if kind == 0x8A:
         size, at = data[at], at + 1

@@ -1,7 +1,7 @@
-"""The segments of one model: which there are, and adding and deleting them.
+"""The segments of one model: listing, adding and deleting them.
 
-A file that is damaged or not ours is set aside, one of a later version or of another length is left out; their texts
-are embedded again.
+A damaged or foreign file is renamed; a segment of a later version or with vectors of another length is ignored. Their
+texts are embedded again.
 """
 
 import contextlib
@@ -26,19 +26,19 @@ from embedclf.errors import OutputError
 
 logger = logging.getLogger(__name__)
 
-# To open this many segments one by one takes longer than one likes to wait: then their keys are put into one file.
+# Opening this many segments one by one is slow, so their keys are also kept in an index.
 MANY_SEGMENTS = 64
-# Before a segment's vectors, in which 4,000 keys have room.
+# The beginning of a segment, with room for 4,000 keys.
 _FETCHED_BYTES = 2**16
-# Others may merge what has just been listed; each time it is listed again.
+# Other processes may merge segments between listing and reading, which is then repeated.
 _TRIES = 50
 
 
 class SegmentStore:
-    """The segments of one model's folder, as they were when it was last refreshed.
+    """The segments of one model's folder as of the last refresh.
 
-    Threads share it only under a lock of its owner's. Other processes may add segments at any time; only the holder of
-    `ModelFolder.removal_lock` may delete some.
+    It is not thread-safe: its owner must hold a lock. Other processes may add segments at any time; only the holder of
+    `ModelFolder.removal_lock` may delete segments.
 
     Parameters
     ----------
@@ -48,10 +48,9 @@ class SegmentStore:
     ----------
     folder : ModelFolder
     times : TimesOfSegments
-        When their rows were last used.
+        When the segments' rows were last used.
     dimensions : int or None
-        The length of their vectors: the model's, or if that is not known, the one that most of them have. None while
-        there are none.
+        Length of the vectors: the model's or, if unknown, that of most vectors. None while there are none.
     """
 
     def __init__(self, folder: ModelFolder) -> None:
@@ -60,29 +59,29 @@ class SegmentStore:
         self.dimensions = None if folder.spec is None else folder.spec.dimensions
         self._segments: dict[str, Segment] = {}
         self._of_other_length: dict[str, Segment] = {}
-        # Damaged, of a later version, or not to be read.
+        # Damaged, written by a later version, or unreadable.
         self._refused: set[str] = set()
-        # Those of them that the system would not read now; it may later.
+        # The unreadable ones, which are tried again on the next refresh.
         self._unread: set[str] = set()
         self._in_index: set[str] = set()
         self._table: KeyTable | None = None
-        # What sorts the keys of the first segments, as long as all of these are there.
+        # Indices that sort the keys of the first segments; None once one of these is gone.
         self._first_order: Order | None = None
 
     @property
     def segments(self) -> list[Segment]:
-        """The segments that can be used, in the order in which they were read."""
+        """The usable segments, in the order in which they were read."""
         return list(self._segments.values())
 
     @property
     def table(self) -> KeyTable:
-        """Their keys."""
+        """The table of their keys."""
         if self._table is None:
             self._table = KeyTable(self.segments, self._first_order)
         return self._table
 
     def refresh(self) -> None:
-        """Look which segments there are, and read the keys of those that are new."""
+        """List the segments, and read the keys of new ones."""
         self._refused -= self._unread
         self._unread.clear()
         for _ in range(_TRIES):
@@ -98,24 +97,24 @@ class SegmentStore:
             not_in_index = self._segments.keys() - self._in_index
             if self.folder.spec is not None and len(not_in_index) >= MANY_SEGMENTS:
                 self.write_index()
-            # One that was merged meanwhile is in a file that may not have been listed: look again.
+            # A segment merged since the listing is in a file that may not have been listed, so list again.
 
     def forget(self) -> None:
-        """Forget what was read, so that the next refresh reads everything anew, and sets aside what is damaged."""
+        """Forget all segments, so that the next refresh reads them again and renames damaged ones."""
         self._segments.clear()
         self._table = self._first_order = None
 
     def add(self, keys: Keys, vectors: Vectors, n_tokens: int, times: Times | None = None) -> None:
-        """Write a segment. It is listed when the store is next refreshed.
+        """Write a segment. It is listed on the next refresh.
 
         Parameters
         ----------
         keys : ndarray of shape (n,)
         vectors : ndarray of shape (n, n_columns), float32
         n_tokens : int
-            What they cost.
+            Tokens billed for them.
         times : ndarray of shape (n,), optional
-            When each was last used; None counts as now.
+            When each was last used; None means now.
 
         Raises
         ------
@@ -124,28 +123,29 @@ class SegmentStore:
         """
         path = self.folder.path / f"{time.time_ns():016x}-{secrets.token_hex(4)}{SEGMENT_ENDING}"
         with AtomicFile(path) as file:
-            if times is not None:  # before the segment is in its place, when nobody else writes to it yet
+            if times is not None:  # before the segment is visible, so that no other process writes to the times file
                 write_times(path, times)
             write_segment(file.file, keys, vectors, n_tokens)
 
     def delete(self, segment: Segment) -> None:
-        """Delete a segment and its times; only under `ModelFolder.removal_lock`.
+        """Delete a segment and its times file. The caller must hold `ModelFolder.removal_lock`.
 
         Raises
         ------
         OSError
+            If the segment cannot be deleted.
         """
         segment.path.unlink()
         self.times.of(segment).delete()
 
     def write_index(self) -> None:
-        """Write the keys of all segments into one file."""
+        """Write the index of all segments."""
         self._in_index = set(self._segments)
         self._first_order = key_order(joined([segment.keys for segment in self.segments]))
         try:
             key_index.write(self.folder.path, self.segments, self._first_order)
-        except OutputError as error:  # it is opened without, then
-            logger.debug("cache: its index was not written: %s", error)
+        except OutputError as error:  # the index only saves time
+            logger.debug("cache: the index was not written: %s", error)
 
     @property
     def _known(self) -> set[str]:
@@ -169,7 +169,7 @@ class SegmentStore:
         self._refused &= names
 
     def _read_index(self, names: set[str]) -> None:
-        """Take over what the index knows of the segments that are there and have not changed."""
+        """Load the unchanged segments from the index."""
         segments, order = key_index.read(self.folder.path, names)
         self._segments.update(segments)
         self._in_index = set(segments)
@@ -185,7 +185,7 @@ class SegmentStore:
                 self._segments[name] = segment
 
     def _fetch(self, names: Sequence[str]) -> None:
-        """Have the system read where the keys are of many segments at once, instead of one after the other."""
+        """Ask the system to read the keys of many segments at once, instead of one after another."""
         if not hasattr(os, "posix_fadvise"):  # macOS
             return
         for name in names:
@@ -200,15 +200,15 @@ class SegmentStore:
         except NewerFormatError as error:
             self._refused.add(path.name)
             self._warn_left_out(path, str(error))
-        except (OSError, MemoryError) as error:  # no fault of the file's own, perhaps
-            if os.path.lexists(path):  # else another process has merged it
+        except (OSError, MemoryError) as error:  # the file itself may be intact
+            if os.path.lexists(path):  # otherwise another process has merged it
                 self._refused.add(path.name)
                 self._unread.add(path.name)
                 self._warn_left_out(path, getattr(error, "strerror", None) or str(error))
         return None
 
     def _set_aside(self, path: Path, error: Exception) -> None:
-        """Rename a file that is damaged, unless the folder is only looked at."""
+        """Rename a damaged file, unless the folder is opened only for inspection."""
         self._refused.add(path.name)
         aside = path.with_name(f"{path.name}{DAMAGED_ENDING}")
         renamed = False
@@ -219,7 +219,7 @@ class SegmentStore:
         if not renamed:
             self._warn_left_out(path, str(error))
             return
-        reason = f"({error}): set aside as {aside.name}, its texts are embedded again"
+        reason = f"({error}): renamed to {aside.name}, its texts are embedded again"
         self.folder.warn("damaged", f"cache: {path} cannot be used {reason}")
 
     def _leave_out_other_lengths(self) -> None:
@@ -234,8 +234,8 @@ class SegmentStore:
         for name in [name for name, segment in self._segments.items() if segment.n_columns != self.dimensions]:
             segment = self._of_other_length[name] = self._segments.pop(name)
             self._first_order = None
-            fault = f"its vectors have {segment.n_columns} dimensions, where {self.dimensions} belong"
+            fault = f"its vectors have {segment.n_columns} dimensions, expected {self.dimensions}"
             self._warn_left_out(segment.path, fault)
 
     def _warn_left_out(self, path: Path, reason: str) -> None:
-        self.folder.warn("left out", f"cache: {path} cannot be used ({reason}): left out, its texts are embedded again")
+        self.folder.warn("left out", f"cache: {path} cannot be used ({reason}): ignored, its texts are embedded again")

@@ -1,11 +1,11 @@
-"""A segment: one file of vectors with their keys and checksums, byte for byte as ``joblib.dump`` would write it.
+"""Segments: files of vectors with their keys and checksums, byte for byte as ``joblib.dump`` would write them.
 
-``joblib.load`` reads such a file, but here it is never unpickled: see `segment_layout`.
+``joblib.load`` can read such a file, but this module never unpickles it: see `segment_layout`.
 
-Each row has checksums of its vector, tied to its key: of the whole vector, and of the prefixes that are likely to be
-read alone, so that reading 256 of 3,072 columns need not touch the others. Below them stand those of all rows together,
-which are faster to check where most of a segment is read. Segments of format 1 have no checksums. Their rows are
-checked for unit length instead, and get checksums when they are rewritten.
+Each row has checksums that cover its key and its vector: one for the whole vector, and one for each prefix that is
+likely to be read alone, so that reading 256 of 3,072 columns need not touch the others. A last row of checksums covers
+all rows together, which is faster to check when most of a segment is read. Segments of format 1 have no checksums:
+their rows are checked for unit length instead, and get checksums when they are rewritten.
 """
 
 import mmap
@@ -35,12 +35,12 @@ Checksums = npt.NDArray[np.uint64]
 
 # Vectors have unit length.
 _TOLERANCE = 1e-3
-# What is checked or copied at once: it should fit into the processor's second cache.
+# Checked or copied at once; it should fit into the processor's L2 cache.
 _BLOCK_BYTES = 2**19
 
 
 class Segment(NamedTuple):
-    """A segment on disk. It is not kept open: each open file takes a file descriptor.
+    """A segment on disk. The file is not kept open, to save file descriptors.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class Segment(NamedTuple):
     keys : ndarray of shape (n_rows,)
     n_columns : int
     n_tokens : int
-        What its vectors cost.
+        Tokens billed for its vectors.
     format : int
     n_bytes : int
         Size of the file.
@@ -66,27 +66,29 @@ class Segment(NamedTuple):
 
     @property
     def n_rows(self) -> int:
-        """How many vectors it holds."""
+        """The number of vectors."""
         return len(self.keys)
 
     def copy_rows(self, rows: Rows, out: Vectors, places: Rows) -> npt.NDArray[np.bool_]:
-        """Copy some of its vectors, or as many of their columns as fit, to places in an array.
+        """Copy vectors, or as many of their columns as `out` has, into rows of an array.
 
         Parameters
         ----------
         rows : ndarray of shape (n,)
+            Which vectors to copy.
         out : ndarray of shape (n_places, n_columns), float32
         places : ndarray of shape (n,)
+            The rows of `out` to copy them to.
 
         Returns
         -------
         ndarray of shape (n,), bool
-            Which are intact. The others have been copied, too.
+            Which vectors are intact. Damaged ones are copied, too.
 
         Raises
         ------
         OSError, ValueError
-            If the file is gone, or is not what it was.
+            If the file no longer exists or has changed.
         """
         layout = Layout(self.format, self.n_rows, self.n_columns, self.n_tokens)
         with os.fdopen(open_plain(self.path), "rb", buffering=0) as file:
@@ -102,30 +104,30 @@ class Segment(NamedTuple):
             lengths = checked_lengths(self.n_columns)
             column = next(column for column, length in enumerate(lengths) if length >= n_columns)
             n_checksums = (self.n_rows + 1) * len(lengths)
-            noted = np.frombuffer(content, "<u8", n_checksums, layout.checksums_at).reshape(-1, len(lengths))
-            intact = self._intact(vectors[:, : lengths[column]], noted[:, column], rows)
+            stored = np.frombuffer(content, "<u8", n_checksums, layout.checksums_at).reshape(-1, len(lengths))
+            intact = self._intact(vectors[:, : lengths[column]], stored[:, column], rows)
         for few in _blocks(len(rows), n_columns):
-            _put(_taken(vectors[:, :n_columns], rows[few]), out, places[few])
+            _put(_take(vectors[:, :n_columns], rows[few]), out, places[few])
         return intact
 
     def _of_unit_length(self, vectors: Vectors, rows: Rows) -> npt.NDArray[np.bool_]:
         squares = np.empty(len(rows), dtype=np.float32)
         for few in _blocks(len(rows), vectors.shape[1]):
-            block = _taken(vectors, rows[few])
+            block = _take(vectors, rows[few])
             np.einsum("ij,ij->i", block, block, out=squares[few])
         intact = (squares > 0) & (squares < 1 + _TOLERANCE)
         if vectors.shape[1] == self.n_columns:
             intact &= squares > 1 - _TOLERANCE
         return intact
 
-    def _intact(self, vectors: Vectors, noted: Checksums, rows: Rows) -> npt.NDArray[np.bool_]:
-        """Return whether the checksums of some rows are those that are noted: (n,)."""
-        if 2 * len(rows) >= self.n_rows and _checksum_of_all(self.keys, vectors) == noted[-1]:
+    def _intact(self, vectors: Vectors, stored: Checksums, rows: Rows) -> npt.NDArray[np.bool_]:
+        """Return which rows match their stored checksums: (n,), bool."""
+        if 2 * len(rows) >= self.n_rows and _checksum_of_all(self.keys, vectors) == stored[-1]:
             return np.ones(len(rows), dtype=bool)
         intact = np.empty(len(rows), dtype=bool)
         for few in _blocks(len(rows), vectors.shape[1]):
             chosen = rows[few]
-            intact[few] = _checksums(self.keys[chosen], _taken(vectors, chosen)) == noted[chosen]
+            intact[few] = _checksums(self.keys[chosen], _take(vectors, chosen)) == stored[chosen]
         return intact
 
 
@@ -139,7 +141,7 @@ def write_segment(file: BinaryIO, keys: Keys, vectors: Vectors, n_tokens: int) -
     vectors : ndarray of shape (n, n_columns), float32
         Of unit length.
     n_tokens : int
-        What they cost.
+        Tokens billed for them.
     """
     vectors = np.ascontiguousarray(vectors, dtype="<f4")
     n_rows, n_columns = vectors.shape
@@ -162,15 +164,16 @@ def write_segment(file: BinaryIO, keys: Keys, vectors: Vectors, n_tokens: int) -
 
 
 def read_segment(path: Path) -> Segment:
-    """Read a segment's keys and numbers. Its vectors stay on the disk.
+    """Read a segment's keys and numbers, but not its vectors.
 
     Raises
     ------
     SegmentError
-        If it is not, byte for byte, what `write_segment`, or format 1, puts around its arrays.
+        If the bytes around its arrays differ from those that `write_segment` or format 1 would write.
     NewerFormatError
+        If a later version wrote the file.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     with os.fdopen(open_plain(path), "rb", buffering=0) as file:
         status = os.fstat(file.fileno())
@@ -181,13 +184,13 @@ def read_segment(path: Path) -> Segment:
 
 
 def _checksums(keys: Keys, vectors: Vectors) -> Checksums:
-    """Return a checksum of each vector, (n,), that no other key's vector has."""
+    """Return a checksum of each vector and its key: (n,)."""
     sums = np.fromiter(map(xxh3_64_intdigest, vectors), dtype=np.uint64, count=len(vectors))
     return sums ^ keys["high"] ^ keys["low"]  # type: ignore[no-any-return]
 
 
 def _checksum_of_all(keys: Keys, vectors: Vectors) -> int:
-    """Return a checksum of all vectors and keys, in their order."""
+    """Return one checksum of all keys and vectors."""
     checksum = xxh3_64(keys.tobytes())
     for few in _blocks(len(keys), vectors.shape[1]):
         checksum.update(np.ascontiguousarray(vectors[few]).data)
@@ -200,13 +203,13 @@ def _blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
         yield slice(start, start + size)
 
 
-def _taken(vectors: Vectors, rows: Rows) -> Vectors:
-    """``vectors[rows]``, without a copy where the rows follow each other."""
+def _take(vectors: Vectors, rows: Rows) -> Vectors:
+    """Return ``vectors[rows]``, without a copy if the rows are consecutive."""
     return vectors[rows[0] : rows[0] + len(rows)] if _is_run(rows) else vectors[rows]
 
 
 def _put(block: Vectors, out: Vectors, places: Rows) -> None:
-    """``out[places] = block``, as one copy where the places follow each other."""
+    """Do ``out[places] = block``, with a single copy if the places are consecutive."""
     if _is_run(places):
         out[places[0] : places[0] + len(places)] = block
     else:

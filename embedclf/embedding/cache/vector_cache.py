@@ -1,7 +1,7 @@
-"""The cache of vectors on disk: joblib files under per-text keys, so that no text is paid for twice.
+"""The vector cache on disk: joblib files with per-text keys, so that no text is paid for twice.
 
-A folder for each endpoint and model, named by whatever changes a vector, is a `ModelCache`. A key is the 128-bit
-blake2b of the text; nothing of this source is part of it.
+There is one folder, a `ModelCache`, per combination of endpoint, model and any other setting that changes vectors. A
+key is the 128-bit blake2b of the text only, so that changes to this source do not invalidate the cache.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ logger = logging.getLogger(__name__)
 
 
 def open_cache(cache: "VectorCache | bool") -> "VectorCache | None":
-    """Return the cache that is meant: True is the one that the command line uses, False none."""
+    """Return a cache for an argument `cache`: True is the cache of the command line, False is None."""
     if not isinstance(cache, bool):
         return cache
     return VectorCache() if cache else None
 
 
 def default_folder() -> Path:
-    """Return the folder of the cache: ``EMBEDCLF_CACHE_DIR``, else the platform's folder for a user's caches."""
+    """Return the default cache folder: ``EMBEDCLF_CACHE_DIR`` if set, else the platform's user cache folder."""
     if from_environment := os.environ.get("EMBEDCLF_CACHE_DIR"):
         return Path(from_environment).expanduser()
     from platformdirs import user_cache_path
@@ -44,12 +44,12 @@ def default_folder() -> Path:
 
 
 class VectorCache:
-    """A folder of vectors. Processes and threads may share it.
+    """A cache of vectors on disk. Safe for concurrent threads and processes.
 
     Parameters
     ----------
     folder : str or Path, optional
-        None takes `default_folder`. It is made when something is first written.
+        None is `default_folder`. It is created on the first write.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:
@@ -59,7 +59,7 @@ class VectorCache:
         return f"VectorCache({str(self.folder)!r})"
 
     def of_model(self, spec: EmbedderSpec, asked_dimensions: int | None = None) -> "ModelCache":
-        """Open the part that holds one model's vectors, at full length or at that which the model is asked for."""
+        """Open the cache of one model, at full length or at the length requested from the model."""
         asked = [] if asked_dimensions is None else [asked_dimensions]
         named = json.dumps([spec.provider, spec.endpoint, spec.model, *asked]).encode()
         slug = re.sub(r"[^A-Za-z0-9.-]+", "_", spec.model)[:60]
@@ -67,7 +67,7 @@ class VectorCache:
 
     @property
     def ledger(self) -> Ledger:
-        """What each run spent; it stays when the cache is cleared or pruned."""
+        """The record of what each run spent, which is kept when the cache is cleared or pruned."""
         return Ledger(self.folder / "ledger.jsonl")
 
     @property
@@ -81,23 +81,23 @@ class VectorCache:
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            logger.warning("cache: %s cannot be read (%s): left out", self._vectors, error.strerror or error)
+            logger.warning("cache: %s cannot be read (%s): ignored", self._vectors, error.strerror or error)
             return []
 
     def info(self) -> list[CacheInfo]:
-        """Return what the cache holds, model by model."""
+        """Return the contents of the cache per model."""
         return [info for path in self._parts() if (info := ModelCache(path, None).info()).n_vectors]
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing for `clear` to delete: no vectors, and no files that are damaged or left over."""
+        """Whether there is nothing for `clear` to delete, including damaged and leftover files."""
         try:
             return not any(ModelFolder(part, None).files() for part in self._parts())
         except OSError:
             return False
 
     def clear(self) -> None:
-        """Delete every file of ours, whether its vectors can be used or not. Other files stay.
+        """Delete all of the cache's files, including unusable ones. Other files in its folders are kept.
 
         Raises
         ------
@@ -108,35 +108,35 @@ class VectorCache:
             try:
                 for path in ModelFolder(part, None).files():
                     path.unlink(missing_ok=True)
-                with contextlib.suppress(OSError):  # something that is not ours is in it
+                with contextlib.suppress(OSError):  # not empty: it contains foreign files
                     part.rmdir()
             except OSError as error:
                 raise OutputError(f"cannot clear {part}: {error.strerror or error}", path=str(part)) from error
 
     def to_prune(self, older_than: timedelta | None = None, max_bytes: int | None = None) -> "PruneReport":
-        """Return what `prune` would drop, and drop nothing."""
+        """Return what `prune` would drop, without dropping anything."""
         from embedclf.embedding.cache import pruning
 
         return pruning.preview([ModelCache(path, None) for path in self._parts()], older_than, max_bytes)
 
     def prune(self, older_than: timedelta | None = None, max_bytes: int | None = None) -> "PruneReport":
-        """Drop the least recently used vectors, of all models together.
+        """Drop the least recently used vectors across all models.
 
-        A use is noted when the last one noted is an hour old; what was never read counts as used when it was written.
-        Other processes may read and write meanwhile, and what they use is kept. Damaged and foreign files are left
-        alone, and not counted.
+        Uses are recorded at most once an hour; a vector that was never read counts as used when it was written. Other
+        processes may read and write at the same time, and vectors that they use are kept. Damaged and foreign files are
+        neither touched nor counted.
 
         Parameters
         ----------
         older_than : timedelta, optional
-            Drop what has not been used for this long.
+            Drop vectors that have not been used for this long.
         max_bytes : int, optional
-            Drop as many more as it takes for the rest to fit into this many bytes.
+            Then drop more vectors until the rest fit into this many bytes.
 
         Raises
         ------
         OutputError
-            If the cache cannot be written; what was dropped before is gone, everything else is there.
+            If the cache cannot be written. Vectors dropped before the error are gone; all others are kept.
         """
         from embedclf.embedding.cache import pruning
 

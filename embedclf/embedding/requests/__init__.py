@@ -1,1 +1,1 @@
-"""Many requests in flight: how many, by which threads, and how they are stopped."""
+"""Concurrent requests: the limiter, the worker threads and cancellation."""

@@ -1,33 +1,33 @@
-"""Stopping a run of requests."""
+"""Cancelling requests."""
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-SECONDS_A_LOOK = 0.2
+POLL_SECONDS = 0.2
 
 
 class StoppedError(BaseException):
-    """A request that is no longer to be sent.
+    """A run was stopped, so a request must not be sent.
 
-    Not an ``Exception``, since the client would take that for a fault of the line, and try again.
+    Not an ``Exception``, which the openai client would take for a connection failure and retry.
     """
 
 
 class Run:
-    """One piece of work, done by several threads: whether it goes on, and which threads have a request in flight.
+    """Work that is shared by several threads and can be stopped; it tracks which threads have a request in flight.
 
     Parameters
     ----------
     part_of : Run, optional
-        The run that this one is a part of, and stops with.
+        An enclosing run; when it stops, this one stops, too.
     """
 
     def __init__(self, part_of: "Run | None" = None) -> None:
         self._part_of = part_of
         self._stopped = False
-        self._asking: set[int] = set()
+        self._sending: set[int] = set()
         self._changed = threading.Condition()
 
     @property
@@ -36,51 +36,51 @@ class Run:
         return self._stopped or (self._part_of is not None and self._part_of.stopped)
 
     def begin(self) -> None:
-        """Note that this thread sends a request."""
+        """Record that this thread is sending a request."""
         with self._changed:
             if self.stopped:
                 raise StoppedError
-            self._asking.add(threading.get_ident())
+            self._sending.add(threading.get_ident())
 
     def end(self) -> None:
-        """Note that this thread waits for no answer, and has none to store."""
+        """Record that this thread has no request in flight and no response left to store."""
         with self._changed:
-            self._asking.discard(threading.get_ident())
+            self._sending.discard(threading.get_ident())
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Let no new request start."""
+        """Prevent new requests from starting."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
 
     def wait_for_answers(self, seconds: float) -> None:
-        """Wait until the requests in flight are answered and the answers stored, or some seconds are over."""
+        """Wait until the responses to the requests in flight are stored, for at most `seconds`."""
         with self._changed:
-            self._changed.wait_for(lambda: not self._asking, seconds)
+            self._changed.wait_for(lambda: not self._sending, seconds)
 
     def count(self) -> int:
-        """Count the requests in flight."""
-        return len(self._asking)
+        """Return the number of requests in flight."""
+        return len(self._sending)
 
 
-# Not a thread's own: a thread that is given work is given the context, too.
+# A context variable rather than a thread-local, since worker threads run in a copy of the caller's context.
 _this_run: ContextVar[Run | None] = ContextVar("_this_run", default=None)
 
 
 def this_run() -> Run | None:
-    """Return the run that this thread works for."""
+    """Return the run that this thread works for, if any."""
     return _this_run.get()
 
 
 def work_for(run: Run) -> None:
-    """Make a run the one that this thread works for, from now on."""
+    """Set the run that this thread works for."""
     _this_run.set(run)
 
 
 @contextmanager
 def stopped_with() -> Iterator[None]:
-    """Stop what is going on in the block, in any thread, when it is left by an exception."""
+    """Stop the requests that the block started, in any thread, if an exception leaves it."""
     run = Run(this_run())
     token = _this_run.set(run)
     try:
@@ -98,6 +98,7 @@ def check_not_stopped() -> None:
     Raises
     ------
     StoppedError
+        If it is stopped.
     """
     run = _this_run.get()
     if run is not None and run.stopped:

@@ -1,4 +1,4 @@
-"""How many requests are in flight, and how many more may be."""
+"""Limiting the number of requests in flight."""
 
 import random
 import threading
@@ -6,22 +6,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, check_not_stopped, this_run
+from embedclf.embedding.requests.cancellation import POLL_SECONDS, check_not_stopped, this_run
 
-# This long the others wait for the first answer: a wrong key or an empty account is found out by one request.
+# The first request gets this head start, so that a wrong key or an empty account costs one request, not many.
 _SECONDS_HEAD_START = 0.1
 
 
 class RequestLimiter:
-    """Limits how many requests to one server are in flight at once.
+    """Limits the number of requests in flight to one server. Thread-safe.
 
-    The limit is halved when the server has too many, once for all that were in flight together, and grows by one for
-    each round of answers, as TCP's window does (Jacobson, "Congestion avoidance and control", 1988).
+    The limit is halved when the server reports too many requests, once for all that were in flight together, and grows
+    by one per round of responses, like TCP's congestion window (Jacobson, "Congestion avoidance and control", 1988).
 
     Parameters
     ----------
     most : int
-        The limit to begin with, which is never exceeded.
+        The initial and maximum limit.
     """
 
     def __init__(self, most: int) -> None:
@@ -36,25 +36,25 @@ class RequestLimiter:
 
     @property
     def limit(self) -> int:
-        """The present limit."""
+        """The current limit."""
         return int(self._limit)
 
     @property
     def in_flight(self) -> int:
-        """How many requests are in flight."""
+        """The number of requests in flight."""
         return self._in_flight
 
     @contextmanager
     def slot(self) -> Iterator[float]:
-        """Wait until a request may be sent, and count it for as long as the block lasts; yield the time it began.
+        """Wait until a request may be sent, and count it as in flight during the block; yield its start time.
 
         Raises
         ------
         StoppedError
-            If the run that this thread works for is stopped meanwhile.
+            If the run that this thread works for is stopped while waiting.
         """
         run = this_run()
-        lateness = random.random()  # noqa: S311 - so that those that were held do not come back all at once
+        lateness = random.random()  # noqa: S311 - jitter, so that held requests do not all resume at once
         with self._changed:
             while True:
                 check_not_stopped()
@@ -62,8 +62,8 @@ class RequestLimiter:
                 seconds = max(self._held_until + lateness * self._spread, self._head_start_until or 0.0) - now
                 if seconds <= 0 and self._in_flight < self.limit:
                     break
-                # What stops a run does not know who waits here, so it is looked at now and then.
-                self._changed.wait(min(seconds, SECONDS_A_LOOK) if seconds > 0 else SECONDS_A_LOOK)
+                # Polls, since stopping a run does not notify this condition.
+                self._changed.wait(min(seconds, POLL_SECONDS) if seconds > 0 else POLL_SECONDS)
             self._in_flight += 1
             if self._head_start_until is None:
                 self._head_start_until = now + _SECONDS_HEAD_START
@@ -77,12 +77,18 @@ class RequestLimiter:
                 self._changed.notify_all()
 
     def slow_down(self, began: float, seconds: float) -> bool:
-        """Halve the limit, after a request that began at some time was one too many, and hold all for some seconds.
+        """Halve the limit after a "too many requests" response, and hold all requests for some seconds.
+
+        Parameters
+        ----------
+        began : float
+            When the rejected request was sent. The limit is not halved again if it was halved after that.
+        seconds : float
 
         Returns
         -------
         bool
-            Whether anything changed: it does not where the limit was halved since the request began.
+            Whether the limit was halved or the hold extended.
         """
         with self._changed:
             held = self.hold(seconds)
@@ -93,7 +99,7 @@ class RequestLimiter:
             return halved or held
 
     def hold(self, seconds: float) -> bool:
-        """Let no request start for some seconds; return whether that is news."""
+        """Start no request for some seconds; return whether this extends the current hold."""
         with self._changed:
             until = time.monotonic() + seconds
             if not seconds or until <= self._held_until + 0.5:
@@ -103,7 +109,7 @@ class RequestLimiter:
             return True
 
     def speed_up(self) -> None:
-        """Let the limit grow, after a request was answered."""
+        """Raise the limit after a successful response."""
         with self._changed:
             self._head_start_until = 0.0
             self._limit = min(float(self._most), self._limit + 1 / self._limit)

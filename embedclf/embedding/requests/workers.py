@@ -1,4 +1,4 @@
-"""Many requests in flight at once: as many as the server bears, and none that nobody waits for."""
+"""A worker pool that keeps many requests in flight and stops cleanly."""
 
 import logging
 import threading
@@ -7,96 +7,96 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
-from embedclf.embedding.requests.cancellation import SECONDS_A_LOOK, Run, StoppedError, this_run, work_for
+from embedclf.embedding.requests.cancellation import POLL_SECONDS, Run, StoppedError, this_run, work_for
+from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
 
 Job = TypeVar("Job")
 
-# What is in flight when someone interrupts is paid for: it is waited for this long.
+# Requests in flight at an interrupt are already billed, so their responses are worth a short wait.
 _SECONDS_AFTER_INTERRUPT = 3.0
-# After an error, nobody is impatient; but a server may trickle for ever.
+# After an error there is time to wait longer, but a server could send its response slowly without end.
 _SECONDS_AFTER_ERROR = 60.0
 
 
 def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_threads: int) -> None:
-    """Do some jobs in several threads; each may return more jobs.
+    """Run jobs in several threads; each job may return more jobs.
 
-    The first error ends the work: no new request starts, those in flight are waited for, so that what is paid for is
-    kept, and it is raised here. The work is a part of the run that the caller works for.
+    After the first error no new request starts. Those in flight are given time to finish, so that their results, which
+    are billed, are kept; then the error is raised here. The work is part of the caller's run.
 
     Raises
     ------
     StoppedError
-        If that run is stopped meanwhile.
+        If the caller's run is stopped.
     """
     run = Run(this_run())
-    crew = _Crew(work, run, n_threads)
+    workers = _Workers(work, run, n_threads)
     try:
-        crew.add(jobs)
-        crew.wait()
+        workers.add(jobs)
+        workers.wait()
     except BaseException:
         run.stop()
         with suppress(KeyboardInterrupt):
             if n_in_flight := run.count():
-                logger.info("Stopping: waiting for %d requests under way, which are paid for …", n_in_flight)
+                in_flight = counted(n_in_flight, "in-flight request")
+                logger.info("Stopping; waiting for %s (already billed) …", in_flight)
             run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
         raise
-    if crew.error is not None:
+    if workers.error is not None:
         run.wait_for_answers(_SECONDS_AFTER_ERROR)
-        raise crew.error
+        raise workers.error
     if run.stopped:
         run.wait_for_answers(_SECONDS_AFTER_INTERRUPT)
         raise StoppedError
 
 
-class _Crew(Generic[Job]):
-    """Threads that do jobs, hired as the jobs become more."""
+class _Workers(Generic[Job]):
+    """A pool of threads that grows with the number of jobs."""
 
     def __init__(self, work: Callable[[Job], Sequence[Job]], run: Run, n_threads: int) -> None:
         self._jobs: list[Job] = []
         self._work = work
         self._run = run
         self._most = n_threads
-        self._hired = 0
+        self._started = 0
         self._busy = 0
         self._changed = threading.Condition()
         self.error: BaseException | None = None
 
     def add(self, jobs: Sequence[Job]) -> None:
-        """Put jobs before those that wait, and hire threads for them."""
+        """Put jobs at the front of the queue, and start threads for them."""
         with self._changed:
             self._jobs.extend(reversed(jobs))
-            while self._hired < min(self._most, self._busy + len(self._jobs)):
-                # Not the threads of a pool: these are waited for at the end of a process, however long their requests
-                # take.
+            while self._started < min(self._most, self._busy + len(self._jobs)):
+                # Daemon threads rather than a ThreadPoolExecutor, whose threads would delay the exit of the process
+                # until their requests finish.
                 try:
-                    threading.Thread(target=copy_context().run, args=(self._labour,), daemon=True).start()
-                except RuntimeError:  # the system has no more threads
-                    if not self._hired:
+                    threading.Thread(target=copy_context().run, args=(self._work_loop,), daemon=True).start()
+                except RuntimeError:  # the system's thread limit
+                    if not self._started:
                         raise
-                    self._most = self._hired
+                    self._most = self._started
                 else:
-                    self._hired += 1
+                    self._started += 1
             self._changed.notify_all()
 
     def wait(self) -> None:
         """Wait until every job is done, or the run is stopped."""
         with self._changed:
-            # What stops a run that this is a part of does not know who waits here.
-            while not self._changed.wait_for(
-                lambda: self._run.stopped or not (self._jobs or self._busy), SECONDS_A_LOOK
-            ):
+            # Polls, since stopping the enclosing run does not notify this condition.
+            while not self._changed.wait_for(lambda: self._run.stopped or not (self._jobs or self._busy), POLL_SECONDS):
                 pass
 
-    def _labour(self) -> None:
+    def _work_loop(self) -> None:
         work_for(self._run)
         while (job := self._next()) is not None:
             try:
                 self.add(self._work(job))
             except StoppedError:
                 pass
-            except BaseException as error:  # noqa: BLE001 - it is raised in the thread that waits
+            except BaseException as error:  # noqa: BLE001 - re-raised by `work_through`
                 with self._changed:
                     self.error = self.error or error
                 self._run.stop()
@@ -114,5 +114,5 @@ class _Crew(Generic[Job]):
                     return self._jobs.pop()
                 if not self._busy:
                     return None
-                self._changed.wait(SECONDS_A_LOOK)
+                self._changed.wait(POLL_SECONDS)
             return None
