@@ -28,8 +28,8 @@ _CLOSED = ("closing", "closed")
 
 
 def backend() -> Any:
-    """Return the backend that ``joblib.parallel_config`` names, or joblib's default; None if none can be named."""
-    if "joblib" not in sys.modules:  # nobody has called parallel_config, so the import can be avoided
+    """Return the backend that ``joblib.parallel_config`` names, or joblib's default; None if joblib is not imported."""
+    if "joblib" not in sys.modules:  # parallel_config cannot have been called, so the slow import is avoided
         return None
     from joblib.parallel import get_active_backend
 
@@ -65,10 +65,10 @@ def asking(client: Any) -> Iterator[None]:
     except OSError as error:
         raise EmbedclfError(f"the cluster at {address} does not respond ({in_short(error)})") from error
     except Exception as error:
-        raise _unfit(address, error) from error
+        raise _incompatible(address, error) from error
 
 
-def _unfit(address: str, error: BaseException) -> EmbedclfError:
+def _incompatible(address: str, error: BaseException) -> EmbedclfError:
     return EmbedclfError(
         f"the cluster at {address} cannot run the tasks ({in_short(error)}): its scheduler and workers need embedclf "
         f"{__version__} and the same versions of its dependencies as here"
@@ -105,7 +105,7 @@ def in_order_on_dask(
                     cluster.wait()
                     continue
                 sent.popleft().release()
-                yield _unpacked(answer)
+                yield _result_of(answer)
     finally:
         for future in sent:  # cancels the tasks that have not started
             future.release()
@@ -136,14 +136,14 @@ class _Cluster:
     def send(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
         """Submit a task and return its future."""
         try:
-            future = self._client.submit(_perform, function, arguments, pure=False, **self._options)
+            future = self._client.submit(_run_task, function, arguments, pure=False, **self._options)
         except RuntimeError as error:  # the client is closed
             raise self._lost() from error
         future.add_done_callback(lambda _: self.changed.set())
         return future
 
     def answer(self, future: Any) -> bytes | None:
-        """Return the pickled result of `_perform`; None if it is not available yet.
+        """Return the pickled result of `_run_task`; None if it is not available yet.
 
         Raises
         ------
@@ -205,13 +205,13 @@ class _Cluster:
                 f"the scheduler {self._address} gave up on a task after {counted(allowed + 1, 'worker')} died running "
                 f"it, most recently {last.address}; check their logs, they may have run out of memory"
             )
-        return _unfit(self._address, error)
+        return _incompatible(self._address, error)
 
 
-def _perform(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+def _run_task(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
     """Run a task on a worker, and return a pickle of whether it succeeded and of its result or error.
 
-    It is pickled here because Dask may not report a result that cannot be unpickled; `_unpacked` does.
+    It is pickled here because Dask may not report a result that cannot be unpickled; `_result_of` does.
     """
     try:
         return pickle.dumps((True, function(*arguments)))
@@ -225,7 +225,7 @@ def _perform(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
         return packed
 
 
-def _unpacked(answer: bytes) -> Any:
+def _result_of(answer: bytes) -> Any:
     try:
         is_done, outcome = pickle.loads(answer)  # noqa: S301 - joblib and Dask unpickle everything that they send, too
     except Exception as error:

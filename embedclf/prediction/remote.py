@@ -64,7 +64,7 @@ class PortableClassifier:
             return self._classifier, self._key
         with _opening:
             if self._key not in _opened:
-                while len(_opened) >= _MOST_OPEN:
+                while len(_opened) >= _MAX_OPEN:
                     del _opened[next(iter(_opened))]
                 data = _delivered.get(self._key) if self._data is None else self._data
                 if data is None:
@@ -80,7 +80,7 @@ class PortableClassifier:
             return _opened[self._key]
 
 
-_MOST_OPEN = 4
+_MAX_OPEN = 4
 _opened: dict[str, tuple[TextClassifier, str]] = {}
 _delivered: dict[str, bytes] = {}
 _opening = threading.Lock()

@@ -24,7 +24,7 @@ from embedclf.prediction.row_sources import RowSource
 from embedclf.prediction.scores import CHUNK_ROWS, Scores, answer_rows, chunks_of, score_texts, usable_texts
 
 logger = logging.getLogger(__name__)
-_MOST_FAULTS = 20
+_MAX_FAULTS = 20
 
 # What must not change between the runs, and how a message names the change.
 _SETTINGS = {
@@ -99,7 +99,7 @@ class ResumableRun:
         """
         state = self._part.state
         if resume and self._part.is_direct:
-            raise self._cannot("it is not a regular file")
+            raise self._resume_error("it is not a regular file")
         if not resume or state is None:
             if state is not None:
                 logger.warning(
@@ -109,32 +109,32 @@ class ResumableRun:
                 )
             elif resume:
                 logger.info("No interrupted run of %s found; starting from row 1", self._part.path)
-            self._part.start(**self._noted())
+            self._part.start(**self._journal_entry())
             return
         for name, difference in _SETTINGS.items():
             if state["settings"].get(name) != self._settings[name]:
-                raise self._cannot(f"it was started {difference}")
+                raise self._resume_error(f"it was started {difference}")
         while self.rows < state["rows"] and (
             passed := list(islice(self._rows, min(CHUNK_ROWS, state["rows"] - self.rows)))
         ):
-            self._read(passed)
+            self._count(passed)
         if self._digest.hexdigest() != state["texts"]:
             first = "first row" if state["rows"] == 1 else f"first {state['rows']:,} rows"
             verb = "has" if state["rows"] == 1 else "have"
-            raise self._cannot(f"the {first} of {self._source.name} {verb} changed since it was started")
+            raise self._resume_error(f"the {first} of {self._source.name} {verb} changed since it was started")
         self.rows_before = self.rows
         self.n_faults = state["n_faults"]
         try:
             self.faults = [RowFault(*fault) for fault in state["faults"]]
         except TypeError:
-            raise self._cannot("its journal is damaged") from None
+            raise self._resume_error("its journal is damaged") from None
         self._part.go_on()
 
-    def _cannot(self, reason: str) -> OutputError:
+    def _resume_error(self, reason: str) -> OutputError:
         path = str(self._part.path)
         return OutputError(f"cannot resume {path}: {reason}. Run without --resume to start over", path=path)
 
-    def _read(self, rows: Sequence[Row]) -> None:
+    def _count(self, rows: Sequence[Row]) -> None:
         self.rows += len(rows)
         for row in rows:
             whole = row.source if isinstance(row.source, str) and row.source else json.dumps([*row.record.values()])
@@ -183,7 +183,7 @@ class ResumableRun:
         for row, answer in answer_rows(self._classifier, chunk, scores):
             if row.fault is not None:
                 self.n_faults += 1
-                if len(self.faults) < _MOST_FAULTS:
+                if len(self.faults) < _MAX_FAULTS:
                     self.faults.append(RowFault(row.line, row.fault))
                 writer.write(row, [*nothing, row.fault])
                 continue
@@ -191,10 +191,10 @@ class ResumableRun:
             further = [value for label, sure in others for value in (label, rounded_down(sure))]
             writer.write(row, [answer.label, rounded_down(confidence), *further, None])
         writer.flush()
-        self._read(chunk)
-        self._part.note(**self._noted())
+        self._count(chunk)
+        self._part.note(**self._journal_entry())
 
-    def _noted(self) -> dict[str, Any]:
+    def _journal_entry(self) -> dict[str, Any]:
         """Return the journal entry for the finished rows, with the fields of `JOURNAL_FIELDS`."""
         return {
             "rows": self.rows,
