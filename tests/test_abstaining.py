@@ -90,9 +90,9 @@ class TestUsing:
     @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
     def test_a_threshold_is_a_confidence(self, trained: embedclf.TextClassifier, threshold: float):
         """From 0 to 1."""
-        with pytest.raises(embedclf.EmbedclfError, match="min_confidence is a probability from 0 to 1"):
+        with pytest.raises(embedclf.EmbedclfError, match="min_confidence must be between 0 and 1"):
             trained.with_min_confidence(threshold)
-        with pytest.raises(embedclf.EmbedclfError, match="min_confidence is a probability from 0 to 1"):
+        with pytest.raises(embedclf.EmbedclfError, match="min_confidence must be between 0 and 1"):
             embedclf.train(TEXTS, LABELS, min_confidence=threshold)
 
 

@@ -471,8 +471,8 @@ def test_a_model_file_cannot_make_anyone_call_an_address(cli: Cli, api: AimlapiS
         result = cli("predict", "-m", "m.safetensors", "a secret text")
         assert result.exit_code == 1
         assert result.stderr == (
-            f"Error: m.safetensors was trained with {SMALL_MODEL} at {strange.base_url}, and here it would be asked at "
-            f"{api.base_url}. An address in a file is never called by itself: if you trust it, give it with "
+            f"Error: m.safetensors was trained with {SMALL_MODEL} at {strange.base_url}, but would now call "
+            f"{api.base_url}. A URL in a model file is never called automatically: if you trust it, pass it with "
             "--base-url or AIMLAPI_BASE_URL (in Python: base_url=…)\n"
         )
         assert (strange.n_requests, api.n_requests) == (asked, 0)

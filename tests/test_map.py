@@ -370,7 +370,7 @@ def test_pointing_shows_the_text(show: Any):
     """With its label and place; away from points nothing; a click lists it."""
     page = show(square(source="t.csv", lines=[2, 3, 4, 5, 7, 8, 9]))
     assert page.title() == "A map"
-    assert page.locator("#what").text_content() == "7 texts, 3 labels. What is near is alike."
+    assert page.locator("#what").text_content() == "7 texts, 3 labels. Nearby texts are similar."
     assert not page.locator("#tip").is_visible()
     point_at(page, 1, 0)
     assert page.locator("#tip").text_content() == "bt.csv:3two"
@@ -390,10 +390,10 @@ def test_points_on_each_other_can_all_be_read(show: Any):
     """The tooltip counts them, a click lists them, and zooming parts them."""
     page = show(square(), width=400)
     point_at(page, 0.5, 0.5)
-    assert page.locator("#tip").text_content() == "atext 5middle firstand 2 more texts here: click to list them all"
+    assert page.locator("#tip").text_content() == "atext 5middle firstand 2 more texts here (click to list all)"
     point_at(page, 0.5, 0.5, click=True)
     assert listed(page) == SQUARE[4:]
-    assert page.locator("#which").text_content() == "Texts at this place"
+    assert page.locator("#which").text_content() == "Texts at this spot"
     page.locator("#texts button").nth(1).click()
     page.locator("#canvas").focus()
     for _ in range(12):
@@ -444,17 +444,17 @@ def test_a_label_is_singled_out(show: Any):
 def test_search(show: Any):
     """What is found is lit and listed, whatever its case; together with a label, too."""
     page = show(square())
-    page.get_by_label("Search in the texts").fill("MIDDLE")
+    page.get_by_label("Search texts").fill("MIDDLE")
     assert page.locator("#shown").text_content() == "3 of 7 texts"
     assert listed(page) == SQUARE[4:]
     page.locator("#legend button").nth(1).click()
     assert listed(page) == ["middle third"]
-    page.get_by_label("Search in the texts").fill("no text has this")
+    page.get_by_label("Search texts").fill("no text has this")
     assert page.locator("#shown").text_content() == "0 of 7 texts"
     assert listed(page) == []
     page.get_by_role("button", name="Show all").click()
     assert page.locator("#shown").text_content() == "7 texts"
-    assert page.get_by_label("Search in the texts").input_value() == ""
+    assert page.get_by_label("Search texts").input_value() == ""
 
 
 def test_zooming_and_moving(show: Any):
@@ -523,7 +523,7 @@ def test_texts_are_text(show: Any):
     page = show("odd.html")
     assert page.title() == HOSTILE
     assert page.locator("h1").text_content() == HOSTILE
-    page.get_by_label("Search in the texts").fill("hacked")
+    page.get_by_label("Search texts").fill("hacked")
     assert listed(page) == [HOSTILE]
     assert page.locator("#texts .name").text_content() == HOSTILE
     assert page.locator("#texts .place").text_content() == f"{HOSTILE}:2"
@@ -601,7 +601,7 @@ def test_many_labels(show: Any):
 def test_without_labels_there_is_no_legend(show: Any):
     """Only the search, and what is pointed at; a single text is no trouble."""
     page = show(written([[0, 0], [1, 1]], ["one", "two"], ["", ""]))
-    assert page.locator("#what").text_content() == "2 texts. What is near is alike."
+    assert page.locator("#what").text_content() == "2 texts. Nearby texts are similar."
     assert not page.locator("#labels").is_visible()
     assert not page.locator("#naming").is_visible()
     point_at(page, 0, 0)

@@ -95,41 +95,41 @@ def test_it_never_runs_code(tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 3}, "is of format 3, and this embedclf reads formats up to 2; update with: pip install --upgrade"),
-        ({"format": "1"}, "its 'format' is '1'; train it again"),
-        ({"classes": ["a", "b"]}, "there are 2 classes for 3 rows of weights"),
-        ({"classes": ["a", "b", "b"]}, "a class is named twice"),
-        ({"classes": ["a", "b", 3]}, "its 'classes' is 3"),
+        ({"format": 3}, "is in format 3, but this version of embedclf reads formats up to 2; update with: pip"),
+        ({"format": "1"}, "invalid 'format' '1'; train it again"),
+        ({"classes": ["a", "b"]}, "2 classes do not match 3 rows of weights"),
+        ({"classes": ["a", "b", "b"]}, "class names are not unique"),
+        ({"classes": ["a", "b", 3]}, "invalid 'classes' 3"),
         ({"classes": ...}, "'classes' is missing"),
-        ({"temperature": "hot"}, "its 'temperature' is 'hot'"),
-        ({"temperature": 0}, "its 'temperature' is 0"),
+        ({"temperature": "hot"}, "invalid 'temperature' 'hot'"),
+        ({"temperature": 0}, "invalid 'temperature' 0"),
         ({"temperature": 10**400}, "is not a usable model file"),
         ({"held_out": {"accuracy": 1}}, "'macro_f1' is missing"),
-        ({"held_out": {"accuracy": "x", "macro_f1": 1, "ece": 1, "n_examples": 1}}, "its 'accuracy' is 'x'"),
-        ({"threshold": 2}, "its 'threshold' is 2"),
-        ({"out_of_scope_label": 3}, "its 'out_of_scope_label' is 3"),
-        ({"out_of_scope_label": "refund"}, "its 'out_of_scope_label' 'refund' is a class"),
+        ({"held_out": {"accuracy": "x", "macro_f1": 1, "ece": 1, "n_examples": 1}}, "invalid 'accuracy' 'x'"),
+        ({"threshold": 2}, "invalid 'threshold' 2"),
+        ({"out_of_scope_label": 3}, "invalid 'out_of_scope_label' 3"),
+        ({"out_of_scope_label": "refund"}, "its 'out_of_scope_label' 'refund' is one of its classes"),
         (
             {"held_out": {"accuracy": 1, "macro_f1": 1, "ece": 0, "n_examples": 1, "coverage": 2}},
-            "its 'coverage' is 2",
+            "invalid 'coverage' 2",
         ),
-        ({"n_examples": -4}, "its 'n_examples' is -4"),
-        ({"head": "evil"}, "its 'head' is 'evil'"),
-        ({"format": 0}, "its 'format' is 0"),
+        ({"n_examples": -4}, "invalid 'n_examples' -4"),
+        ({"head": "evil"}, "invalid 'head' 'evil'"),
+        ({"format": 0}, "invalid 'format' 0"),
         ({"classes": ["a", "b", ""]}, "the name of a class is empty"),
         ({"classes": ["a", "b", "\ud800"]}, "the name of a class contains half a character"),
-        ({"tensors": {"weights": np.full((3, 256), 3e38, np.float32)}}, "so large that scores would not be finite"),
-        ({"tensors": {"weights": np.full((3, 256), np.nan, np.float32)}}, "some weights are not finite numbers"),
-        ({"tensors": {"bias": np.full(3, np.inf, np.float32)}}, "some weights are not finite numbers"),
-        ({"tensors": {"bias": np.zeros(4, np.float32)}}, "do not fit a bias of shape"),
+        ({"tensors": {"weights": np.full((3, 256), 3e38, np.float32)}}, "so large that scores would overflow"),
+        ({"tensors": {"weights": np.full((3, 256), np.nan, np.float32)}}, "some weights are not finite"),
+        ({"tensors": {"bias": np.full(3, np.inf, np.float32)}}, "some weights are not finite"),
+        ({"tensors": {"bias": np.zeros(4, np.float32)}}, "do not match a bias of shape"),
         (
             {"tensors": {"weights": np.zeros((3, 256))}},
-            "its tensors are not the float32 'weights' and the float32 'bias'",
+            "its tensors must be the float32 'weights' and the float32 'bias'",
         ),
-        ({"tensors": {"more": np.zeros(3)}}, "its tensors are not the float32 'weights' and the float32 'bias'"),
+        ({"tensors": {"more": np.zeros(3)}}, "its tensors must be the float32 'weights' and the float32 'bias'"),
         (
             {"tensors": {"weights": np.zeros((3, 64), np.float32)}},
-            "its weights have 64 dimensions, and wordllama:l2_supercat is noted with 256",
+            "its weights have 64 dimensions, but its embedder wordllama:l2_supercat has 256",
         ),
     ],
 )
@@ -150,15 +150,13 @@ def test_a_foreign_or_broken_file_is_refused(cli: Cli, model: Path, tmp_path: Pa
         (tmp_path / "cut.safetensors").write_bytes(whole[:size])
         result = cli("predict", "-m", "cut.safetensors", "x")
         assert result.exit_code == 1
-        assert "cut.safetensors is not a model file, or is damaged or cut short (" in result.stderr
+        assert "cut.safetensors is not a model file, or is damaged or truncated (" in result.stderr
     save_file({"a": np.zeros(3)}, tmp_path / "theirs.safetensors")
     assert cli("predict", "-m", "theirs.safetensors", "x").stderr == (
-        "Error: theirs.safetensors is a safetensors file, but was not written by embedclf\n"
+        "Error: theirs.safetensors is a safetensors file that embedclf did not write\n"
     )
     assert cli("predict", "-m", tmp_path, "x").stderr == f"Error: {tmp_path} is a folder, not a model file\n"
-    assert cli("predict", "-m", "none", "x").stderr == (
-        "Error: there is no model file none; embedclf train makes one\n"
-    )
+    assert cli("predict", "-m", "none", "x").stderr == ("Error: model not found: none; train one with embedclf train\n")
 
 
 def test_one_flipped_bit_is_found(cli: Cli, model: Path, tmp_path: Path):
@@ -181,14 +179,14 @@ def test_one_of_version_0_1_0_is_read():
     probabilities = embedclf.load(old).predict_proba(["Where is my refund?"])
     np.testing.assert_allclose(probabilities, [[3.5784419e-03, 7.2634895e-04, 9.9569523e-01]], rtol=1e-4)
     Path("m.safetensors").write_bytes(old.read_bytes().replace(b"threshold", b"threshuld"))
-    with pytest.raises(embedclf.ModelFileError, match="it has a field 'threshuld', and no checksum; train it again"):
+    with pytest.raises(embedclf.ModelFileError, match="unknown field 'threshuld' in a file without a checksum; train"):
         embedclf.load("m.safetensors")
 
 
 def test_half_a_character_in_what_is_known_of_it(model: Path, tmp_path: Path):
     """It could not be printed, nor saved again."""
     path = rewrite(model, tmp_path / "m.safetensors", version="\ud800")
-    with pytest.raises(embedclf.ModelFileError, match=r"holds half a character \(the lone surrogate \\ud800\)"):
+    with pytest.raises(embedclf.ModelFileError, match=r"its metadata contains the lone surrogate \\ud800"):
         embedclf.load(path)
 
 
@@ -207,8 +205,8 @@ def test_an_embedder_that_is_unknown_here(cli: Cli, model: Path, tmp_path: Path)
     result = cli("predict", "-m", path, "x")
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: {path} was trained with an embedder that is not one of ours (other:m): none is opened because a file "
-        "says so. Name it again: --embedder other:m (embedder=…)\n"
+        f"Error: {path} was trained with a third-party embedder (other:m): a model file cannot choose which package "
+        "to load, so pass it with --embedder other:m (embedder=…)\n"
     )
 
 
@@ -219,8 +217,8 @@ def test_an_endpoint_in_a_file_is_not_called(cli: Cli, model: Path, tmp_path: Pa
     result = cli("predict", "-m", path, "x")
     assert result.exit_code == 1
     assert result.stderr == (
-        f"Error: {path} was trained with wordllama:l2_supercat at http://127.0.0.1:9, and here it would be asked at "
-        "None. An address in a file is never called by itself: if you trust it, give it with --base-url or "
+        f"Error: {path} was trained with wordllama:l2_supercat at http://127.0.0.1:9, but would now call no "
+        "URL. A URL in a model file is never called automatically: if you trust it, pass it with --base-url or "
         "AIMLAPI_BASE_URL (in Python: base_url=…)\n"
     )
 

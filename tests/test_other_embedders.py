@@ -175,12 +175,12 @@ class TestProviders:
         result = cli("predict", "-m", "m.safetensors", "a text")
         assert result.exit_code == 1
         assert result.stderr == (
-            "Error: m.safetensors was trained with an embedder that is not one of ours (ollama:m): none is opened "
-            "because a file says so. Name it again: --embedder ollama:m (embedder=…)\n"
+            "Error: m.safetensors was trained with a third-party embedder (ollama:m): a model file cannot choose which "
+            "package to load, so pass it with --embedder ollama:m (embedder=…)\n"
         )
         assert len(ollama) == asked
         result = cli("predict", "-m", "m.safetensors", "--embedder", "ollama:other", "a text")
-        assert result.stderr.startswith("Error: m.safetensors was trained with ollama:m of 256 dimensions, and the")
+        assert result.stderr.startswith("Error: m.safetensors was trained with ollama:m (256 dimensions), but the")
 
     def test_a_server_that_is_not_there(self, cli: Cli, dataset: Path, monkeypatch: pytest.MonkeyPatch):
         """One line, no traceback."""

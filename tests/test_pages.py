@@ -95,7 +95,7 @@ def test_an_evaluation(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     assert page.title() == "wordllama:l2_supercat on test.jsonl"
     assert page.locator(".tiles dd").first.text_content() == f"{report['accuracy']:.3f}"
     assert page.locator("h2").all_text_contents() == [
-        "Confusion matrix", "Labels", "Reliability", "Coverage", "Words", "Wrong rows",
+        "Confusion matrix", "Labels", "Reliability", "Coverage", "Words", "Misclassified rows",
     ]  # fmt: skip
     assert page.locator(".chart svg").count() == 4
     assert wrong_rows(page) == [one["text"] for one in report["wrong"]]
@@ -104,7 +104,7 @@ def test_an_evaluation(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     expected = [one["text"] for one in report["wrong"] if one["label"] == "positive"]
     assert wrong_rows(page) == expected
     assert page.locator("#shown").text_content() == f"{len(expected)} of {len(report['wrong'])} rows"
-    page.get_by_role("combobox", name="taken for", exact=True).select_option("negative")
+    page.get_by_role("combobox", name="predicted", exact=True).select_option("negative")
     page.get_by_label("search").fill("NEVER AGAIN")
     expected = [
         one["text"]
@@ -115,7 +115,7 @@ def test_an_evaluation(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     page.get_by_label("search").fill("no text has this")
     assert wrong_rows(page) == []
     assert page.locator("#shown").text_content() == f"0 of {len(report['wrong'])} rows"
-    assert page.get_by_text("Nothing found: no wrong row fits all three.").is_visible()
+    assert page.get_by_text("No misclassified rows match all filters.").is_visible()
     assert not page.locator("#wrong").is_visible()
     page.get_by_role("button", name="Clear").click()
     page.wait_for_selector("#wrong")
@@ -262,7 +262,7 @@ def test_many_labels_and_rows(show: Any):
     large = whole.bounding_box()["width"]
     assert large > 77 * 20
     assert page.evaluate("document.documentElement.scrollWidth") <= 1_100
-    page.get_by_role("button", name="See it whole").click()
+    page.get_by_role("button", name="Fit to width").click()
     assert whole.bounding_box()["width"] < 1_100
     whole.click(position={"x": 900, "y": 500})
     assert whole.bounding_box()["width"] == large
@@ -294,7 +294,7 @@ def test_names_that_are_hard_to_write(show: Any):
     page.locator("[data-chart='0'] .mark-text[class*=layer] text").nth(classes.index(long + "1")).hover()
     assert page.locator("#vg-tooltip-element .value").first.text_content() == long + "1"
     for one in report.wrong:
-        for field, name in (("label", one.label), ("taken for", one.predicted)):
+        for field, name in (("label", one.label), ("predicted", one.predicted)):
             choice = page.get_by_role("combobox", name=field, exact=True)
             # By its place, for by its name Playwright takes two lines for one.
             choices = choice.evaluate("choice => [...choice.options].map(one => one.value)")
@@ -308,7 +308,7 @@ def test_few_rows(show: Any):
     assert page.locator("#shown").text_content() == "1 of 1 row"
     for labels in (["a", "b"], ["a"]):
         page = show(written("none.html", labels, ["a", "b"], np.eye(2)[: len(labels)] * 0.8 + 0.1)[1])
-        assert page.locator("section").last.inner_text() == "Wrong rows\n\nNone."
+        assert page.locator("section").last.inner_text() == "Misclassified rows\n\nNone."
         assert page.locator(".chart svg").count() == 4
 
 
@@ -317,9 +317,9 @@ def test_confidences(show: Any):
     rows = [[0.69999, 0.30001], [0.70001, 0.29999], [0.5, 0.5], [1.0, 0.0]]
     page = show(written("sure.html", ["b"] * 4, ["a", "b"], rows, threshold=0.7)[1])
     assert page.locator("#wrong .number").all_text_contents()[1:] == ["1.0000", "0.7000", "0.6999", "0.5000"]
-    assert page.locator(".tiles dt").last.text_content() == "answered from 0.7000 on"
+    assert page.locator(".tiles dt").last.text_content() == "coverage at threshold 0.7000"
     page = show(written("fine.html", ["b"] * 4, ["a", "b"], rows, threshold=0.123456)[1])
-    assert page.locator(".tiles dt").last.text_content() == "answered from 0.123456 on"
+    assert page.locator(".tiles dt").last.text_content() == "coverage at threshold 0.123456"
 
 
 def test_long_texts(show: Any):
@@ -451,8 +451,8 @@ def test_the_dot_is_spoken_of_where_there_is_one(cli: Cli, reviewed: tuple[Path,
         cli("evaluate", test, "-m", model, "--min-confidence", threshold, "--report", "report.html")
         written = Path("report.html").read_text()
         assert ('"used": true' in written) == dotted
-        assert ("The dot is the threshold 0.6000." in written) == dotted
-        assert ("At the threshold 1.0000 too few are answered for a dot." in written) != dotted
+        assert ("The dot marks the threshold 0.6000." in written) == dotted
+        assert ("Too few rows are answered at the threshold 1.0000 to mark it." in written) != dotted
 
 
 def test_which_repeat_a_page_shows(cli: Cli):
@@ -462,6 +462,6 @@ def test_which_repeat_a_page_shows(cli: Cli):
         written = Path("report.html").read_text()
         notes = re.findall(r"<h2>(.*?)</h2>\n<p class=\"note\">(.*?)</p>", written)
         assert len(notes) == 6
-        assert [title for title, note in notes if "Of the first repeat." in note] == (
-            [] if repeats == 1 else ["Confusion matrix", "Labels", "Reliability", "Coverage", "Wrong rows"]
+        assert [title for title, note in notes if "First repeat only." in note] == (
+            [] if repeats == 1 else ["Confusion matrix", "Labels", "Reliability", "Coverage", "Misclassified rows"]
         )

@@ -99,15 +99,15 @@ def test_interrupted_by_ctrl_c(model: Path):
         _, said = running.communicate(timeout=60)
     assert running.returncode == 130
     assert (
-        f"Warning: 8,192 rows of in.csv are done, in {Path('out.csv.part').resolve()}: --resume (resume=True) goes on"
-        in said
+        f"Warning: Stopped after 8,192 rows of in.csv (saved in {Path('out.csv.part').resolve()}). "
+        "Continue with --resume (resume=True)." in said
     )
     with stuck_in_the_middle(model, "csv", "out.csv") as running:
         running.kill()
         _, said = running.communicate()
     assert said == (
-        f"Warning: {Path('out.csv.part').resolve()} holds 8,192 rows of a run that was broken off, which are written "
-        "over: --resume would go on\n"
+        f"Warning: Overwriting 8,192 rows from an interrupted run in {Path('out.csv.part').resolve()}; "
+        "use --resume (resume=True) to continue such a run\n"
     )
 
 
@@ -182,21 +182,21 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
     def refused(reason: str, *args: object) -> None:
         args = args if "-m" in args else ("-m", model, *args)
         result = cli("predict", "--input", "in.csv", "--output", "out.csv", "--resume", *args)
-        assert result.stderr == f"Error: cannot go on with out.csv: {reason}. Without --resume it starts anew\n"
+        assert result.stderr == f"Error: cannot resume out.csv: {reason}. Run without --resume to start over\n"
         assert noted("out.csv") == CHUNK
 
-    refused("it was begun with another classifier", "-m", "other.safetensors")
-    refused("it was begun with another --min-confidence (min_confidence)", "--min-confidence", "0.5")
-    refused("it was begun with another --top-k (top_k)", "--top-k", "2")
-    same = "the first 4,096 rows of in.csv are not what it was begun with"
+    refused("it was started with another classifier", "-m", "other.safetensors")
+    refused("it was started with another --min-confidence (min_confidence)", "--min-confidence", "0.5")
+    refused("it was started with another --top-k (top_k)", "--top-k", "2")
+    same = "the first 4,096 rows of in.csv have changed since it was started"
     refused(same, "--text-column", "id")
     Path("in.csv").write_text(lines("csv").replace(" 4000\n", " 4001\n"))
     refused(same)
     Path("in.csv").write_text(lines("csv", 4_000))
     refused(same)
     Path("in.csv").write_text(lines("csv").replace("id,text\n", "number,text\n"))
-    refused("it was begun from a file with other columns")
-    refused("it was begun with another --delimiter (delimiter)", "--delimiter", ",")
+    refused("it was started from a file with other columns")
+    refused("it was started with another --delimiter (delimiter)", "--delimiter", ",")
     Path("in.csv").write_text(lines("csv") + "10000,my parcel\n")
     grown = cli("predict", "-m", model, "--input", "in.csv", "--output", "out.csv", "--resume")
     assert grown.stderr.startswith("Wrote 10,001 rows to out.csv, 4,096 of them before\n")
@@ -213,7 +213,7 @@ def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pyt
     run = ["predict", "-m", "m.safetensors", "--input", "in.csv", "--output", "out.csv", "--batch-size", 64, *cache]
     failed = cli(*run)
     assert failed.exit_code == 1
-    assert "Warning: 128 rows of in.csv are done, in " in failed.stderr
+    assert "Warning: Stopped after 128 rows of in.csv (saved in " in failed.stderr
     assert "Error: " in failed.stderr
     sent = len(api.texts_sent)
     api.fault = None
@@ -246,14 +246,14 @@ def test_what_is_done_costs_nothing(cli: Cli, api: AimlapiServer, monkeypatch: p
 
 def test_nothing_to_go_on_with(cli: Cli, model: Path, dataset: Path):
     """--resume starts with the first row then, and says so; empty files are nothing."""
-    start = "There is nothing to go on with beside out.csv: starting with the first row\nWrote 30 rows to out.csv\n"
+    start = "No interrupted run of out.csv found; starting from row 1\nWrote 30 rows to out.csv\n"
     for empty in ([], ["out.csv.part"], ["out.csv.part.json"], ["out.csv.part", "out.csv.part.json"]):
         for name in empty:
             Path(name).touch()
         assert cli("predict", "-m", model, "--input", dataset, "--output", "out.csv", "--resume").stderr == start
         assert beside() == ["out.csv"]
     pipe = cli("predict", "-m", model, "--input", dataset, "--output", "/dev/null", "--resume")
-    assert pipe.stderr.startswith("Error: cannot go on with /dev/null: it is no regular file.")
+    assert pipe.stderr.startswith("Error: cannot resume /dev/null: it is not a regular file.")
     assert cli("predict", "-m", model, "--resume", "a text").exit_code == 2
 
 
@@ -408,7 +408,7 @@ def test_the_standard_input_is_gone_on_with_if_it_is_the_same(process, model: Pa
     broken_off(trained, "in.csv", "out.csv")
     args = ("predict", "-m", model, "--input", "-", "--output", "out.csv", "--resume")
     other = process(*args, stdin=lines("csv").replace("parcel", "letter"))
-    assert "the first 4,096 rows of stdin are not what it was begun with" in other.stderr
+    assert "the first 4,096 rows of stdin have changed since it was started" in other.stderr
     assert process(*args, stdin=lines("csv")).stderr.startswith("Wrote 10,000 rows to out.csv, 4,096 of them before\n")
 
 
@@ -614,7 +614,7 @@ class TestParquet:
         table = self.write()
         broken_off(trained, "in.parquet", "out.parquet", after=2 * CHUNK)
         pq.write_table(table.set_column(0, "id", table["id"].cast(pa.int64())), "in.parquet")
-        with pytest.raises(embedclf.OutputError, match=r"it was begun from a file whose columns have other types\. "):
+        with pytest.raises(embedclf.OutputError, match=r"it was started from a file whose columns have other types\. "):
             embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
 
     def test_a_part_that_is_damaged(self, trained: embedclf.TextClassifier):

@@ -216,23 +216,23 @@ class TestBounds:
     @pytest.mark.parametrize(
         ("body", "detail"),
         [
-            ('{"texts": []}', "texts: there is no text"),
-            ('{"texts": ["a", "b", "c", "d"]}', "texts: 4 texts, and 3 are allowed in one request"),
-            ('{"texts": ["a", "123456789"]}', "texts[1]: the text has 9 characters, and 8 are allowed"),
-            ('{"texts": ["a", 3]}', "texts[1]: a text is a string"),
-            ('{"texts": [NaN]}', "texts[0]: a text is a string"),
+            ('{"texts": []}', "texts: at least one text is required"),
+            ('{"texts": ["a", "b", "c", "d"]}', "texts: 4 texts exceed the limit of 3 per request"),
+            ('{"texts": ["a", "123456789"]}', "texts[1]: 9 characters exceed the limit of 8 per text"),
+            ('{"texts": ["a", 3]}', "texts[1]: a text must be a string"),
+            ('{"texts": [NaN]}', "texts[0]: a text must be a string"),
             ('{"texts": "a"}', "texts: input should be a valid list"),
             ('{"texts": ["a"], "top_k": 0}', "top_k: input should be greater than or equal to 1"),
             ('{"texts": ["a"], "top_k": NaN}', "top_k: input should be a valid integer"),
             ('{"texts": ["a"], "top_k": "2"}', "top_k: input should be a valid integer"),
             ('{"texts": ["a"], "top_k": true}', "top_k: input should be a valid integer"),
-            ('{"texts": ["a"], "text": "a"}', "text: there is no such field"),
+            ('{"texts": ["a"], "text": "a"}', "text: unknown field"),
             (
                 json.dumps({"texts": ["a"]} | {f"secret {number}": 1 for number in range(100_000)}),
-                "the body has 100,001 fields, where there are only texts and top_k",
+                "the body has 100,001 fields, expected only texts and top_k",
             ),
             ("{}", "texts: field required"),
-            ('{"texts": ["a"', "the body is not JSON, at character 14"),
+            ('{"texts": ["a"', "the body is not valid JSON (at character 14)"),
             (
                 '["a"]',
                 'the body must be {"texts": ["…"]}, with the header Content-Type: application/json',
@@ -253,7 +253,7 @@ class TestBounds:
             for content in (b"x" * 101, iter([b"x" * 60, b"y" * 60])):
                 answer = client.post("/predict", content=content, headers=JSON)
                 assert answer.status_code == 413
-                assert answer.json() == {"detail": "the request has more than 100 bytes: send fewer texts at once"}
+                assert answer.json() == {"detail": "the body exceeds 100 bytes; send fewer texts per request"}
             assert ask(client, TEXT).status_code == 200
 
     def test_a_body_that_does_not_come_is_not_waited_for(self, trained: embedclf.TextClassifier):
@@ -298,7 +298,7 @@ class TestBounds:
             held.wait_for(2)
             answer = ask(client, TEXT)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-            assert answer.json() == {"detail": "2 requests are in hand, and no more are taken on: try again"}
+            assert answer.json() == {"detail": "too many requests (2 in flight); retry later"}
             assert client.get("/ready").status_code == 200
             held.let_go()
             assert [one.result().status_code for one in in_hand] == [200, 200]
@@ -468,8 +468,8 @@ class TestFailures:
             assert (
                 answer.json()["detail"]
                 == {
-                    502: "the embedder failed; the service's log says why",
-                    503: "the embedder takes no more requests for now: try again later",
+                    502: "the embedder failed; see the service's log",
+                    503: "the embedder is not accepting requests at the moment; retry later",
                 }[status]
             )
             assert said in caplog.text
@@ -488,7 +488,7 @@ class TestFailures:
             answer = ask(client, TEXT)
             held.let_go()
         assert answer.status_code == 504
-        assert answer.json() == {"detail": "the embedder did not answer in time; it may have been paid for the texts"}
+        assert answer.json() == {"detail": "the embedder timed out; it may still bill for these texts"}
 
     def test_one_that_costs_too_much_does_not_sink_what_it_was_gathered_with(self, api: AimlapiServer, sent: Any):
         """It alone gets a 503; the spending is counted."""
@@ -503,7 +503,7 @@ class TestFailures:
             assert first.result().status_code == cheap.result().status_code == 200
             assert dear.result().status_code == 503
             assert dear.result().json() == {
-                "detail": "the embedding would cost more than the service may spend (--max-cost)"
+                "detail": "embedding these texts would exceed the service's cost limit (--max-cost)"
             }
             assert 0 < count(client, "embedclf_dollars_total") < 1e-5
             assert count(client, "embedclf_tokens_total") > 0
@@ -544,7 +544,7 @@ class TestToken:
         assert "from-the" not in err
         Path("token").write_text("\n")
         assert cli("serve", "-m", model, "--token-file", "token").stderr == (
-            "Error: the token in token is empty, which would let everyone in: set one, or unset it\n"
+            "Error: the token in token is empty, which would let anyone in; set a token, or unset it\n"
         )
         assert cli("serve", "-m", model, "--token-file", "none").stderr == (
             "Error: cannot read none: No such file or directory\n"
@@ -562,8 +562,8 @@ class TestProcess:
             served.signal(signal.SIGINT)
             code, out, err = served.end()
         assert (code, out) == (0, "")
-        assert re.sub(r"[\d.]+ ms", "# ms", re.sub(r":\d+ ", ":# ", err)) == (
-            f"Serving {model} at http://127.0.0.1:# (what it answers: /docs)\n"
+        assert re.sub(r"[\d.]+ ms", "# ms", re.sub(r":\d+(?=[ /])", ":#", err)) == (
+            f"Serving {model} at http://127.0.0.1:# (API docs: http://127.0.0.1:#/docs)\n"
             "127.0.0.1 POST /predict 200, 2 texts, # ms\n"
             "127.0.0.1 GET /nothing%0a%1b 404, # ms\n"
         )
@@ -586,7 +586,7 @@ class TestProcess:
                 ready.get("/ready")
             assert health.get("/health").status_code == 200
             refused = ask(asking, TEXT)
-            assert (refused.status_code, refused.json()) == (503, {"detail": "the service is about to end"})
+            assert (refused.status_code, refused.json()) == (503, {"detail": "the service is shutting down"})
             assert refused.headers["retry-after"] == "5"
             held.let_go()
             assert in_hand.result().status_code == 200
@@ -618,14 +618,14 @@ class TestProcess:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             assert cli("serve", "-m", model, "--port", port).stderr == (
-                f"Error: cannot listen at 127.0.0.1, port {port}: Address already in use; choose another with --host "
-                "or --port (0 takes a free one)\n"
+                f"Error: cannot listen on 127.0.0.1, port {port}: Address already in use; choose another with --host "
+                "or --port (0 picks a free port)\n"
             )
 
     def test_it_warns_where_others_can_reach_it(self, cli: Cli, model: Path, monkeypatch: pytest.MonkeyPatch):
         """Without a token. Here, it does not come to answer."""
         monkeypatch.setattr("embedclf.service.server.serve_on", lambda *_, **settings: None)
-        warning = "Warning: 0.0.0.0 can be reached from other machines, and no token is asked for: "
+        warning = "Warning: 0.0.0.0 can be reached from other machines, and no token is required: "
         assert warning in cli("serve", "-m", model, "--host", "0.0.0.0", "--port", "0").stderr
         assert "Warning" not in cli("serve", "-m", model, "--port", "0").stderr
         monkeypatch.setenv("EMBEDCLF_TOKEN", "a-good-token")

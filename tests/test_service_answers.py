@@ -45,7 +45,7 @@ class TestFailures:
                 answer = ask(client, SECRET)
                 assert (answer.status_code, answer.json()) == (
                     502,
-                    {"detail": "the embedder failed; the service's log says why"},
+                    {"detail": "the embedder failed; see the service's log"},
                 )
             assert count(client, "embedclf_failures_total") == 2
             embeddings.error = None
@@ -85,9 +85,9 @@ class TestFailures:
         monkeypatch.setattr(Ranking, "answers", failing)
         with serving(embedclf.create_app(trained)) as client:
             answer = ask(client, SECRET)
-            assert (answer.status_code, answer.json()) == (500, {"detail": "the service failed; its log says where"})
+            assert (answer.status_code, answer.json()) == (500, {"detail": "internal error; see the service's log"})
             assert count(client, 'embedclf_requests_total{path="/predict",status="500"}') == 1
-        assert "no answer to POST /predict: ValueError from StopIteration" in caplog.text
+        assert "POST /predict failed: ValueError from StopIteration" in caplog.text
         assert SECRET not in caplog.text
 
     def test_the_log_does_not_quote_a_text(self, api: AimlapiServer, caplog: pytest.LogCaptureFixture):
@@ -108,10 +108,10 @@ class TestBodies:
     @pytest.mark.parametrize(
         ("body", "status", "detail"),
         [
-            (b'{"texts": ["\xff"]}', 400, "the body is not text in UTF-8, at byte 12"),
+            (b'{"texts": ["\xff"]}', 400, "the body is not valid UTF-8 (at byte 12)"),
             (b"[" * 100_000, 400, "the body is nested too deeply"),
-            (b'{"texts": ' + b"1" * 5_000 + b"}", 400, "the body holds a number with too many digits"),
-            (b'{"texts": ["a"}', 422, "the body is not JSON, at character 14"),
+            (b'{"texts": ' + b"1" * 5_000 + b"}", 400, "the body contains a number with too many digits"),
+            (b'{"texts": ["a"}', 422, "the body is not valid JSON (at character 14)"),
         ],
         ids=["bytes", "depth", "digits", "form"],
     )

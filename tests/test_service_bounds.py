@@ -27,7 +27,7 @@ from embedclf.service.connections import HEAD_BYTES, bounded_protocol
 
 GET = b"GET /health HTTP/1.1\r\nhost: localhost\r\n"
 CHUNKED = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n"
-TOO_LARGE = b'{"detail": "the head of the request has more than 64,000 bytes"}'
+TOO_LARGE = b'{"detail": "the request line and headers exceed 64,000 bytes"}'
 N_LABELS = 5_000
 
 
@@ -166,7 +166,7 @@ class TestHeads:
         with serving(embedclf.create_app(trained), http=bounded_protocol(embedclf.Limits())) as client:
             answer = exchange(client, b"\x16\x03\x01\x02\x00\x01\x00 this is TLS\r\n\r\n")
             assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-            assert answer.endswith(b'{"detail": "this is not a request in HTTP/1.1"}')
+            assert answer.endswith(b'{"detail": "not a valid HTTP/1.1 request"}')
 
     @needs_proc
     def test_they_take_no_memory_and_stop_nobody(self, model: Path):
@@ -211,7 +211,7 @@ class TestAnswers:
             assert (answer.status_code, answer.json()) == (
                 422,
                 {
-                    "detail": "top_k: 6 labels for 2 texts, and 5 are allowed in one answer: send fewer texts, or a "
+                    "detail": "top_k: 6 labels for 2 texts exceed the limit of 5 per response; send fewer texts or a "
                     "smaller top_k"
                 },
             )
@@ -320,13 +320,13 @@ class TestConnections:
             for _ in range(5):
                 answer = exchange(client, GET + b"\r\n")
                 assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-                assert answer.endswith(b'{"detail": "too many connections are open: try again later"}')
+                assert answer.endswith(b'{"detail": "too many open connections; retry later"}')
             for one in opened:
                 _see_health(one)
             opened[0].close()
             wait_until(lambda: client.get("/health").status_code == 200)
         said = [record.getMessage() for record in caplog.records if "connections" in record.getMessage()]
-        assert said == ["3 connections are open, as many as are allowed: more are refused"]
+        assert said == ["connection limit reached (3 open); refusing new connections"]
 
     def test_far_too_many_are_dropped(self, trained: TextClassifier):
         """Without a word; what is open is served, and the next one when there is room again."""
@@ -361,7 +361,7 @@ class TestConnections:
             served.signal(15)
             code, _, err = served.end()
         assert code == 0
-        assert "Warning: 50 connections are open, as many as are allowed: more are refused\n" in err
+        assert "Warning: connection limit reached (50 open); refusing new connections\n" in err
         assert "Too many open files" not in err
 
 

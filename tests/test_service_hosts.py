@@ -12,8 +12,8 @@ import embedclf
 from conftest import PATIENCE, Cli
 
 NOT_SERVED = {
-    "detail": "this host name is not served: ask for localhost or 127.0.0.1, or allow the name with --allowed-host (in "
-    "Python, allowed_hosts)"
+    "detail": "this host name is not allowed: use localhost or 127.0.0.1, or allow it with --allowed-host "
+    "(in Python: allowed_hosts)"
 }
 LOCAL = ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8000", "localhost:"]
 FOREIGN = ["", "evil.example", "evil.example:8000", "localhost.evil.example", "127.0.0.1.evil.example",
@@ -102,7 +102,7 @@ class TestApplication:
     )
     def test_what_is_no_name_is_refused(self, cli: Cli, model: Path, trained: Any, name: str):
         """It would never be asked for."""
-        said = f"{name!r} is not the name of a host: give it without scheme, port and path, such as labels.example"
+        said = f"{name!r} is not a host name; use the name without scheme, port or path, such as labels.example"
         with pytest.raises(embedclf.EmbedclfError) as caught:
             embedclf.create_app(trained, allowed_hosts=[name])
         assert str(caught.value) == said

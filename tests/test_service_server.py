@@ -61,11 +61,11 @@ def test_what_is_wrong_is_said_before_it_serves(trained: Any):
     """A token, a name of a host, a port that is taken."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(embedclf.EmbedclfError, match=f"cannot listen at 127.0.0.1, port {port}"):
+        with pytest.raises(embedclf.EmbedclfError, match=f"cannot listen on 127.0.0.1, port {port}"):
             serve(trained, port=port)
     with pytest.raises(embedclf.EmbedclfError, match="the token is empty"):
         serve(trained, port=0, token="")
-    with pytest.raises(embedclf.EmbedclfError, match=re.escape("'a b' is not the name of a host")):
+    with pytest.raises(embedclf.EmbedclfError, match=re.escape("'a b' is not a host name")):
         serve(trained, port=0, allowed_hosts=["a b"])
 
 

@@ -210,8 +210,8 @@ class TestModelFile:
             ({"tensors": {"ngrams": np.arange(5, dtype=np.uint64)}}, "n-grams of shape (5,) do not match"),
             ({"reverse": True}, "its n-grams are not sorted"),
             ({"nan": "idf"}, "some inverse document frequencies are out of range"),
-            ({"nan": "ngram_weights"}, "some word weights are not finite numbers"),
-            ({"word_scale": 0}, "its 'word_scale' is 0"),
+            ({"nan": "ngram_weights"}, "some word weights are not finite"),
+            ({"word_scale": 0}, "invalid 'word_scale' 0"),
         ],
     )
     def test_what_cannot_be_is_refused(self, both: Path, tmp_path: Path, changes: dict, message: str):
@@ -236,9 +236,9 @@ class TestPredicting:
     def test_it_needs_the_texts(self, on_words: embedclf.TextClassifier):
         """Beside their vectors, one each."""
         vectors = on_words.embedder.embed(TEXTS[:2])
-        with pytest.raises(embedclf.EmbedclfError, match="uses words, so it needs the texts beside their vectors"):
+        with pytest.raises(embedclf.EmbedclfError, match="uses words, so it needs the texts as well as the vectors"):
             on_words.probabilities(vectors)
-        with pytest.raises(embedclf.EmbedclfError, match="there are 1 text and 2 vectors"):
+        with pytest.raises(embedclf.EmbedclfError, match="expected one vector per text, got 1 text and 2 vectors"):
             on_words.probabilities(vectors, TEXTS[:1])
         given = on_words.probabilities(vectors, TEXTS[:2])
         assert (given == on_words.predict_proba(TEXTS[:2])).all()

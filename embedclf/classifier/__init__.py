@@ -1,1 +1,1 @@
-"""Everything between a vector and its label. To predict, numpy is enough."""
+"""Everything between vectors and labels. Prediction needs nothing beyond numpy."""

@@ -1,7 +1,7 @@
-"""From probabilities to answers: the one place that ranks classes, breaks ties and compares with a threshold.
+"""From probabilities to answers: the one place that ranks classes, breaks ties and applies the threshold.
 
-Of equally likely classes the first in `classes` leads, in the label as in every place below it. A threshold is compared
-in float64, since float32 would round it; and NaN, which stands for a text that cannot be labelled, reaches none.
+Equally likely classes keep the order of `classes`, at every rank. Confidences are compared in float64, since float32
+would round the threshold. NaN, which marks a text that cannot be classified, never reaches it.
 """
 
 from collections.abc import Sequence
@@ -15,15 +15,15 @@ from embedclf.errors import ArgumentError
 
 
 class Answer(NamedTuple):
-    """What a classifier says of one text.
+    """The prediction for one text.
 
     Attributes
     ----------
     label : str or None
-        None where the classifier abstains, or the text cannot be labelled.
+        None if the classifier abstains or the text cannot be classified.
     top : list of (str, float)
-        The likeliest classes and their confidences, from the likeliest down, whether or not the classifier abstains;
-        empty if the text cannot be labelled.
+        The most likely classes and their confidences, best first, even if the classifier abstains; empty if the text
+        cannot be classified.
     """
 
     label: str | None
@@ -31,19 +31,19 @@ class Answer(NamedTuple):
 
     @property
     def confidence(self) -> float | None:
-        """The probability of the likeliest class; None if the text cannot be labelled."""
+        """The probability of the most likely class; None if the text cannot be classified."""
         return self.top[0][1] if self.top else None
 
 
 class Ranking(NamedTuple):
-    """The k likeliest classes of n texts, from the likeliest down.
+    """The k most likely classes of n texts, best first.
 
     Attributes
     ----------
     places : ndarray of shape (n, k), int
-        Which classes.
+        Indices of the classes.
     confidences : ndarray of shape (n, k), float32
-        Their probabilities; NaN for a text that cannot be labelled.
+        Their probabilities; NaN for a text that cannot be classified.
     """
 
     places: Ints
@@ -51,7 +51,7 @@ class Ranking(NamedTuple):
 
     @property
     def likeliest(self) -> Ints:
-        """The likeliest class of each text, as an index: (n,)."""
+        """The index of the most likely class of each text: (n,)."""
         return self.places[:, 0]
 
     @property
@@ -80,7 +80,7 @@ class Ranking(NamedTuple):
 
 
 def first_of_largest(values: npt.NDArray[Any]) -> Ints:
-    """Return where the largest value of each row is; of equals, where the first is."""
+    """Return the index of the largest value of each row; the first one in a tie."""
     places: Ints = values.argmax(axis=-1)
     return places
 
@@ -92,17 +92,17 @@ def rank(probabilities: Vectors, k: int = 1) -> Ranking:
     ----------
     probabilities : ndarray of shape (n, n_classes)
     k : int
-        How many to return of each; all if there are fewer.
+        How many classes to return per text; all of them if there are fewer.
     """
     if k == 1:
         places = first_of_largest(probabilities)[:, None]
-    else:  # a stable sort, which leaves equals in their order
+    else:  # a stable sort keeps ties in the order of the classes
         places = np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
     return Ranking(places, np.take_along_axis(probabilities, places, axis=1))
 
 
 def is_answered(confidence: npt.NDArray[Any], threshold: float | None) -> Mask:
-    """Tell which confidences reach a threshold; without one, all that are numbers do."""
+    """Return which confidences reach the threshold; without one, all except NaN do."""
     answered: Mask = confidence.astype(np.float64) >= (0.0 if threshold is None else threshold)
     return answered
 
@@ -116,4 +116,4 @@ def check_min_confidence(min_confidence: float | None) -> None:
         If it is not.
     """
     if min_confidence is not None and not 0 <= min_confidence <= 1:
-        raise ArgumentError(f"min_confidence is a probability from 0 to 1, not {min_confidence!r}")
+        raise ArgumentError(f"min_confidence must be between 0 and 1, got {min_confidence!r}")

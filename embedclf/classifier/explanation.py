@@ -1,8 +1,8 @@
-"""Why a classifier answers as it does: what each word of a text adds to the score of its label.
+"""Explanations of predictions: how much each word of a text contributes to the score of its label.
 
-A score is a sum over the n-grams of a text, to which the embedder's vector is added; and where that is a sum over
-tokens, so is its part. So nothing here is estimated: what the words add, what the vector as a whole adds, and the
-intercepts sum to the difference between the scores of two labels.
+A score is a sum over the n-grams of a text plus a product with the embedder's vector, and where that vector is a sum
+over tokens, the product is one too. So the contributions are exact, not estimated: those of the words, that of the
+vector as a whole and the intercepts sum to the difference between the scores of two labels.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,19 +19,19 @@ from embedclf.classifier.linear import LinearModel, WordWeights, softmax
 from embedclf.embedding.base import Embedder, TokenShares
 from embedclf.features.ngrams import normalized, original_places, words_of
 
-# How far the sum over tokens may be from the product that it stands for; float32 brings it far below.
+# How far the sum over tokens may differ from the product with the whole vector. Rounding in float32 stays well below.
 _TOLERANCE = 1e-3
 
 
 class Span(NamedTuple):
-    """A part of a text, and what it adds to the difference between two scores.
+    """A part of a text and its contribution to the difference between two scores.
 
     Attributes
     ----------
     start, end : int
-        Its first character, and the one behind its last.
+        Character offsets; `end` is exclusive.
     weight : float
-        Above 0 if it speaks for the likeliest label, below 0 if for the other.
+        Positive if it supports the most likely label, negative if it supports the runner-up.
     """
 
     start: int
@@ -40,12 +40,12 @@ class Span(NamedTuple):
 
 
 class Neighbour(NamedTuple):
-    """A training example near a text.
+    """A training example similar to a text.
 
     Attributes
     ----------
     row : int
-        Which of the training examples.
+        Index of the training example.
     text, label : str
     similarity : float
         Cosine similarity, from −1 to 1.
@@ -59,31 +59,30 @@ class Neighbour(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a text is given its label, and not the next likeliest.
+    """Why a text gets its label rather than the runner-up.
 
     The weights of the spans, `vector` and `bias` sum to `difference`.
 
     Attributes
     ----------
     label : str
-        The likeliest.
+        The most likely label.
     confidence : float
         Its probability.
     runner_up : str
-        The second likeliest label.
+        The second most likely label.
     runner_up_confidence : float
         Its probability.
     difference : float
-        By how much the score of the label is above that of the runner-up: the logarithm of the ratio of their
-        probabilities.
+        Score of the label minus score of the runner-up, which is the log of the ratio of their probabilities.
     spans : tuple of Span
-        What the words add to it, in the order of the text. They do not overlap; what adds nothing is left out.
+        Contributions of the words, in the order of the text. They do not overlap; those of 0 are left out.
     vector : float
-        What the embedder's vector as a whole adds to it; 0 where that is part of the spans, or not used.
+        Contribution of the embedder's vector as a whole; 0 if it is already in the spans, or if vectors are not used.
     bias : float
-        What the intercepts add to it, whatever the text.
+        Contribution of the intercepts, the same for every text with these two labels.
     supporting, opposing : tuple of Neighbour
-        The nearest training examples of this label, and of all others; empty without a train set.
+        The nearest training examples of this label and of all other labels; empty without training examples.
     """
 
     label: str
@@ -98,7 +97,7 @@ class Explanation:
     opposing: tuple[Neighbour, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the explanation as plain types, for JSON."""
         return {
             "label": self.label,
             "confidence": self.confidence,
@@ -114,30 +113,30 @@ class Explanation:
 
 
 def weighs_words(model: LinearModel, embedder: Embedder) -> bool:
-    """Whether the words of a text have weights of their own."""
+    """Return whether predictions can be explained word by word."""
     return model.words is not None or (model.uses_vectors and embedder.has_token_shares)
 
 
 def explanations(
     model: LinearModel, embedder: Embedder, texts: Sequence[str], vectors: Vectors, scores: Vectors
 ) -> Iterator[Explanation]:
-    """Explain the likeliest label of each text.
+    """Explain the most likely label of each text.
 
     Parameters
     ----------
     model : LinearModel
     embedder : Embedder
-        What made the vectors.
+        The embedder that made the vectors.
     texts : sequence of str, of length n
     vectors : ndarray of shape (n, n_dimensions), float32
-        Not looked at if words alone are used.
+        Ignored if the model uses only words.
     scores : ndarray of shape (n, n_classes), float32
-        Of the texts, as the model gives them.
+        The model's scores of the texts.
     """
     for text, vector, of_text, ngrams in zip(texts, vectors, scores, _ngrams(model.words, texts), strict=True):
         probabilities = softmax(of_text)
         best = int(first_of_largest(probabilities))
-        # By the scores: far below the first, the probabilities of two classes may both be 0.
+        # Ranked by score, since the probabilities of all other classes may round to 0.
         others = of_text.copy()
         others[best] = -np.inf
         second = int(first_of_largest(others))
@@ -148,7 +147,7 @@ def explanations(
             direction = model.weights[best].astype(np.float64) - model.weights[second]
             whole = float(vector.astype(np.float64) @ direction)
             tokens = embedder.token_shares(text, direction)
-            # A vector that was handed over need not be the sum of the tokens.
+            # A vector that the caller passed in need not be the sum of the tokens.
             if tokens is not None and abs(tokens.values.sum() - whole) <= _TOLERANCE * max(
                 1.0, float(np.abs(tokens.values).sum())
             ):
@@ -168,7 +167,7 @@ def explanations(
 
 
 def by_word(text: str, spans: Sequence[Span]) -> dict[str, float]:
-    """Sum up the weights of each word of a text, in lower case; white space, such as a line break, is left out."""
+    """Return the total weight of each word of a text, in lower case; spans of white space are left out."""
     words: dict[str, float] = {}
     for start, end, weight in spans:
         if word := normalized(text[start:end]).strip():
@@ -177,7 +176,7 @@ def by_word(text: str, spans: Sequence[Span]) -> dict[str, float]:
 
 
 class _Parts(NamedTuple):
-    """Parts of a text that do not overlap, in its order, and their weights."""
+    """Non-overlapping parts of a text, in order, with their weights."""
 
     starts: Ints
     ends: Ints
@@ -185,7 +184,7 @@ class _Parts(NamedTuple):
 
 
 class _Ngrams(NamedTuple):
-    """The n-grams of a text that a vocabulary knows, sorted: (n,), their TF-IDF, and their weights (n, n_classes)."""
+    """The n-grams of a text that are in the vocabulary, sorted (n,), with TF-IDF (n,) and weights (n, n_classes)."""
 
     hashes: Hashes
     values: npt.NDArray[np.float32]
@@ -204,9 +203,9 @@ def _ngrams(words: WordWeights | None, texts: Sequence[str]) -> Iterator[_Ngrams
 
 
 def _words(text: str, known: _Ngrams | None, best: int, second: int) -> _Parts:
-    """Find the words of a text, and what they add as n-grams.
+    """Find the words of a text and their contributions through n-grams.
 
-    A pair of words is half each one's, and an n-gram that occurs several times is shared out evenly.
+    The weight of a pair is split evenly between its two words, that of a repeated n-gram between its occurrences.
     """
     found = words_of([normalized(text)])
     n = len(found.hashes)
@@ -226,7 +225,7 @@ def _words(text: str, known: _Ngrams | None, best: int, second: int) -> _Parts:
 
 
 def _merged(starts: Ints, ends: Ints, weights: Floats) -> _Parts:
-    """Make one of those that overlap; they are sorted."""
+    """Merge overlapping parts, which must be sorted."""
     if not len(starts):
         return _Parts(starts, ends, weights)
     reached = np.maximum.accumulate(ends)
@@ -235,20 +234,20 @@ def _merged(starts: Ints, ends: Ints, weights: Floats) -> _Parts:
 
 
 def _with_tokens(words: _Parts, tokens: TokenShares, length: int) -> _Parts:
-    """Add what tokens say to the words that they overlap; those that overlap none become spans themselves."""
-    # A token without characters belongs to the one where it stands.
+    """Add the shares of tokens to the words that they overlap; a token that overlaps none becomes a part of its own."""
+    # An empty token counts as the character at its position.
     begins = np.minimum(tokens.starts, length - 1)
     stops = np.maximum(tokens.ends, begins + 1)
     first = np.searchsorted(words.ends, begins, side="right")
     n_words = np.maximum(np.searchsorted(words.starts, stops), first) - first
-    # A token of several words, such as "...", is shared out evenly.
+    # A token that spans several words, such as "...", is split evenly between them.
     of_tokens = np.repeat(np.arange(len(begins)), n_words)
     places = first[of_tokens] + np.arange(len(of_tokens)) - np.repeat(np.cumsum(n_words) - n_words, n_words)
     shares = tokens.values[of_tokens] / n_words[of_tokens]
     weights = words.weights + np.bincount(places, shares, minlength=len(words.weights))
     outside = np.flatnonzero(n_words == 0)
     outside = outside[np.argsort(begins[outside], kind="stable")]
-    # Tokens may share a character, which no word has then.
+    # Tokens outside words may share a character, so they can overlap.
     others = _merged(begins[outside], stops[outside], tokens.values[outside])
     pairs = zip(words._replace(weights=weights), others, strict=True)
     starts, ends, weights = (np.concatenate(pair) for pair in pairs)

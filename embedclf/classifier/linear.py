@@ -1,4 +1,4 @@
-"""The classifier itself: a matrix."""
+"""The linear model: a weight matrix, a bias and, optionally, weights of words."""
 
 from dataclasses import dataclass
 
@@ -10,13 +10,13 @@ from embedclf.features.vocabulary import Terms, Vocabulary
 from embedclf.validation import text_fault
 
 _MOST = 1e30
-# Products of words and classes that are summed up at once.
+# Limits the size of the temporary array of n-grams by classes.
 _NUMBERS_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WordWeights:
-    """What n-grams say for each class.
+    """The weights of n-grams for each class.
 
     Attributes
     ----------
@@ -28,11 +28,11 @@ class WordWeights:
     weights: npt.NDArray[np.float16]
 
     def scores(self, terms: Terms, n_texts: int) -> Vectors:
-        """Sum up what the n-grams of each text say: (n_texts, n_classes)."""
+        """Return the scores of texts from their n-grams: (n_texts, n_classes)."""
         scores = np.zeros((n_texts, self.weights.shape[1]), dtype=np.float32)
         if not len(terms.texts):
             return scores
-        firsts = np.flatnonzero(np.diff(terms.texts, prepend=-1))  # of each text that has any
+        firsts = np.flatnonzero(np.diff(terms.texts, prepend=-1))  # the first term of each text that has any
         most = max(1, _NUMBERS_AT_ONCE // self.weights.shape[1])
         start = 0
         while start < len(firsts):
@@ -47,24 +47,24 @@ class WordWeights:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LinearModel:
-    """Scores every class by ``vectors @ weights.T + bias``, and the words beside; the softmax is the probability.
+    """A linear classifier: ``vectors @ weights.T + bias``, plus the scores of words; the softmax gives probabilities.
 
-    Logistic regression and nearest centroid are both of this form, their temperature folded into weights and bias.
+    Logistic regression and nearest centroid both have this form, with the temperature folded into weights and bias.
 
     Attributes
     ----------
     weights : ndarray of shape (n_classes, n_dimensions), float32
-        Without columns if words alone are used.
+        Has no columns if the model uses only words.
     bias : ndarray of shape (n_classes,), float32
     classes : tuple of str
         Names of the classes, in the order of the rows.
     words : WordWeights or None
-        None if the vector alone is used.
+        None if the model uses only vectors.
 
     Raises
     ------
     ValueError
-        If the shapes do not fit, a number is not finite, or a class has no name or that of another.
+        If shapes do not match, a number is not finite, or a class name is empty or a duplicate.
     """
 
     weights: Vectors
@@ -74,35 +74,35 @@ class LinearModel:
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[:1]:
-            raise ValueError(f"weights of shape {self.weights.shape} do not fit a bias of shape {self.bias.shape}")
+            raise ValueError(f"weights of shape {self.weights.shape} do not match a bias of shape {self.bias.shape}")
         if len(self.classes) != len(self.bias):
-            raise ValueError(f"there are {len(self.classes)} classes for {len(self.bias)} rows of weights")
+            raise ValueError(f"{len(self.classes)} classes do not match {len(self.bias)} rows of weights")
         if len(self.classes) < 2:
-            raise ValueError("there are fewer than two classes")
+            raise ValueError("a classifier needs at least two classes")
         if len(set(self.classes)) != len(self.classes):
-            raise ValueError("a class is named twice")
+            raise ValueError("class names are not unique")
         if not (np.isfinite(self.weights).all() and np.isfinite(self.bias).all()):
-            raise ValueError("some weights are not finite numbers")
-        # A vector has unit length, so a score is at most a row's length, plus the bias.
+            raise ValueError("some weights are not finite")
+        # Vectors have unit length, so a score is at most the norm of a row plus the bias.
         if max(np.abs(self.weights).max(initial=0), np.abs(self.bias).max(initial=0)) > _MOST:
-            raise ValueError("some weights are so large that scores would not be finite")
+            raise ValueError("some weights are so large that scores would overflow")
         if self.words is None:
             if not self.weights.shape[1]:
-                raise ValueError("it has neither weights for vectors nor for words")
+                raise ValueError("there are no weights, neither for vectors nor for words")
         elif self.words.weights.shape != (len(self.words.vocabulary), len(self.classes)):
             raise ValueError(
-                f"word weights of shape {self.words.weights.shape} do not fit {len(self.words.vocabulary)} n-grams and "
-                f"{len(self.classes)} classes"
+                f"word weights of shape {self.words.weights.shape} do not match {len(self.words.vocabulary)} n-grams "
+                f"and {len(self.classes)} classes"
             )
         elif not np.isfinite(self.words.weights).all():
-            raise ValueError("some word weights are not finite numbers")
+            raise ValueError("some word weights are not finite")
         for name in self.classes:
             if fault := text_fault(name, "name of a class"):
                 raise ValueError(fault)
 
     @property
     def uses_vectors(self) -> bool:
-        """Whether a text's vector plays a part; if not, its words alone do."""
+        """Whether the model uses embedding vectors; if not, it uses only words."""
         return bool(self.weights.shape[1])
 
     def scores(self, vectors: Vectors, terms: Terms | None = None) -> Vectors:
@@ -111,9 +111,9 @@ class LinearModel:
         Parameters
         ----------
         vectors : ndarray of shape (n, n_dimensions), float32
-            Not looked at if words alone are used.
+            Only their number matters if the model uses only words.
         terms : Terms, optional
-            Of the texts; needed if words are used.
+            The n-grams of the texts; required if the model uses words.
 
         Returns
         -------
@@ -122,18 +122,18 @@ class LinearModel:
         if self.words is None:
             return vectors @ self.weights.T + self.bias
         if terms is None:
-            raise ValueError("the model uses words, and is given none")
+            raise ValueError("the model uses words, so terms are required")
         scores = self.words.scores(terms, len(vectors))
         if self.uses_vectors:
             scores += vectors @ self.weights.T
         return scores + self.bias
 
     def probabilities(self, vectors: Vectors, terms: Terms | None = None) -> Vectors:
-        """Give the probability of each class for each text, (n, n_classes), rows summing to 1; see `scores`."""
+        """Return the probability of each class for each text, (n, n_classes); rows sum to 1. See `scores`."""
         return softmax(self.scores(vectors, terms))
 
 
 def softmax(scores: Vectors) -> Vectors:
-    """Softmax over the last axis, computed after subtracting the maximum so that nothing overflows."""
+    """Return the softmax over the last axis; the maximum is subtracted first, so that nothing overflows."""
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""A classifier from its file, with the embedder that it was trained with."""
+"""Load a classifier from its file, with the embedder that it was trained with."""
 
 import os
 from typing import Any, Unpack
@@ -11,34 +11,36 @@ from embedclf.errors import EmbedderError, ModelFileError
 
 
 def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpack[EmbedderSettings]) -> TextClassifier:
-    """Load a trained classifier from its file. Nothing in the file is run, and no address in it is called.
+    """Load a trained classifier from its file. No code in the file is executed, and no URL in it is called.
 
     Parameters
     ----------
     path : str or Path
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
-        Needed if the classifier was trained with an embedder that is not one of ours; None opens the one that the
-        file names.
+        Required if the classifier was trained with a third-party embedder; None opens the one that the file names.
     **settings
-        How the embedder is opened: ``cache``, ``base_url``, ``max_cost`` and so on, see `EmbedderSettings`. An embedder
-        that is handed over open has its own.
+        How to open the embedder: ``cache``, ``base_url``, ``max_cost`` and so on, see `EmbedderSettings`. Ignored for
+        an embedder object, which has its own settings.
 
     Raises
     ------
     ModelFileError
-        If the file is not there or not usable, or was trained with another embedder.
+        If the file does not exist or is not usable, or the classifier was trained with another embedder.
     EmbedderError
-        If its embedder is unknown here or not installed.
+        If the embedder is unknown or not installed.
     """
     model, card = read_model(path)
     name, trained_with = os.fspath(path), card.embedder
     if embedder is None and trained_with.provider not in OURS:
-        again = "hand it over again, in Python, with embedclf.load(path, embedder=…)"
+        how = "pass it in Python, with embedclf.load(path, embedder=…)"
         if trained_with.provider != EXTERNAL:
-            again = f"none is opened because a file says so. Name it again: --embedder {trained_with} (embedder=…)"
+            how = (
+                "a model file cannot choose which package to load, so pass it with "
+                f"--embedder {trained_with} (embedder=…)"
+            )
         raise EmbedderError(
-            f"{name} was trained with an embedder that is not one of ours "
-            f"({trained_with if trained_with.provider != EXTERNAL else trained_with.model}): {again}"
+            f"{name} was trained with a third-party embedder "
+            f"({trained_with if trained_with.provider != EXTERNAL else trained_with.model}): {how}"
         )
     try:
         if embedder is None or isinstance(embedder, str):
@@ -51,16 +53,16 @@ def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpa
     here = opened.spec
     if trained_with.provider != EXTERNAL and here.endpoint != trained_with.endpoint:
         raise ModelFileError(
-            f"{name} was trained with {trained_with} at {trained_with.endpoint}, and here it would be asked at "
-            f"{here.endpoint}. An address in a file is never called by itself: if you trust it, give it with "
-            "--base-url or AIMLAPI_BASE_URL (in Python: base_url=…)",
+            f"{name} was trained with {trained_with} at {trained_with.endpoint}, but would now call "
+            f"{here.endpoint or 'no URL'}. A URL in a model file is never called automatically: if you trust it, pass "
+            "it with --base-url or AIMLAPI_BASE_URL (in Python: base_url=…)",
             path=name,
         )
     same_model = trained_with.provider == EXTERNAL or str(here) == str(trained_with)
     if not same_model or here.dimensions not in (None, trained_with.dimensions):
         raise ModelFileError(
-            f"{name} was trained with {trained_with} of {trained_with.dimensions} dimensions, and the embedder given "
-            f"is {here} of {here.dimensions}",
+            f"{name} was trained with {trained_with} ({trained_with.dimensions} dimensions), but the embedder is "
+            f"{here} ({here.dimensions} dimensions)",
             path=name,
         )
     return TextClassifier(opened, model, card)

@@ -1,12 +1,11 @@
-"""The model file: one ``.safetensors`` file with the matrix and what is known about it.
+"""The model file: one ``.safetensors`` file with the weights and a model card.
 
-It holds the tensors ``weights`` (n_classes, n_dimensions) and ``bias`` (n_classes,), float32, and one metadata entry
-``embedclf`` of JSON: the format number, the fields of `ModelCard`, ``classes``, and last ``blake2b``, a digest of the
-rest of the entry and of the tensors, by which a damaged file is recognised. Files of version 0.1.0 have no digest.
-Format 1 is that of a classifier that uses vectors alone. Format 2 adds the words, as hashes: ``ngrams`` (n_ngrams,),
-uint64 in ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
-Loading runs no code. The same classifier gives the same bytes: there is no date in the file, and no key, text or path
-either.
+It has the tensors ``weights`` (n_classes, n_dimensions) and ``bias`` (n_classes,), float32, and one metadata entry,
+``embedclf``, of JSON: the format number, the fields of `ModelCard`, ``classes`` and, last, ``blake2b``, a digest of the
+rest of the entry and of the tensors, which reveals a damaged file. Files written by version 0.1.0 have no digest.
+Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashes: ``ngrams`` (n_ngrams,), uint64 in
+ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
+Loading runs no code. The same classifier is always written as the same bytes: the file has no date, key, text or path.
 """
 
 import json
@@ -32,25 +31,25 @@ Head = Literal["logistic", "centroid"]
 Features = Literal["embedding", "words", "both"]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
-# Inside the entry, since safetensors writes several in no particular order.
+# Inside the entry, since safetensors writes several entries in no fixed order.
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """Figures on examples that the classifier was not fitted on.
+    """Quality measured on examples that the classifier was not fitted on.
 
     Attributes
     ----------
     accuracy, macro_f1, ece : float
-        In [0, 1], of answers to all of them.
+        In [0, 1], over all examples, without abstaining.
     n_examples : int
     coverage : float or None
-        Share that is answered with the threshold; None if there is none.
+        Share of examples answered at the threshold; None without a threshold.
     answered_accuracy : float or None
-        Accuracy among those answered; None if there is no threshold, or none is answered.
+        Accuracy on the answered examples; None without a threshold, or if no example is answered.
     out_of_scope_recall : float or None
-        Share of the examples out of scope, held out as well, on which it abstains; None if there are none.
+        Share of held-out out-of-scope examples on which the classifier abstains; None if there are none.
     """
 
     accuracy: float
@@ -69,25 +68,25 @@ class ModelCard:
     Attributes
     ----------
     embedder : EmbedderSpec
-        What made the vectors that it was trained on.
+        The embedder that made the training vectors.
     head : {"logistic", "centroid"}
     regularization : float or None
-        scikit-learn's C; None for a head that has none.
+        scikit-learn's C; None for a head without one.
     temperature : float
-        What the scores were divided by; it is folded into the weights.
+        The number that the scores were divided by; already folded into the weights.
     threshold : float or None
         The confidence below which the classifier abstains; None if it always answers.
     out_of_scope_label : str or None
-        The label of the examples of what it is to reject; no class.
+        The label of the examples that the classifier learned to reject; never one of the classes.
     n_examples : int
-        How many examples it was trained on.
+        Number of training examples.
     held_out : HeldOut or None
         Its measured quality; None if nothing was held out.
     version : str
-        The version of embedclf that wrote it.
+        The version of embedclf that trained the classifier.
     word_scale : float
-        How long the vector of a text's words is beside the embedder's, of length 1; 0 if words are not used. Folded
-        into the weights.
+        Length of a text's word vector relative to its embedding, which has length 1; 0 if words are not used. Already
+        folded into the weights.
     """
 
     embedder: EmbedderSpec
@@ -102,17 +101,17 @@ class ModelCard:
     word_scale: float = 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain types, for JSON."""
+        """Return the card as plain types, for JSON."""
         return asdict(self)
 
 
 def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCard) -> None:
-    """Write a model file, beside its place and then moved there.
+    """Write a model file atomically.
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If the file cannot be written.
     """
     data = model_bytes(model, card)
     with AtomicFile(path) as file:
@@ -120,12 +119,12 @@ def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCar
 
 
 def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
-    """Give what a model file holds."""
+    """Return the content of a model file."""
     from safetensors.numpy import save
 
     metadata = {"format": 2, "classes": model.classes, **card.to_dict()}
     tensors: dict[str, np.ndarray[Any, Any]] = {"weights": model.weights, "bias": model.bias}
-    if model.words is None:  # older versions can read it
+    if model.words is None:  # older versions can read format 1
         metadata["format"] = 1
         del metadata["word_scale"]
     else:
@@ -135,14 +134,14 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
             "ngram_weights": model.words.weights,
         }
     entry = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
-    # safetensors writes an array's memory as it lies, whatever its strides say.
+    # safetensors ignores strides and writes the memory of an array as it is.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     entry = f'{entry[:-1]}, "blake2b": "{_digest(entry, tensors)}"}}'
     return bytes(save(tensors, metadata={_ENTRY: entry}))
 
 
 def _digest(entry: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
-    """Return what changes with every bit that the classifier's answers depend on."""
+    """Return a digest of everything that predictions depend on."""
     digest = blake2b(entry.encode(), digest_size=16)
     for name, tensor in sorted(tensors.items()):
         digest.update(f"\n{name} {tensor.dtype.str} {tensor.shape}\n".encode())
@@ -156,7 +155,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
     Raises
     ------
     ModelFileError
-        If it is not there, cut short, damaged, not one of ours, of a newer format, or holds what cannot be.
+        If the file does not exist, cannot be read, is damaged or truncated, was not written by embedclf, has a newer
+        format, or has invalid values.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -164,23 +164,23 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
     try:
         if Path(path).is_dir():
             raise IsADirectoryError
-        # For the system's own words, of which safetensors says less, and because a named pipe would block it forever.
+        # Opened here first, since safetensors reports less than the system, and waits forever on a named pipe.
         os.close(open_plain(Path(os.path.realpath(path))))
         with safe_open(name, framework="numpy") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise ModelFileError(f"there is no model file {name}; embedclf train makes one", path=name) from None
+        raise ModelFileError(f"model not found: {name}; train one with embedclf train", path=name) from None
     except IsADirectoryError:
         raise ModelFileError(f"{name} is a folder, not a model file", path=name) from None
     except OSError as error:
         raise ModelFileError(f"{name} cannot be read ({error.strerror or error})", path=name) from error
     except (SafetensorError, TypeError, ValueError) as error:
         raise ModelFileError(
-            f"{name} is not a model file, or is damaged or cut short ({error}); train or copy it again", path=name
+            f"{name} is not a model file, or is damaged or truncated ({error}); train or copy it again", path=name
         ) from error
     if _ENTRY not in metadata:
-        raise ModelFileError(f"{name} is a safetensors file, but was not written by embedclf", path=name)
+        raise ModelFileError(f"{name} is a safetensors file that embedclf did not write", path=name)
     entry = metadata[_ENTRY]
     if (digest := _DIGEST.search(entry)) is not None:
         entry = entry[: digest.start()] + "}"
@@ -209,19 +209,19 @@ def _parse(
 ) -> tuple[LinearModel, ModelCard]:
     number = _typed(metadata["format"], int, "format")
     if number < 1:
-        raise ValueError(f"its 'format' is {number}")
+        raise ValueError(f"invalid 'format' {number}")
     if number > FORMAT:
         raise _NewerFormatError(
-            f"is of format {number}, and this embedclf reads formats up to {FORMAT}; update with: "
+            f"is in format {number}, but this version of embedclf reads formats up to {FORMAT}; update with: "
             "pip install --upgrade embedclf"
         )
-    # A field that is not known may come from a later version of this format, but not in a file without a digest.
+    # A later version may have added fields, but all later versions also write a digest.
     if not checked and (unknown := metadata.keys() - _FIELDS):
-        raise ValueError(f"it has a field {min(unknown)!r:.40}, and no checksum")
+        raise ValueError(f"unknown field {min(unknown)!r:.40} in a file without a checksum")
     kinds = _TENSORS | (_OF_WORDS if number > 1 else {})
     if {name: tensor.dtype for name, tensor in tensors.items()} != kinds:
         named = " and ".join(f"the {np.dtype(kind).name} {name!r}" for name, kind in kinds.items())
-        raise ValueError(f"its tensors are not {named}")
+        raise ValueError(f"its tensors must be {named}")
     classes = tuple(_typed(name, str, "classes") for name in _typed(metadata["classes"], list, "classes"))
     words, word_scale = None, 0.0
     if number > 1:
@@ -229,7 +229,7 @@ def _parse(
         word_scale = _number(metadata, "word_scale")
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words)
     if (half := re.search("[\ud800-\udfff]", json.dumps(metadata, ensure_ascii=False))) is not None:
-        raise ValueError(f"its metadata holds half a character (the lone surrogate \\u{ord(half[0]):04x})")
+        raise ValueError(f"its metadata contains the lone surrogate \\u{ord(half[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
     embedder = EmbedderSpec(
         provider=_typed(spec["provider"], str, "provider"),
@@ -239,10 +239,11 @@ def _parse(
     )
     if model.uses_vectors and embedder.dimensions != model.weights.shape[1]:
         raise ValueError(
-            f"its weights have {model.weights.shape[1]} dimensions, and {embedder} is noted with {embedder.dimensions}"
+            f"its weights have {model.weights.shape[1]} dimensions, but its embedder {embedder} has "
+            f"{embedder.dimensions}"
         )
     if (head := metadata["head"]) not in HEADS:
-        raise ValueError(f"its 'head' is {head!r:.40}")
+        raise ValueError(f"invalid 'head' {head!r:.40}")
     held_out = _typed(metadata["held_out"], dict | None, "held_out")
     card = ModelCard(
         embedder=embedder,
@@ -261,7 +262,7 @@ def _parse(
 
 def _held_out(figures: dict[str, Any]) -> HeldOut:
     accuracy, macro_f1, ece = (_number(figures, name, least=0.0, most=1.0) for name in ("accuracy", "macro_f1", "ece"))
-    # Files of older versions are without these, and older versions pass over them.
+    # Older versions do not write these fields, and ignore them when reading.
     later = {
         name: _optional(figures, name, most=1.0)
         for name in ("coverage", "answered_accuracy", "out_of_scope_recall")
@@ -271,23 +272,23 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:
-    # As with what is held out: older files are without it.
+    # Older versions do not write this field.
     label: str | None = _typed(metadata.get("out_of_scope_label"), str | None, "out_of_scope_label")
     if label in classes:
-        raise ValueError(f"its 'out_of_scope_label' {label!r:.40} is a class")
+        raise ValueError(f"its 'out_of_scope_label' {label!r:.40} is one of its classes")
     return label
 
 
 def _typed(value: Any, kind: Any, name: str) -> Any:
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise TypeError(f"its {name!r} is {value!r:.40}")
+        raise TypeError(f"invalid {name!r} {value!r:.40}")
     return value
 
 
 def _number(values: dict[str, Any], name: str, *, least: float = 1e-300, most: float = 1e300) -> float:
     number = float(_typed(values[name], int | float, name))
     if not least <= number <= most:
-        raise ValueError(f"its {name!r} is {number:g}")
+        raise ValueError(f"invalid {name!r} {number:g}")
     return number
 
 
@@ -298,5 +299,5 @@ def _optional(values: dict[str, Any], name: str, *, most: float = 1e300) -> floa
 def _count(values: dict[str, Any]) -> int:
     number: int = _typed(values["n_examples"], int, "n_examples")
     if number < 1:
-        raise ValueError(f"its 'n_examples' is {number}")
+        raise ValueError(f"invalid 'n_examples' {number}")
     return number

@@ -1,4 +1,4 @@
-"""TextClassifier: what training returns and services use."""
+"""The public class of trained classifiers."""
 
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -22,16 +22,16 @@ Result = TypeVar("Result")
 
 
 class TextClassifier:
-    """A trained classifier: an embedder and a linear model. Threads may share one.
+    """A trained classifier: an embedder and a linear model. It is thread-safe.
 
-    Made by `embedclf.train` or `embedclf.load`.
+    Returned by `embedclf.train` and `embedclf.load`.
 
     Attributes
     ----------
     embedder : Embedder
     model : LinearModel
     card : ModelCard
-        What is known about it: head, settings, measured quality.
+        Head, settings and measured quality.
     """
 
     def __init__(self, embedder: Embedder, model: LinearModel, card: ModelCard) -> None:
@@ -44,30 +44,30 @@ class TextClassifier:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, sorted: the columns of `predict_proba`."""
+        """Names of the classes, sorted; the order of the columns of `predict_proba`."""
         return self.model.classes
 
     def predict(self, texts: Iterable[str]) -> list[str | None]:
-        """Label texts.
+        """Classify texts.
 
         Returns
         -------
         list of str or None
-            One label a text, in the order of the texts; None where the classifier abstains.
+            One label per text, in the order of the texts; None where the classifier abstains.
 
         Raises
         ------
         TypeError
             If `texts` is a single string.
         TextError
-            If a text is empty, not Unicode, or refused by the embedder; none is labelled then.
+            If any text is empty, not valid Unicode, or rejected by the embedder; no text is classified then.
         EmbedderError
             If the embedder fails.
         """
         return self.decide(self.predict_proba(texts))
 
     def predict_proba(self, texts: Iterable[str]) -> Vectors:
-        """Give each class's calibrated probability for each text.
+        """Return the calibrated probability of each class for each text.
 
         Returns
         -------
@@ -77,7 +77,7 @@ class TextClassifier:
         Raises
         ------
         TypeError, TextError, EmbedderError
-            As `predict` does.
+            As for `predict`.
         """
         checked = check_texts(texts)
         probabilities, reasons = self.predict_proba_usable(checked)
@@ -86,19 +86,19 @@ class TextClassifier:
         return probabilities
 
     def predict_proba_usable(self, texts: Iterable[str]) -> tuple[Vectors, dict[int, str]]:
-        """Give the probabilities for those texts that can be labelled, so that a bad one does not sink the rest.
+        """Return the probabilities of the texts that can be classified, so that one bad text does not fail the rest.
 
         Returns
         -------
         probabilities : ndarray of shape (n_texts, n_classes), float32
-            As of `predict_proba`; NaN for the texts that cannot be labelled. `decide` makes None of these.
+            As for `predict_proba`; NaN for texts that cannot be classified, for which `decide` returns None.
         reasons : dict of int to str
-            Why each of those cannot, by its index.
+            Why a text cannot be classified, by its index.
 
         Raises
         ------
         TypeError, EmbedderError
-            As `predict` does.
+            As for `predict`.
         """
         strings = list_of_strings(texts, "texts")
         if not strings:
@@ -111,14 +111,14 @@ class TextClassifier:
         return probabilities, reasons
 
     def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
-        """Embed those texts that can be, as `probabilities` needs them: without columns if words alone are used.
+        """Embed the texts that can be embedded, for use with `probabilities`.
 
         Returns
         -------
         vectors : ndarray of shape (n_texts, n_dimensions), float32
-            NaN for the texts that cannot be embedded.
+            NaN for texts that cannot be embedded. There are no columns if the model uses only words.
         reasons : dict of int to str
-            Why each of those cannot, by its index.
+            Why a text cannot be embedded, by its index.
 
         Raises
         ------
@@ -130,25 +130,25 @@ class TextClassifier:
         return np.empty((len(texts), 0), dtype=np.float32), text_faults(texts)
 
     def explain(self, texts: Iterable[str], *, vectors: Vectors | None = None) -> list[Explanation]:
-        """Explain the likeliest label of each text by its words, whether or not the classifier abstains.
+        """Explain the most likely label of each text by its words, even if the classifier abstains.
 
         Parameters
         ----------
         texts : iterable of str
         vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-            What the embedder makes of the texts, if that is known; None embeds them.
+            Embeddings of the texts, if known; None embeds them.
 
         Returns
         -------
         list of Explanation
-            One a text, in the order of the texts.
+            One per text, in the order of the texts.
 
         Raises
         ------
         EmbedclfError
-            If there is not one vector a text.
+            If there is not exactly one vector per text.
         TypeError, TextError, EmbedderError
-            As `predict` does.
+            As for `predict`.
         """
         checked = check_texts(texts)
         if not checked:
@@ -162,33 +162,33 @@ class TextClassifier:
         return list(explanations(self.model, self.embedder, checked, vectors, self.scores(vectors, checked)))
 
     async def apredict(self, texts: Iterable[str]) -> list[str | None]:
-        """Label texts, without holding up the event loop; otherwise as `predict`.
+        """Classify texts without blocking the event loop; otherwise the same as `predict`.
 
-        The work is done in one of the loop's threads, whose number bounds how many calls are under way. Cancelled, it
-        sends nothing more; what is under way then is paid for, and kept.
+        The work runs in one of the event loop's worker threads, whose number limits how many calls run at once. After
+        a cancellation no more requests are sent; those in flight are still billed, and their results are cached.
         """
         return await _in_a_thread(self.predict, texts)
 
     async def apredict_proba(self, texts: Iterable[str]) -> Vectors:
-        """Give each class's calibrated probability, without holding up the event loop; otherwise as `predict_proba`."""
+        """Return the probabilities without blocking the event loop; otherwise the same as `predict_proba`."""
         return await _in_a_thread(self.predict_proba, texts)
 
     def probabilities(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
-        """Give each class's calibrated probability for texts whose vectors are known.
+        """Return the calibrated probability of each class for texts whose vectors are known.
 
-        It is the softmax of `scores`, which says what is given and raised.
+        This is the softmax of `scores`, with the same parameters and errors.
         """
         return softmax(self.scores(vectors, texts))
 
     def scores(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
-        """Score each class for texts whose vectors are known; the softmax of the scores is the probability.
+        """Return the score of each class for texts whose vectors are known; the softmax gives the probabilities.
 
         Parameters
         ----------
         vectors : ndarray of shape (n_texts, n_dimensions), float32
-            What the embedder makes of them; not looked at if words alone are used.
+            Embeddings of the texts; only their number matters if the model uses only words.
         texts : sequence of str, optional
-            Needed if words are used.
+            Required if the model uses words.
 
         Returns
         -------
@@ -197,55 +197,57 @@ class TextClassifier:
         Raises
         ------
         EmbedderError
-            If the vectors are not of the length that it was trained on.
+            If the vectors do not have as many dimensions as those in training.
         EmbedclfError
-            If the texts are needed and not given, or are not one a vector.
+            If texts are required but missing, or there is not exactly one per vector.
         """
         model = self.model
         if model.uses_vectors and vectors.shape[1] != model.weights.shape[1]:
             raise EmbedderError(
-                f"{self.embedder.spec} gave vectors of {vectors.shape[1]} dimensions, and the classifier was trained "
-                f"on {model.weights.shape[1]}"
+                f"{self.embedder.spec} returned vectors with {vectors.shape[1]} dimensions, but the classifier was "
+                f"trained on {model.weights.shape[1]}"
             )
         if model.words is None:
             return model.scores(vectors)
         if texts is None:
-            raise EmbedclfError("the classifier uses words, so it needs the texts beside their vectors (texts=…)")
+            raise EmbedclfError("the classifier uses words, so it needs the texts as well as the vectors (texts=…)")
         if len(texts) != len(vectors):
-            raise EmbedclfError(f"there are {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}")
+            raise EmbedclfError(
+                f"expected one vector per text, got {counted(len(texts), 'text')} and {counted(len(vectors), 'vector')}"
+            )
         return model.scores(vectors, model.words.vocabulary.terms(texts))
 
     def decide(self, probabilities: Vectors) -> list[str | None]:
-        """Choose a label for each row of `predict_proba`; None where the classifier abstains."""
+        """Return the label for each row of `predict_proba`; None where the classifier abstains."""
         return rank(probabilities).labels(self.classes, self.card.threshold)
 
     def with_min_confidence(self, min_confidence: float | None) -> "TextClassifier":
-        """Give the same classifier, which abstains below another confidence.
+        """Return the same classifier with another abstention threshold.
 
         Parameters
         ----------
         min_confidence : float or None
-            In [0, 1]; None always answers.
+            Abstain below this confidence, in [0, 1]; None never abstains.
 
         Raises
         ------
         ArgumentError
-            If it is not a confidence.
+            If `min_confidence` is not in [0, 1].
         """
         check_min_confidence(min_confidence)
         return TextClassifier(self.embedder, self.model, replace(self.card, threshold=min_confidence))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what is known of it as plain types, for JSON; the weights are left out."""
+        """Return the classes and the model card as plain types, for JSON; the weights are left out."""
         return {"classes": list(self.classes), **self.card.to_dict()}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the classifier to a ``.safetensors`` file, moved into place when it is whole.
+        """Write the classifier to a ``.safetensors`` file, atomically.
 
         Raises
         ------
         OutputError
-            If it cannot be written.
+            If the file cannot be written.
         """
         write_model(path, self.model, self.card)
 

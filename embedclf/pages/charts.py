@@ -11,20 +11,20 @@ from embedclf.stats.metrics import ClassFigures, CoveragePoint
 
 Chart = dict[str, Any]
 
-_FEW_IN_MATRIX = 8
-# The accuracy of fewer answers means nothing.
-_LEAST_ANSWERED = 10
+_SMALL_MATRIX = 8
+# Accuracy over fewer answers than this is not meaningful.
+_MIN_ANSWERED = 10
 _ROW_HEIGHT = 20
-# From the style of the page, which has them for light, for dark and for paper: they change without a redraw.
+# CSS variables of the page for light mode, dark mode and print, so colours change without a redraw.
 _INK, _FAINT, _PAPER, _WRONG = "var(--ink)", "var(--faint)", "var(--paper)", "var(--wrong)"
-# Black on these, and ink on gray, has a contrast of at least WCAG's AA.
-_OF_MISTAKES = ["#fde3c4", "#f58a3c"]
-_OF_RIGHT = "#7c8a99"
+# Black on the error colours, and ink on grey, meet the contrast of WCAG's level AA.
+_ERROR_COLOURS = ["#fde3c4", "#f58a3c"]
+_CORRECT_COLOUR = "#7c8a99"
 _PERCENT = {"format": ".0%", "tickCount": 5}
 
 
 def confusion_chart(report: Report, order: Sequence[int]) -> Chart:
-    """Draw the confusion matrix of some labels, in an order; the others share the last row and column."""
+    """Return the confusion matrix of the labels in `order`; all other labels share the last row and column."""
     rest = sorted(set(range(len(report.classes))) - set(order))
     groups = [[i] for i in order] + ([rest] if rest else [])
     full = [report.classes[i] for i in order] + ([f"{len(rest)} other labels"] if rest else [])
@@ -33,25 +33,25 @@ def confusion_chart(report: Report, order: Sequence[int]) -> Chart:
     for row, of_row in enumerate(groups):
         total = sum(sum(report.confusion_matrix[i]) for i in of_row)
         for column, of_column in enumerate(groups):
-            # Of the other labels among themselves, only the mistakes.
-            right = column == row and len(of_row) == 1
-            rows = sum(report.confusion_matrix[i][j] for i in of_row for j in of_column if right or i != j)
+            # The cell of the other labels among themselves counts errors only.
+            correct = column == row and len(of_row) == 1
+            rows = sum(report.confusion_matrix[i][j] for i in of_row for j in of_column if correct or i != j)
             if rows:
-                shown = {"y": names[row], "x": names[column], "label": full[row], "taken for": full[column]}
-                values.append({**shown, "rows": rows, "right": right, "share": rows / total})
+                shown = {"y": names[row], "x": names[column], "label": full[row], "predicted": full[column]}
+                values.append({**shown, "rows": rows, "correct": correct, "share": rows / total})
     axis = {"labelLimit": 0, "labelOverlap": False, "grid": True, "tickBand": "extent"}
     top = {**axis, "labelAngle": -90, "orient": "top"}
-    x = {"field": "x", "type": "nominal", "scale": {"domain": names}, "axis": top, "title": "taken for"}
+    x = {"field": "x", "type": "nominal", "scale": {"domain": names}, "axis": top, "title": "predicted"}
     y = {"field": "y", "type": "nominal", "scale": {"domain": names}, "axis": axis, "title": "label"}
     color = {
-        "condition": {"test": "datum.right", "value": _OF_RIGHT},
+        "condition": {"test": "datum.correct", "value": _CORRECT_COLOUR},
         "field": "share",
         "type": "quantitative",
-        "scale": {"range": _OF_MISTAKES, "domain": [0, 0.5], "clamp": True},
+        "scale": {"range": _ERROR_COLOURS, "domain": [0, 0.5], "clamp": True},
         "legend": None,
     }
-    tooltip = [{"field": name, "type": "nominal"} for name in ("label", "taken for", "rows")]
-    small = len(names) <= _FEW_IN_MATRIX
+    tooltip = [{"field": name, "type": "nominal"} for name in ("label", "predicted", "rows")]
+    small = len(names) <= _SMALL_MATRIX
     size = {"step": 2 * _ROW_HEIGHT if small else _ROW_HEIGHT + 2}
     return {
         "data": {"values": values},
@@ -63,14 +63,14 @@ def confusion_chart(report: Report, order: Sequence[int]) -> Chart:
                 "mark": "rect",
                 "encoding": {
                     "color": color,
-                    "opacity": {"condition": {"test": "datum.right", "value": 0.45}, "value": 1},
+                    "opacity": {"condition": {"test": "datum.correct", "value": 0.45}, "value": 1},
                 },
             },
             {
                 "mark": {"type": "text", "fontSize": 14 if small else 11},
                 "encoding": {
                     "text": {"field": "rows"},
-                    "color": {"condition": {"test": "!datum.right", "value": "#000"}, "value": _INK},
+                    "color": {"condition": {"test": "!datum.correct", "value": "#000"}, "value": _INK},
                 },
             },
         ],
@@ -78,7 +78,7 @@ def confusion_chart(report: Report, order: Sequence[int]) -> Chart:
 
 
 def f1_chart(figures: Sequence[tuple[str, ClassFigures]]) -> Chart:
-    """Draw the F1 of labels as bars."""
+    """Return a bar chart of the F1 of labels."""
     names = distinct_names([name for name, _ in figures])
     values = [
         {"y": shown, "label": name, "F1": one.f1, "precision": one.precision, "recall": one.recall, "rows": one.support}
@@ -90,7 +90,7 @@ def f1_chart(figures: Sequence[tuple[str, ClassFigures]]) -> Chart:
         for name, kind in fields
     ]
     y = {"field": "y", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 0, "grid": False}}
-    # Not stacked: for that, Vega keeps bars by name in an object, which fails for one named toString.
+    # Not stacked: to stack, Vega uses names as keys of a JavaScript object, which fails for a label named toString.
     x = {
         "field": "F1",
         "type": "quantitative",
@@ -98,7 +98,7 @@ def f1_chart(figures: Sequence[tuple[str, ClassFigures]]) -> Chart:
         "scale": {"domain": [0, 1]},
         "axis": {"tickCount": 5},
     }
-    # In the bar, or after it if it is too short.
+    # The number goes into the bar, or next to it if the bar is too short.
     inside = "datum.F1 >= 0.2"
     mark = {
         "type": "text",
@@ -123,13 +123,13 @@ def f1_chart(figures: Sequence[tuple[str, ClassFigures]]) -> Chart:
 
 
 def reliability_chart(report: Report) -> Chart:
-    """Draw accuracy by confidence."""
+    """Return a reliability diagram: accuracy by confidence."""
     values = [
         {"confidence": one.confidence, "accuracy": one.accuracy, "rows": one.n_examples} for one in report.reliability
     ]
     scale = {"scale": {"domain": [0, 1]}, "axis": _PERCENT}
     x = {"field": "confidence", "type": "quantitative", "title": "confidence", **scale}
-    y = {"field": "accuracy", "type": "quantitative", "title": "right", **scale}
+    y = {"field": "accuracy", "type": "quantitative", "title": "accuracy", **scale}
     return {
         "height": 320,
         "layer": [
@@ -162,41 +162,41 @@ def reliability_chart(report: Report) -> Chart:
 
 
 def coverage_points(report: Report) -> list[CoveragePoint]:
-    """Return the points of the coverage chart: those with enough answers."""
-    least = min(_LEAST_ANSWERED, report.n_examples)
+    """Return the points of the coverage chart, leaving out those with too few answers."""
+    least = min(_MIN_ANSWERED, report.n_examples)
     return [
         one for one in report.coverage if one.accuracy is not None and one.coverage * report.n_examples >= least - 0.5
     ]
 
 
 def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Chart:
-    """Draw accuracy by the share answered, with a dot at the threshold."""
+    """Return a chart of accuracy by coverage, with a dot at the model's threshold."""
     values = [
         {
-            "confidence at least": one.threshold,
-            "answered": one.coverage,
-            "right": one.accuracy,
+            "threshold": one.threshold,
+            "coverage": one.coverage,
+            "accuracy": one.accuracy,
             "used": one.threshold == report.threshold,
         }
         for one in points
     ]
     x = {
-        "field": "answered",
+        "field": "coverage",
         "type": "quantitative",
-        "title": "answered",
+        "title": "coverage",
         "axis": _PERCENT,
         "scale": {"domain": [0, 1]},
     }
     y = {
-        "field": "right",
+        "field": "accuracy",
         "type": "quantitative",
-        "title": "of these right",
+        "title": "accuracy",
         "axis": {"format": "~%", "tickCount": 6},
         "scale": {"zero": False},
     }
     tooltip = [
-        {"field": "confidence at least", "type": "quantitative"},
-        *({"field": name, "type": "quantitative", "format": ".1%"} for name in ("answered", "right")),
+        {"field": "threshold", "type": "quantitative"},
+        *({"field": name, "type": "quantitative", "format": ".1%"} for name in ("coverage", "accuracy")),
     ]
     layers: list[dict[str, Any]] = [{"mark": {"type": "line", "point": True}}]
     if any(value["used"] for value in values):
@@ -205,22 +205,28 @@ def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Chart:
     return {
         "height": 320,
         "data": {"values": values},
-        "encoding": {"x": x, "y": y, "tooltip": tooltip, "order": {"field": "confidence at least"}},
+        "encoding": {"x": x, "y": y, "tooltip": tooltip, "order": {"field": "threshold"}},
         "layer": layers,
     }
 
 
 def learning_chart(curve: LearningCurve) -> Chart:
-    """Draw accuracy by the number of training rows, with its interval."""
+    """Return a chart of accuracy by the number of training rows, with its interval."""
     values = [
-        {"labels": one.n_labels, "accuracy": one.accuracy, "low": one.interval.low, "high": one.interval.high}
+        {"training rows": one.n_labels, "accuracy": one.accuracy, "low": one.interval.low, "high": one.interval.high}
         for one in curve.points
     ]
-    # A tick where there is a point; each is about twice the one before.
+    # One tick per point, since the points are about evenly spaced on the logarithmic scale.
     axis = {"values": [one.n_labels for one in curve.points], "format": ",", "labelOverlap": True}
-    x = {"field": "labels", "type": "quantitative", "scale": {"type": "log"}, "title": "labels", "axis": axis}
+    x = {
+        "field": "training rows",
+        "type": "quantitative",
+        "scale": {"type": "log"},
+        "title": "training rows",
+        "axis": axis,
+    }
     y = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 6}}
-    kinds = (("labels", ","), ("accuracy", ".3f"), ("low", ".3f"), ("high", ".3f"))
+    kinds = (("training rows", ","), ("accuracy", ".3f"), ("low", ".3f"), ("high", ".3f"))
     tooltip = [{"field": name, "type": "quantitative", "format": kind} for name, kind in kinds]
     return {
         "data": {"values": values},
@@ -240,7 +246,7 @@ def learning_chart(curve: LearningCurve) -> Chart:
 
 
 def comparison_chart(result: Comparison) -> Chart:
-    """Draw the accuracy of each candidate, with its interval."""
+    """Return a chart of the accuracy of each candidate, with its interval."""
     embedders = [shortened(one.embedder, 2 * MOST_IN_NAME) for one in result.candidates]
     names = [
         f"{name}\n{one.dimensions:,} dimensions, {one.head}"

@@ -1,7 +1,7 @@
-"""The page of a map: one self-contained HTML file, which opens from disk and asks no network.
+"""The HTML page of a map: one self-contained file, which opens from disk and needs no network.
 
-The points are drawn by the page's own script, on a canvas. All that comes from texts stands in one JSON script, and
-gets from there into the page as text, never as markup.
+The page's own script draws the points on a canvas. Everything that comes from the texts is in one JSON script, from
+where it is inserted into the page as text, never as markup.
 """
 
 import html
@@ -18,41 +18,41 @@ from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.formatting import shown_share
 from embedclf.pages import palette
 
-# The longer side of the map, in whole numbers.
+# Coordinates are integers; this is the longer side of the map.
 _SIDE = 65_535
-# How far apart points of the same place are put, as a share of the longer side: one dot in the whole map, and some
-# pixels when it is zoomed.
-_APART = 20
-_TURN = np.pi * (3 - np.sqrt(5))
-# As much of each text as keeps all of them within so many bytes.
-_MOST_CHARACTERS = (2_000, 500, 250, 120)
-_MOST_BYTES = 2_000_000
+# Spacing of points at the same position, in units of `_SIDE`: together they look like one dot on the whole map, and
+# separate when zoomed in.
+_SPACING = 20
+_GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+# Texts are truncated to the largest of these lengths that keeps all of them together within the number of bytes.
+_MAX_CHARACTERS = (2_000, 500, 250, 120)
+_MAX_BYTES = 2_000_000
 
 
 def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence[int] | None = None) -> str:
-    """Write the page of a map.
+    """Return the HTML page of a map.
 
     Parameters
     ----------
     text_map : TextMap
     title : str
     source : str
-        Name of the file of the texts.
+        Name of the file that the texts are from.
     lines : sequence of int, optional
-        Where each text stands in it; None counts them from 1.
+        Line of each text in that file; None numbers the texts from 1.
 
     Returns
     -------
     str
-        HTML, to be written as UTF-8.
+        HTML, to be encoded as UTF-8.
     """
-    # The most frequent labels first, since the first colors differ most; rows without a label last.
+    # The most frequent labels first, since the first colours differ most; unlabelled rows last.
     counts = sorted(Counter(text_map.labels).items(), key=lambda pair: (not pair[0], -pair[1], pair[0]))
     numbers = {label: number for number, (label, _) in enumerate(counts)}
-    # Of more labels than colors, some share one: the page goes around.
+    # If there are more labels than colours, the page starts over with the first colour.
     n_labels = len(numbers.keys() - {""})
-    x, y = _on_paper(text_map.positions).T.tolist()
-    most = _most_characters(text_map.texts)
+    x, y = _coordinates(text_map.positions).T.tolist()
+    most = _max_characters(text_map.texts)
     data = {
         "x": x,
         "y": y,
@@ -67,25 +67,25 @@ def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence
     }
     values = {
         "title": html.escape(title),
-        "kept": _kept(text_map),
-        # Within a script, only a "<" could end it.
+        "kept": _fidelity_note(text_map),
+        # Only a "<" could end the script element.
         "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
     template = files("embedclf.pages").joinpath("map.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{ (\w+) \}\}", lambda found: values[found[1]], template)
 
 
-def _kept(text_map: TextMap) -> str:
+def _fidelity_note(text_map: TextMap) -> str:
     if text_map.neighbours_kept is None:
-        return "What is near is alike."
+        return "Nearby texts are similar."
     return (
-        f"What is near is alike: of each text’s {N_NEAREST} nearest, {shown_share(text_map.neighbours_kept)} are among "
-        f"its {N_NEAREST} nearest here. How far apart the groups are means little."
+        f"Nearby texts are similar: {shown_share(text_map.neighbours_kept)} of each text’s {N_NEAREST} nearest "
+        "neighbours are preserved on the map. The axes, and the distances between groups, carry no meaning."
     )
 
 
-def _on_paper(positions: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """Return places as whole numbers, no two the same: equal ones are spread like the seeds of a sunflower."""
+def _coordinates(positions: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    """Return integer coordinates; points at the same position are spread out like the seeds of a sunflower."""
     low = positions.min(axis=0)
     side = float((positions.max(axis=0) - low).max())
     cells = np.rint((positions - low) * (_SIDE / (side or 1))).astype(np.int64)
@@ -94,16 +94,16 @@ def _on_paper(positions: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
     number = np.empty(len(cells), dtype=np.int64)
     number[order] = np.concatenate([np.arange(count) for count in counts])
     # H. Vogel, "A better way to construct the sunflower head", Mathematical Biosciences 44 (1979).
-    radius, angle = _APART * np.sqrt(number), _TURN * number
+    radius, angle = _SPACING * np.sqrt(number), _GOLDEN_ANGLE * number
     spread = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
     places: npt.NDArray[np.int64] = cells + np.rint(spread).astype(np.int64)
     return places
 
 
-def _most_characters(texts: Sequence[str]) -> int:
-    """Choose how much of each text is shown."""
-    *larger, least = _MOST_CHARACTERS
+def _max_characters(texts: Sequence[str]) -> int:
+    """Return how many characters of each text are shown."""
+    *larger, least = _MAX_CHARACTERS
     for most in larger:
-        if sum(len(text[:most].encode()) for text in texts) <= _MOST_BYTES:
+        if sum(len(text[:most].encode()) for text in texts) <= _MAX_BYTES:
             return most
     return least

@@ -1,17 +1,17 @@
-"""Names of labels, short enough for a chart."""
+"""Short names of labels for charts."""
 
 import unicodedata
 from collections.abc import Sequence
 
 MOST_IN_NAME = 26
-"""Characters of a shortened name; a wide one counts twice."""
+"""Maximum width of a shortened name, in characters; wide characters count twice."""
 
 
 def distinct_names(names: Sequence[str]) -> list[str]:
-    """Return the names short and in one line, no two the same."""
+    """Return the names, each on one line, shortened and made unique."""
     shown: dict[str, None] = {}
     for name in names:
-        # Of the characters without a shape, only the one that joins emoji stays.
+        # Unprintable characters are replaced, except the zero-width joiner, which joins emoji.
         line = " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in name).split())
         short, number = shortened(line, MOST_IN_NAME), 1
         while short in shown:
@@ -22,7 +22,7 @@ def distinct_names(names: Sequence[str]) -> list[str]:
 
 
 def shortened(name: str, width: int) -> str:
-    """Return a name without its middle if it is too long, since names often differ at their end."""
+    """Return a name, without its middle if it is too long, since names often differ at the end."""
     widths = [2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in name]
     if sum(widths) <= width:
         return name

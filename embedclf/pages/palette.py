@@ -1,9 +1,9 @@
-"""Colors of labels on a map."""
+"""Colours of labels on a map."""
 
-# Chosen once, greedily: from a grid of OKLCH colors (three lightnesses, two chromas, hues 5 degrees apart, cut to what
-# a screen can show), each is the one farthest from all before it, by day and by night, in OKLab (Björn Ottosson, "A
-# perceptual color space for image processing", 2020). So the first n are the best choice for n labels. A color by
-# night has the hue and the chroma of the one by day, and a lightness that suits a dark background.
+# Chosen once, greedily: each colour is the one of a grid of OKLCH colours (three lightnesses, two chromas, hues 5
+# degrees apart, limited to sRGB) that is farthest from all before it, in both palettes, measured in OKLab (Björn
+# Ottosson, "A perceptual color space for image processing", 2020). So the first n colours are a good choice for n
+# labels. The colours for a dark background have the same hues and chromas with a suitable lightness.
 DAY = [
     "#1d6ec9", "#d36614", "#1e6307", "#8a1e66", "#06a17e", "#b862be", "#7e3f05", "#025d6d",
     "#958d0e", "#b93c50", "#553aa2", "#7e83bf", "#b77282", "#8d662c", "#7e53bc", "#527e02",
@@ -18,7 +18,7 @@ DAY = [
     "#444d84", "#7c3e2f", "#737401", "#1174b5", "#118356", "#4893b5", "#c25faf", "#08642c",
     "#80257b", "#7059c3", "#914cad", "#a44393", "#4c65ca", "#3c5e01", "#308319", "#077a9b",
 ]  # fmt: skip
-"""For a light background, as ``#rrggbb``: any first few are as different as they can be."""
+"""Colours for a light background, as ``#rrggbb``, ordered so that the first ones differ most."""
 
 NIGHT = [
     "#58a0fa", "#cf630d", "#83d670", "#ff96d3", "#199c7b", "#b55fba", "#fea668", "#74cde2",
@@ -34,4 +34,4 @@ NIGHT = [
     "#acbaf8", "#f2a997", "#a5a604", "#2da6fa", "#1eba7d", "#4590b2", "#be5bac", "#66da85",
     "#f695ee", "#9e8afa", "#c37de2", "#d974c5", "#7a97fc", "#9bd25b", "#63b650", "#10aedb",
 ]  # fmt: skip
-"""The same hues for a dark background."""
+"""Colours of the same hues for a dark background."""

@@ -1,7 +1,7 @@
-"""Sections of a report, as one HTML file.
+"""Render the sections of a report into one HTML file.
 
-The charts are drawn by Vega-Lite (https://vega.github.io/vega-lite), whose JavaScript comes inside the wheel of
-vl-convert and goes into the page. Jinja escapes every text.
+Charts are drawn by Vega-Lite (https://vega.github.io/vega-lite), whose JavaScript is taken from the vl-convert package
+and embedded in the page. Jinja escapes all text.
 """
 
 import functools
@@ -17,37 +17,37 @@ from embedclf.formatting import shown_confidence
 from embedclf.pages.charts import Chart
 from embedclf.validation import check_extra
 
-# How much of a text is shown: the most with which all of them together stay within a number of bytes.
-_MOST_CHARACTERS = (2_000, 1_000, 500, 250, 120)
-_MOST_BYTES = 3_000_000
-# A word is shaded the darker, the larger its weight is beside the largest of its text.
+# Texts are truncated to the largest of these lengths that keeps all of them together within the number of bytes.
+_MAX_CHARACTERS = (2_000, 1_000, 500, 250, 120)
+_MAX_BYTES = 3_000_000
+# Thresholds of the three shades, as shares of the largest weight in the text.
 _SHADES = (0.1, 0.3, 0.6)
 
 RowPlace = Callable[[int], str]
-"""Returns where a row is from, as `file:line`."""
+"""Returns the origin of a row as `file:line`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a page.
+    """A section of a page.
 
     Attributes
     ----------
     title, note : str
     charts : sequence of (str, dict)
-        Vega-Lite specifications with their names; all but the first are behind a click.
+        Names and Vega-Lite specifications; all charts but the first are collapsed.
     header, rows : sequences
-        A table.
+        The header and rows of a table.
     left : sequence of int
-        The columns of the table with words; the others have numbers.
+        Table columns that contain words; the others contain numbers.
     folded : str
-        What to click to see the table; empty if it is always visible.
+        Summary to click on to expand the table; empty if the table is always visible.
     wrong : Report or None
-        Show its wrong rows, to be filtered and searched.
+        The report whose misclassified rows are listed, with filters and a search.
     place, near_place : RowPlace or None
-        Where these and their nearest training examples are from; None does not show it.
+        Origins of these rows and of their nearest training examples; None does not show them.
     half : bool
-        Whether it can stand beside another.
+        Whether the section may take half of the width.
     """
 
     title: str
@@ -69,6 +69,7 @@ def check_installed() -> None:
     Raises
     ------
     EmbedclfError
+        If one is missing.
     """
     check_extra("report", "a report", "jinja2", "vl_convert")
 
@@ -80,7 +81,7 @@ def render(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence
     ----------
     title : str
     tiles : sequence of (str, str, str)
-        The main figures: name, figure, and what qualifies it.
+        The main figures: name, figure and remark.
     sections : sequence of Section
 
     Raises
@@ -102,7 +103,7 @@ def render(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence
         numbers = []
         for name, chart in section.charts:
             numbers.append((name, len(charts), "width" in chart))
-            # As wide as the page is, if it has no size of its own.
+            # Charts without a width fill the page.
             fitted = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
             charts.append(chart if "width" in chart else {**fitted, **chart})
         numbered.append((section, numbers))
@@ -110,25 +111,25 @@ def render(title: str, tiles: Sequence[tuple[str, str, str]], sections: Sequence
         title=title,
         tiles=tiles,
         sections=numbered,
-        # Within a script, only a "<" could end it.
+        # Only a "<" could end the script element.
         charts=json.dumps(charts, ensure_ascii=False).replace("<", "\\u003c"),
         library=_library(vl_convert),
         shown_confidence=shown_confidence,
         breakable=_breakable,
         shaded=shaded_text,
-        most=_most_characters([shown for section in sections if section.wrong for shown in _texts(section.wrong)]),
+        most=_max_characters([shown for section in sections if section.wrong for shown in _texts(section.wrong)]),
     )
 
 
 def _breakable(name: str) -> Any:
-    """Return a name with marks where a line may break; its text stays the same."""
+    """Return a name with invisible marks where a line may break."""
     from markupsafe import Markup, escape
 
     return escape(name).replace("_", Markup("_<wbr>")).replace(":", Markup(":<wbr>"))
 
 
 def shaded_text(text: str, spans: Sequence[Span], most: int) -> Any:
-    """Return the first characters of a text as HTML, with its words shaded by their weights."""
+    """Return the first characters of a text as HTML, with words shaded by weight."""
     from markupsafe import Markup, escape
 
     largest = max((abs(span.weight) for span in spans), default=0.0)
@@ -148,14 +149,14 @@ def _texts(report: Report) -> Iterator[tuple[str, Sequence[Span]]]:
         yield from ((near.text, ()) for near in one.neighbours)
 
 
-def _most_characters(texts: Sequence[tuple[str, Sequence[Span]]]) -> int:
-    """Return how much of each text is shown."""
-    *larger, least = _MOST_CHARACTERS
+def _max_characters(texts: Sequence[tuple[str, Sequence[Span]]]) -> int:
+    """Return how many characters of each text are shown."""
+    *larger, least = _MAX_CHARACTERS
     for most in larger:
-        left = _MOST_BYTES
+        left = _MAX_BYTES
         for text, spans in texts:
             left -= len(shaded_text(text, spans, most).encode())
-            if left < 0:  # no need to look at the rest
+            if left < 0:
                 break
         else:
             return most

@@ -1,1 +1,1 @@
-"""Work on other cores and machines."""
+"""Parallel work on other cores and machines."""

@@ -1,4 +1,4 @@
-"""Work on a Dask cluster."""
+"""Run tasks on a Dask cluster."""
 
 import logging
 import pickle
@@ -19,17 +19,17 @@ from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
 
-_SECONDS_A_LOOK = 1.0
-# A worker that was lost is started again by its nanny within a few seconds: before, there is nothing to say.
-_SECONDS_ALONE = 3.0
-_MOST_SHOWN = 200
+_POLL_SECONDS = 1.0
+# A nanny restarts a lost worker within a few seconds, so a cluster without workers is not reported before that.
+_GRACE_SECONDS = 3.0
+_MAX_MESSAGE = 200
 _RUNNING = "running"
 _CLOSED = ("closing", "closed")
 
 
 def backend() -> Any:
-    """Return the backend that ``joblib.parallel_config`` names, or joblib's default; None if none can be named."""
-    if "joblib" not in sys.modules:  # so nothing can have been named
+    """Return the backend that ``joblib.parallel_config`` names, or joblib's default; None if joblib is not imported."""
+    if "joblib" not in sys.modules:  # parallel_config cannot have been called, so the slow import is avoided
         return None
     from joblib.parallel import get_active_backend
 
@@ -43,54 +43,54 @@ def dask_client() -> Any:
 
 def without_workers(address: str) -> EmbedclfError:
     """Return the error for a cluster without workers."""
-    return EmbedclfError(f"the scheduler {address} has no workers: start some with: dask worker {address}")
+    return EmbedclfError(f"the scheduler {address} has no workers; start some with: dask worker {address}")
 
 
 @contextmanager
 def asking(client: Any) -> Iterator[None]:
-    """Enter a block in which a cluster's scheduler or workers are asked for something.
+    """Enter a block that calls a cluster's scheduler or workers.
 
     Raises
     ------
     EmbedclfError
-        If they do not answer, or cannot do it.
+        If the cluster does not respond, or the call fails there.
     """
     if client.status in _CLOSED:
-        raise EmbedclfError("the client that joblib.parallel_config names is closed: open another")
+        raise EmbedclfError("the Dask client in joblib.parallel_config is closed; open a new one")
     address = client.scheduler.address
     try:
         yield
     except EmbedclfError:
         raise
     except OSError as error:
-        raise EmbedclfError(f"the cluster of {address} does not answer ({in_short(error)})") from error
+        raise EmbedclfError(f"the cluster at {address} does not respond ({in_short(error)})") from error
     except Exception as error:
-        raise _unfit(address, error) from error
+        raise _incompatible(address, error) from error
 
 
-def _unfit(address: str, error: BaseException) -> EmbedclfError:
+def _incompatible(address: str, error: BaseException) -> EmbedclfError:
     return EmbedclfError(
-        f"the cluster of {address} cannot do the work ({in_short(error)}): its scheduler and workers need embedclf "
-        f"{__version__} and its packages as they are here"
+        f"the cluster at {address} cannot run the tasks ({in_short(error)}): its scheduler and workers need embedclf "
+        f"{__version__} and the same versions of its dependencies as here"
     )
 
 
 def in_short(error: BaseException) -> str:
-    """Return an error's kind and words in one line."""
+    """Return an error's type and message in one line, shortened if it is long."""
     words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words if len(words) <= _MOST_SHOWN else f'{words[:_MOST_SHOWN]} …'}"
+    return f"{type(error).__name__}: {words if len(words) <= _MAX_MESSAGE else f'{words[:_MAX_MESSAGE]} …'}"
 
 
 def in_order_on_dask(
     function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_sent: int, n_read: int
 ) -> Generator[Any]:
-    """Yield what a function makes of each task's arguments, in their order; see `executors.in_order`."""
+    """Yield the function's result for each task, in order; see `executors.in_order`."""
     dask = backend()
     cluster = _Cluster(dask)
     tasks = iter(tasks)
     sent: deque[Any] = deque()
     try:
-        # Where this is itself a worker's task, the worker may do another while it waits.
+        # If this code runs in a Dask task itself, its worker may run other tasks meanwhile.
         with dask.retrieval_context():
             while True:
                 cluster.changed.clear()
@@ -105,56 +105,56 @@ def in_order_on_dask(
                     cluster.wait()
                     continue
                 sent.popleft().release()
-                yield _unpacked(answer)
+                yield _result_of(answer)
     finally:
-        for future in sent:  # those that have not been started never are
+        for future in sent:  # cancels the tasks that have not started
             future.release()
 
 
 class _Cluster:
-    """A Dask cluster at work: what is sent there, what comes back, and whether it still has workers.
+    """Submits tasks to a Dask cluster, collects their results, and watches whether the cluster still has workers.
 
     Parameters
     ----------
     dask : joblib.parallel.ParallelBackendBase
-        joblib's own, which has the client.
+        joblib's Dask backend, which has the client.
 
     Attributes
     ----------
     changed : threading.Event
-        Set when a task is done.
+        Set when a task has finished.
     """
 
     def __init__(self, dask: Any) -> None:
         self._client = dask.client
         self._options = getattr(dask, "submit_kwargs", {})
         self._address = self._client.scheduler.address
-        self._alone_since: float | None = None
-        self._remarked = False
+        self._no_workers_since: float | None = None
+        self._warned = False
         self.changed = threading.Event()
 
     def send(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
-        """Send a task, and return its future."""
+        """Submit a task and return its future."""
         try:
-            future = self._client.submit(_perform, function, arguments, pure=False, **self._options)
-        except RuntimeError as error:  # of a client that is closed
+            future = self._client.submit(_run_task, function, arguments, pure=False, **self._options)
+        except RuntimeError as error:  # the client is closed
             raise self._lost() from error
         future.add_done_callback(lambda _: self.changed.set())
         return future
 
     def answer(self, future: Any) -> bytes | None:
-        """Return what `_perform` has packed; None if it is not there yet.
+        """Return the pickled result of `_run_task`; None if it is not available yet.
 
         Raises
         ------
         EmbedclfError
-            If it will not come.
+            If the result is lost.
         """
         if not future.done():
             return None
         try:
-            answer: bytes = future.result(timeout=_SECONDS_A_LOOK)
-        except OSError:  # TimeoutError, too: the worker that has it is slow, or gone; then it is done again
+            answer: bytes = future.result(timeout=_POLL_SECONDS)
+        except OSError:  # includes TimeoutError: the worker is slow, or gone, in which case Dask runs the task again
             return None
         except CancelledError as error:
             raise self._lost() from error
@@ -163,74 +163,74 @@ class _Cluster:
         return answer
 
     def wait(self) -> None:
-        """Wait for a while, or until a task is done; log a warning while there is no worker.
+        """Wait briefly or until a task has finished; log a warning if there have been no workers for a while.
 
         Raises
         ------
         EmbedclfError
-            If the cluster is gone.
+            If the client has lost the scheduler.
         """
-        if self.changed.wait(_SECONDS_A_LOOK):
+        if self.changed.wait(_POLL_SECONDS):
             return
         if self._client.status in _CLOSED:
             raise self._lost()
-        if self._client.status != _RUNNING:  # it looks for the scheduler
+        if self._client.status != _RUNNING:  # the client is reconnecting
             return
         try:
-            is_alone = not self._client.ncores()
-        except OSError:  # it is going: what was sent will be cancelled
+            has_workers = bool(self._client.ncores())
+        except OSError:  # the connection is being lost; the futures will be cancelled
             return
-        if not is_alone:
-            self._alone_since, self._remarked = None, False
+        if has_workers:
+            self._no_workers_since, self._warned = None, False
             return
         now = time.monotonic()
-        self._alone_since = self._alone_since or now
-        if not self._remarked and now - self._alone_since >= _SECONDS_ALONE:
-            self._remarked = True
+        self._no_workers_since = self._no_workers_since or now
+        if not self._warned and now - self._no_workers_since >= _GRACE_SECONDS:
+            self._warned = True
             logger.warning(
-                "the scheduler %s has no workers left: waiting for some; start them with: dask worker %s",
+                "the scheduler %s has no workers left; waiting for new ones, start them with: dask worker %s",
                 self._address,
                 self._address,
             )
 
     def _lost(self) -> EmbedclfError:
         if self._client.status == _RUNNING:
-            return EmbedclfError(f"the scheduler {self._address} has dropped the work: it was started anew, perhaps")
-        return EmbedclfError(f"the scheduler {self._address} is not there any more")
+            return EmbedclfError(f"the scheduler {self._address} dropped the tasks; it may have been restarted")
+        return EmbedclfError(f"lost the connection to the scheduler {self._address}")
 
     def _given_up(self, error: Any) -> EmbedclfError:
         last, allowed = getattr(error, "last_worker", None), getattr(error, "allowed_failures", None)
         if last is not None and allowed is not None:
             return EmbedclfError(
-                f"the scheduler {self._address} has given up a part of the work: {counted(allowed + 1, 'worker')} died "
-                f"at it, the last of them {last.address}; out of memory, perhaps, which their logs say"
+                f"the scheduler {self._address} gave up on a task after {counted(allowed + 1, 'worker')} died running "
+                f"it, most recently {last.address}; check their logs, they may have run out of memory"
             )
-        return _unfit(self._address, error)
+        return _incompatible(self._address, error)
 
 
-def _perform(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
-    """Do a task, on a worker, and pack what comes of it: whether it was done, and the result or the error.
+def _run_task(function: Callable[..., Any], arguments: tuple[Any, ...]) -> bytes:
+    """Run a task on a worker, and return a pickle of whether it succeeded and of its result or error.
 
-    Packed here, since Dask may not report an answer that cannot be unpacked; `_unpacked` does.
+    It is pickled here because Dask may not report a result that cannot be unpickled; `_result_of` does.
     """
     try:
         return pickle.dumps((True, function(*arguments)))
-    except Exception as error:  # noqa: BLE001 - it is raised where the result is waited for
+    except Exception as error:  # noqa: BLE001 - raised again in the client's process
         if not isinstance(error, EmbedclfError):
             error.add_note(f"\nOn a worker:\n{traceback.format_exc()}")
         try:
-            pickle.loads(packed := pickle.dumps((False, error)))  # noqa: S301 - made here
-        except Exception:  # noqa: BLE001 - an error of any package may hold anything
+            pickle.loads(packed := pickle.dumps((False, error)))  # noqa: S301 - pickled on this line
+        except Exception:  # noqa: BLE001 - pickling an error of another package may raise anything
             packed = pickle.dumps((False, EmbedclfError(f"a worker failed: {in_short(error)}")))
         return packed
 
 
-def _unpacked(answer: bytes) -> Any:
+def _result_of(answer: bytes) -> Any:
     try:
-        is_done, outcome = pickle.loads(answer)  # noqa: S301 - as all that joblib and Dask send
+        is_done, outcome = pickle.loads(answer)  # noqa: S301 - joblib and Dask unpickle everything that they send, too
     except Exception as error:
         raise EmbedclfError(
-            f"what a worker answers cannot be read here ({in_short(error)}): it needs the versions that are here"
+            f"a worker's result cannot be read here ({in_short(error)}): the workers need the same versions of packages"
         ) from error
     if not is_done:
         raise outcome

@@ -1,7 +1,8 @@
-"""Work divided over other cores and machines, where ``joblib.parallel_config`` says, and errors for what is lost there.
+"""Run tasks on the cores or machines that ``joblib.parallel_config`` names, and report tasks that are lost there.
 
-joblib's own backend for Dask hears of results only (``DaskDistributedBackend._collect`` of joblib 1.6): for a task that
-the scheduler has given up, it waits forever. So joblib says where, and Dask's futures are waited for here.
+joblib's own Dask backend is told of results only (``DaskDistributedBackend._collect`` in joblib 1.6), so it waits
+forever for a task that the scheduler has given up on. Here, joblib only names the cluster, and Dask's futures are
+awaited directly.
 """
 
 import logging
@@ -17,33 +18,33 @@ from embedclf.formatting import counted
 from embedclf.parallel.dask_cluster import asking, dask_client, in_order_on_dask, without_workers
 
 logger = logging.getLogger(__name__)
-# What is being done, for a display of progress.
+# For progress displays.
 steps = logging.getLogger("embedclf.steps")
 
 
 def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_jobs: int | None) -> list[Any]:
-    """Return what a function makes of each task's arguments, in their order.
+    """Return the function's result for each task, in order.
 
     Parameters
     ----------
     function : callable
-        Of a module, so that others can import it.
+        A module-level function, so that other processes can import it.
     tasks : iterable of tuple
-        Its arguments, each time.
+        The arguments of each call.
     n_jobs : int or None
-        How many at once, where ``joblib.parallel_config`` says nothing else.
+        Number of concurrent tasks, unless ``joblib.parallel_config`` says otherwise.
 
     Raises
     ------
     EmbedclfError
-        If the work is lost with the processes that did it.
+        If a worker process is lost.
     """
     from joblib import Parallel, delayed
 
     client = dask_client()
     if client is not None:
         tasks = list(tasks)
-        # What each is fitted on goes along, and the scheduler keeps it: not all of them at once.
+        # The scheduler keeps the data of each submitted task in memory, so they are not all submitted at once.
         return list(in_order_on_dask(function, tasks, n_sent=2 * max(1, n_slots()), n_read=len(tasks)))
     tasks, done = list(tasks), []
     with _reporting_lost_processes():
@@ -56,31 +57,31 @@ def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_
 def in_order(
     function: Callable[..., Any], tasks: Iterator[tuple[Any, ...]], *, n_sent: int, n_read: int
 ) -> Generator[Any]:
-    """Yield what a function makes of each task's arguments, in their order.
+    """Yield the function's result for each task, in order.
 
     Parameters
     ----------
     function : callable
-        As of `all_of`.
+        As for `all_of`.
     tasks : iterator of tuple
-        No more are read than are about to be worked on.
+        The arguments of each call, read only shortly before they are needed.
     n_sent : int
-        How many are worked on, or wait for a worker, at most.
+        Maximum number of tasks that run or wait for a worker.
     n_read : int
-        How many are read before the first of them is done, at most.
+        Maximum number of tasks that are read before the first of them has finished.
 
     Raises
     ------
     EmbedclfError
-        If the work is lost with the processes that did it.
+        If a worker process is lost.
     """
     if dask_client() is not None:
         yield from in_order_on_dask(function, tasks, n_sent=n_sent, n_read=n_read)
         return
     from joblib import Parallel, delayed
 
-    # joblib's own generator reads on however slowly its results are taken: it is given a few at a time, and the next
-    # few are read meanwhile.
+    # joblib's generator reads ahead without limit, however slowly its results are consumed. So it gets a few tasks at a
+    # time, and the next few are read meanwhile.
     with _reporting_lost_processes(), Parallel(return_as="generator", pre_dispatch=n_sent, batch_size=1) as parallel:
         few = list(islice(tasks, 1))
         while few:
@@ -92,7 +93,7 @@ def in_order(
                     yield done
                     ahead += islice(tasks, 1)
             finally:
-                # Broken off, it would advise to begin less.
+                # If closed early, joblib warns and recommends submitting fewer tasks, which does not apply here.
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", UserWarning)
                     each.close()
@@ -100,12 +101,12 @@ def in_order(
 
 
 def n_slots() -> int:
-    """Return how many tasks are worked on at once, where ``joblib.parallel_config`` says nothing but where.
+    """Return how many tasks run at once under the current ``joblib.parallel_config``.
 
     Raises
     ------
     EmbedclfError
-        If a cluster does not answer, or has no worker, and gets none while joblib waits for one.
+        If a cluster does not respond, or still has no workers after joblib has waited for one.
     """
     from joblib import effective_n_jobs
 
@@ -125,9 +126,7 @@ def _reporting_lost_processes() -> Iterator[None]:
 
     try:
         yield
-    except BrokenProcessPool as error:  # loky's is one
+    except BrokenProcessPool as error:  # the base class of loky's error
         codes = re.search(r"exit codes of the workers are \{(.+?)\}", str(error))
         how = f" ({codes[1]})" if codes else ""
-        raise EmbedclfError(
-            f"a process that did a part of the work was lost{how}: killed, perhaps, where there was no more memory"
-        ) from error
+        raise EmbedclfError(f"a worker process died{how}; it may have been killed for lack of memory") from error

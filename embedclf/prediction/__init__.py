@@ -1,1 +1,1 @@
-"""Labels for many texts: from files and iterators, here or on other machines."""
+"""Prediction over many texts, from files and iterators, in this process or on other cores and machines."""

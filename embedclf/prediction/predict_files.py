@@ -1,4 +1,4 @@
-"""Prediction over files of any size, in flat memory; an interrupted run can be resumed."""
+"""Prediction over files of any size in constant memory; an interrupted run can be resumed."""
 
 import logging
 import os
@@ -22,23 +22,23 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class FilePrediction:
-    """The result of labelling a file.
+    """The result of classifying a file.
 
     Attributes
     ----------
     rows : int
-        How many were written in all.
+        Number of rows in the output.
     rows_before : int
-        How many of them an earlier run had written.
+        Number of these rows that an earlier run had written.
     n_faults : int
-        Rows that could not be labelled; the column ``error`` says why.
+        Number of rows that could not be classified; the column ``error`` says why.
     faults : tuple of RowFault
         The first 20 of them.
     seconds : float
-        How long this run took.
+        Duration of this run.
     usage : Usage
-        What embedding used, in this run or, in one process, since the embedder was opened; zeros where that is not
-        counted.
+        Embedding usage of this run; if it ran in one process, usage since the embedder was opened. Zeros if the
+        embedder does not count.
     """
 
     rows: int
@@ -49,13 +49,13 @@ class FilePrediction:
     usage: Usage = field(default_factory=Usage)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
+        """Return the result as plain types, for JSON."""
         return {**asdict(self), "faults": [fault._asdict() for fault in self.faults]}
 
 
 def predict_file(
     classifier: TextClassifier,
-    input: str | os.PathLike[str],  # noqa: A002 - what it is called everywhere
+    input: str | os.PathLike[str],  # noqa: A002 - matches the command's --input
     output: str | os.PathLike[str],
     *,
     text_column: str = "text",
@@ -65,34 +65,34 @@ def predict_file(
     resume: bool = False,
     on_chunk: OnChunk | None = None,
 ) -> FilePrediction:
-    """Label the rows of a file of any size; memory does not grow with it.
+    """Classify the rows of a file of any size in constant memory.
 
-    The output has the rows in their order, with the columns ``predicted_label``, ``confidence``, the further likeliest
-    labels if they are asked for, and ``error``. It grows as ``<output>.part``, and is moved into place when it is
-    whole.
+    The output has the input's rows in order, with the additional columns ``predicted_label``, ``confidence``, further
+    labels if `top_k` asks for them, and ``error``. It is written to ``<output>.part`` and moved into place when it is
+    complete.
 
-    Within ``joblib.parallel_config``, the chunks are scored on the engine that it names, with as many jobs: ``"loky"``
-    is other cores, ``"dask"`` a cluster. Rows stay in their order; what is lost with a worker of Dask's is done again.
-    All workers together keep to the embedder's limit of concurrent requests.
+    Inside ``joblib.parallel_config``, chunks are scored on its backend with its number of jobs: ``"loky"`` uses other
+    cores, ``"dask"`` a cluster. The order of the rows stays the same. If a Dask worker is lost, its chunks are done
+    again. All workers together respect the embedder's limit on concurrent requests.
 
     Parameters
     ----------
     classifier : TextClassifier
     input, output : str or Path
-        CSV, TSV, JSONL or Parquet, by their extensions; ``-`` is the standard input.
+        CSV, TSV, JSONL or Parquet, by extension; the input ``-`` is standard input.
     text_column : str
     delimiter : str, optional
-        Between the columns of both.
+        Column delimiter of both files.
     encoding : str
-        Of the input.
+        Encoding of the input.
     top_k : int, optional
-        How many of the likeliest labels to write for each row; None writes one.
+        Number of labels to write per row, most likely first; None writes one.
     resume : bool
-        Whether to continue an interrupted run, if there is one. The rows that are done are read again, to check that
-        they are the same, and not labelled again.
+        Whether to continue an interrupted run, if there is one. Finished rows are read again to check that they have
+        not changed, but are not classified again.
     on_chunk : callable, optional
-        Called before each chunk with the number of rows done, the number of them that an earlier run had done, and the
-        share of the input that this is, from 0 to 1 (in one process including the chunk; None if it is not known).
+        Called before each chunk with the number of rows done, the number of these that an earlier run had done, and
+        the share of the input done, from 0 to 1 (in one process, this includes the chunk; None if unknown).
 
     Raises
     ------
@@ -101,10 +101,10 @@ def predict_file(
     DataError
         If the input cannot be read.
     OutputError
-        If the output cannot be written, or resumed, or is the input; or if files that are not its own stand where it
-        would grow.
+        If the output cannot be written or resumed, is the input, or has temporary files in its way that are not its
+        own.
     EmbedderError
-        If the embedder fails; what was done is kept for `resume`.
+        If the embedder fails; finished rows are kept for `resume`.
     """
     check_output(output)
     with FileRows(input, text_column=text_column, delimiter=delimiter, encoding=encoding) as source:
@@ -123,7 +123,7 @@ def predict_rows(
     resume: bool = False,
     on_chunk: OnChunk | None = None,
 ) -> FilePrediction:
-    """Label the rows of any source; see `predict_file`."""
+    """Classify the rows of any source; see `predict_file`."""
     started = time.perf_counter()
     if top_k is not None:
         check_whole(top_k, "top_k", least=1)
@@ -149,10 +149,9 @@ def predict_rows(
     except BaseException:
         if part.state is not None:
             logger.warning(
-                "%s of %s %s done, in %s: --resume (resume=True) goes on from there",
+                "Stopped after %s of %s (saved in %s). Continue with --resume (resume=True).",
                 counted(part.state["rows"], "row"),
                 source.name,
-                "is" if part.state["rows"] == 1 else "are",
                 part.part,
             )
         raise

@@ -1,4 +1,4 @@
-"""Scoring in other processes, where ``joblib.parallel_config`` says: each opens the classifier once."""
+"""Scoring in the processes that ``joblib.parallel_config`` names; each loads the classifier once."""
 
 import logging
 import os
@@ -22,15 +22,15 @@ logger = logging.getLogger(__name__)
 
 
 class WorkerScores(NamedTuple):
-    """What a worker sends back.
+    """The result that a worker returns for a chunk.
 
     Attributes
     ----------
     scores : Scores
     worker : str
-        Which one it is.
+        Identifies the worker's process.
     usage : Usage
-        What its embedder has used since it was opened.
+        Usage of the worker's embedder since it was opened.
     """
 
     scores: Scores
@@ -39,48 +39,48 @@ class WorkerScores(NamedTuple):
 
 
 class PortableClassifier:
-    """A classifier that is sent to other processes with each task, and opened once in each.
+    """A classifier that is sent to other processes with each task, and loaded once in each.
 
     Parameters
     ----------
     key : str
-        Its name there.
+        Identifies the classifier in the other processes.
     data : bytes or None
-        The classifier, pickled; None if it is delivered by other means.
+        The pickled classifier; None if a Dask plugin delivers it.
     classifier : TextClassifier, optional
-        Itself, where it is open already: in this process, which does the work where one worker is left.
+        The classifier itself, used without pickling if joblib runs a task in this process.
     """
 
     def __init__(self, key: str, data: bytes | None, classifier: TextClassifier | None = None) -> None:
         self._key, self._data, self._classifier = key, data, classifier
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Nothing is opened here: what fails while a task is being unpacked cannot be reported for what it is.
+        # The classifier is not unpickled here: joblib and Dask would hide the cause of an error in unpickling a task.
         return PortableClassifier, (self._key, self._data)
 
     def open(self) -> tuple[TextClassifier, str]:
-        """Return the classifier, and a name for this process."""
+        """Return the classifier and an identifier of this process."""
         if self._classifier is not None:
             return self._classifier, self._key
         with _opening:
             if self._key not in _opened:
-                while len(_opened) >= _MOST_OPEN:
+                while len(_opened) >= _MAX_OPEN:
                     del _opened[next(iter(_opened))]
                 data = _delivered.get(self._key) if self._data is None else self._data
                 if data is None:
-                    raise EmbedclfError("a worker has no classifier: the scheduler was started anew since it was sent")
+                    raise EmbedclfError("a worker has no classifier, because the scheduler was restarted: run again")
                 try:
-                    opened = pickle.loads(data)  # noqa: S301 - as all that joblib sends
+                    opened = pickle.loads(data)  # noqa: S301 - joblib unpickles everything that it sends, too
                 except Exception as error:
                     raise EmbedclfError(
-                        f"the classifier cannot be opened in another process ({in_short(error)}): what it "
-                        "needs must be there as it is here"
+                        f"the classifier cannot be loaded in a worker process ({in_short(error)}): install the same "
+                        "packages there"
                     ) from error
                 _opened[self._key] = opened, os.urandom(8).hex()
             return _opened[self._key]
 
 
-_MOST_OPEN = 4
+_MAX_OPEN = 4
 _opened: dict[str, tuple[TextClassifier, str]] = {}
 _delivered: dict[str, bytes] = {}
 _opening = threading.Lock()
@@ -94,15 +94,15 @@ def _score(portable: PortableClassifier, texts: list[str], top_k: int) -> Worker
 
 @dataclass(frozen=True, slots=True)
 class ScoringEngine:
-    """Where joblib is told to work.
+    """The joblib backend that scores chunks.
 
     Attributes
     ----------
     portable : PortableClassifier
     n_slots : int
-        How many chunks are worked on at once.
+        Number of chunks that workers score at once.
     n_sent : int
-        How many are sent at most.
+        Maximum number of chunks submitted at once.
     """
 
     portable: PortableClassifier
@@ -110,7 +110,7 @@ class ScoringEngine:
     n_sent: int
 
     def score(self, chunks: Iterator[list[Row]], top_k: int) -> Generator[tuple[list[Row], WorkerScores]]:
-        """Score chunks, in their order. No more are read than are about to be worked on."""
+        """Yield chunks with their scores, in order. Only a few chunks are read ahead."""
         read: deque[list[Row]] = deque()
         failures: list[EmbedclfError] = []
 
@@ -119,7 +119,7 @@ class ScoringEngine:
                 for chunk in chunks:
                     read.append(chunk)
                     yield self.portable, usable_texts(chunk), top_k
-            except EmbedclfError as error:  # raised when what came before is written
+            except EmbedclfError as error:  # raised below, after the chunks before it have been yielded
                 failures.append(error)
 
         with closing(in_order(_score, tasks(), n_sent=self.n_sent, n_read=3 * self.n_slots)) as each:
@@ -131,7 +131,7 @@ class ScoringEngine:
 
 @contextmanager
 def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
-    """Enter the engine that ``joblib.parallel_config`` names; None stands for this process alone."""
+    """Enter the engine that ``joblib.parallel_config`` names; None means this process alone."""
     joblibs, client = backend(), dask_client()
     if joblibs is None or ((slots := n_slots()) == 1 and client is None):
         yield None
@@ -139,7 +139,7 @@ def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
     embedder = classifier.embedder
     n_sent = 2 * slots
     if embedder.max_concurrency is not None:
-        # Where there are more processes than requests, each sends one, and no more work than may send one.
+        # With more processes than concurrent requests, each process may send one, so only this many chunks may run.
         n_sent = min(n_sent, embedder.max_concurrency)
     if getattr(joblibs, "supports_sharedmem", False):
         yield ScoringEngine(PortableClassifier("", None, classifier), slots, n_sent)
@@ -151,8 +151,8 @@ def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
     classifier = TextClassifier(embedder.split(max(1, n_processes)), classifier.model, classifier.card)
     try:
         key, data = os.urandom(16).hex(), pickle.dumps(classifier)
-    except Exception as error:  # of an embedder that was handed over
-        raise EmbedclfError(f"the classifier cannot be sent to other processes ({in_short(error)})") from error
+    except Exception as error:  # a user's own embedder may not be picklable
+        raise EmbedclfError(f"the classifier cannot be sent to worker processes ({in_short(error)})") from error
     if client is None:
         yield ScoringEngine(PortableClassifier(key, data, classifier), slots, n_sent)
         return
@@ -162,9 +162,9 @@ def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
 
 @contextmanager
 def _delivered_to_workers(client: Any, key: str, data: bytes) -> Iterator[None]:
-    """Deliver data to Dask's workers, once to each, and to those that come later.
+    """Deliver data to Dask's workers, once to each, including those that join later.
 
-    What is scattered is lost with the workers that hold it; the scheduler keeps a plugin.
+    Scattered data would be lost with the workers that hold it, but the scheduler keeps plugins.
     """
     from distributed import WorkerPlugin
 
@@ -182,10 +182,10 @@ def _delivered_to_workers(client: Any, key: str, data: bytes) -> Iterator[None]:
         yield
     finally:
         try:
-            if client.status == "running":  # else the call would wait, and the cluster may be gone
+            if client.status == "running":  # otherwise the call would block, and the cluster may be gone
                 client.unregister_worker_plugin(name)
-        except Exception:  # what went wrong before is worth more
-            logger.debug("The classifier stays with the workers", exc_info=True)
+        except Exception:  # must not replace an error from the block above
+            logger.debug("Could not remove the classifier from the workers", exc_info=True)
 
 
 def _keep_delivered(key: str, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""A run over rows that can be interrupted and resumed."""
+"""A prediction run over rows that can be interrupted and resumed."""
 
 import json
 import logging
@@ -24,9 +24,9 @@ from embedclf.prediction.row_sources import RowSource
 from embedclf.prediction.scores import CHUNK_ROWS, Scores, answer_rows, chunks_of, score_texts, usable_texts
 
 logger = logging.getLogger(__name__)
-_MOST_FAULTS = 20
+_MAX_FAULTS = 20
 
-# What a part is made with, and how a message says that it is not the same.
+# What must not change between the runs, and how a message names the change.
 _SETTINGS = {
     "format": "by another version of embedclf",
     "classifier": "with another classifier",
@@ -37,29 +37,29 @@ _SETTINGS = {
     "types": "from a file whose columns have other types",
 }
 _FORMAT = 1
-# What the journal of a part holds.
+# Fields of the journal of a part file.
 JOURNAL_FIELDS = {"rows": int, "texts": str, "n_faults": int, "faults": list, "settings": dict}
 
 OnChunk = Callable[[int, int, float | None], None]
 
 
 def rows_done(output: str | os.PathLike[str]) -> int:
-    """Return how many rows of an output an interrupted run has done, where it can be resumed; else 0."""
+    """Return how many rows an interrupted run of this output has finished; 0 if there is nothing to resume."""
     state = noted_beside(output, JOURNAL_FIELDS)
     return 0 if state is None else int(state["rows"])
 
 
 class ResumableRun:
-    """A run over some rows: what of it is done, and with what.
+    """A prediction run over some rows, with its settings and its progress.
 
     Attributes
     ----------
     top_k : int
-        How many labels are written for each row.
+        Number of labels written per row.
     rows, rows_before : int
-        How many are done, and how many of them an earlier run had done.
+        Number of finished rows, and how many of these an earlier run had finished.
     n_faults : int
-        How many could not be labelled.
+        Number of rows that could not be classified.
     faults : list of RowFault
         The first 20 of them.
     """
@@ -90,55 +90,58 @@ class ResumableRun:
         }
 
     def begin(self, *, resume: bool) -> None:
-        """Continue an interrupted run, or start anew.
+        """Continue an interrupted run, or start from the first row.
 
         Raises
         ------
         OutputError
-            If what there is was made with other settings, or from other rows.
+            If the interrupted run had other settings or other rows.
         """
         state = self._part.state
         if resume and self._part.is_direct:
-            raise self._cannot("it is no regular file")
+            raise self._resume_error("it is not a regular file")
         if not resume or state is None:
             if state is not None:
-                remark = "%s holds %s of a run that was broken off, which %s written over: --resume would go on"
-                n = state["rows"]
-                logger.warning(remark, self._part.part, counted(n, "row"), "is" if n == 1 else "are")
+                logger.warning(
+                    "Overwriting %s from an interrupted run in %s; use --resume (resume=True) to continue such a run",
+                    counted(state["rows"], "row"),
+                    self._part.part,
+                )
             elif resume:
-                logger.info("There is nothing to go on with beside %s: starting with the first row", self._part.path)
-            self._part.start(**self._noted())
+                logger.info("No interrupted run of %s found; starting from row 1", self._part.path)
+            self._part.start(**self._journal_entry())
             return
-        for name, of_then in _SETTINGS.items():
+        for name, difference in _SETTINGS.items():
             if state["settings"].get(name) != self._settings[name]:
-                raise self._cannot(f"it was begun {of_then}")
+                raise self._resume_error(f"it was started {difference}")
         while self.rows < state["rows"] and (
             passed := list(islice(self._rows, min(CHUNK_ROWS, state["rows"] - self.rows)))
         ):
-            self._read(passed)
+            self._count(passed)
         if self._digest.hexdigest() != state["texts"]:
             first = "first row" if state["rows"] == 1 else f"first {state['rows']:,} rows"
-            raise self._cannot(f"the {first} of {self._source.name} are not what it was begun with")
+            verb = "has" if state["rows"] == 1 else "have"
+            raise self._resume_error(f"the {first} of {self._source.name} {verb} changed since it was started")
         self.rows_before = self.rows
         self.n_faults = state["n_faults"]
         try:
             self.faults = [RowFault(*fault) for fault in state["faults"]]
         except TypeError:
-            raise self._cannot("what is noted beside it is damaged") from None
+            raise self._resume_error("its journal is damaged") from None
         self._part.go_on()
 
-    def _cannot(self, reason: str) -> OutputError:
+    def _resume_error(self, reason: str) -> OutputError:
         path = str(self._part.path)
-        return OutputError(f"cannot go on with {path}: {reason}. Without --resume it starts anew", path=path)
+        return OutputError(f"cannot resume {path}: {reason}. Run without --resume to start over", path=path)
 
-    def _read(self, rows: Sequence[Row]) -> None:
+    def _count(self, rows: Sequence[Row]) -> None:
         self.rows += len(rows)
         for row in rows:
             whole = row.source if isinstance(row.source, str) and row.source else json.dumps([*row.record.values()])
             self._digest.update(f"{len(row.text)} {row.text}{whole}\n".encode("utf-8", "backslashreplace"))
 
     def work(self, writer: CorpusWriter, on_chunk: OnChunk | None) -> None:
-        """Label the remaining rows, and note each chunk when it is written."""
+        """Classify the remaining rows, and record each chunk in the journal once it is written."""
 
         def chunks() -> Iterator[list[Row]]:
             read = self.rows
@@ -146,7 +149,7 @@ class ResumableRun:
                 read += len(chunk)
                 if on_chunk is not None:
                     share = self._source.share_read
-                    if share is not None and engine is not None:  # which reads ahead
+                    if share is not None and engine is not None:  # the engine reads ahead
                         share *= self.rows / read
                     on_chunk(self.rows, self.rows_before, share)
                 yield chunk
@@ -156,11 +159,10 @@ class ResumableRun:
                 for chunk in chunks():
                     self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))
                 return
-            # Closed as soon as it is left, so that no worker starts on what is no longer wanted.
+            # Closed at once if an error ends the loop, so that workers start no further chunks.
             with closing(engine.score(chunks(), self.top_k)) as each:
                 for chunk, scored in each:
-                    # A chunk may have been done before an earlier one of the file: of what a process has taken since
-                    # its start, the most is the newest.
+                    # Chunks may finish out of order. Usage only grows within a process, so the largest is the latest.
                     known = self._usages.get(scored.worker, scored.usage)
                     newest = max(known, scored.usage, key=attrgetter("texts", "requests", "tokens"))
                     self._usages[scored.worker] = newest
@@ -168,7 +170,7 @@ class ResumableRun:
 
     @property
     def usage(self) -> Usage:
-        """What embedding used, in all processes together."""
+        """Embedding usage of all processes together."""
         if not self._usages:
             return self._classifier.embedder.usage
         total = Usage()
@@ -181,7 +183,7 @@ class ResumableRun:
         for row, answer in answer_rows(self._classifier, chunk, scores):
             if row.fault is not None:
                 self.n_faults += 1
-                if len(self.faults) < _MOST_FAULTS:
+                if len(self.faults) < _MAX_FAULTS:
                     self.faults.append(RowFault(row.line, row.fault))
                 writer.write(row, [*nothing, row.fault])
                 continue
@@ -189,11 +191,11 @@ class ResumableRun:
             further = [value for label, sure in others for value in (label, rounded_down(sure))]
             writer.write(row, [answer.label, rounded_down(confidence), *further, None])
         writer.flush()
-        self._read(chunk)
-        self._part.note(**self._noted())
+        self._count(chunk)
+        self._part.note(**self._journal_entry())
 
-    def _noted(self) -> dict[str, Any]:
-        """Return what is to be known about the rows that are done, as `JOURNAL_FIELDS` has it."""
+    def _journal_entry(self) -> dict[str, Any]:
+        """Return the journal entry for the finished rows, with the fields of `JOURNAL_FIELDS`."""
         return {
             "rows": self.rows,
             "texts": self._digest.hexdigest(),

@@ -1,4 +1,4 @@
-"""Where rows come from: a file, the standard input, or texts that are given."""
+"""Sources of rows: a file, standard input, or a list of texts."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -12,36 +12,36 @@ from embedclf.validation import text_fault
 
 
 class RowSource(Protocol):
-    """What rows come from, once and in order; `FileRows` and `TextRows` are two."""
+    """A source of rows, read once and in order, such as `FileRows` and `TextRows`."""
 
     @property
     def name(self) -> str:
-        """What messages call it."""
+        """Name for messages."""
         ...
 
     @property
     def place(self) -> Place | None:
-        """The file that they are read from, ``-`` for the standard input; None if they come from no file."""
+        """The file that rows are read from; ``-`` for standard input, None if there is no file."""
         ...
 
     @property
     def columns(self) -> list[str]:
-        """The rows' own columns."""
+        """Names of the columns of the rows."""
         ...
 
     @property
     def has_bom(self) -> bool:
-        """Whether it starts with a byte order mark."""
+        """Whether the file starts with a byte order mark."""
         ...
 
     @property
     def schema(self) -> Any:
-        """Of a Parquet file, a ``pyarrow.Schema``; None for others."""
+        """The ``pyarrow.Schema`` of a Parquet file; None for other sources."""
         ...
 
     @property
     def share_read(self) -> float | None:
-        """How much of the whole has been read, from 0 to 1; None if that is not known."""
+        """The share of the source that has been read, from 0 to 1; None if unknown."""
         ...
 
     def __iter__(self) -> Iterator[Row]:
@@ -50,7 +50,7 @@ class RowSource(Protocol):
 
 
 class TextRows:
-    """Rows of one column, ``text``, that come from no table; see `given_texts` and `stdin_lines`.
+    """Rows with the single column ``text``, made from plain texts; see `given_texts` and `stdin_lines`.
 
     Parameters
     ----------
@@ -77,32 +77,32 @@ class TextRows:
         return iter(self._rows)
 
     def preview(self) -> Iterator[Row]:
-        """Iterate over the rows beforehand; they are kept."""
+        """Iterate over the rows before the run, keeping them in memory."""
         self._rows = list(self._rows)
         yield from self._rows
 
 
 def given_texts(texts: Iterable[str]) -> TextRows:
-    """Make rows of texts; their lines are their numbers, counted from 1."""
+    """Return rows for texts; their line numbers count from 1."""
     return TextRows(
         [Row(number, {"text": text}, text, "", text_fault(text)) for number, text in enumerate(texts, 1)], "text"
     )
 
 
 def stdin_lines(encoding: str = "utf-8") -> TextRows:
-    """Make a row of each line of the standard input."""
+    """Return a row for each line of standard input."""
     return TextRows(read_lines(encoding), "stdin", STDIN)
 
 
 class FileRows(CorpusReader):
-    """Rows of a file without labels; see `CorpusReader`.
+    """Rows of an unlabelled file; see `CorpusReader`.
 
     Parameters
     ----------
     path : str or Path
-        CSV, TSV, JSONL or Parquet; ``-`` is the standard input.
+        CSV, TSV, JSONL or Parquet; ``-`` is standard input.
     text_column, delimiter, encoding
-        As of `CorpusReader`.
+        As for `CorpusReader`.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class FileRows(CorpusReader):
         return super().__iter__() if self._kept is None else iter(self._kept)
 
     def preview(self) -> Iterator[Row]:
-        """Iterate over the rows beforehand: a file is opened twice, the rows of the standard input are kept."""
+        """Iterate over the rows before the run: a file is read twice, rows of standard input are kept in memory."""
         if self._again is None:
             self._kept = list(self)
             yield from self._kept

@@ -1,4 +1,4 @@
-"""Texts to labels and confidences, some thousands at a time."""
+"""Score chunks of a few thousand texts."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -14,18 +14,18 @@ from embedclf.data.rows import Row
 from embedclf.embedding.base import Embedder
 
 CHUNK_ROWS = 4_096
-# What is sent somewhere is sent in many requests at once, and the end of a chunk waits for the last of them.
+# Larger for a remote embedder: it sends many requests at once, and each chunk waits for the slowest of them.
 SENT_CHUNK_ROWS = 16_384
 
 
 class Scores(NamedTuple):
-    """What a classifier says of some texts, as arrays, which are small enough to be sent from another process.
+    """Predictions for some texts, as arrays that are compact enough to send between processes.
 
     Attributes
     ----------
     ranking : Ranking
     reasons : dict of int to str
-        Why some texts cannot be labelled, by their index.
+        Why a text cannot be classified, by its index.
     """
 
     ranking: Ranking
@@ -33,7 +33,7 @@ class Scores(NamedTuple):
 
 
 def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
-    """Divide rows into chunks that are embedded together."""
+    """Yield rows in chunks, each to be embedded together."""
     rows = iter(rows)
     size = CHUNK_ROWS if embedder.is_local else SENT_CHUNK_ROWS
     while chunk := list(islice(rows, size)):
@@ -41,12 +41,12 @@ def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
 
 
 def usable_texts(rows: Iterable[Row]) -> list[str]:
-    """Return the texts of those rows that are not at fault."""
+    """Return the texts of the rows without a fault."""
     return [row.text for row in rows if row.fault is None]
 
 
 def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1) -> Scores:
-    """Embed texts and score them.
+    """Embed and score texts.
 
     Raises
     ------
@@ -69,14 +69,14 @@ def score_vectors(
 
 
 def answer_rows(classifier: TextClassifier, rows: Sequence[Row], scores: Scores) -> Iterator[tuple[Row, Answer]]:
-    """Pair each row of a chunk, with its fault if it cannot be labelled, with the answer to its text.
+    """Yield each row of a chunk with its answer; a row that cannot be classified gets a fault.
 
     Parameters
     ----------
     classifier : TextClassifier
     rows : sequence of Row
     scores : Scores
-        Of the `usable_texts` of the rows.
+        Scores of the `usable_texts` of the rows.
     """
     answers = enumerate(scores.ranking.answers(classifier.classes, classifier.card.threshold))
     for row in rows:

@@ -1,1 +1,1 @@
-"""A classifier that answers over HTTP."""
+"""Serve a classifier over HTTP."""

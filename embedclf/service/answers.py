@@ -1,4 +1,4 @@
-"""The answers to several requests, by one embedding call."""
+"""Answer several prediction requests with one embedding call."""
 
 import logging
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from embedclf.service.metrics import Metrics
 from embedclf.service.redaction import error_kind, message_without_texts
 
 logger = logging.getLogger(__name__)
-# What takes as long as a byte of text, or as many: each text, each label of its `top`, and this number of classes.
+# Costs other than text, in bytes of text that take as long to process: one text, one label of its `top`, one class.
 _BYTES_PER_TEXT, _BYTES_PER_LABEL, _CLASSES_PER_BYTE = 32, 4, 16
 _DECIMALS = 6
 
@@ -25,20 +25,20 @@ def _n_bytes(text: str) -> int:
 
 
 class PredictRequest(NamedTuple):
-    """Texts to label, and for how many of their likeliest labels to return confidences; None for none.
+    """Texts to classify, and how many of the most likely labels to return per text in `top`; None omits `top`.
 
-    Beside the checked JSON of the request (`schemas.predict_body`), it knows what the answer costs.
+    Made from the validated JSON of a request (`schemas.predict_body`); it also estimates what the response costs.
     """
 
     texts: list[str]
     top_k: int | None
 
     def n_labels(self, n_classes: int) -> int:
-        """Return how many labels the answer has."""
+        """Return the number of labels in the response."""
         return len(self.texts) * min(self.top_k or 1, n_classes)
 
     def size(self, n_classes: int) -> int:
-        """Return the bytes of a text that takes as long as this request."""
+        """Return the size of a text, in bytes, that would take as long to process as this request."""
         per_text = _BYTES_PER_TEXT + n_classes // _CLASSES_PER_BYTE
         n_labels = 0 if self.top_k is None else self.n_labels(n_classes)
         return sum(map(_n_bytes, self.texts)) + per_text * len(self.texts) + _BYTES_PER_LABEL * n_labels
@@ -47,13 +47,13 @@ class PredictRequest(NamedTuple):
 def answer_requests(
     classifier: TextClassifier, requests: Sequence[PredictRequest], metrics: Metrics
 ) -> list[bytes | EmbedderError]:
-    """Answer several requests by one embedding call: each with JSON, or with the error that the embedder raised."""
+    """Answer requests with one embedding call; return JSON or the embedder's error for each."""
     texts = [text for one in requests for text in one.texts]
     metrics.batches.observe(len(texts))
     try:
         probabilities, reasons = classifier.predict_proba_usable(texts)
     except MaxCostError as error:
-        if len(requests) > 1:  # another may be small enough
+        if len(requests) > 1:  # some of them may be within the limit on their own
             return [answer for one in requests for answer in answer_requests(classifier, [one], metrics)]
         metrics.failures.inc()
         logger.warning("%s", error)
@@ -98,13 +98,13 @@ def answer_requests(
 
 
 def error_answer(error: EmbedderError) -> tuple[int, str]:
-    """Return the status and what a client needs to know; addresses and a server's own words are for the log."""
+    """Return the status and detail for a client; URLs and messages of the embedder's server only go to the log."""
     if error.late:
-        return HTTPStatus.GATEWAY_TIMEOUT, "the embedder did not answer in time; it may have been paid for the texts"
+        return HTTPStatus.GATEWAY_TIMEOUT, "the embedder timed out; it may still bill for these texts"
     if isinstance(error, MaxCostError):
-        detail = "the embedding would cost more than the service may spend (--max-cost)"
+        detail = "embedding these texts would exceed the service's cost limit (--max-cost)"
         return HTTPStatus.SERVICE_UNAVAILABLE, detail
     if error.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-        detail = "the embedder takes no more requests for now: try again later"
+        detail = "the embedder is not accepting requests at the moment; retry later"
         return HTTPStatus.SERVICE_UNAVAILABLE, detail
-    return HTTPStatus.BAD_GATEWAY, "the embedder failed; the service's log says why"
+    return HTTPStatus.BAD_GATEWAY, "the embedder failed; see the service's log"

@@ -1,4 +1,4 @@
-"""The application: any ASGI server can run it, and another application can mount it."""
+"""The ASGI application, which any ASGI server can run and any ASGI application can mount."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from embedclf.service.batching import Batcher
     from embedclf.service.metrics import Metrics
 
-# A local model uses its cores best with one call at a time; calls over a network mostly wait.
+# One call keeps all cores busy with a local model; calls over a network mostly wait.
 _LOCAL_CALLS, _REMOTE_CALLS = 1, 8
 _MAX_BATCH_BYTES = 500_000
-# WordLlama takes about 0.7 ms for 1,000 letters, two or three times that for as many bytes of Chinese or emoji, and the
-# event loop waits for it.
+# WordLlama takes about 0.7 ms for 1,000 letters, and two or three times as long for as many bytes of Chinese or emoji.
+# The event loop is blocked meanwhile, so this bounds the delay.
 _MAX_INLINE_BYTES = 8_000
 
 
@@ -31,30 +31,31 @@ def create_app(
     limits: Limits | None = None,
     allowed_hosts: Iterable[str] | None = None,
 ) -> "FastAPI":
-    """Return an application that answers for a classifier.
+    """Return an ASGI application that serves a classifier.
 
-    It has ``/predict``, ``/health``, ``/ready``, ``/model``, ``/metrics``, ``/docs`` and ``/openapi.json``.
+    Its routes are ``/predict``, ``/health``, ``/ready``, ``/model``, ``/metrics``, ``/docs`` and ``/openapi.json``.
 
-    An application sees a request once its head has been read, and a response only until it is handed over. So the
-    server has to limit the size of heads, the number of connections, and responses that clients do not read.
-    ``embedclf serve`` and `embedclf.service.server.serve` do; uvicorn on its own does not, and belongs behind a proxy
-    that does.
+    An application sees a request only once its headers have been read, and does not see whether a client reads the
+    response. So the server has to limit the size of headers, the number of connections and the size of unread
+    responses. ``embedclf serve`` and `embedclf.service.server.serve` do. Plain uvicorn does not, so run it behind a
+    reverse proxy that does.
 
     Parameters
     ----------
     classifier : TextClassifier
     token : str, optional
-        What ``/predict``, ``/model`` and ``/metrics`` need as ``Authorization: Bearer …``; None needs nothing.
+        Token that clients must send to ``/predict``, ``/model`` and ``/metrics`` as ``Authorization: Bearer …``; None
+        requires none.
     limits : Limits, optional
     allowed_hosts : iterable of str, optional
         Serve only requests whose ``Host`` is one of these names, ``localhost``, ``127.0.0.1`` or ``[::1]``, with any
-        port. This keeps out web pages whose own name has been made to resolve to this machine (DNS rebinding), so set
-        it where there is no token. None serves any name.
+        port. This protects against web pages whose domain resolves to this machine (DNS rebinding), so set it if there
+        is no token. None serves any host.
 
     Raises
     ------
     EmbedclfError
-        If the token could not be sent as one, a host is not a name, or a package is missing.
+        If the token cannot be sent in a header, a host name is invalid, or a package is missing.
     """
     if token is not None:
         check_token(token)
@@ -76,13 +77,13 @@ def create_app(
     app = FastAPI(
         title="embedclf",
         version=__version__,
-        description="Labels texts with a trained classifier.",
+        description="Classify texts with a trained classifier.",
         docs_url=None,
         redoc_url=None,
         exception_handlers={RequestValidationError: answer_invalid, 400: answer_unreadable},
     )
     app.state.service = state
-    # The one added last is the outermost.
+    # Starlette makes the one added last the outermost.
     app.add_middleware(LoadLimits, state=state, limits=limits)
     app.add_middleware(AccessControl, token=token, hosts=hosts)
     app.add_middleware(RequestLogging, state=state, record=metrics.record)
@@ -114,5 +115,6 @@ def check_installed() -> None:
     Raises
     ------
     EmbedclfError
+        If one is missing.
     """
     check_extra("serve", "a service", "fastapi", "prometheus_client", "uvicorn")

@@ -1,4 +1,4 @@
-"""What the middleware needs of ASGI."""
+"""ASGI types and helpers for the middleware."""
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -12,9 +12,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def route_path(scope: Scope) -> str:
-    """Return the path within this application, exactly as Starlette's routes read it: else one could evade the token.
+    """Return the path relative to this application, computed as in Starlette so that no request bypasses the token.
 
-    Within another application, the path begins with where this one is mounted; some servers leave that out.
+    If the application is mounted, the path usually starts with the mount point, but some servers leave it out.
     """
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
@@ -23,12 +23,12 @@ def route_path(scope: Scope) -> str:
 
 
 def error_body(detail: str) -> bytes:
-    """Return the JSON of an error."""
+    """Return the JSON body of an error."""
     return json.dumps({"detail": detail}, ensure_ascii=False).encode()
 
 
 async def send_error(send: Send, status: int, detail: str, headers: dict[str, str] | None = None) -> None:
-    """Send an error as the whole response."""
+    """Send a complete error response."""
     body = error_body(detail)
     all_headers = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     encoded = [(name.encode(), value.encode()) for name, value in all_headers.items()]

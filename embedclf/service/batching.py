@@ -1,4 +1,4 @@
-"""Requests that arrive together are answered together."""
+"""Batch requests that arrive together into one call."""
 
 import asyncio
 from collections import deque
@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
-# With more than one call at a time: how long a request waits for others to go with it.
+# How long a request waits for others to join its batch while a call is running and another may start.
 _WINDOW_SECONDS = 0.005
 
 
@@ -21,24 +21,25 @@ class _Waiting(NamedTuple):
 
 
 class Batcher(Generic[Request, Answer]):
-    """Call a function once for all requests that arrive at about the same time.
+    """Calls a function once for all requests that arrive at about the same time.
 
-    Small requests are processed in the event loop itself, all that have arrived in one call: to hand them to a thread
-    takes longer than to do the work. The others are processed in threads. One that arrives while no call is running
-    starts at once; those that arrive during a call go together into the next. To be used in one event loop.
+    Small requests are batched and processed in the event loop itself, since passing them to a thread would take longer
+    than processing them. Large requests are processed in threads. A large request starts at once if no call is running;
+    those that arrive during a call are batched into the next one. Use a batcher in one event loop only.
 
     Parameters
     ----------
     process : callable
-        Takes a list of requests and returns as many answers. Where it raises, each of them gets the error: as it is,
-        or as a RuntimeError if no future accepts it (StopIteration) or it is no Exception (SystemExit).
+        Takes a list of requests and returns one answer per request. If it raises, all of them get the error; it is
+        wrapped in a RuntimeError if a future does not accept it (StopIteration) or it is not an Exception (SystemExit).
     max_inline_size : int
-        Requests below it are small. A call in the event loop, which does nothing else meanwhile, takes no more than
-        this in total. 0 if no request is small.
+        Requests below this size are small, and it limits the total size of a call in the event loop, which is blocked
+        meanwhile. 0 processes all requests in threads.
     max_calls : int
-        Calls at a time in threads. With more than one, a request waits for a few milliseconds at most.
+        Maximum number of concurrent calls in threads. If it is above 1, a request waits a few milliseconds at most for
+        others to join its batch.
     max_batch_size : int
-        The sum of the sizes in one call in a thread, unless a single one is larger.
+        Maximum total size of a call in a thread, unless a single request is larger.
     """
 
     def __init__(
@@ -61,11 +62,11 @@ class Batcher(Generic[Request, Answer]):
 
     @property
     def n_waiting(self) -> int:
-        """Number of requests that wait for a call to begin."""
+        """Number of requests that wait for their call to start."""
         return len(self._small) + len(self._large)
 
     def submit(self, request: Request, size: int) -> "asyncio.Future[Answer]":
-        """Return the future of an answer. To cancel it does not affect the others of its call."""
+        """Return a future for the answer. Cancelling it does not affect other requests in the same batch."""
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answer] = loop.create_future()
         waiting = _Waiting(request, size, answer)  # type: ignore[arg-type]
@@ -84,7 +85,7 @@ class Batcher(Generic[Request, Answer]):
     def _process_small(self) -> None:
         batch = _take(self._small, self._max_inline_size)
         if self._small:
-            asyncio.get_running_loop().call_soon(self._process_small)  # let the loop do everything else first
+            asyncio.get_running_loop().call_soon(self._process_small)  # lets other callbacks run first
         if batch:
             _deliver(batch, self._answer(batch))
 
@@ -108,12 +109,12 @@ class Batcher(Generic[Request, Answer]):
     def _answer(self, batch: list[_Waiting]) -> Sequence[object]:
         try:
             return self._process([one.request for one in batch])  # type: ignore[misc]
-        except BaseException as error:  # noqa: BLE001 - whatever it is, no request must wait forever
+        except BaseException as error:  # noqa: BLE001 - otherwise the requests would wait forever
             return [_as_exception(error)] * len(batch)
 
 
 def _as_exception(error: BaseException) -> Exception:
-    """Return an error that a future accepts, and that ends neither the event loop nor a task."""
+    """Return an error that a future accepts, and that stops neither the event loop nor a task."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     wrapped = RuntimeError(f"the call raised {type(error).__name__}")
@@ -126,7 +127,7 @@ def _take(waiting: deque[_Waiting], max_size: int) -> list[_Waiting]:
     size = 0
     while waiting and not (batch and size + waiting[0].size > max_size):
         one = waiting.popleft()
-        if not one.answer.done():  # else its client has gone
+        if not one.answer.done():  # if it is, the client has disconnected
             batch.append(one)
             size += one.size
     return batch

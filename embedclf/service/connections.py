@@ -1,7 +1,7 @@
-"""Limits on connections: how many there are, how much a client may send before it is a request, and for how long.
+"""Limits on connections: their number, the size of request heads, and how long clients may stall.
 
 uvicorn has no such limits, so its protocol classes are extended here. This relies on private parts of uvicorn,
-httptools and h11; `tests/test_private_parts_service.py` says which.
+httptools and h11, which `tests/test_private_parts_service.py` lists.
 """
 
 import json
@@ -13,36 +13,36 @@ from embedclf.service.limits import Limits
 
 logger = logging.getLogger(__name__)
 
-# Of a request line with all its headers, or of the trailers of a chunked body.
+# Limit for the request line with all headers, and for the trailers of a chunked body.
 HEAD_BYTES = 64_000
-_TOO_LARGE = f"the head of the request has more than {HEAD_BYTES:,} bytes"
+_TOO_LARGE = f"the request line and headers exceed {HEAD_BYTES:,} bytes"
 _MAX_HEADERS = 200
-# Requests that a client sends ahead of the response to the one before.
-_MAX_AHEAD = 32
-# Responses that clients do not read, in total. Beyond it, those that were not read for this long are cut off.
+# Pipelined requests: those sent before the previous response has arrived.
+_MAX_PIPELINED = 32
+# Limit on all unread responses together. Above it, connections that have been unread for this long are closed.
 _UNREAD_BYTES, _UNREAD_SECONDS = 64_000_000, 5.0
-# A refused client may still be sending. If the connection closed at once, the response could be lost with it.
+# A refused client may still be sending. If the connection closed at once, the response could be lost.
 _LINGER_SECONDS, _MAX_LINGERING = 1.0, 32
-# Files that a service opens beside the connections: those that linger, the model, the cache, requests to an API.
+# File descriptors other than accepted connections: lingering connections, the model, the cache, requests to an API.
 _OTHER_FILES = 128
-# Once the service is draining, how long it waits for one more request, and for what is being sent or read.
+# While the service drains: how long it waits for another request, and for data that is being sent or read.
 _IDLE_SECONDS, _UNFINISHED_SECONDS = 2.0, 5.0
 
 
 def bounded_protocol(limits: Limits) -> type[Any]:
-    """Return uvicorn's protocol class with limits that uvicorn itself does not have.
+    """Return uvicorn's protocol class, extended by limits that uvicorn does not have.
 
-    - A head above 64 kB or 200 headers is answered 431, whatever it says, and is not kept meanwhile.
-    - Above `limits.connections`, a new connection is answered 503.
-    - A connection on which nothing arrives, or whose client does not read its response, is cut off after
-      `limits.seconds`, at the latest after twice that.
+    - A request head above 64 kB or 200 headers gets a 431 response, without being buffered in full.
+    - Above `limits.connections`, new connections get a 503 response.
+    - A connection that stays idle, or whose client does not read its response, is closed after one to two times
+      `limits.seconds`.
 
-    The middleware limits how long a body may take, and the application how long an answer takes.
+    The middleware limits how long a body may take to arrive.
 
     Parameters
     ----------
     limits : Limits
-        Of these, `connections` and `seconds`.
+        Only `connections` and `seconds` are used.
     """
     from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
@@ -52,24 +52,22 @@ def bounded_protocol(limits: Limits) -> type[Any]:
 
 
 class _Shared:
-    """What the connections of one service have in common."""
+    """State shared by all connections of one service."""
 
     def __init__(self, limits: Limits) -> None:
         self.seconds = limits.seconds
         self.max_connections = _most_connections(limits.connections)
-        self.unread: dict[Any, float] = {}  # connections whose responses are not read, and since when
+        self.unread: dict[Any, float] = {}  # connections with unread responses, and since when
         self._warned = -float("inf")
 
     def warn_full(self, now: float) -> None:
-        """Log that there are too many connections, once a minute."""
+        """Log that there are too many connections, at most once a minute."""
         if now - self._warned >= 60:
             self._warned = now
-            logger.warning(
-                "%s connections are open, as many as are allowed: more are refused", f"{self.max_connections:,}"
-            )
+            logger.warning("connection limit reached (%s open); refusing new connections", f"{self.max_connections:,}")
 
     def cut_off_unread(self, now: float) -> None:
-        """Abort the connections that have been unread for longest, until the rest is within its limit."""
+        """Abort the connections that have been unread for longest, until the rest is within the limit."""
         excess = sum(one.transport.get_write_buffer_size() for one in self.unread) - _UNREAD_BYTES
         for one, since in list(self.unread.items()):
             if excess <= 0 or now - since < _UNREAD_SECONDS:
@@ -79,29 +77,29 @@ class _Shared:
             one.transport.abort()
 
 
-# Its methods and those below are called on, and call, one of uvicorn's protocol classes, which has no types for this.
+# The classes below are mixins for uvicorn's protocol classes, which cannot be expressed in types.
 _Protocol: Any = object
 
 
 class _Bounded(_Protocol):  # type: ignore[misc]
-    """One connection. Goes before the protocol class of uvicorn whose methods it extends."""
+    """A connection with limits; a mixin that precedes one of uvicorn's protocol classes."""
 
     shared: ClassVar[_Shared]
 
     def __init__(self, config: Any, *args: Any, **others: Any) -> None:
-        config.h11_max_incomplete_event_size = HEAD_BYTES  # its own limit is lower, and answered 400
+        config.h11_max_incomplete_event_size = HEAD_BYTES  # the default is lower, and its response would be a 400
         super().__init__(config, *args, **others)
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._unparsed = 0  # bytes that have arrived since the parser last made something of them
+        self._unparsed = 0  # bytes received since the parser last completed something
         self._refused = False
-        self._watch = self.loop.call_later(self.shared.seconds, self._look, (None, True))
+        self._watch = self.loop.call_later(self.shared.seconds, self._check_idle, (None, True))
         most = self.shared.max_connections
         if len(self.connections) > most + _MAX_LINGERING:
             transport.abort()
         elif len(self.connections) > most:
-            self._refuse(503, "too many connections are open: try again later")
+            self._refuse(503, "too many open connections; retry later")
         if len(self.connections) > most:
             self.shared.warn_full(self.loop.time())
 
@@ -111,7 +109,7 @@ class _Bounded(_Protocol):  # type: ignore[misc]
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        # No more at a time than a head may still have: only the parser knows what the bytes are a part of.
+        # Pieces no larger than a head may still grow: only the parser knows where heads begin and end.
         while data and not self._refused and not self.transport.is_closing():
             room = HEAD_BYTES - self._unparsed
             if room <= 0:
@@ -122,14 +120,14 @@ class _Bounded(_Protocol):  # type: ignore[misc]
             super().data_received(piece)
             if len(self.headers or ()) > _MAX_HEADERS:
                 self._refuse(431, f"the request has more than {_MAX_HEADERS} headers")
-            elif self._n_ahead() > _MAX_AHEAD:
+            elif self._n_pipelined() > _MAX_PIPELINED:
                 self.transport.abort()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(400, "this is not a request in HTTP/1.1")
+        self._refuse(400, "not a valid HTTP/1.1 request")
 
     def _unsupported_upgrade_warning(self) -> None:
-        """Do not warn that a client asked for another protocol: it is answered in this one."""
+        """Do not log a warning about an Upgrade header: the request is answered over HTTP/1.1."""
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -142,34 +140,34 @@ class _Bounded(_Protocol):  # type: ignore[misc]
         self.shared.unread.pop(self, None)
 
     def wind_up(self, seconds: float) -> None:
-        """Close the connection if it waits for its client, after the service has been draining for a while."""
+        """Close the connection if it is waiting for its client after the service has drained for this long."""
         unfinished = self._unparsed or self._is_receiving() or self.transport.get_write_buffer_size()
-        if self._waits() and seconds >= (_UNFINISHED_SECONDS if unfinished else _IDLE_SECONDS):
+        if self._awaits_client() and seconds >= (_UNFINISHED_SECONDS if unfinished else _IDLE_SECONDS):
             self.transport.abort()
 
-    def _waits(self) -> bool:
-        """Whether the client has to send or to read something before anything else happens."""
+    def _awaits_client(self) -> bool:
+        """Return whether the connection is waiting for its client to send or read something."""
         idle = self.cycle is None or self.cycle.response_complete
         return idle or self.flow.write_paused or self._is_receiving()
 
     def _is_receiving(self) -> bool:
-        """Whether a body is still arriving, and nothing has been answered."""
+        """Return whether a body is still arriving and no response has started."""
         return self.cycle is not None and self.cycle.more_body and not self.cycle.response_started
 
-    def _n_ahead(self) -> int:
-        """Return how many requests wait for the response to the one before."""
+    def _n_pipelined(self) -> int:
+        """Return the number of pipelined requests."""
         return 0
 
-    def _look(self, last: tuple[Any, bool]) -> None:
-        # A cycle is a request and its response; the next begins when its head has arrived.
-        now = (self.cycle, self._waits())
+    def _check_idle(self, last: tuple[Any, bool]) -> None:
+        # uvicorn's cycle is one request with its response, so an unchanged cycle means that nothing has been completed.
+        now = (self.cycle, self._awaits_client())
         if now[1] and now == last:
             self.transport.abort()
         else:
-            self._watch = self.loop.call_later(self.shared.seconds, self._look, now)
+            self._watch = self.loop.call_later(self.shared.seconds, self._check_idle, now)
 
     def _refuse(self, status: int, detail: str) -> None:
-        """Respond and close without the application, and read no more."""
+        """Send an error response without involving the application, and close the connection."""
         if self._refused:
             return
         self._refused = True
@@ -177,8 +175,8 @@ class _Bounded(_Protocol):  # type: ignore[misc]
             self.headers.clear()  # there may be thousands
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
-            if cycle.response_started or self._n_ahead():
-                self.transport.abort()  # it would be taken for the response to an earlier request
+            if cycle.response_started or self._n_pipelined():
+                self.transport.abort()  # the error would be read as the response to an earlier request
                 return
             cycle.disconnected = True
             cycle.message_event.set()
@@ -190,7 +188,7 @@ class _Bounded(_Protocol):  # type: ignore[misc]
 
 
 class _OnHttptools(_Bounded):
-    """httptools calls these methods as it parses."""
+    """The mixin for httptools, which calls these methods while it parses."""
 
     def on_headers_complete(self) -> None:
         self._unparsed = 0
@@ -204,12 +202,12 @@ class _OnHttptools(_Bounded):
         self._unparsed = 0
         super().on_message_complete()
 
-    def _n_ahead(self) -> int:
+    def _n_pipelined(self) -> int:
         return len(self.pipeline)
 
 
 class _OnH11(_Bounded):
-    """h11 is asked for its state after it has parsed. A request ahead of a response is not parsed until then."""
+    """The mixin for h11, whose state is read after parsing. It parses a pipelined request after the response before."""
 
     def handle_events(self) -> None:
         import h11
@@ -219,7 +217,7 @@ class _OnH11(_Bounded):
         self._unparsed = len(self.conn.trailing_data[0]) if is_parsing else 0
 
     def send_400_response(self, msg: str) -> None:
-        # h11 checks the size by itself where a request waited for its turn.
+        # h11 itself checks the size of pipelined requests.
         if len(self.conn.trailing_data[0]) > HEAD_BYTES:
             self._refuse(431, _TOO_LARGE)
         else:
@@ -227,10 +225,10 @@ class _OnH11(_Bounded):
 
 
 def _most_connections(allowed: int) -> int:
-    """Return how many connections may be open, with some of the process's files left for other things."""
+    """Return how many connections may be open, leaving some of the process's file descriptors for other uses."""
     try:
         import resource
-    except ImportError:  # Windows has no such limit
+    except ImportError:  # on Windows, which has no such limit
         return allowed
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:

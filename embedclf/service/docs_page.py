@@ -1,4 +1,4 @@
-"""The page that shows what a service answers: one file that asks no network, made of the OpenAPI description."""
+"""The API documentation page: one HTML file that loads nothing, generated from the OpenAPI description."""
 
 import json
 from html import escape
@@ -16,25 +16,25 @@ a { color: #0b57a4; }
 
 
 def page(description: dict[str, Any], root: str) -> str:
-    """Make the page.
+    """Return the HTML of the page.
 
     Parameters
     ----------
     description : dict
-        In OpenAPI.
+        The OpenAPI description.
     root : str
-        The path under which the application is mounted; empty if it stands alone.
+        The path at which the application is mounted; empty if it is not mounted.
     """
     schemas = description.get("components", {}).get("schemas", {})
     parts = []
     for path, methods in description["paths"].items():
         for method, operation in methods.items():
-            needs_token = ", with a token" if operation.get("security") else ""
+            needs_token = " Requires a token." if operation.get("security") else ""
             parts.append(f"<h2><code>{escape(method.upper())} {escape(root + path)}</code></h2>")
-            parts.append(f"<p>{escape(operation.get('description', ''))}{needs_token and ' Needs a token.'}</p>")
+            parts.append(f"<p>{escape(operation.get('description', ''))}{needs_token}</p>")
             if "requestBody" in operation:
-                parts.append(_shape("Takes", operation["requestBody"], schemas))
-            parts.append(_shape("Gives", operation["responses"].get("200", {}), schemas))
+                parts.append(_schema_block("Request", operation["requestBody"], schemas))
+            parts.append(_schema_block("Response", operation["responses"].get("200", {}), schemas))
             rows = "".join(
                 f"<tr><td><code>{escape(status)}</code></td><td>{escape(answer['description'])}</td></tr>"
                 for status, answer in operation["responses"].items()
@@ -45,12 +45,12 @@ def page(description: dict[str, Any], root: str) -> str:
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
-        f"<body><h1>{escape(title)}</h1><p>{escape(description['info'].get('description', ''))} For programs: "
+        f"<body><h1>{escape(title)}</h1><p>{escape(description['info'].get('description', ''))} Machine-readable: "
         f'<a href="{escape(root)}/openapi.json">openapi.json</a>.</p>\n' + "\n".join(parts) + "\n</body></html>\n"
     )
 
 
-def _shape(title: str, holder: dict[str, Any], schemas: dict[str, Any]) -> str:
+def _schema_block(title: str, holder: dict[str, Any], schemas: dict[str, Any]) -> str:
     schema = holder.get("content", {}).get("application/json", {}).get("schema")
     if schema is None:
         return ""
@@ -58,7 +58,7 @@ def _shape(title: str, holder: dict[str, Any], schemas: dict[str, Any]) -> str:
 
 
 def _resolved(schema: Any, schemas: dict[str, Any]) -> Any:
-    """Put in place what a description refers to, and leave out the titles, which repeat the names."""
+    """Resolve the references in a schema, and drop titles, which only repeat the names."""
     if isinstance(schema, list):
         return [_resolved(part, schemas) for part in schema]
     if not isinstance(schema, dict):

@@ -1,4 +1,4 @@
-"""What a service accepts: how much, for which hosts, with which token."""
+"""Limits, host names and tokens of a service."""
 
 import ipaddress
 import re
@@ -9,24 +9,25 @@ from embedclf.errors import EmbedclfError
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much a service accepts.
+    """Limits of a service.
 
     Attributes
     ----------
     body_bytes : int
-        Of one request; more is answered 413.
+        Size of a request body; a larger one gets a 413 response.
     texts, characters : int
-        Texts of one request, and characters of one text; more is answered 422.
+        Texts per request and characters per text; more get a 422 response.
     answers : int
-        Labels with their confidences in one answer, which ``top_k`` multiplies; more is answered 422.
+        Labels with confidences per response, which ``top_k`` multiplies; more get a 422 response.
     requests : int
-        Requests in flight: being received, waiting, or processed. One more is answered 503.
+        Requests in flight: being received, waiting or being processed. Further ones get a 503 response.
     connections : int
-        Open connections; one more is answered 503 and closed. Fewer where the process may not open as many files.
-        Only `embedclf.service.server.serve` and the command enforce it: other servers have settings of their own.
+        Open connections; further ones get a 503 response and are closed. The limit is lower if the process may not
+        open as many files. Only `embedclf.service.server.serve` and the command enforce it: other servers have their
+        own settings.
     seconds : float
-        How long a request may take to arrive; a slower one is answered 408. `embedclf.service.server.serve` and the
-        command also cut off a client that takes longer to read its answer.
+        How long a request may take to arrive; a slower one gets a 408 response. `embedclf.service.server.serve` and the
+        command also disconnect a client that takes longer to read its response.
     """
 
     body_bytes: int = 2_000_000
@@ -42,12 +43,12 @@ LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 
 def host_name(name: str) -> str:
-    """Return the name of a host as in a ``Host`` header, without a port.
+    """Return a host name as it appears in a ``Host`` header, without a port.
 
     Raises
     ------
     EmbedclfError
-        If it is not a name or an address alone.
+        If it is not just a host name or IP address.
     """
     plain = name.lower().removeprefix("[").removesuffix("]")
     try:
@@ -55,7 +56,7 @@ def host_name(name: str) -> str:
     except ValueError:
         if not re.fullmatch(r"[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?", name.lower()):
             raise EmbedclfError(
-                f"{name!r} is not the name of a host: give it without scheme, port and path, such as labels.example"
+                f"{name!r} is not a host name; use the name without scheme, port or path, such as labels.example"
             ) from None
         return name.lower()
 
@@ -66,9 +67,9 @@ def check_token(token: str, name: str = "the token") -> None:
     Raises
     ------
     EmbedclfError
-        If it cannot; the message does not contain it.
+        If it cannot; the message does not contain the token.
     """
     if not token:
-        raise EmbedclfError(f"{name} is empty, which would let everyone in: set one, or unset it")
+        raise EmbedclfError(f"{name} is empty, which would let anyone in; set a token, or unset it")
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise EmbedclfError(f"{name} holds a space or a character that no header has")
+        raise EmbedclfError(f"{name} contains a space or a character that is not allowed in a header")

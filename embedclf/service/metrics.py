@@ -1,4 +1,4 @@
-"""What a service measures, for Prometheus."""
+"""Metrics of a service, for Prometheus."""
 
 from collections.abc import Callable, Iterator
 
@@ -13,51 +13,45 @@ _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096)
 
 
 class Metrics:
-    """The metrics of one application, in a registry of its own.
+    """The metrics of one application, in a separate registry.
 
     Parameters
     ----------
     embedder : Embedder
-        Its requests, tokens and dollars are among them.
+        The embedder whose requests, tokens and dollars are included.
 
     Attributes
     ----------
     texts : Counter
-        Texts by their result: labelled, abstained, refused.
+        Texts by result: labelled, abstained, refused.
     batches : Histogram
-        Texts of one embedding call.
+        Texts per embedding call.
     failures : Counter
-        Embedding calls that failed.
+        Failed embedding calls.
     """
 
     def __init__(self, embedder: Embedder) -> None:
         self._registry = registry = CollectorRegistry()
-        self._requests = Counter("embedclf_requests", "Requests answered.", ["path", "status"], registry=registry)
+        self._requests = Counter("embedclf_requests", "Answered requests.", ["path", "status"], registry=registry)
         self._seconds = Histogram(
-            "embedclf_request_seconds", "From a request to its answer.", ["path"], buckets=_SECONDS, registry=registry
+            "embedclf_request_seconds", "Seconds per request.", ["path"], buckets=_SECONDS, registry=registry
         )
-        self.texts = Counter("embedclf_texts", "Texts by what came of them.", ["result"], registry=registry)
+        self.texts = Counter("embedclf_texts", "Texts by result.", ["result"], registry=registry)
         for result in ("labelled", "abstained", "refused"):
             self.texts.labels(result)
-        self.batches = Histogram(
-            "embedclf_batch_texts", "Texts of one embedding call.", buckets=_TEXTS, registry=registry
-        )
-        self.failures = Counter("embedclf_failures", "Embedding calls that failed.", registry=registry)
-        self._waiting = Gauge(
-            "embedclf_waiting_requests", "Requests that wait for an embedding call.", registry=registry
-        )
-        self._in_flight = Gauge(
-            "embedclf_requests_in_hand", "Requests to /predict that are in hand.", registry=registry
-        )
+        self.batches = Histogram("embedclf_batch_texts", "Texts per embedding call.", buckets=_TEXTS, registry=registry)
+        self.failures = Counter("embedclf_failures", "Failed embedding calls.", registry=registry)
+        self._waiting = Gauge("embedclf_waiting_requests", "Requests waiting for an embedding call.", registry=registry)
+        self._in_flight = Gauge("embedclf_requests_in_hand", "Requests to /predict in flight.", registry=registry)
         registry.register(_Spending(embedder))
 
     def watch(self, *, waiting: Callable[[], int], in_flight: Callable[[], int]) -> None:
-        """Set what returns the number of requests that wait for an embedding call, and of all in flight."""
+        """Set the functions that return the number of requests waiting for an embedding call, and of all in flight."""
         self._waiting.set_function(waiting)
         self._in_flight.set_function(in_flight)
 
     def record(self, path: str, status: int, seconds: float) -> None:
-        """Count a request that was answered."""
+        """Record an answered request."""
         self._requests.labels(path, str(status)).inc()
         self._seconds.labels(path).observe(seconds)
 
@@ -73,7 +67,7 @@ class _Spending(Collector):
     def collect(self) -> Iterator[Metric]:
         usage = self._embedder.usage
         yield CounterMetricFamily("embedclf_embedding_requests", "Requests to the embedder.", value=usage.requests)
-        yield CounterMetricFamily("embedclf_tokens", "Tokens that were paid for.", value=usage.tokens)
+        yield CounterMetricFamily("embedclf_tokens", "Billed tokens.", value=usage.tokens)
         yield CounterMetricFamily("embedclf_cached_texts", "Texts found in the cache.", value=usage.from_cache)
         if usage.dollars is not None:
-            yield CounterMetricFamily("embedclf_dollars", "About what they cost.", value=usage.dollars)
+            yield CounterMetricFamily("embedclf_dollars", "Estimated embedding cost.", value=usage.dollars)

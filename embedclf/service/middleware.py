@@ -1,4 +1,4 @@
-"""Middleware: what each request passes through before a route answers it, from the outside in."""
+"""ASGI middleware, in the order in which requests pass through it."""
 
 import asyncio
 import hmac
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 PATHS = frozenset({"/predict", "/health", "/ready", "/model", "/metrics", "/docs", "/openapi.json"})
 _WITH_TOKEN = frozenset({"/predict", "/model", "/metrics"})
-# As in nginx, for the log and the metrics only: the client has gone and sees no response.
+# nginx's status for a client that disconnected; only for the log and the metrics, since no response is sent.
 CLIENT_GONE = 499
 N_TEXTS = "embedclf.n_texts"
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:\d*)?")
@@ -24,14 +24,14 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]]+)(:\d*)?")
 
 @dataclass(slots=True)
 class ServiceState:
-    """What changes while a service runs.
+    """The mutable state of a running service.
 
     Attributes
     ----------
     in_flight : int
-        Requests to ``/predict`` that are being received, waiting, or processed.
+        Requests to ``/predict`` that are being received, waiting or being processed.
     draining : bool
-        Whether the service is shutting down: it refuses texts, and each response is the last of its connection.
+        Whether the service is shutting down: it rejects texts, and closes each connection after its response.
     """
 
     in_flight: int = 0
@@ -39,9 +39,9 @@ class ServiceState:
 
 
 class RequestLogging:
-    """Log and count each request, and answer 500 where the application fails.
+    """Middleware that logs and counts requests, and responds with 500 if the application fails.
 
-    It also answers HEAD as GET without a body, and closes connections while the service drains.
+    It also answers HEAD like GET, without a body, and closes connections while the service drains.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class RequestLogging:
         self._record = record
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond, as ASGI specifies."""
+        """Handle a request, as specified by ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -76,11 +76,11 @@ class RequestLogging:
 
         try:
             await self._app({**scope, "method": "GET"} if head_only else scope, receive, watched)
-        except Exception as error:  # noqa: BLE001 - a server would log its message, which may hold a text
-            logger.error("no answer to %s %s: %s", scope["method"], _shown_path(scope), error_kind(error))
-            if status != CLIENT_GONE:  # the response has begun: the server has to break it off
-                raise RuntimeError("the answer could not be completed") from None
-            await send_error(watched, 500, "the service failed; its log says where")
+        except Exception as error:  # noqa: BLE001 - the server would log its message, which may quote a text
+            logger.error("%s %s failed: %s", scope["method"], _shown_path(scope), error_kind(error))
+            if status != CLIENT_GONE:  # the response has started, so the server has to abort the connection
+                raise RuntimeError("the response could not be completed") from None
+            await send_error(watched, 500, "internal error; see the service's log")
         finally:
             seconds = time.perf_counter() - began
             self._record(path if path in PATHS else "other", status, seconds)
@@ -88,14 +88,14 @@ class RequestLogging:
 
 
 class AccessControl:
-    """Refuse requests for a foreign host (421, 400) or without the token (401), before a body is read.
+    """Middleware that rejects requests for other hosts (421, 400) or without the token (401), before reading a body.
 
     Parameters
     ----------
     app : ASGI application
     token : str or None
     hosts : set of str or None
-        What the ``Host`` header may name, without a port; None for anything.
+        Allowed host names in the ``Host`` header, without a port; None allows any.
     """
 
     def __init__(self, app: App, *, token: str | None, hosts: Set[str] | None) -> None:
@@ -104,13 +104,13 @@ class AccessControl:
         self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond, as ASGI specifies."""
+        """Handle a request, as specified by ASGI."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
         elif (fault := self._host_fault(scope)) is not None:
             await send_error(send, *fault)
         elif route_path(scope) in _WITH_TOKEN and not self._has_token(scope):
-            detail = "a token is needed: Authorization: Bearer …"
+            detail = "missing or wrong token; send it as Authorization: Bearer …"
             await send_error(send, 401, detail, {"www-authenticate": 'Bearer realm="embedclf"'})
         else:
             await self._app(scope, receive, send)
@@ -123,28 +123,28 @@ class AccessControl:
         return bool(scheme.lower() == b"bearer" and hmac.compare_digest(token.strip(), self._token))
 
     def _host_fault(self, scope: Scope) -> tuple[int, str] | None:
-        """Return the status and the reason with which a request is refused for the host that it names."""
+        """Return the status and detail if a request has to be rejected because of its ``Host`` header."""
         if self._hosts is None:
             return None
         named = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
         if not named:
-            # Every browser names the host. What does not, such as a simple health check, speaks HTTP/1.0.
+            # Browsers always send it. HTTP/1.0 clients such as simple health checks may not.
             return None if scope.get("http_version") == "1.0" else (400, "the request has no Host header")
         if len(named) > 1:
             return 400, "the request has more than one Host header"
         found = _HOST.fullmatch(named[0])
         if found is None or found[1] not in self._hosts:
             return 421, (
-                "this host name is not served: ask for localhost or 127.0.0.1, or allow the name with --allowed-host "
-                "(in Python, allowed_hosts)"
+                "this host name is not allowed: use localhost or 127.0.0.1, or allow it with --allowed-host "
+                "(in Python: allowed_hosts)"
             )
         return None
 
 
 class LoadLimits:
-    """Limit requests to ``/predict``: how many are in flight (503), how large (413) and how slow (408) a body is.
+    """Middleware that limits how many requests to ``/predict`` are in flight, and the size and arrival time of bodies.
 
-    While the service drains, it refuses all of them (503).
+    Beyond these limits it responds with 503, 413 and 408. While the service drains, it rejects all of them (503).
 
     Parameters
     ----------
@@ -159,15 +159,15 @@ class LoadLimits:
         self._limits = limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond, as ASGI specifies."""
+        """Handle a request, as specified by ASGI."""
         if scope["type"] != "http" or route_path(scope) != "/predict" or scope["method"] != "POST":
             await self._app(scope, receive, send)
         elif self._state.draining:
-            # The connection closes with the response, which a client that is still sending would not get to read.
+            # Read first: the response closes the connection, and a client that is still sending might not read it.
             if await self._body(scope, receive, send) is not None:
-                await send_error(send, 503, "the service is about to end", {"retry-after": "5"})
+                await send_error(send, 503, "the service is shutting down", {"retry-after": "5"})
         elif self._state.in_flight >= self._limits.requests:
-            detail = f"{self._limits.requests:,} requests are in hand, and no more are taken on: try again"
+            detail = f"too many requests ({self._limits.requests:,} in flight); retry later"
             await send_error(send, 503, detail, {"retry-after": "1"})
         else:
             self._state.in_flight += 1
@@ -190,7 +190,7 @@ class LoadLimits:
         await self._app(scope, replay, send)
 
     async def _body(self, scope: Scope, receive: Receive, send: Send) -> bytes | None:
-        """Receive the body; return None if the request was refused, or its client has gone."""
+        """Return the body; None if the request was rejected or the client has disconnected."""
         most = self._limits.body_bytes
         announced = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
         too_large = announced.isdigit() and int(announced[:20]) > most
@@ -209,13 +209,13 @@ class LoadLimits:
             await send_error(send, 408, f"the request did not arrive within {self._limits.seconds:g} s")
             return None
         if too_large:
-            await send_error(send, 413, f"the request has more than {most:,} bytes: send fewer texts at once")
+            await send_error(send, 413, f"the body exceeds {most:,} bytes; send fewer texts per request")
             return None
         return bytes(body)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
-    """Write a line that holds no text, no header, and no query of the address."""
+    """Log a request without texts, headers or the query string."""
     client = scope.get("client") or ("-",)
     n_texts = scope.get(N_TEXTS)
     texts = "" if n_texts is None else f" {n_texts:,} text{'' if n_texts == 1 else 's'},"

@@ -21,14 +21,14 @@ Responses = dict[int | str, dict[str, Any]]
 
 
 class Access:
-    """What the description says of routes with limited access. The middleware has checked it before.
+    """The OpenAPI description of restricted access; the middleware enforces it.
 
     Attributes
     ----------
     with_token : list
-        Dependencies of a route that needs the token.
+        Dependencies of a route that requires the token.
     refusals : dict
-        The responses to those who have no access.
+        Responses to requests without access.
     """
 
     def __init__(self, *, needs_token: bool, needs_host: bool) -> None:
@@ -38,7 +38,7 @@ class Access:
             self.with_token.append(Depends(HTTPBearer(auto_error=False, description="The service's token.")))
             self.refusals[401] = {"model": Problem, "description": "The token is missing or wrong."}
         if needs_host:
-            self.refusals[421] = {"model": Problem, "description": "The name in the Host header is not served."}
+            self.refusals[421] = {"model": Problem, "description": "The host name in the Host header is not allowed."}
 
 
 def add_predict(
@@ -52,23 +52,24 @@ def add_predict(
         response_model=Predictions,
         responses=access.refusals | PROBLEMS,
         dependencies=access.with_token,
-        summary="Label texts",
+        summary="Classify texts",
     )
-    async def predict(asked: body_model, request: Request) -> Response:  # type: ignore[valid-type]
-        """Label texts. One that cannot be labelled has an error, and the others their labels."""
-        wanted = PredictRequest(asked.texts, asked.top_k)  # type: ignore[attr-defined]
+    async def predict(body: body_model, request: Request) -> Response:  # type: ignore[valid-type]
+        """Classify texts. A text that cannot be classified gets an "error"; the rest are classified."""
+        wanted = PredictRequest(body.texts, body.top_k)  # type: ignore[attr-defined]
         request.scope[N_TEXTS] = len(wanted.texts)
         if (n_labels := wanted.n_labels(n_classes)) > limits.answers:
-            said = (
-                f"{n_labels:,} labels for {len(wanted.texts):,} texts, and {limits.answers:,} are allowed in one answer"
+            raise HTTPException(
+                422,
+                f"top_k: {n_labels:,} labels for {len(wanted.texts):,} texts exceed the limit of {limits.answers:,} "
+                "per response; send fewer texts or a smaller top_k",
             )
-            raise HTTPException(422, f"top_k: {said}: send fewer texts, or a smaller top_k")
         answer = batcher.submit(wanted, wanted.size(n_classes))
-        # The body has been received, so the next message is that the client goes; its request is then not processed.
+        # The body has been received, so the next message means that the client has disconnected.
         gone = asyncio.ensure_future(request.receive())
         gone.add_done_callback(lambda _: answer.cancel())
         try:
-            body = await answer
+            predictions = await answer
         except asyncio.CancelledError:
             if not gone.done():
                 raise
@@ -79,7 +80,7 @@ def add_predict(
             raise HTTPException(status, detail, headers) from None
         finally:
             gone.cancel()
-        return Response(body, media_type="application/json")
+        return Response(predictions, media_type="application/json")
 
 
 def add_status(app: FastAPI, state: ServiceState) -> None:
@@ -87,16 +88,16 @@ def add_status(app: FastAPI, state: ServiceState) -> None:
 
     @app.get("/health", summary="Whether the process is alive")
     async def health() -> Status:
-        """Tell that the process is alive. Needs no token."""
+        """Report that the process is alive. Requires no token."""
         return Status(status="alive")
 
     @app.get(
         "/ready",
-        responses={503: {"model": Status, "description": "It is about to end."}},
-        summary="Whether it takes requests",
+        responses={503: {"model": Status, "description": "Shutting down."}},
+        summary="Whether the service accepts requests",
     )
     async def ready(response: Response) -> Status:
-        """Tell whether requests are taken: not any more once the service is about to end. Needs no token."""
+        """Report whether the service accepts requests; while shutting down it no longer does. Requires no token."""
         if state.draining:
             response.status_code = HTTPStatus.SERVICE_UNAVAILABLE
         return Status(status="draining" if state.draining else "ready")
@@ -109,10 +110,10 @@ def add_model(app: FastAPI, about: dict[str, Any], access: Access) -> None:
         "/model",
         responses=access.refusals,
         dependencies=access.with_token,
-        summary="What is known of the classifier",
+        summary="Describe the classifier",
     )
     async def model() -> dict[str, Any]:
-        """Give the classes, the embedder, the settings and the measured quality of the classifier."""
+        """Return the classes, embedder, settings and measured quality of the classifier."""
         return about
 
 
@@ -124,10 +125,10 @@ def add_metrics(app: FastAPI, counts: Metrics, access: Access) -> None:
         response_class=Response,
         responses=access.refusals | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         dependencies=access.with_token,
-        summary="Counts for Prometheus",
+        summary="Metrics for Prometheus",
     )
     async def metrics() -> Response:
-        """Give requests, latency, texts, batch sizes, queue, tokens and dollars in Prometheus' text format."""
+        """Return requests, latency, texts, batch sizes, queue length, tokens and dollars in Prometheus' text format."""
         return Response(counts.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Requests and answers, as JSON."""
+"""JSON schemas of requests and responses."""
 
 from typing import Annotated, Any
 
@@ -6,83 +6,85 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidat
 
 from embedclf.service.limits import Limits
 
-# Of a request's body; of more fields, none is named.
+# A body with more fields is rejected without naming each unknown one.
 _MAX_FIELDS = 16
 
 
 class Likely(BaseModel):
-    """One of the likeliest labels."""
+    """One of the most likely labels."""
 
     label: str
     confidence: float
 
 
 class Prediction(BaseModel):
-    """What is said about one text."""
+    """The prediction for one text."""
 
-    label: str | None = Field(description="null where the classifier abstains, or the text cannot be labelled")
-    confidence: float | None = Field(description="of the likeliest label, rounded down; null if there is an error")
-    top: list[Likely] | None = Field(default=None, description="the likeliest labels, if top_k was given")
-    error: str | None = Field(default=None, description="why the text cannot be labelled; else left out")
+    label: str | None = Field(description="null if the classifier abstains or the text cannot be classified")
+    confidence: float | None = Field(
+        description="confidence in the most likely label, rounded down; null if there is an error"
+    )
+    top: list[Likely] | None = Field(default=None, description="the most likely labels, if top_k was given")
+    error: str | None = Field(default=None, description="why the text cannot be classified; omitted otherwise")
 
 
 class Predictions(BaseModel):
-    """One prediction a text, in their order."""
+    """One prediction per text, in the order of the texts."""
 
     predictions: list[Prediction]
 
 
 class Problem(BaseModel):
-    """Why there is no answer."""
+    """The reason for an error response."""
 
     detail: str
 
 
 class Status(BaseModel):
-    """How the service is."""
+    """The status of the service."""
 
     status: str
 
 
-def _whole(number: object) -> object:
-    """Return 2 for 2.0, which is a whole number in JSON."""
+def _integral(number: object) -> object:
+    """Return 2 for 2.0, since JSON does not distinguish them."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
 def predict_body(limits: Limits) -> type[BaseModel]:
-    """Return the model of the body of a request to ``/predict``, with its limits."""
+    """Return the pydantic model of the body of a request to ``/predict``, with its limits."""
 
     def check_text(text: object) -> str:
         if not isinstance(text, str):
-            raise ValueError("a text is a string")  # pydantic does not count a TypeError as a fault of the input
+            raise ValueError("a text must be a string")  # pydantic does not report a TypeError as a validation error
         if len(text) > limits.characters:
-            raise ValueError(f"the text has {len(text):,} characters, and {limits.characters:,} are allowed")
+            raise ValueError(f"{len(text):,} characters exceed the limit of {limits.characters:,} per text")
         return text
 
-    # pydantic's own str refuses half a character and with it the whole request; here, that is one text's error.
+    # pydantic's own str rejects the whole request for a lone surrogate; here, it is an error of that text only.
     json_schema = WithJsonSchema({"type": "string", "maxLength": limits.characters})
     text = Annotated[str, PlainValidator(check_text), json_schema]
 
-    class Asked(BaseModel):
-        """Texts to label."""
+    class PredictBody(BaseModel):
+        """Texts to classify."""
 
         model_config = ConfigDict(extra="forbid", strict=True)
 
         @model_validator(mode="before")
         @classmethod
-        def check_fields(cls, asked: object) -> object:
-            # pydantic reports each unknown field, which takes a second for as many as fit into a body.
-            if isinstance(asked, dict) and len(asked) > _MAX_FIELDS:
+        def check_fields(cls, body: object) -> object:
+            # pydantic reports each unknown field, which would take a second for as many as fit into a body.
+            if isinstance(body, dict) and len(body) > _MAX_FIELDS:
                 known = " and ".join(cls.model_fields)
-                raise ValueError(f"the body has {len(asked):,} fields, where there are only {known}")
-            return asked
+                raise ValueError(f"the body has {len(body):,} fields, expected only {known}")
+            return body
 
         texts: list[text] = Field(min_length=1, max_length=limits.texts, examples=[["I was charged twice this month"]])
-        top_k: Annotated[int, Field(ge=1), BeforeValidator(_whole)] | None = Field(
-            default=None, description="also give so many of the likeliest labels"
+        top_k: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = Field(
+            default=None, description="also return this many of the most likely labels"
         )
 
-    return Asked
+    return PredictBody
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {
@@ -91,11 +93,11 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
         400: "The body cannot be read as JSON.",
         408: "The request took too long to arrive.",
         413: "The request is too large.",
-        422: "The request is not as it should be; the detail says where and why.",
-        500: "The service failed; its log says where.",
-        502: "The embedder failed; the service's log says why.",
-        503: "Too many requests are in hand, the service is about to end, or the embedder takes no more.",
-        504: "The embedder did not answer in time.",
+        422: "The request is invalid; the detail says where and why.",
+        500: "Internal error; see the service's log.",
+        502: "The embedder failed; see the service's log.",
+        503: "Too many requests in progress, the service is shutting down, or the embedder is not accepting requests.",
+        504: "The embedder timed out.",
     }.items()
 }
-"""What `/predict` answers other than predictions, for the description."""
+"""Error responses of `/predict`, for the OpenAPI description."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _POLL_SECONDS = 0.02
-# How long uvicorn then waits for requests in flight.
+# How long uvicorn waits for requests in flight after that.
 _SHUTDOWN_SECONDS = 30
 
 
@@ -33,29 +33,30 @@ def serve(
     allowed_hosts: Iterable[str] = (),
     limits: Limits | None = None,
 ) -> None:
-    """Serve a classifier over HTTP until SIGTERM or SIGINT (Ctrl-C), and until the requests in flight are answered.
+    """Serve a classifier over HTTP; SIGTERM and SIGINT (Ctrl-C) shut it down after in-flight requests finish.
 
-    To be called in the main thread, since signals are handled there alone. It speaks no TLS: where others can reach it,
-    run it behind a reverse proxy, with a token.
+    Call it in the main thread, since Python handles signals there only. It does not do TLS: if other machines can
+    reach it, run it behind a reverse proxy, with a token.
 
     Parameters
     ----------
     classifier : TextClassifier
     host : str
-        The address to listen at.
+        The address to listen on.
     port : int
-        0 takes a free one.
+        0 picks a free port.
     token : str, optional
         See `create_app`.
     allowed_hosts : iterable of str
-        Serve only requests for these host names or localhost. If there are none, any name is served, but only localhost
-        if it listens there without a token.
+        Serve only requests for these host names and localhost. If empty, any host name is served, or only localhost
+        when listening on it without a token.
     limits : Limits, optional
 
     Raises
     ------
     EmbedclfError
-        If it cannot listen there, a package is missing, the token could not be sent, or a host is not a name.
+        If the address is not available, a package is missing, the token cannot be sent in a header, or a host name is
+        invalid.
     """
     check_installed()
     classifier.embedder.warm_up()
@@ -69,25 +70,26 @@ def listen(host: str, port: int) -> socket.socket:
     Raises
     ------
     EmbedclfError
-        If the address is not known, or is not free.
+        If the address is unknown or in use.
     """
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.create_server(address[:2], family=family, backlog=2_048)
-        # Accepted connections inherit it. Else the second packet of a response waits for 40 ms: asyncio, which sets it
-        # for its own sockets, does not know that this one speaks TCP.
+        # Accepted connections inherit it. Otherwise the second packet of a response is delayed by 40 ms: asyncio sets
+        # it only on sockets that it knows to be TCP.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening
     except OSError as error:
         # Python adds the address to the system's message.
-        said = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise EmbedclfError(
-            f"cannot listen at {host}, port {port}: {said}; choose another with --host or --port (0 takes a free one)"
+            f"cannot listen on {host}, port {port}: {reason}; choose another with --host or --port (0 picks a free "
+            "port)"
         ) from error
 
 
 def shown_address(listening: socket.socket) -> str:
-    """Return the address of a socket as in a URL, without the port."""
+    """Return the address of a socket as written in a URL, without the port."""
     address: str = listening.getsockname()[0]
     return f"[{address}]" if ":" in address else address
 
@@ -105,21 +107,22 @@ def serve_on(
     allowed_hosts: Iterable[str] = (),
     limits: Limits | None = None,
 ) -> None:
-    """Serve a classifier on a socket that listens, and close it at the end; see `serve`."""
+    """Serve a classifier on a listening socket, and close it at the end; see `serve`."""
     limits = limits or Limits()
     hosts = list(allowed_hosts)
     if token is None and is_loopback(listening):
-        hosts.append(shown_address(listening))  # there are others than 127.0.0.1
+        hosts.append(shown_address(listening))  # may be a loopback address other than 127.0.0.1
     app = create_app(classifier, token=token, limits=limits, allowed_hosts=hosts or None)
     server = _server(app, limits, listening)
 
     def stop(*_: object) -> None:
         server.should_exit = True
 
-    # uvicorn has handlers of its own while it serves, and raises the signals again at its end: to these, which let this
-    # function return. They also count before uvicorn is ready.
+    # uvicorn installs its own handlers while it serves, and raises the signals again at the end. These handlers let
+    # this function return then, and also work before uvicorn is ready.
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    # What exists now stays to the end. To search it for garbage time and again would stop everything for 50 ms each.
+    # Everything allocated so far lives until the end. Searching it for garbage would pause the service for 50 ms each
+    # time.
     gc.collect()
     gc.freeze()
     try:
@@ -136,13 +139,14 @@ def _server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicor
     from embedclf.service.connections import bounded_protocol
 
     class Server(uvicorn.Server):
-        """uvicorn's server, which here answers each request of an open connection before it ends."""
+        """uvicorn's server, with a shutdown that answers the requests on all open connections first."""
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             for server in self.servers:
                 server.close()
             listening.close()
-            # Clients are told to connect anew only when nobody can: else one might be accepted, and never answered.
+            # Responses say "Connection: close" only once the socket is closed: otherwise a client could reconnect here
+            # and never get a response.
             await asyncio.sleep(_POLL_SECONDS)
             app.state.service.draining = True
             connections: set[Any] = self.server_state.connections
@@ -156,7 +160,7 @@ def _server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicor
     config = uvicorn.Config(
         app,
         http=bounded_protocol(limits),
-        ws="none",  # a connection that changed its protocol would escape these limits
+        ws="none",  # WebSocket connections would bypass these limits
         log_config=None,
         access_log=False,
         server_header=False,

@@ -15,28 +15,33 @@ from embedclf.cli.options import (
 from embedclf.cli.screen import echo
 from embedclf.errors import DataError
 
-TOKEN_VARIABLE = "EMBEDCLF_TOKEN"  # noqa: S105 - its name
+TOKEN_VARIABLE = "EMBEDCLF_TOKEN"  # noqa: S105 - a variable's name, not a token
 
 
 @click.command("serve")
 @model_option
 @embedder_again_option
-@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", metavar="N", type=click.IntRange(0, 65_535), default=8000, show_default=True, help="0 takes a free one."
+    "--port",
+    metavar="N",
+    type=click.IntRange(0, 65_535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option(
     "--token-file",
     metavar="FILE",
-    help=f"Holds the token that clients must send.  [default: ${TOKEN_VARIABLE}, else none is asked for]",
+    help=f"File with the token that clients must send.  [default: ${TOKEN_VARIABLE}; without it, no token is required]",
 )
 @click.option(
     "--allowed-host",
     "allowed_hosts",
     metavar="NAME",
     multiple=True,
-    help="Serve requests for this host name, too, and for no other but localhost; may be given several times.  "
-    "[default: any, but localhost alone when listening there without a token]",
+    help="Serve requests only for this host name and localhost; can be repeated.  "
+    "[default: any host name, but only localhost when listening on it without a token]",
 )
 @min_confidence_option
 @service_embedder_options
@@ -50,10 +55,10 @@ def command(
     min_confidence: float | None,
     asked: EmbedderOptions,
 ) -> None:
-    """Answer over HTTP with a trained classifier.
+    """Serve a classifier over HTTP.
 
-    POST /predict {"texts": ["…"]} gives their labels; /docs shows the rest. SIGTERM and Ctrl-C end it when what is in
-    hand is answered. Needs embedclf[serve].
+    POST /predict {"texts": ["…"]} returns their labels; /docs describes the API. SIGTERM and Ctrl-C shut it down after
+    in-flight requests finish. Requires embedclf[serve].
     """
     from embedclf.classifier.loading import load
     from embedclf.cli.costs import show_usage
@@ -74,11 +79,11 @@ def command(
         address, port = shown_address(listening), listening.getsockname()[1]
         if token is None and not is_loopback(listening):
             echo(
-                f"Warning: {address} can be reached from other machines, and no token is asked for: set "
-                f"{TOKEN_VARIABLE} or give --token-file, and let a proxy with TLS stand before it",
+                f"Warning: {address} can be reached from other machines, and no token is required: set "
+                f"{TOKEN_VARIABLE} or use --token-file, and put the service behind a reverse proxy with TLS",
                 err=True,
             )
-        echo(f"Serving {model} at http://{address}:{port} (what it answers: /docs)", err=True)
+        echo(f"Serving {model} at http://{address}:{port} (API docs: http://{address}:{port}/docs)", err=True)
         try:
             serve_on(listening, classifier, token=token, allowed_hosts=hosts)
         finally:
@@ -86,7 +91,7 @@ def command(
 
 
 def _token(path: str | None) -> str | None:
-    """Read the token that clients must send; no message contains it."""
+    """Return the token that clients must send, or None; no message contains it."""
     from embedclf.service.limits import check_token
 
     name, token = f"the token in {TOKEN_VARIABLE}", os.environ.get(TOKEN_VARIABLE)
@@ -95,8 +100,8 @@ def _token(path: str | None) -> str | None:
         try:
             token = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            said = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
-            raise DataError(f"cannot read {path}: {said}", source=path) from error
+            reason = error.strerror if isinstance(error, OSError) else "not valid UTF-8"
+            raise DataError(f"cannot read {path}: {reason}", source=path) from error
     if token is not None:
         token = token.strip()
         check_token(token, name)
