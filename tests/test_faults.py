@@ -318,7 +318,7 @@ class TestRefusedTexts:
             f"Error: 2 rows of {with_bad} cannot be embedded:\n"
             f"  {with_bad}:5: text-embedding-3-small does not take it: {self.reason}\n"
             f"  {with_bad}:19: text-embedding-3-small does not take it: {self.reason}\n"
-            "Mend them, or leave them out with --skip-bad-rows.\n"
+            "Fix them, or use --skip-bad-rows.\n"
         )
         assert result.stdout == ""
         assert VectorCache().info()[0].n_vectors == 30
@@ -332,7 +332,7 @@ class TestRefusedTexts:
         assert result.exit_code == 0
         assert json.loads(result.stdout)["n_examples"] == 28
         assert (
-            f"Left out 2 rows:\n  {with_bad}:5: text-embedding-3-small does not take it: {self.reason}\n"
+            f"Skipped 2 rows:\n  {with_bad}:5: text-embedding-3-small does not take it: {self.reason}\n"
             f"  {with_bad}:19: text-embedding-3-small does not take it: {self.reason}\n"
         ) in result.stderr
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedclf.evaluation.learning import LearningCurve
 
 
-_PLOT_WIDTH = 40
+_PLOT_WIDTH = 39
 
 
 @click.command("learning-curve")
