@@ -102,7 +102,7 @@ class TestTraining:
     def test_min_confidence_is_kept_and_measured(self, cli: Cli, dataset: Path):
         """It stands in the file and in the summary; predict keeps to it, unless told another."""
         lines = cli("train", dataset, "--min-confidence", "0.9999").stdout.splitlines()
-        assert lines[1] == "Answered with a confidence of 0.9999 or more: 0.0 %"
+        assert lines[1] == "At confidence ≥ 0.9999: answers 0.0 %"
         assert lines[2].endswith(", threshold 0.9999)")
         assert embedclf.load("models/small.safetensors").card.threshold == 0.9999
         assert cli("predict", "my parcel").stdout.startswith("-\t0.9")
@@ -127,7 +127,7 @@ class TestTraining:
         card = embedclf.load("models/product_reviews.safetensors").card
         assert f"Selected threshold {card.threshold:g} (630 cross-validated rows): answers 8" in result.stderr
         assert result.stdout.splitlines()[1] == (
-            f"Answered with a confidence of {card.threshold:g} or more: {100 * card.held_out.coverage:.1f} %, accuracy "
+            f"At confidence ≥ {card.threshold:g}: answers {100 * card.held_out.coverage:.1f} %, accuracy "
             f"{card.held_out.answered_accuracy:.3f}"
         )
 
@@ -168,7 +168,8 @@ class TestTraining:
         result = cli("train", dataset, "--target-accuracy", 0.9, "--min-confidence", 0.5)
         assert result.exit_code == 2
         assert (
-            "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them." in result.stderr
+            "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
+            in result.stderr
         )
         with pytest.raises(embedclf.ArgumentError, match="use only one of them"):
             embedclf.train(TEXTS, LABELS, target_accuracy=0.9, min_confidence=0.5)
@@ -203,7 +204,7 @@ class TestOutOfScope:
         result = cli("train", mixed, "--out-of-scope-label", "other")
         recall = embedclf.load("models/small.safetensors").card.held_out.out_of_scope_recall
         assert recall in (0.0, 0.5, 1.0)  # of the two that are held out
-        assert f"Rejected of the rows out of scope held out: {100 * recall:.1f} %\n" in result.stdout
+        assert f"Held-out out-of-scope rows rejected: {100 * recall:.1f} %\n" in result.stdout
         cli("train", mixed, "--out-of-scope-label", "other", "--min-confidence", 1)
         assert embedclf.load("models/small.safetensors").card.held_out.out_of_scope_recall == 1.0
         cli("train", mixed, "--out-of-scope-label", "other", "--holdout", 0)
@@ -273,11 +274,8 @@ class TestOutOfScope:
         result = cli("evaluate", mixed, "--min-confidence", 0, "--errors", "wrong.csv", "--report", "report.html")
         assert result.exit_code == 0
         lines = result.stdout.splitlines()
-        assert (
-            "12 rows are wrong, 12 of them out of scope; the surest, which are the likeliest to be labelled wrong:"
-            in (lines)
-        )
-        assert sum(": other, taken for " in line or "  other, taken for " in line for line in lines) == 5
+        assert "12 misclassified rows, 12 of them out of scope. Most confident first; check these labels:" in lines
+        assert sum("  labelled other, predicted " in line for line in lines) == 5
         rows = list(csv.DictReader(Path("wrong.csv").read_text().splitlines()))
         assert {row["text"] for row in rows} == set(STRANGE)
         assert {row["label"] for row in rows} == {"other"}

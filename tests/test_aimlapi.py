@@ -432,7 +432,7 @@ def test_base_url_needs_an_embedder_that_it_is_for(cli: Cli, dataset):
     """It is not silently passed over."""
     result = cli("train", dataset, "--base-url", "http://127.0.0.1:9/v1")
     assert result.exit_code == 2
-    assert "--base-url goes with an aimlapi embedder: set AIMLAPI_API_KEY, or name one with --embedder" in result.stderr
+    assert "--base-url only applies to aimlapi embedders: set AIMLAPI_API_KEY, or use --embedder" in result.stderr
 
 
 def test_the_default_embedder_depends_on_the_key(

@@ -119,9 +119,9 @@ def test_the_help_is_what_a_person_reads(process):
         == """\
 Usage: embedclf [OPTIONS] COMMAND [ARGS]...
 
-  Classify texts on embedding features.
+  Train, evaluate and serve text classifiers built on embeddings.
 
-    embedclf train tickets.csv               a CSV with the columns text and label
+    embedclf train tickets.csv               a CSV with columns text and label
     embedclf evaluate tickets_test.csv
     embedclf predict "Where is my parcel?"
 
@@ -130,21 +130,21 @@ Options:
   -h, --help  Show this message and exit.
 
 Commands:
-  train           Train a classifier on a file of labelled texts.
-  evaluate        Measure a classifier on a file of labelled texts.
-  predict         Label texts with a trained classifier.
-  cross-validate  Measure how good a classifier trained on a file would be.
-  learning-curve  Measure what more labels would bring.
-  compare         Compare embedders, lengths of vectors and heads on a file.
-  check           Find what is wrong with a file of labelled texts.
-  search          Find the rows of a file that are nearest to a text.
-  recommend       Find rows that are like one, and unlike each other.
-  cluster         Find groups of texts that are alike, to make labels of.
-  suggest         Choose which rows to label next.
-  map             Draw the texts of a file on a page to look at.
-  serve           Answer over HTTP with a trained classifier.
-  embedders       List the known embedders and their prices.
-  cache           Look at the cache of vectors, or empty it.
+  train           Train a classifier on labelled texts.
+  evaluate        Evaluate a classifier on labelled texts.
+  predict         Predict the labels of texts.
+  cross-validate  Estimate accuracy on a file by cross-validation.
+  learning-curve  Show how accuracy grows with more training rows.
+  compare         Compare embedding models, dimensions and heads.
+  check           Check a labelled file for problems.
+  search          Find the rows most similar to a text.
+  recommend       Find diverse rows similar to a given one.
+  cluster         Cluster texts to discover labels.
+  suggest         Suggest rows to label next (active learning).
+  map             Draw an interactive map of the texts (HTML).
+  serve           Serve a classifier over HTTP.
+  embedders       List known embedding models and their prices.
+  cache           Inspect, prune or clear the embedding cache.
 """
     )
     for name in _COMMANDS:

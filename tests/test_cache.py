@@ -141,7 +141,7 @@ class TestCommands:
         asked = process("cache", "clear", stdin="n\n")
         assert asked.returncode == 1
         assert asked.stderr.startswith(
-            f"{name}: 30 vectors, 0.2 MB, they would cost {tokens} tokens again, less than $0.0001\n"
+            f"{name}: 30 vectors, 0.2 MB, {tokens} tokens to embed again, less than $0.0001\n"
             f"Delete all 30 vectors in {folder}? [y/N]:"
         )
         assert cli("cache", "clear", "--yes").stdout == f"Deleted 30 vectors from {folder}\n"
@@ -448,7 +448,7 @@ class TestNotes:
         assert info.stderr.count("Warning: ") == 1
         assert f"{path} " in info.stderr
         assert " 30     0.2 MB         1 " in info.stdout
-        assert cli("cache", "prune", "--older-than", "90d").stdout.startswith(f"{folder}: nothing to drop")
+        assert cli("cache", "prune", "--older-than", "90d").stdout.startswith(f"{folder}: nothing to delete")
         assert cli("train", dataset).exit_code == 0
         assert len(api.texts_sent) == 30
         assert cli("cache", "clear", "--yes").stdout == f"Deleted 30 vectors from {folder}\n"

@@ -65,58 +65,58 @@ class TestWhatAPersonSees:
             result.stdout
             == """\
 Error: 1 row that cannot be read
-  Mend them in the file.
+  Fix them in the file.
     ugly.csv:9  expected 3 fields as in the header, got 5 (extra: 'c', 'd')
 
-Error: 2 rows without a text or a label
-  Fill them in; --fix FILE writes a copy without the empty texts.
+Error: 2 rows without a text or label
+  Fill them in, or write a copy without the empty texts with --fix FILE.
     ugly.csv:6  the text is empty: refund
     ugly.csv:10  the label is empty: The courier never came with my package
 
-Error: 2 rows with the same text under different labels
-  Decide on one label: no classifier can learn both.
+Error: 2 rows with conflicting labels for the same text
+  Choose one label: no classifier can learn both.
     ugly.csv:3  refund: I want my money back
     ugly.csv:4  delivery: I want my money back
 
-Error: 1 row whose text is in both files
-  Drop them from one: on a text that is trained on, nothing is measured.
-    ugly.csv:14, as other.csv:2 login  password: I forgot my password
+Error: 1 row with a text that is in both files
+  Drop them from one file: accuracy on texts that were trained on means nothing.
+    ugly.csv:14, same text as other.csv:2 login  password: I forgot my password
 
-Error: 2 labels with too few texts to learn or to measure
-  Add texts, or merge the labels.
+Error: 2 labels with too few examples
+  Add texts, or merge labels.
     ugly.csv:7  Refund: only 1 text
     ugly.csv:14  password: only 1 text
 
-Warning: 1 label written like another but for case, spaces or Unicode form
-  Write them alike, or they are two labels.
+Warning: 1 label identical to another except for case, spaces or Unicode form
+  Spell them the same way: now they are separate labels.
     ugly.csv:7  Refund: 1 row; 'refund' has 5
 
-Warning: 1 row nearly the same as one of the other file
-  Drop copies from one file: they flatter what is measured.
+Warning: 1 row with a near-duplicate in the other file
+  Drop the copies from one file: they inflate the measured accuracy.
     ugly.csv:18  delivery: Tracking has not moved since Monday
       identical except for case, spaces and punctuation: other.csv:3  delivery: Tracking has not moved since monday!
 
-Warning: 1 row repeating an earlier one
-  Drop them, unless they are to count more: --fix FILE writes such a copy.
-    ugly.csv:5, as ugly.csv:2  delivery: Where is my parcel?
+Warning: 1 exact duplicate
+  Drop them unless they should count more: --fix FILE writes a copy without them.
+    ugly.csv:5, same text as ugly.csv:2  delivery: Where is my parcel?
 
-Warning: 2 rows nearly the same as an earlier one
-  Drop copies, and see which label is right where they differ.
+Warning: 2 near-duplicates
+  Drop copies. Where the labels differ, decide which is right.
     ugly.csv:8  delivery: where is my parcel
       identical except for case, spaces and punctuation: ugly.csv:2  delivery: Where is my parcel?
     ugly.csv:19  refund: I was promised a full refnud
       spelling 90 % similar: ugly.csv:17  refund: I was promised a full refund
 
-Diversity: 14 texts, as different as 7.8 that have nothing in common (Vendi score); mean cosine distance 0.81
-  the labels with the likest texts  texts  Vendi score  mean distance
-  refund                                5          3.1           0.50
-  delivery                              7          4.2           0.73
+Diversity: Vendi score 7.8 (14 texts as varied as 8 unrelated ones); mean cosine distance 0.81
+  least diverse labels  texts  Vendi score  mean distance
+  refund                    5          3.1           0.50
+  delivery                  7          4.2           0.73
 
-8 errors, 5 warnings. Mend the errors before you train.
+8 errors, 5 warnings. Fix the errors before training.
 """
         )
         assert result.stderr.splitlines()[0] == "ugly.csv: 14 rows, 4 labels"
-        assert result.stderr.endswith("Not looked for: anomalies; needs at least 20 different texts\n")
+        assert result.stderr.endswith("Skipped: anomalies (needs at least 20 different texts)\n")
 
     def test_clean_data(self, cli: Cli, dataset: Path):
         """One line says that all is clear, and the exit code is 0."""
@@ -125,13 +125,13 @@ Diversity: 14 texts, as different as 7.8 that have nothing in common (Vendi scor
         assert (
             result.stdout
             == """\
-Diversity: 30 texts, as different as 17.0 that have nothing in common (Vendi score); mean cosine distance 0.85
-  the labels with the likest texts  texts  Vendi score  mean distance
-  refund                               10          5.1           0.53
-  password                             10          6.0           0.63
-  delivery                             10          7.1           0.74
+Diversity: Vendi score 17.0 (30 texts as varied as 17 unrelated ones); mean cosine distance 0.85
+  least diverse labels  texts  Vendi score  mean distance
+  refund                   10          5.1           0.53
+  password                 10          6.0           0.63
+  delivery                 10          7.1           0.74
 
-All clear: nothing wrong was found in 30 rows.
+No problems found in 30 rows.
 """
         )
 
@@ -141,8 +141,8 @@ All clear: nothing wrong was found in 30 rows.
             file.write(f"{TEXTS[0]},{LABELS[0]}\n")
         result = cli("check", dataset)
         assert result.exit_code == 0
-        assert result.stdout.startswith("Warning: 1 row repeating an earlier one\n")
-        assert result.stdout.endswith("\n0 errors, 1 warning. Nothing is surely wrong.\n")
+        assert result.stdout.startswith("Warning: 1 exact duplicate\n")
+        assert result.stdout.endswith("\n0 errors, 1 warning. No definite errors.\n")
 
     def test_errors_and_warnings_of_a_kind_stand_apart(self, cli: Cli, dataset: Path):
         """The numbers of the headings add up to those of the last line."""
@@ -152,12 +152,12 @@ All clear: nothing wrong was found in 30 rows.
         assert result.exit_code == 1
         assert (
             f"""\
-Error: 1 label with too few texts to learn or to measure
-  Add texts, or merge the labels.
+Error: 1 label with too few examples
+  Add texts, or merge labels.
     {dataset}:32  lamp: only 1 text
 
-Warning: 1 label with too few texts to learn or to measure
-  Add texts, or merge the labels.
+Warning: 1 label with too few examples
+  Add texts, or merge labels.
     {dataset}:33  privacy: only 2 texts
 """
             in result.stdout
@@ -172,8 +172,8 @@ Warning: 1 label with too few texts to learn or to measure
         with dataset.open("a") as file:
             file.writelines(f'"{text}",{label}\n' for text, label in zip(TEXTS[:8], LABELS[:8], strict=True))
         lines = cli("check", dataset).stdout.splitlines()
-        assert lines[0] == "Warning: 8 rows repeating an earlier one"
-        assert lines[7] == "    … and 3 more, all in --json"
+        assert lines[0] == "Warning: 8 exact duplicates"
+        assert lines[7] == "    … 3 more (--json shows all)"
         assert lines_of(json.loads(cli("check", dataset, "--json").stdout), "duplicates") == [*range(32, 40)]
 
     def test_control_characters_do_not_reach_the_terminal(self, cli: Cli):
@@ -232,7 +232,7 @@ class TestFix:
         assert "Error: --fix cannot copy 1 row of ugly.csv:\n  ugly.csv:9: expected 3 fields" in refused.stderr
         assert not Path("clean.csv").exists()
         result = cli("check", ugly, "--fix", "clean.csv", "--skip-bad-rows")
-        assert "Wrote 14 rows to clean.csv; left out: 1 exact duplicate, 1 empty row, 1 unreadable row" in result.stderr
+        assert "Wrote 14 rows to clean.csv (removed: 1 exact duplicate, 1 empty row, 1 unreadable row)" in result.stderr
         kept = [line for line in UGLY.splitlines(True) if line.split(",")[0] not in ("4", "5", "8")]
         assert Path("clean.csv").read_text() == "".join(kept)
 
@@ -240,7 +240,7 @@ class TestFix:
         """Are kept, but each text once: a copy is one whether there is a label yet or not."""
         Path("a.csv").write_text("text,label\nto do,\na,x\nto do,\na,\nb,y\na,x\n")
         result = cli("check", "a.csv", "--fix", "b.csv")
-        assert "Wrote 4 rows to b.csv; left out: 2 exact duplicates\n" in result.stderr
+        assert "Wrote 4 rows to b.csv (removed: 2 exact duplicates)\n" in result.stderr
         assert Path("b.csv").read_text() == "text,label\nto do,\na,x\na,\nb,y\n"
 
     @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.jsonl"])
@@ -254,14 +254,14 @@ class TestFix:
         path = Path(name)
         path.write_text("\n".join(lines) + "\n")
         result = cli("check", name, "--fix", name)
-        assert f"Wrote 1 row to {name}; left out: 1 exact duplicate, 1 empty row\n" in result.stderr
+        assert f"Wrote 1 row to {name} (removed: 1 exact duplicate, 1 empty row)\n" in result.stderr
         assert path.read_text().splitlines() == lines[: 1 if name == "a.jsonl" else 2]
 
     def test_it_writes_utf_8(self, cli: Cli):
         """Whatever the encoding was, and says so; delimiter and byte order mark are kept."""
         Path("a.csv").write_bytes("text;label\nGrüße, alle;x\nGrüße, alle;x\nNein;y\n".encode("cp1252"))
         result = cli("check", "a.csv", "--delimiter", ";", "--encoding", "cp1252", "--fix", "b.csv")
-        assert "Wrote 2 rows to b.csv, in UTF-8; left out: 1 exact duplicate\n" in result.stderr
+        assert "Wrote 2 rows to b.csv, in UTF-8 (removed: 1 exact duplicate)\n" in result.stderr
         assert Path("b.csv").read_text(encoding="utf-8") == "text;label\nGrüße, alle;x\nNein;y\n"
         Path("b.csv").write_bytes(b"\xef\xbb\xbf" + Path("b.csv").read_bytes())
         cli("check", "b.csv", "--delimiter", ";", "--fix", "b.csv")
@@ -295,9 +295,9 @@ class TestBeforeAnythingIsPaidFor:
         first, empty, *rest = result.stdout.splitlines()
         assert first.startswith("16 rows, 13 unique, 0 cached, 13 to embed: about ")
         assert (empty, rest[0]) == ("", "Error: 1 row that cannot be read")
-        assert "Error: 2 rows with the same text under different labels" in rest
-        assert not any("nearly the same" in line for line in rest)
-        assert "Not looked for: label errors, near leakage, near duplicates, anomalies; needs vectors" in result.stderr
+        assert "Error: 2 rows with conflicting labels for the same text" in rest
+        assert not any("near-duplicate" in line for line in rest)
+        assert "Skipped: label errors, near leakage, near duplicates, anomalies (needs vectors)" in result.stderr
         shown = json.loads(cli("check", ugly, "--dry-run", "--json").stdout)
         assert shown["dry_run"] is True
         assert shown["estimate"]["to_embed"] == 12
@@ -311,7 +311,7 @@ class TestBeforeAnythingIsPaidFor:
         monkeypatch.setenv("AIMLAPI_API_KEY", "test-key")
         result = cli("check", ugly, "--retries", 0)
         assert result.exit_code == 1
-        assert "Error: 2 rows with the same text under different labels" in result.stdout
+        assert "Error: 2 rows with conflicting labels for the same text" in result.stdout
         assert "\nError: " in result.stderr
 
     def test_labels_that_look_alike(self):
@@ -402,10 +402,10 @@ class TestByVectors:
         """And what is missing is named, with how to get it."""
         monkeypatch.setitem(sys.modules, "cleanlab", None)
         result = cli("check", ugly)
-        assert "Warning: 2 rows nearly the same as an earlier one" in result.stdout
+        assert "Warning: 2 near-duplicates" in result.stdout
         assert (
-            "Not looked for: label errors; needs cleanlab, which is not installed: "
-            "pip install 'embedclf[check]'\n" in result.stderr
+            "Skipped: label errors (needs cleanlab, which is not installed: "
+            "pip install 'embedclf[check]')\n" in result.stderr
         )
 
     def test_a_text_far_from_all(self, cli: Cli, dataset: Path):
@@ -443,11 +443,11 @@ class TestByVectors:
             file.write(f"BAD text,refund\n{TEXTS[0]},{LABELS[0]}\n")
         result = cli("check", dataset)
         assert result.exit_code == 1
-        assert result.stdout.startswith("Error: 1 row that the embedder refuses\n")
-        assert "Warning: 1 row repeating an earlier one" in result.stdout
+        assert result.stdout.startswith("Error: 1 row rejected by the embedder\n")
+        assert "Warning: 1 exact duplicate" in result.stdout
         result = cli("check", dataset, "--skip-bad-rows")
         assert result.exit_code == 0
-        assert "Left out 1 row:\n" in result.stderr
+        assert "Skipped 1 row:\n" in result.stderr
         write_csv(Path("other.csv"), [("BAD text too", "refund"), ("Something else", "refund")])
         result = cli("check", dataset, "--skip-bad-rows", "--against", "other.csv")
         assert "Warning: 1 row of the other texts cannot be embedded: not compared\n" in result.stderr
@@ -529,9 +529,9 @@ class TestTrain:
         lines = result.stderr.splitlines()
         name = str(dataset)
         assert lines[2:5] == [
-            f"Warning: 3 rows with the same text under different labels ({name}:2, {name}:32, {name}:36)",
-            f"Warning: 4 rows repeating an earlier one ({name}:32, {name}:33, {name}:34 …)",
-            f"embedclf check {name} shows all.",
+            f"Warning: 3 rows with conflicting labels for the same text ({name}:2, {name}:32, {name}:36)",
+            f"Warning: 4 exact duplicates ({name}:32, {name}:33, {name}:34 …)",
+            f"For details, run embedclf check {name}",
         ]
 
     def test_the_command_that_shows_all_works(self, cli: Cli, dataset: Path):
@@ -539,11 +539,11 @@ class TestTrain:
         lines = dataset.read_text().replace(",", ";").replace("text;label", "my review;stars").splitlines(True)
         Path("my reviews.csv").write_text("".join([*lines, lines[1]]))
         reading = ("--text-column", "my review", "--label-column", "stars", "--delimiter", ";")
-        command = cli("train", "my reviews.csv", *reading).stderr.splitlines()[3].removesuffix(" shows all.")
+        command = cli("train", "my reviews.csv", *reading).stderr.splitlines()[3].removeprefix("For details, run ")
         assert command == (
             "embedclf check 'my reviews.csv' --text-column 'my review' --label-column stars --delimiter ';'"
         )
-        assert cli(*shlex.split(command)[1:]).stdout.startswith("Warning: 1 row repeating an earlier one\n")
+        assert cli(*shlex.split(command)[1:]).stdout.startswith("Warning: 1 exact duplicate\n")
 
     def test_nothing_of_clean_data(self, cli: Cli, dataset: Path):
         """Not a word."""

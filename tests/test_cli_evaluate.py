@@ -56,17 +56,17 @@ def test_what_a_person_sees(cli: Cli, dataset: Path, model: Path):
     ]
     assert lines[12:16] == [
         "Most frequent confusions:",
-        "rows  label   taken for",
+        "rows  label   predicted",
         "   2  refund  delivery",
         "   1  refund  password",
     ]
     assert lines[17] == "confidence  rows  mean confidence  accuracy"
-    start = lines.index("confidence at least  answered  rows  of these right")
+    start = lines.index("threshold  coverage  rows  accuracy")
     assert lines[start + 1].startswith("0.5000 ")
     assert lines[start + 7].startswith("0.9900 ")
-    start = lines.index("3 rows are wrong; the surest, which are the likeliest to be labelled wrong:")
+    start = lines.index("3 misclassified rows. Most confident first; check these labels:")
     assert {line.split()[0] for line in lines[start + 1 :: 3]} == {f"{dataset}:{line}" for line in (2, 3, 4)}
-    assert all(", taken for " in line for line in lines[start + 1 :: 3])
+    assert all(", predicted " in line for line in lines[start + 1 :: 3])
     assert all(line.startswith("      words: ") for line in lines[start + 3 :: 3])
     assert "--errors" not in result.stdout
 
@@ -77,8 +77,8 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     test = write_csv(Path("test.csv"), [(f'"{text}"', label) for text, label in zip(TEXTS, shifted, strict=True)])
     result = cli("evaluate", test, "-m", model, "--errors", "wrong.csv", "--train-set", dataset)
     assert result.stderr == (
-        f"Warning: 30 rows of test.csv can be found in {dataset}: the classifier has seen them, so the figures are too "
-        "good\nWrote 15 rows to wrong.csv\n"
+        f"Warning: test.csv shares 30 rows with {dataset}: the classifier was trained on them, so the results are too "
+        "optimistic\nWrote 15 rows to wrong.csv\n"
     )
     rows = list(csv.DictReader(Path("wrong.csv").read_text().splitlines()))
     assert list(rows[0]) == [
@@ -112,8 +112,8 @@ def test_neighbours_say_where_they_stand(cli: Cli, model: Path):
     test = write_csv(Path("in/test.csv"), [("my refund", "refund"), ("my own parcel", "refund")])
     options = ("evaluate", test, "-m", model, "--train-set", train, "--skip-bad-rows", "--report", "report.html")
     lines = cli(*options).stdout.splitlines()
-    start = lines.index("1 row is wrong; the surest, which are the likeliest to be labelled wrong:")
-    assert lines[start + 1].startswith("  in/test.csv:3  refund, taken for delivery (0.")
+    start = lines.index("1 misclassified row. Most confident first; check these labels:")
+    assert lines[start + 1].startswith("  in/test.csv:3  labelled refund, predicted delivery (0.")
     assert lines[start + 2] == "    my own parcel"
     assert lines[start + 3].startswith("      words: parcel +")
     near, other = lines[start + 4 :]
@@ -139,7 +139,7 @@ def test_a_confidence_is_shown_below_the_threshold_just_where_it_is_abstained_fr
     write_csv(Path("test.csv"), [(text, "none"), ("my refund", "refund")])
     shown = f"{threshold - 0.0001:.4f}"
     result = cli("evaluate", "test.csv", "-m", "m.safetensors", "--errors", "wrong.csv", "--report", "report.html")
-    assert re.search(rf"  test.csv:2  none, taken for \w+ \({shown}\)\n", result.stdout)
+    assert re.search(rf"  test.csv:2  labelled none, predicted \w+ \({shown}\)\n", result.stdout)
     (row,) = csv.DictReader(Path("wrong.csv").read_text().splitlines())
     assert row["confidence"] == shown
     page = Path("report.html").read_text()
@@ -152,7 +152,7 @@ def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
     result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.774321")
     assert "\n0.774321 " in result.stdout
     result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.7743")
-    (marked,) = [line for line in result.stdout.splitlines() if line.endswith("it abstains below this")]
+    (marked,) = [line for line in result.stdout.splitlines() if line.endswith("← model's threshold")]
     assert marked.startswith("0.7743 ")
     assert (
         json.loads(cli("evaluate", dataset, "-m", model, "--min-confidence", 0.7743, "--json").stdout)["threshold"]
@@ -168,7 +168,7 @@ def test_a_label_that_is_no_line(cli: Cli, dataset: Path):
     Path("test.jsonl").write_text(json.dumps({"text": "my parcel\n" + "is late " * 40, "label": "a\x1b[31mred"}) + "\n")
     shown = cli("evaluate", "test.jsonl", "-m", "odd.safetensors").stdout
     assert "\x1b" not in shown
-    assert "a\\x1b[31mred, taken for delivery" in shown
+    assert "labelled a\\x1b[31mred, predicted delivery" in shown
     assert max(map(len, shown.splitlines())) <= 100
 
 
@@ -218,7 +218,7 @@ def test_an_unknown_label_is_wrong_named_and_outside_the_log_loss(cli: Cli, data
     assert report["per_class"]["shopping"] == {"precision": 0.0, "recall": 0.0, "f1": 0.0, "support": 2}
     assert report["unknown_labels"] == {"shopping": 2}
     lines = cli("evaluate", dataset, "-m", model).stdout.splitlines()
-    assert f"log loss           {report['log_loss']:.3f}  (of the 30 rows with a label that the model knows)" in lines
+    assert f"log loss           {report['log_loss']:.3f}  (over the 30 rows whose label the model knows)" in lines
 
 
 def test_only_unknown_labels_ask_whether_it_is_the_right_model(cli: Cli, model: Path, tmp_path: Path):

@@ -187,9 +187,9 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "Give a text, a -, or --input FILE."),
-        (["a text", "-"], "A - reads the texts from the standard input, and stands alone."),
-        (["a text", "--input", "x.csv"], "Give either texts or --input FILE."),
+        ([], "Missing TEXT, - or --input FILE."),
+        (["a text", "-"], "- reads the texts from standard input and cannot be combined with other texts."),
+        (["a text", "--input", "x.csv"], "Use either TEXT or --input FILE, not both."),
         (["a text", "--json", "--output", "x.csv"], "--json is for the screen"),
         (["a text", "--top-k", "0"], "0 is not in the range x>=1"),
     ],
@@ -202,7 +202,7 @@ def test_usage_errors_exit_2(cli: Cli, args: list[str], message: str):
 
 
 class TestWhichModel:
-    """-m, else EMBEDCLF_MODEL, else the one trained last, else the only one in models/."""
+    """-m, else EMBEDCLF_MODEL, else the most recently trained, else the only one in models/."""
 
     @pytest.fixture(autouse=True)
     def _models(self, trained: embedclf.TextClassifier) -> None:
@@ -215,7 +215,7 @@ class TestWhichModel:
         assert cli("predict", "-m", "models/a.safetensors", "x").stderr == ""
 
     def test_then_the_environments(self, cli: Cli, monkeypatch: pytest.MonkeyPatch):
-        """It goes before the one trained last."""
+        """It goes before the most recently trained."""
         monkeypatch.setenv("EMBEDCLF_MODEL", "models/b.safetensors")
         Path("models/.latest").write_text("models/a.safetensors\n")
         assert cli("predict", "x").stderr == "Model: models/b.safetensors (from EMBEDCLF_MODEL)\n"
@@ -223,7 +223,7 @@ class TestWhichModel:
     def test_then_the_latest(self, cli: Cli):
         """As train left it."""
         Path("models/.latest").write_text("models/a.safetensors\n")
-        assert cli("predict", "x").stderr == "Model: models/a.safetensors (the one trained last)\n"
+        assert cli("predict", "x").stderr == "Model: models/a.safetensors (most recently trained)\n"
 
     def test_then_the_only_one(self, cli: Cli):
         """Also when the latest is gone."""
@@ -236,7 +236,7 @@ class TestWhichModel:
         result = cli("predict", "x")
         assert result.exit_code == 1
         assert result.stderr == (
-            "Error: models/ holds several models; name one with -m:\n  models/a.safetensors\n  models/b.safetensors\n"
+            "Error: several models in models/; choose one with -m:\n  models/a.safetensors\n  models/b.safetensors\n"
         )
 
     def test_no_model_at_all_says_how_to_get_one(self, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

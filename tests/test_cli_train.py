@@ -25,7 +25,7 @@ def test_it_prints_what_it_measured_and_where_it_saved(cli: Cli, dataset: Path):
     held_out = card(Path("models/small.safetensors"))["held_out"]
     lines = result.stdout.splitlines()
     assert lines[0] == (
-        f"On 6 rows held out: accuracy {held_out['accuracy']:.3f}, macro-F1 {held_out['macro_f1']:.3f}, "
+        f"Held-out test (6 rows): accuracy {held_out['accuracy']:.3f}, macro-F1 {held_out['macro_f1']:.3f}, "
         f"calibration error {held_out['ece']:.3f}"
     )
     assert re.fullmatch(r"Trained on all 30 rows \(logistic, C = [\d.]+, temperature [\d.]+\)", lines[1])
@@ -83,13 +83,13 @@ def test_holdout_0_measures_nothing(cli: Cli, dataset: Path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--head", "centroid", "--regularization", "1"], "--regularization goes with --head logistic"),
-        (["--regularization", "-1"], "'-1' is neither 'auto' nor a number above 0."),
-        (["--regularization", "nan"], "'nan' is neither 'auto' nor a number above 0."),
+        (["--head", "centroid", "--regularization", "1"], "--regularization only applies to --head logistic"),
+        (["--regularization", "-1"], "must be 'auto' or a number above 0, got '-1'."),
+        (["--regularization", "nan"], "must be 'auto' or a number above 0, got 'nan'."),
         (["--holdout", "1"], "1.0 is not in the range 0<=x<1"),
         (["--head", "forest"], "'forest' is not one of 'logistic', 'centroid'"),
-        (["--delimiter", ";;"], "one character is needed"),
-        (["--encoding", "utf-9"], "Python knows no encoding of text 'utf-9'"),
+        (["--delimiter", ";;"], "must be a single character"),
+        (["--encoding", "utf-9"], "unknown text encoding 'utf-9'"),
     ],
 )
 def test_usage_errors_exit_2(cli: Cli, dataset: Path, args: list[str], message: str):
@@ -150,7 +150,7 @@ def test_a_bad_row_stops_and_is_named_by_its_line(cli: Cli, dataset: Path):
     assert not Path("models").exists()
     result = cli("train", dataset, "--skip-bad-rows")
     assert result.exit_code == 0
-    assert f"Left out 3 rows:\n  {dataset}:32: the text is empty\n" in result.stderr
+    assert f"Skipped 3 rows:\n  {dataset}:32: the text is empty\n" in result.stderr
     assert "Trained on all 30 rows" in result.stdout
 
 
@@ -218,7 +218,7 @@ def test_latest_is_what_predict_uses(cli: Cli, dataset: Path):
     cli("train", dataset)
     cli("train", dataset, "-o", "elsewhere/m.safetensors")
     assert Path("models/.latest").read_text() == "elsewhere/m.safetensors\n"
-    assert cli("predict", "my parcel").stderr == "Model: elsewhere/m.safetensors (the one trained last)\n"
+    assert cli("predict", "my parcel").stderr == "Model: elsewhere/m.safetensors (most recently trained)\n"
 
 
 def test_the_command_line_and_python_train_the_same(cli: Cli, dataset: Path):
@@ -263,7 +263,7 @@ def test_a_full_standard_output_is_an_error(process, dataset: Path, model: Path)
             command = [sys.executable, "-m", "embedclf", *map(str, args)]
             done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
         assert done.returncode == 1
-        assert done.stderr.endswith("Error: cannot write to the standard output: no space left on device\n")
+        assert done.stderr.endswith("Error: cannot write to standard output: no space left on device\n")
 
 
 def test_a_closed_pipe_is_no_error(process, model: Path, tmp_path: Path):

@@ -15,22 +15,22 @@ from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words, readable_words
 
 SHOWN = """\
-01_package_parcel_arrive  10 rows, also: courier, delivery, with, is, address
+01_package_parcel_arrive  10 rows · courier, delivery, with, is, address
   texts.csv:6  When will the parcel arrive?
   texts.csv:8  Parcel lost in the post
   texts.csv:3  The courier never came with my package
 
-02_password_in_account  10 rows, also: cannot, log, sign, after, attempts
+02_password_in_account  10 rows · cannot, log, sign, after, attempts
   texts.csv:17  Login says wrong password
   texts.csv:12  I forgot my password
   texts.csv:20  I want a new password for my login
 
-03_refund_money_back  10 rows, also: please, was, ago, another, bank
+03_refund_money_back  10 rows · please, was, ago, another, bank
   texts.csv:25  You refunded too little money
   texts.csv:23  When do I get my refund?
   texts.csv:26  The refund has not reached my bank
 
-30 of 30 rows in 3 groups; 0 fit nowhere
+3 clusters; 30 of 30 rows assigned, 0 unassigned
 """
 ENDS = ("please", "now", "again", "tomorrow", "thanks")
 
@@ -63,7 +63,7 @@ class TestTheCommand:
         monkeypatch.chdir(DATASETS)
         lines = cli("cluster", "support_tickets.csv").stdout.splitlines()
         assert max(map(len, lines)) <= 80
-        n_groups = int(lines[-1].split(" in ")[1].split()[0])
+        n_groups = int(lines[-1].split()[0])
         assert len(lines) == 5 * n_groups + 1
 
     def test_from_groups_to_a_classifier(self, cli: Cli, unlabelled: Path):
@@ -136,7 +136,7 @@ class TestTheCommand:
         assert cli("cluster", "few.csv", "--clusters", 3).exit_code == 1
         assert cli("cluster", "few.csv", "--dry-run").stdout.startswith("2 rows, 2 unique, 0 cached, 2 to embed")
         assert api.n_requests == 0
-        assert cli("cluster", "few.csv").stdout == "0 of 2 rows in 0 groups; 2 fit nowhere\n"
+        assert cli("cluster", "few.csv").stdout == "0 clusters; 0 of 2 rows assigned, 2 unassigned\n"
         assert api.n_requests == 1
 
     def test_ugly_texts(self, cli: Cli):

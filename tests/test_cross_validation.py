@@ -76,7 +76,7 @@ class TestCrossValidate:
         result = cli("cross-validate", dataset, "--folds", 3)
         assert result.exit_code == 0
         lines = result.stdout.splitlines()
-        assert lines[0] == "rows               30, each left out once in 3 folds"
+        assert lines[0] == "rows               30 (3-fold cross-validation)"
         assert lines[1] == "accuracy           1.000  (0.884 to 1.000)"
         assert lines[2] == "macro-F1           1.000  (0.884 to 1.000)"
         assert lines[3].startswith("log loss           ")
@@ -97,7 +97,7 @@ class TestCrossValidate:
         again = json.loads(cli("cross-validate", dataset, "--folds", 2, "--repeats", 3, "--json").stdout)
         assert again == shown
         lines = cli("cross-validate", dataset, "--folds", 2, "--repeats", 2).stdout.splitlines()
-        assert lines[0] == "rows               30, each left out once in 2 folds, 2 times"
+        assert lines[0] == "rows               30 (2-fold cross-validation, 2 repeats)"
         assert lines[6] == "repeat  fold  rows  accuracy  macro-F1  log loss"
 
     def test_out_of_fold_predictions_are_written(self, cli: Cli, dataset: Path):
@@ -119,8 +119,8 @@ class TestCrossValidate:
         with dataset.open("a") as file:
             file.write("Do you sell gift cards,shopping\n")
         lines = cli("cross-validate", dataset, "--folds", 3).stdout.splitlines()
-        assert lines[0].startswith("rows               30, ")
-        assert lines[5] == "not measured       1 row: the only texts of their labels, needed to train on"
+        assert lines[0].startswith("rows               30 (")
+        assert lines[5] == "not measured       1 row: the only texts of their labels, always used for training"
 
     def test_it_is_near_what_a_new_test_shows(self):
         """As good as the classifier on texts that it has not seen."""
@@ -231,8 +231,8 @@ class TestLearningCurve:
         result = cli("learning-curve", REVIEWS, "--head", "centroid")
         assert result.exit_code == 0
         lines = result.stdout.splitlines()
-        assert lines[0] == "Measured on 126 rows held out:"
-        assert re.fullmatch(r"labels  accuracy   95 % interval  0\.\d{3} {30}0\.\d{3}", lines[1])
+        assert lines[0] == "Held-out test: 126 rows"
+        assert re.fullmatch(r"training rows  accuracy   95 % interval  0\.\d{3} {29}0\.\d{3}", lines[1])
         assert [line.split()[0] for line in lines[2:10]] == ["3", "7", "15", "31", "63", "126", "252", "504"]
         for line in lines[2:10]:
             assert re.search(r"  -*o-*$", line)
@@ -291,7 +291,7 @@ class TestCompare:
             result.stderr
         )
         lines = result.stdout.splitlines()
-        assert lines[0] == "630 rows, each left out once in 5 folds:"
+        assert lines[0] == "630 rows (5-fold cross-validation):"
         assert lines[1].split() == (
             [
                 "embedder",
@@ -301,30 +301,30 @@ class TestCompare:
                 "accuracy",
                 "(95",
                 "%)",
-                "points",
-                "behind",
+                "Δ",
+                "accuracy",
+                "vs",
+                "best",
                 "(95",
                 "%)",
                 "tokens",
                 "dollars",
                 "model",
-                "ms",
-                "a",
-                "text",
+                "ms/text",
             ]
         )
         named = "wordllama:l2_supercat   {}  logistic  auto      "
-        assert re.match(named.format("256") + r"0\.7\d\d \(0\.7\d\d to 0\.\d{3}\)  the best ", lines[2])
+        assert re.match(named.format("256") + r"0\.7\d\d \(0\.7\d\d to 0\.\d{3}\)  best ", lines[2])
         assert re.match(
-            named.format(" 64") + r"0\.7\d\d \(0\.\d{3} to 0\.\d{3}\)  \d\.\d \(-?\d\.\d to \d+\.\d\)", lines[3]
+            named.format(" 64") + r"0\.7\d\d \(0\.\d{3} to 0\.\d{3}\)  -0\.\d{3} \(-0\.\d{3} to -?0\.\d{3}\)", lines[3]
         )
         assert lines[2].split()[-4] == "free"
 
     def test_what_is_as_good_is_not_surely_so(self, cli: Cli, dataset: Path):
         """Of 30 rows that both have right, an exact 11.6 points may be between them."""
         lines = cli("compare", dataset, "--head", "logistic", "--head", "centroid").stdout.splitlines()
-        assert "  the best  " in lines[2]
-        assert "  0.0 (-11.6 to 11.6), may be chance  " in lines[3]
+        assert "  best  " in lines[2]
+        assert "  0.000 (-0.116 to 0.116), not significant  " in lines[3]
 
     def test_the_same_folds(self, cli: Cli):
         """The best is what cross-validate says; heads of one embedder differ by their pairs."""
@@ -344,7 +344,7 @@ class TestCompare:
         assert [line.split(": ")[0] for line in dry] == [
             "aimlapi:text-embedding-3-small",
             "aimlapi:text-embedding-3-large",
-            "All together",
+            "Total",
         ]
         assert api.n_requests == 0
         for _ in range(2):
@@ -382,7 +382,7 @@ class TestCompare:
         assert result.exit_code == 1
         assert f"{dataset}:2: rejected by text-embedding-3-small" in result.stderr
         result = cli(*options, "--skip-bad-rows")
-        assert result.stdout.splitlines()[0] == "29 rows, each left out once in 2 folds:"
+        assert result.stdout.splitlines()[0] == "29 rows (2-fold cross-validation):"
 
     def test_in_python(self):
         """A record."""

@@ -413,7 +413,7 @@ def test_evaluate_gives_the_words_of_wrong_rows_and_labels(cli: Cli, trained: em
     lines = cli("evaluate", path, "-m", "m.safetensors").stdout.splitlines()
     start = next(place for place, line in enumerate(lines) if "rows are wrong; the surest" in line)
     assert lines[start + 3] == f"      words: {weighed(by_word(first['text'], why.spans))}"
-    table = lines.index("label     words that speak most for it")
+    table = lines.index("label     strongest words")
     words_of_label = ", ".join(one["word"] for one in shown["words_by_label"]["delivery"])
     assert lines[table + 1].split() == ["delivery", *words_of_label.split()]
 

@@ -324,7 +324,7 @@ class TestRefusedTexts:
             f"Error: 2 rows of {with_bad} cannot be embedded:\n"
             f"  {with_bad}:5: rejected by text-embedding-3-small: {self.reason}\n"
             f"  {with_bad}:19: rejected by text-embedding-3-small: {self.reason}\n"
-            "Mend them, or leave them out with --skip-bad-rows.\n"
+            "Fix them, or use --skip-bad-rows.\n"
         )
         assert result.stdout == ""
         assert VectorCache().info()[0].n_vectors == 30
@@ -338,7 +338,7 @@ class TestRefusedTexts:
         assert result.exit_code == 0
         assert json.loads(result.stdout)["n_examples"] == 28
         assert (
-            f"Left out 2 rows:\n  {with_bad}:5: rejected by text-embedding-3-small: {self.reason}\n"
+            f"Skipped 2 rows:\n  {with_bad}:5: rejected by text-embedding-3-small: {self.reason}\n"
             f"  {with_bad}:19: rejected by text-embedding-3-small: {self.reason}\n"
         ) in result.stderr
 

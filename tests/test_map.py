@@ -33,8 +33,8 @@ def test_the_command(cli: Cli, dataset: Path):
         "Wrote map.html\n"
     )
     lines = result.stdout.splitlines()
-    assert lines[0] == "30 texts, placed by t-SNE"
-    assert re.fullmatch(r"Of each text's 10 nearest, \d\d\.\d % are among its 10 nearest on the map\.", lines[1])
+    (line,) = lines
+    assert re.fullmatch(r"t-SNE map of 30 texts; \d\d\.\d % of each text's 10 nearest neighbours preserved", line)
     assert len(lines) == 2
     assert "<title>Map: wordllama:l2_supercat on small.csv</title>" in Path("map.html").read_text()
 
@@ -158,9 +158,9 @@ def test_where_to_write(cli: Cli, dataset: Path):
     """An .html file that is not the dataset, or nothing but the places."""
     result = cli("map", dataset)
     assert result.exit_code == 2
-    assert result.stderr.endswith("Error: Give --output FILE.html for the page, or --json for the places alone.\n")
+    assert result.stderr.endswith("Error: Missing --output FILE.html (or use --json for the coordinates only).\n")
     result = cli("map", dataset, "--output", "map.png")
-    assert (result.exit_code, result.stderr) == (1, "Error: cannot write map.png: a page is an .html file\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: cannot write map.png: a page must be an .html file\n")
     result = cli("map", dataset, "--output", ".")
     assert result.exit_code == 1
     page = dataset.rename(dataset.with_suffix(".html"))

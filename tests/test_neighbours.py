@@ -148,10 +148,10 @@ def test_what_explaining_needs(cli: Cli, dataset: Path, model: Path):
     """Said before any work."""
     result = cli("predict", "-m", model, "--train-set", dataset, "my parcel")
     assert result.exit_code == 2
-    assert "--train-set FILE goes with --explain, which is not given." in result.stderr
+    assert "--train-set FILE needs --explain." in result.stderr
     result = cli("predict", "-m", model, "--label-column", "topic", "my parcel")
     assert result.exit_code == 2
-    assert "--label-column names a column of the --train-set, which is not given." in result.stderr
+    assert "--label-column needs --train-set FILE." in result.stderr
     result = cli("predict", "-m", model, "--explain", "--train-set", dataset, "--input", dataset, "--output", "out.csv")
     assert result.exit_code == 2
     assert "--explain is for the screen" in result.stderr
@@ -167,7 +167,7 @@ def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServ
     result = cli(*options)
     assert sorted(api.texts_sent) == ["my parcel is new", "so is my refund"]
     assert "1 row is wrong; the surest" in result.stdout
-    assert "  delivery, taken for refund (" in result.stdout
+    assert "  labelled delivery, predicted refund (" in result.stdout
     api.reset()
     explained = cli("predict", "-m", "m.safetensors", "--no-cache", "--explain", "--train-set", dataset, "a new text")
     assert explained.exit_code == 0
@@ -193,7 +193,7 @@ def test_a_limit_is_for_the_file_and_the_train_set_together(cli: Cli, api: Aimla
     predict = ("predict", "--input", new, "-m", "m.safetensors", "--explain", "--train-set", dataset, "--no-cache")
     api.reset()
     for options in (evaluate, predict):
-        assert cli(*options, "--dry-run").stdout.startswith("32 rows, 31 unique, 0 cached, 31 to embed: about ")
+        assert cli(*options, "--dry-run").stdout.startswith("32 rows, 31 unique, 0 cached, 31 to embed, free")
         dollars = json.loads(cli(*options, "--dry-run", "--json").stdout)["estimate"]["dollars"]
         result = cli(*options, "--max-cost", f"{dollars * 0.99:.12f}")
         assert (result.exit_code, result.stdout) == (1, "")

@@ -32,7 +32,7 @@ def test_the_other_models_work_without_the_fields_that_they_refuse(cli: Cli, api
     assert {request.status for request in api.requests} == {200}
     assert all(isinstance(request.body["input"], str) == schema.one_string for request in api.requests)
     assert sorted(api.texts_sent) == sorted(TEXTS)
-    assert "price not known" in result.stderr
+    assert "price unknown" in result.stderr
     classifier = embedclf.load("m.safetensors", cache=True)
     assert classifier.card.embedder.dimensions == schema.size
     assert classifier.predict(TEXTS) == cli_labels(cli, TEXTS)
@@ -157,7 +157,7 @@ class TestProviders:
         name = "ollama:nomic-embed-text"
         result = cli("train", dataset, "--embedder", name, "-o", "m.safetensors")
         assert result.exit_code == 0, result.stderr
-        assert f"Embedder: {name} (dimensions as it answers)\n" in result.stderr
+        assert f"Embedder: {name} (dimensions set by the first response)\n" in result.stderr
         assert [body["input"] for _, body in ollama] == [TEXTS]
         assert embedclf.open_embedder(name, cache=True).embed(TEXTS).shape == (30, 256)
         result = cli("evaluate", dataset, "-m", "m.safetensors", "--embedder", name, "--json")

@@ -135,12 +135,12 @@ def test_what_does_not_exist_yet(cli: Cli, dataset: Path, model: Path):
 
 
 def test_train(cli: Cli, dataset: Path):
-    """Not over the dataset, nor where the name of the latest model goes."""
+    """Not over the dataset, nor over the record of the latest model."""
     assert refused(cli, "train", dataset, "-o", "./small.csv") == (
         f"Error: -o small.csv is the same file as the dataset {dataset}: choose another"
     )
     assert refused(cli, "train", dataset, "-o", "models/.latest") == (
-        "Error: -o models/.latest is the same file as the name of the latest model, models/.latest: choose another"
+        "Error: -o models/.latest is the same file as the record of the latest model, models/.latest: choose another"
     )
 
 

@@ -278,30 +278,30 @@ class TestCommand:
         asked = process("cache", "prune", "--older-than", "90d", stdin="n\n")
         assert asked.returncode == 1
         assert asked.stderr.startswith(
-            f"{name}: 29 vectors, 0.2 MB, they would cost 174 tokens again, less than $0.0001\n"
-            f"Drop 29 vectors from {cache.folder}, and keep 2 vectors, 13.3 kB? [y/N]:"
+            f"{name}: 29 vectors, 0.2 MB, 174 tokens to embed again, less than $0.0001\n"
+            f"Delete 29 vectors from {cache.folder}, and keep 2 vectors, 13.3 kB? [y/N]:"
         )
         assert cache.info()[0].n_vectors == 31
         done = cli("cache", "prune", "--older-than", "2160 h", "--yes")
-        assert done.stdout == f"Dropped 29 vectors from {cache.folder}, kept 2 vectors, 13.3 kB\n"
+        assert done.stdout == f"Deleted 29 vectors from {cache.folder}, kept 2 vectors, 13.3 kB\n"
         assert cli("cache", "prune", "--older-than", "12w", "--max-size", "1GiB").stdout == (
-            f"{cache.folder}: nothing to drop; 2 vectors, 13.3 kB\n"
+            f"{cache.folder}: nothing to delete; 2 vectors, 13.3 kB\n"
         )
-        assert cli("cache", "prune", "--max-size", "8kB", "--yes").stdout.startswith("Dropped 1 vector from ")
+        assert cli("cache", "prune", "--max-size", "8kB", "--yes").stdout.startswith("Deleted 1 vector from ")
         embedclf.open_embedder(SMALL_MODEL, cache=cache).embed(["an old text, number 07", "a new text"])
         assert len(api.texts_sent) == 32
 
     @pytest.mark.parametrize(
         ("args", "complaint"),
         [
-            ([], "Say what may stay: --older-than 90d, --max-size 2GB, or both."),
-            (["--older-than", "90"], "'90' is not a number with its unit (s, m, h, d or w), like 90d."),
-            (["--older-than", "-1d"], "'-1d' is not a number with its unit"),
-            (["--older-than", "3M"], "'3M' is not a number with its unit (s, m, h, d or w), like 90d."),
-            (["--older-than", "1y"], "'1y' is not a number with its unit"),
-            (["--older-than", "99999999999999999w"], "no vector is so old."),
-            (["--max-size", "2"], "(B, kB, MB, GB, TB, kiB, MiB, GiB or TiB), like 2GB."),
-            (["--max-size", "nanGB"], "'nanGB' is not a number with its unit"),
+            ([], "Missing --older-than TIME or --max-size SIZE (such as 90d and 2GB; both may be given)."),
+            (["--older-than", "90"], "'90' is not a number with a unit (s, m, h, d or w), such as 90d."),
+            (["--older-than", "-1d"], "'-1d' is not a number with a unit"),
+            (["--older-than", "3M"], "'3M' is not a number with a unit (s, m, h, d or w), such as 90d."),
+            (["--older-than", "1y"], "'1y' is not a number with a unit"),
+            (["--older-than", "99999999999999999w"], "no vector is that old."),
+            (["--max-size", "2"], "(B, kB, MB, GB, TB, kiB, MiB, GiB or TiB), such as 2GB."),
+            (["--max-size", "nanGB"], "'nanGB' is not a number with a unit"),
         ],
     )
     def test_limits_that_are_none(self, cli: Cli, args: list[str], complaint: str):
@@ -313,12 +313,12 @@ class TestCommand:
     def test_the_help_names_the_units(self, cli: Cli):
         """Of both limits."""
         shown = re.sub(r"\s+", " ", cli("cache", "prune", "--help").stdout)
-        assert "for so long: 90d (s, m, h, d or w)." in shown
-        assert "fits in it: 2GB (B, kB, MB, GB, TB, kiB, MiB, GiB or TiB)." in shown
+        assert "for this long: 90d (s, m, h, d or w)." in shown
+        assert "no larger than this: 2GB (B, kB, MB, GB, TB, kiB, MiB, GiB or TiB)." in shown
 
     def test_an_empty_cache(self, cli: Cli, tmp_path: Path):
-        """There is nothing to drop, and nothing is made."""
+        """There is nothing to delete, and nothing is made."""
         folder = tmp_path / "none"
         done = cli("cache", "prune", "--max-size", "0B", "--cache-dir", folder)
-        assert done.stdout == f"{folder}: nothing to drop; 0 vectors, 0.0 kB\n"
+        assert done.stdout == f"{folder}: nothing to delete; 0 vectors, 0.0 kB\n"
         assert not folder.exists()

@@ -64,22 +64,22 @@ def test_near_copies_are_left_out(cli: Cli, tmp_path: Path):
     result = cli("recommend", "copies.csv", "--row", 4, "--skip-bad-rows")
     assert [line.split()[1:] for line in result.stdout.splitlines()[1:]] == [["copies.csv:6", "c", "refund"]]
     assert result.stderr.endswith(
-        "Like copies.csv:4  a: My parcel is late\nThe other 2 rows are near-copies and left out.\n"
+        "Rows similar to copies.csv:4  a: My parcel is late\nThe other 2 rows are near-copies: not shown.\n"
     )
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 1)
     assert len(result.stdout.splitlines()) == 2
-    assert result.stderr.endswith("Like copies.csv:6  c: refund\n")
+    assert result.stderr.endswith("Rows similar to copies.csv:6  c: refund\n")
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 2)
     assert len(result.stdout.splitlines()) == 2
-    assert result.stderr.endswith("\nThe other 2 rows are near-copies and left out.\n")
+    assert result.stderr.endswith("\nThe other 2 rows are near-copies: not shown.\n")
     write_csv(tmp_path / "two.csv", [("my parcel", "a"), ("My parcel", "a")])
     result = cli("recommend", "two.csv", "--row", 2)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.endswith("The other row is a near-copy and left out.\n")
+    assert result.stderr.endswith("The other row is a near-copy: not shown.\n")
     write_csv(tmp_path / "one.csv", [("my parcel", "a")])
     result = cli("recommend", "one.csv", "--row", 2, "--json")
     assert json.loads(result.stdout)["hits"] == []
-    assert result.stderr.endswith("There is no other row.\n")
+    assert result.stderr.endswith("There are no other rows.\n")
 
 
 def test_a_line_at_which_no_row_starts(cli: Cli, api: AimlapiServer, tmp_path: Path):
@@ -129,7 +129,7 @@ def test_one_thing_is_to_be_like(cli: Cli, dataset: Path):
     for options in ([], ["--row", 2, "--text", "my parcel"]):
         result = cli("recommend", dataset, *options)
         assert result.exit_code == 2
-        assert "Give either --row LINE or --text TEXT." in result.stderr
+        assert "Use either --row LINE or --text TEXT." in result.stderr
     result = cli("recommend", dataset, "--text", " ")
     assert (result.exit_code, result.stderr) == (1, "Error: the text is empty\n")
 

@@ -83,7 +83,7 @@ def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str)
     resumed = cli("predict", "-m", model, "--input", f"in.{kind}", "--output", out, "--top-k", 2, "--resume")
     assert resumed.exit_code == 1
     head, *listed = resumed.stderr.splitlines()
-    assert head == f"Wrote 10,000 rows to {out}, 8,192 of them before"
+    assert head == f"Wrote 10,000 rows to {out} (8,192 by an earlier run)"
     assert listed[0] == "Error: 10 of 10,000 texts could not be labelled:"
     assert len(listed) == 11
     assert beside() == [out]
@@ -199,7 +199,7 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
     refused("it was started with another --delimiter (delimiter)", "--delimiter", ",")
     Path("in.csv").write_text(lines("csv") + "10000,my parcel\n")
     grown = cli("predict", "-m", model, "--input", "in.csv", "--output", "out.csv", "--resume")
-    assert grown.stderr.startswith("Wrote 10,001 rows to out.csv, 4,096 of them before\n")
+    assert grown.stderr.startswith("Wrote 10,001 rows to out.csv (4,096 by an earlier run)\n")
 
 
 @pytest.mark.parametrize("cache", [[], ["--no-cache"]])
@@ -217,7 +217,7 @@ def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pyt
     assert "Error: " in failed.stderr
     sent = len(api.texts_sent)
     api.fault = None
-    assert "Wrote 200 rows to out.csv, 128 of them before\n" in cli(*run, "--resume").stderr
+    assert "Wrote 200 rows to out.csv (128 by an earlier run)\n" in cli(*run, "--resume").stderr
     assert sorted(api.texts_sent[sent:]) == sorted(f"a text {i}" for i in range(128, 200))
     with Path("out.csv").open(newline="") as file:
         assert [row["text"] for row in csv.DictReader(file)] == [f"a text {i}" for i in range(200)]
@@ -241,7 +241,7 @@ def test_what_is_done_costs_nothing(cli: Cli, api: AimlapiServer, monkeypatch: p
     )
     limit = 300 * 0.02 / 1e6  # dollars
     assert "would cost" in cli(*run, "--max-cost", limit).stderr
-    assert "Wrote 200 rows to out.csv, 128 of them before" in cli(*run, "--max-cost", limit, "--resume").stderr
+    assert "Wrote 200 rows to out.csv (128 by an earlier run)" in cli(*run, "--max-cost", limit, "--resume").stderr
 
 
 def test_nothing_to_go_on_with(cli: Cli, model: Path, dataset: Path):
@@ -409,7 +409,9 @@ def test_the_standard_input_is_gone_on_with_if_it_is_the_same(process, model: Pa
     args = ("predict", "-m", model, "--input", "-", "--output", "out.csv", "--resume")
     other = process(*args, stdin=lines("csv").replace("parcel", "letter"))
     assert "the first 4,096 rows of stdin have changed since it was started" in other.stderr
-    assert process(*args, stdin=lines("csv")).stderr.startswith("Wrote 10,000 rows to out.csv, 4,096 of them before\n")
+    assert process(*args, stdin=lines("csv")).stderr.startswith(
+        "Wrote 10,000 rows to out.csv (4,096 by an earlier run)\n"
+    )
 
 
 def test_in_python(trained: embedclf.TextClassifier):

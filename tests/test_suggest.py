@@ -94,7 +94,7 @@ def test_rows_with_a_label_are_left_out(cli: Cli, model: Path):
     """They are counted, not suggested; the file's own column of labels is the one to fill in."""
     path = write_csv(Path("part.csv"), [("", UNSURE[0]), ("refund", UNSURE[1]), ("", UNSURE[2])], ("label", "text"))
     done = cli("suggest", path, "-m", model, "--output", "next.csv")
-    assert done.stderr == "Left out 1 row with a label\nWrote 2 rows to next.csv\n"
+    assert done.stderr == "Skipped 1 labelled row\nWrote 2 rows to next.csv\n"
     assert done.stdout.startswith("2 rows to label next, of 2 without a label:\n")
     rows = rows_of("next.csv")
     assert list(rows[0]) == ["label", "text", "predicted_label", "confidence"]
@@ -105,7 +105,7 @@ def test_a_file_whose_rows_all_have_labels_is_an_error(cli: Cli, dataset: Path, 
     """There is nothing to suggest, and no file is left behind."""
     done = cli("suggest", dataset, "-m", model, "--output", "next.csv")
     assert done.exit_code == 1
-    assert done.stderr == f"Error: {dataset}: all its rows (30) have a label already, so there is none to suggest\n"
+    assert done.stderr == f"Error: {dataset}: nothing to suggest, all rows are labelled (30)\n"
     assert not Path("next.csv").exists()
 
 
@@ -124,7 +124,7 @@ def test_near_copies_are_suggested_once(cli: Cli, model: Path):
     copies = [(UNSURE[0],), (UNSURE[0],), (f"{UNSURE[0]} 2",), (UNSURE[1],), (f"{UNSURE[0]} 3",)]
     done = cli("suggest", write_csv(Path("inbox.csv"), copies, ("text",)), "-m", model)
     assert done.stdout.startswith("2 rows to label next, of 5 without a label:\n")
-    assert done.stderr == "No more to suggest: near-copies of these are left out (3 rows)\n"
+    assert done.stderr == "No more suggestions: near-copies of these are left out (3 rows)\n"
 
 
 def test_no_two_suggestions_are_near_copies(trained: embedclf.TextClassifier):
@@ -294,5 +294,5 @@ def test_one_file_is_labelled_bit_by_bit(cli: Cli):
     write_csv(Path("all.csv"), [(f'"{text}"', label) for text, label in rows])
     assert "all.csv: 30 rows, 3 labels\n" in cli("train", "all.csv", "--skip-bad-rows").stderr
     done = cli("suggest", "all.csv")
-    assert "Left out 30 rows with a label\n" in done.stderr
+    assert "Skipped 30 labelled rows\n" in done.stderr
     assert done.stdout.startswith("4 rows to label next, of 4 without a label:\n")

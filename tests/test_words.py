@@ -131,7 +131,7 @@ class TestTraining:
         """Nothing is sent, and nothing is paid."""
         result = cli("train", dataset, "--features", "words")
         assert result.exit_code == 0, result.stderr
-        assert "Embedder: none, the words alone\n" in result.stderr
+        assert "Embedder: none (words only)\n" in result.stderr
         assert cli("predict", "where is my parcel").stdout.startswith("delivery\t0.")
         assert cli("evaluate", dataset, "--train-set", dataset).exit_code == 0
         assert cli("cross-validate", dataset, "--features", "words").exit_code == 0

@@ -1,4 +1,4 @@
-"""The ``embedclf`` command. Each of its commands is a module of its own, loaded only when it is called."""
+"""The ``embedclf`` command line. Each command is a separate module, imported only when it runs."""
 
 import errno
 import io
@@ -14,31 +14,31 @@ from embedclf._version import __version__
 from embedclf.cli.screen import as_message, clean_errors, echo
 from embedclf.errors import EmbedclfError
 
-# The one-line helps stand here, so that `embedclf --help` loads no command.
+# The one-line helps are kept here so that `embedclf --help` imports no command.
 _COMMANDS = {
-    "train": "Train a classifier on a file of labelled texts.",
-    "evaluate": "Measure a classifier on a file of labelled texts.",
-    "predict": "Label texts with a trained classifier.",
-    "cross-validate": "Measure how good a classifier trained on a file would be.",
-    "learning-curve": "Measure what more labels would bring.",
-    "compare": "Compare embedders, lengths of vectors and heads on a file.",
-    "check": "Find what is wrong with a file of labelled texts.",
-    "search": "Find the rows of a file that are nearest to a text.",
-    "recommend": "Find rows that are like one, and unlike each other.",
-    "cluster": "Find groups of texts that are alike, to make labels of.",
-    "suggest": "Choose which rows to label next.",
-    "map": "Draw the texts of a file on a page to look at.",
-    "serve": "Answer over HTTP with a trained classifier.",
-    "embedders": "List the known embedders and their prices.",
-    "cache": "Look at the cache of vectors, or empty it.",
+    "train": "Train a classifier on labelled texts.",
+    "evaluate": "Evaluate a classifier on labelled texts.",
+    "predict": "Predict the labels of texts.",
+    "cross-validate": "Estimate accuracy on a file by cross-validation.",
+    "learning-curve": "Show how accuracy grows with more training rows.",
+    "compare": "Compare embedding models, dimensions and heads.",
+    "check": "Check a labelled file for problems.",
+    "search": "Find the rows most similar to a text.",
+    "recommend": "Find diverse rows similar to a given one.",
+    "cluster": "Cluster texts to discover labels.",
+    "suggest": "Suggest rows to label next (active learning).",
+    "map": "Draw an interactive map of the texts (HTML).",
+    "serve": "Serve a classifier over HTTP.",
+    "embedders": "List known embedding models and their prices.",
+    "cache": "Inspect, prune or clear the embedding cache.",
 }
 
-# 128 and the number of the signal, as shells have it.
+# 128 plus the signal number, the convention of shells.
 _INTERRUPTED = 130
 
 
-class _Remarks(logging.Handler):
-    """Shows what the library remarks on, on stderr."""
+class _StderrHandler(logging.Handler):
+    """Log handler that prints messages to stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
         prefix = "Warning: " if record.levelno >= logging.WARNING else ""
@@ -65,12 +65,12 @@ class _Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         logger = logging.getLogger("embedclf")
-        logger.handlers[:] = [_Remarks()]
-        logging.lastResort = _Remarks(logging.WARNING)  # what other libraries say, which nobody else shows
+        logger.handlers[:] = [_StderrHandler()]
+        logging.lastResort = _StderrHandler(logging.WARNING)  # warnings of other libraries
         logger.setLevel(logging.INFO)
         logger.propagate = False
         for stream in (sys.stdout, sys.stderr):
-            # A label that this terminal's encoding does not have is written as an escape, not as a traceback.
+            # A label that the terminal's encoding cannot represent is escaped rather than ending in a traceback.
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         try:
@@ -83,20 +83,20 @@ class _Commands(click.Group):
             echo("Interrupted.", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None
         except OSError as error:
-            if error.errno != errno.ENOSPC:  # of a pipe that is closed, click takes care
+            if error.errno != errno.ENOSPC:  # click handles a closed pipe
                 raise
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at exit
-            raise click.ClickException("cannot write to the standard output: no space left on device") from error
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # flushing the buffer would fail again at exit
+            raise click.ClickException("cannot write to standard output: no space left on device") from error
         return result
 
 
 @click.command(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="embedclf")
 def main() -> None:
-    """Classify texts on embedding features.
+    """Train, evaluate and serve text classifiers built on embeddings.
 
     \b
-      embedclf train tickets.csv               a CSV with the columns text and label
+      embedclf train tickets.csv               a CSV with columns text and label
       embedclf evaluate tickets_test.csv
       embedclf predict "Where is my parcel?"
-    """  # noqa: D301 - click wants the backspace itself
+    """  # noqa: D301 - click needs a literal backspace

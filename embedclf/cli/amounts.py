@@ -1,4 +1,4 @@
-"""Options that take a number with a unit: ``90d``, ``2GB``."""
+"""Options whose value is a number with a unit: ``90d``, ``2GB``."""
 
 import re
 from collections.abc import Callable
@@ -17,7 +17,7 @@ def _named(units: dict[str, float]) -> str:
 
 
 def _amount(units: dict[str, float], example: str, *, any_case: bool) -> Callable[[Any, Any, str | None], float | None]:
-    """Make the callback that turns a number with a unit into how many of the smallest unit it is."""
+    """Return a callback that converts a number with a unit to the smallest unit."""
     by_name = {name.lower() if any_case else name: size for name, size in units.items()}
 
     def convert(_context: Any, _parameter: Any, value: str | None) -> float | None:
@@ -26,7 +26,7 @@ def _amount(units: dict[str, float], example: str, *, any_case: bool) -> Callabl
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\s*", value)
         unit = None if match is None else by_name.get(match[2].lower() if any_case else match[2])
         if match is None or unit is None:
-            raise click.BadParameter(f"{value!r} is not a number with its unit ({_named(units)}), like {example}.")
+            raise click.BadParameter(f"{value!r} is not a number with a unit ({_named(units)}), such as {example}.")
         return float(match[1]) * unit
 
     return convert
@@ -34,6 +34,6 @@ def _amount(units: dict[str, float], example: str, *, any_case: bool) -> Callabl
 
 SECOND_UNITS, BYTE_UNITS = _named(_SECONDS), _named(_BYTES)
 
-# 3M may be meant to be three months, and not three minutes.
+# Case matters: 3M could mean three months.
 seconds = _amount(_SECONDS, "90d", any_case=False)
 number_of_bytes = _amount(_BYTES, "2GB", any_case=True)

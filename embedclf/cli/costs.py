@@ -1,4 +1,4 @@
-"""What embedding costs: an estimate before, and what was used after."""
+"""The cost of embedding: estimated beforehand, and reported afterwards."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -12,40 +12,42 @@ if TYPE_CHECKING:
 
 
 def show_usage(embedder: "Embedder") -> None:
-    """Say in one line on standard error what an embedder has used, if it may cost anything."""
+    """Print an embedder's usage in one line on stderr, unless it sent no request and used no cache."""
     tell_usage(embedder.usage)
 
 
 def tell_usage(usage: "Usage") -> None:
-    """Say in one line on standard error what was used, if it may cost anything."""
+    """Print usage in one line on stderr, unless no request was sent and no cache was used."""
     if not (usage.requests or usage.from_cache):
         return
     parts = [
-        f"{usage.from_cache:,} from the cache",
+        f"{usage.from_cache:,} from cache",
         counted(usage.duplicates, "duplicate"),
         counted(usage.requests, "request"),
         counted(usage.tokens, "token"),
         f"{usage.credits:,.10g} credits",
-        "price not known" if usage.dollars is None else about_dollars(usage.dollars),
+        "price unknown" if usage.dollars is None else about_dollars(usage.dollars),
     ]
     echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
 
 
 def print_estimate(embedder: "Embedder", texts: Iterable[str], *, as_json: bool = False) -> None:
-    """Print what embedding would take and cost, which is the answer to ``--dry-run``."""
+    """Print the estimated cost of embedding, for ``--dry-run``."""
     estimate = embedder.estimate(texts)
     if as_json:
         echo_json({"dry_run": True, "estimate": estimate.to_dict()})
         return
     echo(estimate_line(estimate, free=embedder.is_local))
-    echo("Nothing was sent.", err=True)
+    echo("Dry run: nothing was sent.", err=True)
 
 
 def estimate_line(estimate: "Estimate", *, free: bool = False) -> str:
-    """Write an estimate in one line."""
-    cost = "the price is not known" if estimate.dollars is None else about_dollars(estimate.dollars)
-    return (
+    """Return an estimate as one line; `free` if the embedder runs locally."""
+    cost = "price unknown" if estimate.dollars is None else about_dollars(estimate.dollars)
+    line = (
         f"{counted(estimate.texts, 'row')}, {estimate.unique:,} unique, {estimate.from_cache:,} cached, "
-        f"{estimate.to_embed:,} to embed: about {counted(estimate.tokens, 'token')} (at most "
-        f"{estimate.most_tokens:,}), {'free' if free else cost}"
+        f"{estimate.to_embed:,} to embed"
     )
+    if free:
+        return f"{line}, free"
+    return f"{line}: about {counted(estimate.tokens, 'token')} (at most {estimate.most_tokens:,}), {cost}"

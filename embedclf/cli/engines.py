@@ -1,4 +1,4 @@
-"""Where a file is labelled: in this process, on other cores, or on a cluster."""
+"""Where a file is labelled: in this process, on all cores, or on a Dask cluster."""
 
 import logging
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from embedclf.errors import EmbedclfError
 
 @contextmanager
 def working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
-    """Tell joblib where to work.
+    """Configure joblib's backend for the block.
 
     Raises
     ------
     EmbedclfError
-        If the cluster does not answer, or has no worker.
+        If the cluster cannot be reached or has no workers.
     """
     if engine is None:
         yield
@@ -33,15 +33,15 @@ def working_on(engine: str | None, scheduler: str | None) -> Iterator[None]:
         from distributed.comm.addressing import resolve_address
     except ImportError:
         raise EmbedclfError("--engine dask needs Dask: pip install 'embedclf[dask]'") from None
-    # What is lost is told of in one line, and not at length by those whom it was lost to as well.
+    # A lost connection is reported in one line by this package; Dask would add tracebacks.
     for name in ("distributed", "distributed.client", "distributed.gc", "tornado.application", "asyncio"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     try:
-        # Of an address that is none, Client makes a half that takes a while to end.
+        # Given an invalid address, Client starts anyway and is slow to shut down.
         resolve_address(scheduler)
         client: Any = Client(scheduler, set_as_default=False, timeout=10)  # type: ignore[no-untyped-call]
-    except Exception as error:  # whatever a server of another kind makes it raise
-        raise EmbedclfError(f"the scheduler {scheduler} does not answer ({error})") from error
+    except Exception as error:  # a server of another kind can cause any exception
+        raise EmbedclfError(f"cannot connect to the scheduler {scheduler}: {error}") from error
     with client:
         if not client.ncores():
             raise without_workers(scheduler)

@@ -1,4 +1,4 @@
-"""How the figures of a report and of a comparison are written as lines."""
+"""Reports and comparisons as lines of text."""
 
 from typing import TYPE_CHECKING
 
@@ -27,31 +27,29 @@ _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 def report_lines(
     report: "Report", corpus: "Corpus", trained_on: "Corpus | None", *, errors_are_written: bool
 ) -> list[str]:
-    """Write a report: its figures, the words that speak for the labels, and the surest of the wrong rows.
+    """Return a report as lines: metrics, strongest words per label, and the most confident errors.
 
     Parameters
     ----------
     report : Report
     corpus, trained_on : Corpus
-        Where its rows and their neighbors stand.
+        The files that its rows and their neighbours come from.
     errors_are_written : bool
-        Whether all wrong rows are written to a file anyway.
+        Whether all misclassified rows are also written to a file.
     """
     return [*_figures(report), *_words(report), *_wrong_rows(report, corpus, trained_on, errors_are_written)]
 
 
 def _figures(report: "Report") -> list[str]:
     n_known = report.n_examples - sum(report.unknown_labels.values())
-    of_known = (
-        f"  (of the {counted(n_known, 'row')} with a label that the model knows)" if report.unknown_labels else ""
-    )
+    of_known = f"  (over the {counted(n_known, 'row')} whose label the model knows)" if report.unknown_labels else ""
     lines = [
         f"rows               {report.n_examples:,}",
         f"accuracy           {with_interval(report.accuracy, report.accuracy_interval)}",
         f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
         f"weighted F1        {report.weighted_f1:.3f}",
         f"log loss           {report.log_loss:.3f}{of_known}",
-        f"calibration error  {report.ece:.3f}",
+        f"calibration error  {report.ece:.3f}  (ECE)",
     ]
     if outside := report.out_of_scope:
         lines += [
@@ -59,7 +57,7 @@ def _figures(report: "Report") -> list[str]:
             f"out of scope       {counted(outside.n_examples, 'row')}",
             f"  rejected         {percent(outside.recall)}",
             f"  AUROC            {outside.auroc:.3f}",
-            f"  in-scope rows answered right  {percent(outside.in_scope_accuracy)}",
+            f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}",
         ]
     lines += ["", *_by_class(report)]
     if report.confusions:
@@ -77,7 +75,7 @@ def _by_class(report: "Report") -> list[str]:
 
 def _confusions(report: "Report") -> list[str]:
     rows = [[f"{one.n_texts:,}", shown_label(one.label), shown_label(one.predicted)] for one in report.confusions]
-    return table(["rows", "label", "taken for"], rows, left=(1, 2))
+    return table(["rows", "label", "predicted"], rows, left=(1, 2))
 
 
 def _reliability(report: "Report") -> list[str]:
@@ -96,12 +94,12 @@ def _coverage(report: "Report") -> list[str]:
             percent(one.coverage),
             f"{round(one.coverage * report.n_examples):,}",
             percent(one.accuracy),
-            "it abstains below this" if one.threshold and one.threshold == report.threshold else "",
+            "← model's threshold" if one.threshold and one.threshold == report.threshold else "",
         ]
         for one in report.coverage
         if one.threshold in shown
     ]
-    return table(["confidence at least", "answered", "rows", "of these right", ""], rows, left=(0, 4))
+    return table(["threshold", "coverage", "rows", "accuracy", ""], rows, left=(0, 4))
 
 
 def _words(report: "Report") -> list[str]:
@@ -111,7 +109,7 @@ def _words(report: "Report") -> list[str]:
         [shown_label(label), ", ".join(shown_word(one.word) for one in words)]
         for label, words in report.words_by_label.items()
     ]
-    return ["", *table(["label", "words that speak most for it"], rows, left=(0, 1))]
+    return ["", *table(["label", "strongest words"], rows, left=(0, 1))]
 
 
 def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors_are_written: bool) -> list[str]:
@@ -119,10 +117,10 @@ def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None",
 
     if not report.wrong:
         return []
-    title = f"{counted(len(report.wrong), 'row')} {'is' if len(report.wrong) == 1 else 'are'} wrong"
+    title = counted(len(report.wrong), "misclassified row")
     if report.out_of_scope is not None and report.out_of_scope.n_answered:
         title += f", {report.out_of_scope.n_answered:,} of them out of scope"
-    lines = ["", f"{title}; the surest, which are the likeliest to be labelled wrong:"]
+    lines = ["", f"{title}. Most confident first; check these labels:"]
     for wrong in report.wrong[:_N_WRONG_SHOWN]:
         lines += [f"  {corpus.place(wrong.row)}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]
         if words := weighed(by_word(wrong.text, wrong.spans)):
@@ -130,18 +128,17 @@ def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None",
         if trained_on is not None:
             lines += [f"      {nearby(one, trained_on)}" for one in wrong.neighbours]
     if not errors_are_written and len(report.wrong) > _N_WRONG_SHOWN:
-        lines.append("--errors FILE writes them all.")
+        lines.append("Write all of them with --errors FILE.")
     return lines
 
 
 def _mistake(wrong: "WrongRow") -> str:
-    return (
-        f"{shown_label(wrong.label)}, taken for {shown_label(wrong.predicted)} ({shown_confidence(wrong.confidence)})"
-    )
+    label, predicted = shown_label(wrong.label), shown_label(wrong.predicted)
+    return f"labelled {label}, predicted {predicted} ({shown_confidence(wrong.confidence)})"
 
 
 def comparison_lines(result: "Comparison") -> list[str]:
-    """Write a comparison: a line a candidate, the best first."""
+    """Return a comparison as lines: one per candidate, best first."""
     rows = [
         [
             one.embedder,
@@ -149,7 +146,7 @@ def comparison_lines(result: "Comparison") -> list[str]:
             one.head,
             one.features,
             f"{one.accuracy:.3f} ({one.accuracy_interval.low:.3f} to {one.accuracy_interval.high:.3f})",
-            "the best" if place == 0 else _points_behind(one),
+            "best" if place == 0 else _difference(one),
             "–" if one.tokens is None else f"{one.tokens:,}",
             _dollars(one),
             f"{one.model_bytes / 1_000:,.1f} kB",
@@ -158,22 +155,22 @@ def comparison_lines(result: "Comparison") -> list[str]:
         for place, one in enumerate(result.candidates)
     ]
     header = [
-        *("embedder", "dims", "head", "features", "accuracy (95 %)", "points behind (95 %)"),
-        *("tokens", "dollars", "model", "ms a text"),
+        *("embedder", "dims", "head", "features", "accuracy (95 %)", "Δ accuracy vs best (95 %)"),
+        *("tokens", "dollars", "model", "ms/text"),
     ]
     return [
-        f"{counted(result.n_examples, 'row')}, each left out once in {result.n_folds} folds:",
+        f"{counted(result.n_examples, 'row')} ({result.n_folds}-fold cross-validation):",
         *table(header, rows, left=(0, 2, 3, 5)),
     ]
 
 
-def _points_behind(one: "Compared") -> str:
-    low, high = (-100 * end for end in reversed(one.difference_interval))
-    matters = "" if one.worse else ", may be chance"
-    return f"{-100 * one.difference:z.1f} ({low:z.1f} to {high:z.1f}){matters}"
+def _difference(one: "Compared") -> str:
+    low, high = one.difference_interval
+    significance = "" if one.worse else ", not significant"
+    return f"{one.difference:z.3f} ({low:z.3f} to {high:z.3f}){significance}"
 
 
 def _dollars(one: "Compared") -> str:
     if one.tokens is None:
         return "free"
-    return "not known" if one.dollars is None else shown_dollars(one.dollars)
+    return "unknown" if one.dollars is None else shown_dollars(one.dollars)

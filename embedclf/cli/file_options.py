@@ -1,4 +1,4 @@
-"""Options that say how a file of texts is to be read, and reading it so."""
+"""Options for reading a file of texts, and the reading itself."""
 
 import codecs
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileOptions:
-    """How a file of texts is to be read."""
+    """Settings for reading a file of texts."""
 
     text_column: str
     delimiter: str | None
@@ -27,20 +27,20 @@ class FileOptions:
 
 
 def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
-    """Add the options that say how a file of texts is to be read; the command gets them as `file`."""
+    """Add the options for reading a file of texts; the command receives them as `file`."""
     options = {
         "text_column": click.option(
-            "--text-column", metavar="NAME", default="text", show_default=True, help="Column of the texts."
+            "--text-column", metavar="NAME", default="text", show_default=True, help="Column with the texts."
         ),
         "label_column": click.option(
             "--label-column",
             metavar="NAME",
             default="label",
             show_default=True,
-            help="Column of the labels." if labels == "needed" else "Column of the labels, if there are any.",
+            help="Column with the labels." if labels == "needed" else "Column with the labels, if any.",
         ),
         "delimiter": click.option(
-            "--delimiter", metavar="CHAR", callback=_delimiter, help="Between columns.  [default: by the extension]"
+            "--delimiter", metavar="CHAR", callback=_delimiter, help="Column delimiter.  [default: by file extension]"
         ),
         "encoding": click.option(
             "--encoding",
@@ -48,10 +48,10 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
             default="utf-8",
             show_default=True,
             callback=_encoding,
-            help="Of the file; a byte order mark is accepted.",
+            help="File encoding; a byte order mark is accepted.",
         ),
         "skip_bad_rows": click.option(
-            "--skip-bad-rows", is_flag=True, help="Leave out rows that cannot be used, instead of stopping."
+            "--skip-bad-rows", is_flag=True, help="Skip rows that cannot be used instead of stopping."
         ),
     }
     if labels == "none":
@@ -60,7 +60,7 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
 
 
 def read_texts(dataset: str, file: FileOptions) -> "Corpus":
-    """Read a file as the options say, and name the rows that are left out."""
+    """Read a file with the given options, and list the rows that are skipped."""
     from embedclf.data.corpus import read_corpus
 
     corpus = read_corpus(dataset, **asdict(file))
@@ -73,15 +73,15 @@ def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) ->
     if value in (r"\t", "tab"):
         return "\t"
     if value is not None and (len(value) != 1 or value in '"\r\n\0'):
-        raise click.BadParameter(r"one character is needed, such as ';' or '\t'", ctx, param)
+        raise click.BadParameter(r"must be a single character, such as ';' or '\t'", ctx, param)
     return value
 
 
 def _encoding(ctx: click.Context, param: click.Parameter, value: str) -> str:
     try:
         known = codecs.lookup(value)
-        "".encode(known.name)  # not every codec is one of text, and one exists to fail
+        "".encode(known.name)  # some codecs are not text encodings, and "undefined" always fails
         codecs.getincrementaldecoder(known.name)
     except (LookupError, UnicodeError):
-        raise click.BadParameter(f"Python knows no encoding of text {value!r}", ctx, param) from None
+        raise click.BadParameter(f"unknown text encoding {value!r}", ctx, param) from None
     return value

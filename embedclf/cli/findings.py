@@ -1,6 +1,6 @@
-"""How what is found in labelled texts is written: in full for ``check``, in a line a kind for ``train``."""
+"""Findings in labelled texts as lines: in full for ``check``, one line per kind for ``train``."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedclf.cli.screen import echo
@@ -19,60 +19,61 @@ _DETAIL_WIDTH = 120
 
 
 class _Words(NamedTuple):
-    """What the findings of a kind have in common: what they are (behind their number), and what to do about them."""
+    """The wording for one kind of finding: its noun, the rest of its title, and the advice."""
 
     thing: str
-    problem: str
+    rest: str
     advice: str
 
 
 _WORDS = {
-    "malformed": _Words("row", "that cannot be read", "Mend them in the file."),
+    "malformed": _Words("row", " that cannot be read", "Fix them in the file."),
     "empty": _Words(
-        "row", "without a text or a label", "Fill them in; --fix FILE writes a copy without the empty texts."
+        "row", " without a text or label", "Fill them in, or write a copy without the empty texts with --fix FILE."
     ),
-    "refused": _Words("row", "that the embedder refuses", "Mend or drop them."),
+    "refused": _Words("row", " rejected by the embedder", "Fix or drop them."),
     "conflicts": _Words(
-        "row", "with the same text under different labels", "Decide on one label: no classifier can learn both."
+        "row", " with conflicting labels for the same text", "Choose one label: no classifier can learn both."
     ),
     "leakage": _Words(
-        "row", "whose text is in both files", "Drop them from one: on a text that is trained on, nothing is measured."
+        "row",
+        " with a text that is in both files",
+        "Drop them from one file: accuracy on texts that were trained on means nothing.",
     ),
-    "single_class": _Words("label", "only", "Add texts with another label: there is nothing to tell apart."),
-    "small_classes": _Words("label", "with too few texts to learn or to measure", "Add texts, or merge the labels."),
+    "single_class": _Words("label", " only", "Add texts with another label: there is nothing to tell apart."),
+    "small_classes": _Words("label", " with too few examples", "Add texts, or merge labels."),
     "label_errors": _Words(
-        "label", "that may be wrong, the likeliest first", "Read them, and correct those that are wrong."
+        "possible label error", ", most suspicious first", "Review them, and correct those that are wrong."
     ),
     "label_variants": _Words(
         "label",
-        "written like another but for case, spaces or Unicode form",
-        "Write them alike, or they are two labels.",
+        " identical to another except for case, spaces or Unicode form",
+        "Spell them the same way: now they are separate labels.",
     ),
     "near_leakage": _Words(
-        "row", "nearly the same as one of the other file", "Drop copies from one file: they flatter what is measured."
+        "row",
+        " with a near-duplicate in the other file",
+        "Drop the copies from one file: they inflate the measured accuracy.",
     ),
     "duplicates": _Words(
-        "row", "repeating an earlier one", "Drop them, unless they are to count more: --fix FILE writes such a copy."
+        "exact duplicate", "", "Drop them unless they should count more: --fix FILE writes a copy without them."
     ),
-    "near_duplicates": _Words(
-        "row", "nearly the same as an earlier one", "Drop copies, and see which label is right where they differ."
-    ),
-    "anomalies": _Words("text", "far from all others, the farthest first", "See whether they belong here."),
+    "near_duplicates": _Words("near-duplicate", "", "Drop copies. Where the labels differ, decide which is right."),
+    "anomalies": _Words("outlier", ", farthest first", "Check whether they belong here."),
     "imbalance": _Words(
-        "label", "much rarer than another", "Add texts, and judge a classifier by macro-F1, not by accuracy."
+        "label", " much rarer than another", "Add texts, and judge a classifier by macro-F1 rather than accuracy."
     ),
     "too_long": _Words(
-        "text", "longer than the embedder takes well", "Keep the part that decides on the label: a text has one vector."
+        "text",
+        " longer than the embedder handles well",
+        "Keep the part that decides the label: each text gets a single vector.",
     ),
 }
 _ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
-# Gives where a row stands, file:line, of the file itself or of the other one.
-_Place = Callable[[int, bool], str]
-
 
 def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> list[str]:
-    """Write all kinds that were found, each with its first findings and what to do, and how diverse the texts are."""
+    """Return each kind of finding with its first examples and advice, then the diversity of the texts, as lines."""
     lines = []
     for severity in ("error", "warning"):
         of_severity = [finding for finding in result.findings if finding.severity == severity]
@@ -80,14 +81,14 @@ def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None
             lines += [*_of_kind(kind, findings, corpus, against), ""]
     lines += _diversity(result)
     if not result.findings:
-        by_far = ", as far as was looked" if result.not_checked else ""
-        return [*lines, f"All clear: nothing wrong was found in {counted(result.n_rows, 'row')}{by_far}."]
-    end = "Mend the errors before you train." if result.n_errors else "Nothing is surely wrong."
+        but = "; some checks were skipped" if result.not_checked else ""
+        return [*lines, f"No problems found in {counted(result.n_rows, 'row')}{but}."]
+    end = "Fix the errors before training." if result.n_errors else "No definite errors."
     return [*lines, f"{counted(result.n_errors, 'error')}, {counted(result.n_warnings, 'warning')}. {end}"]
 
 
 def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> dict[str, Any]:
-    """Write all that was found as plain types, for JSON, with the file and line of each row."""
+    """Return all findings as plain types for JSON, with the file and line of each row."""
     shown = result.to_dict()
     for kind in {one.kind for one in result.findings}:
         for finding in shown[kind]:
@@ -100,15 +101,15 @@ def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | No
 
 
 def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
-    """Say in short what is wrong with texts and labels, as far as that is seen without vectors.
+    """Warn briefly of problems with texts and labels that can be found without vectors.
 
     Parameters
     ----------
     corpus : Corpus
     embedder : Embedder
-        Which texts are too long for it is told, too.
+        Decides which texts are too long.
     command : str
-        What shows all of it.
+        The command that shows all findings.
     """
     from embedclf.quality.findings import in_order
     from embedclf.quality.text_checks import plain_findings
@@ -116,21 +117,26 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
     found = [
         finding
         for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
-        if not (finding.kind == "small_classes" and finding.score == 1)  # holding out warns of these
+        if not (finding.kind == "small_classes" and finding.score == 1)  # the hold-out step warns about these
     ]
     for line in _short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)
     if found:
-        echo(f"{command} shows all.", err=True)
+        echo(f"For details, run {command}", err=True)
 
 
 def _short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
-    """Write a line for each kind that was found: how many, and the first places."""
+    """Return one line per kind of finding: how many, and the first places."""
     lines = []
     for kind, of_kind in _by_kind(findings).items():
-        places = ", ".join(_place_of(one, corpus) for one in of_kind[:_MOST_PLACES])
+        first = of_kind[:_MOST_PLACES]
         more = " …" if len(of_kind) > _MOST_PLACES else ""
-        lines.append(f"{_title(kind, len(of_kind))} ({places}{more})")
+        title = _title(kind, len(of_kind))
+        if kind in _ABOUT_LABELS:
+            labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)})" for one in first)
+            lines.append(f"{title}: {labels}{more}")
+        else:
+            lines.append(f"{title} ({', '.join(_place_of(one, corpus) for one in first)}{more})")
     return lines
 
 
@@ -143,7 +149,7 @@ def _by_kind(findings: "Sequence[Finding]") -> "dict[str, list[Finding]]":
 
 def _title(kind: str, number: int) -> str:
     words = _WORDS[kind]
-    return f"{counted(number, words.thing)} {words.problem}"
+    return f"{counted(number, words.thing)}{words.rest}"
 
 
 def _place_of(finding: "Finding", corpus: "Corpus") -> str:
@@ -157,7 +163,7 @@ def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: "Corpus", against
     for finding in findings[:_MOST_SHOWN]:
         lines += [f"    {line}" for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
-        lines.append(f"    … and {len(findings) - _MOST_SHOWN:,} more, all in --json")
+        lines.append(f"    … {len(findings) - _MOST_SHOWN:,} more (--json shows all)")
     return lines
 
 
@@ -168,13 +174,14 @@ def _of_finding(finding: "Finding", corpus: "Corpus", against: "Corpus | None") 
     if finding.kind in _ABOUT_LABELS:
         return [f"{place}  {label}: {detail}"]
     if finding.kind == "label_errors":
-        likely = shown_label(finding.suggested or "")
-        return [f"{place}  {label}, taken for {likely} ({detail}): {shortened(finding.text, _TEXT_WIDTH)}"]
+        predicted = shown_label(finding.suggested or "")
+        text = shortened(finding.text, _TEXT_WIDTH)
+        return [f"{place}  labelled {label}, predicted {predicted} ({detail}): {text}"]
     others = [(other, _place_of_other(other, corpus, against)) for other in finding.others]
     if finding.kind in ("duplicates", "leakage"):
         other, where = others[0]
         differs = f" {shown_label(other.label)}" if finding.label and other.label not in ("", finding.label) else ""
-        return [f"{place}, as {where}{differs}  {row}"]
+        return [f"{place}, same text as {where}{differs}  {row}"]
     if finding.kind in ("near_duplicates", "near_leakage"):
         other, where = others[0]
         return [f"{place}  {row}", f"  {detail}: {where}  {_labelled(shown_label(other.label), other.text)}"]
@@ -204,8 +211,8 @@ def _diversity(result: "DataCheck") -> list[str]:
     if whole is None or whole.mean_distance is None:
         return []
     lines = [
-        f"Diversity: {counted(whole.n, 'text')}, as different as {whole.vendi:,.1f} that have nothing in common "
-        f"(Vendi score); mean cosine distance {whole.mean_distance:.2f}"
+        f"Diversity: Vendi score {whole.vendi:,.1f} ({counted(whole.n, 'text')} as varied as "
+        f"{counted(round(whole.vendi), 'unrelated one')}); mean cosine distance {whole.mean_distance:.2f}"
     ]
     least = sorted(
         (one.mean_distance, label) for label, one in result.diversity_by_label.items() if one.mean_distance is not None
@@ -215,6 +222,6 @@ def _diversity(result: "DataCheck") -> list[str]:
         for distance, label in least:
             one = result.diversity_by_label[label]
             rows.append([shown_label(label), f"{one.n:,}", f"{one.vendi:,.1f}", f"{distance:.2f}"])
-        header = ["the labels with the likest texts", "texts", "Vendi score", "mean distance"]
+        header = ["least diverse labels", "texts", "Vendi score", "mean distance"]
         lines += [f"  {line}" for line in table(header, rows)]
     return [*lines, ""]

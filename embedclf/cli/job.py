@@ -1,4 +1,4 @@
-"""A command over a file: read, introduced, checked, estimated, embedded, written and shown, in this order."""
+"""The workflow of a command over a file: read, announce, check, estimate, embed, write and show, in this order."""
 
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -32,22 +32,22 @@ class Job:
     Parameters
     ----------
     dataset : str
-        The file, ``-`` for the standard input.
+        The file; ``-`` is standard input.
     file : FileOptions
-        How it is read.
+        How to read it.
     asked : EmbedderOptions
-        How the embedder is opened.
+        How to open the embedder.
     as_json : bool
-        Whether the result is printed as JSON.
+        Whether to print the result as JSON.
     what : str
-        What messages call the file.
+        The name of the file in messages.
 
     Attributes
     ----------
     corpus : Corpus
-        The rows of the file once they are read; once they are embedded, without those that the embedder refused.
+        The rows of the file, once read; after embedding, without those that the embedder rejected.
     embedder : Embedder
-        Once it is open.
+        The embedder, once opened.
     """
 
     corpus: "Corpus"
@@ -72,15 +72,16 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What titles call the file: its name, without its folder."""
+        """The file's name in titles, without its directory."""
         return Path(self.corpus.name).name
 
     def check_places(self, read: Mapping[str, str | None] | None = None, **written: str | None) -> None:
-        """Check that no output, named by its option, is the file itself, another one that is read, or another output.
+        """Check that no output, given by option name, is the same file as an input or another output.
 
         Raises
         ------
         OutputError
+            If two of them are the same file.
         """
         from embedclf.data.atomic_file import check_places
 
@@ -93,7 +94,7 @@ class Job:
         return self.corpus
 
     def open(self, embedding: "EmbeddingOptions") -> None:
-        """Open the embedder, and say what is worked on, and with what."""
+        """Open the embedder, and announce the file and the embedder."""
         from embedclf.embedding.factory import open_embedder
 
         settings, reason = self.asked.settings(self.bar.on_event), self.reason_for(embedding)
@@ -101,25 +102,24 @@ class Job:
         introduce(self.corpus, self.embedder, reason)
 
     def reason_for(self, embedding: "EmbeddingOptions") -> str | None:
-        """Return the reason why the default embedder is used, or None if one is named.
+        """Return why the default embedder was chosen, or None if one was given.
 
         Raises
         ------
         click.UsageError
-            If an address is given for one that has none.
+            If a base URL is given for an embedder that takes none.
         """
         from embedclf.embedding.factory import default_embedder
 
         name, reason = default_embedder() if embedding.embedder is None else (embedding.embedder, None)
         if self.asked.base_url is not None and not name.startswith("aimlapi"):
             raise click.UsageError(
-                "--base-url goes with an aimlapi embedder: set AIMLAPI_API_KEY, or name one with --embedder "
-                "aimlapi:MODEL."
+                "--base-url only applies to aimlapi embedders: set AIMLAPI_API_KEY, or use --embedder aimlapi:MODEL."
             )
         return reason
 
     def load(self, model: str, embedder: str | None, min_confidence: float | None = None) -> "TextClassifier":
-        """Load a trained classifier, whose embedder is that of the job."""
+        """Load a trained classifier; its embedder becomes the job's."""
         from embedclf.classifier.loading import load
 
         classifier = load(model, embedder=embedder, **self.asked.settings(self.bar.on_event))
@@ -127,7 +127,7 @@ class Job:
         return classifier if min_confidence is None else classifier.with_min_confidence(min_confidence)
 
     def is_dry(self, also: Sequence[str] = ()) -> bool:
-        """Return whether nothing is to be sent, which prints what embedding the file and other texts would cost."""
+        """Return whether this is a dry run; if so, print the estimated cost of embedding the file and `also`."""
         from embedclf.cli.costs import print_estimate
 
         if self.asked.dry_run:
@@ -135,7 +135,7 @@ class Job:
         return self.asked.dry_run
 
     def page(self, path: str | None, *, charts: bool = True) -> "PageFile":
-        """Check that a page can be made and written, before the work and not after; see `PageFile`."""
+        """Check before the work starts that a page can be made and written; see `PageFile`."""
         from embedclf.cli.pages import PageFile
 
         return PageFile(path, charts=charts)
@@ -146,15 +146,15 @@ class Job:
         added: Sequence[str] | Mapping[str, type],
         columns: Sequence[str] | None = None,
     ) -> "CorpusWriter | None":
-        """Open a file to write rows to, before the work and not after; None if none is asked for.
+        """Open the output file before the work starts; return None if no path is given.
 
         Parameters
         ----------
         path : str or None
         added : sequence of str, or mapping of str to type
-            The columns that are added to the rows' own; see `CorpusWriter`.
+            Columns to add to those of the file; see `CorpusWriter`.
         columns : sequence of str, optional
-            Columns to write in place of the file's own.
+            Columns to write instead of those of the file.
         """
         from embedclf.data.writer import CorpusWriter
 
@@ -168,23 +168,23 @@ class Job:
         )
 
     def embed(self) -> "Vectors":
-        """Embed the texts of the file, and say what that took.
+        """Embed the texts of the file, and print the usage.
 
         Raises
         ------
         BadRowsError
-            If the embedder refuses a row and rows are not to be left out.
+            If the embedder rejects a row and bad rows are not skipped.
         """
         vectors, refused = self.embed_partial(self.corpus.texts)
         return self.keep_usable(vectors, refused)
 
     def embed_beside(self, text: str | None, what: str) -> "tuple[Vectors, Vectors | None]":
-        """Embed the texts of the file, and one of another kind with them; see `embed`.
+        """Embed the texts of the file together with one more text; see `embed`.
 
         Raises
         ------
         EmbedclfError
-            If the embedder refuses that text, which messages call `what`.
+            If the embedder rejects that text, called `what` in the message.
         """
         if text is None:
             return self.embed(), None
@@ -194,13 +194,13 @@ class Job:
         return self.keep_usable(vectors[:-1], refused), vectors[-1]
 
     def embed_with(self, other: "Corpus | None") -> "tuple[Vectors, Corpus | None, Vectors | None]":
-        """Embed the texts of the file and those of another, each distinct text once; see `embed`.
+        """Embed the texts of two files, each distinct text once; see `embed`.
 
         Returns
         -------
         vectors : ndarray of shape (n_texts, n_dimensions), float32
         other : Corpus or None
-            Without the rows that the embedder refused.
+            The other file, without the rows that the embedder rejected.
         of_other : ndarray of shape (n_others, n_dimensions), float32, or None
         """
         if other is None:
@@ -215,7 +215,7 @@ class Job:
         return own, other, of_other
 
     def embed_partial(self, texts: Sequence[str]) -> "tuple[Vectors, dict[int, str]]":
-        """Embed those texts that can be embedded, and say what that took; see `Embedder.embed_partial`."""
+        """Embed those texts that can be embedded, and print the usage; see `Embedder.embed_partial`."""
         from embedclf.cli.costs import show_usage
 
         try:
@@ -225,26 +225,26 @@ class Job:
             show_usage(self.embedder)
 
     def keep_usable(self, vectors: "Vectors", refused: Mapping[int, str]) -> "Vectors":
-        """Leave out the rows of the file that the embedder refused, and return the vectors of the others."""
+        """Drop the rows of the file that the embedder rejected, and return the vectors of the others."""
         if not refused:
             return vectors
         self.corpus, kept = without_refused(self.corpus, refused, skip_bad_rows=self.file.skip_bad_rows)
         return vectors[kept]
 
     def end_writing(self, path: str | None, n_rows: int) -> None:
-        """Move what was written into place, and say so if there is a file."""
+        """Move the output into place, and report it if there is one."""
         self._stack.close()
         if path is not None:
             say_written(n_rows, path)
 
     def print_json(self, record: Mapping[str, Any], *of_rows: Iterable[dict[str, Any]]) -> None:
-        """Print a result as JSON, with the usage, and to each record in `of_rows` the line where its row starts."""
+        """Print a result as JSON with the usage, and add the line of its row to each record in `of_rows`."""
         for records in of_rows:
             add_lines(records, self.corpus)
         echo_json({**record, "usage": self.embedder.usage.to_dict()})
 
     def print_lines(self, lines: Iterable[str]) -> None:
-        """Print a result as a person reads it."""
+        """Print a result as text."""
         echo("\n".join(lines))
 
 
@@ -255,9 +255,9 @@ def file_job(
     what: str = "the dataset",
     json_help: str = "Print one JSON object.",
 ) -> Decorator:
-    """Add what commands over a file have in common: ``--json``, and the options of the file and of the embedder.
+    """Add the options shared by commands over a file: ``--json``, and those of the file and the embedder.
 
-    The command gets them, and its argument ``dataset``, as one `Job`, in whose ``with`` block it runs.
+    The command receives them and its argument ``dataset`` as one `Job`, and runs in its ``with`` block.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,4 +1,4 @@
-"""Labelling rows into a file, as ``embedclf predict --output`` does."""
+"""Write labelled rows to a file, for ``embedclf predict --output``."""
 
 from typing import TYPE_CHECKING
 
@@ -27,12 +27,12 @@ def label_into_file(
     engine: str | None,
     scheduler: str | None,
 ) -> "FilePrediction":
-    """Label rows into a file, on the engine that is asked for, and say what that took where other processes did it."""
+    """Label rows into a file on the given engine; print the usage if other processes did the work."""
     from embedclf.prediction.predict_files import predict_rows
 
     def on_chunk(done: int, passed: int, share: float | None) -> None:
         bar.next_part(done, passed, share)
-        if engine is not None:  # other processes tell nothing of their work
+        if engine is not None:  # other processes report no progress
             bar.on_event(Progress(0, 0, 0, 0.0))
 
     with working_on(engine, scheduler):
@@ -46,6 +46,6 @@ def label_into_file(
 
 
 def say_labelled(done: "FilePrediction", output: str) -> None:
-    """Say how many rows the file has, and how many of them an earlier run had written."""
-    before = f", {done.rows_before:,} of them before" if done.rows_before else ""
+    """Report how many rows the file has, and how many of them an earlier run wrote."""
+    before = f" ({done.rows_before:,} by an earlier run)" if done.rows_before else ""
     echo(f"Wrote {counted(done.rows, 'row')} to {output}{before}", err=True)

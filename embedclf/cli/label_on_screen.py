@@ -1,4 +1,4 @@
-"""Labelling texts on the terminal, as ``embedclf predict`` does without an output."""
+"""Print the labels of texts, for ``embedclf predict`` without an output."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -27,7 +27,7 @@ _MOST_FAULTS = 20
 
 
 class _Shown(NamedTuple):
-    """What is shown of one row: its answer, and why."""
+    """One row with its answer and, if asked for, the explanation."""
 
     row: "Row"
     answer: "Answer"
@@ -44,7 +44,7 @@ def label_on_screen(
     explained: bool,
     trained_on: "Corpus | None",
 ) -> "FilePrediction":
-    """Print a line for each text, with its nearest training examples if those are given; return how many there were."""
+    """Print one line per text, with its nearest training examples if given; return the counts."""
     from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.prediction.predict_files import FilePrediction
 
@@ -75,11 +75,11 @@ def _answers(
     from embedclf.evaluation.neighbourhood import explain
     from embedclf.prediction.scores import answer_rows, chunks_of, score_vectors, usable_texts
 
-    at_hand = {} if examples is None else dict(zip(examples.texts, examples.vectors, strict=True))
+    known = {} if examples is None else dict(zip(examples.texts, examples.vectors, strict=True))
     for chunk in chunks_of(source, classifier.embedder):
         bar.share = source.share_read
         texts = usable_texts(chunk)
-        vectors, reasons = _embedded(classifier, texts, at_hand)
+        vectors, reasons = _embedded(classifier, texts, known)
         answers = answer_rows(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
         if not explained:
             yield from (_Shown(row, answer) for row, answer in answers)
@@ -92,7 +92,7 @@ def _answers(
 
 
 def _with(counts: "FilePrediction", row: "Row") -> "FilePrediction":
-    """Count a row, and note its fault if it has one."""
+    """Return the counts with one more row, and its fault if it has one."""
     if row.fault is None:
         return replace(counts, rows=counts.rows + 1)
     faults = (*counts.faults, RowFault(row.line, row.fault))[:_MOST_FAULTS]
@@ -100,22 +100,22 @@ def _with(counts: "FilePrediction", row: "Row") -> "FilePrediction":
 
 
 def _embedded(
-    classifier: "TextClassifier", texts: list[str], at_hand: "Mapping[str, Vectors]"
+    classifier: "TextClassifier", texts: list[str], known: "Mapping[str, Vectors]"
 ) -> "tuple[Vectors, dict[int, str]]":
-    """Embed texts as `embed_partial` does, except those whose vectors are at hand, so that none is paid for twice."""
+    """Embed texts like `embed_partial`, reusing known vectors so that none is paid for twice."""
     import numpy as np
 
-    new = [place for place, text in enumerate(texts) if text not in at_hand]
-    embed = (classifier if not at_hand else classifier.embedder).embed_partial
+    new = [place for place, text in enumerate(texts) if text not in known]
+    embed = (classifier if not known else classifier.embedder).embed_partial
     vectors, reasons = embed([texts[place] for place in new])
     if len(new) == len(texts):
         return vectors, reasons
-    out = np.full((len(texts), len(next(iter(at_hand.values())))), np.nan, dtype=np.float32)
+    out = np.full((len(texts), len(next(iter(known.values())))), np.nan, dtype=np.float32)
     if sound := [number for number in range(len(new)) if number not in reasons]:
         out[[new[number] for number in sound]] = vectors[sound]
     for place, text in enumerate(texts):
-        if text in at_hand:
-            out[place] = at_hand[text]
+        if text in known:
+            out[place] = known[text]
     return out, {new[number]: reason for number, reason in reasons.items()}
 
 

@@ -1,4 +1,4 @@
-"""Which model file a command uses."""
+"""Find the model file that a command uses."""
 
 import contextlib
 import os
@@ -15,21 +15,21 @@ _MOST_BYTES_OF_A_PATH = 2**16
 
 
 def remember_latest(path: Path) -> None:
-    """Leave the name of the model that was trained last, for the commands that follow."""
+    """Store the path of the most recently trained model as the default of later commands."""
     try:
         with AtomicFile(LATEST) as file:
             file.write(os.fsencode(path) + b"\n")
     except OutputError as error:
-        echo(f"Warning: {error}: name the model with -m", err=True)
+        echo(f"Warning: {error}; pass this model to other commands with -m", err=True)
 
 
 def find_model(given: str | None) -> str:
-    """Give the path of the model that was given, or of the one that is meant; the latter is named on stderr.
+    """Return the given model path, or find the default one and print it on stderr.
 
     Raises
     ------
     EmbedclfError
-        If none was given and it is not clear which one is meant.
+        If none was given and there is no model, or more than one.
     """
     if given is None:
         given, reason = _find()
@@ -40,16 +40,14 @@ def find_model(given: str | None) -> str:
 def _find() -> tuple[str, str]:
     if from_environment := os.environ.get("EMBEDCLF_MODEL"):
         return from_environment, "from EMBEDCLF_MODEL"
-    with contextlib.suppress(OSError, ValueError):  # of what is no path, for one
+    with contextlib.suppress(OSError, ValueError):  # ValueError: the content is not a path
         latest = os.fsdecode(read_plain(LATEST, _MOST_BYTES_OF_A_PATH)).strip()
         if latest and Path(latest).is_file():
-            return latest, "the one trained last"
+            return latest, "most recently trained"
     found = sorted(str(path) for path in FOLDER.glob("*.safetensors")) if FOLDER.is_dir() else []
     if len(found) == 1:
-        return found[0], "the only one in models/"
+        return found[0], "only model in models/"
     if found:
         listed = "\n".join(f"  {path}" for path in found)
-        raise EmbedclfError(f"models/ holds several models; name one with -m:\n{listed}")
-    raise EmbedclfError(
-        "there is no model in models/ here; train one with: embedclf train DATASET, or name one with -m"
-    )
+        raise EmbedclfError(f"several models in models/; choose one with -m:\n{listed}")
+    raise EmbedclfError("no model found in models/: train one with embedclf train DATASET, or pass its path with -m")

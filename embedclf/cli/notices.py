@@ -1,4 +1,4 @@
-"""What commands say on standard error about the files that they read and write."""
+"""Notices on stderr about the files that commands read and write."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,22 +13,22 @@ if TYPE_CHECKING:
 
 
 def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
-    """Say what is worked on, and with what."""
+    """Print the file and the embedder."""
     n_labels = len(set(corpus.labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
     echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
     if opened.is_lexical:
-        echo("Embedder: none, the words alone", err=True)
+        echo("Embedder: none (words only)", err=True)
         return
-    size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions as it answers"
+    size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions set by the first response"
     echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
 
 
 def show_left_out(name: str, faults: Sequence[RowFault]) -> None:
-    """Name the rows that are left out."""
-    echo(f"Left out {counted(len(faults), 'row')}:\n{list_faults(name, faults)}", err=True)
+    """List the rows that are skipped."""
+    echo(f"Skipped {counted(len(faults), 'row')}:\n{list_faults(name, faults)}", err=True)
 
 
 def say_written(n: int, path: str) -> None:
-    """Say how many rows a file has got."""
+    """Report how many rows were written to a file."""
     echo(f"Wrote {counted(n, 'row')} to {path}", err=True)

@@ -1,4 +1,4 @@
-"""Options of embedders and of models, and how several options become one object."""
+"""Options for embedders and models, and helpers that collect options into one object."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -17,12 +17,12 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def add_options(options: list[Decorator]) -> Decorator:
-    """Add options, which the help shows in this order."""
+    """Add options; the help lists them in this order."""
     return lambda command: functools.reduce(lambda function, option: option(function), reversed(options), command)
 
 
 def collected(name: str, make: Callable[..., Any], options: Mapping[str, Decorator]) -> Decorator:
-    """Add options whose values the command gets as one object, made of them by their names."""
+    """Add options whose values reach the command as one object, made from them as keywords."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
@@ -37,15 +37,15 @@ def collected(name: str, make: Callable[..., Any], options: Mapping[str, Decorat
 
 cache_dir_option = click.option(
     "--cache-dir",
-    metavar="FOLDER",
+    metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Where vectors are kept.  [default: $EMBEDCLF_CACHE_DIR, else your cache folder]",
+    help="Embedding cache.  [default: $EMBEDCLF_CACHE_DIR, else in your cache directory]",
 )
 
 
 @dataclass(frozen=True)
 class EmbedderOptions:
-    """How an embedder is to be opened."""
+    """Settings for opening an embedder."""
 
     base_url: str | None
     allow_http: bool
@@ -59,9 +59,9 @@ class EmbedderOptions:
     dry_run: bool
 
     def settings(self, on_event: "OnEvent") -> "EmbedderSettings":
-        """Return them as `embedclf.open_embedder` and `embedclf.load` take them."""
+        """Return the settings as arguments of `embedclf.open_embedder` and `embedclf.load`."""
         if self.no_cache and self.cache_dir is not None:
-            raise click.UsageError("Give either --cache-dir or --no-cache.")
+            raise click.UsageError("Use either --cache-dir or --no-cache, not both.")
         return {
             "cache": self._cache(),
             "on_event": on_event,
@@ -76,7 +76,7 @@ class EmbedderOptions:
 
     def _cache(self) -> "VectorCache | bool":
         if self.cache_dir is None:
-            return not self.no_cache  # so that an embedder that has no use for a cache need not load what makes one
+            return not self.no_cache  # embedders that need no cache then avoid importing it
         from embedclf.embedding.cache.vector_cache import VectorCache
 
         return VectorCache(self.cache_dir)
@@ -87,16 +87,16 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
         "base_url": click.option(
             "--base-url",
             metavar="URL",
-            help="Another OpenAI-compatible server for aimlapi.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
+            help="OpenAI-compatible server for aimlapi embedders.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
         ),
-        "allow_http": click.option("--allow-http", is_flag=True, help="Allow a server that is not encrypted."),
+        "allow_http": click.option("--allow-http", is_flag=True, help="Allow an unencrypted server (http://)."),
         "cache_dir": cache_dir_option,
-        "no_cache": click.option("--no-cache", is_flag=True, help="Neither read nor keep vectors."),
+        "no_cache": click.option("--no-cache", is_flag=True, help="Bypass the cache."),
         "batch_size": click.option(
             "--batch-size",
             metavar="N",
             type=click.IntRange(1, 2_048),
-            help="Texts of one request.  [default: what fills --concurrency, from 32 to 2,048]",
+            help="Texts per request.  [default: 32 to 2,048, to make full use of --concurrency]",
         ),
         "concurrency": click.option(
             "--concurrency",
@@ -104,7 +104,7 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
             type=click.IntRange(1, 1_024),
             default=16,
             show_default=True,
-            help="The most requests under way at once.",
+            help="Maximum concurrent requests.",
         ),
         "retries": click.option(
             "--retries",
@@ -112,7 +112,7 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
             type=click.IntRange(0, 1_000),
             default=retries,
             show_default=True,
-            help="How often a request is tried again; 14 last for over a minute.",
+            help="Retries per request; 14 take over a minute.",
         ),
         "timeout": click.option(
             "--timeout",
@@ -120,21 +120,21 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
             type=click.FloatRange(min=0, min_open=True),
             default=timeout,
             show_default=True,
-            help="How long to wait for an answer.",
+            help="Timeout of a request.",
         ),
         "max_cost": click.option(
             "--max-cost",
             metavar="DOLLARS",
             type=click.FloatRange(min=0),
-            help="Do not start if it is about to cost more, and stop before it does.",
+            help="Do not start if the estimate is higher, and stop before spending more.",
         ),
-        "dry_run": click.option("--dry-run", is_flag=True, help="Say what would be sent and cost, and send nothing."),
+        "dry_run": click.option("--dry-run", is_flag=True, help="Estimate requests and cost; send nothing."),
     }
 
 
 embedder_options = collected("asked", EmbedderOptions, _embedder_options(retries=14, timeout=60))
 
-# Whoever waits for a service wants an error sooner than a person before a screen; and there is nothing to estimate.
+# Clients of a service need errors sooner than people at a terminal, and a service has nothing to estimate.
 _OF_A_SERVICE = _embedder_options(retries=2, timeout=10)
 del _OF_A_SERVICE["dry_run"]
 service_embedder_options = collected("asked", partial(EmbedderOptions, dry_run=False), _OF_A_SERVICE)
@@ -143,28 +143,26 @@ model_option = click.option(
     "-m",
     "--model",
     metavar="FILE",
-    help="The trained classifier.  [default: $EMBEDCLF_MODEL, else the one trained last, else the only one in models/]",
+    help="Model file.  [default: $EMBEDCLF_MODEL, else the most recently trained, else the only one in models/]",
 )
 
 embedder_again_option = click.option(
     "--embedder",
     metavar="PROVIDER:MODEL",
-    help="The embedder that the classifier was trained with, if it is neither aimlapi nor wordllama.",
+    help="Embedder the model was trained with, if it is neither aimlapi nor wordllama.",
 )
 
 train_set_option = click.option(
     "--train-set",
     metavar="FILE",
-    help="What the classifier was trained on, to show the nearest examples.",
+    help="File the model was trained on, to show the nearest examples.",
 )
 
 min_confidence_option = click.option(
     "--min-confidence",
     metavar="P",
     type=click.FloatRange(0, 1),
-    help="Abstain below this confidence.  [default: what the model was trained with]",
+    help="Abstain below this confidence.  [default: the model's threshold]",
 )
 
-report_option = click.option(
-    "--report", metavar="FILE", help="Write a page to look at and to send, an .html file; needs embedclf[report]."
-)
+report_option = click.option("--report", metavar="FILE", help="Write an HTML report; needs embedclf[report].")

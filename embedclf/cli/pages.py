@@ -1,4 +1,4 @@
-"""How commands write pages."""
+"""Write HTML pages."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 
 class PageFile:
-    """The file of a page; whether it can be made and written is found out before the work, not after.
+    """The output file of an HTML page; checks at once that the page can be made and written.
 
     Parameters
     ----------
     path : str or None
-        None writes none.
+        None writes no page.
     charts : bool
-        Whether it has charts, which need packages of their own.
+        Whether the page has charts, which need extra packages.
 
     Raises
     ------
     EmbedclfError
-        If a package that pages need is not installed, or the file cannot be written or is no ``.html``.
+        If a package that pages need is not installed, the file cannot be written, or its extension is not ``.html``.
     """
 
     def __init__(self, path: str | None, *, charts: bool = True) -> None:
@@ -34,7 +34,7 @@ class PageFile:
         if path is None:
             return
         if Path(path).suffix.lower() not in ((".html", ".htm", "") if charts else (".html", ".htm")):
-            raise OutputError(f"cannot write {path}: a page is an .html file", path=path)
+            raise OutputError(f"cannot write {path}: a page must be an .html file", path=path)
         if charts:
             from embedclf.pages.rendering import check_installed
 
@@ -42,16 +42,16 @@ class PageFile:
         AtomicFile(path).discard()
 
     def write(self, make: Callable[..., str], record: object, title: str, *places: "RowPlace | None") -> None:
-        """Write the page that is made of a record, and of where its rows stand, if it is a page that shows these."""
+        """Write the page made from a record and the places of its rows; do nothing if there is no path."""
         if self._path is not None:
             with AtomicFile(self._path) as file:
-                # The name of a file may hold bytes that are no letters.
+                # A file name may contain bytes that are not valid text.
                 file.write(make(record, title, *places).encode(errors="backslashreplace"))
             echo(f"Wrote {self._path}", err=True)
 
 
 def places_in(corpus: "Corpus | None") -> "RowPlace | None":
-    """Return what says where a row of a file stands; without its folder, since a page is sent to others."""
+    """Return a function that gives the place of a row as file:line, without directory since pages are shared."""
     if corpus is None:
         return None
     name, lines = Path(corpus.name).name, corpus.lines

@@ -1,4 +1,4 @@
-"""What long work is doing, on a terminal: a bar while texts are embedded, a line with the latest step of a fit."""
+"""Progress on a terminal: a bar while texts are embedded, and a line with the latest step of training."""
 
 import logging
 import sys
@@ -13,15 +13,15 @@ from embedclf.formatting import shown_dollars
 _SECONDS_BEFORE_IT_SHOWS = 2.0
 
 
-class _LateLine:
-    """A line on standard error, if that is a terminal and the work takes more than two seconds.
+class _DelayedLine:
+    """A progress line on stderr, shown if that is a terminal and the work takes more than two seconds.
 
-    To be used as a context. What makes the line is in the classes below.
+    A context manager; subclasses provide the content.
 
     Parameters
     ----------
     shown : bool
-        Whether to show it at all.
+        Whether to show the line at all.
     """
 
     def __init__(self, *, shown: bool = True) -> None:
@@ -40,7 +40,7 @@ class _LateLine:
         self.end()
 
     def end(self) -> None:
-        """Take it away."""
+        """Remove the line."""
         self._timer.cancel()
         with self._lock:
             self._shown = False
@@ -55,7 +55,7 @@ class _LateLine:
         with self._lock:
             if not self._shown:
                 return
-            # Nothing on standard output is touched: it may be a pipe.
+            # Leave stdout alone: it may be a pipe.
             console = Console(stderr=True)
             self._line = Line(*self._columns(), console=console, transient=True, redirect_stdout=False)
             self._task = self._line.add_task("", total=None)
@@ -63,25 +63,25 @@ class _LateLine:
             self._line.start()
 
     def _columns(self) -> tuple[Any, ...]:
-        """Return what rich puts into the line."""
+        """Return the rich columns of the line."""
         raise NotImplementedError
 
     def _update(self) -> None:
-        """Write the line anew; it is there, and locked."""
+        """Redraw the line; called with the lock held, once the line exists."""
         raise NotImplementedError
 
 
-class ProgressBar(_LateLine):
-    """A bar that shows how many texts are embedded.
+class ProgressBar(_DelayedLine):
+    """A progress bar of embedded texts.
 
     Attributes
     ----------
     before : int
-        Texts that were done in earlier parts of the work.
+        Texts finished in earlier parts of the work.
     passed : int
-        Those of them that were done before it began.
+        How many of these were finished before this run.
     share : float or None
-        How much of the whole work `before` and the present part are; None if this part is the whole.
+        The share of the whole work that `before` and the current part cover; None if unknown.
     """
 
     def __init__(self, *, shown: bool = True) -> None:
@@ -92,15 +92,15 @@ class ProgressBar(_LateLine):
         self._started: float | None = None
 
     def next_part(self, before: int, passed: int, share: float | None) -> None:
-        """Begin the next part of the work; see the attributes."""
+        """Start the next part of the work; see the attributes."""
         with self._lock:
             self.before, self.passed, self.share = before, passed, share
-            self._latest = None  # what was told of the last part is in `before` now
+            self._latest = None  # `before` now includes the previous part
 
     def on_event(self, progress: Progress) -> None:
-        """Show how far the work has come."""
+        """Update the bar."""
         with self._lock:
-            # The rate is that of embedding: what comes before is loading.
+            # Start the clock at the first event, so that loading does not count towards the rate.
             self._started = time.monotonic() if self._started is None else self._started
             self._latest = progress
             if self._line is not None:
@@ -132,8 +132,8 @@ class ProgressBar(_LateLine):
         self._line.update(self._task, completed=done, total=total, description=" · ".join(parts))
 
 
-class Steps(_LateLine):
-    """A line with the latest step that the library logs, and the time that has passed."""
+class Steps(_DelayedLine):
+    """A line with the latest step logged by the library, and the elapsed time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,14 +141,14 @@ class Steps(_LateLine):
         self._logger = logging.getLogger("embedclf.steps")
 
     def __enter__(self) -> Self:
-        self._logger.handlers[:] = [_Calling(self._on_step)]
+        self._logger.handlers[:] = [_CallbackHandler(self._on_step)]
         self._logger.propagate = False
         if self._shown:
             self._logger.setLevel(logging.DEBUG)
         return super().__enter__()
 
     def end(self) -> None:
-        """Take it away, and listen no more."""
+        """Remove the line and stop listening to the log."""
         self._logger.setLevel(logging.NOTSET)
         self._logger.handlers[:] = []
         super().end()
@@ -168,8 +168,8 @@ class Steps(_LateLine):
         self._line.update(self._task, description=self._latest)
 
 
-class _Calling(logging.Handler):
-    """Passes each message on."""
+class _CallbackHandler(logging.Handler):
+    """Log handler that passes each message to a function."""
 
     def __init__(self, receive: Callable[[str], None]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Rows of a file that an embedder refuses."""
+"""Rows of a file that an embedder rejects."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,26 +13,27 @@ if TYPE_CHECKING:
 
 
 def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_rows: bool) -> tuple["Corpus", list[int]]:
-    """Leave out the rows that an embedder refused.
+    """Drop the rows that an embedder rejected.
 
     Parameters
     ----------
     corpus : Corpus
     reasons : mapping of int to str
-        Why each of them was refused, by its number.
+        The reason for each rejected row, by row number.
     skip_bad_rows : bool
+        Whether to drop them rather than raise.
 
     Returns
     -------
     corpus : Corpus
-        Without them.
+        The file without them.
     kept : list of int
-        The numbers of the other rows.
+        The row numbers that are left.
 
     Raises
     ------
     BadRowsError
-        If rows were refused and `skip_bad_rows` is false; the others are embedded, and in the cache.
+        If `skip_bad_rows` is false; the other rows are embedded and cached by then.
     DataError
         If no row is left.
     """
@@ -42,16 +43,16 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
     show_left_out(corpus.name, faults)
     kept = [index for index in range(len(corpus.texts)) if index not in reasons]
     if not kept:
-        raise DataError(f"{corpus.name}: none of its rows can be embedded", source=corpus.name)
+        raise DataError(f"{corpus.name}: none of the rows can be embedded", source=corpus.name)
     return replace(corpus, rows=[corpus.rows[index] for index in kept], skipped=[*corpus.skipped, *faults]), kept
 
 
 def refused_error(corpus: "Corpus", reasons: Mapping[int, str]) -> BadRowsError:
-    """Make the error that names the rows that an embedder refused; see `without_refused`."""
+    """Return the error that lists the rows that an embedder rejected; see `without_refused`."""
     faults = _faults(corpus, reasons)
     return BadRowsError(
         f"{counted(len(faults), 'row')} of {corpus.name} cannot be embedded:\n{list_faults(corpus.name, faults)}\n"
-        "Mend them, or leave them out with --skip-bad-rows.",
+        "Fix them, or use --skip-bad-rows.",
         source=corpus.name,
         faults=faults,
     )

@@ -1,4 +1,4 @@
-"""How figures and texts are written on a terminal."""
+"""Format numbers, texts and tables for the terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,48 +15,48 @@ _TEXT_WIDTH = 80
 _LABEL_WIDTH = 40
 _WORD_WIDTH = 24
 _N_WORDS = 5
-# Shares of a text's largest weight from which on a word is in colour, and in bold.
+# A word is coloured, or bold, from this share of the text's largest weight.
 _COLOURED, _BOLD = 0.1, 0.5
 
 
 def in_one_line(text: str) -> str:
-    """Write control characters as escapes: a label may hold a tab, a line break or a terminal's command."""
+    """Return a text with control characters escaped: a label may contain tabs, line breaks or terminal commands."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def shortened(text: str, width: int = _TEXT_WIDTH) -> str:
-    """Write a text in one line of at most so many characters."""
+    """Return a text in one line of at most `width` characters."""
     line = in_one_line(" ".join(text.split()))
     return line if len(line) <= width else f"{line[: width - 2].rstrip()} …"
 
 
 def shown_label(label: str) -> str:
-    """Write a label in one line of at most 40 characters; of a longer one, both ends, by which labels differ."""
+    """Return a label in one line of at most 40 characters; a longer one keeps both ends, where labels differ."""
     line = in_one_line(label)
     half = (_LABEL_WIDTH - 3) // 2
     return line if len(line) <= _LABEL_WIDTH else f"{line[:half].rstrip()} … {line[-half:].lstrip()}"
 
 
 def nearby(one: "Neighbour", trained_on: "Corpus") -> str:
-    """Write a training example near a text in one line: how near, where it stands, and what it is."""
+    """Return a neighbouring training example in one line: similarity, place, label and text."""
     return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {shown_label(one.label)}: {shortened(one.text, 66)}"
 
 
 def weighed(words: Mapping[str, float]) -> str:
-    """Write the five words of the largest weights in one line, for or against: ``charged +1.92, this -0.12``."""
+    """Return the five words with the largest absolute weights in one line: ``charged +1.92, this -0.12``."""
     strongest = sorted(words.items(), key=lambda pair: -abs(pair[1]))[:_N_WORDS]
-    # What would be shown as 0 says nothing.
+    # A weight shown as 0.00 carries no information.
     return ", ".join(f"{shown_word(word)} {weight:+.2f}" for word, weight in strongest if abs(weight) >= 0.005)
 
 
 def shown_word(word: str) -> str:
-    """Write a word in at most 24 characters."""
+    """Return a word in at most 24 characters."""
     line = in_one_line(word)
     return line if len(line) <= _WORD_WIDTH else f"{line[: _WORD_WIDTH - 1]}…"
 
 
 def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[tuple[str, dict[str, Any]]]":
-    """Divide a text into pieces, those green that speak for its label, and those red that speak against it."""
+    """Yield a text in styled pieces: green supports its label, red opposes it."""
     most = max((abs(span.weight) for span in spans), default=0.0)
     done = 0
     for start, end, weight in spans:
@@ -69,7 +69,7 @@ def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[tuple[str, dict[st
 
 
 def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:
-    """Write rows of a file that were found as a table: how near, where they stand, and what they are."""
+    """Return search results as a table: similarity, place, label and text."""
     rows = [
         [f"{hit.similarity:z.3f}", corpus.place(hit.row), shown_label(hit.label or ""), shortened(hit.text)]
         for hit in hits
@@ -81,18 +81,18 @@ def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:
 
 
 def with_interval(figure: float, interval: "Interval") -> str:
-    """Write a share with its 95 % interval: ``0.873  (0.861 to 0.885)``."""
+    """Return a share with its 95 % interval: ``0.873  (0.861 to 0.885)``."""
     return f"{figure:.3f}  ({interval.low:.3f} to {interval.high:.3f})"
 
 
 def percent(share: float | None) -> str:
-    """Write a share as a percentage; a dash where there is none."""
+    """Return a share as a percentage, or a dash for None."""
     return "–" if share is None else shown_share(share)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
-    """Write a table, each column as wide as it needs; those that `left` names start at the left, others end right."""
-    from rich.cells import cell_len  # what a terminal shows: an ideograph has two columns, an accent by itself none
+    """Return a table as lines; the columns in `left` are left-aligned, the others right-aligned."""
+    from rich.cells import cell_len  # the width on a terminal: two for an ideograph, none for a combining accent
 
     widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
     lines = []
@@ -106,6 +106,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[i
 
 
 def add_lines(records: Iterable[dict[str, Any]], corpus: "Corpus") -> None:
-    """Add to what is said in JSON of some rows of a file the `line` at which each starts."""
+    """Add to each JSON record the `line` where its row starts in the file."""
     for record in records:
         record["line"] = corpus.lines[record["row"]]

@@ -1,4 +1,4 @@
-"""A command that trains on a file: what it embeds, and with what."""
+"""The workflow of a command that trains on a file."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,9 @@ class TrainingJob(Job):
     Attributes
     ----------
     recipe : Recipe
-        How to train, with words alone where there is no embedder.
+        How to train; words only if there is no embedder.
     names : dict of str to str
-        What is embedded of the label names, by the label: the name as a text.
+        The label names to embed as texts, by label.
     """
 
     recipe: "Recipe"
@@ -28,16 +28,16 @@ class TrainingJob(Job):
     def open_to_train(
         self, training: "TrainingOptions", *, out_of_scope_label: str | None = None, on_few: bool = False
     ) -> None:
-        """Open the embedder that training needs, say what is worked on, and check that it makes a classifier.
+        """Open the embedder that training needs, announce it, and check that the rows can make a classifier.
 
-        All that can be wrong without an embedding is found before one is paid for.
+        Everything that can be checked without embeddings is checked before any is paid for.
 
         Parameters
         ----------
         training : TrainingOptions
         out_of_scope_label : str, optional
         on_few : bool
-            Whether some classifiers are trained on a few of the rows only.
+            Whether some classifiers are trained on only a few of the rows.
         """
         from embedclf.training.checks import check_examples
         from embedclf.training.label_names import names_for
@@ -54,12 +54,12 @@ class TrainingJob(Job):
         check_examples(texts, labels, out_of_scope_label)
         classes = sorted(set(labels) - {out_of_scope_label})
         names = names_for(self.recipe, classes, len(classes) if on_few else len(texts))
-        # One that has no name to learn from has none at all.
+        # `names` is empty if no label names are to be learned from.
         self.names = dict(zip(classes, names, strict=False)) if self.recipe.uses_vectors else {}
 
     @property
     def settings(self) -> dict[str, Any]:
-        """The recipe and the embedder, as `embedclf.train` takes them."""
+        """The recipe and the embedder, as arguments of `embedclf.train`."""
         recipe = self.recipe
         return {
             "embedder": self.embedder,
@@ -70,16 +70,16 @@ class TrainingJob(Job):
         }
 
     def is_dry(self, also: Sequence[str] = ()) -> bool:
-        """Return whether nothing is to be sent, which prints what embedding the texts and label names would cost."""
+        """Return whether this is a dry run; if so, print the estimated cost of texts, label names and `also`."""
         return super().is_dry([*self.names.values(), *also])
 
     def embed_to_train(self) -> dict[str, Any]:
-        """Embed the texts and the names of their labels, as far as training needs them.
+        """Embed the texts and label names that training needs.
 
         Returns
         -------
         dict
-            As arguments of `embedclf.train`.
+            Arguments of `embedclf.train`.
         """
         import numpy as np
 
@@ -90,7 +90,7 @@ class TrainingJob(Job):
         vectors, reasons = self.embed_partial([*self.corpus.texts, *self.names.values()])
         refused = {row: why for row, why in reasons.items() if row < n}
         of_texts, of_names = self.keep_usable(vectors[:n], refused), dict(zip(self.names, vectors[n:], strict=True))
-        if not of_names or len(refused) != len(reasons):  # the embedder refused a name
+        if not of_names or len(refused) != len(reasons):  # the embedder rejected a name
             return {"vectors": of_texts}
         labels = sorted(set(self.corpus.labels) & of_names.keys())
         return {"vectors": of_texts, "name_vectors": np.stack([of_names[label] for label in labels])}

@@ -1,4 +1,4 @@
-"""Options that say which embedder is to be used, and how a classifier is to be trained."""
+"""Options for the embedder, and for training a classifier."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,13 @@ def _regularization(ctx: click.Context, param: click.Parameter, value: str | Non
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise click.BadParameter(f"{value!r} is neither 'auto' nor a number above 0.", ctx, param)
+        raise click.BadParameter(f"must be 'auto' or a number above 0, got {value!r}.", ctx, param)
     return number
 
 
 @dataclass(frozen=True)
 class EmbeddingOptions:
-    """Which embedder is to be opened."""
+    """The embedder to open."""
 
     embedder: str | None
     dimensions: int | None
@@ -32,14 +32,14 @@ _EMBEDDING_OPTIONS = {
     "embedder": click.option(
         "--embedder",
         metavar="PROVIDER:MODEL",
-        help="What makes vectors; see embedclf embedders.  [default: aimlapi:text-embedding-3-small if "
+        help="Embedding model; see embedclf embedders.  [default: aimlapi:text-embedding-3-small if "
         "AIMLAPI_API_KEY is set, else wordllama]",
     ),
     "dimensions": click.option(
         "--dimensions",
         metavar="N",
         type=click.IntRange(min=1),
-        help="Length of the vectors.  [default: the model's]",
+        help="Embedding dimensions.  [default: the model's]",
     ),
 }
 
@@ -48,7 +48,7 @@ embedding_options = collected("embedding", EmbeddingOptions, _EMBEDDING_OPTIONS)
 
 @dataclass(frozen=True)
 class TrainingOptions(EmbeddingOptions):
-    """How a classifier is to be trained."""
+    """Settings for training a classifier."""
 
     head: str
     regularization: str | float | None
@@ -56,15 +56,15 @@ class TrainingOptions(EmbeddingOptions):
     label_names: bool | None
 
     def __post_init__(self) -> None:
-        """Check that they go together."""
+        """Check that the options are compatible."""
         if self.head == "centroid" and self.regularization is not None:
-            raise click.UsageError("--regularization goes with --head logistic: the centroid head has none.")
+            raise click.UsageError("--regularization only applies to --head logistic: the centroid head has none.")
         if self.features == "words" and (self.embedder is not None or self.dimensions is not None):
-            raise click.UsageError("--features words needs no embedder: leave out --embedder and --dimensions.")
+            raise click.UsageError("--features words uses no embedder: remove --embedder and --dimensions.")
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Those of the head, as `embedclf.train` takes them."""
+        """The settings of the recipe, as arguments of `embedclf.train`."""
         return {
             "head": self.head,
             "regularization": self.regularization or "auto",
@@ -89,23 +89,23 @@ training_options = collected(
             "--regularization",
             metavar="auto|FLOAT",
             callback=_regularization,
-            help="scikit-learn's C for logistic: larger fits closer.  [default: auto]",
+            help="scikit-learn's C for the logistic head; larger values fit more closely.  [default: auto]",
         ),
         "features": click.option(
             "--features",
             type=click.Choice(["auto", "embedding", "words", "both"]),
             default="auto",
             show_default=True,
-            help="What of a text is used: its vector, its words, or both; auto chooses whether words help.",
+            help="Use each text's embedding, its words or both; auto adds words if they help.",
         ),
         "label_names": click.option(
             "--label-names/--no-label-names",
             default=None,
-            help="Whether the name of each label is a training text, too.  [default: where it helps]",
+            help="Also train on the label names as texts.  [default: if it helps]",
         ),
     },
 )
 
 seed_option = click.option(
-    "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Chooses what is held out."
+    "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
 )

@@ -1,4 +1,4 @@
-"""Files of labelled texts whose rows are not all usable: what is wrong with these, and a copy that is clean."""
+"""Report and remove unusable rows of a file of labelled texts."""
 
 import os
 from collections.abc import Iterable
@@ -17,18 +17,18 @@ _NO_LABEL = "the label is empty"
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """What a repair has kept of a file, and what not.
+    """How many rows a repair kept, and how many it removed for each reason.
 
     Attributes
     ----------
     n_rows : int
-        Rows that were written.
+        Rows written.
     n_duplicates : int
-        Rows left out because an earlier one has the same text and label.
+        Rows removed because an earlier one has the same text and label.
     n_empty : int
-        Rows left out because they have no text.
+        Rows removed because they have no text.
     n_unreadable : int
-        Rows left out because they cannot be read.
+        Rows removed because they cannot be read.
     """
 
     n_rows: int
@@ -39,14 +39,14 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class WholeFile:
-    """All rows of a file, whether they can be used or not.
+    """All rows of a file, usable or not.
 
     Attributes
     ----------
     rows : list of Row
-        All of them; a row that cannot be used has a fault. If any row has a label, one without is at fault.
+        All rows; an unusable row has a fault. If any row has a label, a row without one is unusable.
     corpus : Corpus
-        Those that can be used.
+        The usable rows.
     """
 
     rows: list[Row]
@@ -54,7 +54,7 @@ class WholeFile:
 
     @property
     def findings(self) -> list[Finding]:
-        """The rows that cannot be used, as `check` reports what is wrong: kinds ``empty`` and ``malformed``."""
+        """The unusable rows as findings of `check`: kinds ``empty`` and ``malformed``."""
         return [
             Finding(
                 "empty" if _lacks_something(row) else "malformed",
@@ -80,33 +80,33 @@ def repair(
     encoding: str = "utf-8",
     skip_bad_rows: bool = False,
 ) -> Repair:
-    """Write a copy of a file of labelled texts without exact duplicates and without rows that have no text.
+    """Write a copy of a file of labelled texts without exact duplicates and rows that have no text.
 
-    A text without a label stays: it is worth a label. Columns, their order and the order of rows stay, too.
+    Texts without a label are kept, since they can still be labelled. Columns, their order and the order of rows are
+    kept, too.
 
     Parameters
     ----------
     source, output : str or Path
-        CSV, TSV, JSONL or Parquet, by their extensions; they may be the same file. A `source` of ``-`` is the standard
-        input.
+        CSV, TSV, JSONL or Parquet, by extension; they may be the same file. A `source` of ``-`` is standard input.
     text_column, label_column : str
-        A file without the latter has no labels: then of equal texts one is left.
+        Column names. If there is no `label_column`, rows with the same text are duplicates.
     delimiter : str, optional
-        Between the columns of both.
+        Column delimiter of both files.
     encoding : str
-        Of `source`; the copy is in UTF-8.
+        Encoding of `source`; the copy is in UTF-8.
     skip_bad_rows : bool
-        Whether to leave out rows that cannot be read, instead of stopping.
+        Whether to skip rows that cannot be read instead of raising.
 
     Returns
     -------
     Repair
-        How many rows were written, and left out for each reason.
+        How many rows were written, and how many removed for each reason.
 
     Raises
     ------
     BadRowsError
-        If a row cannot be read and `skip_bad_rows` is false; nothing is written then.
+        If a row cannot be read and `skip_bad_rows` is false; then nothing is written.
     DataError
         If the file as a whole cannot be read, or has no rows.
     OutputError
@@ -127,7 +127,7 @@ def read_whole(
     delimiter: str | None = None,
     encoding: str = "utf-8",
 ) -> WholeFile:
-    """Read a file, whatever its rows are like; see `repair` and `CorpusReader`.
+    """Read all rows of a file, usable or not; see `repair` and `CorpusReader`.
 
     Raises
     ------
@@ -155,14 +155,14 @@ def read_whole(
 def write_repaired(
     file: WholeFile, output: str | os.PathLike[str], *, delimiter: str | None = None, skip_bad_rows: bool = False
 ) -> Repair:
-    """Write the copy that `repair` makes of a file that has been read."""
+    """Write the cleaned copy of a file that has been read; see `repair`."""
     readable = [row for row in file.rows if row.fault is None or _lacks_something(row)]
     unreadable = _faults(row for row in file.rows if not _lacks_something(row))
     corpus = file.corpus
     if unreadable and not skip_bad_rows:
         raise BadRowsError(
             f"cannot copy {counted(len(unreadable), 'row')} of {corpus.name}:\n"
-            f"{list_faults(corpus.name, unreadable)}\nMend them, or leave them out with --skip-bad-rows.",
+            f"{list_faults(corpus.name, unreadable)}\nFix them, or use --skip-bad-rows.",
             source=corpus.name,
             faults=unreadable,
         )
@@ -182,6 +182,6 @@ def _faults(rows: Iterable[Row]) -> list[RowFault]:
 
 
 def _lacks_something(row: Row) -> bool:
-    """Return whether a row can be read, but has no text or no label."""
+    """Return whether a row can be read but has no text or no label."""
     fault = row.fault or ""
-    return fault.endswith(" is empty") or fault.startswith("there is no ")
+    return fault.endswith(" is empty") or fault.startswith(("there is no ", "no ", "missing "))

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 
 @click.group("cache")
 def command() -> None:
-    """Look at the cache of vectors, prune or empty it.
+    """Inspect, prune or clear the embedding cache.
 
-    Vectors that cost something are kept on disk, so that no text is paid for twice.
+    Paid embeddings are stored on disk, so that no text is paid for twice.
     """
 
 
-@command.command("info", short_help="List vectors, what they cost, and what the cache saved.")
+@command.command("info", short_help="Show vectors, spending and savings per model.")
 @cache_dir_option
 def info(cache_dir: str | None) -> None:
-    """List each model's vectors, bytes and files, what was spent on it, and about what the cache has saved."""
+    """Show each model's vectors, bytes and files, what was spent on it, and roughly what the cache saved."""
     from embedclf.embedding.cache.vector_cache import VectorCache
     from embedclf.embedding.usage import Usage
 
@@ -54,11 +54,11 @@ def info(cache_dir: str | None) -> None:
 
 @command.command("clear")
 @cache_dir_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation prompt.")
 def clear(cache_dir: str | None, yes: bool) -> None:
-    """Delete every vector, after asking.
+    """Delete all vectors, after confirmation.
 
-    Says what the vectors would cost again.
+    The prompt shows what it would cost to embed them again.
     """
     from embedclf.embedding.cache.vector_cache import VectorCache
 
@@ -76,49 +76,49 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
 
 
-@command.command("prune", short_help="Drop the least recently used vectors.")
+@command.command("prune", short_help="Delete the least recently used vectors.")
 @cache_dir_option
 @click.option(
     "--older-than",
     metavar="TIME",
     callback=seconds,
-    help=f"Drop what has not been used for so long: 90d ({SECOND_UNITS}).",
+    help=f"Delete vectors not used for this long: 90d ({SECOND_UNITS}).",
 )
 @click.option(
     "--max-size",
     metavar="SIZE",
     callback=number_of_bytes,
-    help=f"Drop until the rest, of all models, fits in it: 2GB ({BYTE_UNITS}).",
+    help=f"Delete until the cache, of all models, is no larger than this: 2GB ({BYTE_UNITS}).",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Skip the confirmation prompt.")
 def prune(cache_dir: str | None, older_than: float | None, max_size: float | None, yes: bool) -> None:
-    """Drop the vectors that were not used for longest, after asking.
+    """Delete the least recently used vectors, after confirmation.
 
-    Says what they would cost again. A use is noted to the hour.
+    The prompt shows what it would cost to embed them again. Times of use are recorded to the hour.
     """
     from embedclf.embedding.cache.vector_cache import VectorCache
 
     if older_than is None and max_size is None:
-        raise click.UsageError("Say what may stay: --older-than 90d, --max-size 2GB, or both.")
+        raise click.UsageError("Missing --older-than TIME or --max-size SIZE (such as 90d and 2GB; both may be given).")
     try:
         age = None if older_than is None else timedelta(seconds=older_than)
     except OverflowError:
-        raise click.BadParameter("no vector is so old.", param_hint="--older-than") from None
+        raise click.BadParameter("no vector is that old.", param_hint="--older-than") from None
     max_bytes = None if max_size is None else int(max_size)
     cache = VectorCache(cache_dir)
     report = cache.to_prune(age, max_bytes)
     if not report.n_dropped:
-        echo(f"{cache.folder}: nothing to drop; {_held(report.n_kept, report.kept_bytes)}")
+        echo(f"{cache.folder}: nothing to delete; {_held(report.n_kept, report.kept_bytes)}")
         return
     if not yes:
         for one in report.dropped:
             echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
         stays = _held(report.n_kept, report.kept_bytes)
-        question = f"Drop {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
+        question = f"Delete {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
         confirm(question)
     report = cache.prune(age, max_bytes)
     stays = _held(report.n_kept, report.kept_bytes)
-    echo(f"Dropped {counted(report.n_dropped, 'vector')} from {cache.folder}, kept {stays}")
+    echo(f"Deleted {counted(report.n_dropped, 'vector')} from {cache.folder}, kept {stays}")
 
 
 def _held(n_vectors: int, n_bytes: int) -> str:
@@ -146,14 +146,14 @@ def _price(name: str, n_tokens: int) -> float | None:
 def _dollars(dollars: float | None) -> str:
     from embedclf.formatting import shown_dollars
 
-    return "not known" if dollars is None else shown_dollars(dollars)
+    return "unknown" if dollars is None else shown_dollars(dollars)
 
 
 def _cost(one: "CacheInfo") -> str:
     from embedclf.formatting import about_dollars
 
     if not one.n_tokens:
-        return "what they would cost again is not known"
-    tokens = f"they would cost {counted(one.n_tokens, 'token')} again"
+        return "cost to embed again unknown"
+    tokens = f"{counted(one.n_tokens, 'token')} to embed again"
     dollars = _price(one.model, one.n_tokens)
     return tokens if dollars is None else f"{tokens}, {about_dollars(dollars)}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.command("check")
 @click.argument("dataset")
-@click.option("--against", metavar="FILE", help="Texts that DATASET should have none in common with: a test set, say.")
+@click.option("--against", metavar="FILE", help="Report texts shared with this file (e.g. the test set).")
 @click.option(
     "--fix", metavar="FILE", help="Write a copy without exact duplicates and empty rows; may be DATASET itself."
 )
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 @seed_option
 @file_job("optional")
 def command(job: Job, against: str | None, fix: str | None, seed: int, embedding: EmbeddingOptions) -> None:
-    """Find what is wrong with DATASET before a classifier is trained on it.
+    """Check DATASET for problems before training.
 
-    An error is surely wrong: an empty row, one text under two labels, a text that is in both files. A warning is worth
-    a look: a label that is likely wrong, a near-duplicate, a text far from all others. The exit code is 1 if there is
-    an error. --dry-run looks only for what needs no vectors, and writes nothing.
+    Errors are definite problems: an empty row, one text with two labels, a text that is in both files. Warnings deserve
+    a look: a possible label error, a near-duplicate, an outlier. The exit code is 1 if there are errors. --dry-run runs
+    only the checks that need no vectors, and writes nothing.
     """
     from embedclf.cli.costs import print_estimate, show_usage
     from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.quality.data_check import check, plain_check
 
     if job.dataset == against == STDIN:
-        raise click.UsageError("DATASET and --against cannot both be the standard input.")
+        raise click.UsageError("DATASET and --against cannot both be standard input.")
     check_places({"--against": against}, {"--fix": fix})
     whole = _read(job)
     corpus = job.corpus
@@ -70,7 +70,7 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
         result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
     except EmbedderError:
         if not job.as_json:
-            _show(_with(faulty, plain), corpus, other)  # what is known by now need not be lost
+            _show(_with(faulty, plain), corpus, other)  # show what has been found so far
         raise
     finally:
         job.bar.end()
@@ -87,7 +87,7 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
 
 
 def _read(job: Job) -> "WholeFile":
-    """Read the file whatever its rows are like; those that can be used are what the job works on."""
+    """Read all rows, usable or not; the job works on the usable ones."""
     from embedclf.quality.repair import read_whole
 
     options = asdict(job.file)
@@ -100,7 +100,7 @@ def _read(job: Job) -> "WholeFile":
 
 
 def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
-    """Write a copy without exact duplicates and rows without a text, and say what is left out."""
+    """Write a copy without exact duplicates and rows without a text, and report what was removed."""
     from embedclf.quality.repair import write_repaired
 
     try:
@@ -114,7 +114,8 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
     ]
     named = ", ".join(counted(number, thing) for number, thing in numbers if number)
     recoded = "" if codecs.lookup(file.encoding).name in ("utf-8", "ascii") else ", in UTF-8"
-    echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded}; left out: {named or 'nothing'}", err=True)
+    removed = f"removed: {named}" if named else "nothing removed"
+    echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded} ({removed})", err=True)
 
 
 def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":
@@ -140,6 +141,6 @@ def _end(result: "DataCheck") -> None:
     for kind, reason in result.not_checked.items():
         kinds_of.setdefault(reason, []).append(kind.replace("_", " "))
     for reason, kinds in kinds_of.items():
-        echo(f"Not looked for: {', '.join(kinds)}; {reason}", err=True)
+        echo(f"Skipped: {', '.join(kinds)} ({reason})", err=True)
     if result.n_errors:
         raise click.exceptions.Exit(1)

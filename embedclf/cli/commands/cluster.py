@@ -20,21 +20,19 @@ _LEAST_TEXT_WIDTH = 30
 
 @click.command("cluster")
 @click.argument("dataset", metavar="FILE")
-@click.option(
-    "--clusters", metavar="N", type=click.IntRange(min=1), help="How many groups.  [default: as many as there seem]"
-)
+@click.option("--clusters", metavar="N", type=click.IntRange(min=1), help="Number of clusters.  [default: estimated]")
 @click.option(
     "--output",
     metavar="FILE",
-    help="Write the rows with the name of their group to a .csv, .tsv, .jsonl or .parquet file.",
+    help="Write the rows with the name of their cluster to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @embedding_options
 @file_job("optional", what="the file")
 def command(job: Job, clusters: int | None, output: str | None, embedding: EmbeddingOptions) -> None:
-    """Find groups of texts that are alike in FILE, to make labels of.
+    """Cluster the texts of FILE to discover labels.
 
-    Each group has its size, the words that set it apart, and its most central texts. Texts that fit nowhere are left
-    out. Labels, if there are any, are not looked at.
+    Each cluster is shown with its size, its distinctive words and its most central texts. Texts that fit no cluster are
+    left unassigned. Existing labels are ignored.
     """
     from embedclf.exploration.clustering import check_clusters, cluster
 
@@ -61,11 +59,10 @@ def command(job: Job, clusters: int | None, output: str | None, embedding: Embed
 def _lines(result: "Clustering", corpus: "Corpus") -> list[str]:
     lines = [line for one in result.clusters for line in [*_of_cluster(one, corpus), ""]]
     n, n_placed = len(corpus.rows), len(corpus.rows) - result.n_left_out
-    fit = "fits" if result.n_left_out == 1 else "fit"
     return [
         *lines,
-        f"{n_placed:,} of {counted(n, 'row')} in {counted(len(result.clusters), 'group')}; "
-        f"{result.n_left_out:,} {fit} nowhere",
+        f"{counted(len(result.clusters), 'cluster')}; {n_placed:,} of {counted(n, 'row')} assigned, "
+        f"{result.n_left_out:,} unassigned",
     ]
 
 
@@ -75,9 +72,9 @@ def _of_cluster(one: "Cluster", corpus: "Corpus") -> list[str]:
     from embedclf.exploration.clustering import N_WORDS_OF_NAME
 
     line = f"{in_one_line(one.name)}  {counted(one.size, 'row')}"
-    # What is not in the name already, as far as there is room.
+    # Add words that are not in the name, as far as they fit.
     for number, word in enumerate(one.words[N_WORDS_OF_NAME:]):
-        longer = f"{line}{', ' if number else ', also: '}{in_one_line(word)}"
+        longer = f"{line}{', ' if number else ' · '}{in_one_line(word)}"
         if cell_len(longer) > _WIDTH:
             break
         line = longer

@@ -24,31 +24,29 @@ if TYPE_CHECKING:
     "embedders",
     metavar="PROVIDER:MODEL",
     multiple=True,
-    help="What makes vectors; may be given more than once.  [default: that of train]",
+    help="Embedding model; may be repeated.  [default: that of train]",
 )
 @click.option(
     "--dimensions",
     metavar="N",
     type=click.IntRange(min=1),
     multiple=True,
-    help="Length of the vectors; may be given more than once.  [default: the model's]",
+    help="Embedding dimensions; may be repeated.  [default: the model's]",
 )
 @click.option(
     "--head",
     "heads",
     type=click.Choice(["logistic", "centroid"]),
     multiple=True,
-    help="May be given more than once.  [default: logistic]",
+    help="Logistic regression or nearest centroid; may be repeated.  [default: logistic]",
 )
 @click.option(
     "--features",
     type=click.Choice(["auto", "embedding", "words", "both"]),
     multiple=True,
-    help="What of a text is used; may be given more than once.  [default: auto]",
+    help="Use embeddings, words or both; may be repeated.  [default: auto]",
 )
-@click.option(
-    "--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Parts to leave out in turn."
-)
+@click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @seed_option
 @report_option
 @file_job("needed")
@@ -62,10 +60,10 @@ def command(
     seed: int,
     report: str | None,
 ) -> None:
-    """Compare embedders, lengths of vectors, heads and features on DATASET.
+    """Compare embedding models, dimensions, heads and features on DATASET.
 
-    Every combination is cross-validated on the same folds. Is a bigger model worth it? The differences are paired: each
-    row counts with both answers to it.
+    Every combination is cross-validated on the same folds. Differences from the best are paired, row by row, which
+    shows whether a bigger model is worth it.
     """
     from embedclf.cli.costs import tell_usage
     from embedclf.cli.figures import comparison_lines
@@ -82,7 +80,7 @@ def command(
     )
     with ExitStack() as stack:
         if asked.no_cache and asked.cache_dir is None:
-            # Several lengths of one model share its vectors: what is kept is kept for this run.
+            # Several dimensions of one model share its vectors, so cache them for this run.
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
         settings = asked.settings(job.bar.on_event)
@@ -126,8 +124,8 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
         for choice, estimate in estimates:
             echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
         for name in sorted({str(choice.opened.spec) for choice in choices if choice.opened.is_local}):
-            echo(f"{name}: free, on this machine")
+            echo(f"{name}: free (runs locally)")
         unknown = len(estimates) - len(known)
-        more = f", and {counted(unknown, 'model')} whose price is not known" if unknown else ""
-        echo(f"All together: {about_dollars(sum(known)) if estimates else 'free'}{more}")
-    echo("Nothing was sent.", err=True)
+        more = f", plus {counted(unknown, 'model')} of unknown price" if unknown else ""
+        echo(f"Total: {about_dollars(sum(known)) if estimates else 'free'}{more}")
+    echo("Dry run: nothing was sent.", err=True)

@@ -19,14 +19,17 @@ _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": in
 
 @click.command("cross-validate")
 @click.argument("dataset")
+@click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @click.option(
-    "--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Parts to leave out in turn."
+    "--repeats",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Repeat with new random folds.",
 )
 @click.option(
-    "--repeats", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="How often to divide anew."
-)
-@click.option(
-    "--output", metavar="FILE", help="Write what was predicted for each row to a .csv, .tsv, .jsonl or .parquet file."
+    "--output", metavar="FILE", help="Write the prediction for each row to a .csv, .tsv, .jsonl or .parquet file."
 )
 @report_option
 @training_options
@@ -41,10 +44,10 @@ def command(
     seed: int,
     training: TrainingOptions,
 ) -> None:
-    """Measure how good a classifier trained on DATASET would be.
+    """Estimate by cross-validation how accurate a classifier trained on DATASET would be.
 
-    The rows are divided into folds, and each fold is predicted by a classifier trained on the others. Every row is
-    predicted once a repeat, by a classifier that has not seen it; exact duplicates are in one fold.
+    The rows are split into folds, and each fold is predicted by a classifier trained on the others. Every row is
+    predicted once per repeat, by a classifier that has not seen it; exact duplicates share a fold.
     """
     from embedclf.cli.pages import places_in
     from embedclf.cli.progress import Steps
@@ -77,17 +80,17 @@ def command(
 
 
 def _lines(result: "CrossValidation") -> list[str]:
-    times = "" if result.n_repeats == 1 else f", {result.n_repeats} times"
+    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     lines = [
-        f"rows               {result.n_examples:,}, each left out once in {result.n_folds} folds{times}",
+        f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
         f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}",
         f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
         f"log loss           {result.log_loss:.3f}",
-        f"calibration error  {result.ece:.3f}",
+        f"calibration error  {result.ece:.3f}  (ECE)",
     ]
     if result.n_always_fitted:
         rows_left = counted(result.n_always_fitted, "row")
-        lines.append(f"not measured       {rows_left}: the only texts of their labels, needed to train on")
+        lines.append(f"not measured       {rows_left}: the only texts of their labels, always used for training")
     rows = [
         [
             str(one.repeat),

@@ -8,10 +8,10 @@ from embedclf.cli.screen import echo, echo_json
 @click.command("embedders")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> None:
-    """List the known embedders: their vectors, input limits, prices and quality as published.
+    """List known embedding models with dimensions, input limits, prices and published quality.
 
-    Any other model of the server works by its name: what is not known of it is taken from its answers. A provider
-    that is neither aimlapi nor wordllama is LangChain's, such as ollama:nomic-embed-text.
+    Other models of the server work by name; anything unknown is learned from the first response. Providers other than
+    aimlapi and wordllama are opened with LangChain, such as ollama:nomic-embed-text.
     """
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE
 
@@ -55,8 +55,8 @@ def command(as_json: bool) -> None:
             f"{_cell(row['mteb'], '.1f'):>6}"
         )
     echo(
-        "As AI/ML API's documentation has it (August 2026; a page is 800 tokens); - is not published there: "
-        "see https://aimlapi.com/ai-ml-api-pricing",
+        "Source: AI/ML API's documentation, August 2026 (a page is 800 tokens; - is not published there): "
+        "https://aimlapi.com/ai-ml-api-pricing",
         err=True,
     )
 

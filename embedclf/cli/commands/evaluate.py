@@ -34,7 +34,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @click.option(
     "--errors",
     metavar="FILE",
-    help="Write the rows that it gets wrong to a .csv, .tsv, .jsonl or .parquet file, surest first.",
+    help="Write misclassified rows to a .csv, .tsv, .jsonl or .parquet file, most confident first.",
 )
 @report_option
 @train_set_option
@@ -49,10 +49,10 @@ def command(
     train_set: str | None,
     min_confidence: float | None,
 ) -> None:
-    """Measure a classifier on DATASET, a file of labelled texts.
+    """Evaluate a classifier on DATASET, a file of labelled texts.
 
-    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
-    input. It should hold no text that the classifier was trained on.
+    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    input. It should not contain texts that the classifier was trained on.
     """
     from embedclf.cli.figures import report_lines
     from embedclf.cli.file_options import read_texts
@@ -97,8 +97,8 @@ def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:
     seen = set(trained_on.texts)
     if n := sum(text in seen for text in corpus.texts):
         echo(
-            f"Warning: {counted(n, 'row')} of {corpus.name} can be found in {trained_on.name}: the classifier has seen "
-            "them, so the figures are too good",
+            f"Warning: {corpus.name} shares {counted(n, 'row')} with {trained_on.name}: the classifier was trained on "
+            "them, so the results are too optimistic",
             err=True,
         )
 
@@ -130,6 +130,6 @@ def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", tr
         if trained_on is not None:
             for one in wrong.neighbours:
                 near += [trained_on.lines[one.row], one.text, one.label, one.similarity]
-            # A train set may have fewer.
+            # A small train set may have fewer neighbours.
             near += [None] * (len(_OF_NEAREST) * N_NEAREST - len(near))
         writer.write(corpus.row(wrong.row), [wrong.predicted, rounded_down(wrong.confidence), *near])

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedclf.evaluation.learning import LearningCurve
 
 
-_PLOT_WIDTH = 40
+_PLOT_WIDTH = 39
 
 
 @click.command("learning-curve")
@@ -25,10 +25,10 @@ _PLOT_WIDTH = 40
 @seed_option
 @file_job("needed", kind=TrainingJob)
 def command(job: TrainingJob, report: str | None, seed: int, training: TrainingOptions) -> None:
-    """Measure what more labels would bring: train on more and more of DATASET.
+    """Show how accuracy grows with more training rows of DATASET.
 
-    A fifth of the rows is held out to measure on. Of the rest, more and more are trained on, about twice as many each
-    time, and several choices of them where they are few.
+    A fifth of the rows is held out for testing. Classifiers are trained on growing samples of the rest, each about
+    twice as large as the last; small sizes are sampled several times.
     """
     from embedclf.cli.progress import Steps
     from embedclf.evaluation.learning import learning_curve
@@ -67,8 +67,8 @@ def _lines(curve: "LearningCurve") -> list[str]:
         rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", interval, "".join(line)])
     scale = f"{low:.3f}{f'{high:.3f}':>{_PLOT_WIDTH - 5}}"
     return [
-        f"Measured on {counted(curve.n_held_out, 'row')} held out:",
-        *table(["labels", "accuracy", "95 % interval", scale], rows, left=(3,)),
+        f"Held-out test: {counted(curve.n_held_out, 'row')}",
+        *table(["training rows", "accuracy", "95 % interval", scale], rows, left=(3,)),
         "",
         curve.verdict,
     ]

@@ -12,20 +12,20 @@ from embedclf.formatting import counted
 
 @click.command("map")
 @click.argument("dataset")
-@click.option("--output", metavar="FILE", help="Where the page goes, an .html file; not needed with --json.")
+@click.option("--output", metavar="FILE", help="HTML file to write; not needed with --json.")
 @embedding_options
-@file_job("optional", json_help="Print one JSON object, with the place of each text.")
+@file_job("optional", json_help="Print one JSON object with the coordinates of each text.")
 def command(job: Job, output: str | None, embedding: EmbeddingOptions) -> None:
-    """Draw the texts of DATASET on a page, those that are alike near each other.
+    """Draw an interactive map of DATASET as an HTML page, with similar texts near each other.
 
-    Each text is a point of its label's colour. The page shows a text when its point is pointed at, singles a label out,
-    and can be zoomed and searched. Name another column to colour by, such as a cluster, with --label-column.
+    Each text is a point in the colour of its label. Hover over a point to read its text; the page can be zoomed,
+    searched and limited to one label. To colour by another column, such as a cluster, use --label-column.
     """
     from embedclf.exploration.projection import N_NEAREST, text_map
     from embedclf.pages.maps import map_page
 
     if output is None and not job.as_json and not job.asked.dry_run:
-        raise click.UsageError("Give --output FILE.html for the page, or --json for the places alone.")
+        raise click.UsageError("Missing --output FILE.html (or use --json for the coordinates only).")
     job.check_places(output=output)
     page = job.page(output, charts=False)
     job.read()
@@ -41,10 +41,7 @@ def command(job: Job, output: str | None, embedding: EmbeddingOptions) -> None:
         shown = result.to_dict()
         job.print_json(shown, shown["points"])
         return
-    lines = [f"{counted(len(result.texts), 'text')}, placed by {result.method}"]
+    line = f"{result.method} map of {counted(len(result.texts), 'text')}"
     if result.neighbours_kept is not None:
-        lines.append(
-            f"Of each text's {N_NEAREST} nearest, {percent(result.neighbours_kept)} are among its {N_NEAREST} nearest "
-            "on the map."
-        )
-    job.print_lines(lines)
+        line += f"; {percent(result.neighbours_kept)} of each text's {N_NEAREST} nearest neighbours preserved"
+    job.print_lines([line])

@@ -30,25 +30,27 @@ if TYPE_CHECKING:
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @model_option
 @embedder_again_option
-@click.option("--input", "input_file", metavar="FILE", help="A file with a column of texts; - is the standard input.")
-@click.option("--output", metavar="FILE", help="Write the rows with their labels: .csv, .tsv, .jsonl, .parquet.")
-@click.option("--resume", is_flag=True, help="Go on with an --output whose run was broken off, if there is one.")
+@click.option("--input", "input_file", metavar="FILE", help="File with a column of texts; - is standard input.")
+@click.option(
+    "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
+)
+@click.option("--resume", is_flag=True, help="Continue an interrupted run that wrote to --output, if there is one.")
 @click.option(
     "--engine",
     type=click.Choice(["loky", "dask"]),
-    help="Label an --output on all cores (loky), or on a cluster of Dask's.  [default: one core]",
+    help="Label into --output on all cores (loky) or on a Dask cluster.  [default: one core]",
 )
-@click.option("--scheduler", metavar="ADDRESS", help="The cluster's scheduler, tcp://HOST:PORT.")
-@click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Give the N likeliest labels.")
+@click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler, tcp://HOST:PORT.")
+@click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
 @min_confidence_option
 @click.option(
     "--explain",
     is_flag=True,
-    help="Show which words speak for the label and against it; with --train-set also the nearest training examples.",
+    help="Show which words support or oppose the label; with --train-set, also the nearest training examples.",
 )
 @train_set_option
-@click.option("--label-column", metavar="NAME", help="Column of the labels in the train set.  [default: label]")
-@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON a text.")
+@click.option("--label-column", metavar="NAME", help="Column with the labels of --train-set.  [default: label]")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per text.")
 @file_options("none")
 @embedder_options
 def command(
@@ -69,11 +71,11 @@ def command(
     file: FileOptions,
     asked: EmbedderOptions,
 ) -> None:
-    """Label texts with a trained classifier.
+    """Predict the labels of texts with a trained classifier.
 
-    Give each TEXT in quotes, a single - to read one text a line from the standard input, or a file with --input. A
-    line is printed for each, the label (- where the classifier abstains) and its confidence with a tab between, in the
-    order of the texts. A text that cannot be labelled does not stop the others; the exit code is then 1.
+    Pass each TEXT in quotes, a single - to read one text per line from standard input, or a file with --input. One line
+    is printed per text, in order: the label (- if the classifier abstains), a tab and the confidence. A text that
+    cannot be classified does not stop the others; the exit code is then 1.
     """
     _check_options(
         texts, input_file, output, resume, engine, scheduler, explain, train_set, label_column, as_json, asked
@@ -91,7 +93,7 @@ def command(
     if output is not None:
         check_output(output)
     with ExitStack() as stack:
-        # The answers on a terminal are a progress of their own, and a bar would stand among them.
+        # A progress bar would mix with labels printed to a terminal, and these show the progress anyway.
         quiet = output is None and sys.stdout.isatty()
         bar = stack.enter_context(ProgressBar(shown=not quiet))
         model = find_model(model)
@@ -105,7 +107,7 @@ def command(
         labelled = replace(file, label_column="label" if label_column is None else label_column, needs_labels=True)
         trained_on = None if train_set is None else read_texts(train_set, labelled)
         also = [] if trained_on is None else trained_on.texts
-        # Those are not labelled again.
+        # These rows are already labelled.
         done = rows_done(output) if output is not None and resume else 0
         if asked.dry_run:
             print_estimate(classifier.embedder, chain(_usable(islice(source, done, None)), also), as_json=as_json)
@@ -137,7 +139,7 @@ def command(
         say_labelled(of_rows, output)
     if of_rows.n_faults:
         raise click.ClickException(
-            f"{of_rows.n_faults:,} of {counted(of_rows.rows, 'text')} could not be labelled:\n"
+            f"{of_rows.n_faults:,} of {counted(of_rows.rows, 'text')} could not be classified:\n"
             f"{list_faults(source.name, of_rows.faults, of_rows.n_faults)}"
         )
 
@@ -155,38 +157,43 @@ def _check_options(
     as_json: bool,
     asked: EmbedderOptions,
 ) -> None:
-    """Check that the options go together.
+    """Check that the options are compatible.
 
     Raises
     ------
     click.UsageError
+        If they are not.
     """
     if bool(texts) == bool(input_file):
-        raise click.UsageError("Give either texts or --input FILE." if texts else "Give a text, a -, or --input FILE.")
+        raise click.UsageError(
+            "Use either TEXT or --input FILE, not both." if texts else "Missing TEXT, - or --input FILE."
+        )
     if "-" in texts and len(texts) > 1:
-        raise click.UsageError("A - reads the texts from the standard input, and stands alone.")
+        raise click.UsageError("- reads the texts from standard input and cannot be combined with other texts.")
     if as_json and output:
-        raise click.UsageError("--json is for the screen; for a file of JSON lines, name the --output *.jsonl.")
+        raise click.UsageError("--json prints to the screen; to write JSON Lines to a file, use --output FILE.jsonl.")
     if resume and output is None:
-        raise click.UsageError("--resume goes on with an --output FILE, which is not given.")
+        raise click.UsageError("--resume needs --output FILE.")
     if engine is not None and output is None:
-        raise click.UsageError("--engine labels an --output FILE, which is not given.")
+        raise click.UsageError("--engine needs --output FILE.")
     if (engine == "dask") != (scheduler is not None):
-        raise click.UsageError("--engine dask and --scheduler ADDRESS go together.")
+        raise click.UsageError("--engine dask and --scheduler ADDRESS must be used together.")
     if scheduler is not None and "://" not in scheduler:
-        raise click.UsageError(f"--scheduler is an address, such as tcp://10.0.0.1:8786, not {scheduler!r}.")
+        raise click.UsageError(f"--scheduler must be an address such as tcp://10.0.0.1:8786, got {scheduler!r}.")
     if engine is not None and asked.max_cost is not None:
-        raise click.UsageError("--max-cost cannot be held by several processes, which spend side by side.")
+        raise click.UsageError("--max-cost cannot be used with --engine: parallel processes cannot share a cost limit.")
     if train_set is not None and not explain:
-        raise click.UsageError("--train-set FILE goes with --explain, which is not given.")
+        raise click.UsageError("--train-set FILE needs --explain.")
     if label_column is not None and train_set is None:
-        raise click.UsageError("--label-column names a column of the --train-set, which is not given.")
+        raise click.UsageError("--label-column needs --train-set FILE.")
     if explain and output:
-        raise click.UsageError("--explain is for the screen; --json makes it a line for a program.")
+        raise click.UsageError(
+            "--explain prints to the screen and cannot be used with --output; for machine-readable output, use --json."
+        )
 
 
 def _rows_of(texts: tuple[str, ...], input_file: str | None, file: FileOptions) -> "FileRows | TextRows":
-    """Return the rows of the command line, of the standard input, or of a file."""
+    """Return the rows from the command line, standard input or a file."""
     from embedclf.prediction.row_sources import FileRows, given_texts, stdin_lines
 
     if input_file is not None:

@@ -15,21 +15,21 @@ if TYPE_CHECKING:
 
 @click.command("recommend")
 @click.argument("dataset")
-@click.option("--row", "line", metavar="LINE", type=click.IntRange(min=1), help="The line at which the row starts.")
-@click.option("--text", help="A text to go by, instead of a row.")
+@click.option("--row", "line", metavar="LINE", type=click.IntRange(min=1), help="Line where the row starts.")
+@click.option("--text", help="Text to compare with, instead of a row.")
 @click.option(
-    "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="How many rows to find."
+    "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rows to return."
 )
 @embedding_options
 @file_job("optional")
 def command(job: Job, line: int | None, text: str | None, k: int, embedding: EmbeddingOptions) -> None:
-    """Find rows of DATASET that are like one of them, or like a text, and unlike each other.
+    """Find rows of DATASET that are similar to one row, or to a text, but different from each other.
 
-    A row is named by the line at which it starts, the header being line 1, as messages name it. Near-copies of it, and
-    of what is shown already, are left out: of a cosine similarity of 0.95 or more.
+    A row is identified by the line where it starts, as in messages; the header is line 1. Near-copies of it and of rows
+    already shown are left out (cosine similarity of 0.95 or more).
     """
     if (line is None) == (text is None):
-        raise click.UsageError("Give either --row LINE or --text TEXT.")
+        raise click.UsageError("Use either --row LINE or --text TEXT.")
     from embedclf.exploration.recommendation import recommend
     from embedclf.exploration.retrieval import check_text
 
@@ -43,13 +43,13 @@ def command(job: Job, line: int | None, text: str | None, k: int, embedding: Emb
     vectors, of_text = job.embed_beside(text, "text")
     corpus = job.corpus
     if line is not None:
-        number = corpus.number_at(line)  # again: rows that the embedder refused are left out
+        number = corpus.number_at(line)  # again, since rows that the embedder rejected are gone
     result = recommend(
         corpus.texts, row=number, text=text, k=k, labels=corpus.labels, vectors=vectors, text_vector=of_text
     )
     if number is not None:
         label = f"{shown_label(corpus.labels[number])}: " if corpus.labels[number] else ""
-        echo(f"Like {corpus.place(number)}  {label}{shortened(result.text)}", err=True)
+        echo(f"Rows similar to {corpus.place(number)}  {label}{shortened(result.text)}", err=True)
     if len(result.hits) < k:
         echo(_why_no_more(result), err=True)
     if job.as_json:
@@ -62,6 +62,6 @@ def command(job: Job, line: int | None, text: str | None, k: int, embedding: Emb
 def _why_no_more(result: "Recommendation") -> str:
     n_others = result.n_texts - len(result.hits) - (result.row is not None)
     if not n_others:
-        return "There is no other row."
+        return "There are no other rows."
     others = "row is a near-copy" if n_others == 1 else f"{n_others:,} rows are near-copies"
-    return f"The other {others} and left out."
+    return f"The other {others}: not shown."

@@ -11,14 +11,14 @@ from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 @click.argument("dataset")
 @click.argument("text")
 @click.option(
-    "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="How many rows to find."
+    "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rows to return."
 )
 @embedding_options
 @file_job("optional")
 def command(job: Job, text: str, k: int, embedding: EmbeddingOptions) -> None:
-    """Find the rows of DATASET that are nearest to TEXT, which is given in quotes.
+    """Find the rows of DATASET that are most similar to TEXT (in quotes).
 
-    The nearest by cosine similarity come first. Equal texts are rows of their own, and each is shown.
+    Rows are sorted by cosine similarity. Rows with identical texts are all shown.
     """
     from embedclf.exploration.retrieval import check_text, search
 

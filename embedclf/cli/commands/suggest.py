@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 @model_option
 @embedder_again_option
 @click.option(
-    "-n", "n", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="How many to suggest."
+    "-n", "n", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="Number of rows to suggest."
 )
 @click.option(
     "--output",
     metavar="FILE",
-    help="Write the rows, with a label to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
+    help="Write the rows, with a label column to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @file_job("optional", what="the file")
 def command(job: Job, model: str | None, embedder: str | None, n: int, output: str | None) -> None:
-    """Choose which rows of UNLABELLED to label next.
+    """Suggest rows of UNLABELLED to label next (active learning).
 
-    UNLABELLED is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is the standard input. Rows that
-    have a label already are left out. Those are suggested of which the classifier is least sure, and that stand for
-    most others like them, no two nearly the same; they are listed in the order in which to label them.
+    UNLABELLED is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. Rows that
+    already have a label are skipped. Suggested rows are those that the classifier is least sure of and that represent
+    many similar rows, without near-duplicates; they are listed in the order in which to label them.
     """
     from embedclf.cli.models import find_model
     from embedclf.exploration.suggestions import suggest
@@ -57,15 +57,15 @@ def command(job: Job, model: str | None, embedder: str | None, n: int, output: s
     job.end_writing(output, len(result.rows))
     if len(result.rows) < min(n, result.n_texts):
         others = counted(result.n_texts - len(result.rows), "row")
-        echo(f"No more to suggest: near-copies of these are left out ({others})", err=True)
+        echo(f"No more suggestions: near-copies of these are left out ({others})", err=True)
     if job.as_json:
         shown = {"n_labelled": n_labelled, **result.to_dict()}
         add_lines(shown["rows"], job.corpus)
         for row in shown["rows"]:
-            del row["row"]  # it counts the rows without a label, which are no file
+            del row["row"]  # it is an index into the unlabelled rows, not into the file
         job.print_json(shown)
     else:
-        job.print_lines(_listed(result, job.corpus))
+        job.print_lines(_lines(result, job.corpus))
 
 
 def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
@@ -73,11 +73,11 @@ def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
     n_labelled = len(corpus.rows) - len(rows)
     if not rows:
         raise DataError(
-            f"{corpus.name}: all its rows ({n_labelled:,}) have a label already, so there is none to suggest",
+            f"{corpus.name}: nothing to suggest, all rows are labelled ({n_labelled:,})",
             source=corpus.name,
         )
     if n_labelled:
-        echo(f"Left out {counted(n_labelled, 'row')} with a label", err=True)
+        echo(f"Skipped {counted(n_labelled, 'labelled row')}", err=True)
     return replace(corpus, rows=rows), n_labelled
 
 
@@ -85,20 +85,20 @@ def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", labe
     has_labels = label_column in corpus.columns
     for one in result.rows:
         row = corpus.rows[one.row]
-        if has_labels and label_column not in row.record:  # JSON lines need not be alike
+        if has_labels and label_column not in row.record:  # JSON objects may have different keys
             row = replace(row, record={**row.record, label_column: None}, source="")
         label: list[str | None] = [] if has_labels else [None]
         writer.write(row, [*label, one.predicted, rounded_down(one.confidence)])
 
 
-def _listed(result: "Suggestions", corpus: "Corpus") -> list[str]:
+def _lines(result: "Suggestions", corpus: "Corpus") -> list[str]:
     lines = [f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,} without a label:"]
     for one in result.rows:
-        lines += [f"  {corpus.place(one.row)}  {_wavering(one)}", f"    {shortened(one.text)}"]
+        lines += [f"  {corpus.place(one.row)}  {_labels(one)}", f"    {shortened(one.text)}"]
     return lines
 
 
-def _wavering(one: "Suggestion") -> str:
+def _labels(one: "Suggestion") -> str:
     return (
         f"{shown_label(one.predicted)} ({shown_confidence(one.confidence)}) or "
         f"{shown_label(one.runner_up)} ({shown_confidence(one.runner_up_confidence)})"

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 @click.command("train")
 @click.argument("dataset")
-@click.option(
-    "-o", "--output", metavar="FILE", help="Where the classifier goes.  [default: models/<dataset>.safetensors]"
-)
+@click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: models/<dataset>.safetensors]")
 @training_options
 @click.option(
     "--holdout",
@@ -29,13 +27,13 @@ if TYPE_CHECKING:
     type=click.FloatRange(0, 1, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of the rows to measure on before all are trained on; 0 measures nothing.",
+    help="Share of rows held out for testing, before training on all; 0 skips the test.",
 )
 @click.option(
     "--target-accuracy",
     metavar="SHARE",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Abstain where it takes that for this share of the answers to be right.",
+    help="Pick the confidence threshold so that this share of answers is correct (e.g. 0.95).",
 )
 @click.option(
     "--min-confidence",
@@ -46,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out-of-scope-label",
     metavar="NAME",
-    help="Rows with this label are examples of what to reject: not a class, but used to choose when to abstain.",
+    help="Label of rows to reject: not a class, but examples used to choose when to abstain.",
 )
 @seed_option
 @file_job("needed", kind=TrainingJob)
@@ -62,12 +60,12 @@ def command(
 ) -> None:
     """Train a classifier on DATASET, a file of labelled texts.
 
-    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is the standard
-    input. The classifier is measured on the rows held out, then trained on all of them and saved.
+    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    input. The classifier is tested on held-out rows, then trained on all rows and saved.
     """
     if target_accuracy is not None and min_confidence is not None:
         raise click.UsageError(
-            "--target-accuracy chooses the threshold and --min-confidence sets it: give one of them."
+            "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
         )
     from embedclf.cli.findings import warn_of_findings
     from embedclf.cli.progress import Steps
@@ -75,9 +73,9 @@ def command(
 
     corpus = job.read()
     place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
-    check_places({"the dataset": job.dataset}, {"the name of the latest model,": LATEST, "-o": place})
+    check_places({"the dataset": job.dataset}, {"the record of the latest model,": LATEST, "-o": place})
     if not job.asked.dry_run:
-        AtomicFile(place).discard()  # whether it can be written is found out before the work, not after
+        AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
     from embedclf.training.trainer import train
@@ -109,7 +107,7 @@ def command(
 
 
 def _check_command(dataset: str, file: "FileOptions") -> str:
-    """Write the command that looks through the same file, as a shell takes it."""
+    """Return the shell command that checks the same file."""
     options = [
         ("--text-column", file.text_column, "text"),
         ("--label-column", file.label_column, "label"),
@@ -128,15 +126,15 @@ def _summary(classifier: "TextClassifier", place: Path) -> list[str]:
     lines = []
     if held_out := card.held_out:
         lines.append(
-            f"On {counted(held_out.n_examples, 'row')} held out: accuracy {held_out.accuracy:.3f}, "
+            f"Held-out test ({counted(held_out.n_examples, 'row')}): accuracy {held_out.accuracy:.3f}, "
             f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
         )
         if held_out.coverage is not None:
             accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
             answered = f"{shown_share(held_out.coverage)}{accuracy}"
-            lines.append(f"Answered with a confidence of {threshold} or more: {answered}")
+            lines.append(f"At confidence ≥ {threshold}: answers {answered}")
         if held_out.out_of_scope_recall is not None:
-            lines.append(f"Rejected of the rows out of scope held out: {shown_share(held_out.out_of_scope_recall)}")
+            lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
     abstains = "" if threshold is None else f", threshold {threshold}"
