@@ -1,6 +1,6 @@
 """Draw README's picture of a terminal from a real session: ``python docs/pictures/terminal.py``.
 
-The commands run in a scratch folder; the one that explains on a terminal of its own, so that it prints in color.
+The commands run in a scratch folder; the one that explains on a terminal of its own, so that it prints in colour.
 """
 
 import fcntl

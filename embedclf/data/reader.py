@@ -35,7 +35,7 @@ class CorpusReader:
     Parameters
     ----------
     path : str or Path
-        The file, or ``-`` for standard input (CSV, or JSONL if it starts with a brace). A Parquet file is recognised by
+        The file, or ``-`` for standard input (CSV, or JSONL if it starts with a brace). A Parquet file is recognized by
         its first bytes, whatever its name.
     text_column : str
     label_column : str or None

@@ -37,7 +37,7 @@ class CorpusWriter:
     delimiter : str or None
         For CSV; None means a comma.
     bom : bool
-        Whether to start with a byte order mark, which some spreadsheets need to recognise UTF-8.
+        Whether to start with a byte order mark, which some spreadsheets need to recognize UTF-8.
     schema : pyarrow.Schema, optional
         Schema of the Parquet file from which the rows were read. A Parquet output keeps its types; without it, all
         original columns become strings.

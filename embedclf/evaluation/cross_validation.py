@@ -216,10 +216,10 @@ def cross_validate_examples(
 ) -> CrossValidation:
     """Cross-validate on examples that were checked; see `cross_validate`."""
     each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
-    return _summarise(texts, labels, examples, each, recipe.head, n_folds)
+    return _summarize(texts, labels, examples, each, recipe.head, n_folds)
 
 
-def _summarise(
+def _summarize(
     texts: Sequence[str],
     labels: Sequence[str],
     examples: TrainingSet,

@@ -1,7 +1,7 @@
 """Communities of a weighted graph, by modularity.
 
 A community has far more weight inside than expected by chance: the modularity
-``sum over groups of (inside / total − resolution · (volume / total)²)`` is maximised (Newman & Girvan, "Finding and
+``sum over groups of (inside / total − resolution · (volume / total)²)`` is maximized (Newman & Girvan, "Finding and
 evaluating community structure in networks", 2004; for the resolution Reichardt & Bornholdt, "Statistical mechanics of
 community detection", 2006). The algorithm is Leiden (Traag, Waltman & van Eck, "From Louvain to Leiden: guaranteeing
 well-connected communities", 2019), implemented by graspologic-native.

@@ -75,7 +75,7 @@ def text_map(
     """Lay out texts on a plane, with similar texts close together.
 
     The layout is that of t-SNE (van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; scikit-learn's
-    implementation, perplexity 30, initialised with the first two principal components), or the principal components
+    implementation, perplexity 30, initialized with the first two principal components), or the principal components
     alone if there are fewer than 12 different vectors. Labels do not affect it. On the same machine, the same texts get
     the same positions.
 

@@ -120,7 +120,7 @@ def words_of(texts: Sequence[str]) -> Words:
 
 
 def batches(texts: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
-    """Normalise texts and yield them in batches of bounded size: the index of the first text, and the batch."""
+    """Normalize texts and yield them in batches of bounded size: the index of the first text, and the batch."""
     batch: list[str] = []
     first = characters = 0
     for number, text in enumerate(texts):

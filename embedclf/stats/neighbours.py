@@ -19,7 +19,7 @@ _MOST_QUERIES = 1_024
 # recomputed one by one. If more than _MOST_NEAR candidates are that close to the k-th best, the first rows are kept.
 _SLACK = np.float32(2e-6)
 _MOST_NEAR = 1_024
-# An embedder normalises all vectors or none, so a sample is enough: measuring a million takes longer than searching
+# An embedder normalizes all vectors or none, so a sample is enough: measuring a million takes longer than searching
 # them.
 _MEASURED = 1_000
 _ROUNDING = 1e-3

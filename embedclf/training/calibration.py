@@ -26,7 +26,7 @@ class Judged(NamedTuple):
 
 
 def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
-    """Find the temperature that minimises the log loss of the scores divided by it.
+    """Find the temperature that minimizes the log loss of the scores divided by it.
 
     Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2. The target of the
     true class is (n + 1) / (n + 2) instead of 1, and the other classes share the rest, after Platt, "Probabilistic

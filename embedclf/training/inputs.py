@@ -10,7 +10,7 @@ from embedclf.arrays import Hashes, Ints, Mask, Vectors
 from embedclf.features.vocabulary import Terms, Vocabulary, count_ngrams, tf_idf
 from embedclf.training.lbfgs import Floats
 
-# A word that occurs in one text only still counts towards that text's length, by which the other words are normalised.
+# A word that occurs in one text only still counts towards that text's length, by which the other words are normalized.
 # A pair of words like that only takes space.
 _LEAST_TEXTS_OF_A_PAIR = 2
 

@@ -31,7 +31,7 @@ C_WITHOUT_EVIDENCE = 10.0
 # predictions.
 FEW_ROWS, _FOLDS_OF_FEW = 2_000, 10
 _N_FOLDS, _ENOUGH_ROWS = 5, 1_500
-# A smaller improvement is often chance, and words make a larger file that generalises less to other kinds of text.
+# A smaller improvement is often chance, and words make a larger file that generalizes less to other kinds of text.
 _WORDS_ARE_WORTH = 1.01
 # Label names are compared with this many permutations of the names.
 _N_ROLLS = 3

@@ -1,6 +1,6 @@
 """A solver for multinomial logistic regression.
 
-It minimises C times the sum of log losses plus half the squared weights, with unpenalised intercepts: the objective of
+It minimizes C times the sum of log losses plus half the squared weights, with unpenalised intercepts: the objective of
 ``sklearn.linear_model.LogisticRegression``.
 
 A change of coordinates makes it fast. The vectors are centred and rotated into the eigenvectors of X'X, and each
@@ -266,7 +266,7 @@ class _Problem:
         return loss, gradient
 
     def solve(self, u: Floats, tolerance: float, kind: type[np.float32] | type[np.float64]) -> tuple[Floats, float]:
-        """Minimise until the mean log loss is within a tolerance of its minimum; return u and the estimated excess."""
+        """Minimize until the mean log loss is within a tolerance of its minimum; return u and the estimated excess."""
         # In these coordinates, the loss exceeds its minimum by about half the squared norm of the gradient.
         enough = float(np.sqrt(2 * tolerance * self._C * len(self._y)))
         parts = self._design.parts(kind)

@@ -24,7 +24,7 @@ def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> fl
 
     With a target, an answer to an out-of-scope example is wrong, and the accuracy is the lower end of Wilson's interval
     of one standard error ("Probable Inference, the Law of Succession, and Statistical Inference", 1927): with few
-    examples, some threshold always reaches the target by chance. Without a target, the threshold maximises Youden's J
+    examples, some threshold always reaches the target by chance. Without a target, the threshold maximizes Youden's J
     ("Index for Rating Diagnostic Tests", 1950): the share of in-scope examples answered less the share of out-of-scope
     examples answered.
 
