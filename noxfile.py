@@ -25,7 +25,7 @@ def docs(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("mkdocs", "build", "--strict")
     session.run(
-        "pytest", "-n", "2", "tests/test_readme.py", "tests/test_docs.py", "tests/test_examples.py", *session.posargs
+        "pytest", "-n", "2", "tests/promises/test_readme.py", "tests/promises/test_docs.py", "tests/promises/test_examples.py", *session.posargs
     )
 
 

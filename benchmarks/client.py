@@ -19,7 +19,7 @@ from langchain_openai import OpenAIEmbeddings
 
 import embedclf
 
-SERVER = Path(__file__).parent.parent / "tests" / "aimlapi_server.py"
+SERVER = Path(__file__).parent.parent / "tests" / "support" / "aimlapi_server.py"
 TEXTS = [f"text number {number}" for number in range(1_000)]
 
 

@@ -154,7 +154,7 @@ class Session:
     def _api_url(self) -> str:
         """Start AI/ML API on loopback, once."""
         if not hasattr(self, "_api"):
-            sys.path.append(str(ROOT / "tests"))
+            sys.path.append(str(ROOT / "tests" / "support"))
             from aimlapi_server import AimlapiServer
 
             self._api = self._closing.enter_context(AimlapiServer(api_key=KEY))

@@ -1,10 +1,8 @@
 """What the tests share: a small corpus, a model trained on it, and the command line."""
 
 import os
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,71 +12,9 @@ from click.testing import CliRunner, Result
 
 import embedclf
 from aimlapi_server import AimlapiServer
+from corpus import LABELS, TEXTS
 from embedclf.cli import main
-
-SMALL = {
-    "delivery": [
-        "Where is my parcel?",
-        "The courier never came with my package",
-        "My delivery is three days late",
-        "Tracking has not moved since Monday",
-        "When will the parcel arrive?",
-        "The driver left the package with a neighbour",
-        "Parcel lost in the post",
-        "I am still waiting for my delivery to arrive",
-        "Can the courier come on Saturday?",
-        "The package was delivered to the wrong address",
-    ],
-    "password": [
-        "I forgot my password",
-        "Cannot log in to my account",
-        "The password reset mail never comes",
-        "My account is locked after too many attempts",
-        "How do I change my password?",
-        "Login says wrong password",
-        "Please unlock my account, I cannot sign in",
-        "The sign in code does not work",
-        "I want a new password for my login",
-        "Log in fails on my phone",
-    ],
-    "refund": [
-        "I want my money back",
-        "When do I get my refund?",
-        "Please refund the broken lamp",
-        "You refunded too little money",
-        "The refund has not reached my bank",
-        "Money back please, I returned it weeks ago",
-        "How long does a refund take?",
-        "I was promised a full refund",
-        "Refund to another card?",
-        "My money was never paid back",
-    ],
-}
-TEXTS = [text for texts in SMALL.values() for text in texts]
-LABELS = [label for label, texts in SMALL.items() for _ in texts]
-BROWSER = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-DATASETS = Path(__file__).parent.parent / "datasets"
-
-# Seconds after which a test says that something does not come.
-PATIENCE = 60.0
-
-Cli = Callable[..., Result]
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    """Wait for something that comes by itself, however slow the machine is."""
-    end = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < end, f"it did not come in {PATIENCE:g} s"
-        time.sleep(0.01)
-
-
-def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:
-    """Write fields that need no quotes."""
-    path.write_text("".join(",".join(row) + "\n" for row in [header, *rows]), encoding="utf-8")
-    return path
+from running import BROWSER, Cli
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Limits on connections: their number, the size of request heads, and how long clients may stall.
 
 uvicorn has no such limits, so its protocol classes are extended here. This relies on private parts of uvicorn,
-httptools and h11, which `tests/test_private_parts_service.py` lists.
+httptools and h11, which `tests/promises/test_private_parts_service.py` lists.
 """
 
 import json

@@ -20,7 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
+from corpus import ROOT
+
 PATIENCE = 60.0
 # Health is asked for after so many cases, and has to come within so many seconds; all may take so many MB.
 EVERY, SOON, MOST_MB = 20, 10.0, 40.0

@@ -1,7 +1,7 @@
 """A deadline for a complete response, however slowly it arrives.
 
 The HTTP client's timeouts restart with each byte. This relies on private names of httpx and httpcore, which
-tests/test_private_parts.py checks.
+tests/promises/test_private_parts.py checks.
 """
 
 import time

@@ -1,0 +1,165 @@
+"""What is imported when. Who may import whom, the contracts in pyproject.toml say."""
+
+import ast
+import json
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import embedclf
+from aimlapi_server import AimlapiServer
+from corpus import LABELS, TEXTS
+
+PACKAGE = Path(embedclf.__file__).parent
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found |= {
+                f"{node.module}.{alias.name}" if node.module == "embedclf" else node.module for alias in node.names
+            }
+    return found
+
+
+def test_only_the_command_line_speaks():
+    """Nothing below cli imports click, prints, or exits."""
+    for path in PACKAGE.rglob("*.py"):
+        if "cli" in path.relative_to(PACKAGE).parts:
+            continue
+        assert not {"click", "rich"} & {name.split(".")[0] for name in imports(path)}
+        calls = {node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                 if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
+        assert not {"print", "exit"} & calls, path
+
+
+def loaded_by(code: str) -> set[str]:
+    report = "\nimport sys, json; print('\\n' + json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
+    done = subprocess.run([sys.executable, "-c", code + report], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def command(*args: str) -> str:
+    return f"from embedclf.cli import main; main({list(args)!r}, standalone_mode=False)"
+
+
+HEAVY = {"graspologic_native", "sklearn", "scipy", "pandas", "langchain_openai", "langchain_core", "openai", "tiktoken"}
+
+
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("import embedclf", HEAVY | {"numpy", "click", "safetensors", "tokenizers"}),
+        (command("--help"), HEAVY | {"numpy", "safetensors", "tokenizers"}),
+        (command("predict", "--help"), HEAVY | {"safetensors", "tokenizers"}),
+        # what train looks for before it embeds
+        ("import embedclf.quality.text_checks, embedclf.cli.findings", HEAVY | {"cleanlab", "tokenizers"}),
+    ],
+)
+def test_what_is_not_loaded(code: str, absent: set[str]):
+    """The package and its help cost next to nothing."""
+    assert not loaded_by(code) & absent
+
+
+def test_predicting_loads_neither_scikit_learn_nor_langchain(model: Path):
+    """To predict, numpy and what reads WordLlama's files are enough; nor is its package, or a cache, of any use."""
+    absent = HEAVY | {"wordllama", "xxhash", "platformdirs", "rich", "requests", "pydantic"}
+    assert not loaded_by(command("predict", "-m", str(model), "a text")) & absent
+    assert not loaded_by(f"import embedclf; embedclf.load({str(model)!r}).predict(['a text'])") & absent
+
+
+def test_searching_loads_neither(dataset: Path):
+    """Nor does recommending."""
+    assert not loaded_by(command("search", str(dataset), "my parcel")) & HEAVY
+    assert not loaded_by(command("recommend", str(dataset), "--row", "2")) & HEAVY
+
+
+def test_predicting_a_cached_text_loads_neither(api: AimlapiServer):
+    """Only a request that is about to be sent pays for langchain and openai."""
+    embedclf.train(TEXTS, LABELS, label_names=False).save("m.safetensors")
+    assert not loaded_by(command("predict", "-m", "m.safetensors", TEXTS[0])) & HEAVY
+    assert api.n_requests == 1
+
+
+def test_what_benchmarks_and_examples_import_is_there():
+    """They are run by hand, so a renamed module would be noticed late."""
+    root = PACKAGE.parent
+    for path in [*root.glob("benchmarks/**/*.py"), *root.glob("examples/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("embedclf"):
+                continue
+            for alias in node.names:
+                there = hasattr(import_module(node.module), alias.name) or find_spec(f"{node.module}.{alias.name}")
+                assert there, f"{path.relative_to(root)} imports {alias.name} from {node.module}"
+
+
+def test_every_public_name_is_there():
+    """The lazy names load, stand in dir(), and an unknown one is an AttributeError."""
+    for name in embedclf.__all__:
+        assert getattr(embedclf, name) is not None
+    assert set(embedclf.__all__) <= set(dir(embedclf))
+    with pytest.raises(AttributeError, match="No embedclf attribute nothing"):
+        _ = embedclf.nothing
+
+
+def test_the_help_is_what_a_person_reads(process):
+    """Exactly so, and each command has a help of its own."""
+    from embedclf.cli import _COMMANDS
+
+    assert (
+        process("--help").stdout
+        == """\
+Usage: embedclf [OPTIONS] COMMAND [ARGS]...
+
+  Train, evaluate and serve text classifiers built on embeddings.
+
+    embedclf train tickets.csv               a CSV with columns text and label
+    embedclf evaluate tickets_test.csv
+    embedclf predict "Where is my parcel?"
+
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit.
+
+Commands:
+  train           Train a classifier on labelled texts.
+  evaluate        Evaluate a classifier on labelled texts.
+  predict         Predict the labels of texts.
+  cross-validate  Estimate accuracy on a file by cross-validation.
+  learning-curve  Show how accuracy grows with more training rows.
+  compare         Compare embedding models, dimensions and heads.
+  check           Check a labelled file for problems.
+  search          Find the rows most similar to a text.
+  recommend       Find diverse rows similar to a given one.
+  cluster         Cluster texts to discover labels.
+  suggest         Suggest rows to label next (active learning).
+  map             Draw an interactive map of the texts (HTML).
+  serve           Serve a classifier over HTTP.
+  embedders       List known embedding models and their prices.
+  cache           Inspect, prune or clear the embedding cache.
+"""
+    )
+    for name in _COMMANDS:
+        shown = process(name, "--help").stdout
+        assert shown.startswith(f"Usage: embedclf {name} ")
+        assert "..." not in shown.partition("Commands:")[2]
+
+
+def test_an_unknown_command_is_a_usage_error(process):
+    """With exit code 2; a bug stays a traceback."""
+    done = process("trian")
+    assert done.returncode == 2
+    assert "No such command 'trian'." in done.stderr
+
+
+def test_the_version_is_told(process):
+    """embedclf --version."""
+    assert process("--version").stdout == f"embedclf, version {embedclf.__version__}\n"

@@ -1,0 +1,31 @@
+"""The datasets that come along: what their README promises."""
+
+import collections
+
+import numpy as np
+import pytest
+
+import embedclf
+from corpus import DATASETS
+from embedclf.data.corpus import read_corpus
+
+
+@pytest.mark.parametrize(
+    ("name", "n_labels", "rows", "test_rows"), [("support_tickets", 12, 40, 10), ("product_reviews", 3, 200, 60)]
+)
+def test_sizes_and_distance(name: str, n_labels: int, rows: int, test_rows: int):
+    """Enough labels and rows, no text twice, and no test row that is nearly a training row."""
+    training = read_corpus(DATASETS / f"{name}.csv")
+    test = read_corpus(DATASETS / f"{name}_test.csv")
+    assert len(set(training.labels)) >= n_labels
+    assert set(training.labels) == set(test.labels)
+    assert min(collections.Counter(training.labels).values()) >= rows
+    assert min(collections.Counter(test.labels).values()) >= test_rows
+    texts = training.texts + test.texts
+    assert len({text.casefold().strip() for text in texts}) == len(texts)
+    embedder = embedclf.open_embedder("wordllama")
+    similarity = embedder.embed(test.texts) @ embedder.embed(training.texts).T
+    assert similarity.max() < 0.95
+    lengths = np.array([len(text.split()) for text in texts])
+    assert lengths.min() <= 4
+    assert lengths.max() >= 60

@@ -1,0 +1,299 @@
+"""What embedding costs: said, estimated, bounded, and written down."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import embedclf
+from aimlapi_server import CREDITS_PER_TOKEN, AimlapiServer, tokens
+from corpus import DATASETS, LABELS, TEXTS
+from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.usage import Usage
+from running import Cli
+
+SMALL_MODEL = "aimlapi:text-embedding-3-small"
+TOKENS = sum(tokens(text) for text in TEXTS)
+PRICE = 0.02e-6
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """500 rows, of which 20 come twice, with 6 tokens each."""
+    path = tmp_path / "many.csv"
+    rows = [f"this is row number {number:04}.,{'ab'[number % 2]}\n" for number in range(480)]
+    path.write_text("text,label\n" + "".join(rows + rows[:20]))
+    return path
+
+
+def usage_line(stderr: str) -> str:
+    (line,) = [line for line in stderr.splitlines() if line.startswith("Embedding: ")]
+    return line
+
+
+def test_each_run_says_what_it_took(cli: Cli, api: AimlapiServer, many: Path):
+    """Texts, from the cache, duplicates, requests, tokens, credits, dollars: in one line."""
+    assert usage_line(cli("train", many).stderr) == (
+        "Embedding: 500 texts, 0 from the cache, 20 duplicates, 15 requests, 2,880 tokens, 5,760 credits, "
+        "less than $0.0001"
+    )
+    assert usage_line(cli("evaluate", many).stderr) == (
+        "Embedding: 500 texts, 480 from the cache, 20 duplicates, 0 requests, 0 tokens, 0 credits, about $0.00"
+    )
+    assert usage_line(cli("predict", "a new one").stderr) == (
+        "Embedding: 1 text, 0 from the cache, 0 duplicates, 1 request, 3 tokens, 6 credits, less than $0.0001"
+    )
+
+
+def test_a_run_on_this_machine_says_nothing(cli: Cli, dataset: Path):
+    """It costs nothing."""
+    assert "Embedding: " not in cli("train", dataset).stderr
+
+
+def test_usage_in_json(cli: Cli, api: AimlapiServer, many: Path):
+    """The same, for a program; zeros where it costs nothing."""
+    usage = json.loads(cli("train", many, "--json").stdout)["usage"]
+    assert usage == {
+        "texts": 500,
+        "from_cache": 0,
+        "duplicates": 20,
+        "requests": 15,
+        "tokens": 2_880,
+        "credits": 2_880 * CREDITS_PER_TOKEN,
+        "dollars": pytest.approx(2_880 * PRICE),
+        "saved_tokens": 0,
+    }
+    usage = json.loads(cli("evaluate", many, "--json").stdout)["usage"]
+    assert (usage["from_cache"], usage["requests"], usage["dollars"], usage["saved_tokens"]) == (480, 0, 0.0, 2_880)
+    usage = json.loads(cli("train", many, "--embedder", "wordllama", "--json").stdout)["usage"]
+    assert usage == Usage().to_dict()
+
+
+def test_train_json_has_what_the_text_has(cli: Cli, dataset: Path):
+    """Where it is, of what, and how good."""
+    shown = json.loads(cli("train", dataset, "-o", "m.safetensors", "--json").stdout)
+    assert shown["model"] == "m.safetensors"
+    assert shown["classes"] == ["delivery", "password", "refund"]
+    assert shown["embedder"] == {
+        "provider": "wordllama",
+        "model": "l2_supercat",
+        "dimensions": 256,
+        "endpoint": None,
+    }
+    assert shown["n_examples"] == 30
+    assert set(shown["held_out"]) == {
+        *("accuracy", "macro_f1", "ece", "n_examples"),
+        *("coverage", "answered_accuracy", "out_of_scope_recall"),
+    }
+
+
+class TestDryRun:
+    """--dry-run does everything but send."""
+
+    @pytest.mark.parametrize("has_key", [True, False])
+    def test_train(self, cli: Cli, api: AimlapiServer, many: Path, monkeypatch: pytest.MonkeyPatch, has_key: bool):
+        """With a key or without; nothing is written."""
+        if not has_key:
+            monkeypatch.delenv("AIMLAPI_API_KEY")
+        result = cli("train", many, "--embedder", "aimlapi", "--dry-run")
+        assert result.exit_code == 0
+        assert result.stdout == (
+            "500 rows, 480 unique, 0 cached, 480 to embed: about 2,880 tokens (at most 11,520), less than $0.0001\n"
+        )
+        assert result.stderr.endswith("Dry run: nothing was sent.\n")
+        assert api.n_requests == 0
+        assert not Path("models").exists()
+        assert VectorCache().info() == []
+
+    def test_what_is_cached_costs_nothing(self, cli: Cli, api: AimlapiServer, many: Path):
+        """It is counted as such; evaluate and predict say the same."""
+        cli("train", many)
+        asked = api.n_requests
+        all_cached = "500 rows, 480 unique, 480 cached, 0 to embed: about 0 tokens (at most 0), about $0.00\n"
+        assert cli("train", many, "--dry-run").stdout == all_cached
+        assert cli("evaluate", many, "--dry-run").stdout == all_cached
+        assert cli("predict", "--input", many, "--output", "out.csv", "--dry-run").stdout == all_cached
+        assert cli("predict", "this is row number 0007.", "new", "new", "", "--dry-run").stdout == (
+            "3 rows, 2 unique, 1 cached, 1 to embed: about 1 token (at most 3), less than $0.0001\n"
+        )
+        assert not Path("out.csv").exists()
+        assert api.n_requests == asked
+
+    def test_in_json(self, cli: Cli, api: AimlapiServer, many: Path):
+        """For a program."""
+        shown = json.loads(cli("train", many, "--dry-run", "--json").stdout)
+        assert shown == {
+            "dry_run": True,
+            "estimate": {
+                "texts": 500,
+                "unique": 480,
+                "from_cache": 0,
+                "to_embed": 480,
+                "tokens": 2_880,
+                "most_tokens": 11_520,
+                "dollars": pytest.approx(2_880 * PRICE),
+                "most_dollars": pytest.approx(11_520 * PRICE),
+            },
+        }
+
+    def test_on_this_machine(self, cli: Cli, dataset: Path):
+        """It is free."""
+        assert cli("train", dataset, "--dry-run").stdout == ("30 rows, 30 unique, 0 cached, 30 to embed, free\n")
+
+    def test_without_a_known_price(self, cli: Cli, api: AimlapiServer, dataset: Path):
+        """It says so."""
+        result = cli("train", dataset, "--embedder", "aimlapi:voyage-2", "--dry-run")
+        assert result.stdout.endswith("(at most 934), the price is not known\n")
+
+    def test_the_estimate_is_near(self, api: AimlapiServer):
+        """What is sent afterwards is what was said, where a token has four bytes."""
+        embedder = embedclf.open_embedder(SMALL_MODEL)
+        estimate = embedder.estimate(TEXTS)
+        embedder.embed(TEXTS)
+        assert embedder.usage.tokens == TOKENS == estimate.tokens
+        assert embedder.usage.dollars == pytest.approx(estimate.dollars)
+
+
+class TestMaxCost:
+    """--max-cost holds."""
+
+    def test_it_does_not_start_if_it_is_about_to_cost_more(self, cli: Cli, api: AimlapiServer, many: Path):
+        """And says what it would cost."""
+        result = cli("train", many, "--max-cost", "0.00005", "--no-cache")
+        assert result.exit_code == 1
+        assert result.stderr.endswith(
+            "Error: embedding 480 texts would cost less than $0.0001 (at most $0.0002), and --max-cost is 5e-05: "
+            "nothing was sent\n"
+        )
+        assert api.n_requests == 0
+
+    def test_what_is_cached_counts_for_nothing(self, cli: Cli, api: AimlapiServer, many: Path):
+        """The second run is free."""
+        cli("train", many)
+        assert cli("train", many, "--max-cost", "0").exit_code == 0
+
+    def test_it_stops_before_it_is_spent(self, cli: Cli, api: AimlapiServer, many: Path):
+        """Though the estimate was lower; what was paid for is kept."""
+
+        def tenfold(answer: dict) -> None:
+            answer["usage"] = {"prompt_tokens": 2_240, "total_tokens": 2_240}  # of 32 texts
+
+        api.tamper = tenfold
+        api.delay = 0.05
+        result = cli("train", many, "--max-cost", 4.5 * 2_240 * PRICE)
+        assert result.exit_code == 1
+        assert result.stderr.endswith(
+            "Error: $0.0002 spent of --max-cost 0.0002016: stopped before the request that would exceed it; "
+            "results received before are in the cache\n"
+        )
+        assert api.n_requests == 4
+        assert VectorCache().info()[0].n_vectors == 4 * 32
+
+    def test_it_holds_over_all_calls(self, api: AimlapiServer):
+        """Of one embedder, in Python."""
+        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=10 * PRICE)
+        embedder.embed(["seven tokens, or near to it"])
+        with pytest.raises(
+            embedclf.MaxCostError, match=r"\(less than \$0.0001 already spent\): nothing more was sent"
+        ) as hit:
+            embedder.embed(["seven other tokens, or near to it"])
+        assert hit.value.limit == 10 * PRICE
+        assert hit.value.spent == 7 * PRICE
+        assert api.n_requests == 1
+
+    @pytest.mark.parametrize("way", ["file", "stdin"])
+    def test_predict_looks_at_the_whole_file_first(self, process, cli: Cli, api: AimlapiServer, many: Path, way: str):
+        """Before the first row is labelled."""
+        cli("train", DATASETS / "support_tickets.csv", "--embedder", "wordllama")
+        cli("train", many, "-o", "m.safetensors")
+        text = many.read_text().replace("row", "line")
+        Path("new.csv").write_text(text)
+        api.reset()
+        source = "new.csv" if way == "file" else "-"
+        done = process(
+            "predict", "-m", "m.safetensors", "--input", source, "--max-cost", "0.00001", stdin=text, check=False
+        )
+        assert done.returncode == 1
+        assert "nothing was sent" in done.stderr
+        assert done.stdout == ""
+        done = process("predict", "-m", "m.safetensors", "--input", source, "--max-cost", "1", stdin=text)
+        assert done.returncode == 0
+        assert len(done.stdout.splitlines()) == 500
+
+    def test_a_price_that_is_not_known_cannot_be_held(self, cli: Cli, api: AimlapiServer, dataset: Path):
+        """It is not silently passed over."""
+        for name in ("aimlapi:voyage-2", "ollama:m"):
+            result = cli("train", dataset, "--embedder", name, "--max-cost", "1")
+            assert result.exit_code == 1
+            assert result.stderr.endswith(
+                f"Error: the price of {name} is unknown, so --max-cost (max_cost) cannot be enforced\n"
+            )
+
+
+class TestLedger:
+    """What each run spent is kept beside the cache."""
+
+    def test_a_line_for_each_run(self, cli: Cli, api: AimlapiServer, many: Path):
+        """With its time and model; what failed has cost something, too."""
+        cli("train", many)
+        cli("evaluate", many)
+        cli("predict", "a new one")
+        lines = (VectorCache().folder / "ledger.jsonl").read_text().splitlines()
+        runs = [json.loads(line) for line in lines]
+        assert [(run["requests"], run["tokens"], run["from_cache"]) for run in runs] == [
+            (15, 2_880, 0),
+            (0, 0, 480),
+            (1, 3, 0),
+        ]
+        for run in runs:
+            assert run["model"] == "text-embedding-3-small"
+            assert run["endpoint"] == api.base_url
+            assert run["time"].startswith("20")
+            assert run["time"].endswith("+00:00")
+
+    def test_totals(self, cli: Cli, api: AimlapiServer, many: Path):
+        """Per model, with what the cache has saved; a line that is cut is passed over."""
+        for _ in range(3):
+            cli("train", many)
+        path = VectorCache().folder / "ledger.jsonl"
+        path.write_bytes(path.read_bytes() + b'{"time": "2026\nnot JSON\n[]\n{"model": 1}\n')
+        (total,) = VectorCache().ledger.totals()
+        assert total.usage.texts == 1_500
+        assert total.usage.from_cache == 960
+        assert total.usage.saved_tokens == 2 * 2_880
+        assert total.usage.dollars == pytest.approx(2_880 * PRICE)
+        row = cli("cache", "info").stdout.splitlines()[2]
+        assert row.startswith(f"{SMALL_MODEL} at {api.base_url}  ")
+        assert row.endswith("         15         2,880  less than $0.0001            $0.0001")
+
+    def test_without_a_cache_there_is_none(self, cli: Cli, api: AimlapiServer, dataset: Path):
+        """--no-cache leaves nothing behind."""
+        cli("train", dataset, "--no-cache")
+        assert not (VectorCache().folder / "ledger.jsonl").exists()
+
+    def test_a_service_does_not_fill_the_disk(self, api: AimlapiServer):
+        """What is served from the cache is written down at the end, not each time."""
+        embedder = embedclf.open_embedder(SMALL_MODEL, cache=True)
+        for _ in range(50):
+            embedder.embed(["the same text"])
+        assert len(VectorCache().ledger.entries()) == 1
+        del embedder
+        assert len(VectorCache().ledger.entries()) == 2
+        (total,) = VectorCache().ledger.totals()
+        assert (total.usage.texts, total.usage.from_cache, total.usage.requests) == (50, 49, 1)
+
+
+def test_a_server_that_does_not_say_is_estimated(api: AimlapiServer):
+    """Four bytes a token, so that a limit holds all the same."""
+    api.tamper = lambda answer: {name: answer[name] for name in ("object", "data", "model")}
+    embedder = embedclf.open_embedder(SMALL_MODEL)
+    embedder.embed(TEXTS)
+    assert embedder.usage.tokens == TOKENS
+    assert embedder.usage.credits == 0
+
+
+def test_the_same_in_python(api: AimlapiServer):
+    """`usage` of a classifier's embedder."""
+    classifier = embedclf.train(TEXTS, LABELS)
+    assert classifier.embedder.usage.requests == 1
+    assert classifier.embedder.usage.to_dict()["tokens"] == TOKENS
