@@ -20,7 +20,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from corpus import ROOT
+ROOT = Path(__file__).parents[2]
+
 
 PATIENCE = 60.0
 # Health is asked for after so many cases, and has to come within so many seconds; all may take so many MB.
