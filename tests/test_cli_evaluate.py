@@ -291,6 +291,6 @@ def test_few_rows_are_warned_of(cli: Cli, dataset: Path, model: Path):
     """Copies of a text do not make them more."""
     few = [(f'"{text}"', label) for text, label in zip(TEXTS[:19], LABELS[:19], strict=True)]
     result = cli("evaluate", write_csv(Path("few.csv"), few), "-m", model)
-    assert result.stderr == "Warning: only 19 rows to measure on: the figures may be far from the truth\n"
+    assert result.stderr == "Warning: only 19 rows to evaluate on: the figures may be far from the truth\n"
     result = cli("evaluate", write_csv(Path("copies.csv"), few * 2), "-m", model)
     assert result.stderr == "Warning: only 19 different texts to evaluate on: the figures may be far from the truth\n"
