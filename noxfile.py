@@ -24,9 +24,8 @@ def docs(session: nox.Session) -> None:
     """Build the site; run what the pages show."""
     session.install("-e", ".[dev]")
     session.run("mkdocs", "build", "--strict")
-    session.run(
-        "pytest", "-n", "2", "tests/promises/test_readme.py", "tests/promises/test_docs.py", "tests/promises/test_examples.py", *session.posargs
-    )
+    pages = [f"tests/promises/test_{name}.py" for name in ("readme", "docs", "examples")]
+    session.run("pytest", "-n", "2", *pages, *session.posargs)
 
 
 @nox.session(python=["3.11", "3.12", "3.13", "3.14"])

@@ -2,7 +2,7 @@
 
     python benchmarks/soak.py [--seconds 60] [--processes 8]
 
-Each process is `tests/support/cache_worker.py`: it knows the vector of every text, so that each one read is checked, and notes
+Each process is `tests/support/cache_worker.py`: it knows the vector of every text, checks each one read, and notes
 each one whose writing was acknowledged. It prunes segments of other texts, which it puts there as if they had been
 written 100 days ago; every second process makes the index of keys of few segments already. At the end: no acknowledged
 vector is lost, none is wrong, no file is damaged, what the kills left half written is swept by the next pruning an hour

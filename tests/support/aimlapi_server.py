@@ -8,8 +8,8 @@ fails on demand::
         ...  # ask server.base_url, with the key "test-key"
         assert server.texts_sent == ["a", "b"]
 
-As a process of its own, ``python tests/support/aimlapi_server.py`` prints its base URL on the first line of stdout and serves
-until its stdin closes or it is terminated.
+As a process of its own, ``python tests/support/aimlapi_server.py`` prints its base URL on the first line of stdout and
+serves until its stdin closes or it is terminated.
 """
 
 import argparse

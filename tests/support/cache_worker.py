@@ -1,4 +1,4 @@
-"""A process that reads, writes and prunes a cache until it is killed; for `test_vector_cache.py` and `benchmarks/soak.py`.
+"""A process that reads, writes and prunes a cache until it is killed; for the tests of the cache, and for soaking it.
 
     python cache_worker.py FOLDER ACKNOWLEDGED SEED
 

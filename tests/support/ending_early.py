@@ -1,4 +1,4 @@
-"""Runs of ``embedclf.predict_file`` that end like a killed one at each step on the disk in turn; for `test_predict_files.py`.
+"""Runs of ``embedclf.predict_file`` that end like a killed one, at each step on the disk in turn.
 
     python ending_early.py MODEL INPUT
 
