@@ -9,9 +9,9 @@ from embedclf.arrays import Vectors
 from embedclf.features.vocabulary import Terms, Vocabulary
 from embedclf.validation import text_fault
 
-_MOST = 1e30
+_MAX_WEIGHT = 1e30
 # Limits the size of the temporary array of n-grams by classes.
-_NUMBERS_AT_ONCE = 1 << 22
+_MAX_PRODUCTS = 1 << 22
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +33,7 @@ class WordWeights:
         if not len(terms.texts):
             return scores
         firsts = np.flatnonzero(np.diff(terms.texts, prepend=-1))  # the first term of each text that has any
-        most = max(1, _NUMBERS_AT_ONCE // self.weights.shape[1])
+        most = max(1, _MAX_PRODUCTS // self.weights.shape[1])
         start = 0
         while start < len(firsts):
             stop = max(start + 1, int(np.searchsorted(firsts, firsts[start] + most)))
@@ -84,7 +84,7 @@ class LinearModel:
         if not (np.isfinite(self.weights).all() and np.isfinite(self.bias).all()):
             raise ValueError("some weights are not finite")
         # Vectors have unit length, so a score is at most the norm of a row plus the bias.
-        if max(np.abs(self.weights).max(initial=0), np.abs(self.bias).max(initial=0)) > _MOST:
+        if max(np.abs(self.weights).max(initial=0), np.abs(self.bias).max(initial=0)) > _MAX_WEIGHT:
             raise ValueError("some weights are so large that scores would overflow")
         if self.words is None:
             if not self.weights.shape[1]:

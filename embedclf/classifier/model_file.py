@@ -228,8 +228,8 @@ def _parse(
         words = WordWeights(Vocabulary(tensors["ngrams"], tensors["idf"]), tensors["ngram_weights"])
         word_scale = _number(metadata, "word_scale")
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words)
-    if (half := re.search("[\ud800-\udfff]", json.dumps(metadata, ensure_ascii=False))) is not None:
-        raise ValueError(f"its metadata contains the lone surrogate \\u{ord(half[0]):04x}")
+    if (surrogate := re.search("[\ud800-\udfff]", json.dumps(metadata, ensure_ascii=False))) is not None:
+        raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
     embedder = EmbedderSpec(
         provider=_typed(spec["provider"], str, "provider"),

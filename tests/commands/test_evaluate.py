@@ -261,11 +261,11 @@ def test_vectors_that_do_not_fit(trained: embedclf.TextClassifier):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:29])
     with pytest.raises(embedclf.EmbedclfError, match=r"shape \(n_texts, n_dimensions\), got \(256,\)"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[0])
-    with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
+    with pytest.raises(embedclf.EmbedderError, match="with 64 dimensions, but the classifier was trained on 256"):
         embedclf.evaluate(trained, TEXTS, LABELS, vectors=vectors[:, :64])
     with pytest.raises(embedclf.EmbedclfError, match="got 1 text but 30 vectors"):
         embedclf.explain(trained, ["my parcel"], (TEXTS, LABELS), vectors=vectors)
-    with pytest.raises(embedclf.EmbedderError, match="vectors of 64 dimensions, and the classifier was trained on 256"):
+    with pytest.raises(embedclf.EmbedderError, match="with 64 dimensions, but the classifier was trained on 256"):
         embedclf.explain(trained, TEXTS, (TEXTS, LABELS), vectors=vectors[:, :64])
     with pytest.raises(embedclf.ArgumentError, match="the train set has 30 texts and 29 labels"):
         embedclf.explain(trained, ["my parcel"], (TEXTS, LABELS[:29]))

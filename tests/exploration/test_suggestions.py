@@ -204,7 +204,7 @@ def test_vectors_at_hand_are_used(trained: embedclf.TextClassifier):
     assert embedclf.suggest(trained, embedded, 2) == embedclf.suggest(trained, UNSURE, 2)
     with pytest.raises(embedclf.EmbedclfError, match="got 4 texts but 3 vectors"):
         embedclf.suggest(trained, UNSURE, 2, vectors=vectors[:3])
-    with pytest.raises(embedclf.EmbedderError, match="vectors of 8 dimensions"):
+    with pytest.raises(embedclf.EmbedderError, match="vectors with 8 dimensions"):
         embedclf.suggest(trained, UNSURE, 2, vectors=vectors[:, :8])
 
 
