@@ -191,7 +191,7 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
         ([], "Missing TEXT, - or --input FILE."),
         (["a text", "-"], "- reads the texts from standard input and cannot be combined with other texts."),
         (["a text", "--input", "x.csv"], "Use either TEXT or --input FILE, not both."),
-        (["a text", "--json", "--output", "x.csv"], "--json is for the screen"),
+        (["a text", "--json", "--output", "x.csv"], "--json prints to the screen"),
         (["a text", "--top-k", "0"], "0 is not in the range x>=1"),
     ],
 )
@@ -230,7 +230,7 @@ class TestWhichModel:
         """Also when the latest is gone."""
         Path("models/.latest").write_text("models/b.safetensors\n")
         Path("models/b.safetensors").unlink()
-        assert cli("predict", "x").stderr == "Model: models/a.safetensors (the only one in models/)\n"
+        assert cli("predict", "x").stderr == "Model: models/a.safetensors (only model in models/)\n"
 
     def test_else_they_are_listed(self, cli: Cli):
         """So that one can be copied to the command."""
@@ -246,7 +246,7 @@ class TestWhichModel:
         monkeypatch.chdir(tmp_path / "sub")
         result = cli("predict", "x")
         assert result.exit_code == 1
-        assert "train one with: embedclf train DATASET" in result.stderr
+        assert "train one with embedclf train DATASET" in result.stderr
 
 
 def test_the_checkouts_own_model_answers(cli: Cli, monkeypatch: pytest.MonkeyPatch):
@@ -360,5 +360,5 @@ def test_what_names_the_latest_model_may_be_anything(cli: Cli, trained: embedclf
         plant(latest)
         done = cli("predict", "Where is my refund?")
         assert done.exit_code == 0
-        assert done.stderr == "Model: models/one.safetensors (the only one in models/)\n"
+        assert done.stderr == "Model: models/one.safetensors (only model in models/)\n"
         latest.unlink()

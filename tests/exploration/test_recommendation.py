@@ -34,7 +34,7 @@ similarity  row           label   text
     assert result.stderr == (
         "small.csv: 30 rows, 3 labels\n"
         "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)\n"
-        "Like small.csv:23  refund: When do I get my refund?\n"
+        "Rows similar to small.csv:23  refund: When do I get my refund?\n"
     )
     by_text = cli("recommend", dataset.name, "--text", "When do I get my refund?", "-k", 3)
     assert by_text.stdout == expected

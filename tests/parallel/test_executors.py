@@ -545,7 +545,7 @@ def test_an_address_that_is_none(process, model: Path, table: Path, address: str
     run = ["predict", "-m", model, "--input", table, "--output", "out.csv", "--engine", "dask"]
     done = process(*run, "--scheduler", address)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: the scheduler {address} does not answer ({why}")
+    assert done.stderr.startswith(f"Error: cannot connect to the scheduler {address}: {why}")
     assert done.stderr.count("\n") == 1
 
 

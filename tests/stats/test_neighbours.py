@@ -155,7 +155,7 @@ def test_what_explaining_needs(cli: Cli, dataset: Path, model: Path):
     assert "--label-column needs --train-set FILE." in result.stderr
     result = cli("predict", "-m", model, "--explain", "--train-set", dataset, "--input", dataset, "--output", "out.csv")
     assert result.exit_code == 2
-    assert "--explain is for the screen" in result.stderr
+    assert "--explain prints to the screen" in result.stderr
 
 
 def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServer, dataset: Path, tmp_path: Path):

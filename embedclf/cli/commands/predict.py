@@ -139,7 +139,7 @@ def command(
         say_labelled(of_rows, output)
     if of_rows.n_faults:
         raise click.ClickException(
-            f"{of_rows.n_faults:,} of {counted(of_rows.rows, 'text')} could not be classified:\n"
+            f"{of_rows.n_faults:,} of {counted(of_rows.rows, 'text')} could not be labelled:\n"
             f"{list_faults(source.name, of_rows.faults, of_rows.n_faults)}"
         )
 
