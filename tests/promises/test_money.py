@@ -162,7 +162,7 @@ class TestMaxCost:
         result = cli("train", many, "--max-cost", "0.00005", "--no-cache")
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: embedding 480 texts would cost less than $0.0001 (at most $0.0002), and --max-cost is 5e-05: "
+            "Error: embedding 480 texts would cost less than $0.0001 (at most $0.0002), but --max-cost is 5e-05: "
             "nothing was sent\n"
         )
         assert api.n_requests == 0

@@ -64,7 +64,7 @@ def test_answers_stay_of_a_size(api: AimlapiServer):
 def test_one_request_finds_out_what_ails_all(api: AimlapiServer):
     """A wrong key, an empty account: the others wait for a moment for the first answer."""
     api.fault = lambda request: error(429, "Free-tier limit: You've reached your free limit for the hour.")
-    with pytest.raises(embedclf.EmbedderError, match="no more requests for now"):
+    with pytest.raises(embedclf.EmbedderError, match="quota used up"):
         embedclf.open_embedder(SMALL_MODEL).embed([f"text {number}" for number in range(3_200)])
     assert api.n_requests == 1
 
