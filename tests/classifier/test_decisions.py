@@ -192,7 +192,7 @@ class TestOutOfScope:
         assert classifier.card.out_of_scope_label == "other"
         assert classifier.card.n_examples == 30
         assert "Trained on all 30 rows in scope (" in result.stdout
-        assert "On 6 rows held out" in result.stdout
+        assert "Held-out test (6 rows)" in result.stdout
         assert "of 12 out-of-scope rows.\n" in result.stderr
         assert "Warning: only 12 out-of-scope rows to choose the threshold on: it may be far off\n" in result.stderr
         C = classifier.card.regularization or "auto"
@@ -282,7 +282,7 @@ class TestOutOfScope:
         assert {row["label"] for row in rows} == {"other"}
         page = Path("report.html").read_text()
         assert "<dd>30</dd>" in page
-        assert "0 wrong, and 12 out of scope answered" in page
+        assert "0 misclassified, 12 out-of-scope answered" in page
 
     def test_with_a_target_those_answered_are_wrong(self, reviews):
         """So the threshold is higher than without them."""
