@@ -142,7 +142,7 @@ class TestDryRun:
     def test_without_a_known_price(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """It says so."""
         result = cli("train", dataset, "--embedder", "aimlapi:voyage-2", "--dry-run")
-        assert result.stdout.endswith("(at most 934), the price is not known\n")
+        assert result.stdout.endswith("(at most 934), price unknown\n")
 
     def test_the_estimate_is_near(self, api: AimlapiServer):
         """What is sent afterwards is what was said, where a token has four bytes."""
