@@ -33,8 +33,7 @@ def usage_line(stderr: str) -> str:
 def test_each_run_says_what_it_took(cli: Cli, api: AimlapiServer, many: Path):
     """Texts, from the cache, duplicates, requests, tokens, credits, dollars: in one line."""
     assert usage_line(cli("train", many).stderr) == (
-        "Embedding: 500 texts, 0 from cache, 20 duplicates, 15 requests, 2,880 tokens, 5,760 credits, "
-        "less than $0.0001"
+        "Embedding: 500 texts, 0 from cache, 20 duplicates, 15 requests, 2,880 tokens, 5,760 credits, less than $0.0001"
     )
     assert usage_line(cli("evaluate", many).stderr) == (
         "Embedding: 500 texts, 480 from cache, 20 duplicates, 0 requests, 0 tokens, 0 credits, about $0.00"
