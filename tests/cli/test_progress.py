@@ -59,7 +59,7 @@ def test_it_shows_after_two_seconds(api: AimlapiServer, many: Path):
     assert len(seen) > 5
     done = [int(texts.replace(",", "")) for texts, _ in seen]
     assert done == sorted(done)
-    assert "Embedding: 700 texts, 0 from the cache" in shown
+    assert "Embedding: 700 texts, 0 from cache" in shown
     assert "Saved models/many.safetensors" in shown
 
 

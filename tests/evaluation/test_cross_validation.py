@@ -167,7 +167,7 @@ class TestCrossValidate:
         cli("train", dataset)
         result = cli("cross-validate", dataset, "--folds", 2)
         assert api.n_requests == 1
-        assert "Embedding: 30 texts, 30 from the cache, 0 duplicates, 0 requests" in result.stderr
+        assert "Embedding: 30 texts, 30 from cache, 0 duplicates, 0 requests" in result.stderr
 
     @pytest.mark.parametrize("repeats", [1, 2])
     def test_copies_make_nothing_surer(self, repeats: int):

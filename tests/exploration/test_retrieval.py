@@ -93,7 +93,7 @@ def test_the_query_and_the_file_are_one_cost(cli: Cli, api: AimlapiServer, datas
     assert "Error: embedding 31 texts would cost " in result.stderr
     assert api.n_requests == 0
     result = cli("search", dataset, TEXTS[3])
-    assert "Embedding: 31 texts, 0 from the cache, 1 duplicate, 1 request" in result.stderr
+    assert "Embedding: 31 texts, 0 from cache, 1 duplicate, 1 request" in result.stderr
     assert cli("search", dataset, "new").exit_code == 0
     assert sorted(api.texts_sent) == sorted([*TEXTS, "new"])
 

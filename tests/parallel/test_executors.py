@@ -227,7 +227,7 @@ def test_requests_are_bounded_over_all_workers(
     engine = ["--engine", "dask", "--scheduler", cluster]
     result = cli(*run, "--output", "out.csv", *engine)
     assert result.exit_code == 1
-    assert result.stderr.startswith("Embedding: 990 texts, 0 from the cache, 0 duplicates, 100 requests, ")
+    assert result.stderr.startswith("Embedding: 990 texts, 0 from cache, 0 duplicates, 100 requests, ")
     assert "Wrote 1,000 rows to out.csv\nError: 10 of 1,000 texts could not be labelled:\n" in result.stderr
     assert len(api.texts_sent) == len(set(api.texts_sent)) == 990
     # What is answered from the cache now was kept there by the workers.

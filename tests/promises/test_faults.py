@@ -231,7 +231,7 @@ def test_what_a_person_sees(cli: Cli, api: AimlapiServer, dataset: Path, name: s
     assert api.n_requests == n_requests
     assert result.stdout == ""
     assert VectorCache().info() == []
-    assert f"Embedding: 30 texts, 0 from the cache, 0 duplicates, {n_requests} request" in result.stderr
+    assert f"Embedding: 30 texts, 0 from cache, 0 duplicates, {n_requests} request" in result.stderr
 
 
 def test_vectors_out_of_order_are_put_right(api: AimlapiServer):

@@ -34,14 +34,13 @@ def usage_line(stderr: str) -> str:
 def test_each_run_says_what_it_took(cli: Cli, api: AimlapiServer, many: Path):
     """Texts, from the cache, duplicates, requests, tokens, credits, dollars: in one line."""
     assert usage_line(cli("train", many).stderr) == (
-        "Embedding: 500 texts, 0 from the cache, 20 duplicates, 15 requests, 2,880 tokens, 5,760 credits, "
-        "less than $0.0001"
+        "Embedding: 500 texts, 0 from cache, 20 duplicates, 15 requests, 2,880 tokens, 5,760 credits, less than $0.0001"
     )
     assert usage_line(cli("evaluate", many).stderr) == (
-        "Embedding: 500 texts, 480 from the cache, 20 duplicates, 0 requests, 0 tokens, 0 credits, about $0.00"
+        "Embedding: 500 texts, 480 from cache, 20 duplicates, 0 requests, 0 tokens, 0 credits, about $0.00"
     )
     assert usage_line(cli("predict", "a new one").stderr) == (
-        "Embedding: 1 text, 0 from the cache, 0 duplicates, 1 request, 3 tokens, 6 credits, less than $0.0001"
+        "Embedding: 1 text, 0 from cache, 0 duplicates, 1 request, 3 tokens, 6 credits, less than $0.0001"
     )
 
 
@@ -143,7 +142,7 @@ class TestDryRun:
     def test_without_a_known_price(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """It says so."""
         result = cli("train", dataset, "--embedder", "aimlapi:voyage-2", "--dry-run")
-        assert result.stdout.endswith("(at most 934), the price is not known\n")
+        assert result.stdout.endswith("(at most 934), price unknown\n")
 
     def test_the_estimate_is_near(self, api: AimlapiServer):
         """What is sent afterwards is what was said, where a token has four bytes."""

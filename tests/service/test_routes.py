@@ -498,7 +498,7 @@ class TestProcess:
             assert in_hand.result().headers["connection"] == "close"
             code, _, err = served.end()
         assert code == 0
-        assert err.splitlines()[-1].startswith("Embedding: 1 text, 0 from the cache, 0 duplicates, 1 request, ")
+        assert err.splitlines()[-1].startswith("Embedding: 1 text, 0 from cache, 0 duplicates, 1 request, ")
 
     def test_a_cached_text_is_not_sent_again(self, api: AimlapiServer):
         """The cache is the one of the other commands; --no-cache does without."""
