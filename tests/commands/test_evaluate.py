@@ -145,7 +145,7 @@ def test_a_confidence_is_shown_below_the_threshold_just_where_it_is_abstained_fr
     assert row["confidence"] == shown
     page = Path("report.html").read_text()
     assert f'data-name="confidence">{shown}</td>' in page
-    assert f"answered from {threshold:.4f} on" in page
+    assert f"coverage at threshold {threshold:.4f}" in page
 
 
 def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):

@@ -369,7 +369,7 @@ class TestCompare:
         tokens = api_tokens(dataset)
         result = cli(*options, "--max-cost", f"{tokens * 0.11e-6:.9f}")
         assert result.exit_code == 1
-        assert "embedding for all of them would cost about $0.00" in result.stderr
+        assert "embedding the texts with all of them would cost about $0.00" in result.stderr
         assert api.n_requests == 0
         assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.121e-6:.9f}").exit_code == 0
 

@@ -102,7 +102,7 @@ def test_a_line_at_which_no_row_starts(cli: Cli, api: AimlapiServer, tmp_path: P
     assert api.n_requests == 0
     result = cli("recommend", "rows.csv", "--row", 3, "-k", 2)
     assert result.exit_code == 0
-    assert "Like rows.csv:3  my refund\n" in result.stderr
+    assert "Rows similar to rows.csv:3  my refund\n" in result.stderr
 
 
 def test_a_row_that_cannot_be_used(cli: Cli, api: AimlapiServer, tmp_path: Path):

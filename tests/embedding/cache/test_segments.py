@@ -3,8 +3,6 @@
 import io
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.segment_layout import NewerFormatError, SegmentError
 from embedclf.embedding.cache.segments import Segment, read_segment, write_segment
 from embedclf.embedding.cache.vector_cache import VectorCache
+from running import run_beside
 
 OLD = SUPPORT / "written_by_0_1_0"
 # Numbers that a pickle writes in one byte, two, four, and more.
@@ -194,8 +193,7 @@ def test_a_dtype_that_hides_its_objects_does_not_crash(tmp_path: Path):
         f"assert_served(VectorCache({str(tmp_path)!r}).of_model(SPEC), 1)\n"
         f"assert VectorCache({str(tmp_path)!r}).info()[0].n_vectors == 1\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=SUPPORT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    run_beside(__file__, code)
     assert [path.name for path in tmp_path.glob("vectors/*/0*")] == ["0.joblib.damaged"]
 
 

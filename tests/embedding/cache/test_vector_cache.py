@@ -24,7 +24,7 @@ from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.cache.keys import hash_texts
 from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
-from running import PATIENCE, Cli, wait_until
+from running import PATIENCE, Cli, run_beside, wait_until
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
 
@@ -385,21 +385,15 @@ class TestSegments:
             joblib.dump({"embedclf": 1, "keys": keys, "vectors": vectors, "tokens": 1}, folder / f"{number}.joblib")
         code = (
             "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 256))\n"
-            "from test_cache import *\n"
+            "from test_vector_cache import *\n"
             f"part = VectorCache({str(tmp_path / 'cache')!r}).of_model(SPEC)\n"
             "assert check(part, list(range(1_000))).all()\n"
             "fill(part, [1_000])\n"
             "assert check(part, list(range(1_001))).all()\n"
         )
-        run_in_tests_folder(code)
+        run_beside(__file__, code)
         assert check(part, list(range(1_001))).all()
         assert len(segments(tmp_path)) <= 12
-
-
-def run_in_tests_folder(code: str) -> "subprocess.CompletedProcess[str]":
-    done = subprocess.run([sys.executable, "-c", code], cwd=SUPPORT, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 class TestNotes:
@@ -547,7 +541,7 @@ class TestDisks:
             "assert vectors.shape == (1_100, 1536) and (abs((vectors ** 2).sum(axis=1) - 1) < 1e-5).all()\n"
             "assert (embedder.embed(['before']) == before).all()\n"
         )
-        done = run_in_tests_folder(code)
+        done = run_beside(__file__, code)
         assert done.stderr.count("\n") == 1
         assert done.stderr.startswith("the cache cannot be written, so new vectors are not stored: ")
         assert len(api.texts_sent) == 1_101
@@ -578,7 +572,7 @@ class TestDisks:
         for path in modes:
             path.chmod(stat.S_IMODE(modes[path]) | 0o555)
         try:
-            done = run_in_tests_folder(code)
+            done = run_beside(__file__, code)
         finally:
             for path, mode in modes.items():
                 path.chmod(stat.S_IMODE(mode))
