@@ -207,5 +207,5 @@ class TestLangChains:
         langchain = pytest.importorskip("langchain.embeddings")
         monkeypatch.setattr(langchain, "init_embeddings", lambda model, provider: self.Embeddings())
         assert embedclf.open_embedder("huggingface:model", max_cost=0.0).embed(["a"]).shape == (1, 26)
-        with pytest.raises(embedclf.EmbedderError, match="the price of ollama:model is not known"):
+        with pytest.raises(embedclf.EmbedderError, match="the price of ollama:model is unknown"):
             embedclf.open_embedder("ollama:model", max_cost=0.0)

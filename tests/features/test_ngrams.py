@@ -143,7 +143,7 @@ class TestTraining:
         monkeypatch.setattr("embedclf.embedding.wordllama.find_spec", lambda name: None)
         result = cli("train", dataset)
         assert result.exit_code == 0, result.stderr
-        assert "Warning: trained on words alone, as there is no embedder: the WordLlama embedder is not installed" in (
+        assert "Warning: no embedder available, so training on words only: the WordLlama embedder is not installed" in (
             result.stderr
         )
         assert embedclf.train(TEXTS, LABELS).model.uses_vectors is False
@@ -165,7 +165,7 @@ class TestTraining:
             embedclf.train(TEXTS, LABELS, features="all")
         result = cli("train", dataset, "--features", "words", "--embedder", "wordllama")
         assert result.exit_code == 2
-        assert "--features words needs no embedder" in result.stderr
+        assert "--features words uses no embedder" in result.stderr
 
     def test_the_size_is_bounded(self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
         """The n-grams of the least weights go, and what that costs is said."""
