@@ -578,7 +578,7 @@ def test_what_is_no_scheduler(cli: Cli, model: Path, table: Path):
         result = cli("predict", "-m", model, "--input", table, "--output", "out.csv", *where)
         answering.join()
     assert result.exit_code == 1
-    assert re.fullmatch(rf"Error: the scheduler {address} does not answer \(.+\)\n", result.stderr)
+    assert re.fullmatch(rf"Error: cannot connect to the scheduler {address}: .+\n", result.stderr)
     assert not Path("out.csv").exists()
 
 
