@@ -167,7 +167,7 @@ def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServ
     assert "32 rows, 32 unique, 30 cached, 2 to embed" in cli(*options, "--dry-run").stdout
     result = cli(*options)
     assert sorted(api.texts_sent) == ["my parcel is new", "so is my refund"]
-    assert "1 row is wrong; the surest" in result.stdout
+    assert "1 misclassified row" in result.stdout
     assert "  labelled delivery, predicted refund (" in result.stdout
     api.reset()
     explained = cli("predict", "-m", "m.safetensors", "--no-cache", "--explain", "--train-set", dataset, "a new text")
@@ -194,7 +194,7 @@ def test_a_limit_is_for_the_file_and_the_train_set_together(cli: Cli, api: Aimla
     predict = ("predict", "--input", new, "-m", "m.safetensors", "--explain", "--train-set", dataset, "--no-cache")
     api.reset()
     for options in (evaluate, predict):
-        assert cli(*options, "--dry-run").stdout.startswith("32 rows, 31 unique, 0 cached, 31 to embed, free")
+        assert cli(*options, "--dry-run").stdout.startswith("32 rows, 31 unique, 0 cached, 31 to embed: about")
         dollars = json.loads(cli(*options, "--dry-run", "--json").stdout)["estimate"]["dollars"]
         result = cli(*options, "--max-cost", f"{dollars * 0.99:.12f}")
         assert (result.exit_code, result.stdout) == (1, "")
