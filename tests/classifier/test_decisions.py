@@ -109,6 +109,7 @@ class TestTraining:
         assert cli("predict", "my parcel").stdout.startswith("-\t0.9")
         assert cli("predict", "my parcel", "--min-confidence", 0).stdout.startswith("delivery\t0.9")
 
+    @pytest.mark.slow
     def test_a_target_is_met_on_unseen_rows(self, reviews):
         """Within five points, on the half of 189 rows that is answered."""
         test = read_corpus(DATASETS / "product_reviews_test.csv")
@@ -122,6 +123,7 @@ class TestTraining:
         assert 0.5 < figures.coverage < 0.95
         assert figures.answered_accuracy > figures.accuracy
 
+    @pytest.mark.slow
     def test_what_was_chosen_is_told(self, cli: Cli):
         """The threshold, how much it answers, and how well; the last two on rows held out, too."""
         result = cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", 0.8)
@@ -132,6 +134,7 @@ class TestTraining:
             f"{card.held_out.answered_accuracy:.3f}"
         )
 
+    @pytest.mark.slow
     def test_a_target_out_of_reach_names_the_best(self, cli: Cli):
         """Which can be asked for at once."""
         result = cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", 0.99)
@@ -145,12 +148,14 @@ class TestTraining:
         best = error.split("the best is ")[1].split(",")[0]
         assert cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", best).exit_code == 0
 
+    @pytest.mark.slow
     def test_a_target_that_all_answers_reach_needs_no_abstaining(self, reviews):
         """The threshold is 0."""
         texts, labels, vectors = reviews
         classifier = embedclf.train(texts, labels, target_accuracy=0.5, vectors=vectors)
         assert (classifier.card.threshold, classifier.card.held_out.coverage) == (0.0, 1.0)
 
+    @pytest.mark.slow
     def test_a_threshold_changes_nothing_else(self, reviews):
         """Weights, settings and figures are those without one."""
         texts, labels, vectors = reviews
@@ -200,6 +205,7 @@ class TestOutOfScope:
         scores = classifier.model.weights * classifier.card.temperature
         np.testing.assert_allclose(scores, alone.model.weights * alone.card.temperature, atol=1e-3)
 
+    @pytest.mark.slow
     def test_it_is_measured_on_rows_that_chose_nothing(self, mixed: Path, cli: Cli):
         """What is held out is neither fitted on nor chosen by, in scope and out of scope alike."""
         result = cli("train", mixed, "--out-of-scope-label", "other")
@@ -269,6 +275,7 @@ class TestOutOfScope:
         assert report.n_examples == 30
         assert report.accuracy == pytest.approx(1 - len(in_scope) / 30)
 
+    @pytest.mark.slow
     def test_those_answered_are_listed(self, cli: Cli, mixed: Path):
         """In the text, in --errors, and in the page."""
         cli("train", mixed, "--out-of-scope-label", "other")
@@ -284,6 +291,7 @@ class TestOutOfScope:
         assert "<dd>30</dd>" in page
         assert "0 misclassified, 12 out-of-scope answered" in page
 
+    @pytest.mark.slow
     def test_with_a_target_those_answered_are_wrong(self, reviews):
         """So the threshold is higher than without them."""
         texts, labels, vectors = reviews

@@ -164,6 +164,7 @@ def test_the_standard_input_is_no_file(process, model: Path):
     assert (done.returncode, done.stderr) == (0, "Wrote 1 row to ./-\n")
 
 
+@pytest.mark.slow
 def test_what_is_no_regular_file_is_written_to_twice(process, dataset: Path, model: Path):
     """Nothing there is overwritten."""
     done = process("evaluate", dataset, "-m", model, "--errors", "/dev/null", "--report", "/dev/null")

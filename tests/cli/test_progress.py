@@ -50,6 +50,7 @@ def many(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_it_shows_after_two_seconds(api: AimlapiServer, many: Path):
     """Texts done, rate, time left, requests in flight and money; results and remarks stand as ever."""
     api.delay = 0.3
@@ -63,6 +64,7 @@ def test_it_shows_after_two_seconds(api: AimlapiServer, many: Path):
     assert "Saved models/many.safetensors" in shown
 
 
+@pytest.mark.slow
 def test_it_stays_out_of_pipes_and_files(process, api: AimlapiServer, many: Path):
     """Only a terminal gets it, and only standard error."""
     embedclf.train([*TEXTS], ["a", "b"] * 15).save("m.safetensors")
@@ -81,6 +83,7 @@ def test_it_stays_out_of_pipes_and_files(process, api: AimlapiServer, many: Path
     assert "texts" not in out.read_text()
 
 
+@pytest.mark.slow
 def test_in_python_events_come_one_at_a_time(api: AimlapiServer):
     """From the first to the last text; also of WordLlama, and what is cached is done at once."""
     texts = [f"text {number}" for number in range(300)]
@@ -100,6 +103,7 @@ def test_in_python_events_come_one_at_a_time(api: AimlapiServer):
     assert len(events) > 1
 
 
+@pytest.mark.slow
 def test_a_long_training_shows_its_steps():
     """What is tried, in which fold, after two seconds; nothing of it is left when it is done."""
     shown, code = in_terminal("train", str(DATASETS / "support_tickets.csv"))

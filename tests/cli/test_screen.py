@@ -8,6 +8,8 @@ import sys
 import unicodedata
 from pathlib import Path
 
+import pytest
+
 import embedclf
 from aimlapi_server import AimlapiServer, Response
 from corpus import SMALL
@@ -30,6 +32,7 @@ def renamed(model: embedclf.TextClassifier, *classes: str) -> embedclf.TextClass
     return embedclf.TextClassifier(model.embedder, linear, model.card)
 
 
+@pytest.mark.slow
 def test_labels_of_a_model(process, trained: embedclf.TextClassifier):
     """Plain and as JSON, which gives the same label."""
     renamed(trained, f"a{EVIL}", f"b{EVIL}", f"c{EVIL}").save("m.safetensors")
@@ -49,6 +52,7 @@ def test_letters_of_every_script_stay_as_they_are(process, trained: embedclf.Tex
     assert all(name in done.stdout for name in names)
 
 
+@pytest.mark.slow
 def test_names_of_files_columns_and_options(process, dataset: Path):
     """In errors of ours and of click's, and in remarks."""
     evil = EVIL.replace("/", "")
@@ -80,6 +84,7 @@ def test_columns_of_a_file(process):
     assert_clean(done.stderr)
 
 
+@pytest.mark.slow
 def test_what_a_server_says(process, api: AimlapiServer, dataset: Path):
     """In an error, and in a reason for a text."""
     body = json.dumps({"message": f"no entry {EVIL}"}).encode()
@@ -125,6 +130,7 @@ def test_a_page_of_json_keeps_its_values(process):
     assert all(hit["text"].endswith(EVIL) for hit in json.loads(done.stdout)["hits"])
 
 
+@pytest.mark.slow
 def test_messages_end(process):
     """Of a line of 200,000 characters, the beginning is shown, and how much is left out."""
     Path("x.csv").write_text(f"{'x' * 200_000},label\nhello,a\n")

@@ -126,6 +126,7 @@ def test_from_one_format_to_another(cli: Cli, model: Path, tmp_path: Path):
     assert result.stderr.startswith("Warning: line 2 has 'extra', which the first record does not have: left out")
 
 
+@pytest.mark.slow
 def test_input_dash_reads_a_table_from_stdin(process, model: Path):
     """CSV, or JSONL if it starts with a brace."""
     table = process("predict", "-m", model, "--input", "-", stdin="id,text\n1,my parcel\n")
@@ -144,6 +145,7 @@ def test_a_byte_order_mark_is_kept_for_the_spreadsheet(cli: Cli, model: Path, tm
     )
 
 
+@pytest.mark.slow
 def test_ugly_but_usable_texts(cli: Cli, model: Path, tmp_path: Path):
     """NUL characters, a 10 MB cell, quoted line breaks, labels like numbers and duplicate texts are accepted."""
     path = tmp_path / "new.csv"
@@ -287,6 +289,7 @@ def test_jsonl_is_carried_over_to_the_last_digit(cli: Cli, model: Path, tmp_path
     assert Path("out.csv").read_text().splitlines()[1].startswith("my parcel,0.123456789,delivery,0.")
 
 
+@pytest.mark.slow
 def test_output_to_the_standard_output_by_its_name(model: Path, tmp_path: Path):
     """/dev/stdout is written to, in a pipe or a file that is open; nothing in it is replaced."""
     path = write_csv(tmp_path / "new.csv", [("my parcel",)], header=("text",))
@@ -306,6 +309,7 @@ def test_a_label_stays_in_its_line(cli: Cli, tmp_path: Path):
     assert cli("predict", "-m", "m.safetensors", "d e").stdout.startswith("\\x1b[31mé\t")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("args", [["-"], ["--input", "-"]])
 def test_a_closed_standard_input_is_an_error(model: Path, args: list[str]):
     """And not a traceback."""
@@ -314,6 +318,7 @@ def test_a_closed_standard_input_is_an_error(model: Path, args: list[str]):
     assert (done.returncode, done.stderr) == (1, "Error: stdin: standard input is closed\n")
 
 
+@pytest.mark.slow
 def test_lines_in_another_encoding(process, model: Path):
     """UTF-16, too, and an error names the line."""
     done = process("predict", "-m", model, "--encoding", "utf-16", "-", stdin="my parcel\nmy refund\n".encode("utf-16"))

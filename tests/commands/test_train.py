@@ -38,6 +38,7 @@ def test_it_prints_what_it_measured_and_where_it_saved(cli: Cli, dataset: Path):
     ]
 
 
+@pytest.mark.slow
 def test_twice_the_same_training_gives_the_same_bytes(process, dataset: Path):
     """Run twice, the file has the same bytes."""
     for name in ("a", "b"):
@@ -194,6 +195,7 @@ def test_two_rows_are_enough(cli: Cli, tmp_path: Path):
     assert "too few examples to calibrate on: confidences are unreliable" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["logistic", "centroid"])
 def test_many_labels_of_one_row_each(process, tmp_path: Path, head: str):
     """They train, and nothing but our own remarks is printed."""
@@ -214,6 +216,7 @@ def test_an_output_that_cannot_be_written_is_found_out_first(cli: Cli, dataset: 
     assert "Embedder" not in result.stderr
 
 
+@pytest.mark.slow
 def test_latest_is_what_predict_uses(cli: Cli, dataset: Path):
     """Train leaves the model's name in models/.latest, wherever the model is."""
     cli("train", dataset)
@@ -222,6 +225,7 @@ def test_latest_is_what_predict_uses(cli: Cli, dataset: Path):
     assert cli("predict", "my parcel").stderr == "Model: elsewhere/m.safetensors (most recently trained)\n"
 
 
+@pytest.mark.slow
 def test_the_command_line_and_python_train_the_same(cli: Cli, dataset: Path):
     """embedclf.train(texts, labels) and embedclf train give the same classifier."""
     cli("train", dataset)
@@ -231,6 +235,7 @@ def test_the_command_line_and_python_train_the_same(cli: Cli, dataset: Path):
     assert sum(a == b for a, b in zip(loaded.predict(TEXTS), LABELS, strict=True)) >= 28
 
 
+@pytest.mark.slow
 def test_the_support_tickets_train_as_the_readme_shows(cli: Cli):
     """The first command of the README works, and neither head finds the dataset trivial."""
     for head in ("logistic", "centroid"):
@@ -239,6 +244,7 @@ def test_the_support_tickets_train_as_the_readme_shows(cli: Cli):
         assert 0.6 < json.loads(result.stdout)["accuracy"] <= 0.97
 
 
+@pytest.mark.slow
 def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     """Figures on a handful of rows carry a warning."""
     stderr = cli("train", dataset).stderr
@@ -248,6 +254,7 @@ def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     assert "Warning: calibrated on only 4 rows: confidences are unreliable\n" in cli("train", dataset).stderr
 
 
+@pytest.mark.slow
 def test_a_path_that_is_not_utf_8(process, dataset: Path):
     """Is saved, shown with escapes, and remembered."""
     place = b"m/\xe9.safetensors".decode("utf-8", "surrogateescape")
@@ -257,6 +264,7 @@ def test_a_path_that_is_not_utf_8(process, dataset: Path):
     assert process("predict", "my parcel").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_full_standard_output_is_an_error(process, dataset: Path, model: Path):
     """And not a traceback."""
     for args in (["train", dataset], ["predict", "-m", model, "x"], ["evaluate", dataset, "-m", model]):

@@ -75,6 +75,7 @@ def is_usable(text: str) -> bool:
     return bool(text) and not text.isspace()
 
 
+@pytest.mark.slow
 @each_kind
 def test_written_and_read(kind: str):
     """By the writer and the reader, with columns added and with none."""
@@ -105,6 +106,7 @@ def test_written_and_read(kind: str):
     holds()
 
 
+@pytest.mark.slow
 @each_kind
 def test_predicted(cli: Cli, model: Path, trained: embedclf.TextClassifier, kind: str):
     """``predict --output`` keeps every column, whatever the format becomes, and answers stand beside their texts."""
@@ -134,6 +136,7 @@ def test_predicted(cli: Cli, model: Path, trained: embedclf.TextClassifier, kind
     holds()
 
 
+@pytest.mark.slow
 def test_values_of_any_kind_in_json_lines(trained: embedclf.TextClassifier):
     """Numbers to their last digit, lists, objects, and keys that only some records have."""
     values = st.recursive(
@@ -181,6 +184,7 @@ def test_fixed(cli: Cli, kind: str):
     holds()
 
 
+@pytest.mark.slow
 @each_kind
 def test_gone_on_with(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch, kind: str):
     """After a break at any chunk, the rest makes the file of one run, byte for byte."""

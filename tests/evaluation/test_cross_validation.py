@@ -34,6 +34,7 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
 class TestOutOfFold:
     """Predictions by classifiers that have not seen the example."""
 
+    @pytest.mark.slow
     def test_every_example_is_left_out_once(self, blobs):
         """With its duplicates; its probabilities do not depend on its own label."""
         vectors, y = blobs
@@ -72,6 +73,7 @@ class TestOutOfFold:
 class TestCrossValidate:
     """embedclf cross-validate."""
 
+    @pytest.mark.slow
     def test_what_a_person_sees(self, cli: Cli, dataset: Path):
         """The figures of all folds together with their intervals, and each fold's."""
         result = cli("cross-validate", dataset, "--folds", 3)
@@ -86,6 +88,7 @@ class TestCrossValidate:
         assert [line.split()[:2] for line in lines[7:]] == [["1", "10"], ["2", "10"], ["3", "10"]]
         assert result.stderr.endswith("Fitting 3 classifiers …\n")
 
+    @pytest.mark.slow
     def test_repeats(self, cli: Cli, dataset: Path):
         """Each has its own folds; the figures are means."""
         result = cli("cross-validate", dataset, "--folds", 2, "--repeats", 3, "--json")
@@ -101,6 +104,7 @@ class TestCrossValidate:
         assert lines[0] == "rows               30 (2-fold cross-validation, 2 repeats)"
         assert lines[6] == "repeat  fold  rows  accuracy  macro-F1  log loss"
 
+    @pytest.mark.slow
     def test_out_of_fold_predictions_are_written(self, cli: Cli, dataset: Path):
         """A line for each row and repeat; their accuracy is the one that is printed."""
         result = cli("cross-validate", dataset, "--folds", 3, "--repeats", 2, "--output", "apart.csv", "--json")
@@ -115,6 +119,7 @@ class TestCrossValidate:
         ]
         assert json.loads(result.stdout)["accuracy"] == pytest.approx(right)
 
+    @pytest.mark.slow
     def test_a_label_with_one_text_is_named_as_not_measured(self, cli: Cli, dataset: Path):
         """It is trained on wherever one fits."""
         with dataset.open("a") as file:
@@ -123,6 +128,7 @@ class TestCrossValidate:
         assert lines[0].startswith("rows               30 (")
         assert lines[5] == "not measured       1 row: the only texts of their labels, always used for training"
 
+    @pytest.mark.slow
     def test_it_is_near_what_a_new_test_shows(self):
         """As good as the classifier on texts that it has not seen."""
         corpus, test = read_corpus(REVIEWS), read_corpus(DATASETS / "product_reviews_test.csv")
@@ -195,6 +201,7 @@ class TestCrossValidate:
                 measure(texts, labels, **options)
         assert api.n_requests == 0
 
+    @pytest.mark.slow
     def test_few_rows_are_warned_of(self, cli: Cli, tmp_path: Path):
         """Once, by each command that measures."""
         chosen = [*range(6), *range(10, 16), *range(20, 26)]
@@ -227,6 +234,7 @@ class TestLearningCurve:
         """Half of it, a quarter and so on, as long as there is one a label."""
         assert sizes_of(n, n_classes) == sizes
 
+    @pytest.mark.slow
     def test_what_a_person_sees(self, cli: Cli):
         """A table with a plot, and whether more labels would help."""
         result = cli("learning-curve", REVIEWS, "--head", "centroid")
@@ -240,6 +248,7 @@ class TestLearningCurve:
         assert re.match(r"From 252 to 504 labelled rows, accuracy changed by [+−]\d\.\d points \(.* to ", lines[11])
         assert max(map(len, lines[:10])) <= 80
 
+    @pytest.mark.slow
     def test_it_rises_and_repeats(self, cli: Cli):
         """More labels are better, and the same command says the same."""
         shown = json.loads(cli("learning-curve", REVIEWS, "--json").stdout)
@@ -285,6 +294,7 @@ class TestLearningCurve:
 class TestCompare:
     """embedclf compare."""
 
+    @pytest.mark.slow
     def test_what_a_person_sees(self, cli: Cli):
         """A row for each combination, the best first, and whether the others are worse."""
         result = cli("compare", REVIEWS, "--dimensions", 64, "--dimensions", 256, "--dimensions", 999)
@@ -321,12 +331,14 @@ class TestCompare:
         )
         assert lines[2].split()[-4] == "free"
 
+    @pytest.mark.slow
     def test_what_is_as_good_is_not_surely_so(self, cli: Cli, dataset: Path):
         """Of 30 rows that both have right, an exact 11.6 points may be between them."""
         lines = cli("compare", dataset, "--head", "logistic", "--head", "centroid").stdout.splitlines()
         assert "  best  " in lines[2]
         assert "  0.000 (-0.116 to 0.116), not significant  " in lines[3]
 
+    @pytest.mark.slow
     def test_the_same_folds(self, cli: Cli):
         """The best is what cross-validate says; heads of one embedder differ by their pairs."""
         shown = json.loads(cli("compare", REVIEWS, "--head", "logistic", "--head", "centroid", "--json").stdout)
@@ -337,6 +349,7 @@ class TestCompare:
         assert other["difference"] == pytest.approx(other["accuracy"] - best["accuracy"])
         assert best["model_bytes"] == pytest.approx(embedclf_model_bytes(cli), abs=40)
 
+    @pytest.mark.slow
     def test_money(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Lengths of one model share its vectors; what is embedded is counted as if nothing were cached."""
         options = ("compare", dataset, "--embedder", "aimlapi", "--embedder", "aimlapi:text-embedding-3-large")
@@ -373,6 +386,7 @@ class TestCompare:
         assert api.n_requests == 0
         assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.121e-6:.9f}").exit_code == 0
 
+    @pytest.mark.slow
     def test_refused_rows_are_left_out_for_all(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """So that the folds stay the same."""
         from aimlapi_server import error

@@ -82,6 +82,7 @@ class TestTheCommand:
         assert cli("train", "labelled.csv", "--label-column", "cluster", "-o", "m.safetensors").exit_code == 0
         assert embedclf.load("m.safetensors").predict(["my package is lost"]) == ["delivery"]
 
+    @pytest.mark.slow
     def test_what_fits_nowhere_is_written_empty(self, cli: Cli):
         """And train leaves such rows out with --skip-bad-rows, or names them."""
         tickets = DATASETS / "support_tickets_test.csv"

@@ -38,6 +38,7 @@ def test_the_command(cli: Cli, dataset: Path):
     assert "<title>Map: wordllama:l2_supercat on small.csv</title>" in Path("map.html").read_text()
 
 
+@pytest.mark.slow
 def test_json(cli: Cli, dataset: Path):
     """The place of each row, with or without a page, and the same as in Python."""
     result = cli("map", dataset, "--json")
@@ -55,6 +56,7 @@ def test_json(cli: Cli, dataset: Path):
     assert Path("m.html").exists()
 
 
+@pytest.mark.slow
 def test_what_is_alike_is_near():
     """Texts of a label are nearer to each other than to others, and the same texts get the same places."""
     vectors = np.random.default_rng(0).normal(size=(3, 8))[np.arange(60) % 3] * 4
@@ -169,6 +171,7 @@ def test_where_to_write(cli: Cli, dataset: Path):
     assert page.read_text().startswith("text,label")
 
 
+@pytest.mark.slow
 def test_a_file_name_of_other_bytes(process: Callable[..., Any], dataset: Path):
     """Is written as escapes: on Linux a name need not be Unicode."""
     dataset.rename(dataset.with_name("caf\udce9.csv"))
@@ -365,6 +368,7 @@ def colour_at(page: Any, right: float, down: float) -> list[int]:
     )[:3]
 
 
+@pytest.mark.slow
 def test_pointing_shows_the_text(show: Any):
     """With its label and place; away from points nothing; a click lists it."""
     page = show(square(source="t.csv", lines=[2, 3, 4, 5, 7, 8, 9]))
@@ -385,6 +389,7 @@ def test_pointing_shows_the_text(show: Any):
     assert listed(page) == []
 
 
+@pytest.mark.slow
 def test_points_on_each_other_can_all_be_read(show: Any):
     """The tooltip counts them, a click lists them, and zooming parts them."""
     page = show(square(), width=400)
@@ -407,6 +412,7 @@ def test_points_on_each_other_can_all_be_read(show: Any):
     assert found == set(SQUARE[4:])
 
 
+@pytest.mark.slow
 def test_a_label_is_singled_out(show: Any):
     """By a click in the legend or the keyboard: the others go pale and are not pointed at; again, and all are back."""
     page = show(square())
@@ -440,6 +446,7 @@ def test_a_label_is_singled_out(show: Any):
     assert page.locator("#shown").text_content() == "7 texts"
 
 
+@pytest.mark.slow
 def test_search(show: Any):
     """What is found is lit and listed, whatever its case; together with a label, too."""
     page = show(square())
@@ -456,6 +463,7 @@ def test_search(show: Any):
     assert page.get_by_label("Search texts").input_value() == ""
 
 
+@pytest.mark.slow
 def test_zooming_and_moving(show: Any):
     """By wheel, hand, keys and buttons; and back to the whole."""
     page = show(square())
@@ -487,6 +495,7 @@ def test_zooming_and_moving(show: Any):
     assert page.locator("#tip .text").text_content() == "one"
 
 
+@pytest.mark.slow
 def test_fingers(show: Any):
     """A tap shows and lists a text; two fingers that part zoom."""
     page = show(square(), width=400, touch=True)
@@ -512,6 +521,7 @@ def test_fingers(show: Any):
     assert page.locator("#ring").is_hidden()
 
 
+@pytest.mark.slow
 def test_texts_are_text(show: Any):
     """Scripts in texts, labels and titles are shown, not run."""
     made = embedclf.TextMap(
@@ -530,6 +540,7 @@ def test_texts_are_text(show: Any):
     assert page.locator("b").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1_100])
 def test_it_fits_and_can_be_read(show: Any, reviews: Path, width: int, scheme: str):
@@ -568,6 +579,7 @@ def becomes(true: Callable[[], bool]) -> bool:
     return true()
 
 
+@pytest.mark.slow
 def test_paper_and_a_change_of_scheme(show: Any):
     """Of a dark screen, too, it prints on white with the legend; the colours follow the screen."""
     page = show(square(), scheme="dark")
@@ -585,6 +597,7 @@ def test_paper_and_a_change_of_scheme(show: Any):
     assert becomes(lambda: sum(colour_at(page, 0.25, 0.5)) < 100)
 
 
+@pytest.mark.slow
 def test_many_labels(show: Any):
     """The legend of many can be filtered; colours come again where there are too many to tell apart."""
     rng = np.random.default_rng(0)
@@ -597,6 +610,7 @@ def test_many_labels(show: Any):
     assert listed(page) == ["text 297", "text 597", "text 897"]
 
 
+@pytest.mark.slow
 def test_without_labels_there_is_no_legend(show: Any):
     """Only the search, and what is pointed at; a single text is no trouble."""
     page = show(written([[0, 0], [1, 1]], ["one", "two"], ["", ""]))
@@ -610,6 +624,7 @@ def test_without_labels_there_is_no_legend(show: Any):
     assert page.locator("#tip .text").text_content() == "alone"
 
 
+@pytest.mark.slow
 def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
     """A language, named fields and buttons, a focus that is seen, and all of it reached by the Tab key."""
     page = show(square())

@@ -79,7 +79,9 @@ def test_rows_that_are_refused(cli: Cli, api: AimlapiServer, tmp_path: Path):
     api.fault = lambda request: error(400, "Your input was flagged") if "BAD" in request.texts else None
     result = cli("search", path, "good")
     assert result.exit_code == 1
-    assert f"Error: 1 row of {path} cannot be embedded:\n  {path}:2: rejected by text-embedding-3-small" in result.stderr
+    assert (
+        f"Error: 1 row of {path} cannot be embedded:\n  {path}:2: rejected by text-embedding-3-small" in result.stderr
+    )
     result = cli("search", path, "good", "--skip-bad-rows")
     assert result.stdout.splitlines()[1:] == [f"     1.000  {path}:3  y      good"]
 

@@ -85,6 +85,7 @@ def wrong_rows(page: Any) -> list[str]:
     return page.eval_on_selector_all("#wrong tbody tr:not([hidden]) .text", "all => all.map(one => one.textContent)")
 
 
+@pytest.mark.slow
 def test_an_evaluation(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     """Figures, charts, and the wrong rows, which can be filtered by label and searched."""
     model, test = reviewed
@@ -124,6 +125,7 @@ def test_an_evaluation(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     assert not page.locator("#nothing").is_visible()
 
 
+@pytest.mark.slow
 def test_texts_are_text(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     """A row that holds a script shows it, and labels do, too."""
     model, test = reviewed
@@ -141,6 +143,7 @@ def test_texts_are_text(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     assert f"a text of {HOSTILE} again" in wrong_rows(page)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1_100])
 def test_it_fits_and_can_be_read(show: Any, pages: Path, width: int, scheme: str):
@@ -177,6 +180,7 @@ def test_it_fits_and_can_be_read(show: Any, pages: Path, width: int, scheme: str
         assert (other + 0.05) / (one + 0.05) >= 4.5, (shade, ground)
 
 
+@pytest.mark.slow
 def test_words_of_wrong_rows_are_shaded(show: Any, pages: Path):
     """By what they say: the words that spoke for the answer in one colour, those against it in another."""
     page = show(pages / "evaluation.html")
@@ -191,6 +195,7 @@ def test_words_of_wrong_rows_are_shaded(show: Any, pages: Path):
     assert re.fullmatch(r"(\S+\u00a0\+\d\.\d\d(, )?){8}", words.locator("tbody td:last-child").first.text_content())
 
 
+@pytest.mark.slow
 def test_shades_stay_within_a_page(tmp_path: Path):
     """They are cut where the text is, what is weak has none, and they count for the size of the page."""
     from embedclf.classifier.explanation import Span
@@ -240,6 +245,7 @@ def drawn_names(page: Any, chart: int = 0) -> list[str]:
     return max(axes, key=len)
 
 
+@pytest.mark.slow
 def test_many_labels_and_rows(show: Any):
     """77 labels: the busiest part with every mistake in it, and the whole behind a click, to be zoomed."""
     rng = np.random.default_rng(0)
@@ -273,6 +279,7 @@ def test_many_labels_and_rows(show: Any):
     assert len(wrong_rows(page)) == 1
 
 
+@pytest.mark.slow
 def test_names_that_are_hard_to_write(show: Any):
     """Each is drawn, no two are drawn the same, and what is pointed at is named in full."""
     long = "the same long beginning " * 12
@@ -303,6 +310,7 @@ def test_names_that_are_hard_to_write(show: Any):
         assert wrong_rows(page) == [one.text]
 
 
+@pytest.mark.slow
 def test_few_rows(show: Any):
     """One wrong row, none, and a single row."""
     page = show(written("one.html", ["a", "b", "a"], ["a", "b"], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])[1])
@@ -313,6 +321,7 @@ def test_few_rows(show: Any):
         assert page.locator(".chart svg").count() == 4
 
 
+@pytest.mark.slow
 def test_confidences(show: Any):
     """Four decimals, rounded down: what is shown is below the threshold just where the classifier abstains."""
     rows = [[0.69999, 0.30001], [0.70001, 0.29999], [0.5, 0.5], [1.0, 0.0]]
@@ -323,6 +332,7 @@ def test_confidences(show: Any):
     assert page.locator(".tiles dt").last.text_content() == "coverage at threshold 0.123456"
 
 
+@pytest.mark.slow
 def test_long_texts(show: Any):
     """They are cut, to less where there are many."""
     rows = [[0.9, 0.1]] * 2
@@ -334,6 +344,7 @@ def test_long_texts(show: Any):
     assert wrong_rows(page)[0] == "<" * 250 + " …"
 
 
+@pytest.mark.slow
 def test_on_paper(show: Any):
     """Of a dark screen, too: black on white, every chart, all figures, no filters, and nothing sticks out."""
     rng = np.random.default_rng(0)
@@ -357,6 +368,7 @@ def test_on_paper(show: Any):
     assert page.locator("details[open]").count() == 0
 
 
+@pytest.mark.slow
 def test_the_scheme_changes_while_it_is_open(show: Any):
     """Charts change their colours with the page."""
     page = show(written("live.html", ["a", "b", "a"], ["a", "b"], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])[1])
@@ -367,6 +379,7 @@ def test_the_scheme_changes_while_it_is_open(show: Any):
     assert text.evaluate(colour) == "rgb(232, 234, 237)"
 
 
+@pytest.mark.slow
 def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
     """A language, headings in order, named fields and columns, and a focus that is seen."""
     rng = np.random.default_rng(0)
@@ -390,6 +403,7 @@ def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
     assert {"SUMMARY", "SELECT", "INPUT", "BUTTON", "DIV"} <= reached
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_other_pages(show: Any, pages: Path, scheme: str):
     """Of cross-validation, the learning curve and a comparison."""
@@ -405,6 +419,7 @@ def test_the_other_pages(show: Any, pages: Path, scheme: str):
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
 
 
+@pytest.mark.slow
 def test_without_the_extra(process: Any, dataset: Path, tmp_path: Path):
     """The missing package is named, and what installs it, before any work."""
     for name in ("jinja2", "vl_convert"):
@@ -433,6 +448,7 @@ def test_a_report_that_cannot_be_written(cli: Cli, model: Path):
     assert result.stderr == "Error: cannot write .: it is a folder\n"
 
 
+@pytest.mark.slow
 def test_a_name_that_is_not_utf8(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
     """A file's name may hold any bytes; the page shows those that are no letters as escapes."""
     model, test = reviewed
@@ -456,6 +472,7 @@ def test_the_dot_is_spoken_of_where_there_is_one(cli: Cli, reviewed: tuple[Path,
         assert ("Too few rows are answered at the threshold 1.0000 to mark it." in written) != dotted
 
 
+@pytest.mark.slow
 def test_which_repeat_a_page_shows(cli: Cli):
     """The figures at the top are of all repeats, what follows is of the first: the page says which is which."""
     for repeats in (1, 2):

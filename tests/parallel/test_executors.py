@@ -182,6 +182,7 @@ def test_on_other_cores(trained: embedclf.TextClassifier, table: Path, backend: 
     assert Path("parallel.csv").read_bytes() == Path("serial.csv").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_a_worker_is_lost_in_the_middle(cluster: str, trained: embedclf.TextClassifier, table: Path):
     """Killed with -9, its chunks are done by another, and the file is that of one process; then the run is broken off,
@@ -211,6 +212,7 @@ def test_a_worker_is_lost_in_the_middle(cluster: str, trained: embedclf.TextClas
         assert Path("again.csv").read_bytes() == Path("serial.csv").read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_requests_are_bounded_over_all_workers(
     cluster: str, cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, table: Path
@@ -238,6 +240,7 @@ def test_requests_are_bounded_over_all_workers(
     assert max(sum(start <= at < end for start, end in times) for at, _ in times) <= 3
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
     """The first chunk is answered after the second one is scored; the tokens of both count."""
@@ -298,6 +301,7 @@ def rows_done() -> int:
     return int(json.loads(journal.read_text())["rows"]) if journal.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_a_chunk_that_kills_its_workers_is_given_up(cluster: str):
     """It is no endless wait: who died at it is said, what comes before it is kept, and --resume goes on from there."""
@@ -315,6 +319,7 @@ def test_a_chunk_that_kills_its_workers_is_given_up(cluster: str):
         assert embedclf.predict_file(classifier, "in.csv", "out.csv", resume=True).rows_before == 500
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_a_process_that_is_killed_is_said():
     """Of this machine's cores, too; what is done is kept."""
@@ -326,6 +331,7 @@ def test_a_process_that_is_killed_is_said():
     assert embedclf.predict_file(classifier, "in.csv", "out.csv", resume=True).rows == N_ROWS
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 @pytest.mark.parametrize(
     ("how", "kind", "said"),
@@ -364,6 +370,7 @@ def test_an_answer_that_cannot_be_read(cluster: str):
     assert rows_done() == 500
 
 
+@pytest.mark.slow
 def test_workers_without_embedclf_are_told_of(trained: embedclf.TextClassifier, table: Path):
     """Whether they are to predict or to fit."""
     Path("blocked/embedclf").mkdir(parents=True)
@@ -419,6 +426,7 @@ def running_there(cluster: BareCluster, model: Path) -> "Iterator[subprocess.Pop
                 stream.close()  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_scheduler_goes_away(bare_cluster: BareCluster, model: Path):
     """That is said in one line, and at once."""
     with running_there(bare_cluster, model) as running:
@@ -433,6 +441,7 @@ def test_the_scheduler_goes_away(bare_cluster: BareCluster, model: Path):
     assert rows_done() >= 4_096
 
 
+@pytest.mark.slow
 def test_all_workers_go_away(bare_cluster: BareCluster, model: Path):
     """That is said, and one that comes does the work."""
     alone = (
@@ -452,6 +461,7 @@ def test_all_workers_go_away(bare_cluster: BareCluster, model: Path):
         assert running.stderr.read().splitlines()[-1] == "Wrote 16,394 rows to out.csv"
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_chunks_are_out(bare_cluster: BareCluster, model: Path):
     """With nobody who works on them, too, it ends at once, and says how to go on."""
     with running_there(bare_cluster, model) as running:
@@ -491,6 +501,7 @@ def examples_of(trained: embedclf.TextClassifier) -> TrainingSet:
     return TrainingSet(inputs, y, np.arange(len(y)), tuple(sorted(set(LABELS))))
 
 
+@pytest.mark.slow
 def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):
     """Cross-validation's figures are the same on the cluster."""
     examples = examples_of(trained)
@@ -502,6 +513,7 @@ def test_folds_are_fitted_there(cluster: str, trained: embedclf.TextClassifier):
     assert np.allclose(here.probabilities, there.probabilities, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_breaking_off_is_told_once(trained: embedclf.TextClassifier, table: Path, recwarn: pytest.WarningsRecorder):
     """joblib has no advice to give on what was done ahead."""
@@ -517,6 +529,7 @@ def test_breaking_off_is_told_once(trained: embedclf.TextClassifier, table: Path
     assert [str(warning.message) for warning in recwarn] == []
 
 
+@pytest.mark.slow
 def test_what_is_left_is_told_from_what_is_done(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
     """Not from what has been read ahead, which would make the rest look shorter."""
     n_rows = 20_000
@@ -532,6 +545,7 @@ def test_what_is_left_is_told_from_what_is_done(trained: embedclf.TextClassifier
     assert max(expected) < 1.15 * n_rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("address", "why"),
     [
@@ -549,6 +563,7 @@ def test_an_address_that_is_none(process, model: Path, table: Path, address: str
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "dask"])
 def test_folds_that_are_lost_are_told_of(cluster: str, trained: embedclf.TextClassifier, backend: str):
     """Where each process that takes one is killed."""
@@ -582,6 +597,7 @@ def test_what_is_no_scheduler(cli: Cli, model: Path, table: Path):
     assert not Path("out.csv").exists()
 
 
+@pytest.mark.slow
 def test_what_does_not_go_together(cli: Cli, model: Path, table: Path):
     """Is said before anything is done; so is a scheduler that is not there."""
     run = ["predict", "-m", model, "--input", table]

@@ -69,6 +69,7 @@ def stuck_in_the_middle(model: Path, kind: str, output: str, *more: str) -> Iter
         pipe.unlink()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
 def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str):
     """After kill -9, --resume makes the file of an unbroken run, byte for byte, and leaves nothing beside it."""
@@ -93,6 +94,7 @@ def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str)
     assert Path(out).read_bytes() == Path(f"whole.{kind}").read_bytes()
 
 
+@pytest.mark.slow
 def test_interrupted_by_ctrl_c(model: Path):
     """The message says how to go on; without --resume the rest is written over, which is said as well."""
     with stuck_in_the_middle(model, "csv", "out.csv") as running:
@@ -112,6 +114,7 @@ def test_interrupted_by_ctrl_c(model: Path):
     )
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_write_one_file(cli: Cli, model: Path, dataset: Path):
     """The second is told, and the first goes on."""
     with stuck_in_the_middle(model, "csv", "out.csv"):
@@ -173,6 +176,7 @@ def broken_off(classifier: embedclf.TextClassifier, *args: Any, after: int = CHU
         embedclf.predict_file(classifier, *args, on_chunk=stop, **options)
 
 
+@pytest.mark.slow
 def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedclf.TextClassifier):
     """Other rows, columns, options or another classifier are refused by name, and the part stays."""
     Path("in.csv").write_text(lines("csv"))
@@ -340,6 +344,7 @@ class TestFilesOfOthers:
         }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_ended_at_any_step(model: Path):
     """A run that is killed at any step leaves what the next one takes over, and its output is that of one run."""
     Path("in.csv").write_text("text\n" + "".join(f"{text.replace(',', ' ')}\n" for text in TEXTS))
@@ -353,6 +358,7 @@ def test_ended_at_any_step(model: Path):
     assert 0 < n_gone_on < n_ended
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["journal", "folder"])
 def test_an_interrupt_while_it_is_noted(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch, place: str):
     """What the disk has is gone on with, and said to be."""
@@ -403,6 +409,7 @@ def test_what_is_noted_outlasts_a_loss_of_power(trained: embedclf.TextClassifier
     assert steps == ["sync new", "name m.safetensors", "sync folder"]
 
 
+@pytest.mark.slow
 def test_the_standard_input_is_gone_on_with_if_it_is_the_same(process, model: Path, trained):
     """What is done is read past, and compared."""
     Path("in.csv").write_text(lines("csv"))
@@ -433,6 +440,7 @@ def test_in_python(trained: embedclf.TextClassifier):
     assert beside() == ["out.jsonl"]
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
     """Three times the rows take no more of it at once: not 10 bytes a row, which is less than any text or answer.
 
@@ -489,6 +497,7 @@ class TestParquet:
         pq.write_table(self.table(n), path, row_group_size=3_000)
         return pq.read_table(path)
 
+    @pytest.mark.slow
     def test_types_are_carried_over(self, cli: Cli, model: Path, trained: embedclf.TextClassifier):
         """Each column comes out with its type and values, metadata stay, and what is added has types of its own."""
         import pyarrow.parquet as pq
@@ -512,6 +521,7 @@ class TestParquet:
         assert [label for label in out["predicted_label"].to_pylist() if label] == trained.predict(usable)
         assert beside() == ["out.parquet"]
 
+    @pytest.mark.slow
     def test_broken_off_and_gone_on_with(self, trained: embedclf.TextClassifier):
         """The same table comes out as of an unbroken run; also from CSV."""
         import pyarrow.parquet as pq
@@ -609,6 +619,7 @@ class TestParquet:
             pa.chunked_array([["two"]]),
         ]
 
+    @pytest.mark.slow
     def test_other_types_are_not_gone_on_with(self, trained: embedclf.TextClassifier):
         """What was begun with one type cannot be gone on with in another."""
         import pyarrow as pa
@@ -620,6 +631,7 @@ class TestParquet:
         with pytest.raises(embedclf.OutputError, match=r"it was started from a file whose columns have other types\. "):
             embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
 
+    @pytest.mark.slow
     def test_a_part_that_is_damaged(self, trained: embedclf.TextClassifier):
         """Is said so when it is to become a Parquet file."""
         self.write()
@@ -680,6 +692,7 @@ class TestParquet:
         assert cli("predict", "-m", model, "--input", "in.parquet", "--output", "out.parquet").exit_code == 0
         assert pq.read_table("out.parquet").select(table.column_names).equals(table)
 
+    @pytest.mark.slow
     def test_other_commands_read_it(self, cli: Cli):
         """Train and evaluate do; labels may be numbers or categories; a wrong column, type or file is named."""
         import pyarrow as pa
@@ -714,6 +727,7 @@ class TestParquet:
         Path("not.parquet").write_text("text,label\n")
         assert cli("train", "not.parquet").stderr == ("Error: not.parquet: not a Parquet file, despite its name\n")
 
+    @pytest.mark.slow
     def test_it_is_not_read_from_a_pipe(self, process, model: Path):
         """Nor written to one."""
         self.write(n=2)
@@ -729,6 +743,7 @@ class TestParquet:
         assert done.stderr == "Error: cannot write out.parquet: Parquet needs a file, not a pipe\n"
 
 
+@pytest.mark.slow
 def test_without_pyarrow_the_extra_is_named(process, model: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch):
     """Reading and writing."""
     Path("blocked/pyarrow").mkdir(parents=True)

@@ -29,6 +29,7 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_only_the_command_line_speaks():
     """Nothing below cli imports click, prints, or exits."""
     for path in PACKAGE.rglob("*.py"):
@@ -69,6 +70,7 @@ def test_what_is_not_loaded(code: str, absent: set[str]):
     assert not loaded_by(code) & absent
 
 
+@pytest.mark.slow
 def test_predicting_loads_neither_scikit_learn_nor_langchain(model: Path):
     """To predict, numpy and what reads WordLlama's files are enough; nor is its package, or a cache, of any use."""
     absent = HEAVY | {"wordllama", "xxhash", "platformdirs", "rich", "requests", "pydantic"}
@@ -110,6 +112,7 @@ def test_every_public_name_is_there():
         _ = embedclf.nothing
 
 
+@pytest.mark.slow
 def test_the_help_is_what_a_person_reads(process):
     """Exactly so, and each command has a help of its own."""
     from embedclf.cli import _COMMANDS

@@ -28,6 +28,7 @@ def run(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
     runpy.run_path(str(EXAMPLES / name), run_name="__main__")
 
 
+@pytest.mark.slow
 def test_csv_to_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     files = ("datasets/support_tickets.csv", "datasets/support_tickets_test.csv", "tickets.safetensors")
     run("csv_to_model.py", *files, monkeypatch=monkeypatch)
@@ -35,23 +36,27 @@ def test_csv_to_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert Path("tickets.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_with_pandas(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     pytest.importorskip("pandas", reason="the example is about it")
     run("with_pandas.py", monkeypatch=monkeypatch)
     assert "Where is my parcel?" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_with_scikit_learn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     run("with_scikit_learn.py", "datasets/product_reviews.csv", monkeypatch=monkeypatch)
     assert "embedclf: {'features':" in capsys.readouterr().out
     assert Path("reviews.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_with_langchain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     run("with_langchain.py", monkeypatch=monkeypatch)
     assert capsys.readouterr().out.count("\n") == 2
 
 
+@pytest.mark.slow
 def test_the_service(monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("fastapi", reason="needs embedclf[serve]")
     from starlette.testclient import TestClient
@@ -65,6 +70,7 @@ def test_the_service(monkeypatch: pytest.MonkeyPatch):
     assert answer.json()["predictions"][0]["label"] == "delivery"
 
 
+@pytest.mark.slow
 def test_on_dask():
     """As a process of its own, since its workers are processes that start from its file."""
     pytest.importorskip("distributed", reason="needs embedclf[dask]")

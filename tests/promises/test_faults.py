@@ -274,6 +274,7 @@ def test_a_key_that_is_taken_away_meanwhile(api: AimlapiServer, monkeypatch: pyt
     assert api.n_requests == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, dataset: Path, status: int):
     """The second try succeeds; a remark says that there was one."""
@@ -285,6 +286,7 @@ def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, datase
     assert api.n_requests == 2
 
 
+@pytest.mark.slow
 def test_a_wait_is_as_long_as_told_and_shown(cli: Cli, api: AimlapiServer, dataset: Path):
     """Retry-After is honoured."""
     api.fault = lambda request: error(429, "Too Many Requests", retry_after="1.5") if request.number == 0 else None
@@ -315,6 +317,7 @@ class TestRefusedTexts:
         path.write_text("text,label\n" + "".join(rows))
         return path
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("command", ["train", "evaluate"])
     def test_train_and_evaluate_list_them(self, cli: Cli, api, dataset: Path, with_bad: Path, command: str):
         """By file and line; all others are in the cache, so that nothing is paid for twice."""
@@ -331,6 +334,7 @@ class TestRefusedTexts:
         assert VectorCache().info()[0].n_vectors == 30
         assert sorted(api.texts_sent) == sorted([*TEXTS, "hello"])
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("command", ["train", "evaluate"])
     def test_they_can_be_left_out(self, cli: Cli, dataset: Path, with_bad: Path, command: str):
         """With --skip-bad-rows, named all the same."""
@@ -343,6 +347,7 @@ class TestRefusedTexts:
             f"  {with_bad}:19: rejected by text-embedding-3-small: {self.reason}\n"
         ) in result.stderr
 
+    @pytest.mark.slow
     def test_predict_finishes_the_others(self, cli: Cli, dataset: Path, with_bad: Path):
         """They get an `error`, the others their labels, and the exit code is 1 with a count."""
         cli("train", dataset)
@@ -359,6 +364,7 @@ class TestRefusedTexts:
         assert (bad["label"], bad["confidence"]) == (None, None)
         assert bad["error"] == f"rejected by text-embedding-3-small: {self.reason}"
 
+    @pytest.mark.slow
     def test_in_python(self, api: AimlapiServer):
         """`predict` raises with the reason by index; `predict_proba_usable` gives the others."""
         classifier = embedclf.train(TEXTS, LABELS)
@@ -389,6 +395,7 @@ class TestRefusedTexts:
         assert list(caught.value.reasons) == [0, 1, 2]
         assert api.texts_sent == ["hello"]
 
+    @pytest.mark.slow
     def test_one_with_every_other_wrong_way(self, api: AimlapiServer, cli: Cli, dataset: Path):
         """Empty and refused texts in one call."""
         cli("train", dataset)
@@ -442,6 +449,7 @@ def test_a_length_that_was_asked_for_is_not_left_out(api: AimlapiServer):
         embedder.embed(["a"])
 
 
+@pytest.mark.slow
 def test_retry_after_as_a_date(api: AimlapiServer, caplog: pytest.LogCaptureFixture):
     """HTTP allows it; and a 503 that asks for patience holds all, as a 429 does."""
     date = formatdate(time.time() + 3, usegmt=True)  # of whole seconds
@@ -450,6 +458,7 @@ def test_retry_after_as_a_date(api: AimlapiServer, caplog: pytest.LogCaptureFixt
     assert min(request.started for request in api.requests[3:]) - api.requests[0].started > 1.5
 
 
+@pytest.mark.slow
 def test_what_is_answered_is_kept_while_a_doubt_is_tested(api: AimlapiServer):
     """The harmless text may take long."""
 
@@ -560,6 +569,7 @@ class TestKeys:
         assert self.KEY[:8] not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.slow
 def test_an_error_stops_the_rest_and_keeps_what_was_paid_for(api: AimlapiServer):
     """No request starts after it; those under way are answered and cached."""
     api.delay = 0.05
@@ -579,6 +589,7 @@ def test_an_error_stops_the_rest_and_keeps_what_was_paid_for(api: AimlapiServer)
     assert sorted(api.texts_sent) == sorted(texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_any_mix_of_texts_gets_its_vectors(api: AimlapiServer, seed: int):
     """Duplicates, empty and refused texts, cached or not, cut or not, in batches of any size: each at its place."""

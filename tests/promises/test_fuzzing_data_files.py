@@ -5,6 +5,7 @@ import pytest
 from fuzzing import data_files
 
 
+@pytest.mark.slow
 def test_no_file_breaks_a_command():
     """Whatever stands in it; a long run by hand tries more."""
     pytest.importorskip("pyarrow", reason="needs embedclf[parquet]")

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from fuzzing.http_heads import main
 
 
+@pytest.mark.slow
 def test_broken_requests_break_nothing(model: Path):
     """The service lives, answers others soon, and takes no memory for them."""
     done = main(300, 0, model)

@@ -31,6 +31,7 @@ def usage_line(stderr: str) -> str:
     return line
 
 
+@pytest.mark.slow
 def test_each_run_says_what_it_took(cli: Cli, api: AimlapiServer, many: Path):
     """Texts, from the cache, duplicates, requests, tokens, credits, dollars: in one line."""
     assert usage_line(cli("train", many).stderr) == (
@@ -49,6 +50,7 @@ def test_a_run_on_this_machine_says_nothing(cli: Cli, dataset: Path):
     assert "Embedding: " not in cli("train", dataset).stderr
 
 
+@pytest.mark.slow
 def test_usage_in_json(cli: Cli, api: AimlapiServer, many: Path):
     """The same, for a program; zeros where it costs nothing."""
     usage = json.loads(cli("train", many, "--json").stdout)["usage"]
@@ -104,6 +106,7 @@ class TestDryRun:
         assert not Path("models").exists()
         assert VectorCache().info() == []
 
+    @pytest.mark.slow
     def test_what_is_cached_costs_nothing(self, cli: Cli, api: AimlapiServer, many: Path):
         """It is counted as such; evaluate and predict say the same."""
         cli("train", many)
@@ -166,6 +169,7 @@ class TestMaxCost:
         )
         assert api.n_requests == 0
 
+    @pytest.mark.slow
     def test_what_is_cached_counts_for_nothing(self, cli: Cli, api: AimlapiServer, many: Path):
         """The second run is free."""
         cli("train", many)
@@ -200,6 +204,7 @@ class TestMaxCost:
         assert hit.value.spent == 7 * PRICE
         assert api.n_requests == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("way", ["file", "stdin"])
     def test_predict_looks_at_the_whole_file_first(self, process, cli: Cli, api: AimlapiServer, many: Path, way: str):
         """Before the first row is labelled."""
@@ -232,6 +237,7 @@ class TestMaxCost:
 class TestLedger:
     """What each run spent is kept beside the cache."""
 
+    @pytest.mark.slow
     def test_a_line_for_each_run(self, cli: Cli, api: AimlapiServer, many: Path):
         """With its time and model; what failed has cost something, too."""
         cli("train", many)
@@ -250,6 +256,7 @@ class TestLedger:
             assert run["time"].startswith("20")
             assert run["time"].endswith("+00:00")
 
+    @pytest.mark.slow
     def test_totals(self, cli: Cli, api: AimlapiServer, many: Path):
         """Per model, with what the cache has saved; a line that is cut is passed over."""
         for _ in range(3):

@@ -58,6 +58,7 @@ def lines_of(shown: dict, kind: str) -> list[int]:
 class TestWhatAPersonSees:
     """The output, word by word."""
 
+    @pytest.mark.slow
     def test_a_small_ugly_file(self, cli: Cli, ugly: str):
         """Errors first, each kind with what to do and file:line; then the diversity and the sum."""
         result = cli("check", ugly, "--against", "other.csv")
@@ -136,6 +137,7 @@ No problems found in 30 rows.
 """
         )
 
+    @pytest.mark.slow
     def test_warnings_alone_end_well(self, cli: Cli, dataset: Path):
         """What is worth a look is no error."""
         with dataset.open("a") as file:
@@ -145,6 +147,7 @@ No problems found in 30 rows.
         assert result.stdout.startswith("Warning: 1 exact duplicate\n")
         assert result.stdout.endswith("\n0 errors, 1 warning. No definite errors.\n")
 
+    @pytest.mark.slow
     def test_errors_and_warnings_of_a_kind_stand_apart(self, cli: Cli, dataset: Path):
         """The numbers of the headings add up to those of the last line."""
         with dataset.open("a") as file:
@@ -168,6 +171,7 @@ Warning: 1 label with too few examples
         assert sum(map(int, headings)) == n_errors + n_warnings
         assert n_errors == 1
 
+    @pytest.mark.slow
     def test_only_the_first_are_shown(self, cli: Cli, dataset: Path):
         """Five of a kind; --json has all."""
         with dataset.open("a") as file:
@@ -188,6 +192,7 @@ Warning: 1 label with too few examples
 class TestJson:
     """--json."""
 
+    @pytest.mark.slow
     def test_each_finding_stands_under_its_kind(self, cli: Cli, ugly: str):
         """With its line, text and label; the other rows with their file and line."""
         result = cli("check", ugly, "--against", "other.csv", "--json")
@@ -326,6 +331,7 @@ class TestBeforeAnythingIsPaidFor:
             ("fin", "ﬁn"),
         ]
 
+    @pytest.mark.slow
     def test_small_and_rare_labels(self):
         """One different text is an error, less than five a warning; each label below a tenth of the largest is rare."""
         labels = ["a"] * 44 + ["b"] * 4 + ["c"] * 2
@@ -381,6 +387,7 @@ class TestByVectors:
         assert not embedclf.check(texts, vectors=np.array([[1, 0], [0.6, 0.8]])).of("near_duplicates")
         assert len(embedclf.check(texts, vectors=np.array([[1, 0], [1, 0.1]])).of("near_duplicates")) == 1
 
+    @pytest.mark.slow
     def test_flipped_labels_are_listed(self):
         """The likeliest wrong first, with the label that they should have."""
         pytest.importorskip("cleanlab")
@@ -409,6 +416,7 @@ class TestByVectors:
             "pip install 'embedclf[check]')\n" in result.stderr
         )
 
+    @pytest.mark.slow
     def test_a_text_far_from_all(self, cli: Cli, dataset: Path):
         """With its score and its nearest neighbours."""
         with dataset.open("a") as file:
@@ -436,6 +444,7 @@ class TestByVectors:
         shares = shares[shares > 1e-6]
         assert whole.vendi == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-4)
 
+    @pytest.mark.slow
     def test_texts_that_the_server_refuses(self, cli: Cli, dataset: Path, api: AimlapiServer):
         """Are named as errors, and the others are checked; --skip-bad-rows leaves them out."""
         refusal = error(400, "Your input was flagged")
@@ -471,6 +480,7 @@ class TestWhateverIsGiven:
         assert sorted(one.row for one in result.of("near_duplicates")) == [*range(1, 30)]
         assert not result.of("anomalies")
 
+    @pytest.mark.slow
     def test_embedded_texts(self, api: AimlapiServer):
         """One stands for texts, labels and vectors; what the embedder refuses is a finding all the same."""
         opened = embedclf.open_embedder("aimlapi", cache=False)
@@ -535,6 +545,7 @@ class TestTrain:
             f"For details, run embedclf check {name}",
         ]
 
+    @pytest.mark.slow
     def test_the_command_that_shows_all_works(self, cli: Cli, dataset: Path):
         """As it is printed: a shell takes the name, and the file is read in the same way."""
         lines = dataset.read_text().replace(",", ";").replace("text;label", "my review;stars").splitlines(True)

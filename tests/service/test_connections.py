@@ -168,6 +168,7 @@ class TestHeads:
             assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
             assert answer.endswith(b'{"detail": "not a valid HTTP/1.1 request"}')
 
+    @pytest.mark.slow
     @needs_proc
     def test_they_take_no_memory_and_stop_nobody(self, model: Path):
         """Whatever is sent: 40 MB of tiny headers, one of 69 MB, and many requests ahead of their answers."""
@@ -250,6 +251,7 @@ class TestUnread:
             assert _n_answers(opened) < N_UNREAD
             assert client.get("/health").status_code == 200
 
+    @pytest.mark.slow
     def test_all_unread_answers_are_bounded(self, large: TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """Those that have waited longest are cut off; who reads gets it all."""
         monkeypatch.setattr(connections, "_UNREAD_BYTES", 100_000)
@@ -270,6 +272,7 @@ class TestUnread:
             assert _n_answers(first) < N_UNREAD
             assert _n_answers(second) < N_UNREAD
 
+    @pytest.mark.slow
     def test_they_do_not_delay_the_end(self, model: Path, large: TextClassifier):
         """SIGTERM ends the process within seconds, and not after the time that a client has to read."""
         large.save("large.safetensors")
@@ -339,6 +342,7 @@ class TestConnections:
                 _see_health(first)
             wait_until(lambda: _status_of(client) == 200)
 
+    @pytest.mark.slow
     @needs_proc
     def test_they_leave_files_for_other_things(self, model: Path):
         """A process that may open few files takes few connections, and does not run out of files."""

@@ -436,6 +436,7 @@ class TestToken:
             embedclf.create_app(trained, token=token)
         assert not token or token not in str(caught.value)
 
+    @pytest.mark.slow
     def test_it_comes_from_a_file_or_the_environment(self, model: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch):
         """The file goes first; what is wrong with either is said."""
         Path("token").write_text("from-the-file\n")
@@ -459,6 +460,7 @@ class TestToken:
 
 
 class TestProcess:
+    @pytest.mark.slow
     def test_what_it_says(self, model: Path):
         """Where it serves, and a line a request without its text; Ctrl-C ends it well."""
         with Process("-m", model) as served:
@@ -473,6 +475,7 @@ class TestProcess:
             "127.0.0.1 GET /nothing%0a%1b 404, # ms\n"
         )
 
+    @pytest.mark.slow
     def test_what_is_in_hand_is_finished(self, api: AimlapiServer):
         """After SIGTERM, no more is taken on, open connections are told so once, and the exit code is 0."""
         embedclf.train(TEXTS, LABELS).save("paid.safetensors")
@@ -500,6 +503,7 @@ class TestProcess:
         assert code == 0
         assert err.splitlines()[-1].startswith("Embedding: 1 text, 0 from cache, 0 duplicates, 1 request, ")
 
+    @pytest.mark.slow
     def test_a_cached_text_is_not_sent_again(self, api: AimlapiServer):
         """The cache is the one of the other commands; --no-cache does without."""
         embedclf.train(TEXTS, LABELS).save("paid.safetensors")
@@ -604,6 +608,7 @@ class TestDescription:
 
         assert asyncio.run(statuses()) == [401, 200]
 
+    @pytest.mark.slow
     def test_it_does_as_its_description_says(self, trained: embedclf.TextClassifier):
         """Whatever schemathesis makes of it."""
         pytest.importorskip("schemathesis", reason="schemathesis is not installed")

@@ -35,6 +35,7 @@ print("it returned")
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_it_serves_until_a_signal_and_returns(model: Path, number: int):
     """With its limits, on localhost for local names only; the handlers of signals are then those from before."""

@@ -77,6 +77,7 @@ def test_of_truth_values_they_are_exact(n: int, n_right: int):
     np.testing.assert_allclose(interval_of_mean(np.arange(n) < n_right), expected, atol=0.01)
 
 
+@pytest.mark.slow
 def test_they_hold_the_truth_as_often_as_they_say():
     """About 95 of 100 times; macro-F1 of many classes of few rows, too, which comes out too low."""
     rng = np.random.default_rng(2)
@@ -137,6 +138,7 @@ def test_many_classes_and_groups_take_little_memory():
     assert 0.49 < low < 0.51 < high < 0.53
 
 
+@pytest.mark.slow
 def test_many_kinds_of_rows_take_little_memory():
     """They are drawn block by block; the same seed gives the same interval."""
     values = np.random.default_rng(3).random(20_000)

@@ -171,6 +171,7 @@ def test_in_a_pipeline():
     assert cross_val_score(EmbeddingClassifier("wordllama"), TEXTS, LABELS, cv=3).mean() > 0.6
 
 
+@pytest.mark.slow
 def test_a_grid_search_in_two_processes():
     """Parameters of ours are searched like any others."""
     search = GridSearchCV(

@@ -74,6 +74,7 @@ def test_vectors_that_are_not_finite_are_refused(use: Callable[[Any], object]):
         use(vectors)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["logistic", "centroid"])
 @pytest.mark.parametrize("same", [slice(None), slice(0, 10)])
 def test_vectors_that_are_all_equal(head: str, same: slice):
@@ -102,6 +103,7 @@ def test_the_measured_quality_is_that_of_unseen_rows(tickets):
     assert classifier.card.held_out.accuracy == pytest.approx(theirs.score(vectors[held], y[held]), abs=1e-9)
 
 
+@pytest.mark.slow
 def test_calibration_beats_scikit_learns_default(tickets):
     """On unseen rows, the mean confidence is near the accuracy; scikit-learn's C = 1 is far below it."""
     texts, labels, _ = tickets
@@ -114,6 +116,7 @@ def test_calibration_beats_scikit_learns_default(tickets):
     assert np.mean(np.array(C1.predict(test.texts)) == test.labels) - confidence.mean() > 0.2
 
 
+@pytest.mark.slow
 def test_c_is_the_one_with_the_smallest_loss(tickets):
     """Of the grid, after the best temperature, on rows not fitted on: found again with scikit-learn alone."""
     texts, labels, vectors = tickets

@@ -97,6 +97,7 @@ TOO_MUCH: dict[str, tuple[Callable[[], Response], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_an_answer_that_is_too_much(api: AimlapiServer, name: str):
     """One line says so; it is not asked for again, counts as paid for, and the next text gets its vector."""
@@ -145,6 +146,7 @@ def test_what_was_answered_before_is_kept(api: AimlapiServer):
     assert sorted(api.texts_sent) == sorted(texts)
 
 
+@pytest.mark.slow
 def test_memory(api: AimlapiServer):
     """A bomb takes no more than the answer may have, and not what it unpacks to."""
     api.fault = lambda request: packed(BOMB)
@@ -207,6 +209,7 @@ TRICKLES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TRICKLES)
 def test_an_answer_that_trickles(api: AimlapiServer, name: str):
     """The whole of it has to come in time, not only the next byte; then it is asked for again, and given up."""
@@ -300,6 +303,7 @@ def test_an_answer_to_no_question_is_not_taken_for_the_next(api: AimlapiServer):
     assert api.n_connections == 2
 
 
+@pytest.mark.slow
 def test_the_longest_answer_there_is_passes(api: AimlapiServer):
     """Vectors of 3,072 in decimals, with all their digits."""
     api.always_float = True
@@ -380,6 +384,7 @@ def proxied(certificate: trustme.LeafCert, port: int) -> Iterator[str]:
     thread.join(SECONDS)
 
 
+@pytest.mark.slow
 def test_behind_a_proxy_and_with_tls(api: AimlapiServer, tmp_path: Path):
     """The bounds are kept there, too."""
     ca = trustme.CA()

@@ -61,6 +61,7 @@ def check(part: ModelCache, numbers: list[int]) -> np.ndarray:
 class TestPaidOnce:
     """What is sent, and what is not."""
 
+    @pytest.mark.slow
     def test_training_twice_sends_nothing_and_a_new_row_sends_one(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Also when the rows come in another order."""
         assert cli("train", dataset).exit_code == 0
@@ -72,6 +73,7 @@ class TestPaidOnce:
         cli("train", dataset)
         assert api.texts_sent[30:] == ["one more text"]
 
+    @pytest.mark.slow
     def test_a_sweep_over_dimensions_sends_each_text_once(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """In any order; each gives the vectors of its length."""
         for dimensions in (512, 256, 1536, 1024):
@@ -89,6 +91,7 @@ class TestPaidOnce:
             half = embedclf.open_embedder(SMALL_MODEL, dimensions=dimensions, cache=True)
             assert (half.embed([*texts[10:], "new", *texts[:10]])[[*range(11, 21), *range(10)]] == fresh).all()
 
+    @pytest.mark.slow
     def test_no_cache_reads_and_keeps_nothing(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Each run pays."""
         cli("train", dataset, "--no-cache")
@@ -97,6 +100,7 @@ class TestPaidOnce:
         assert cli("cache", "info").stdout.endswith("The cache is empty.\n")
         assert cli("train", dataset, "--no-cache", "--cache-dir", "x").exit_code == 2
 
+    @pytest.mark.slow
     def test_a_service_keeps_nothing_unless_told(self, api: AimlapiServer, tmp_path: Path, monkeypatch):
         """embedclf.load neither reads nor writes the cache by default; embedclf.train does both."""
         monkeypatch.setenv("EMBEDCLF_CACHE_DIR", str(tmp_path / "cache"))
@@ -107,6 +111,7 @@ class TestPaidOnce:
             assert len(api.texts_sent) == 4 + sent
         assert len(segments(tmp_path)) == 2
 
+    @pytest.mark.slow
     def test_models_and_servers_are_kept_apart(self, api: AimlapiServer):
         """Another model or endpoint never gets the vectors of the first."""
         with AimlapiServer() as other:
@@ -123,6 +128,7 @@ class TestPaidOnce:
 class TestCommands:
     """``embedclf cache``."""
 
+    @pytest.mark.slow
     def test_info_and_clear(self, cli: Cli, api: AimlapiServer, dataset: Path, process):
         """They say what there is, and what it would cost again, before it is gone."""
         folder = os.environ["EMBEDCLF_CACHE_DIR"]
@@ -183,6 +189,7 @@ class TestSegments:
         for one in (part, pickle.loads(pickle.dumps(part))):
             assert (check(one, order) == (np.array(order) < 500)).all()
 
+    @pytest.mark.slow
     def test_small_segments_are_merged(self, part: ModelCache, tmp_path: Path):
         """A thousand single vectors end in a handful of files, in the space of their bytes, none lost."""
         fill(part, list(range(1_000)), size=1)
@@ -375,6 +382,7 @@ class TestSegments:
         joblib.load(folder / "plain.joblib.damaged")
         assert (tmp_path / "it_ran").exists()
 
+    @pytest.mark.slow
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="limits itself with ulimit")
     def test_a_thousand_segments_with_few_file_descriptors(self, part: ModelCache, tmp_path: Path):
         """With ulimit -n 256: no mapping stays open."""
@@ -426,6 +434,7 @@ class TestNotes:
         assert api.texts_sent == ["a text", "another", "one more"]
         assert cli("cache", "info", "--cache-dir", tmp_path / "cache").stdout.count("their-own-model") == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "deep", "huge", "list", "cut"])
     @pytest.mark.parametrize("name", ["vectors/*/model.json", "ledger.jsonl"])
     def test_each_command_says_so_once_and_goes_on(
@@ -462,6 +471,7 @@ class TestNotes:
         assert path.is_symlink()
         assert not path.exists()
 
+    @pytest.mark.slow
     def test_a_ledger_that_is_a_link_is_not_written_through(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Nor is a named pipe waited for."""
         ledger = Path(os.environ["EMBEDCLF_CACHE_DIR"]) / "ledger.jsonl"
@@ -527,6 +537,7 @@ class TestNotes:
 class TestDisks:
     """Folders that do not let one write."""
 
+    @pytest.mark.slow
     def test_a_full_disk_loses_no_vectors_at_hand(self, api: AimlapiServer, tmp_path: Path):
         """The run goes on with one warning, and no half file is left; what was kept before is served."""
         code = (
@@ -548,6 +559,7 @@ class TestDisks:
         assert len(segments(tmp_path)) == 1
         assert not [path for path in (tmp_path / "cache").rglob("*") if ".part" in path.name]
 
+    @pytest.mark.slow
     def test_a_read_only_folder_is_read(self, api: AimlapiServer, tmp_path: Path):
         """By someone who may not write: what is in it is served, what is new is embedded with one warning."""
         folder = tmp_path / "cache"
@@ -580,6 +592,7 @@ class TestDisks:
         assert "the cache cannot be written, so new vectors are not stored: " in done.stderr
         assert api.texts_sent == ["before", "after", "more", "and more"]
 
+    @pytest.mark.slow
     def test_a_cache_folder_that_is_a_file(self, cli: Cli, api: AimlapiServer, dataset: Path, tmp_path: Path):
         """Nothing can be kept there, and nothing is lost."""
         (tmp_path / "file").touch()
@@ -593,6 +606,7 @@ class TestDisks:
 class TestKills:
     """Processes that end at any moment."""
 
+    @pytest.mark.slow
     def test_killed_at_random_moments_at_most_a_batch_is_asked_again(self, tmp_path: Path, api: AimlapiServer):
         """What had been answered before the last request in flight is never asked for twice."""
         texts = [f"text number {number}" for number in range(2_500)]
@@ -638,6 +652,7 @@ class TestKills:
         embedclf.open_embedder(SMALL_MODEL, cache=True).embed(texts)
         assert len(api.texts_sent) == len(asked)
 
+    @pytest.mark.slow
     def test_eight_processes_share_a_folder(self, tmp_path: Path):
         """They read, write, merge and prune, some killed on the way: nothing wrong is served, nothing else is lost."""
         rng = random.Random(2)

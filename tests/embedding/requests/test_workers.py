@@ -29,6 +29,7 @@ def sizes(api: AimlapiServer) -> list[int]:
     return sorted(len(request.body["input"]) for request in api.requests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_texts", "options", "expected"),
     [
@@ -52,6 +53,7 @@ def test_requests_are_as_large_as_fills_them(api: AimlapiServer, n_texts: int, o
     np.testing.assert_allclose(vectors, wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_answers_stay_of_a_size(api: AimlapiServer):
     """By itself, no request asks for more than 16 MB at once: of 3,072 dimensions, 1,024 texts; told to, it does."""
     texts = [f"text {number}" for number in range(1_600)]
@@ -101,6 +103,7 @@ def test_no_more_than_asked_are_under_way(api: AimlapiServer):
     assert (api.n_requests, api.most_at_once) == (20, 5)
 
 
+@pytest.mark.slow
 def test_a_server_that_allows_eight_loses_none(api: AimlapiServer):
     """Asked by 32 at once: the limit is halved, and grows again; every text gets its vector."""
     api.models["tiny"] = 8
@@ -184,6 +187,7 @@ def test_no_job_is_lost():
         work_through(list(range(10)), work, 2)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_was_paid_for(api: AimlapiServer, tmp_path: Path):
     """No new request starts, those under way are kept, and the exit code is 130."""
     path = tmp_path / "many.csv"
@@ -206,6 +210,7 @@ def test_ctrl_c_keeps_what_was_paid_for(api: AimlapiServer, tmp_path: Path):
     assert VectorCache().info()[0].n_vectors == len(api.texts_sent) >= 9 * 32
 
 
+@pytest.mark.slow
 def test_ctrl_c_does_not_wait_for_a_server_that_hangs(api: AimlapiServer, tmp_path: Path):
     """Three seconds are enough."""
     path = tmp_path / "many.csv"
@@ -221,6 +226,7 @@ def test_ctrl_c_does_not_wait_for_a_server_that_hangs(api: AimlapiServer, tmp_pa
     assert said.endswith("Interrupted.\n")
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_does_not_try_again(api: AimlapiServer):
     """A thread that waits to try again, when another meets an error, sends nothing more."""
 
@@ -238,6 +244,7 @@ def test_a_run_that_was_stopped_does_not_try_again(api: AimlapiServer):
     assert api.n_requests == asked == 8
 
 
+@pytest.mark.slow
 def test_memory_beyond_the_vectors_is_bounded(monkeypatch: pytest.MonkeyPatch):
     """With a duplicate among many texts, the vectors are not copied; from the server, and then from the cache."""
     monkeypatch.setenv("AIMLAPI_API_KEY", "test-key")
@@ -305,6 +312,7 @@ class TestInAService:
 
         assert asyncio.run(main()) >= 10
 
+    @pytest.mark.slow
     def test_a_cancelled_call_sends_nothing_more(self, api: AimlapiServer):
         """What nobody waits for any more is not paid for."""
         classifier = embedclf.train(
@@ -359,6 +367,7 @@ class TestInAService:
         assert asyncio.run(main()) == ["delivery"]
         assert api.texts_sent == ["my parcel is new"]
 
+    @pytest.mark.slow
     def test_a_text_of_a_long_work_is_waited_for_no_longer_than_it_takes(self, api: AimlapiServer):
         """What is in the cache already is taken from it."""
         api.delay = 0.2
@@ -430,6 +439,7 @@ class TestInAService:
         with pytest.raises(TypeError, match="not a single str"):
             asyncio.run(classifier.apredict("a text"))  # type: ignore[arg-type]
 
+    @pytest.mark.slow
     def test_32_threads(self, classifier: embedclf.TextClassifier, api: AimlapiServer):
         """Give the answers of one; together they have no more requests under way than one."""
         api.delay = 0.02
