@@ -83,7 +83,8 @@ def check(
     opened: Embedder | None = None
     reasons: dict[int, str] = {}
     if embedded is not None:
-        opened = embedded.embedder
+        # Of vectors alone, nothing says what made them.
+        opened = embedded.embedder if embedded.is_embedder_named or not embedded.are_vectors_given else None
         vectors, reasons = _embedded_with(embedded, others[0])
     elif vectors is not None:
         vectors, reasons = check_vectors(vectors, len(every), missing=True), text_faults(every)

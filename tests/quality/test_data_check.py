@@ -561,3 +561,11 @@ class TestTrain:
         """Not a word."""
         warnings = [line for line in cli("train", dataset).stderr.splitlines() if "Warning" in line or "check" in line]
         assert [line.split()[1] for line in warnings] == ["only"]  # few rows held out
+
+
+def test_vectors_alone_need_no_embedder(monkeypatch: pytest.MonkeyPatch):
+    """Nothing is opened for them, so it may be missing."""
+    monkeypatch.setattr("embedclf.embedding.wordllama.find_spec", lambda name: None)
+    vectors = np.eye(len(TEXTS), dtype=np.float32)
+    found = embedclf.check(embedclf.EmbeddedTexts(TEXTS, LABELS, vectors=vectors))
+    assert found.n_rows == len(TEXTS)
