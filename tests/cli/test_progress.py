@@ -54,7 +54,8 @@ def many(tmp_path: Path) -> Path:
 def test_it_shows_after_two_seconds(api: AimlapiServer, many: Path):
     """Texts done, rate, time left, requests in flight and money; results and remarks stand as ever."""
     api.delay = 0.3
-    shown, code = in_terminal("train", str(many), "--batch-size", "32", "--concurrency", "2")
+    quickly = ["--regularization", "1", "--features", "embedding", "--holdout", "0"]
+    shown, code = in_terminal("train", str(many), "--batch-size", "32", "--concurrency", "2", *quickly)
     assert code == 0
     seen = re.findall(r"(\d[\d,]*) of 700 texts · (\d[\d,]*)/s · \d:\d\d left · [12] in flight · (?:less|\$)", shown)
     assert len(seen) > 5

@@ -7,7 +7,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import CREDITS_PER_TOKEN, AimlapiServer, tokens
-from corpus import DATASETS, LABELS, TEXTS
+from corpus import LABELS, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.usage import Usage
 from running import Cli
@@ -15,6 +15,10 @@ from running import Cli
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
 TOKENS = sum(tokens(text) for text in TEXTS)
 PRICE = 0.02e-6
+
+
+# What a run costs does not depend on how the classifier is chosen.
+QUICKLY = ("--regularization", 1, "--features", "embedding", "--holdout", 0)
 
 
 @pytest.fixture
@@ -34,7 +38,7 @@ def usage_line(stderr: str) -> str:
 @pytest.mark.slow
 def test_each_run_says_what_it_took(cli: Cli, api: AimlapiServer, many: Path):
     """Texts, from the cache, duplicates, requests, tokens, credits, dollars: in one line."""
-    assert usage_line(cli("train", many).stderr) == (
+    assert usage_line(cli("train", many, *QUICKLY).stderr) == (
         "Embedding: 500 texts, 0 from cache, 20 duplicates, 15 requests, 2,880 tokens, 5,760 credits, less than $0.0001"
     )
     assert usage_line(cli("evaluate", many).stderr) == (
@@ -53,7 +57,7 @@ def test_a_run_on_this_machine_says_nothing(cli: Cli, dataset: Path):
 @pytest.mark.slow
 def test_usage_in_json(cli: Cli, api: AimlapiServer, many: Path):
     """The same, for a program; zeros where it costs nothing."""
-    usage = json.loads(cli("train", many, "--json").stdout)["usage"]
+    usage = json.loads(cli("train", many, *QUICKLY, "--json").stdout)["usage"]
     assert usage == {
         "texts": 500,
         "from_cache": 0,
@@ -66,7 +70,7 @@ def test_usage_in_json(cli: Cli, api: AimlapiServer, many: Path):
     }
     usage = json.loads(cli("evaluate", many, "--json").stdout)["usage"]
     assert (usage["from_cache"], usage["requests"], usage["dollars"], usage["saved_tokens"]) == (480, 0, 0.0, 2_880)
-    usage = json.loads(cli("train", many, "--embedder", "wordllama", "--json").stdout)["usage"]
+    usage = json.loads(cli("train", many, *QUICKLY, "--embedder", "wordllama", "--json").stdout)["usage"]
     assert usage == Usage().to_dict()
 
 
@@ -109,10 +113,10 @@ class TestDryRun:
     @pytest.mark.slow
     def test_what_is_cached_costs_nothing(self, cli: Cli, api: AimlapiServer, many: Path):
         """It is counted as such; evaluate and predict say the same."""
-        cli("train", many)
+        cli("train", many, *QUICKLY)
         asked = api.n_requests
         all_cached = "500 rows, 480 unique, 480 cached, 0 to embed: about 0 tokens (at most 0), about $0.00\n"
-        assert cli("train", many, "--dry-run").stdout == all_cached
+        assert cli("train", many, *QUICKLY, "--dry-run").stdout == all_cached
         assert cli("evaluate", many, "--dry-run").stdout == all_cached
         assert cli("predict", "--input", many, "--output", "out.csv", "--dry-run").stdout == all_cached
         assert cli("predict", "this is row number 0007.", "new", "new", "", "--dry-run").stdout == (
@@ -123,7 +127,7 @@ class TestDryRun:
 
     def test_in_json(self, cli: Cli, api: AimlapiServer, many: Path):
         """For a program."""
-        shown = json.loads(cli("train", many, "--dry-run", "--json").stdout)
+        shown = json.loads(cli("train", many, *QUICKLY, "--dry-run", "--json").stdout)
         assert shown == {
             "dry_run": True,
             "estimate": {
@@ -161,7 +165,7 @@ class TestMaxCost:
 
     def test_it_does_not_start_if_it_is_about_to_cost_more(self, cli: Cli, api: AimlapiServer, many: Path):
         """And says what it would cost."""
-        result = cli("train", many, "--max-cost", "0.00005", "--no-cache")
+        result = cli("train", many, *QUICKLY, "--max-cost", "0.00005", "--no-cache")
         assert result.exit_code == 1
         assert result.stderr.endswith(
             "Error: embedding 480 texts would cost less than $0.0001 (at most $0.0002), but --max-cost is 5e-05: "
@@ -172,8 +176,8 @@ class TestMaxCost:
     @pytest.mark.slow
     def test_what_is_cached_counts_for_nothing(self, cli: Cli, api: AimlapiServer, many: Path):
         """The second run is free."""
-        cli("train", many)
-        assert cli("train", many, "--max-cost", "0").exit_code == 0
+        cli("train", many, *QUICKLY)
+        assert cli("train", many, *QUICKLY, "--max-cost", "0").exit_code == 0
 
     def test_it_stops_before_it_is_spent(self, cli: Cli, api: AimlapiServer, many: Path):
         """Though the estimate was lower; what was paid for is kept."""
@@ -183,7 +187,7 @@ class TestMaxCost:
 
         api.tamper = tenfold
         api.delay = 0.05
-        result = cli("train", many, "--max-cost", 4.5 * 2_240 * PRICE)
+        result = cli("train", many, *QUICKLY, "--max-cost", 4.5 * 2_240 * PRICE)
         assert result.exit_code == 1
         assert result.stderr.endswith(
             "Error: $0.0002 spent of --max-cost 0.0002016: stopped before the request that would exceed it; "
@@ -208,8 +212,7 @@ class TestMaxCost:
     @pytest.mark.parametrize("way", ["file", "stdin"])
     def test_predict_looks_at_the_whole_file_first(self, process, cli: Cli, api: AimlapiServer, many: Path, way: str):
         """Before the first row is labelled."""
-        cli("train", DATASETS / "support_tickets.csv", "--embedder", "wordllama")
-        cli("train", many, "-o", "m.safetensors")
+        cli("train", many, *QUICKLY, "-o", "m.safetensors")
         text = many.read_text().replace("row", "line")
         Path("new.csv").write_text(text)
         api.reset()
@@ -240,7 +243,7 @@ class TestLedger:
     @pytest.mark.slow
     def test_a_line_for_each_run(self, cli: Cli, api: AimlapiServer, many: Path):
         """With its time and model; what failed has cost something, too."""
-        cli("train", many)
+        cli("train", many, *QUICKLY)
         cli("evaluate", many)
         cli("predict", "a new one")
         lines = (VectorCache().folder / "ledger.jsonl").read_text().splitlines()
@@ -260,7 +263,7 @@ class TestLedger:
     def test_totals(self, cli: Cli, api: AimlapiServer, many: Path):
         """Per model, with what the cache has saved; a line that is cut is passed over."""
         for _ in range(3):
-            cli("train", many)
+            cli("train", many, *QUICKLY)
         path = VectorCache().folder / "ledger.jsonl"
         path.write_bytes(path.read_bytes() + b'{"time": "2026\nnot JSON\n[]\n{"model": 1}\n')
         (total,) = VectorCache().ledger.totals()
