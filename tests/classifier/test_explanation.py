@@ -155,6 +155,7 @@ UGLY = st.text(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=300)
 @given(UGLY)
 def test_each_character_has_its_place_in_the_original(text: str):

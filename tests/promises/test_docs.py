@@ -38,6 +38,7 @@ def links_of(path: Path) -> list[str]:
 WRITTEN = [*shown.pages(), *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [page for page in shown.pages() if "```" in page.read_text(encoding="utf-8")], ids=name_of
 )
@@ -88,6 +89,7 @@ def test_the_table_of_errors_is_the_tree():
     assert all(issubclass(getattr(embedclf, name), embedclf.EmbedclfError) for name in named)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("material") is None, reason="needs embedclf[docs]")
 def test_the_site_builds_and_calls_nobody(tmp_path: Path):
     """No page loads anything from another address; links may lead to some."""
