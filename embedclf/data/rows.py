@@ -37,6 +37,11 @@ class Row:
     fault: str | None
     source: str | Record = ""
 
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether it was read but has no text or no label: the faults that `RowMaker` words so, and only these."""
+        return self.fault is not None and self.fault.endswith((" is empty", " is missing"))
+
 
 @dataclass(slots=True)
 class RowMaker:

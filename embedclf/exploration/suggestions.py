@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats32, Ints, Vectors
+from embedclf.classifier.decisions import rank
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.stats.neighbours import NEAR_COPY
@@ -198,13 +199,11 @@ def _best_covering(vectors: Vectors, weights: Floats32, covered: Floats32, n: in
 
 def _described(classifier: TextClassifier, texts: list[str], vectors: Vectors, chosen: Ints) -> tuple[Suggestion, ...]:
     probabilities = classifier.probabilities(vectors[chosen], [texts[row] for row in chosen.tolist()])
-    # A stable sort, so that a tie goes to the first of `classes`, as in predictions.
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :2]
-    likeliest = np.take_along_axis(probabilities, best, axis=1).astype(np.float64)
+    ranking = rank(probabilities, 2)
     names = classifier.classes
     return tuple(
         Suggestion(row, texts[row], names[first], sure, names[second], less_sure, 1 - (sure - less_sure))
         for row, (first, second), (sure, less_sure) in zip(
-            chosen.tolist(), best.tolist(), likeliest.tolist(), strict=True
+            chosen.tolist(), ranking.places.tolist(), ranking.confidences.tolist(), strict=True
         )
     )

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
+from embedclf.classifier.decisions import first_of_largest
 from embedclf.quality.findings import Finding
 from embedclf.training.folds import out_of_fold
 from embedclf.training.inputs import Inputs
@@ -73,7 +74,7 @@ def label_errors(
     found = find_label_issues(
         given, probabilities, filter_by="low_self_confidence", return_indices_ranked_by="self_confidence", n_jobs=1
     )
-    likeliest = probabilities.argmax(axis=1)
+    likeliest = first_of_largest(probabilities)
     findings = []
     for one in found.tolist():
         if likeliest[one] == given[one]:

@@ -57,7 +57,7 @@ class WholeFile:
         """The unusable rows as findings of `check`: kinds ``empty`` and ``malformed``."""
         return [
             Finding(
-                "empty" if _lacks_something(row) else "malformed",
+                "empty" if row.is_incomplete else "malformed",
                 "error",
                 None,
                 row.text,
@@ -156,8 +156,8 @@ def write_repaired(
     file: WholeFile, output: str | os.PathLike[str], *, delimiter: str | None = None, skip_bad_rows: bool = False
 ) -> Repair:
     """Write the cleaned copy of a file that has been read; see `repair`."""
-    readable = [row for row in file.rows if row.fault is None or _lacks_something(row)]
-    unreadable = _faults(row for row in file.rows if not _lacks_something(row))
+    readable = [row for row in file.rows if row.fault is None or row.is_incomplete]
+    unreadable = _faults(row for row in file.rows if not row.is_incomplete)
     corpus = file.corpus
     if unreadable and not skip_bad_rows:
         raise BadRowsError(
@@ -179,9 +179,3 @@ def write_repaired(
 
 def _faults(rows: Iterable[Row]) -> list[RowFault]:
     return [RowFault(row.line, row.fault) for row in rows if row.fault is not None]
-
-
-def _lacks_something(row: Row) -> bool:
-    """Return whether a row can be read but has no text or no label."""
-    fault = row.fault or ""
-    return fault.endswith(" is empty") or fault.startswith(("there is no ", "no ", "missing "))

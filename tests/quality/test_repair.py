@@ -56,3 +56,11 @@ def test_rows_at_fault_are_findings(ugly: Path):
     file = read_whole(ugly)
     assert [(one.kind, one.line) for one in file.findings] == [("empty", 3), ("empty", 6), ("empty", 7)]
     assert file.corpus.texts == ["late", "late", "late"]
+
+
+def test_a_record_without_the_text_is_left_out_like_an_empty_one(tmp_path: Path):
+    """It can be read, so it stops nothing."""
+    path, out = tmp_path / "rows.jsonl", tmp_path / "clean.jsonl"
+    path.write_text('{"text": "a", "label": "x"}\n{"label": "x"}\n{"text": "b", "label": "y"}\n')
+    repair(path, out)
+    assert out.read_text() == '{"text": "a", "label": "x"}\n{"text": "b", "label": "y"}\n'
