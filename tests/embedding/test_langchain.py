@@ -19,7 +19,7 @@ import pytest
 import aimlapi_server
 import embedclf
 from aimlapi_server import OTHER_MODELS, AimlapiServer, error
-from corpus import LABELS, TEXTS
+from corpus import LABELS, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from running import Cli
 
@@ -29,7 +29,7 @@ from running import Cli
 def test_the_other_models_work_without_the_fields_that_they_refuse(cli: Cli, api: AimlapiServer, dataset, model: str):
     """No request is refused: what each takes is known. Trained, saved, loaded, and nothing paid for twice."""
     schema = OTHER_MODELS[model]
-    result = cli("train", dataset, "--embedder", f"aimlapi:{model}", "-o", "m.safetensors")
+    result = cli("train", dataset, *QUICKLY, "--embedder", f"aimlapi:{model}", "-o", "m.safetensors")
     assert result.exit_code == 0, result.stderr
     assert {request.status for request in api.requests} == {200}
     assert all(isinstance(request.body["input"], str) == schema.one_string for request in api.requests)
@@ -158,7 +158,7 @@ class TestProviders:
     def test_train_evaluate_predict(self, cli: Cli, ollama: list, dataset: Path):
         """With the same cache in front; whoever loads names the embedder again."""
         name = "ollama:nomic-embed-text"
-        result = cli("train", dataset, "--embedder", name, "-o", "m.safetensors")
+        result = cli("train", dataset, *QUICKLY, "--embedder", name, "-o", "m.safetensors")
         assert result.exit_code == 0, result.stderr
         assert f"Embedder: {name} (dimensions set by the first response)\n" in result.stderr
         assert [body["input"] for _, body in ollama] == [TEXTS]
@@ -174,7 +174,7 @@ class TestProviders:
     @pytest.mark.slow
     def test_a_file_alone_opens_none(self, cli: Cli, ollama: list, dataset: Path):
         """A model file from a stranger makes nobody call anything."""
-        cli("train", dataset, "--embedder", "ollama:m", "-o", "m.safetensors")
+        cli("train", dataset, *QUICKLY, "--embedder", "ollama:m", "-o", "m.safetensors")
         asked = len(ollama)
         result = cli("predict", "-m", "m.safetensors", "a text")
         assert result.exit_code == 1
@@ -190,14 +190,14 @@ class TestProviders:
         """One line, no traceback."""
         pytest.importorskip("langchain_ollama")
         monkeypatch.setenv("OLLAMA_HOST", "http://127.0.0.1:9")
-        result = cli("train", dataset, "--embedder", "ollama:m")
+        result = cli("train", dataset, *QUICKLY, "--embedder", "ollama:m")
         assert result.exit_code == 1
         assert result.stderr.splitlines()[-1].startswith("Error: ollama:m failed: ")
 
     def test_a_provider_whose_package_is_missing(self, cli: Cli, dataset: Path):
         """The error names it."""
         pytest.importorskip("langchain")
-        result = cli("train", dataset, "--embedder", "mistralai:mistral-embed")
+        result = cli("train", dataset, *QUICKLY, "--embedder", "mistralai:mistral-embed")
         assert result.exit_code == 1
         assert result.stderr == (
             "Error: mistralai:mistral-embed needs a package that is not installed: pip install langchain-mistralai\n"
@@ -206,7 +206,7 @@ class TestProviders:
     def test_a_provider_that_there_is_not(self, cli: Cli, dataset: Path):
         """One line, in LangChain's words."""
         pytest.importorskip("langchain")
-        result = cli("train", dataset, "--embedder", "nobody:nothing")
+        result = cli("train", dataset, *QUICKLY, "--embedder", "nobody:nothing")
         assert result.exit_code == 1
         assert result.stderr.startswith("Error: nobody:nothing cannot be opened: ")
         assert len(result.stderr.splitlines()) == 1

@@ -13,7 +13,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, embed, error, html
-from corpus import LABELS, TEXTS
+from corpus import LABELS, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from running import Cli
 
@@ -225,7 +225,7 @@ def test_what_a_person_sees(cli: Cli, api: AimlapiServer, dataset: Path, name: s
     """One error that says what to do, after no more requests than can help; no traceback; and nothing is cached."""
     arrange, options, message, n_requests = FAULTS[name]
     arrange(api)
-    result = cli("train", dataset, "--batch-size", "100", *options)
+    result = cli("train", dataset, *QUICKLY, "--batch-size", "100", *options)
     assert result.exit_code == 1
     assert re.fullmatch(f"Error: {message}", result.stderr.splitlines()[-1]), result.stderr
     assert api.n_requests == n_requests
@@ -279,7 +279,7 @@ def test_a_key_that_is_taken_away_meanwhile(api: AimlapiServer, monkeypatch: pyt
 def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, dataset: Path, status: int):
     """The second try succeeds; a remark says that there was one."""
     api.fault = lambda request: error(status, "busy", retry_after="0.01") if request.number == 0 else None
-    result = cli("train", dataset)
+    result = cli("train", dataset, *QUICKLY)
     assert result.exit_code == 0
     said = {429: "too many requests (429): "}.get(status, f"server returned {status}: retrying (1 of at most 14")
     assert f"{SMALL_MODEL}: {said}" in result.stderr
@@ -290,7 +290,7 @@ def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, datase
 def test_a_wait_is_as_long_as_told_and_shown(cli: Cli, api: AimlapiServer, dataset: Path):
     """Retry-After is honoured."""
     api.fault = lambda request: error(429, "Too Many Requests", retry_after="1.5") if request.number == 0 else None
-    result = cli("train", dataset, "--concurrency", 8)
+    result = cli("train", dataset, *QUICKLY, "--concurrency", 8)
     assert (
         f"{SMALL_MODEL}: too many requests (429): waiting 1.5 s as requested, then sending at most 4 at once\n"
     ) in result.stderr
@@ -321,7 +321,7 @@ class TestRefusedTexts:
     @pytest.mark.parametrize("command", ["train", "evaluate"])
     def test_train_and_evaluate_list_them(self, cli: Cli, api, dataset: Path, with_bad: Path, command: str):
         """By file and line; all others are in the cache, so that nothing is paid for twice."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         result = cli(command, with_bad)
         assert result.exit_code == 1
         assert result.stderr.endswith(
@@ -338,7 +338,7 @@ class TestRefusedTexts:
     @pytest.mark.parametrize("command", ["train", "evaluate"])
     def test_they_can_be_left_out(self, cli: Cli, dataset: Path, with_bad: Path, command: str):
         """With --skip-bad-rows, named all the same."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         result = cli(command, with_bad, "--skip-bad-rows", "--json")
         assert result.exit_code == 0
         assert json.loads(result.stdout)["n_examples"] == 28
@@ -350,7 +350,7 @@ class TestRefusedTexts:
     @pytest.mark.slow
     def test_predict_finishes_the_others(self, cli: Cli, dataset: Path, with_bad: Path):
         """They get an `error`, the others their labels, and the exit code is 1 with a count."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         result = cli("predict", "--input", with_bad, "--output", "out.csv")
         assert result.exit_code == 1
         assert f"Error: 2 of 30 texts could not be labelled:\n  {with_bad}:5: rejected by text-emb" in result.stderr
@@ -398,7 +398,7 @@ class TestRefusedTexts:
     @pytest.mark.slow
     def test_one_with_every_other_wrong_way(self, api: AimlapiServer, cli: Cli, dataset: Path):
         """Empty and refused texts in one call."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         result = cli("predict", "", "a BAD one", "my refund please")
         assert result.exit_code == 1
         assert result.stdout.splitlines()[:2] == ["-\t-", "-\t-"]
@@ -538,7 +538,7 @@ class TestKeys:
         said = "x" * filler + f" {self.KEY} and {self.KEY[:20]} and …{self.KEY[-12:]}"
         body = json.dumps({"message": said}).encode() if status != 200 else f"<html>{said}".encode()
         api.fault = lambda request: Response(status, body)
-        result = cli("train", dataset, "--retries", 0)
+        result = cli("train", dataset, *QUICKLY, "--retries", 0)
         assert result.exit_code == 1
         assert "Error: " in result.stderr
         assert self.KEY[:8] not in result.output

@@ -7,7 +7,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import CREDITS_PER_TOKEN, AimlapiServer, tokens
-from corpus import LABELS, TEXTS
+from corpus import LABELS, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.usage import Usage
 from running import Cli
@@ -18,7 +18,6 @@ PRICE = 0.02e-6
 
 
 # What a run costs does not depend on how the classifier is chosen.
-QUICKLY = ("--regularization", 1, "--features", "embedding", "--holdout", 0)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 
 import embedclf
 from aimlapi_server import AimlapiServer, error
-from corpus import LABELS, TEXTS
+from corpus import LABELS, QUICK, TEXTS
 from embedclf.classifier.decisions import Ranking
 from embedclf.embedding.wordllama import WordLlamaEmbedder
 from embedclf.service.connections import bounded_protocol
@@ -37,7 +37,7 @@ class TestFailures:
     def test_whatever_an_embedder_raises_is_answered(self, caplog: pytest.LogCaptureFixture, raised: type[Exception]):
         """With 502; the log has its type and where it was raised, but not its message, which holds the text."""
         embeddings = Raising(size=8)
-        classifier = embedclf.train(TEXTS, LABELS, embedder=embeddings, holdout=0)
+        classifier = embedclf.train(TEXTS, LABELS, embedder=embeddings, **QUICK)
         embeddings.error = raised
         caplog.set_level(logging.INFO)
         with serving(embedclf.create_app(classifier)) as client:

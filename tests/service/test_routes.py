@@ -20,7 +20,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error, html
-from corpus import LABELS, ROOT, TEXTS
+from corpus import LABELS, QUICK, ROOT, TEXTS
 from embedclf.formatting import rounded_down
 from embedclf.service.batching import Batcher
 from embedclf.service.connections import bounded_protocol
@@ -54,7 +54,7 @@ class Held:
 def sent(api: AimlapiServer) -> embedclf.TextClassifier:
     """A classifier whose texts are sent to the running AI/ML API, and not cached."""
     embedder = embedclf.open_embedder("aimlapi", retries=0)
-    classifier = embedclf.train(TEXTS, LABELS, embedder=embedder)
+    classifier = embedclf.train(TEXTS, LABELS, embedder=embedder, **QUICK)
     api.reset()
     return classifier
 

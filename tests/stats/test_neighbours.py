@@ -8,7 +8,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer
-from corpus import LABELS, TEXTS, write_csv
+from corpus import LABELS, QUICKLY, TEXTS, write_csv
 from embedclf.stats import neighbours
 from embedclf.stats.neighbours import nearest
 from running import Cli
@@ -161,7 +161,7 @@ def test_what_explaining_needs(cli: Cli, dataset: Path, model: Path):
 
 def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServer, dataset: Path, tmp_path: Path):
     """--dry-run counts it, and what was trained on is in the cache."""
-    cli("train", dataset, "-o", "m.safetensors")
+    cli("train", dataset, *QUICKLY, "-o", "m.safetensors")
     new = write_csv(tmp_path / "new.csv", [("my parcel is new", "delivery"), ("so is my refund", "delivery")])
     options = ("evaluate", new, "-m", "m.safetensors", "--train-set", dataset)
     api.reset()
@@ -189,7 +189,7 @@ def test_the_labels_of_the_train_set_may_have_another_name(cli: Cli, model: Path
 
 def test_a_limit_is_for_the_file_and_the_train_set_together(cli: Cli, api: AimlapiServer, dataset: Path):
     """A text of both counts once, in the estimate, before the limit, and when it is paid for; nothing is sent first."""
-    cli("train", dataset, "-o", "m.safetensors")
+    cli("train", dataset, *QUICKLY, "-o", "m.safetensors")
     new = write_csv(Path("new.csv"), [(f'"{TEXTS[0]}"', "delivery"), ("my new parcel is late", "delivery")])
     evaluate = ("evaluate", new, "-m", "m.safetensors", "--train-set", dataset, "--no-cache")
     predict = ("predict", "--input", new, "-m", "m.safetensors", "--explain", "--train-set", dataset, "--no-cache")

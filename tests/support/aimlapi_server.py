@@ -256,7 +256,7 @@ class AimlapiServer:
         self._http = _HttpServer(self, self.port)
         self.port = self._http.server_port
         # The default is to look every half second whether to stop.
-        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.005,), daemon=True)
         self._thread.start()
         return self
 

@@ -47,6 +47,12 @@ TEXTS = [text for texts in SMALL.values() for text in texts]
 
 LABELS = [label for label, texts in SMALL.items() for _ in texts]
 
+QUICK = {"features": "embedding", "label_names": False, "regularization": 1.0, "holdout": 0}
+"""The settings that train fastest, for tests of something other than training."""
+
+QUICKLY = ("--features", "embedding", "--regularization", 1, "--holdout", 0)
+"""The same, for the command line."""
+
 DATASETS = ROOT / "datasets"
 
 

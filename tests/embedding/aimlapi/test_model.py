@@ -18,7 +18,7 @@ import trustme
 import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer, Response, error, html
-from corpus import LABELS, TEXTS
+from corpus import LABELS, QUICKLY, TEXTS
 from running import Cli
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
@@ -231,7 +231,7 @@ def test_a_refused_request_is_told_in_the_providers_words(cli: Cli, api: Aimlapi
     """With the request's id and what to do; one line, exit code 1, no traceback."""
     refusal = error(status, said)
     api.fault = lambda request: refusal
-    result = cli("train", dataset)
+    result = cli("train", dataset, *QUICKLY)
     identity = json.loads(refusal.body)["requestId"]
     assert result.exit_code == 1
     last = result.stderr.splitlines()[-1]
@@ -323,7 +323,7 @@ def test_a_key_with_a_line_break_at_its_end_works(api: AimlapiServer, monkeypatc
 )
 def test_addresses_that_are_refused(cli: Cli, dataset, url: str, message: str):
     """Said before anything is sent; a secret in one is not repeated."""
-    result = cli("train", dataset, "--embedder", SMALL_MODEL, "--base-url", url)
+    result = cli("train", dataset, *QUICKLY, "--embedder", SMALL_MODEL, "--base-url", url)
     assert result.exit_code == 1
     assert message in result.stderr
     assert "secret" not in result.stderr
@@ -433,7 +433,7 @@ def test_an_index_may_be_written_as_any_number(api: AimlapiServer):
 
 def test_base_url_needs_an_embedder_that_it_is_for(cli: Cli, dataset):
     """It is not silently passed over."""
-    result = cli("train", dataset, "--base-url", "http://127.0.0.1:9/v1")
+    result = cli("train", dataset, *QUICKLY, "--base-url", "http://127.0.0.1:9/v1")
     assert result.exit_code == 2
     assert "--base-url only applies to aimlapi embedders: set AIMLAPI_API_KEY, or use --embedder" in result.stderr
 
@@ -443,11 +443,13 @@ def test_the_default_embedder_depends_on_the_key(
     cli: Cli, api: AimlapiServer, dataset, monkeypatch: pytest.MonkeyPatch
 ):
     """AI/ML API's if its key is set, else WordLlama; which and why is said on stderr."""
-    assert f"Embedder: {SMALL_MODEL} (1536 dimensions; AIMLAPI_API_KEY is set)\n" in cli("train", dataset).stderr
+    assert (
+        f"Embedder: {SMALL_MODEL} (1536 dimensions; AIMLAPI_API_KEY is set)\n" in cli("train", dataset, *QUICKLY).stderr
+    )
     monkeypatch.delenv("AIMLAPI_API_KEY")
-    said = cli("train", dataset).stderr
+    said = cli("train", dataset, *QUICKLY).stderr
     assert "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)\n" in said
-    said = cli("train", dataset, "--embedder", "wordllama").stderr
+    said = cli("train", dataset, *QUICKLY, "--embedder", "wordllama").stderr
     assert "Embedder: wordllama:l2_supercat (256 dimensions)\n" in said
 
 
@@ -456,8 +458,8 @@ def test_a_model_is_used_with_the_embedder_that_it_was_trained_with(
     cli: Cli, api: AimlapiServer, dataset, monkeypatch: pytest.MonkeyPatch
 ):
     """Whatever the environment says now; without the key, the error says where to get one."""
-    cli("train", dataset, "-o", "wl.safetensors", "--embedder", "wordllama")
-    cli("train", dataset, "-o", "api.safetensors", "--dimensions", 128)
+    cli("train", dataset, *QUICKLY, "-o", "wl.safetensors", "--embedder", "wordllama")
+    cli("train", dataset, *QUICKLY, "-o", "api.safetensors", "--dimensions", 128)
     assert cli("predict", "-m", "wl.safetensors", "my parcel please").exit_code == 0
     assert api.n_requests == 1
     assert cli("predict", "-m", "api.safetensors", "my parcel please").stdout.startswith("delivery\t")
@@ -472,7 +474,7 @@ def test_a_model_is_used_with_the_embedder_that_it_was_trained_with(
 def test_a_model_file_cannot_make_anyone_call_an_address(cli: Cli, api: AimlapiServer, dataset, monkeypatch):
     """A file that names a strange server is refused, and that server never hears of it."""
     with AimlapiServer() as strange:
-        cli("train", dataset, "-o", "m.safetensors", "--base-url", strange.base_url)
+        cli("train", dataset, *QUICKLY, "-o", "m.safetensors", "--base-url", strange.base_url)
         asked = strange.n_requests
         result = cli("predict", "-m", "m.safetensors", "a secret text")
         assert result.exit_code == 1
@@ -504,7 +506,7 @@ class TestTheKeyStaysInside:
         logging.getLogger("embedclf").propagate = True
         said = []
         api.fault = lambda request: error(503, "busy", retry_after="0") if request.number == 0 else None
-        said.append(cli("train", dataset).output)
+        said.append(cli("train", dataset, *QUICKLY).output)
         said.append(cli("evaluate", dataset, "--json").output)
         said.append(cli("predict", "a new text").output)
         for fault in (error(401, f"key {self.KEY} is wrong"), error(400, "no"), html(), Response(drop=True)):

@@ -19,7 +19,7 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer
 from cache_worker import SPEC, TEXTS, vectors_of
-from corpus import SUPPORT, write_csv
+from corpus import QUICKLY, SUPPORT, write_csv
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.cache.keys import hash_texts
 from embedclf.embedding.cache.model_cache import ModelCache
@@ -64,20 +64,20 @@ class TestPaidOnce:
     @pytest.mark.slow
     def test_training_twice_sends_nothing_and_a_new_row_sends_one(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Also when the rows come in another order."""
-        assert cli("train", dataset).exit_code == 0
+        assert cli("train", dataset, *QUICKLY).exit_code == 0
         assert len(api.texts_sent) == 30
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         assert len(api.texts_sent) == 30
         lines = dataset.read_text().splitlines()
         dataset.write_text("\n".join([lines[0], "one more text,refund", *reversed(lines[1:])]) + "\n")
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         assert api.texts_sent[30:] == ["one more text"]
 
     @pytest.mark.slow
     def test_a_sweep_over_dimensions_sends_each_text_once(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """In any order; each gives the vectors of its length."""
         for dimensions in (512, 256, 1536, 1024):
-            cli("train", dataset, "--dimensions", dimensions, "-o", f"{dimensions}.safetensors")
+            cli("train", dataset, *QUICKLY, "--dimensions", dimensions, "-o", f"{dimensions}.safetensors")
             assert embedclf.load(f"{dimensions}.safetensors").model.weights.shape == (3, dimensions)
         assert len(api.texts_sent) == 30
 
@@ -94,11 +94,11 @@ class TestPaidOnce:
     @pytest.mark.slow
     def test_no_cache_reads_and_keeps_nothing(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Each run pays."""
-        cli("train", dataset, "--no-cache")
-        cli("train", dataset, "--no-cache")
+        cli("train", dataset, *QUICKLY, "--no-cache")
+        cli("train", dataset, *QUICKLY, "--no-cache")
         assert len(api.texts_sent) == 60
         assert cli("cache", "info").stdout.endswith("The cache is empty.\n")
-        assert cli("train", dataset, "--no-cache", "--cache-dir", "x").exit_code == 2
+        assert cli("train", dataset, *QUICKLY, "--no-cache", "--cache-dir", "x").exit_code == 2
 
     @pytest.mark.slow
     def test_a_service_keeps_nothing_unless_told(self, api: AimlapiServer, tmp_path: Path, monkeypatch):
@@ -121,7 +121,7 @@ class TestPaidOnce:
 
     def test_wordllama_is_not_cached(self, cli: Cli, dataset: Path):
         """It is faster than a disk."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         assert cli("cache", "info").stdout.endswith("The cache is empty.\n")
 
 
@@ -132,7 +132,7 @@ class TestCommands:
     def test_info_and_clear(self, cli: Cli, api: AimlapiServer, dataset: Path, process):
         """They say what there is, and what it would cost again, before it is gone."""
         folder = os.environ["EMBEDCLF_CACHE_DIR"]
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         name = f"{SMALL_MODEL} at {api.base_url}"
         cli("evaluate", dataset)
         tokens = sum(aimlapi_tokens(text) for text in api.texts_sent)
@@ -441,7 +441,7 @@ class TestNotes:
         self, cli: Cli, api: AimlapiServer, dataset: Path, name: str, kind: str
     ):
         """Whatever stands in their place: nothing hangs, nothing is a traceback, and no text is paid for again."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         folder = Path(os.environ["EMBEDCLF_CACHE_DIR"])
         (path,) = folder.glob(name)
         self.plant(path, kind)
@@ -451,7 +451,7 @@ class TestNotes:
         assert f"{path} " in info.stderr
         assert " 30     0.2 MB         1 " in info.stdout
         assert cli("cache", "prune", "--older-than", "90d").stdout.startswith(f"{folder}: nothing to delete")
-        assert cli("train", dataset).exit_code == 0
+        assert cli("train", dataset, *QUICKLY).exit_code == 0
         assert len(api.texts_sent) == 30
         assert cli("cache", "clear", "--yes").stdout == f"Deleted 30 vectors from {folder}\n"
 
@@ -459,7 +459,7 @@ class TestNotes:
         self, cli: Cli, api: AimlapiServer, dataset: Path
     ):
         """And one that is a link is not written through."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         (path,) = Path(os.environ["EMBEDCLF_CACHE_DIR"]).glob("vectors/*/model.json")
         whole = path.read_text()
         path.write_text("{")
@@ -476,15 +476,15 @@ class TestNotes:
         """Nor is a named pipe waited for."""
         ledger = Path(os.environ["EMBEDCLF_CACHE_DIR"]) / "ledger.jsonl"
         ledger.symlink_to("mine")
-        assert cli("train", dataset).exit_code == 0
+        assert cli("train", dataset, *QUICKLY).exit_code == 0
         assert not Path("mine").exists()
         ledger.unlink()
         os.mkfifo(ledger)
-        assert cli("train", dataset).exit_code == 0
+        assert cli("train", dataset, *QUICKLY).exit_code == 0
 
     def test_lines_of_the_ledger_that_are_not_ours(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """They are left out, and counted in one warning."""
-        cli("train", dataset)
+        cli("train", dataset, *QUICKLY)
         ledger = Path(os.environ["EMBEDCLF_CACHE_DIR"]) / "ledger.jsonl"
         whole = ledger.read_text()
         odd = [
@@ -596,9 +596,9 @@ class TestDisks:
     def test_a_cache_folder_that_is_a_file(self, cli: Cli, api: AimlapiServer, dataset: Path, tmp_path: Path):
         """Nothing can be kept there, and nothing is lost."""
         (tmp_path / "file").touch()
-        result = cli("train", dataset, "--cache-dir", tmp_path / "file")
+        result = cli("train", dataset, *QUICKLY, "--cache-dir", tmp_path / "file")
         assert result.exit_code == 2
-        result = cli("train", dataset, "--cache-dir", tmp_path / "file" / "below")
+        result = cli("train", dataset, *QUICKLY, "--cache-dir", tmp_path / "file" / "below")
         assert result.exit_code == 0
         assert result.stderr.count("Warning: the cache cannot be written") == 1
 
@@ -702,7 +702,7 @@ def test_a_long_text_and_strange_ones_have_keys_of_their_own(part: ModelCache, c
 
 def test_a_shared_cache_from_the_command_line(cli: Cli, api: AimlapiServer, tmp_path: Path, dataset: Path):
     """predict and evaluate read what train has paid for."""
-    cli("train", dataset, "--cache-dir", "shared")
+    cli("train", dataset, *QUICKLY, "--cache-dir", "shared")
     result = cli("evaluate", dataset, "--cache-dir", "shared")
     assert result.exit_code == 0
     write_csv(tmp_path / "new.csv", [("I want my money back",), ("something new",)], header=("text",))

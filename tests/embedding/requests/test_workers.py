@@ -17,7 +17,7 @@ import pytest
 import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer, Request, error
-from corpus import LABELS, TEXTS
+from corpus import LABELS, QUICK, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.requests.limiter import RequestLimiter
 from embedclf.embedding.requests.workers import work_through
@@ -274,7 +274,7 @@ class TestInAService:
 
     @pytest.fixture
     def classifier(self, api: AimlapiServer) -> embedclf.TextClassifier:
-        return embedclf.train(TEXTS, LABELS)
+        return embedclf.train(TEXTS, LABELS, **QUICK)
 
     def test_awaited(self, classifier: embedclf.TextClassifier, api: AimlapiServer):
         """Many at once, in one event loop after another, give what `predict` gives."""
