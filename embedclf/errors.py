@@ -88,11 +88,17 @@ class BadRowsError(DataError):
         self.faults = faults
 
 
+def bad_rows_error(problem: str, source: str, faults: Sequence[RowFault]) -> BadRowsError:
+    """Return the error that names the problem, lists the rows, and says what to do about them."""
+    message = f"{problem}:\n{list_faults(source, faults)}\nFix them, or use --skip-bad-rows."
+    return BadRowsError(message, source=source, faults=faults)
+
+
 class TextError(EmbedclfError, ValueError):
     """Some of the texts cannot be embedded.
 
-    If the texts are malformed (empty, half a character), nothing was sent. If the embedder rejected them, the others
-    were embedded, and are in the cache if there is one.
+    If the texts are empty or not valid Unicode, nothing was sent. If the embedder rejected them, the others were
+    embedded, and are in the cache if there is one.
 
     Attributes
     ----------

@@ -45,6 +45,11 @@ def shown_threshold(threshold: float) -> str:
     return shown if float(shown) == threshold else str(threshold)
 
 
+def shown_difference(difference: float, low: float, high: float, *, significant: bool) -> str:
+    """Format a difference with its interval: ``-0.049 (-0.078 to -0.022)``."""
+    return f"{difference:z.3f} ({low:z.3f} to {high:z.3f}){'' if significant else ', not significant'}"
+
+
 def shown_share(share: float) -> str:
     """Format a share as a percentage."""
     return f"{100 * share:.1f} %"

@@ -18,7 +18,7 @@ def main(model: str, source: str, target: str, scheduler: str | None = None) -> 
     local = {} if scheduler else {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with Client(scheduler, **local) as client, joblib.parallel_config("dask", client=client):
         done = embedclf.predict_file(embedclf.load(model), source, target, resume=True)
-    print(f"{done.rows:,} rows, {done.n_faults:,} could not be labelled")
+    print(f"{done.rows:,} rows, {done.n_faults:,} could not be classified")
 
 
 if __name__ == "__main__":

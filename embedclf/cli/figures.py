@@ -12,7 +12,7 @@ from embedclf.cli.tables import (
     weighed,
     with_interval,
 )
-from embedclf.formatting import counted, shown_confidence, shown_dollars, shown_threshold
+from embedclf.formatting import counted, shown_confidence, shown_difference, shown_dollars, shown_threshold
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -146,7 +146,7 @@ def comparison_lines(result: "Comparison") -> list[str]:
             one.head,
             one.features,
             f"{one.accuracy:.3f} ({one.accuracy_interval.low:.3f} to {one.accuracy_interval.high:.3f})",
-            "best" if place == 0 else _difference(one),
+            "best" if place == 0 else shown_difference(one.difference, *one.difference_interval, significant=one.worse),
             "–" if one.tokens is None else f"{one.tokens:,}",
             _dollars(one),
             f"{one.model_bytes / 1_000:,.1f} kB",
@@ -162,12 +162,6 @@ def comparison_lines(result: "Comparison") -> list[str]:
         f"{counted(result.n_examples, 'row')} ({result.n_folds}-fold cross-validation):",
         *table(header, rows, left=(0, 2, 3, 5)),
     ]
-
-
-def _difference(one: "Compared") -> str:
-    low, high = one.difference_interval
-    significance = "" if one.worse else ", not significant"
-    return f"{one.difference:z.3f} ({low:z.3f} to {high:z.3f}){significance}"
 
 
 def _dollars(one: "Compared") -> str:

@@ -73,7 +73,7 @@ def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) ->
     if value in (r"\t", "tab"):
         return "\t"
     if value is not None and (len(value) != 1 or value in '"\r\n\0'):
-        raise click.BadParameter(r"must be a single character, such as ';' or '\t'", ctx, param)
+        raise click.BadParameter(r"must be a single character, such as ';' or '\t'.", ctx, param)
     return value
 
 
@@ -83,5 +83,5 @@ def _encoding(ctx: click.Context, param: click.Parameter, value: str) -> str:
         "".encode(known.name)  # some codecs are not text encodings, and "undefined" always fails
         codecs.getincrementaldecoder(known.name)
     except (LookupError, UnicodeError):
-        raise click.BadParameter(f"unknown text encoding {value!r}", ctx, param) from None
+        raise click.BadParameter(f"unknown text encoding {value!r}.", ctx, param) from None
     return value

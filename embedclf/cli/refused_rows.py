@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embedclf.cli.notices import show_left_out
-from embedclf.errors import BadRowsError, DataError, RowFault, list_faults
+from embedclf.errors import BadRowsError, DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
@@ -50,12 +50,7 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
 def refused_error(corpus: "Corpus", reasons: Mapping[int, str]) -> BadRowsError:
     """Return the error that lists the rows that an embedder rejected; see `without_refused`."""
     faults = _faults(corpus, reasons)
-    return BadRowsError(
-        f"{counted(len(faults), 'row')} of {corpus.name} cannot be embedded:\n{list_faults(corpus.name, faults)}\n"
-        "Fix them, or use --skip-bad-rows.",
-        source=corpus.name,
-        faults=faults,
-    )
+    return bad_rows_error(f"{counted(len(faults), 'row')} of {corpus.name} cannot be embedded", corpus.name, faults)
 
 
 def _faults(corpus: "Corpus", reasons: Mapping[int, str]) -> list[RowFault]:

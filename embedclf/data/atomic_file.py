@@ -39,7 +39,7 @@ def check_places(
     Raises
     ------
     OutputError
-        If two of them are the same file, by different names or links as well.
+        If two of them are the same file, even under different names or through links.
     """
     sources = [(f"{name} {place}", place) for name, place in read.items() if place is not None]
     outputs = [(f"{name} {place}", place, place) for name, place in written.items() if place is not None]

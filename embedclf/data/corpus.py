@@ -13,7 +13,7 @@ from typing import Any
 
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import LABEL_COLUMN, Row
-from embedclf.errors import BadRowsError, DataError, RowFault, list_faults
+from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
@@ -123,9 +123,7 @@ def read_corpus(
                 rows.append(row)
     name = reader.name
     if faults and not skip_bad_rows:
-        bad = f"{counted(len(faults), 'row')} of {name} cannot be used"
-        message = f"{bad}:\n{list_faults(name, faults)}\nFix them, or use --skip-bad-rows."
-        raise BadRowsError(message, source=name, faults=faults)
+        raise bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", name, faults)
     if not rows:
         problem = "none of its rows can be used" if faults else "the file has a header but no rows"
         raise DataError(f"{name}: {problem}", source=name)

@@ -23,9 +23,9 @@ from embedclf.formatting import counted
 
 # First bytes of unsupported files, and what to do about each.
 _FOREIGN = {
-    b"PK\x03\x04": "Excel and ZIP files are not supported: save it as CSV (UTF-8)",
-    b"\xd0\xcf\x11\xe0": "old Excel files are not supported: save it as CSV (UTF-8)",
-    b"\x1f\x8b": "gzip files are not supported: decompress it first",
+    b"PK\x03\x04": "Excel and ZIP files are not supported: save the file as CSV (UTF-8)",
+    b"\xd0\xcf\x11\xe0": "old Excel files are not supported: save the file as CSV (UTF-8)",
+    b"\x1f\x8b": "gzip files are not supported: decompress the file first",
 }
 
 

@@ -39,7 +39,7 @@ class Row:
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether it was read but has no text or no label: the faults that `RowMaker` words so, and only these."""
+        """Whether it was read but has no text or no label: only these faults of `RowMaker` end in these words."""
         return self.fault is not None and self.fault.endswith((" is empty", " is missing"))
 
 

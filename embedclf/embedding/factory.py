@@ -17,7 +17,7 @@ class EmbedderSettings(RequestSettings, total=False):
     Attributes
     ----------
     cache : VectorCache or bool
-        Where to cache vectors that cost something; True is the cache of the command line, False (the default) caches
+        Where to cache vectors that cost something; True uses the command line's cache, False (the default) caches
         nothing.
     on_event : callable
         Called with a `Progress` as texts are embedded, from any thread; it must not call the embedder.
@@ -47,7 +47,7 @@ def open_embedder(
     Parameters
     ----------
     name : str, optional
-        ``provider:model``, or ``provider`` alone for its default model; None is `default_embedder`. Providers that
+        ``provider:model``, or ``provider`` alone for its default model; None opens `default_embedder`. Providers that
         are not built in are LangChain's: ``ollama:…``, ``huggingface:…``.
     dimensions : int, optional
         Length of the vectors; None uses the model's own.

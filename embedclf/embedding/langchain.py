@@ -152,7 +152,7 @@ def from_langchain(
     cache_name : str, optional
         A name that identifies this model with these settings; None disables the cache.
     cache : VectorCache or bool
-        The cache to use if there is a `cache_name`; True is the cache of the command line.
+        The cache to use if there is a `cache_name`; True uses the command line's cache.
     is_local : bool
         Whether it runs in this process. A service then calls it from one thread at a time, files are read in small
         chunks, and it counts as free.

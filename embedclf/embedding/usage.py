@@ -46,7 +46,7 @@ class Usage:
     saved_tokens: int = 0
 
     def plus(self, other: "Usage", sign: int = 1) -> "Usage":
-        """Return the sum with another `Usage`, or with a sign of −1 the difference."""
+        """Return the sum with another `Usage`, or the difference if the sign is −1."""
         counts: dict[str, Any] = {}
         for field in fields(Usage):
             first, second = getattr(self, field.name), getattr(other, field.name)

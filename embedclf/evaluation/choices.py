@@ -87,7 +87,7 @@ def check_cost_of_all(choices: Sequence[Choice], texts: Sequence[str], max_cost:
     dollars = sum(estimate.dollars or 0.0 for _, estimate in estimate_all(choices, texts))
     if dollars > max_cost:
         raise MaxCostError(
-            f"embedding the texts with all of them would cost about ${dollars:,.4f}, but --max-cost is {max_cost:g}: "
+            f"embedding the texts with all embedders would cost about ${dollars:,.4f}, but --max-cost is {max_cost:g}: "
             "nothing was sent",
             spent=0.0,
             limit=max_cost,

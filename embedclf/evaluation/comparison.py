@@ -218,7 +218,7 @@ def compare_vectors(
     found = []
     for one in embedded:
         for recipe in recipes:
-            # Words only are fitted once, with the lexical embedder.
+            # A classifier of words only is fitted once, with the lexical embedder.
             if recipe.uses_vectors == one.embedder.is_lexical:
                 continue
             vectors = one.vectors if recipe.uses_vectors else None

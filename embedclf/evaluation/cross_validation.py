@@ -144,7 +144,7 @@ def cross_validate(
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> CrossValidation:
-    """Measure by cross-validation how good a classifier trained on these examples is.
+    """Estimate by cross-validation how accurate a classifier trained on these examples would be.
 
     Each fold is predicted by a classifier trained on the others as in `embedclf.train`, with C and temperature chosen
     without that fold. Folds are stratified by label and keep exact duplicates together.
@@ -201,7 +201,7 @@ def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 
         raise ArgumentError(f"expected at least 2 folds and at least 1 repeat, got {folds} and {repeats}")
     predicted = assign_folds(y, groups, folds, seed=check_whole(seed, "seed", least=0)) >= 0
     if not predicted.any():
-        raise TrainingError("no label has two different texts, so nothing can be cross-validated")
+        raise TrainingError("no label has two distinct texts, so nothing can be cross-validated")
     return predicted
 
 

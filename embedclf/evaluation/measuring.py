@@ -28,7 +28,7 @@ def evaluate(
     vectors: Vectors | None = None,
     train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[str]] | None = None,
 ) -> Report:
-    """Measure a classifier on labelled texts.
+    """Evaluate a classifier on labelled texts.
 
     Texts with the classifier's out-of-scope label are measured separately, since it should abstain on them.
 
@@ -40,7 +40,7 @@ def evaluate(
     labels : iterable of str
         One per text.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        The vectors of the texts by the classifier's embedder, if known; None embeds the texts.
+        The texts' vectors from the classifier's embedder, if known; None embeds the texts.
     train_set : EmbeddedTexts or (texts, labels), optional
         The examples that the classifier was trained on, to list the three nearest ones of each wrong row.
 

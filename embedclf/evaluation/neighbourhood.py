@@ -34,7 +34,7 @@ def explain(
     train_set : EmbeddedTexts or (texts, labels), optional
         The examples that the classifier was trained on; None explains by words only.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        The vectors of the texts by the classifier's embedder, if known; None embeds the texts.
+        The texts' vectors from the classifier's embedder, if known; None embeds the texts.
 
     Raises
     ------
@@ -70,10 +70,10 @@ def texts_for(
     *,
     vectors: Vectors | None = None,
 ) -> EmbeddedTexts:
-    """Return texts with vectors by a classifier's embedder; see `EmbeddedTexts.by`."""
+    """Return texts with vectors from a classifier's embedder; see `EmbeddedTexts.by`."""
     own = classifier.embedder
     if isinstance(texts, EmbeddedTexts) and not classifier.model.uses_vectors and not texts.is_by(own):
-        # A classifier that uses only words needs no vectors by another embedder.
+        # A classifier that uses only words needs no vectors from another embedder.
         texts = EmbeddedTexts(texts.texts, texts.labels, embedder=own)
     return EmbeddedTexts.by(own, texts, labels, vectors=vectors)
 

@@ -33,8 +33,8 @@ class WrongRow(NamedTuple):
     neighbours : tuple of Neighbour
         The nearest training examples, if the training set was given.
     spans : tuple of Span
-        How much its words speak for the predicted label against the next most likely one; see `Explanation`. Empty if
-        words have no weights of their own, and after the first 2,000 rows, or fewer if texts are long.
+        How much its words support the predicted label over the runner-up; see `Explanation`. Empty if words have no
+        weights of their own, and after the first 2,000 rows, or fewer if texts are long.
     """
 
     row: int
@@ -47,15 +47,15 @@ class WrongRow(NamedTuple):
 
 
 class WordOfLabel(NamedTuple):
-    """A word that speaks for a label.
+    """A word that supports a label.
 
     Attributes
     ----------
     word : str
         In lower case.
     weight : float
-        How much it adds to the label's score compared with the next most likely label, summed over the texts predicted
-        as the label and divided by their number.
+        How much it adds to the label's lead over the runner-up, on average over the texts for which the label is
+        predicted.
     """
 
     word: str
@@ -116,12 +116,12 @@ class Report:
         The confidence below which the classifier abstains.
     wrong : tuple of WrongRow
         Most confident first, since these are the most likely label errors. With a threshold, out-of-scope texts that
-        are answered are included under their own label, although apart from `out_of_scope` no other figure counts them.
-        Without a threshold, none could be rejected, and none is included.
+        are answered are included under their own label; of the other figures, only `out_of_scope` counts them. Without
+        a threshold, none could be rejected, and none is included.
     out_of_scope : OutOfScope or None
         None if there are no such texts.
     words_by_label : dict of str to tuple of WordOfLabel
-        For each predicted label, up to eight words that speak most for it, from at most 2,000 texts, or fewer if they
+        For each predicted label, up to eight words that support it most, from at most 2,000 texts, or fewer if they
         are long. Empty if words have no weights of their own.
     """
 

@@ -1,4 +1,4 @@
-"""The words that speak for the labels that a classifier predicts."""
+"""The words that support the labels that a classifier predicts."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _MOST_CHARACTERS = 1 << 20
 
 
 def with_words(report: Report, classifier: TextClassifier, texts: Sequence[str], vectors: Vectors) -> Report:
-    """Return the report with the words that speak for the predictions of wrong rows and for each label."""
+    """Return the report with the words that support the predictions of wrong rows and each label."""
     most = min(_MOST_EXPLAINED, 1 + _MOST_CHARACTERS * len(texts) // sum(map(len, texts)))
     wrong_rows = [one.row for one in report.wrong[:most]]
     # Evenly spaced, since files are often sorted by label.
@@ -34,14 +34,14 @@ def with_words(report: Report, classifier: TextClassifier, texts: Sequence[str],
 
 
 def strongest_words(of_texts: Sequence[dict[str, float]]) -> tuple[WordOfLabel, ...]:
-    """Return the words that speak most for the predicted label of some texts."""
+    """Return the words that most support the predicted label of some texts."""
     n_texts = Counter(word for words in of_texts for word in words)
     sums: dict[str, float] = {}
     for words in of_texts:
         for word, weight in words.items():
             sums[word] = sums.get(word, 0.0) + weight
-    speaking = [word for word, weight in sums.items() if weight > 0]
+    supporting = [word for word, weight in sums.items() if weight > 0]
     # A word that occurs in one text may be chance, but is better than none.
-    common = [word for word in speaking if n_texts[word] > 1]
-    chosen = sorted(common if len(common) >= _N_WORDS else speaking, key=lambda word: (-sums[word], word))
+    common = [word for word in supporting if n_texts[word] > 1]
+    chosen = sorted(common if len(common) >= _N_WORDS else supporting, key=lambda word: (-sums[word], word))
     return tuple(WordOfLabel(word, sums[word] / len(of_texts)) for word in chosen[:_N_WORDS])

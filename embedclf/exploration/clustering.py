@@ -143,7 +143,7 @@ def cluster(
     Raises
     ------
     ArgumentError
-        If there are no texts, fewer different texts than clusters, or not one vector per text.
+        If there are no texts, fewer distinct texts than clusters, or not one vector per text.
     TextError
         If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
@@ -159,7 +159,7 @@ def cluster(
     if n_clusters is not None and n_clusters > len(first):
         raise ArgumentError(
             f"cannot form {counted(n_clusters, 'cluster')}: the texts have only "
-            f"{counted(len(first), 'different vector')}"
+            f"{counted(len(first), 'distinct vector')}"
         )
     distinct = vectors[first]
     graph = _neighbour_graph(distinct)
@@ -177,7 +177,7 @@ def check_clusters(texts: Sequence[str], n_clusters: int | None) -> None:
     Raises
     ------
     ArgumentError
-        If there are no texts, or fewer different texts than clusters.
+        If there are no texts, or fewer distinct texts than clusters.
     """
     if not texts:
         raise ArgumentError("there are no texts to cluster")
@@ -185,7 +185,7 @@ def check_clusters(texts: Sequence[str], n_clusters: int | None) -> None:
         check_whole(n_clusters, "n_clusters", least=1)
         if n_clusters > (n_distinct := len(set(texts))):
             raise ArgumentError(
-                f"cannot form {counted(n_clusters, 'cluster')} from {counted(n_distinct, 'different text')}: ask for "
+                f"cannot form {counted(n_clusters, 'cluster')} from {counted(n_distinct, 'distinct text')}: ask for "
                 f"{n_distinct:,} or fewer, or leave the number out"
             )
 

@@ -43,7 +43,7 @@ class TextMap:
         The method that produced the layout.
     neighbours_kept : float or None
         Share of each text's ten nearest neighbours by vector that are among its ten nearest on the map, measured on at
-        most 1,000 different texts; None if there are too few texts to measure it.
+        most 1,000 distinct texts; None if there are too few texts to measure it.
     """
 
     positions: Floats32 = field(repr=False)
@@ -76,7 +76,7 @@ def text_map(
 
     The layout is that of t-SNE (van der Maaten and Hinton, "Visualizing Data using t-SNE", 2008; scikit-learn's
     implementation, perplexity 30, initialized with the first two principal components), or the principal components
-    alone if there are fewer than 12 different vectors. Labels do not affect it. On the same machine, the same texts get
+    alone if there are fewer than 12 distinct vectors. Labels do not affect it. On the same machine, the same texts get
     the same positions.
 
     Parameters
@@ -110,7 +110,7 @@ def text_map(
 
 
 def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
-    """Return the first row of each different vector, and for each row the index of its vector among these."""
+    """Return the first row of each distinct vector, and for each row the index of its vector among these."""
     numbers: dict[bytes, int] = {}
     first: list[int] = []
     place: list[int] = []
@@ -139,7 +139,7 @@ def project(vectors: Vectors) -> tuple[Floats32, Method]:
     if n > _MANY:
         seconds = _SECONDS_FOR_10_000 * (n / 10_000) ** _GROWTH
         about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-        logger.info("Laying out %s different texts (about %s) …", f"{n:,}", about)
+        logger.info("Laying out %s distinct texts (about %s) …", f"{n:,}", about)
     # One thread, since the order in which forces are summed, and with it the map, depends on the number of threads.
     with threadpool_limits(1):
         tsne = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=0)

@@ -1,4 +1,4 @@
-"""Recommendations: texts similar to another one, without near-copies, and diverse among themselves."""
+"""Recommendations: texts similar to another one, without near-duplicates, and diverse among themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from embedclf.validation import check_whole
 # (benchmarks/search.py).
 RELEVANCE = 0.7
 # Distant texts would win merely by being different, so only the nearest are candidates. The number grows if too many of
-# them are near-copies.
+# them are near-duplicates.
 _N_CANDIDATES = 300
 
 
@@ -36,7 +36,7 @@ class Recommendation:
         Number of texts to choose from.
     hits : tuple of Hit
         In the order in which they were chosen: the nearest first, then those that add most to the previous ones. Fewer
-        than requested if all remaining texts are near-copies of the text or of these.
+        than requested if all remaining texts are near-duplicates of the text or of these.
     """
 
     text: str
@@ -65,7 +65,7 @@ def recommend(
     vectors: Vectors | None = None,
     text_vector: Vectors | None = None,
 ) -> Recommendation:
-    """Find texts that are similar to a given one but diverse among themselves, leaving out near-copies.
+    """Find texts that are similar to a given one but diverse among themselves, leaving out near-duplicates.
 
     They are chosen one by one by maximal marginal relevance: similarity to the given text, minus similarity to the
     nearest text already chosen (Carbonell & Goldstein, "The Use of MMR, Diversity-Based Reranking for Reordering
@@ -80,7 +80,7 @@ def recommend(
     text : str, optional
         The text to find similar texts for, instead of `row`.
     k : int
-        How many to find. Fewer are returned if all remaining texts are near-copies.
+        How many to find. Fewer are returned if all remaining texts are near-duplicates.
     labels : iterable of str, optional
         One per text, empty if it has none.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional

@@ -63,7 +63,7 @@ class Suggestions:
     n_texts : int
         Number of texts to choose from.
     rows : tuple of Suggestion
-        No two of them are near-copies. Each is the one that adds most to the previous ones.
+        No two of them are near-duplicates. Each is the one that adds most to the previous ones.
     """
 
     n_texts: int
@@ -83,12 +83,12 @@ def suggest(
 ) -> Suggestions:
     """Choose the texts to label next that are likely to improve the classifier most (active learning).
 
-    The candidates are the 20 n texts with the smallest margin between the two most likely labels, without near-copies.
-    Among them, texts are chosen greedily: each is the one that most increases the sum, over all candidates, of
-    uncertainty cubed times cosine similarity to the nearest chosen text. This is the uncertainty-weighted facility
-    location problem of Zhdanov, "Diverse mini-batch Active Learning", 2019 (solved there by k-means; the greedy
-    algorithm reaches at least 63 % of the optimum: Nemhauser, Wolsey & Fisher, "An analysis of approximations for
-    maximizing submodular set functions", 1978).
+    The candidates are the 20 n texts with the smallest margin between the two most likely labels, without
+    near-duplicates. Among them, texts are chosen greedily: each is the one that most increases the sum, over all
+    candidates, of uncertainty cubed times cosine similarity to the nearest chosen text. This is the
+    uncertainty-weighted facility location problem of Zhdanov, "Diverse mini-batch Active Learning", 2019 (solved there
+    by k-means; the greedy algorithm reaches at least 63 % of the optimum: Nemhauser, Wolsey & Fisher, "An analysis of
+    approximations for maximizing submodular set functions", 1978).
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def suggest(
     texts : iterable of str or EmbeddedTexts
         Unlabelled texts. The vectors of an EmbeddedTexts must come from the classifier's embedder.
     n : int
-        How many to choose. Fewer are returned if all remaining texts are near-copies of these (cosine similarity of
+        How many to choose. Fewer are returned if all remaining texts are near-duplicates of these (cosine similarity of
         0.95 or more).
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         Precomputed embeddings of the texts, from the classifier's embedder and of unit length; None embeds them.
@@ -137,7 +137,7 @@ def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors)
 
 
 def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
-    """Return up to `most` rows, taken in this order, skipping near-copies of rows already taken."""
+    """Return up to `most` rows, taken in this order, skipping near-duplicates of rows already taken."""
     taken = np.empty((min(most, len(order)), vectors.shape[1]), dtype=np.float32)
     rows: list[int] = []
     for start in range(0, len(order), _BLOCK):
@@ -146,7 +146,7 @@ def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
         free = (of_block @ taken[: len(rows)].T).max(axis=1, initial=-1.0) < NEAR_COPY
         block, of_block = block[free], of_block[free]
         alike = np.tril(of_block @ of_block.T >= NEAR_COPY, -1)
-        # A text is dropped if it has an earlier near-copy in the block that is itself kept.
+        # A text is dropped if it has an earlier near-duplicate in the block that is itself kept.
         stays = np.ones(len(block), dtype=bool)
         for number in np.flatnonzero(alike.any(axis=1)):
             stays[number] = not (alike[number] & stays).any()

@@ -10,7 +10,7 @@ from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
-from embedclf.formatting import counted, shown_share, shown_threshold
+from embedclf.formatting import counted, shown_difference, shown_dollars, shown_share, shown_threshold
 from embedclf.pages import charts
 from embedclf.pages.names import MOST_IN_NAME, shortened
 from embedclf.pages.rendering import RowPlace, Section, render
@@ -85,15 +85,14 @@ def comparison_page(result: Comparison, title: str) -> str:
     best = result.candidates[0]
     tiles = [
         ("best", best.embedder, f"{best.dimensions:,} dimensions, {best.head}"),
-        _tile("accuracy of the best", best.accuracy, best.accuracy_interval),
+        _tile("best accuracy", best.accuracy, best.accuracy_interval),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation"),
     ]
     rows = []
     for place, one in enumerate(result.candidates):
-        low, high = (-100 * end for end in reversed(one.difference_interval))
-        behind = f"{-100 * one.difference:z.1f} ({low:z.1f} to {high:z.1f}){'' if one.worse else ', may be chance'}"
+        difference = shown_difference(one.difference, *one.difference_interval, significant=one.worse)
         tokens = "–" if one.tokens is None else f"{one.tokens:,}"
-        dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else f"${one.dollars:,.4f}"
+        dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else shown_dollars(one.dollars)
         rows.append(
             [
                 *(
@@ -103,12 +102,12 @@ def comparison_page(result: Comparison, title: str) -> str:
                     f"{one.accuracy:.3f}",
                     _between(one.accuracy_interval),
                 ),
-                *("best" if place == 0 else behind, tokens, dollars, f"{one.model_bytes / 1_000:,.1f} kB"),
+                *("best" if place == 0 else difference, tokens, dollars, f"{one.model_bytes / 1_000:,.1f} kB"),
                 f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]
         )
     header = [
-        *("embedder", "dimensions", "head", "accuracy", "95 % interval", "points behind best"),
+        *("embedder", "dimensions", "head", "accuracy", "95 % interval", "Δ accuracy vs best (95 %)"),
         *("tokens", "dollars", "model size", "ms/text"),
     ]
     sections = [

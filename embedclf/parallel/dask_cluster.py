@@ -188,7 +188,7 @@ class _Cluster:
         if not self._warned and now - self._no_workers_since >= _GRACE_SECONDS:
             self._warned = True
             logger.warning(
-                "the scheduler %s has no workers left; waiting for new ones, start them with: dask worker %s",
+                "the scheduler %s has no workers left; waiting for new ones (start some with: dask worker %s)",
                 self._address,
                 self._address,
             )
@@ -203,7 +203,7 @@ class _Cluster:
         if last is not None and allowed is not None:
             return EmbedclfError(
                 f"the scheduler {self._address} gave up on a task after {counted(allowed + 1, 'worker')} died running "
-                f"it, most recently {last.address}; check their logs, they may have run out of memory"
+                f"it, most recently {last.address}; check their logs; they may have run out of memory"
             )
         return _incompatible(self._address, error)
 

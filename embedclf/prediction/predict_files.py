@@ -72,8 +72,8 @@ def predict_file(
     complete.
 
     Inside ``joblib.parallel_config``, chunks are scored on its backend with its number of jobs: ``"loky"`` uses other
-    cores, ``"dask"`` a cluster. The order of the rows stays the same. If a Dask worker is lost, its chunks are done
-    again. All workers together respect the embedder's limit on concurrent requests.
+    cores, ``"dask"`` a cluster. The order of the rows stays the same. If a Dask worker is lost, its chunks are
+    processed again. All workers together respect the embedder's limit on concurrent requests.
 
     Parameters
     ----------
@@ -101,8 +101,8 @@ def predict_file(
     DataError
         If the input cannot be read.
     OutputError
-        If the output cannot be written or resumed, is the input, or has temporary files in its way that are not its
-        own.
+        If the output cannot be written or resumed, is the input, or needs temporary files whose names are taken by
+        other files.
     EmbedderError
         If the embedder fails; finished rows are kept for `resume`.
     """

@@ -28,13 +28,13 @@ _MAX_FAULTS = 20
 
 # What must not change between the runs, and how a message names the change.
 _SETTINGS = {
-    "format": "by another version of embedclf",
-    "classifier": "with another classifier",
-    "min_confidence": "with another --min-confidence (min_confidence)",
-    "top_k": "with another --top-k (top_k)",
-    "delimiter": "with another --delimiter (delimiter)",
-    "columns": "from a file with other columns",
-    "types": "from a file whose columns have other types",
+    "format": "by a different version of embedclf",
+    "classifier": "with a different classifier",
+    "min_confidence": "with a different --min-confidence (min_confidence)",
+    "top_k": "with a different --top-k (top_k)",
+    "delimiter": "with a different --delimiter (delimiter)",
+    "columns": "from a file with different columns",
+    "types": "from a file whose columns have different types",
 }
 _FORMAT = 1
 # Fields of the journal of a part file.

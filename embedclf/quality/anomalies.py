@@ -7,7 +7,7 @@ from embedclf.quality.findings import Finding
 from embedclf.stats.neighbours import Nearest
 
 FEWEST_TEXTS = 20
-"""The least number of different texts among which outliers can be found."""
+"""The least number of distinct texts among which outliers can be found."""
 
 _FAR = 3.5
 _N_SHOWN = 3

@@ -83,7 +83,7 @@ def check(
     opened: Embedder | None = None
     reasons: dict[int, str] = {}
     if embedded is not None:
-        # Of vectors alone, nothing says what made them.
+        # Vectors alone do not say which embedder they come from.
         opened = embedded.embedder if embedded.is_embedder_named or not embedded.are_vectors_given else None
         vectors, reasons = _embedded_with(embedded, others[0])
     elif vectors is not None:
@@ -123,7 +123,7 @@ def check(
         findings += near_leakage(distinct, of_others._replace(rows=of_others.rows - len(texts)))
     not_checked = {}
     if len(distinct.rows) < FEWEST_TEXTS:
-        not_checked["anomalies"] = f"needs at least {FEWEST_TEXTS} different texts"
+        not_checked["anomalies"] = f"needs at least {FEWEST_TEXTS} distinct texts"
     of_usable, own = [texts[row] for row in usable], [labels[row] for row in usable]
     if reason := why_no_label_errors(of_usable, own):
         not_checked["label_errors"] = reason

@@ -8,7 +8,7 @@ from embedclf.data.corpus import Corpus
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
-from embedclf.errors import BadRowsError, DataError, RowFault, list_faults
+from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
 from embedclf.quality.findings import Finding
 
@@ -160,12 +160,8 @@ def write_repaired(
     unreadable = _faults(row for row in file.rows if not row.is_incomplete)
     corpus = file.corpus
     if unreadable and not skip_bad_rows:
-        raise BadRowsError(
-            f"cannot copy {counted(len(unreadable), 'row')} of {corpus.name}:\n"
-            f"{list_faults(corpus.name, unreadable)}\nFix them, or use --skip-bad-rows.",
-            source=corpus.name,
-            faults=unreadable,
-        )
+        problem = f"cannot copy {counted(len(unreadable), 'row')} of {corpus.name}"
+        raise bad_rows_error(problem, corpus.name, unreadable)
     filled = [row for row in readable if row.text.strip()]
     firsts = {(row.text, row.label): row for row in reversed(filled)}
     kept = [row for row in filled if firsts[row.text, row.label] is row]

@@ -116,7 +116,7 @@ def interval_of_macro_f1(y_true: Ints, y_pred: Ints, groups: Ints | None = None,
 
 
 def warn_of_few(groups: Ints, what: str) -> None:
-    """Log a warning if metrics are based on fewer than 20 different texts.
+    """Log a warning if metrics are based on fewer than 20 distinct texts.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def warn_of_few(groups: Ints, what: str) -> None:
     """
     n = len(np.unique(groups))
     if n < FEW_ROWS:
-        things = counted(n, "row" if n == len(groups) else "different text")
+        things = counted(n, "row" if n == len(groups) else "distinct text")
         logger.warning("only %s %s: metrics are unreliable", things, what)
 
 

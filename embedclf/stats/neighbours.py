@@ -7,7 +7,7 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 
 NEAR_COPY = 0.95
-"""The least cosine similarity at which two texts count as near-copies."""
+"""The least cosine similarity at which two texts count as near-duplicates."""
 
 # Limits on the similarities of a block of rows to all queries that are in memory at once: their number, and the rows
 # per block. Those of one query fit into the processor's cache.

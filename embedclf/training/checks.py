@@ -54,7 +54,7 @@ def check_classes(names: Iterable[str]) -> tuple[str, ...]:
     if len(classes) == 1:
         raise TrainingError(f"only one class, {classes[0]!r}: a classifier needs at least two labels")
     if len(set(classes)) != len(classes):
-        raise TrainingError("two different labels have the same text")
+        raise TrainingError("two different labels are the same when converted to strings")
     return classes
 
 

@@ -24,7 +24,7 @@ from embedclf.training.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
 
-# On unit-length embeddings, scikit-learn's default C = 1 regularises far too strongly with many classes.
+# On unit-length embeddings, scikit-learn's default C = 1 regularizes far too strongly with many classes.
 C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 C_WITHOUT_EVIDENCE = 10.0
 # Below FEW_ROWS rows, every row is predicted once, in ten folds; otherwise only as many of five folds as give enough

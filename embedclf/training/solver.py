@@ -1,6 +1,6 @@
 """A solver for multinomial logistic regression.
 
-It minimizes C times the sum of log losses plus half the squared weights, with unpenalised intercepts: the objective of
+It minimizes C times the sum of log losses plus half the squared weights, with unpenalized intercepts: the objective of
 ``sklearn.linear_model.LogisticRegression``.
 
 A change of coordinates makes it fast. The vectors are centred and rotated into the eigenvectors of X'X, and each
@@ -75,7 +75,7 @@ class Design:
     vectors : ndarray of shape (n, n_dimensions), float32
     words : scipy.sparse.csr_array of shape (n, n_words), float32, optional
     scale : float
-        Factor of the words. The larger it is, the less their weights are penalised relative to those of the vectors.
+        Factor of the words. The larger it is, the less their weights are penalized relative to those of the vectors.
     is_rotated : bool
         Whether the vectors are already rotated by the `principal_axes` of these and other rows, which works as well.
     """
@@ -285,7 +285,7 @@ class _Problem:
                 losses, gradients = zip(*each(self._loss, [u] * len(parts), parts), strict=True)
                 B = self._parts(u)[1]
                 penalty = float(np.vdot(u, u)) - float(np.vdot(B, B))
-                B[:] = 0  # the intercepts are not penalised
+                B[:] = 0  # the intercepts are not penalized
                 for gradient in gradients:
                     u += gradient
                 u *= scale

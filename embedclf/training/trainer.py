@@ -164,7 +164,7 @@ def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, 
         return open_embedder(WORDS), replace(recipe, features="words")
     if opened.is_lexical:
         if recipe.features != "auto":
-            raise ArgumentError(f"{opened.spec} makes no vectors: features={recipe.features!r} needs another embedder")
+            raise ArgumentError(f"{opened.spec} has no embeddings: features={recipe.features!r} needs another embedder")
         recipe = replace(recipe, features="words")
     return opened, recipe
 

@@ -295,4 +295,4 @@ def test_few_rows_are_warned_of(cli: Cli, dataset: Path, model: Path):
     result = cli("evaluate", write_csv(Path("few.csv"), few), "-m", model)
     assert result.stderr == "Warning: only 19 rows to evaluate on: metrics are unreliable\n"
     result = cli("evaluate", write_csv(Path("copies.csv"), few * 2), "-m", model)
-    assert result.stderr == "Warning: only 19 different texts to evaluate on: metrics are unreliable\n"
+    assert result.stderr == "Warning: only 19 distinct texts to evaluate on: metrics are unreliable\n"

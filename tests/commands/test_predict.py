@@ -58,7 +58,7 @@ def test_a_blank_line_is_an_error_of_that_line_only(process, model: Path):
     done = process("predict", "-m", model, "-", stdin="my parcel\n\nmy refund\n")
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "-", "refund"]
     assert done.returncode == 1
-    assert done.stderr == "Error: 1 of 3 texts could not be labelled:\n  stdin:2: the text is empty\n"
+    assert done.stderr == "Error: 1 of 3 texts could not be classified:\n  stdin:2: the text is empty\n"
 
 
 def test_a_file_keeps_its_columns_and_order(cli: Cli, model: Path, tmp_path: Path):
@@ -74,7 +74,7 @@ def test_a_file_keeps_its_columns_and_order(cli: Cli, model: Path, tmp_path: Pat
     assert result.exit_code == 1
     assert result.stdout == ""
     assert result.stderr == (
-        f"Wrote 3 rows to out.csv\nError: 1 of 3 texts could not be labelled:\n  {path}:5: the text is empty\n"
+        f"Wrote 3 rows to out.csv\nError: 1 of 3 texts could not be classified:\n  {path}:5: the text is empty\n"
     )
     with Path("out.csv").open(newline="") as file:
         rows = list(csv.reader(file))

@@ -269,8 +269,8 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
     [
         ("d.json", b'[{"text": "a", "label": "x"}]', "d.json:1: this is a JSON array; embedclf reads JSON Lines"),
         ("d.jsonl", b'{\n"text": "a"\n}', "d.jsonl:1: this is a JSON object spread over several lines"),
-        ("d.xlsx", b"PK\x03\x04rest", "d.xlsx: Excel and ZIP files are not supported: save it as CSV"),
-        ("d.csv.gz", b"\x1f\x8brest", "d.csv.gz: gzip files are not supported: decompress it first"),
+        ("d.xlsx", b"PK\x03\x04rest", "d.xlsx: Excel and ZIP files are not supported: save the file as CSV"),
+        ("d.csv.gz", b"\x1f\x8brest", "d.csv.gz: gzip files are not supported: decompress the file first"),
         ("d.csv", b"sep=;\ntext;label\n", "The first line is a spreadsheet's 'sep=': delete it"),
         ("d.tsv", b"text,label\na,b\n", "The header contains commas: try --delimiter ','"),
         ("d.csv", "text,label\n".encode("utf-16-le"), "The header contains NUL characters: try --encoding utf-16"),

@@ -126,7 +126,7 @@ class TestCrossValidate:
             file.write("Do you sell gift cards,shopping\n")
         lines = cli("cross-validate", dataset, "--folds", 3).stdout.splitlines()
         assert lines[0].startswith("rows               30 (")
-        assert lines[5] == "not measured       1 row: the only texts of their labels, always used for training"
+        assert lines[5] == "not measured       1 row, the only text of its label: always used for training"
 
     @pytest.mark.slow
     def test_it_is_near_what_a_new_test_shows(self):
@@ -147,7 +147,7 @@ class TestCrossValidate:
             embedclf.cross_validate(TEXTS, LABELS, folds=1)
         with pytest.raises(embedclf.ArgumentError, match="got 30 texts but 29 vectors"):
             embedclf.cross_validate(TEXTS, LABELS, vectors=np.zeros((29, 4), dtype=np.float32))
-        with pytest.raises(embedclf.TrainingError, match="no label has two different texts"):
+        with pytest.raises(embedclf.TrainingError, match="no label has two distinct texts"):
             embedclf.cross_validate(["a", "b"], ["1", "2"])
         with pytest.raises(embedclf.ArgumentError, match=r"regularization must be 'auto' or .* got 'much'"):
             embedclf.cross_validate(TEXTS, LABELS, regularization="much")
@@ -383,7 +383,7 @@ class TestCompare:
         tokens = api_tokens(dataset)
         result = cli(*options, "--max-cost", f"{tokens * 0.11e-6:.9f}")
         assert result.exit_code == 1
-        assert "embedding the texts with all of them would cost about $0.00" in result.stderr
+        assert "embedding the texts with all embedders would cost about $0.00" in result.stderr
         assert api.n_requests == 0
         assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.121e-6:.9f}").exit_code == 0
 

@@ -128,7 +128,7 @@ class TestTheCommand:
         result = cli("cluster", "few.csv", "--clusters", 3, "--output", "groups.csv")
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: cannot form 3 clusters from 2 different texts: ask for 2 or fewer, or leave the number out\n"
+            "Error: cannot form 3 clusters from 2 distinct texts: ask for 2 or fewer, or leave the number out\n"
         )
         assert not Path("groups.csv").exists()
 
@@ -254,7 +254,7 @@ class TestCluster:
         """They cannot be in different groups, and the error says why."""
         with pytest.raises(embedclf.ArgumentError) as raised:
             embedclf.cluster(["x", "y"], 2, vectors=np.ones((2, 4), dtype=np.float32) / 2)
-        assert str(raised.value) == "cannot form 2 clusters: the texts have only 1 different vector"
+        assert str(raised.value) == "cannot form 2 clusters: the texts have only 1 distinct vector"
 
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
@@ -269,7 +269,7 @@ class TestCluster:
             (
                 {"texts": ["x", "x"], "n_clusters": 2},
                 embedclf.ArgumentError,
-                "cannot form 2 clusters from 1 different text: ask for 1 or fewer, or leave the number out",
+                "cannot form 2 clusters from 1 distinct text: ask for 1 or fewer, or leave the number out",
             ),
             (
                 {"texts": ["x", "y"], "vectors": np.ones((3, 4))},

@@ -149,7 +149,7 @@ def test_a_long_wait_is_announced(caplog: pytest.LogCaptureFixture, monkeypatch:
     embedclf.text_map(TEXTS[:20])
     assert caplog.messages == []
     embedclf.text_map(TEXTS)
-    assert caplog.messages == ["Laying out 30 different texts (about 0 s) …"]
+    assert caplog.messages == ["Laying out 30 distinct texts (about 0 s) …"]
 
 
 # --- the command's manners ---

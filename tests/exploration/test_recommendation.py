@@ -65,18 +65,18 @@ def test_near_copies_are_left_out(cli: Cli, tmp_path: Path):
     result = cli("recommend", "copies.csv", "--row", 4, "--skip-bad-rows")
     assert [line.split()[1:] for line in result.stdout.splitlines()[1:]] == [["copies.csv:6", "c", "refund"]]
     assert result.stderr.endswith(
-        "Rows similar to copies.csv:4  a: My parcel is late\nThe other 2 rows are near-copies: not shown.\n"
+        "Rows similar to copies.csv:4  a: My parcel is late\nThe other 2 rows are near-duplicates: not shown.\n"
     )
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 1)
     assert len(result.stdout.splitlines()) == 2
     assert result.stderr.endswith("Rows similar to copies.csv:6  c: refund\n")
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 2)
     assert len(result.stdout.splitlines()) == 2
-    assert result.stderr.endswith("\nThe other 2 rows are near-copies: not shown.\n")
+    assert result.stderr.endswith("\nThe other 2 rows are near-duplicates: not shown.\n")
     write_csv(tmp_path / "two.csv", [("my parcel", "a"), ("My parcel", "a")])
     result = cli("recommend", "two.csv", "--row", 2)
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr.endswith("The other row is a near-copy: not shown.\n")
+    assert result.stderr.endswith("The other row is a near-duplicate: not shown.\n")
     write_csv(tmp_path / "one.csv", [("my parcel", "a")])
     result = cli("recommend", "one.csv", "--row", 2, "--json")
     assert json.loads(result.stdout)["hits"] == []
@@ -159,7 +159,7 @@ class TestRecommend:
         assert (result.text, result.row, result.n_texts) == ("a", 0, 5)
 
     def test_it_is_maximal_marginal_relevance(self):
-        """As the formula says, with 0.7 for lambda, without near-copies."""
+        """As the formula says, with 0.7 for lambda, without near-duplicates."""
         rng = np.random.default_rng(0)
         vectors = unit(*rng.standard_normal((200, 4)))
         result = embedclf.recommend([str(n) for n in range(200)], row=7, vectors=vectors, k=20)

@@ -125,7 +125,7 @@ def test_near_copies_are_suggested_once(cli: Cli, model: Path):
     copies = [(UNSURE[0],), (UNSURE[0],), (f"{UNSURE[0]} 2",), (UNSURE[1],), (f"{UNSURE[0]} 3",)]
     done = cli("suggest", write_csv(Path("inbox.csv"), copies, ("text",)), "-m", model)
     assert done.stdout.startswith("2 rows to label next, of 5 without a label:\n")
-    assert done.stderr == "No more suggestions: near-copies of these are left out (3 rows)\n"
+    assert done.stderr == "No more suggestions: near-duplicates of these are left out (3 rows)\n"
 
 
 def test_no_two_suggestions_are_near_copies(trained: embedclf.TextClassifier):
@@ -138,7 +138,7 @@ def test_no_two_suggestions_are_near_copies(trained: embedclf.TextClassifier):
     of_rows = vectors[[one.row for one in found.rows]]
     assert len(found.rows) == 400
     assert (of_rows @ of_rows.T - np.eye(400)).max() < 0.95
-    # what a near-copy is, is not what there are none of
+    # what a near-duplicate is, is not what there are none of
     assert (vectors @ vectors.T - np.eye(3_000)).max() >= 0.95
 
 

@@ -158,7 +158,7 @@ class TestTraining:
     def test_an_embedder_of_words_has_nothing_else(self):
         """To ask for vectors beside it is an error."""
         assert not embedclf.train(TEXTS, LABELS, embedder="words").model.uses_vectors
-        with pytest.raises(embedclf.ArgumentError, match="words:ngrams makes no vectors"):
+        with pytest.raises(embedclf.ArgumentError, match="words:ngrams has no embeddings"):
             embedclf.train(TEXTS, LABELS, embedder="words", features="both")
 
     def test_what_cannot_be_asked_for(self, cli: Cli, dataset: Path):

@@ -230,7 +230,7 @@ def test_requests_are_bounded_over_all_workers(
     result = cli(*run, "--output", "out.csv", *engine)
     assert result.exit_code == 1
     assert result.stderr.startswith("Embedding: 990 texts, 0 from cache, 0 duplicates, 100 requests, ")
-    assert "Wrote 1,000 rows to out.csv\nError: 10 of 1,000 texts could not be labelled:\n" in result.stderr
+    assert "Wrote 1,000 rows to out.csv\nError: 10 of 1,000 texts could not be classified:\n" in result.stderr
     assert len(api.texts_sent) == len(set(api.texts_sent)) == 990
     # What is answered from the cache now was kept there by the workers.
     assert cli(*run, "--output", "serial.csv").exit_code == 1
@@ -312,7 +312,7 @@ def test_a_chunk_that_kills_its_workers_is_given_up(cluster: str):
         assert type(error) is embedclf.EmbedclfError
         assert re.fullmatch(
             rf"the scheduler {cluster} gave up on a task after 2 workers died running it, most recently "
-            r"tcp://127.0.0.1:\d+; check their logs, they may have run out of memory",
+            r"tcp://127.0.0.1:\d+; check their logs; they may have run out of memory",
             str(error),
         )
         assert rows_done() == 500
@@ -445,8 +445,8 @@ def test_the_scheduler_goes_away(bare_cluster: BareCluster, model: Path):
 def test_all_workers_go_away(bare_cluster: BareCluster, model: Path):
     """That is said, and one that comes does the work."""
     alone = (
-        f"Warning: the scheduler {bare_cluster.address} has no workers left; waiting for new ones, start them "
-        f"with: dask worker {bare_cluster.address}\n"
+        f"Warning: the scheduler {bare_cluster.address} has no workers left; waiting for new ones (start some "
+        f"with: dask worker {bare_cluster.address})\n"
     )
     with running_there(bare_cluster, model) as running:
         assert running.stdin is not None

@@ -86,7 +86,7 @@ def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str)
     assert resumed.exit_code == 1
     head, *listed = resumed.stderr.splitlines()
     assert head == f"Wrote 10,000 rows to {out} (8,192 by an earlier run)"
-    assert listed[0] == "Error: 10 of 10,000 texts could not be labelled:"
+    assert listed[0] == "Error: 10 of 10,000 texts could not be classified:"
     assert len(listed) == 11
     assert beside() == [out]
     whole = cli("predict", "-m", model, "--input", f"in.{kind}", "--output", f"whole.{kind}", "--top-k", 2)
@@ -190,9 +190,9 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
         assert result.stderr == f"Error: cannot resume out.csv: {reason}. Run without --resume to start over\n"
         assert noted("out.csv") == CHUNK
 
-    refused("it was started with another classifier", "-m", "other.safetensors")
-    refused("it was started with another --min-confidence (min_confidence)", "--min-confidence", "0.5")
-    refused("it was started with another --top-k (top_k)", "--top-k", "2")
+    refused("it was started with a different classifier", "-m", "other.safetensors")
+    refused("it was started with a different --min-confidence (min_confidence)", "--min-confidence", "0.5")
+    refused("it was started with a different --top-k (top_k)", "--top-k", "2")
     same = "the first 4,096 rows of in.csv have changed since it was started"
     refused(same, "--text-column", "id")
     Path("in.csv").write_text(lines("csv").replace(" 4000\n", " 4001\n"))
@@ -200,8 +200,8 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
     Path("in.csv").write_text(lines("csv", 4_000))
     refused(same)
     Path("in.csv").write_text(lines("csv").replace("id,text\n", "number,text\n"))
-    refused("it was started from a file with other columns")
-    refused("it was started with another --delimiter (delimiter)", "--delimiter", ",")
+    refused("it was started from a file with different columns")
+    refused("it was started with a different --delimiter (delimiter)", "--delimiter", ",")
     Path("in.csv").write_text(lines("csv") + "10000,my parcel\n")
     grown = cli("predict", "-m", model, "--input", "in.csv", "--output", "out.csv", "--resume")
     assert grown.stderr.startswith("Wrote 10,001 rows to out.csv (4,096 by an earlier run)\n")
@@ -506,7 +506,7 @@ class TestParquet:
         result = cli("predict", "-m", model, "--input", "in.parquet", "--output", "out.parquet")
         assert result.stderr.splitlines()[:3] == [
             "Wrote 10,000 rows to out.parquet",
-            "Error: 10 of 10,000 texts could not be labelled:",
+            "Error: 10 of 10,000 texts could not be classified:",
             "  in.parquet:1000: 'text' is missing",
         ]
         out = pq.read_table("out.parquet")
@@ -628,7 +628,7 @@ class TestParquet:
         table = self.write()
         broken_off(trained, "in.parquet", "out.parquet", after=2 * CHUNK)
         pq.write_table(table.set_column(0, "id", table["id"].cast(pa.int64())), "in.parquet")
-        with pytest.raises(embedclf.OutputError, match=r"it was started from a file whose columns have other types\. "):
+        with pytest.raises(embedclf.OutputError, match=r"started from a file whose columns have different types\. "):
             embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
 
     @pytest.mark.slow

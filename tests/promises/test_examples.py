@@ -78,7 +78,7 @@ def test_on_dask():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(shown.ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == "2 rows, 0 could not be labelled\n"
+    assert done.stdout == "2 rows, 0 could not be classified\n"
     assert "delivery" in Path("out.csv").read_text(encoding="utf-8")
 
 

@@ -353,7 +353,7 @@ class TestRefusedTexts:
         cli("train", dataset, *QUICKLY)
         result = cli("predict", "--input", with_bad, "--output", "out.csv")
         assert result.exit_code == 1
-        assert f"Error: 2 of 30 texts could not be labelled:\n  {with_bad}:5: rejected by text-emb" in result.stderr
+        assert f"Error: 2 of 30 texts could not be classified:\n  {with_bad}:5: rejected by text-emb" in result.stderr
         lines = Path("out.csv").read_text().splitlines()
         assert len(lines) == 31
         assert lines[4].endswith(f",delivery,,,rejected by text-embedding-3-small: {self.reason}")
@@ -404,7 +404,7 @@ class TestRefusedTexts:
         assert result.stdout.splitlines()[:2] == ["-\t-", "-\t-"]
         assert result.stdout.splitlines()[2].startswith("refund\t")
         assert (
-            "Error: 2 of 3 texts could not be labelled:\n  text:1: the text is empty\n  text:2: rejected by text-emb"
+            "Error: 2 of 3 texts could not be classified:\n  text:1: the text is empty\n  text:2: rejected by text-emb"
             in (result.stderr)
         )
 

@@ -118,7 +118,7 @@ Diversity: Vendi score 7.8 (14 texts as varied as 8 unrelated ones); mean cosine
 """
         )
         assert result.stderr.splitlines()[0] == "ugly.csv: 14 rows, 4 labels"
-        assert result.stderr.endswith("Skipped: anomalies (needs at least 20 different texts)\n")
+        assert result.stderr.endswith("Skipped: anomalies (needs at least 20 distinct texts)\n")
 
     def test_clean_data(self, cli: Cli, dataset: Path):
         """One line says that all is clear, and the exit code is 0."""
@@ -223,7 +223,7 @@ class TestJson:
         assert shown["near_duplicates"][1]["score"] == pytest.approx(0.897, abs=0.001)
         assert shown["label_variants"][0]["suggested"] == "refund"
         assert (shown["n_rows"], shown["n_labels"], shown["n_errors"], shown["n_warnings"]) == (17, 4, 8, 5)
-        assert shown["not_checked"] == {"anomalies": "needs at least 20 different texts"}
+        assert shown["not_checked"] == {"anomalies": "needs at least 20 distinct texts"}
         assert shown["usage"]["requests"] == 0
         assert json.loads(cli("check", ugly, "--against", "other.csv", "--json").stdout) == shown
 

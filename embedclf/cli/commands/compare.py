@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "embedders",
     metavar="PROVIDER:MODEL",
     multiple=True,
-    help="Embedding model; may be repeated.  [default: that of train]",
+    help="Embedding model; may be repeated.  [default: as for train]",
 )
 @click.option(
     "--dimensions",

@@ -9,7 +9,7 @@ from embedclf.cli.options import report_option
 from embedclf.cli.tables import table, with_interval
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
-from embedclf.formatting import counted, rounded_down
+from embedclf.formatting import rounded_down
 
 if TYPE_CHECKING:
     from embedclf.evaluation.cross_validation import CrossValidation
@@ -89,8 +89,8 @@ def _lines(result: "CrossValidation") -> list[str]:
         f"calibration error  {result.ece:.3f}  (ECE)",
     ]
     if result.n_always_fitted:
-        rows_left = counted(result.n_always_fitted, "row")
-        lines.append(f"not measured       {rows_left}: the only texts of their labels, always used for training")
+        rows_left = "1 row," if result.n_always_fitted == 1 else f"{result.n_always_fitted:,} rows, each"
+        lines.append(f"not measured       {rows_left} the only text of its label: always used for training")
     rows = [
         [
             str(one.repeat),

@@ -10,8 +10,8 @@ from embedclf.cli.screen import echo, echo_json
 def command(as_json: bool) -> None:
     """List known embedding models with dimensions, input limits, prices and published quality.
 
-    Other models of the server work by name; anything unknown is learned from the first response. Providers other than
-    aimlapi and wordllama are opened with LangChain, such as ollama:nomic-embed-text.
+    Other models of AI/ML API work by name; anything unknown is learned from the first response. All other providers are
+    opened with LangChain, for example ollama:nomic-embed-text.
     """
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE
 
@@ -55,7 +55,7 @@ def command(as_json: bool) -> None:
             f"{_cell(row['mteb'], '.1f'):>6}"
         )
     echo(
-        "Source: AI/ML API's documentation, August 2026 (a page is 800 tokens; - is not published there): "
+        "Source: AI/ML API's documentation, August 2026 (a page is 800 tokens; - means not published): "
         "https://aimlapi.com/ai-ml-api-pricing",
         err=True,
     )

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--engine",
     type=click.Choice(["loky", "dask"]),
-    help="Label into --output on all cores (loky) or on a Dask cluster.  [default: one core]",
+    help="Write --output using all cores (loky) or a Dask cluster.  [default: one core]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler, tcp://HOST:PORT.")
 @click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
@@ -139,7 +139,7 @@ def command(
         say_labelled(of_rows, output)
     if of_rows.n_faults:
         raise click.ClickException(
-            f"{of_rows.n_faults:,} of {counted(of_rows.rows, 'text')} could not be labelled:\n"
+            f"{of_rows.n_faults:,} of {counted(of_rows.rows, 'text')} could not be classified:\n"
             f"{list_faults(source.name, of_rows.faults, of_rows.n_faults)}"
         )
 

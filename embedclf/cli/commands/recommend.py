@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def command(job: Job, line: int | None, text: str | None, k: int, embedding: EmbeddingOptions) -> None:
     """Find rows of DATASET that are similar to one row, or to a text, but different from each other.
 
-    A row is identified by the line where it starts, as in messages; the header is line 1. Near-copies of it and of rows
-    already shown are left out (cosine similarity of 0.95 or more).
+    A row is identified by the line where it starts, as shown in messages; the header is line 1. Near-duplicates of it
+    and of rows already shown are left out (cosine similarity of 0.95 or more).
     """
     if (line is None) == (text is None):
         raise click.UsageError("Use either --row LINE or --text TEXT.")
@@ -63,5 +63,5 @@ def _why_no_more(result: "Recommendation") -> str:
     n_others = result.n_texts - len(result.hits) - (result.row is not None)
     if not n_others:
         return "There are no other rows."
-    others = "row is a near-copy" if n_others == 1 else f"{n_others:,} rows are near-copies"
+    others = "row is a near-duplicate" if n_others == 1 else f"{n_others:,} rows are near-duplicates"
     return f"The other {others}: not shown."

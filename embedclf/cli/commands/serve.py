@@ -40,7 +40,7 @@ TOKEN_VARIABLE = "EMBEDCLF_TOKEN"  # noqa: S105 - a variable's name, not a token
     "allowed_hosts",
     metavar="NAME",
     multiple=True,
-    help="Serve requests only for this host name and localhost; can be repeated.  "
+    help="Serve requests only for this host name and localhost; may be repeated.  "
     "[default: any host name, but only localhost when listening on it without a token]",
 )
 @min_confidence_option

@@ -57,7 +57,7 @@ def command(job: Job, model: str | None, embedder: str | None, n: int, output: s
     job.end_writing(output, len(result.rows))
     if len(result.rows) < min(n, result.n_texts):
         others = counted(result.n_texts - len(result.rows), "row")
-        echo(f"No more suggestions: near-copies of these are left out ({others})", err=True)
+        echo(f"No more suggestions: near-duplicates of these are left out ({others})", err=True)
     if job.as_json:
         shown = {"n_labelled": n_labelled, **result.to_dict()}
         add_lines(shown["rows"], job.corpus)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out-of-scope-label",
     metavar="NAME",
-    help="Label of rows to reject: not a class, but examples used to choose when to abstain.",
+    help="Label of out-of-scope rows: used to choose the threshold, never predicted.",
 )
 @seed_option
 @file_job("needed", kind=TrainingJob)

@@ -31,7 +31,7 @@ def checked_base_url(url: str, allow_http: bool) -> str:
         host, parts = None, urlsplit("")
     if "@" in url or parts.query or parts.fragment:
         # The URL is recorded in the model file, so it must not contain secrets.
-        raise EmbedderError("the base URL must not contain a user, a password, a query or a fragment")
+        raise EmbedderError("the base URL must not contain a user name, a password, a query or a fragment")
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
         raise EmbedderError(f"the base URL {redact(url)!r} is not a valid URL (expected something like {BASE_URL})")
     if parts.scheme == "http" and not allow_http and not _is_loopback(host):

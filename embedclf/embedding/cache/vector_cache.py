@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 
 def open_cache(cache: "VectorCache | bool") -> "VectorCache | None":
-    """Return a cache for an argument `cache`: True is the cache of the command line, False is None."""
+    """Return the cache for an argument `cache`: True means the command line's cache, False means None."""
     if not isinstance(cache, bool):
         return cache
     return VectorCache() if cache else None
@@ -49,7 +49,7 @@ class VectorCache:
     Parameters
     ----------
     folder : str or Path, optional
-        None is `default_folder`. It is created on the first write.
+        None uses `default_folder`. It is created on the first write.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None = None) -> None:

@@ -317,8 +317,8 @@ def test_a_key_with_a_line_break_at_its_end_works(api: AimlapiServer, monkeypatc
         ("https://", "is not a valid URL"),
         ("https://a\tb/v1", "is not a valid URL"),
         ("https://a b/v1", "is not a valid URL"),
-        ("https://me:secret@example.com/v1", "must not contain a user, a password, a query or a fragment"),
-        ("https://example.com/v1?key=secret", "must not contain a user, a password, a query or a fragment"),
+        ("https://me:secret@example.com/v1", "must not contain a user name, a password, a query or a fragment"),
+        ("https://example.com/v1?key=secret", "must not contain a user name, a password, a query or a fragment"),
     ],
 )
 def test_addresses_that_are_refused(cli: Cli, dataset, url: str, message: str):
