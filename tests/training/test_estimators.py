@@ -328,7 +328,9 @@ ON_VECTORS = {"features": "embedding", "label_names": False}
 @parametrize_with_checks(
     [
         IdentityClassifier(regularization=1.0, **ON_VECTORS),
-        IdentityClassifier(head="centroid", **ON_VECTORS), IdentityTransformer()]
+        IdentityClassifier(head="centroid", **ON_VECTORS),
+        IdentityTransformer(),
+    ]
 )
 @pytest.mark.filterwarnings("default")
 def test_scikit_learns_own_checks(estimator: Any, check: Any):
