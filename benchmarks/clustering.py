@@ -57,8 +57,8 @@ def compare(name: str, corpus: Corpus, vectors: Vectors) -> None:
         return max(ami(labels[of], run[of]) for run in runs)
 
     print(
-        f"| {name} | {n_groups} of {k} | {placed.mean():.1%} | {chosen:.3f} | {on_all:.3f} / {best(placed):.3f} | "
-        f"{told:.3f} ({placed_told.mean():.1%} placed) | {on_all:.3f} / {best(placed_told):.3f} | "
+        f"| {name} | {n_groups}, {k} | {placed.mean():.1%} | {chosen:.3f} | {on_all:.3f} / {best(placed):.3f} | "
+        f"{told:.3f} ({placed_told.mean():.1%} assigned) | {on_all:.3f} / {best(placed_told):.3f} | "
         f"{seconds:.1f} s, {of_kmeans:.1f} s |",
         flush=True,
     )
@@ -96,7 +96,8 @@ def main() -> None:
     corpora = {name: read_corpus(path) for name, path in files.items()}
     vectors = {name: EMBEDDER.embed(corpus.texts) for name, corpus in corpora.items()}
     print(
-        "| texts | groups of labels | placed | AMI | k-means told k: all / placed | --clusters k | k-means | CPU time |"
+        "| texts | clusters, labels | assigned | AMI | k-means told k: all / assigned | --clusters k | k-means "
+        "| CPU time |"
     )
     print("|---|---|---|---|---|---|---|---|")
     for name, corpus in corpora.items():

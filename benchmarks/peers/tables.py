@@ -42,8 +42,8 @@ def refresh(readme: Path, results: Results) -> None:
 
 def section(results: Results) -> Iterator[str]:
     yield from _machine(results)
-    yield "\nWhere something else is ahead of embedclf, with its figure over ours (limits, which do only what cannot be"
-    yield "left out, are in the tables alone):\n"
+    yield "\nWhere another tool is ahead of embedclf, with the ratio of its figure to ours (limits, which do only the"
+    yield "bare minimum, appear in the tables alone):\n"
     yield from _ahead(results["areas"])
     for area, told in _AREAS.items():
         if area in results["areas"]:
@@ -61,9 +61,9 @@ def _machine(results: Results) -> Iterator[str]:
     told = (
         f"{' and '.join(dict.fromkeys((dates[0], dates[-1])))}: {machine['cpu']}, {machine['cores']} cores, "
         f"{machine['memory_gb']} GB, {machine['system']}, Python {machine['python']}, "
-        f"OMP_NUM_THREADS {machine['threads']}; {listed}. Other work on the machine when an area began: a load of "
-        f"{min(loads):g} to {max(loads):g}. At most {results['budget']['seconds']:g} s a step and "
-        f"{results['budget']['memory'] / 1_000:g} GB a process beside the files it maps."
+        f"OMP_NUM_THREADS {machine['threads']}; {listed}. System load when an area began: "
+        f"{min(loads):g} to {max(loads):g}. Allowed: {results['budget']['seconds']:g} s per step, and "
+        f"{results['budget']['memory'] / 1_000:g} GB per process besides the files that it maps."
     )
     yield fill(told, 120, break_on_hyphens=False)
 
@@ -82,7 +82,7 @@ def _ahead(areas: Results) -> Iterator[str]:
             }
             ahead = [f"{ratio:.2f} × at {rows:,}" for rows, ratio in ratios.items() if ratio < _ALIKE]
             ahead += [
-                f"there at {point['rows']:,} where embedclf is not"
+                f"reaches {point['rows']:,}, which embedclf does not"
                 for point in peer["points"]
                 if step in point and point["rows"] not in ours
             ]
@@ -117,40 +117,40 @@ def _ahead(areas: Results) -> Iterator[str]:
 
 def _client(area: Results) -> Iterator[str]:
     yield "\n### The client\n"
-    yield "CPU seconds of the client (by the clock) to embed so many texts, 1,536 dimensions, 20,000 at a time.\n"
+    yield "CPU seconds of the client (wall seconds in brackets) to embed texts, 1,536 dimensions, 20,000 at a time:\n"
     yield from _growth(area, lambda point: f"{_seconds(point['embed']['cpu'])} ({_seconds(point['embed']['wall'])})")
 
 
 def _cache(area: Results) -> Iterator[str]:
     yield "\n### The cache\n"
-    yield "Seconds, 1,536 dimensions. Reading all vectors, warm, opening and hashing included, 20,000 at a time:\n"
+    yield "Seconds to read all vectors, 1,536 dimensions, warm, including opening and hashing, 20,000 at a time:\n"
     yield from _growth(area, lambda point: _seconds(point["read"]["wall"]))
-    yield "\nWriting them in batches of 512, and in brackets bytes on disk per raw byte:\n"
+    yield "\nSeconds to write them in batches of 512, with bytes on disk per raw byte in brackets:\n"
     yield from _growth(
         area, lambda point: f"{_seconds(point['write']['wall'])} ({point['write']['disk']:.2f})", ended=False
     )
-    yield "\nOne predict of a cached text, whole processes with imports: `embedclf predict`, or a script that opens"
+    yield "\nSeconds to predict one cached text, whole process with imports: `embedclf predict`, or a script that opens"
     yield "the cache and a pickled LogisticRegression:\n"
     yield from _growth(area, lambda point: _seconds(point["one"]["wall"]) if "one" in point else None, ended=False)
 
 
 def _training(area: Results) -> Iterator[str]:
     yield "\n### Training\n"
-    yield "On the test rows, with the same WordLlama vectors (TF-IDF has the texts), and seconds to fit:\n"
+    yield "On the test sets, from the same WordLlama vectors (TF-IDF: from the texts), with seconds to fit:\n"
     yield f"| | {' | '.join(QUALITIES.values())} | seconds |"
     yield "|---|---|---|---|---|---|"
     for corpus, sides in area["quality"].items():
         for side, figures in sides.items():
             shown = [f"{figures[key]:.4f}" for key in QUALITIES] if "failed" not in figures else ["–"] * 4
             yield f"| {corpus}: {side} | {' | '.join(shown)} | {figures.get('failed') or _seconds(figures['wall'])} |"
-    yield f"\nSeconds to fit as rows grow, of {area['rows_of']}; what is beyond its own rows is made of halves of two"
-    yield "texts of one label, for the time only:\n"
+    yield f"\nSeconds to fit as rows grow, on {area['rows_of']}; rows beyond its own are made of halves of two texts"
+    yield "with the same label, just to measure the time:\n"
     yield from _growth(area, lambda point: _seconds(point["fit"]["wall"]))
 
 
 def _start_up(area: Results) -> Iterator[str]:
     yield "\n### Start-up\n"
-    yield "Seconds of a whole process, the median of nine (CPU seconds):\n"
+    yield "Wall seconds of a whole process, the median of nine runs (CPU seconds in brackets):\n"
     yield "| what | seconds |"
     yield "|---|---|"
     for group in area["commands"].values():
@@ -161,8 +161,8 @@ def _start_up(area: Results) -> Iterator[str]:
 
 def _files(area: Results) -> Iterator[str]:
     yield "\n### Files\n"
-    yield "Seconds from CSV to CSV, WordLlama, 12 labels (pandas with `WordLlama.embed` and a LogisticRegression), and"
-    yield "in brackets the memory of the process at most:\n"
+    yield "Seconds from CSV to CSV, WordLlama, 12 labels (pandas with `WordLlama.embed` and a LogisticRegression), with"
+    yield "the peak memory of the process in brackets:\n"
     yield from _growth(
         area, lambda point: f"{_seconds(point['predict']['wall'])} ({point['predict']['memory']:,.0f} MB)"
     )
@@ -170,7 +170,7 @@ def _files(area: Results) -> Iterator[str]:
 
 def _service(area: Results) -> Iterator[str]:
     yield "\n### The service\n"
-    yield "One text a request, requests/s and in brackets the median latency; the services are asked in turn:\n"
+    yield "Requests per second with one text per request, median latency in brackets; the services take turns:\n"
     loads = next(iter(area["sides"].values()))
     yield f"| | {' | '.join(str(load['connections']) + ' at once' for load in loads)} | errors |"
     yield "|---|" + "---|" * (len(loads) + 1)
@@ -200,7 +200,7 @@ def _growth(area: Results, shown: Any, *, ended: bool = True) -> Iterator[str]:
         if any(cells.values()):
             yield f"| {name} | {' | '.join(cells.get(size) or '–' for size in sizes)} |"
     whys = [
-        f"- {name} ends before {side['ended']['rows']:,}: {side['ended']['why']}"
+        f"- {name} stops before {side['ended']['rows']:,}: {side['ended']['why']}"
         for name, side in sides.items()
         if side["ended"]
     ]
