@@ -19,7 +19,7 @@ import embedclf
 from embedclf.data.corpus import read_corpus
 from embedclf.quality.data_check import plain_check
 from embedclf.quality.distinct_texts import DistinctTexts
-from embedclf.quality.near_copies import near_duplicates
+from embedclf.quality.near_duplicates import near_duplicates
 
 EMBEDDER = embedclf.open_embedder("wordllama")
 

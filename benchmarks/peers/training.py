@@ -20,7 +20,7 @@ def ours(head: str) -> Fit:
     def fit(texts: list[str], vectors: np.ndarray, labels: list[str]) -> Predict:
         import embedclf
 
-        made = embedclf.train(texts, labels, vectors=vectors, embedder="wordllama", head=head)
+        made = embedclf.train(texts, labels, vectors=vectors, embedder="wordllama", head=head, features="embedding")
         return lambda texts, vectors: made.model.probabilities(vectors)
 
     return fit

@@ -69,6 +69,13 @@ _WORDS = {
         "Keep the part that decides the label: each text gets a single vector.",
     ),
 }
+# What `check` says that it has skipped.
+SKIPPED = {
+    "label_errors": "label errors",
+    "near_leakage": "near-duplicates of the other file",
+    "near_duplicates": "near-duplicates",
+    "anomalies": "outliers",
+}
 _ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 

@@ -18,7 +18,7 @@ from embedclf.quality.distinct_texts import DistinctTexts
 from embedclf.quality.diversity import diversity_of
 from embedclf.quality.findings import DataCheck, Finding, in_order
 from embedclf.quality.label_errors import label_errors, why_no_label_errors
-from embedclf.quality.near_copies import near_duplicates, near_leakage
+from embedclf.quality.near_duplicates import near_duplicates, near_leakage
 from embedclf.quality.text_checks import plain_findings
 from embedclf.stats.neighbours import of_unit_length
 from embedclf.validation import check_whole, group_duplicates, list_of_strings, text_fault, text_faults

@@ -118,7 +118,7 @@ Diversity: Vendi score 7.8 (14 texts as varied as 8 unrelated ones); mean cosine
 """
         )
         assert result.stderr.splitlines()[0] == "ugly.csv: 14 rows, 4 labels"
-        assert result.stderr.endswith("Skipped: anomalies (needs at least 20 distinct texts)\n")
+        assert result.stderr.endswith("Skipped: outliers (needs at least 20 distinct texts)\n")
 
     def test_clean_data(self, cli: Cli, dataset: Path):
         """One line says that all is clear, and the exit code is 0."""
@@ -303,7 +303,10 @@ class TestBeforeAnythingIsPaidFor:
         assert (empty, rest[0]) == ("", "Error: 1 row that cannot be read")
         assert "Error: 2 rows with conflicting labels for the same text" in rest
         assert not any("near-duplicate" in line for line in rest)
-        assert "Skipped: label errors, near leakage, near duplicates, anomalies (needs vectors)" in result.stderr
+        assert (
+            "Skipped: label errors, near-duplicates of the other file, near-duplicates, outliers (needs vectors)"
+            in result.stderr
+        )
         shown = json.loads(cli("check", ugly, "--dry-run", "--json").stdout)
         assert shown["dry_run"] is True
         assert shown["estimate"]["to_embed"] == 12

@@ -137,9 +137,11 @@ def _show_json(result: "DataCheck", corpus: "Corpus", against: "Corpus | None", 
 
 
 def _end(result: "DataCheck") -> None:
+    from embedclf.cli.findings import SKIPPED
+
     kinds_of: dict[str, list[str]] = {}
     for kind, reason in result.not_checked.items():
-        kinds_of.setdefault(reason, []).append(kind.replace("_", " "))
+        kinds_of.setdefault(reason, []).append(SKIPPED[kind])
     for reason, kinds in kinds_of.items():
         echo(f"Skipped: {', '.join(kinds)} ({reason})", err=True)
     if result.n_errors:
