@@ -148,7 +148,6 @@ class TestTraining:
         best = error.split("the best is ")[1].split(",")[0]
         assert cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", best).exit_code == 0
 
-    @pytest.mark.slow
     def test_a_target_that_all_answers_reach_needs_no_abstaining(self, reviews):
         """The threshold is 0."""
         texts, labels, vectors = reviews
@@ -205,7 +204,6 @@ class TestOutOfScope:
         scores = classifier.model.weights * classifier.card.temperature
         np.testing.assert_allclose(scores, alone.model.weights * alone.card.temperature, atol=1e-3)
 
-    @pytest.mark.slow
     def test_it_is_measured_on_rows_that_chose_nothing(self, mixed: Path, cli: Cli):
         """What is held out is neither fitted on nor chosen by, in scope and out of scope alike."""
         result = cli("train", mixed, "--out-of-scope-label", "other")

@@ -84,7 +84,6 @@ def test_it_stays_out_of_pipes_and_files(process, api: AimlapiServer, many: Path
     assert "texts" not in out.read_text()
 
 
-@pytest.mark.slow
 def test_in_python_events_come_one_at_a_time(api: AimlapiServer):
     """From the first to the last text; also of WordLlama, and what is cached is done at once."""
     texts = [f"text {number}" for number in range(300)]

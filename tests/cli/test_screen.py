@@ -32,7 +32,6 @@ def renamed(model: embedclf.TextClassifier, *classes: str) -> embedclf.TextClass
     return embedclf.TextClassifier(model.embedder, linear, model.card)
 
 
-@pytest.mark.slow
 def test_labels_of_a_model(process, trained: embedclf.TextClassifier):
     """Plain and as JSON, which gives the same label."""
     renamed(trained, f"a{EVIL}", f"b{EVIL}", f"c{EVIL}").save("m.safetensors")
@@ -130,7 +129,6 @@ def test_a_page_of_json_keeps_its_values(process):
     assert all(hit["text"].endswith(EVIL) for hit in json.loads(done.stdout)["hits"])
 
 
-@pytest.mark.slow
 def test_messages_end(process):
     """Of a line of 200,000 characters, the beginning is shown, and how much is left out."""
     Path("x.csv").write_text(f"{'x' * 200_000},label\nhello,a\n")

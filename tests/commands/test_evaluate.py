@@ -106,7 +106,6 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     assert result.stderr == "Error: cannot write wrong.xlsx: the output must end in .csv, .tsv, .jsonl or .parquet\n"
 
 
-@pytest.mark.slow
 def test_neighbours_say_where_they_stand(cli: Cli, model: Path):
     """By file and line of the train set, rows that are left out counted: in the text, in JSON and in the page."""
     Path("in").mkdir()

@@ -126,7 +126,6 @@ def test_from_one_format_to_another(cli: Cli, model: Path, tmp_path: Path):
     assert result.stderr.startswith("Warning: line 2 has 'extra', which the first record does not have: left out")
 
 
-@pytest.mark.slow
 def test_input_dash_reads_a_table_from_stdin(process, model: Path):
     """CSV, or JSONL if it starts with a brace."""
     table = process("predict", "-m", model, "--input", "-", stdin="id,text\n1,my parcel\n")
@@ -289,7 +288,6 @@ def test_jsonl_is_carried_over_to_the_last_digit(cli: Cli, model: Path, tmp_path
     assert Path("out.csv").read_text().splitlines()[1].startswith("my parcel,0.123456789,delivery,0.")
 
 
-@pytest.mark.slow
 def test_output_to_the_standard_output_by_its_name(model: Path, tmp_path: Path):
     """/dev/stdout is written to, in a pipe or a file that is open; nothing in it is replaced."""
     path = write_csv(tmp_path / "new.csv", [("my parcel",)], header=("text",))
@@ -309,7 +307,6 @@ def test_a_label_stays_in_its_line(cli: Cli, tmp_path: Path):
     assert cli("predict", "-m", "m.safetensors", "d e").stdout.startswith("\\x1b[31mé\t")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("args", [["-"], ["--input", "-"]])
 def test_a_closed_standard_input_is_an_error(model: Path, args: list[str]):
     """And not a traceback."""

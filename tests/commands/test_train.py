@@ -195,7 +195,6 @@ def test_two_rows_are_enough(cli: Cli, tmp_path: Path):
     assert "too few examples to calibrate on: confidences are unreliable" in result.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("head", ["logistic", "centroid"])
 def test_many_labels_of_one_row_each(process, tmp_path: Path, head: str):
     """They train, and nothing but our own remarks is printed."""
@@ -216,7 +215,6 @@ def test_an_output_that_cannot_be_written_is_found_out_first(cli: Cli, dataset: 
     assert "Embedder" not in result.stderr
 
 
-@pytest.mark.slow
 def test_latest_is_what_predict_uses(cli: Cli, dataset: Path):
     """Train leaves the model's name in models/.latest, wherever the model is."""
     cli("train", dataset)
@@ -225,7 +223,6 @@ def test_latest_is_what_predict_uses(cli: Cli, dataset: Path):
     assert cli("predict", "my parcel").stderr == "Model: elsewhere/m.safetensors (most recently trained)\n"
 
 
-@pytest.mark.slow
 def test_the_command_line_and_python_train_the_same(cli: Cli, dataset: Path):
     """embedclf.train(texts, labels) and embedclf train give the same classifier."""
     cli("train", dataset)
@@ -244,7 +241,6 @@ def test_the_support_tickets_train_as_the_readme_shows(cli: Cli):
         assert 0.6 < json.loads(result.stdout)["accuracy"] <= 0.97
 
 
-@pytest.mark.slow
 def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     """Figures on a handful of rows carry a warning."""
     stderr = cli("train", dataset).stderr

@@ -236,7 +236,6 @@ def test_half_a_character_in_a_name(trained: embedclf.TextClassifier):
         assert row.record[name] == value
 
 
-@pytest.mark.slow
 def test_labels_that_end_in_nul(cli: Cli):
     """They are names like others, and differ from those that do not."""
     labels = ["a\0", "a", "\0"]

@@ -75,7 +75,6 @@ def is_usable(text: str) -> bool:
     return bool(text) and not text.isspace()
 
 
-@pytest.mark.slow
 @each_kind
 def test_written_and_read(kind: str):
     """By the writer and the reader, with columns added and with none."""
@@ -106,7 +105,6 @@ def test_written_and_read(kind: str):
     holds()
 
 
-@pytest.mark.slow
 @each_kind
 def test_predicted(cli: Cli, model: Path, trained: embedclf.TextClassifier, kind: str):
     """``predict --output`` keeps every column, whatever the format becomes, and answers stand beside their texts."""
@@ -136,7 +134,6 @@ def test_predicted(cli: Cli, model: Path, trained: embedclf.TextClassifier, kind
     holds()
 
 
-@pytest.mark.slow
 def test_values_of_any_kind_in_json_lines(trained: embedclf.TextClassifier):
     """Numbers to their last digit, lists, objects, and keys that only some records have."""
     values = st.recursive(

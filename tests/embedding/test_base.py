@@ -162,7 +162,6 @@ def test_one_without_a_method_embed_cannot_be_made():
         Half()  # type: ignore[abstract]
 
 
-@pytest.mark.slow
 def test_it_goes_to_other_processes(classifier: embedclf.TextClassifier, dataset: Path, tmp_path: Path):
     """Pickled, with its classifier."""
     assert pickle.loads(pickle.dumps(classifier)).predict(TEXTS) == classifier.predict(TEXTS)

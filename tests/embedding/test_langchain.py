@@ -24,7 +24,6 @@ from embedclf.embedding.cache.vector_cache import VectorCache
 from running import Cli
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", OTHER_MODELS)
 def test_the_other_models_work_without_the_fields_that_they_refuse(cli: Cli, api: AimlapiServer, dataset, model: str):
     """No request is refused: what each takes is known. Trained, saved, loaded, and nothing paid for twice."""
@@ -154,7 +153,6 @@ unclosed = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 class TestProviders:
     """A provider that is not ours is LangChain's."""
 
-    @pytest.mark.slow
     def test_train_evaluate_predict(self, cli: Cli, ollama: list, dataset: Path):
         """With the same cache in front; whoever loads names the embedder again."""
         name = "ollama:nomic-embed-text"
@@ -171,7 +169,6 @@ class TestProviders:
         assert len(ollama) == 2
         assert VectorCache().info()[0].model == name
 
-    @pytest.mark.slow
     def test_a_file_alone_opens_none(self, cli: Cli, ollama: list, dataset: Path):
         """A model file from a stranger makes nobody call anything."""
         cli("train", dataset, *QUICKLY, "--embedder", "ollama:m", "-o", "m.safetensors")
@@ -211,7 +208,6 @@ class TestProviders:
         assert result.stderr.startswith("Error: nobody:nothing cannot be opened: ")
         assert len(result.stderr.splitlines()) == 1
 
-    @pytest.mark.slow
     def test_without_langchain(self, dataset: Path):
         """The error says what to install."""
         code = (
@@ -227,7 +223,6 @@ class TestProviders:
         )
 
 
-@pytest.mark.slow
 @unclosed
 def test_a_classifier_of_langchains_provider_in_python(ollama: list):
     """Named, or handed over."""

@@ -47,7 +47,6 @@ def test_a_long_text_that_fits_is_sent_whole(api: AimlapiServer, caplog: pytest.
     assert not caplog.records
 
 
-@pytest.mark.slow
 def test_one_that_does_not_fit_is_cut(cli: Cli, api: AimlapiServer, dataset):
     """Its vector is the mean of its pieces' by their length, at unit length; a remark says how many there were."""
     cli("train", dataset)

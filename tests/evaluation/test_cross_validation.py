@@ -34,7 +34,6 @@ def blobs() -> tuple[np.ndarray, np.ndarray]:
 class TestOutOfFold:
     """Predictions by classifiers that have not seen the example."""
 
-    @pytest.mark.slow
     def test_every_example_is_left_out_once(self, blobs):
         """With its duplicates; its probabilities do not depend on its own label."""
         vectors, y = blobs
@@ -73,7 +72,6 @@ class TestOutOfFold:
 class TestCrossValidate:
     """embedclf cross-validate."""
 
-    @pytest.mark.slow
     def test_what_a_person_sees(self, cli: Cli, dataset: Path):
         """The figures of all folds together with their intervals, and each fold's."""
         result = cli("cross-validate", dataset, "--folds", 3)
@@ -234,7 +232,6 @@ class TestLearningCurve:
         """Half of it, a quarter and so on, as long as there is one a label."""
         assert sizes_of(n, n_classes) == sizes
 
-    @pytest.mark.slow
     def test_what_a_person_sees(self, cli: Cli):
         """A table with a plot, and whether more labels would help."""
         result = cli("learning-curve", REVIEWS, "--head", "centroid")
@@ -332,7 +329,6 @@ class TestCompare:
         )
         assert lines[2].split()[-4] == "free"
 
-    @pytest.mark.slow
     def test_what_is_as_good_is_not_surely_so(self, cli: Cli, dataset: Path):
         """Of 30 rows that both have right, an exact 11.6 points may be between them."""
         lines = cli("compare", dataset, "--head", "logistic", "--head", "centroid").stdout.splitlines()
@@ -387,7 +383,6 @@ class TestCompare:
         assert api.n_requests == 0
         assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.121e-6:.9f}").exit_code == 0
 
-    @pytest.mark.slow
     def test_refused_rows_are_left_out_for_all(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """So that the folds stay the same."""
         from aimlapi_server import error

@@ -38,7 +38,6 @@ def test_the_command(cli: Cli, dataset: Path):
     assert "<title>Map: wordllama:l2_supercat on small.csv</title>" in Path("map.html").read_text()
 
 
-@pytest.mark.slow
 def test_json(cli: Cli, dataset: Path):
     """The place of each row, with or without a page, and the same as in Python."""
     result = cli("map", dataset, "--json")
@@ -56,7 +55,6 @@ def test_json(cli: Cli, dataset: Path):
     assert Path("m.html").exists()
 
 
-@pytest.mark.slow
 def test_what_is_alike_is_near():
     """Texts of a label are nearer to each other than to others, and the same texts get the same places."""
     vectors = np.random.default_rng(0).normal(size=(3, 8))[np.arange(60) % 3] * 4

@@ -115,7 +115,6 @@ class TestWords:
 class TestTraining:
     """What is chosen, and what is sent."""
 
-    @pytest.mark.slow
     def test_words_are_taken_where_they_tell_more(self):
         """And left out where the vector tells all."""
         same = np.tile(np.float32([1, 0, 0, 0]), (len(ON_WORDS), 1))
@@ -129,7 +128,6 @@ class TestTraining:
         unlike = [" ".join(rng.choice(list("abcdefgh"), 6)) for _ in OF_WORDS]
         assert embedclf.train(unlike, OF_WORDS, vectors=told, label_names=False).card.word_scale == 0
 
-    @pytest.mark.slow
     def test_words_alone_need_no_embedder(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Nothing is sent, and nothing is paid."""
         result = cli("train", dataset, "--features", "words")

@@ -240,7 +240,6 @@ def test_requests_are_bounded_over_all_workers(
     assert max(sum(start <= at < end for start, end in times) for at, _ in times) <= 3
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
     """The first chunk is answered after the second one is scored; the tokens of both count."""
@@ -315,8 +314,10 @@ def test_a_chunk_that_kills_its_workers_is_given_up(cluster: str):
             r"tcp://127.0.0.1:\d+; check their logs; they may have run out of memory",
             str(error),
         )
-        assert rows_done() == 500
-        assert embedclf.predict_file(classifier, "in.csv", "out.csv", resume=True).rows_before == 500
+        # Dask also blames what else ran on the workers that died, so two chunks before the deadly one may be missing.
+        done = rows_done()
+        assert 300 <= done <= 500
+        assert embedclf.predict_file(classifier, "in.csv", "out.csv", resume=True).rows_before == done
 
 
 @pytest.mark.slow

@@ -619,7 +619,6 @@ class TestParquet:
             pa.chunked_array([["two"]]),
         ]
 
-    @pytest.mark.slow
     def test_other_types_are_not_gone_on_with(self, trained: embedclf.TextClassifier):
         """What was begun with one type cannot be gone on with in another."""
         import pyarrow as pa
@@ -631,7 +630,6 @@ class TestParquet:
         with pytest.raises(embedclf.OutputError, match=r"started from a file whose columns have different types\. "):
             embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
 
-    @pytest.mark.slow
     def test_a_part_that_is_damaged(self, trained: embedclf.TextClassifier):
         """Is said so when it is to become a Parquet file."""
         self.write()
@@ -727,7 +725,6 @@ class TestParquet:
         Path("not.parquet").write_text("text,label\n")
         assert cli("train", "not.parquet").stderr == ("Error: not.parquet: not a Parquet file, despite its name\n")
 
-    @pytest.mark.slow
     def test_it_is_not_read_from_a_pipe(self, process, model: Path):
         """Nor written to one."""
         self.write(n=2)
@@ -743,7 +740,6 @@ class TestParquet:
         assert done.stderr == "Error: cannot write out.parquet: Parquet needs a file, not a pipe\n"
 
 
-@pytest.mark.slow
 def test_without_pyarrow_the_extra_is_named(process, model: Path, dataset: Path, monkeypatch: pytest.MonkeyPatch):
     """Reading and writing."""
     Path("blocked/pyarrow").mkdir(parents=True)

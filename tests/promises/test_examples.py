@@ -50,7 +50,6 @@ def test_with_scikit_learn(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     assert Path("reviews.safetensors").exists()
 
 
-@pytest.mark.slow
 def test_with_langchain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     run("with_langchain.py", monkeypatch=monkeypatch)
     assert capsys.readouterr().out.count("\n") == 2

@@ -274,7 +274,6 @@ def test_a_key_that_is_taken_away_meanwhile(api: AimlapiServer, monkeypatch: pyt
     assert api.n_requests == 1
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
 def test_what_passes_is_waited_for_and_said(cli: Cli, api: AimlapiServer, dataset: Path, status: int):
     """The second try succeeds; a remark says that there was one."""
@@ -317,7 +316,6 @@ class TestRefusedTexts:
         path.write_text("text,label\n" + "".join(rows))
         return path
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("command", ["train", "evaluate"])
     def test_train_and_evaluate_list_them(self, cli: Cli, api, dataset: Path, with_bad: Path, command: str):
         """By file and line; all others are in the cache, so that nothing is paid for twice."""
@@ -347,7 +345,6 @@ class TestRefusedTexts:
             f"  {with_bad}:19: rejected by text-embedding-3-small: {self.reason}\n"
         ) in result.stderr
 
-    @pytest.mark.slow
     def test_predict_finishes_the_others(self, cli: Cli, dataset: Path, with_bad: Path):
         """They get an `error`, the others their labels, and the exit code is 1 with a count."""
         cli("train", dataset, *QUICKLY)
@@ -364,7 +361,6 @@ class TestRefusedTexts:
         assert (bad["label"], bad["confidence"]) == (None, None)
         assert bad["error"] == f"rejected by text-embedding-3-small: {self.reason}"
 
-    @pytest.mark.slow
     def test_in_python(self, api: AimlapiServer):
         """`predict` raises with the reason by index; `predict_proba_usable` gives the others."""
         classifier = embedclf.train(TEXTS, LABELS)
@@ -395,7 +391,6 @@ class TestRefusedTexts:
         assert list(caught.value.reasons) == [0, 1, 2]
         assert api.texts_sent == ["hello"]
 
-    @pytest.mark.slow
     def test_one_with_every_other_wrong_way(self, api: AimlapiServer, cli: Cli, dataset: Path):
         """Empty and refused texts in one call."""
         cli("train", dataset, *QUICKLY)
@@ -458,7 +453,6 @@ def test_retry_after_as_a_date(api: AimlapiServer, caplog: pytest.LogCaptureFixt
     assert min(request.started for request in api.requests[3:]) - api.requests[0].started > 1.5
 
 
-@pytest.mark.slow
 def test_what_is_answered_is_kept_while_a_doubt_is_tested(api: AimlapiServer):
     """The harmless text may take long."""
 
@@ -589,7 +583,6 @@ def test_an_error_stops_the_rest_and_keeps_what_was_paid_for(api: AimlapiServer)
     assert sorted(api.texts_sent) == sorted(texts)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_any_mix_of_texts_gets_its_vectors(api: AimlapiServer, seed: int):
     """Duplicates, empty and refused texts, cached or not, cut or not, in batches of any size: each at its place."""

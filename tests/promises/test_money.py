@@ -239,7 +239,6 @@ class TestMaxCost:
 class TestLedger:
     """What each run spent is kept beside the cache."""
 
-    @pytest.mark.slow
     def test_a_line_for_each_run(self, cli: Cli, api: AimlapiServer, many: Path):
         """With its time and model; what failed has cost something, too."""
         cli("train", many, *QUICKLY)

@@ -137,7 +137,6 @@ No problems found in 30 rows.
 """
         )
 
-    @pytest.mark.slow
     def test_warnings_alone_end_well(self, cli: Cli, dataset: Path):
         """What is worth a look is no error."""
         with dataset.open("a") as file:
@@ -419,7 +418,6 @@ class TestByVectors:
             "pip install 'embedclf[check]')\n" in result.stderr
         )
 
-    @pytest.mark.slow
     def test_a_text_far_from_all(self, cli: Cli, dataset: Path):
         """With its score and its nearest neighbours."""
         with dataset.open("a") as file:
@@ -548,7 +546,6 @@ class TestTrain:
             f"For details, run embedclf check {name}",
         ]
 
-    @pytest.mark.slow
     def test_the_command_that_shows_all_works(self, cli: Cli, dataset: Path):
         """As it is printed: a shell takes the name, and the file is read in the same way."""
         lines = dataset.read_text().replace(",", ";").replace("text;label", "my review;stars").splitlines(True)

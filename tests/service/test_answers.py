@@ -90,7 +90,6 @@ class TestFailures:
         assert "POST /predict failed: ValueError from StopIteration" in caplog.text
         assert SECRET not in caplog.text
 
-    @pytest.mark.slow
     def test_the_log_does_not_quote_a_text(self, api: AimlapiServer, caplog: pytest.LogCaptureFixture):
         """Neither where the API does, whole or in part."""
         classifier = embedclf.train(TEXTS, LABELS, embedder=embedclf.open_embedder("aimlapi", retries=0))
@@ -126,7 +125,6 @@ class TestBodies:
 
 
 class TestHead:
-    @pytest.mark.slow
     def test_it_works_where_get_does(self, model: Path):
         """With the same headers, and no body."""
         with Process("-m", model) as served:

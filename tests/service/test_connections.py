@@ -251,7 +251,6 @@ class TestUnread:
             assert _n_answers(opened) < N_UNREAD
             assert client.get("/health").status_code == 200
 
-    @pytest.mark.slow
     def test_all_unread_answers_are_bounded(self, large: TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """Those that have waited longest are cut off; who reads gets it all."""
         monkeypatch.setattr(connections, "_UNREAD_BYTES", 100_000)
@@ -342,7 +341,6 @@ class TestConnections:
                 _see_health(first)
             wait_until(lambda: _status_of(client) == 200)
 
-    @pytest.mark.slow
     @needs_proc
     def test_they_leave_files_for_other_things(self, model: Path):
         """A process that may open few files takes few connections, and does not run out of files."""

@@ -32,7 +32,6 @@ def raw_status(client: httpx.Client, request: bytes) -> int:
 
 
 class TestOnLoopback:
-    @pytest.mark.slow
     def test_only_local_names_are_served(self, model: Path):
         """With any port, whatever is asked for; and what to do is said."""
         with Process("-m", model) as served:
@@ -47,7 +46,6 @@ class TestOnLoopback:
             assert (answer.status_code, answer.json()) == (421, NOT_SERVED)
             assert ask(served.client, TEXT).status_code == 200
 
-    @pytest.mark.slow
     def test_a_request_names_one_host(self, model: Path):
         """HTTP/1.0 knows no Host, and no browser sends a request without."""
         with Process("-m", model) as served:
@@ -60,7 +58,6 @@ class TestOnLoopback:
             ):
                 assert raw_status(served.client, request) == status, request
 
-    @pytest.mark.slow
     def test_names_can_be_allowed(self, model: Path):
         """Beside the local ones."""
         options = ("--allowed-host", "Labels.example", "--allowed-host", "fe80::1")
@@ -70,7 +67,6 @@ class TestOnLoopback:
             for host in (*FOREIGN, "other.labels.example"):
                 assert status_for(served.client, host) == 421, host
 
-    @pytest.mark.slow
     def test_another_address_of_the_machine_is_a_name_of_it(self, model: Path):
         """The whole of 127.0.0.0/8 leads here."""
         with Process("-m", model, "--host", "127.0.0.2") as served:
@@ -87,7 +83,6 @@ class TestOnLoopback:
             assert status_for(served.client, "labels.example") == 200
             assert status_for(served.client, "evil.example") == 421
 
-    @pytest.mark.slow
     def test_elsewhere_any_name_is_served(self, model: Path):
         """Others reach it by names that it cannot know."""
         with Process("-m", model, "--host", "0.0.0.0") as served:

@@ -77,7 +77,6 @@ def test_of_truth_values_they_are_exact(n: int, n_right: int):
     np.testing.assert_allclose(interval_of_mean(np.arange(n) < n_right), expected, atol=0.01)
 
 
-@pytest.mark.slow
 def test_they_hold_the_truth_as_often_as_they_say():
     """About 95 of 100 times; macro-F1 of many classes of few rows, too, which comes out too low."""
     rng = np.random.default_rng(2)

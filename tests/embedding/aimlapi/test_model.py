@@ -370,7 +370,6 @@ def test_threads_share_one_client(api: AimlapiServer):
     assert api.n_requests == 32
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_a_forked_process_gets_its_own_vectors(api: AimlapiServer):
@@ -438,7 +437,6 @@ def test_base_url_needs_an_embedder_that_it_is_for(cli: Cli, dataset):
     assert "--base-url only applies to aimlapi embedders: set AIMLAPI_API_KEY, or use --embedder" in result.stderr
 
 
-@pytest.mark.slow
 def test_the_default_embedder_depends_on_the_key(
     cli: Cli, api: AimlapiServer, dataset, monkeypatch: pytest.MonkeyPatch
 ):
@@ -453,7 +451,6 @@ def test_the_default_embedder_depends_on_the_key(
     assert "Embedder: wordllama:l2_supercat (256 dimensions)\n" in said
 
 
-@pytest.mark.slow
 def test_a_model_is_used_with_the_embedder_that_it_was_trained_with(
     cli: Cli, api: AimlapiServer, dataset, monkeypatch: pytest.MonkeyPatch
 ):
@@ -470,7 +467,6 @@ def test_a_model_is_used_with_the_embedder_that_it_was_trained_with(
     assert result.stderr.startswith("Error: AIMLAPI_API_KEY is not set, but this model needs AI/ML API: get a")
 
 
-@pytest.mark.slow
 def test_a_model_file_cannot_make_anyone_call_an_address(cli: Cli, api: AimlapiServer, dataset, monkeypatch):
     """A file that names a strange server is refused, and that server never hears of it."""
     with AimlapiServer() as strange:
@@ -497,7 +493,6 @@ class TestTheKeyStaysInside:
         api.api_key = self.KEY
         monkeypatch.setenv("AIMLAPI_API_KEY", self.KEY)
 
-    @pytest.mark.slow
     def test_a_full_run_leaves_it_nowhere(
         self, cli: Cli, api: AimlapiServer, dataset, tmp_path, tmp_path_factory, caplog
     ):
@@ -542,7 +537,6 @@ class TestTheKeyStaysInside:
             assert self.KEY.encode() not in Path("dump").read_bytes()
         assert self.KEY not in str(estimator.get_params()) + estimator._repr_html_()
 
-    @pytest.mark.slow
     def test_no_traceback_holds_it(self, api: AimlapiServer):
         """Not even with the locals of every frame that an error of ours still shows."""
         import traceback

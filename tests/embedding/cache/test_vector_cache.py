@@ -61,7 +61,6 @@ def check(part: ModelCache, numbers: list[int]) -> np.ndarray:
 class TestPaidOnce:
     """What is sent, and what is not."""
 
-    @pytest.mark.slow
     def test_training_twice_sends_nothing_and_a_new_row_sends_one(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Also when the rows come in another order."""
         assert cli("train", dataset, *QUICKLY).exit_code == 0
@@ -73,7 +72,6 @@ class TestPaidOnce:
         cli("train", dataset, *QUICKLY)
         assert api.texts_sent[30:] == ["one more text"]
 
-    @pytest.mark.slow
     def test_a_sweep_over_dimensions_sends_each_text_once(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """In any order; each gives the vectors of its length."""
         for dimensions in (512, 256, 1536, 1024):
@@ -91,7 +89,6 @@ class TestPaidOnce:
             half = embedclf.open_embedder(SMALL_MODEL, dimensions=dimensions, cache=True)
             assert (half.embed([*texts[10:], "new", *texts[:10]])[[*range(11, 21), *range(10)]] == fresh).all()
 
-    @pytest.mark.slow
     def test_no_cache_reads_and_keeps_nothing(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Each run pays."""
         cli("train", dataset, *QUICKLY, "--no-cache")
@@ -100,7 +97,6 @@ class TestPaidOnce:
         assert cli("cache", "info").stdout.endswith("The cache is empty.\n")
         assert cli("train", dataset, *QUICKLY, "--no-cache", "--cache-dir", "x").exit_code == 2
 
-    @pytest.mark.slow
     def test_a_service_keeps_nothing_unless_told(self, api: AimlapiServer, tmp_path: Path, monkeypatch):
         """embedclf.load neither reads nor writes the cache by default; embedclf.train does both."""
         monkeypatch.setenv("EMBEDCLF_CACHE_DIR", str(tmp_path / "cache"))
@@ -111,7 +107,6 @@ class TestPaidOnce:
             assert len(api.texts_sent) == 4 + sent
         assert len(segments(tmp_path)) == 2
 
-    @pytest.mark.slow
     def test_models_and_servers_are_kept_apart(self, api: AimlapiServer):
         """Another model or endpoint never gets the vectors of the first."""
         with AimlapiServer() as other:
@@ -128,7 +123,6 @@ class TestPaidOnce:
 class TestCommands:
     """``embedclf cache``."""
 
-    @pytest.mark.slow
     def test_info_and_clear(self, cli: Cli, api: AimlapiServer, dataset: Path, process):
         """They say what there is, and what it would cost again, before it is gone."""
         folder = os.environ["EMBEDCLF_CACHE_DIR"]
@@ -434,7 +428,6 @@ class TestNotes:
         assert api.texts_sent == ["a text", "another", "one more"]
         assert cli("cache", "info", "--cache-dir", tmp_path / "cache").stdout.count("their-own-model") == 1
 
-    @pytest.mark.slow
     @pytest.mark.parametrize("kind", ["pipe", "folder", "link", "deep", "huge", "list", "cut"])
     @pytest.mark.parametrize("name", ["vectors/*/model.json", "ledger.jsonl"])
     def test_each_command_says_so_once_and_goes_on(
@@ -471,7 +464,6 @@ class TestNotes:
         assert path.is_symlink()
         assert not path.exists()
 
-    @pytest.mark.slow
     def test_a_ledger_that_is_a_link_is_not_written_through(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """Nor is a named pipe waited for."""
         ledger = Path(os.environ["EMBEDCLF_CACHE_DIR"]) / "ledger.jsonl"
@@ -592,7 +584,6 @@ class TestDisks:
         assert "the cache cannot be written, so new vectors are not stored: " in done.stderr
         assert api.texts_sent == ["before", "after", "more", "and more"]
 
-    @pytest.mark.slow
     def test_a_cache_folder_that_is_a_file(self, cli: Cli, api: AimlapiServer, dataset: Path, tmp_path: Path):
         """Nothing can be kept there, and nothing is lost."""
         (tmp_path / "file").touch()
