@@ -8,7 +8,6 @@ from embedclf.formatting import shown_share
 if TYPE_CHECKING:
     from embedclf.classifier.explanation import Neighbour, Span
     from embedclf.data.corpus import Corpus
-    from embedclf.exploration.retrieval import Hit
     from embedclf.stats.intervals import Interval
 
 _TEXT_WIDTH = 80
@@ -66,18 +65,6 @@ def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[tuple[str, dict[st
             yield in_one_line(text[start:end]), style | ({"bold": True} if abs(weight) >= _BOLD * most else {})
             done = end
     yield in_one_line(text[done:]), {}
-
-
-def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:
-    """Return search results as a table: similarity, place, label and text."""
-    rows = [
-        [f"{hit.similarity:z.3f}", corpus.place(hit.row), shown_label(hit.label or ""), shortened(hit.text)]
-        for hit in hits
-    ]
-    header = ["similarity", "row", "label", "text"]
-    if not any(corpus.labels):
-        header, rows = header[:2] + header[3:], [row[:2] + row[3:] for row in rows]
-    return table(header, rows, left=(1, 2, 3))
 
 
 def with_interval(figure: float, interval: "Interval") -> str:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from embedclf.cli.screen import echo
-from embedclf.cli.tables import shortened, shown_label, table
 from embedclf.formatting import counted
+from embedclf.printing.tables import shortened, shown_label, table
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
-    from embedclf.embedding.base import Embedder
     from embedclf.quality.findings import DataCheck, Finding, Other
 
 _MOST_SHOWN = 5
@@ -107,32 +105,7 @@ def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | No
     return shown
 
 
-def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
-    """Warn briefly of problems with texts and labels that can be found without vectors.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    embedder : Embedder
-        Decides which texts are too long.
-    command : str
-        The command that shows all findings.
-    """
-    from embedclf.quality.findings import in_order
-    from embedclf.quality.text_checks import plain_findings
-
-    found = [
-        finding
-        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
-        if not (finding.kind == "small_classes" and finding.score == 1)  # the hold-out step warns about these
-    ]
-    for line in _short_lines(found, corpus):
-        echo(f"Warning: {line}", err=True)
-    if found:
-        echo(f"For details, run {command}", err=True)
-
-
-def _short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
+def short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
     """Return one line per kind of finding: how many, and the first places."""
     lines = []
     for kind, of_kind in _by_kind(findings).items():
