@@ -9,6 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Floats
 from embedclf.classifier.model_file import Head
+from embedclf.data_frames import data_frame
 from embedclf.embedding.base import Embedder
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import EmbedderSettings
@@ -17,6 +18,8 @@ from embedclf.errors import ArgumentError, TextError
 from embedclf.evaluation.choices import Embedded, check_cost_of_all, embed_choices, open_choices, usage_of_all
 from embedclf.evaluation.cross_validation import CrossValidation, check_division, cross_validate_examples
 from embedclf.evaluation.footprint import ms_to_embed, size_and_seconds
+from embedclf.formatting import counted
+from embedclf.records import WithPage
 from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.training.checks import check_examples
 from embedclf.training.inputs import Inputs
@@ -90,7 +93,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(WithPage):
     """The results of a comparison on the same folds, best combination first.
 
     Attributes
@@ -106,6 +109,16 @@ class Comparison:
     candidates: tuple[Compared, ...]
     usage: Usage
 
+    def __repr__(self) -> str:
+        best = self.candidates[0]
+        of_best = f"best {best.embedder}, {best.head}, {best.features} with accuracy {best.accuracy:.3f}"
+        return f"<Comparison: {counted(len(self.candidates), 'candidate')}, {of_best}>"
+
+    def to_frame(self) -> Any:
+        """Return the candidates as a data frame of pandas, or of Polars if only that is installed."""
+        rows = [_flat(candidate.to_dict()) for candidate in self.candidates]
+        return data_frame(rows, tuple(rows[0]))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain types for JSON."""
         return {
@@ -114,6 +127,15 @@ class Comparison:
             "candidates": [candidate.to_dict() for candidate in self.candidates],
             "usage": self.usage.to_dict(),
         }
+
+
+def _flat(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return figures with each interval as two of them."""
+    flat: dict[str, Any] = {}
+    for name, value in figures.items():
+        of_name = name.removesuffix("_interval")
+        flat |= {f"{of_name}_low": value[0], f"{of_name}_high": value[1]} if of_name != name else {name: value}
+    return flat
 
 
 def compare(

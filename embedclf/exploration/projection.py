@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from embedclf.arrays import Floats32, Vectors
+from embedclf.data_frames import data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
+from embedclf.formatting import counted
+from embedclf.records import WithPage
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ _MOST_MEASURED = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TextMap:
+class TextMap(WithPage):
     """A map of texts: points on a plane.
 
     Attributes
@@ -46,11 +49,20 @@ class TextMap:
         most 1,000 distinct texts; None if there are too few texts to measure it.
     """
 
-    positions: Floats32 = field(repr=False)
-    texts: tuple[str, ...] = field(repr=False)
-    labels: tuple[str, ...] = field(repr=False)
+    positions: Floats32
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
     method: Method
     neighbours_kept: float | None
+
+    def __repr__(self) -> str:
+        return f"<TextMap: {counted(len(self.texts), 'text')}, {self.method}>"
+
+    def to_frame(self) -> Any:
+        """Return the points as a data frame of pandas, or of Polars if only that is installed."""
+        each = zip(self.positions.tolist(), self.labels, self.texts, strict=True)
+        rows = [{"x": x, "y": y, "label": label or None, "text": text} for (x, y), label, text in each]
+        return data_frame(rows, ("x", "y", "label", "text"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the map as plain types, for JSON, without the texts."""

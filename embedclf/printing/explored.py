@@ -7,32 +7,32 @@ from embedclf.formatting import counted, shown_confidence
 from embedclf.printing.tables import in_one_line, percent, shortened, shown_label, table
 
 if TYPE_CHECKING:
-    from embedclf.data.corpus import Corpus
     from embedclf.exploration.clustering import Cluster, Clustering
     from embedclf.exploration.projection import TextMap
     from embedclf.exploration.retrieval import Hit
     from embedclf.exploration.suggestions import Suggestion, Suggestions
+    from embedclf.printing.tables import Places
 
 _WIDTH = 80
 _LEAST_TEXT_WIDTH = 30
 
 
-def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:
+def found(hits: "Sequence[Hit]", corpus: "Places") -> list[str]:
     """Return search results as a table: similarity, place, label and text."""
     rows = [
         [f"{hit.similarity:z.3f}", corpus.place(hit.row), shown_label(hit.label or ""), shortened(hit.text)]
         for hit in hits
     ]
     header = ["similarity", "row", "label", "text"]
-    if not any(corpus.labels):
+    if not any(hit.label for hit in hits):
         header, rows = header[:2] + header[3:], [row[:2] + row[3:] for row in rows]
     return table(header, rows, left=(1, 2, 3))
 
 
-def cluster_lines(result: "Clustering", corpus: "Corpus") -> list[str]:
+def cluster_lines(result: "Clustering", corpus: "Places") -> list[str]:
     """Return clusters as lines: for each its name, size, words and most central texts."""
     lines = [line for one in result.clusters for line in [*_of_cluster(one, corpus), ""]]
-    n, n_placed = len(corpus.rows), len(corpus.rows) - result.n_left_out
+    n, n_placed = len(result.assigned), len(result.assigned) - result.n_left_out
     return [
         *lines,
         f"{counted(len(result.clusters), 'cluster')}; {n_placed:,} of {counted(n, 'row')} assigned, "
@@ -40,7 +40,7 @@ def cluster_lines(result: "Clustering", corpus: "Corpus") -> list[str]:
     ]
 
 
-def _of_cluster(one: "Cluster", corpus: "Corpus") -> list[str]:
+def _of_cluster(one: "Cluster", corpus: "Places") -> list[str]:
     from rich.cells import cell_len
 
     from embedclf.exploration.clustering import N_WORDS_OF_NAME
@@ -59,7 +59,7 @@ def _of_cluster(one: "Cluster", corpus: "Corpus") -> list[str]:
     return lines
 
 
-def suggestion_lines(result: "Suggestions", corpus: "Corpus") -> list[str]:
+def suggestion_lines(result: "Suggestions", corpus: "Places") -> list[str]:
     """Return the rows to label next as lines, with the two labels between which the classifier hesitates."""
     lines = [f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,} without a label:"]
     for one in result.rows:

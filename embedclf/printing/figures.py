@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 from embedclf.formatting import counted, shown_confidence, shown_difference, shown_dollars, shown_share, shown_threshold
 from embedclf.printing.tables import (
+    Places,
+    in_one_line,
     nearby,
     percent,
     shortened,
@@ -16,7 +18,6 @@ from embedclf.printing.tables import (
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
-    from embedclf.data.corpus import Corpus
     from embedclf.evaluation.comparison import Compared, Comparison
     from embedclf.evaluation.cross_validation import CrossValidation
     from embedclf.evaluation.learning import LearningCurve
@@ -25,19 +26,18 @@ if TYPE_CHECKING:
 
 _N_WRONG_SHOWN = 5
 _PLOT_WIDTH = 39
+_N_CLASSES_SHOWN = 12
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def report_lines(
-    report: "Report", corpus: "Corpus", trained_on: "Corpus | None", *, errors_are_written: bool
-) -> list[str]:
+def report_lines(report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool) -> list[str]:
     """Return a report as lines: metrics, strongest words per label, and the most confident errors.
 
     Parameters
     ----------
     report : Report
-    corpus, trained_on : Corpus
-        The files that its rows and their neighbours come from.
+    corpus, trained_on : Places
+        Where its rows and their neighbours come from.
     errors_are_written : bool
         Whether all misclassified rows are also written to a file.
     """
@@ -116,7 +116,7 @@ def _words(report: "Report") -> list[str]:
     return ["", *table(["label", "strongest words"], rows, left=(0, 1))]
 
 
-def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors_are_written: bool) -> list[str]:
+def _wrong_rows(report: "Report", corpus: Places, trained_on: Places | None, errors_are_written: bool) -> list[str]:
     from embedclf.classifier.explanation import by_word
 
     if not report.wrong:
@@ -225,6 +225,27 @@ def learning_curve_lines(curve: "LearningCurve") -> list[str]:
         *table(["training rows", "accuracy", "95 % interval", scale], rows, left=(3,)),
         "",
         curve.verdict,
+    ]
+
+
+def classifier_lines(classifier: "TextClassifier") -> list[str]:
+    """Return what a classifier is, and how good, as lines."""
+    card, classes = classifier.card, [shown_label(name) for name in classifier.classes]
+    named = ", ".join(classes[:_N_CLASSES_SHOWN]) + (" …" if len(classes) > _N_CLASSES_SHOWN else "")
+    chosen = "" if card.regularization is None else f", C = {card.regularization:g}"
+    if held_out := card.held_out:
+        measured = (
+            f"accuracy {held_out.accuracy:.3f}, macro-F1 {held_out.macro_f1:.3f}, "
+            f"calibration error {held_out.ece:.3f} ({counted(held_out.n_examples, 'row')})"
+        )
+    abstains = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
+    return [
+        f"classes     {len(classes):,}: {named}",
+        f"features    {in_one_line(classifier.features)}",
+        f"head        {card.head}{chosen}",
+        f"trained on  {counted(card.n_examples, 'row')}",
+        f"held out    {measured if held_out else 'nothing, so accuracy is not known'}",
+        f"abstains    {abstains}",
     ]
 
 

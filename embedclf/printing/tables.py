@@ -1,7 +1,8 @@
 """Format numbers, texts and tables for the terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from embedclf.formatting import shown_share
 
@@ -16,6 +17,34 @@ _WORD_WIDTH = 24
 _N_WORDS = 5
 # A word is coloured, or bold, from this share of the text's largest weight.
 _COLOURED, _BOLD = 0.1, 0.5
+
+
+class Places(Protocol):
+    """Where texts come from, such as a `Corpus`."""
+
+    @property
+    def name(self) -> str:
+        """The name of the whole."""
+
+    def place(self, number: int) -> str:
+        """Return where a row, counted from 0, is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The places of texts that come from no file: their indices.
+
+    Attributes
+    ----------
+    name : str
+        What a row is called: ``row 3``.
+    """
+
+    name: str = "row"
+
+    def place(self, number: int) -> str:
+        """Return what a row is called."""
+        return f"{self.name} {number}"
 
 
 def in_one_line(text: str) -> str:
@@ -36,7 +65,7 @@ def shown_label(label: str) -> str:
     return line if len(line) <= _LABEL_WIDTH else f"{line[:half].rstrip()} … {line[-half:].lstrip()}"
 
 
-def nearby(one: "Neighbour", trained_on: "Corpus") -> str:
+def nearby(one: "Neighbour", trained_on: Places) -> str:
     """Return a neighbouring training example in one line: similarity, place, label and text."""
     return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {shown_label(one.label)}: {shortened(one.text, 66)}"
 
