@@ -1,20 +1,34 @@
 """Data frames of pandas and Polars, without importing either before it is needed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from typing import Any, Protocol, TypeGuard
 
 from embedclf.errors import ArgumentError, EmbedclfError
 
 _TEXT, _LABEL = "text", "label"
 
 
-def is_data_frame(value: object) -> bool:
+class DataFrame(Protocol):
+    """A data frame of pandas or Polars, as far as it is used here."""
+
+    @property
+    def columns(self) -> Any:
+        """The names of the columns."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of rows and columns."""
+
+    def __getitem__(self, name: Any, /) -> Any: ...
+
+
+def is_data_frame(value: object) -> TypeGuard[DataFrame]:
     """Return whether a value is a data frame: it has named columns, and rows."""
     return hasattr(value, "columns") and len(getattr(value, "shape", ())) == 2
 
 
-def columns_of(frame: Any, text: str | None, label: str | None) -> tuple[Any, Any]:
+def columns_of(frame: DataFrame, text: str | None, label: str | None) -> tuple[Any, Any]:
     """Return the columns of the texts and the labels.
 
     Parameters
@@ -42,6 +56,31 @@ def columns_of(frame: Any, text: str | None, label: str | None) -> tuple[Any, An
             raise ArgumentError(f"the data frame has no column {name or meaning!r}, only {there}{hint}")
     has_labels = label is not None or _LABEL in names
     return frame[text or _TEXT], frame[label or _LABEL] if has_labels else None
+
+
+def texts_and_labels(
+    texts: Iterable[str] | DataFrame, labels: Iterable[Any] | None, *, text: str | None = None, label: str | None = None
+) -> tuple[Any, Any]:
+    """Return texts and labels, those of a data frame being two of its columns.
+
+    Raises
+    ------
+    TypeError
+        If labels are passed beside a data frame, or names of columns without one.
+    ArgumentError
+        If the data frame has no such column.
+    """
+    if is_data_frame(texts):
+        if labels is not None:
+            raise TypeError(
+                "labels cannot be passed beside a data frame: name its columns with text= and label=, or pass one of "
+                "them as the texts"
+            )
+        return columns_of(texts, text, label)
+    for name, given in (("text", text), ("label", label)):
+        if given is not None:
+            raise TypeError(f"{name}= names a column, but the texts are no data frame")
+    return texts, labels
 
 
 def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Floats
 from embedclf.classifier.model_file import Head
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import Embedder
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import EmbedderSettings
@@ -139,9 +139,11 @@ def _flat(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def compare(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedders: Sequence[Any] = (None,),
     dimensions: Sequence[int | None] = (None,),
     heads: Sequence[Head] = ("logistic",),
@@ -156,10 +158,9 @@ def compare(
 
     Parameters
     ----------
-    texts : iterable of str, or EmbeddedTexts
-        Only the texts and labels of `EmbeddedTexts` are used; the embedders to compare make the vectors.
-    labels : iterable of str
-        One per text.
+    texts, labels, text, label
+        See `embedclf.train`. Only the texts and labels of `EmbeddedTexts` are used; the embedders to compare make the
+        vectors.
     embedders : sequence
         Each as in `embedclf.train`.
     dimensions : sequence of int or None
@@ -183,7 +184,7 @@ def compare(
     EmbedderError
         If an embedder is unknown, not installed, supports none of the lengths, or fails.
     """
-    examples = EmbeddedTexts.of(texts, labels)
+    examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
     texts, labels = examples.texts, examples.known_labels
     for name, given in (("embedders", embedders), ("heads", heads), ("features", features)):
         if isinstance(given, str):

@@ -9,7 +9,7 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.evaluation.measuring import report_on
@@ -141,9 +141,11 @@ class CrossValidation(WithPage):
 
 
 def cross_validate(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
@@ -162,7 +164,7 @@ def cross_validate(
 
     Parameters
     ----------
-    texts, labels, embedder, head, regularization, features, label_names
+    texts, labels, text, label, embedder, head, regularization, features, label_names
         See `embedclf.train`.
     folds : int
         At least 2.
@@ -187,7 +189,7 @@ def cross_validate(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    given = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+    given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names)
     classes, y = check_examples(given.texts, given.known_labels)
     # Checked before anything is embedded and possibly paid for.

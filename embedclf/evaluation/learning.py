@@ -9,7 +9,7 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
 from embedclf.records import WithPage
@@ -109,9 +109,11 @@ class LearningCurve(WithPage):
 
 
 def learning_curve(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
@@ -128,7 +130,7 @@ def learning_curve(
 
     Parameters
     ----------
-    texts, labels, embedder, head, regularization, features, label_names
+    texts, labels, text, label, embedder, head, regularization, features, label_names
         See `embedclf.train`.
     seed : int
         Seed for the held-out split and the subsets.
@@ -149,7 +151,7 @@ def learning_curve(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    given = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+    given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names)
     check_whole(seed, "seed", least=0)
     classes, y = check_examples(given.texts, given.known_labels)

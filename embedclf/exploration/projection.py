@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.arrays import Floats32, Vectors
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
@@ -78,9 +78,11 @@ class TextMap(WithPage):
 
 
 def text_map(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     vectors: Vectors | None = None,
 ) -> TextMap:
@@ -93,10 +95,12 @@ def text_map(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts brings its own labels, embedder and vectors.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame brings its labels; an EmbeddedTexts brings labels, embedder and vectors.
     labels : iterable of str, optional
         One per text, to colour the points by; an empty label means that there is none.
+    text, label : str, optional
+        The columns of a data frame; None means "text" and, if there is one, "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -111,7 +115,7 @@ def text_map(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+    embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     if not len(embedded):
         raise ArgumentError("there are no texts to map")
     first, place = _different(embedded.vectors)

@@ -15,7 +15,7 @@ from embedclf.errors import ArgumentError, EmbedclfError, TextError
 from embedclf.formatting import counted
 from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
-from embedclf.validation import check_whole, list_of_strings, text_fault
+from embedclf.validation import check_whole, list_of_labels, list_of_strings, text_fault
 
 
 class Hit(NamedTuple):
@@ -172,7 +172,7 @@ class SearchedTexts:
             # Texts that come with vectors are not checked again: for a million texts, that takes longer than the search
             # itself. A text without a vector is not found.
             self.texts = list_of_strings(texts, "texts")
-            names = None if labels is None else list_of_strings(labels, "labels")
+            names = None if labels is None else list_of_labels(labels)
             if names is not None and len(names) != len(self.texts):
                 raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(names), 'label')}")
             self._vectors = check_vectors(vectors, len(self.texts), missing=True)

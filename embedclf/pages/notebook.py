@@ -24,6 +24,8 @@ from embedclf.quality.findings import DataCheck
 
 _MOST_LABELS = 15
 _MOST_ROWS = 20
+# A cell with more characters may be broken into lines.
+_MOST_IN_LINE = 40
 _STYLE = """<style>
 .embedclf{font-size:13px;line-height:1.45}
 .embedclf .tiles{display:flex;flex-wrap:wrap;gap:8px;margin:4px 0 10px}
@@ -32,7 +34,9 @@ _STYLE = """<style>
 .embedclf .dim{opacity:.7}
 .embedclf .wide{overflow-x:auto;margin:4px 0 10px}
 .embedclf table{border-collapse:collapse;width:auto;margin:0}
-.embedclf td,.embedclf th{padding:2px 8px;text-align:right;background:none;border:0;vertical-align:top;color:inherit}
+.embedclf td,.embedclf th{padding:2px 8px;text-align:right;vertical-align:top;white-space:nowrap}
+.embedclf td,.embedclf th{background:none;border:0;color:inherit}
+.embedclf td.long{white-space:normal;min-width:240px}
 .embedclf th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.4)}
 .embedclf .left{text-align:left}
 .embedclf tbody tr td{border-bottom:1px solid rgba(128,128,128,.15)}
@@ -156,7 +160,10 @@ def _(result: SearchResult | Recommendation) -> str:
         for hit in result.hits[:_MOST_ROWS]
     ]
     text = result.query if isinstance(result, SearchResult) else result.text
-    table = _table(["row", "label", "text", "similarity"], rows, left=3)
+    header = ["row", "label", "text", "similarity"]
+    if not any(hit.label for hit in result.hits):
+        header, rows = [header[0], *header[2:]], [[row[0], *row[2:]] for row in rows]
+    table = _table(header, rows, left=len(header) - 1)
     return _cell(_paragraph(f"Most similar to “{shortened(text)}”"), table, _more(len(result.hits)))
 
 
@@ -248,9 +255,11 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int) -
     """Return a table; the first `left` columns are words, the others numbers."""
 
     def row_of(cells: Sequence[str], tag: str) -> str:
-        sides = (' class="left"' if number < left else "" for number in range(len(cells)))
-        pairs = zip(cells, sides, strict=True)
-        return f"<tr>{''.join(f'<{tag}{side}>{_escaped(cell)}</{tag}>' for cell, side in pairs)}</tr>"
+        shown = ""
+        for number, cell in enumerate(cells):
+            kind = "left long" if len(cell) > _MOST_IN_LINE else "left" if number < left else ""
+            shown += f'<{tag} class="{kind}">{_escaped(cell)}</{tag}>' if kind else f"<{tag}>{_escaped(cell)}</{tag}>"
+        return f"<tr>{shown}</tr>"
 
     body = "".join(row_of(row, "td") for row in rows)
     return f'<div class="wide"><table><thead>{row_of(header, "th")}</thead><tbody>{body}</tbody></table></div>'
