@@ -33,16 +33,16 @@ _STYLE = """<style>
 .embedclf .tile b{display:block;font-size:20px;font-weight:600}
 .embedclf .dim{opacity:.7}
 .embedclf .wide{overflow-x:auto;margin:4px 0 10px}
-.embedclf table{border-collapse:collapse;width:auto;margin:0}
-.embedclf td,.embedclf th{padding:2px 8px;text-align:right;vertical-align:top;white-space:nowrap}
-.embedclf td,.embedclf th{background:none;border:0;color:inherit}
-.embedclf td.long{white-space:normal;min-width:240px}
-.embedclf th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.4)}
-.embedclf .left{text-align:left}
-.embedclf tbody tr td{border-bottom:1px solid rgba(128,128,128,.15)}
-.embedclf .matrix td{text-align:center;min-width:2em;border:1px solid rgba(128,128,128,.15)}
-.embedclf .matrix th.up{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:8px 2px}
-.embedclf .matrix .of{text-align:right;border:0;font-weight:400;white-space:nowrap}
+.embedclf .wide table{border-collapse:collapse;width:auto;margin:0}
+.embedclf .wide table td,.embedclf .wide table th{padding:2px 8px;text-align:right;vertical-align:top}
+.embedclf .wide table td,.embedclf .wide table th{background:none;border:0;color:inherit;white-space:nowrap}
+.embedclf .wide table thead th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.4)}
+.embedclf .wide table tbody td{border-bottom:1px solid rgba(128,128,128,.15)}
+.embedclf .wide table .left{text-align:left}
+.embedclf .wide table .long{white-space:normal;min-width:240px}
+.embedclf .wide .matrix td{text-align:center;min-width:2em;border:1px solid rgba(128,128,128,.15)}
+.embedclf .wide .matrix .up{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:8px 2px}
+.embedclf .wide .matrix .of{font-weight:400}
 </style>"""
 
 Tile = tuple[str, str, str]

@@ -1,1 +1,1 @@
-"""Results as text: the tables of the command line, which ``print`` shows as well."""
+"""Results as lines of text: what the commands show, and ``print`` as well."""
