@@ -9,6 +9,7 @@ import inspect
 import re
 import sys
 import textwrap
+from collections import ChainMap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,16 @@ PAGES = {
 
 # The names of each chapter; a public name that is in none goes into the last.
 CHAPTERS = {
-    "Train and use": ["train", "load", "TextClassifier", "predict_file", "FilePrediction", "create_app", "Limits"],
+    "Train and use": [
+        "train",
+        "load",
+        "TextClassifier",
+        "Prediction",
+        "predict_file",
+        "FilePrediction",
+        "create_app",
+        "Limits",
+    ],
     "Measure": [
         *("evaluate", "Report", "cross_validate", "CrossValidation", "learning_curve", "LearningCurve"),
         *("compare", "Comparison", "explain", "Explanation"),
@@ -141,7 +151,9 @@ def _members(kind: type) -> Iterator[str]:
     """Yield what a class does: its public methods and properties that have a docstring of their own."""
     if issubclass(kind, Exception):
         return
-    for name, member in vars(kind).items():
+    # How results print, and become pages, they all have from one place.
+    shared = [vars(base) for base in kind.__mro__ if base.__module__ == "embedclf.records"]
+    for name, member in ChainMap(dict(vars(kind)), *map(dict, shared)).items():
         if name.startswith("_"):
             continue
         if isinstance(member, classmethod | staticmethod):

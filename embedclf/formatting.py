@@ -50,6 +50,11 @@ def shown_difference(difference: float, low: float, high: float, *, significant:
     return f"{difference:z.3f} ({low:z.3f} to {high:z.3f}){'' if significant else ', not significant'}"
 
 
+def shown_interval(interval: tuple[float, float]) -> str:
+    """Format an interval: ``0.723 to 0.829``."""
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
 def shown_share(share: float) -> str:
     """Format a share as a percentage."""
     return f"{100 * share:.1f} %"

@@ -1,8 +1,11 @@
 """Checks of arguments: texts, integers, installed extras."""
 
+import math
 import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from importlib import import_module
+from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
@@ -48,24 +51,21 @@ def text_fault(text: str, kind: str = "text") -> str | None:
     return None
 
 
-def list_of_strings(values: Iterable[str], name: str) -> list[str]:
-    """Return the values as a list of plain strings.
+def list_of_strings(values: Iterable[str], name: str, *, missing_is_empty: bool = False) -> list[str]:
+    """Return the values as a list of plain strings; a missing one is an error, or an empty string.
 
     Raises
     ------
     TypeError
         If `values` is itself a string, or contains anything other than strings.
     """
-    if isinstance(values, str | bytes):
-        raise TypeError(f"{name} must be a list of strings, not a single {type(values).__name__}")
-    if isinstance(values, Mapping | Set) or getattr(values, "ndim", 1) != 1:
-        # Iterating over these yields keys, column names, or items in no particular order.
-        raise TypeError(f"{name} must be a list of strings, not a {type(values).__name__}")
-    values = list(values)
-    if set(map(type, values)) <= {str}:  # fast, even for a million strings
-        return values
+    checked = _list_of(values, name, missing_is_empty=missing_is_empty)
+    if set(map(type, checked)) <= {str}:  # fast, even for a million strings
+        return checked
     strings = []
-    for index, value in enumerate(values):
+    for index, value in enumerate(checked):
+        if is_missing(value):
+            raise TypeError(f"{name}[{index}] is missing ({value}): fill it in, or drop the row")
         if not isinstance(value, str):
             raise TypeError(
                 f"{name} must be strings, but {name}[{index}] is of type {type(value).__name__}; "
@@ -73,6 +73,59 @@ def list_of_strings(values: Iterable[str], name: str) -> list[str]:
             )
         strings.append(str(value))
     return strings
+
+
+def _list_of(values: Iterable[Any], name: str, *, missing_is_empty: bool) -> list[Any]:
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be a list of strings, not a single {type(values).__name__}")
+    if isinstance(values, Mapping | Set) or getattr(values, "ndim", 1) != 1:
+        # Iterating over these yields keys, column names, or items in no particular order.
+        raise TypeError(f"{name} must be a list of strings, not a {type(values).__name__}")
+    return ["" if is_missing(value) else value for value in values] if missing_is_empty else list(values)
+
+
+def is_missing(value: object) -> bool:
+    """Return whether a value stands for a missing one: None, NaN, or the NA and NaT of pandas."""
+    if isinstance(value, Real):
+        return math.isnan(value)
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def label_of(value: object, name: str = "the label") -> str:
+    """Return a label as a string: itself, or a whole number or truth value as it is written.
+
+    Raises
+    ------
+    TypeError
+        If it is something else, such as 0.5.
+    """
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real) and float(value).is_integer():
+        return str(int(float(value)))
+    if is_missing(value):
+        raise TypeError(f"{name} is missing ({value}): fill it in, or drop the row")
+    raise TypeError(
+        f"{name} is of type {type(value).__name__}, neither a string nor a whole number; convert it with str()"
+    )
+
+
+def list_of_labels(values: Iterable[object], name: str = "labels", *, missing_is_empty: bool = False) -> list[str]:
+    """Return labels as a list of plain strings; see `label_of` and `list_of_strings`.
+
+    Raises
+    ------
+    TypeError
+        If `values` is itself a string, or contains anything other than strings, whole numbers and truth values.
+    """
+    checked = _list_of(values, name, missing_is_empty=missing_is_empty)
+    if set(map(type, checked)) <= {str}:
+        return checked
+    return [label_of(value, f"{name}[{index}]") for index, value in enumerate(checked)]
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:

@@ -18,9 +18,9 @@ app = FastAPI()
 
 @app.post("/route")
 async def route(text: str) -> dict[str, str]:
-    """Say which team a ticket goes to; a person decides where the classifier abstains."""
-    (label,) = await classifier.apredict([text])
-    return {"team": label or "triage"}
+    """Say which team a ticket goes to; a person decides where the classifier abstains, or the text is empty."""
+    (prediction,) = await classifier.aclassify([text])
+    return {"team": prediction.label or "triage"}
 
 
 app.mount("/tickets", embedclf.create_app(classifier, token=os.environ.get("EMBEDCLF_TOKEN")))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -12,16 +13,18 @@ from embedclf.classifier.decisions import check_min_confidence, rank
 from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, write_model
+from embedclf.classifier.predictions import Prediction, predictions
 from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.requests.cancellation import stopped_with
 from embedclf.errors import EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
-from embedclf.validation import check_texts, list_of_strings, text_faults
+from embedclf.records import Printable
+from embedclf.validation import check_texts, check_whole, list_of_strings, text_faults
 
 Result = TypeVar("Result")
 
 
-class TextClassifier:
+class TextClassifier(Printable):
     """A trained classifier: an embedder and a linear model. It is thread-safe.
 
     Returned by `embedclf.train` and `embedclf.load`.
@@ -40,12 +43,20 @@ class TextClassifier:
         self.card = card
 
     def __repr__(self) -> str:
-        return f"<TextClassifier: {len(self.classes)} classes, {self.card.head} on {self.card.embedder}>"
+        held_out = self.card.held_out
+        measured = "" if held_out is None else f", held-out accuracy {held_out.accuracy:.3f}"
+        return f"<TextClassifier: {len(self.classes)} classes, {self.card.head} on {self.features}{measured}>"
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, sorted; the order of the columns of `predict_proba`."""
         return self.model.classes
+
+    @property
+    def features(self) -> str:
+        """What is used of a text: its words, a vector by an embedder, or both."""
+        used = [str(self.card.embedder)] if self.model.uses_vectors else []
+        return " and ".join(["words", *used] if self.model.words is not None else used)
 
     def predict(self, texts: Iterable[str]) -> list[str | None]:
         """Classify texts.
@@ -65,6 +76,33 @@ class TextClassifier:
             If the embedder fails.
         """
         return self.decide(self.predict_proba(texts))
+
+    def classify(self, texts: Iterable[str], top_k: int | None = None) -> list[Prediction]:
+        """Classify texts, so that one bad text does not fail the rest.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        top_k : int, optional
+            How many of the most likely labels to list in `top`.
+
+        Returns
+        -------
+        list of Prediction
+            One per text, in the order of the texts. A text that is empty, not valid Unicode, or rejected by the
+            embedder has an `error`.
+
+        Raises
+        ------
+        ArgumentError
+            If `top_k` is less than 1.
+        TypeError, EmbedderError
+            As for `predict`.
+        """
+        if top_k is not None:
+            check_whole(top_k, "top_k", least=1)
+        probabilities, reasons = self.predict_proba_usable(texts)
+        return predictions(probabilities, reasons, self.classes, self.card.threshold, top_k)
 
     def predict_proba(self, texts: Iterable[str]) -> Vectors:
         """Return the calibrated probability of each class for each text.
@@ -168,6 +206,10 @@ class TextClassifier:
         a cancellation no more requests are sent; those in flight are still billed, and their results are cached.
         """
         return await _in_a_thread(self.predict, texts)
+
+    async def aclassify(self, texts: Iterable[str], top_k: int | None = None) -> list[Prediction]:
+        """Classify texts without blocking the event loop; otherwise the same as `classify`."""
+        return await _in_a_thread(partial(self.classify, top_k=top_k), texts)
 
     async def apredict_proba(self, texts: Iterable[str]) -> Vectors:
         """Return the probabilities without blocking the event loop; otherwise the same as `predict_proba`."""

@@ -13,8 +13,8 @@ from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.tables import add_lines
 from embedclf.errors import EmbedclfError
+from embedclf.printing.tables import add_lines
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedclf.cli.refused_rows import refused_error
 from embedclf.cli.screen import echo, echo_json, echo_styled, wants_colour
-from embedclf.cli.tables import add_lines, coloured, in_one_line, nearby, shown_label, weighed
 from embedclf.errors import RowFault
 from embedclf.formatting import rounded_down, shown_confidence
+from embedclf.printing.tables import add_lines, coloured, in_one_line, nearby, shown_label, weighed
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors

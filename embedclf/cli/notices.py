@@ -32,3 +32,29 @@ def show_left_out(name: str, faults: Sequence[RowFault]) -> None:
 def say_written(n: int, path: str) -> None:
     """Report how many rows were written to a file."""
     echo(f"Wrote {counted(n, 'row')} to {path}", err=True)
+
+
+def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
+    """Warn briefly of problems with texts and labels that can be found without vectors.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    embedder : Embedder
+        Decides which texts are too long.
+    command : str
+        The command that shows all findings.
+    """
+    from embedclf.printing.findings import short_lines
+    from embedclf.quality.findings import in_order
+    from embedclf.quality.text_checks import plain_findings
+
+    found = [
+        finding
+        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
+        if not (finding.kind == "small_classes" and finding.score == 1)  # the hold-out step warns about these
+    ]
+    for line in short_lines(found, corpus):
+        echo(f"Warning: {line}", err=True)
+    if found:
+        echo(f"For details, run {command}", err=True)

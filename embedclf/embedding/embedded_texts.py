@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
+from embedclf.data_frames import DataFrame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, EmbedderError, NotInstalledError
 from embedclf.formatting import counted
-from embedclf.validation import check_texts, group_duplicates, list_of_strings
+from embedclf.validation import check_texts, group_duplicates, list_of_labels
 
 
 class EmbeddedTexts:
@@ -23,9 +24,12 @@ class EmbeddedTexts:
 
     Parameters
     ----------
-    texts : iterable of str
-    labels : iterable of str, optional
-        One per text.
+    texts : iterable of str, or DataFrame
+        A data frame of pandas or Polars brings its labels.
+    labels : iterable of str or int, optional
+        One per text; a whole number is a label as it is written: ``"1"``.
+    text, label : str, optional
+        The columns of a data frame; None means "text" and, if there is one, "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As in `embedclf.train`. An embedder given by name is opened with the cache of the command line.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -54,14 +58,17 @@ class EmbeddedTexts:
 
     def __init__(
         self,
-        texts: Iterable[str],
-        labels: Iterable[str] | None = None,
+        texts: Iterable[str] | DataFrame,
+        labels: Iterable[Any] | None = None,
         *,
+        text: str | None = None,
+        label: str | None = None,
         embedder: Any = None,
         vectors: Vectors | None = None,
     ) -> None:
-        self.texts = check_texts(texts)
-        self.labels = None if labels is None else list_of_strings(labels, "labels")
+        own_texts, own_labels = texts_and_labels(texts, labels, text=text, label=label)
+        self.texts = check_texts(own_texts)
+        self.labels = None if own_labels is None else list_of_labels(own_labels)
         if self.labels is not None and len(self.labels) != len(self.texts):
             raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(self.labels), 'label')}")
         self.is_embedder_named = embedder is not None
@@ -72,9 +79,11 @@ class EmbeddedTexts:
     @classmethod
     def of(
         cls,
-        texts: "Iterable[str] | EmbeddedTexts",
-        labels: Iterable[str] | None = None,
+        texts: "Iterable[str] | DataFrame | EmbeddedTexts",
+        labels: Iterable[Any] | None = None,
         *,
+        text: str | None = None,
+        label: str | None = None,
         embedder: Any = None,
         vectors: Vectors | None = None,
     ) -> "EmbeddedTexts":
@@ -86,8 +95,8 @@ class EmbeddedTexts:
             If `texts` is an `EmbeddedTexts` and another argument is passed.
         """
         if not isinstance(texts, EmbeddedTexts):
-            return cls(texts, labels, embedder=embedder, vectors=vectors)
-        given = {"labels": labels, "embedder": embedder, "vectors": vectors}
+            return cls(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+        given = {"labels": labels, "text": text, "label": label, "embedder": embedder, "vectors": vectors}
         if extra := [name for name, value in given.items() if value is not None]:
             raise TypeError(f"an EmbeddedTexts already has its own {extra[0]}: do not pass {extra[0]}=")
         return texts
@@ -96,9 +105,11 @@ class EmbeddedTexts:
     def by(
         cls,
         embedder: Embedder,
-        texts: "Iterable[str] | EmbeddedTexts",
-        labels: Iterable[str] | None = None,
+        texts: "Iterable[str] | DataFrame | EmbeddedTexts",
+        labels: Iterable[Any] | None = None,
         *,
+        text: str | None = None,
+        label: str | None = None,
         vectors: Vectors | None = None,
     ) -> "EmbeddedTexts":
         """Return `texts` if it is an `EmbeddedTexts` of this embedder, else create one with the embedder.
@@ -111,8 +122,8 @@ class EmbeddedTexts:
             If `texts` is an `EmbeddedTexts` and labels or vectors are passed.
         """
         if not isinstance(texts, EmbeddedTexts):
-            return cls(texts, labels, embedder=embedder, vectors=vectors)
-        made = cls.of(texts, labels, vectors=vectors)
+            return cls(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+        made = cls.of(texts, labels, text=text, label=label, vectors=vectors)
         if not made.is_by(embedder):
             raise EmbedderError(f"the texts are embedded with {made.spec}, but vectors from {embedder.spec} are needed")
         return made
@@ -153,7 +164,9 @@ class EmbeddedTexts:
             If the texts have no labels.
         """
         if self.labels is None:
-            raise ArgumentError("labels are required, but the texts have none")
+            raise ArgumentError(
+                "labels are required, but the texts have none (the column of a data frame is named by label=)"
+            )
         return self.labels
 
     @property

@@ -9,6 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Floats
 from embedclf.classifier.model_file import Head
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import Embedder
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import EmbedderSettings
@@ -17,6 +18,8 @@ from embedclf.errors import ArgumentError, TextError
 from embedclf.evaluation.choices import Embedded, check_cost_of_all, embed_choices, open_choices, usage_of_all
 from embedclf.evaluation.cross_validation import CrossValidation, check_division, cross_validate_examples
 from embedclf.evaluation.footprint import ms_to_embed, size_and_seconds
+from embedclf.formatting import counted
+from embedclf.records import WithPage
 from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.training.checks import check_examples
 from embedclf.training.inputs import Inputs
@@ -90,7 +93,7 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(WithPage):
     """The results of a comparison on the same folds, best combination first.
 
     Attributes
@@ -106,6 +109,16 @@ class Comparison:
     candidates: tuple[Compared, ...]
     usage: Usage
 
+    def __repr__(self) -> str:
+        best = self.candidates[0]
+        of_best = f"best {best.embedder}, {best.head}, {best.features} with accuracy {best.accuracy:.3f}"
+        return f"<Comparison: {counted(len(self.candidates), 'candidate')}, {of_best}>"
+
+    def to_frame(self) -> Any:
+        """Return the candidates as a data frame of pandas, or of Polars if only that is installed."""
+        rows = [_flat(candidate.to_dict()) for candidate in self.candidates]
+        return data_frame(rows, tuple(rows[0]))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the comparison as plain types for JSON."""
         return {
@@ -116,10 +129,21 @@ class Comparison:
         }
 
 
+def _flat(figures: dict[str, Any]) -> dict[str, Any]:
+    """Return figures with each interval as two of them."""
+    flat: dict[str, Any] = {}
+    for name, value in figures.items():
+        of_name = name.removesuffix("_interval")
+        flat |= {f"{of_name}_low": value[0], f"{of_name}_high": value[1]} if of_name != name else {name: value}
+    return flat
+
+
 def compare(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedders: Sequence[Any] = (None,),
     dimensions: Sequence[int | None] = (None,),
     heads: Sequence[Head] = ("logistic",),
@@ -134,10 +158,9 @@ def compare(
 
     Parameters
     ----------
-    texts : iterable of str, or EmbeddedTexts
-        Only the texts and labels of `EmbeddedTexts` are used; the embedders to compare make the vectors.
-    labels : iterable of str
-        One per text.
+    texts, labels, text, label
+        See `embedclf.train`. Only the texts and labels of `EmbeddedTexts` are used; the embedders to compare make the
+        vectors.
     embedders : sequence
         Each as in `embedclf.train`.
     dimensions : sequence of int or None
@@ -161,7 +184,7 @@ def compare(
     EmbedderError
         If an embedder is unknown, not installed, supports none of the lengths, or fails.
     """
-    examples = EmbeddedTexts.of(texts, labels)
+    examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
     texts, labels = examples.texts, examples.known_labels
     for name, given in (("embedders", embedders), ("heads", heads), ("features", features)):
         if isinstance(given, str):

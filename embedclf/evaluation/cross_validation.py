@@ -9,10 +9,13 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.evaluation.measuring import report_on
 from embedclf.evaluation.report import Report
+from embedclf.formatting import counted, shown_interval
+from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
 from embedclf.training.checks import check_examples
@@ -64,7 +67,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CrossValidation:
+class CrossValidation(WithPage):
     """The results of a cross-validation, in which each repeat predicts each example once.
 
     The intervals are from the bootstrap over the distinct texts, with the repeats of a text kept together. They cover
@@ -109,6 +112,14 @@ class CrossValidation:
     predictions: tuple[Prediction, ...]
     report: Report
 
+    def __repr__(self) -> str:
+        accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
+        return f"<CrossValidation: {counted(self.n_examples, 'row')}, {self.n_folds} folds, {accuracy}>"
+
+    def to_frame(self) -> Any:
+        """Return the figures of each fold as a data frame of pandas, or of Polars if only that is installed."""
+        return data_frame([fold._asdict() for fold in self.folds], FoldFigures._fields)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the results as plain types for JSON, without the predictions."""
         return {
@@ -130,9 +141,11 @@ class CrossValidation:
 
 
 def cross_validate(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
@@ -151,7 +164,7 @@ def cross_validate(
 
     Parameters
     ----------
-    texts, labels, embedder, head, regularization, features, label_names
+    texts, labels, text, label, embedder, head, regularization, features, label_names
         See `embedclf.train`.
     folds : int
         At least 2.
@@ -176,7 +189,7 @@ def cross_validate(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    given = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+    given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names)
     classes, y = check_examples(given.texts, given.known_labels)
     # Checked before anything is embedded and possibly paid for.

@@ -9,8 +9,10 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
+from embedclf.records import WithPage
 from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.training.checks import check_examples
 from embedclf.training.folds import Task, fit_and_predict
@@ -50,7 +52,7 @@ class LearningPoint(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class LearningCurve:
+class LearningCurve(WithPage):
     """Accuracy at growing numbers of labelled examples, on the same held-out examples.
 
     Attributes
@@ -69,6 +71,10 @@ class LearningCurve:
     gain: float
     gain_interval: Interval
 
+    def __repr__(self) -> str:
+        last = self.points[-1]
+        return f"<LearningCurve: accuracy {last.accuracy:.3f} with {last.n_labels:,} training rows>"
+
     @property
     def verdict(self) -> str:
         """A sentence on whether more labels would help."""
@@ -86,6 +92,11 @@ class LearningCurve:
             return f"{last}: more labels of this kind are unlikely to help much."
         return f"{last}, which may be chance: more held-out rows would show whether more labels help."
 
+    def to_frame(self) -> Any:
+        """Return the points of the curve as a data frame of pandas, or of Polars if only that is installed."""
+        rows = [{**point._asdict(), "low": point.interval.low, "high": point.interval.high} for point in self.points]
+        return data_frame(rows, ("n_labels", "n_draws", "accuracy", "low", "high"))
+
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as plain types for JSON."""
         return {
@@ -98,9 +109,11 @@ class LearningCurve:
 
 
 def learning_curve(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
@@ -117,7 +130,7 @@ def learning_curve(
 
     Parameters
     ----------
-    texts, labels, embedder, head, regularization, features, label_names
+    texts, labels, text, label, embedder, head, regularization, features, label_names
         See `embedclf.train`.
     seed : int
         Seed for the held-out split and the subsets.
@@ -138,7 +151,7 @@ def learning_curve(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    given = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+    given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names)
     check_whole(seed, "seed", least=0)
     classes, y = check_examples(given.texts, given.known_labels)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from embedclf.arrays import Floats, Mask, Vectors
 from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.neighbourhood import neighbours_of, texts_for, train_set_of
@@ -22,11 +24,13 @@ _THRESHOLDS = (*(step / 20 for step in range(20)), 0.99)
 
 def evaluate(
     classifier: TextClassifier,
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     vectors: Vectors | None = None,
-    train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[str]] | None = None,
+    train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Any]] | None = None,
 ) -> Report:
     """Evaluate a classifier on labelled texts.
 
@@ -35,13 +39,15 @@ def evaluate(
     Parameters
     ----------
     classifier : TextClassifier
-    texts : iterable of str, or EmbeddedTexts
-        `EmbeddedTexts` have their own labels and vectors: do not pass these arguments then.
-    labels : iterable of str
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame brings its labels; `EmbeddedTexts` bring labels and vectors. Do not pass these arguments then.
+    labels : iterable of str or int
         One per text.
+    text, label : str, optional
+        The columns of a data frame; None means "text" and "label".
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The texts' vectors from the classifier's embedder, if known; None embeds the texts.
-    train_set : EmbeddedTexts or (texts, labels), optional
+    train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional
         The examples that the classifier was trained on, to list the three nearest ones of each wrong row.
 
     Raises
@@ -54,7 +60,8 @@ def evaluate(
         If the embedder fails, or the vectors are from another embedder or not of the length that the classifier was
         trained on.
     """
-    given = texts_for(classifier, texts, labels, vectors=vectors)
+    examples: Any = columns_of(train_set, text, label or "label") if is_data_frame(train_set) else train_set
+    given = texts_for(classifier, texts, labels, text=text, label=label, vectors=vectors)
     texts, labels = given.texts, given.known_labels
     if not texts:
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
@@ -72,7 +79,7 @@ def evaluate(
         report = with_words(report, classifier, texts, vectors)
     if train_set is None:
         return report
-    near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set_of(classifier, train_set))
+    near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set_of(classifier, examples))
     wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
     return replace(report, wrong=tuple(wrong))
 

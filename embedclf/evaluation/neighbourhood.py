@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from embedclf.arrays import Mask, Vectors
 from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data_frames import DataFrame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError
 from embedclf.formatting import counted
 from embedclf.stats.neighbours import nearest
-from embedclf.validation import list_of_strings
+from embedclf.validation import list_of_labels, list_of_strings
 
 N_NEAREST = 3
 
@@ -65,9 +67,11 @@ def explain(
 
 def texts_for(
     classifier: TextClassifier,
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     vectors: Vectors | None = None,
 ) -> EmbeddedTexts:
     """Return texts with vectors from a classifier's embedder; see `EmbeddedTexts.by`."""
@@ -75,7 +79,7 @@ def texts_for(
     if isinstance(texts, EmbeddedTexts) and not classifier.model.uses_vectors and not texts.is_by(own):
         # A classifier that uses only words needs no vectors from another embedder.
         texts = EmbeddedTexts(texts.texts, texts.labels, embedder=own)
-    return EmbeddedTexts.by(own, texts, labels, vectors=vectors)
+    return EmbeddedTexts.by(own, texts, labels, text=text, label=label, vectors=vectors)
 
 
 def train_set_of(
@@ -91,7 +95,7 @@ def train_set_of(
         If the vectors are from another embedder or not of the length that the classifier was trained on.
     """
     if not isinstance(train_set, EmbeddedTexts):
-        texts, labels = list_of_strings(train_set[0], "texts"), list_of_strings(train_set[1], "labels")
+        texts, labels = list_of_strings(train_set[0], "texts"), list_of_labels(train_set[1])
         if len(texts) != len(labels) or not texts:
             raise ArgumentError(f"the train set has {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
         return EmbeddedTexts(texts, labels, embedder=classifier.embedder)

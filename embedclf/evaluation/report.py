@@ -5,6 +5,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from embedclf.classifier.explanation import Neighbour, Span
+from embedclf.data_frames import data_frame
+from embedclf.formatting import counted, shown_interval
+from embedclf.records import WithPage
 from embedclf.stats import metrics
 from embedclf.stats.intervals import Interval
 
@@ -87,7 +90,7 @@ class OutOfScope(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(WithPage):
     """The evaluation of a classifier on labelled texts, by its most likely label even where it abstains.
 
     Attributes
@@ -144,6 +147,10 @@ class Report:
     out_of_scope: OutOfScope | None
     words_by_label: dict[str, tuple[WordOfLabel, ...]] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
+        return f"<Report: {counted(self.n_examples, 'row')}, {accuracy}, macro-F1 {self.macro_f1:.3f}>"
+
     @property
     def confusions(self) -> tuple[Confusion, ...]:
         """The ten most frequent confusions, most frequent first."""
@@ -158,6 +165,11 @@ class Report:
     def at_rows(self, rows: Sequence[int]) -> "Report":
         """Return the report with the rows of a subset of texts replaced by their indices in the full set."""
         return replace(self, wrong=tuple(one._replace(row=rows[one.row]) for one in self.wrong))
+
+    def to_frame(self) -> Any:
+        """Return the figures of each label as a data frame of pandas, or of Polars if only that is installed."""
+        rows = [{"label": label, **figures._asdict()} for label, figures in self.per_class.items()]
+        return data_frame(rows, ("label", *metrics.ClassFigures._fields))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain types for JSON."""

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.data_frames import data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words
 from embedclf.formatting import counted
+from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
 from embedclf.validation import check_whole, group_duplicates
 
@@ -73,7 +75,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Clustering:
+class Clustering(Printable):
     """Texts assigned to clusters.
 
     Attributes
@@ -87,6 +89,12 @@ class Clustering:
     clusters: tuple[Cluster, ...]
     assigned: tuple[int | None, ...]
 
+    def __repr__(self) -> str:
+        n = len(self.assigned)
+        return (
+            f"<Clustering: {counted(len(self.clusters), 'cluster')}, {n - self.n_left_out:,} of {n:,} texts assigned>"
+        )
+
     @property
     def names(self) -> list[str | None]:
         """For each text, the name of its cluster; None if it is unassigned."""
@@ -96,6 +104,17 @@ class Clustering:
     def n_left_out(self) -> int:
         """Number of unassigned texts."""
         return self.assigned.count(None)
+
+    def to_frame(self) -> Any:
+        """Return the clusters as a data frame of pandas, or of Polars if only that is installed.
+
+        Which cluster each text is in, `names` says.
+        """
+        rows = [
+            {"name": one.name, "size": one.size, "words": ", ".join(one.words), "text": one.central[0].text}
+            for one in self.clusters
+        ]
+        return data_frame(rows, ("name", "size", "words", "text"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the clustering as plain types, for JSON."""

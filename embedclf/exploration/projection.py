@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from embedclf.arrays import Floats32, Vectors
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
+from embedclf.formatting import counted
+from embedclf.records import WithPage
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ _MOST_MEASURED = 1_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TextMap:
+class TextMap(WithPage):
     """A map of texts: points on a plane.
 
     Attributes
@@ -46,11 +49,20 @@ class TextMap:
         most 1,000 distinct texts; None if there are too few texts to measure it.
     """
 
-    positions: Floats32 = field(repr=False)
-    texts: tuple[str, ...] = field(repr=False)
-    labels: tuple[str, ...] = field(repr=False)
+    positions: Floats32
+    texts: tuple[str, ...]
+    labels: tuple[str, ...]
     method: Method
     neighbours_kept: float | None
+
+    def __repr__(self) -> str:
+        return f"<TextMap: {counted(len(self.texts), 'text')}, {self.method}>"
+
+    def to_frame(self) -> Any:
+        """Return the points as a data frame of pandas, or of Polars if only that is installed."""
+        each = zip(self.positions.tolist(), self.labels, self.texts, strict=True)
+        rows = [{"x": x, "y": y, "label": label or None, "text": text} for (x, y), label, text in each]
+        return data_frame(rows, ("x", "y", "label", "text"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the map as plain types, for JSON, without the texts."""
@@ -66,9 +78,11 @@ class TextMap:
 
 
 def text_map(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     vectors: Vectors | None = None,
 ) -> TextMap:
@@ -81,10 +95,12 @@ def text_map(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts brings its own labels, embedder and vectors.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame brings its labels; an EmbeddedTexts brings labels, embedder and vectors.
     labels : iterable of str, optional
         One per text, to colour the points by; an empty label means that there is none.
+    text, label : str, optional
+        The columns of a data frame; None means "text" and, if there is one, "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -99,7 +115,7 @@ def text_map(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+    embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     if not len(embedded):
         raise ArgumentError("there are no texts to map")
     first, place = _different(embedded.vectors)

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Mask, Vectors
+from embedclf.data_frames import data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.retrieval import Hit, SearchedTexts, check_text
+from embedclf.formatting import counted
+from embedclf.records import Printable
 from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
 from embedclf.validation import check_whole
 
@@ -23,7 +26,7 @@ _N_CANDIDATES = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Printable):
     """Texts that are similar to another text, and diverse among themselves.
 
     Attributes
@@ -43,6 +46,13 @@ class Recommendation:
     row: int | None
     n_texts: int
     hits: tuple[Hit, ...]
+
+    def __repr__(self) -> str:
+        return f"<Recommendation: {counted(len(self.hits), 'hit')} of {counted(self.n_texts, 'text')}>"
+
+    def to_frame(self) -> Any:
+        """Return the hits as a data frame of pandas, or of Polars if only that is installed."""
+        return data_frame([hit._asdict() for hit in self.hits], Hit._fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain types, for JSON."""

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
+from embedclf.data_frames import data_frame
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, EmbedclfError, TextError
 from embedclf.formatting import counted
+from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
-from embedclf.validation import check_whole, list_of_strings, text_fault
+from embedclf.validation import check_whole, list_of_labels, list_of_strings, text_fault
 
 
 class Hit(NamedTuple):
@@ -37,7 +39,7 @@ class Hit(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SearchResult:
+class SearchResult(Printable):
     """The texts nearest to a query.
 
     Attributes
@@ -52,6 +54,13 @@ class SearchResult:
     query: str
     n_texts: int
     hits: tuple[Hit, ...]
+
+    def __repr__(self) -> str:
+        return f"<SearchResult: {counted(len(self.hits), 'hit')} of {counted(self.n_texts, 'text')}>"
+
+    def to_frame(self) -> Any:
+        """Return the hits as a data frame of pandas, or of Polars if only that is installed."""
+        return data_frame([hit._asdict() for hit in self.hits], Hit._fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain types, for JSON."""
@@ -163,7 +172,7 @@ class SearchedTexts:
             # Texts that come with vectors are not checked again: for a million texts, that takes longer than the search
             # itself. A text without a vector is not found.
             self.texts = list_of_strings(texts, "texts")
-            names = None if labels is None else list_of_strings(labels, "labels")
+            names = None if labels is None else list_of_labels(labels)
             if names is not None and len(names) != len(self.texts):
                 raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(names), 'label')}")
             self._vectors = check_vectors(vectors, len(self.texts), missing=True)

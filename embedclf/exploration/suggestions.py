@@ -11,7 +11,10 @@ import numpy as np
 from embedclf.arrays import Floats32, Ints, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data_frames import data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.formatting import counted
+from embedclf.records import Printable
 from embedclf.stats.neighbours import NEAR_COPY
 from embedclf.validation import check_whole
 
@@ -55,7 +58,7 @@ class Suggestion(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Suggestions:
+class Suggestions(Printable):
     """The texts to label next, in the order in which to label them.
 
     Attributes
@@ -68,6 +71,13 @@ class Suggestions:
 
     n_texts: int
     rows: tuple[Suggestion, ...]
+
+    def __repr__(self) -> str:
+        return f"<Suggestions: {counted(len(self.rows), 'row')} of {self.n_texts:,}>"
+
+    def to_frame(self) -> Any:
+        """Return the rows to label as a data frame of pandas, or of Polars if only that is installed."""
+        return data_frame([row._asdict() for row in self.rows], Suggestion._fields)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the suggestions as plain types, for JSON."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Vectors
+from embedclf.data_frames import DataFrame, columns_of, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
@@ -21,7 +22,7 @@ from embedclf.quality.label_errors import label_errors, why_no_label_errors
 from embedclf.quality.near_duplicates import near_duplicates, near_leakage
 from embedclf.quality.text_checks import plain_findings
 from embedclf.stats.neighbours import of_unit_length
-from embedclf.validation import check_whole, group_duplicates, list_of_strings, text_fault, text_faults
+from embedclf.validation import check_whole, group_duplicates, list_of_labels, list_of_strings, text_fault, text_faults
 
 _BY_VECTORS = ("label_errors", "near_leakage", "near_duplicates", "anomalies")
 
@@ -29,10 +30,12 @@ logger = logging.getLogger(__name__)
 
 
 def check(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
-    against: tuple[Iterable[str], Iterable[str]] | None = None,
+    text: str | None = None,
+    label: str | None = None,
+    against: DataFrame | tuple[Iterable[str], Iterable[Any]] | None = None,
     embedder: Any = None,
     seed: int = 0,
     vectors: Vectors | None = None,
@@ -41,12 +44,14 @@ def check(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
-        Empty texts are findings, not errors. An EmbeddedTexts brings its own labels, embedder and vectors, and contains
-        no empty texts.
-    labels : iterable of str, optional
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        Empty texts, and None or NaN, are findings, not errors. A data frame brings its labels. An EmbeddedTexts brings
+        labels, embedder and vectors, and contains no empty texts.
+    labels : iterable of str or int, optional
         One per text. An empty label is a finding, unless all are empty. None checks only the texts.
-    against : (texts, labels), optional
+    text, label : str, optional
+        The columns of a data frame; None means "text" and, if there is one, "label".
+    against : (texts, labels) or DataFrame, optional
         Texts that should not occur among `texts`, such as a test set; an empty label means that there is none.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As for `embedclf.train`.
@@ -69,15 +74,13 @@ def check(
     """
     embedded = None
     if isinstance(texts, EmbeddedTexts):
-        embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
-        texts, labels = embedded.texts, embedded.labels
-    texts = list_of_strings(texts, "texts")
-    labels = [""] * len(texts) if labels is None else list_of_strings(labels, "labels")
+        embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+        texts, labels = _lists(embedded.texts, embedded.labels)
+    else:
+        texts, labels = _lists(*texts_and_labels(texts, labels, text=text, label=label))
     if len(texts) != len(labels):
         raise ArgumentError(f"got {counted(len(texts), 'text')} but {counted(len(labels), 'label')}")
-    others = ([], []) if against is None else tuple(list_of_strings(part, "against") for part in against)
-    if len(others) != 2 or len(others[0]) != len(others[1]):
-        raise ArgumentError("against must be a pair of texts and labels of equal length")
+    others = _others(against, text, label)
     check_whole(seed, "seed", least=0)
     every = [*texts, *others[0]]
     opened: Embedder | None = None
@@ -144,6 +147,28 @@ def check(
         diversity_of(vectors[usable]),
         dict(sorted(by_label.items())),
     )
+
+
+def _lists(texts: Iterable[Any], labels: Iterable[Any] | None, name: str = "texts") -> tuple[list[str], list[str]]:
+    """Return texts and labels as lists of strings; what is missing is empty."""
+    checked = list_of_strings(texts, name, missing_is_empty=True)
+    if labels is None:
+        return checked, [""] * len(checked)
+    return checked, list_of_labels(labels, "labels" if name == "texts" else name, missing_is_empty=True)
+
+
+def _others(
+    against: DataFrame | tuple[Iterable[str], Iterable[Any]] | None, text: str | None, label: str | None
+) -> tuple[list[str], list[str]]:
+    """Return the texts to compare with, and their labels, as lists."""
+    if against is None:
+        return [], []
+    parts: Any = columns_of(against, text, label) if is_data_frame(against) else against
+    if len(parts) == 2:
+        texts, labels = _lists(parts[0], parts[1], name="against")
+        if len(texts) == len(labels):
+            return texts, labels
+    raise ArgumentError("against must be a pair of texts and labels of equal length, or a data frame")
 
 
 def plain_check(

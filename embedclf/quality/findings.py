@@ -4,7 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
+from embedclf.data_frames import data_frame
 from embedclf.errors import ArgumentError
+from embedclf.formatting import counted
+from embedclf.records import Printable
 
 Severity = Literal["error", "warning"]
 
@@ -26,6 +29,9 @@ KINDS = (
     "too_long",
 )
 """Kinds of findings, in the order in which they are reported: the most important first."""
+
+
+_IN_FRAME = ("kind", "severity", "row", "text", "label", "suggested", "score", "detail")
 
 
 class Other(NamedTuple):
@@ -121,7 +127,7 @@ class Diversity(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DataCheck:
+class DataCheck(Printable):
     """Result of a check of labelled texts.
 
     Attributes
@@ -142,6 +148,10 @@ class DataCheck:
     not_checked: Mapping[str, str] = field(default_factory=dict)
     diversity: Diversity | None = None
     diversity_by_label: Mapping[str, Diversity] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        found = f"{counted(self.n_errors, 'error')}, {counted(self.n_warnings, 'warning')}"
+        return f"<DataCheck: {counted(self.n_rows, 'row')}, {found}>"
 
     @property
     def n_errors(self) -> int:
@@ -164,6 +174,21 @@ class DataCheck:
         if kind not in KINDS:
             raise ArgumentError(f"unknown kind {kind!r}; expected one of {', '.join(KINDS)}")
         return tuple(finding for finding in self.findings if finding.kind == kind)
+
+    def to_frame(self) -> Any:
+        """Return the findings as a data frame of pandas, or of Polars if only that is installed.
+
+        ``other_row`` and ``other_text`` are the first row that a finding refers to.
+        """
+        rows = [
+            {
+                **{name: getattr(one, name) for name in _IN_FRAME},
+                "other_row": one.others[0].row if one.others else None,
+                "other_text": one.others[0].text if one.others else None,
+            }
+            for one in self.findings
+        ]
+        return data_frame(rows, (*_IN_FRAME, "other_row", "other_text"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain types, for JSON, with the findings of each kind under its name."""

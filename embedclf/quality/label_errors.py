@@ -1,5 +1,6 @@
 """Labels that are probably wrong."""
 
+import warnings
 from collections.abc import Sequence
 from importlib.util import find_spec
 
@@ -55,7 +56,10 @@ def label_errors(
     ImportError
         If cleanlab is not installed.
     """
-    from cleanlab.filter import find_label_issues
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets, tqdm warns that it cannot draw its bar, and no bar is drawn here.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from cleanlab.filter import find_label_issues
 
     # dtype=object, since numpy's string types drop trailing NUL characters.
     classes, y = np.unique(np.array(labels, dtype=object), return_inverse=True)

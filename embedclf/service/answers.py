@@ -3,21 +3,19 @@
 import logging
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic_core import to_json
 
-from embedclf.classifier.decisions import rank
+from embedclf.classifier.predictions import predictions
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.errors import EmbedderError, MaxCostError
-from embedclf.formatting import rounded_down
 from embedclf.service.metrics import Metrics
 from embedclf.service.redaction import error_kind, message_without_texts
 
 logger = logging.getLogger(__name__)
 # Costs other than text, in bytes of text that take as long to process: one text, one label of its `top`, one class.
 _BYTES_PER_TEXT, _BYTES_PER_LABEL, _CLASSES_PER_BYTE = 32, 4, 16
-_DECIMALS = 6
 
 
 def _n_bytes(text: str) -> int:
@@ -67,33 +65,20 @@ def answer_requests(
         logger.warning("the embedder raised %s", error_kind(error))
         return [EmbedderError("the embedder failed")] * len(requests)
     classes, threshold = classifier.classes, classifier.card.threshold
-    decided = rank(probabilities).answers(classes, threshold)
-    predictions: list[dict[str, Any]] = [
-        {"label": None, "confidence": None, "error": reasons[index]}
-        if answer.confidence is None
-        else {"label": answer.label, "confidence": rounded_down(answer.confidence, _DECIMALS)}
-        for index, answer in enumerate(decided)
-    ]
-    n_labelled = sum(answer.label is not None for answer in decided)
+    answers: list[bytes | EmbedderError] = []
+    n_labelled = end = 0
+    for one in requests:
+        start, end = end, end + len(one.texts)
+        of_one = {index - start: reason for index, reason in reasons.items() if start <= index < end}
+        predicted = predictions(probabilities[start:end], of_one, classes, threshold, one.top_k)
+        n_labelled += sum(prediction.label is not None for prediction in predicted)
+        answers.append(to_json({"predictions": [prediction.to_dict() for prediction in predicted]}))
     for result, n in (
         ("labelled", n_labelled),
         ("refused", len(reasons)),
         ("abstained", len(texts) - n_labelled - len(reasons)),
     ):
         metrics.texts.labels(result).inc(n)
-    answers: list[bytes | EmbedderError] = []
-    end = 0
-    for one in requests:
-        start, end = end, end + len(one.texts)
-        if one.top_k is not None:
-            ranked = rank(probabilities[start:end], one.top_k).answers(classes, threshold)
-            for prediction, answer in zip(predictions[start:end], ranked, strict=True):
-                if answer.top:
-                    prediction["top"] = [
-                        {"label": label, "confidence": rounded_down(confidence, _DECIMALS)}
-                        for label, confidence in answer.top
-                    ]
-        answers.append(to_json({"predictions": predictions[start:end]}))
     return answers
 
 

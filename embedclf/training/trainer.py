@@ -10,6 +10,7 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder, open_embedder
@@ -20,15 +21,17 @@ from embedclf.training.fitting import fit_classifier
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.training_set import make_training_set
-from embedclf.validation import check_whole
+from embedclf.validation import check_whole, label_of
 
 logger = logging.getLogger(__name__)
 
 
 def train(
-    texts: Iterable[str] | EmbeddedTexts,
-    labels: Iterable[str] | None = None,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Any] | None = None,
     *,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
@@ -38,7 +41,7 @@ def train(
     seed: int = 0,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
-    out_of_scope_label: str | None = None,
+    out_of_scope_label: str | int | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> TextClassifier:
@@ -49,10 +52,13 @@ def train(
 
     Parameters
     ----------
-    texts : iterable of str, or EmbeddedTexts
-        `EmbeddedTexts` have their own labels, embedder and vectors: do not pass these arguments then.
-    labels : iterable of str
-        One per text.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame of pandas or Polars brings its labels; `EmbeddedTexts` bring labels, embedder and vectors. Do not
+        pass these arguments then.
+    labels : iterable of str or int
+        One per text. The classifier's labels are strings; a whole number is a label as it is written: ``"1"``.
+    text, label : str, optional
+        The columns of a data frame; None means "text" and "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         A ``provider:model``, an embedclf embedder, or any LangChain ``Embeddings``. None uses AI/ML API's
         text-embedding-3-small if ``AIMLAPI_API_KEY`` is set, else WordLlama. An embedder given by name uses the same
@@ -79,7 +85,7 @@ def train(
     min_confidence : float, optional
         Set the threshold, the confidence below which the classifier abstains. With neither of the two, it always
         answers, unless there is an `out_of_scope_label`.
-    out_of_scope_label : str, optional
+    out_of_scope_label : str or int, optional
         The label of examples that should be rejected. It is not a class. The threshold is chosen to separate these
         examples from the others; with `target_accuracy`, answers to them count as wrong.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -96,7 +102,7 @@ def train(
     Raises
     ------
     TypeError
-        If texts or labels are not lists of strings.
+        If texts are not a list of strings, or labels not one of strings or whole numbers.
     ArgumentError
         If a setting is invalid, or there is not one label or one finite vector per text.
     TrainingError
@@ -106,8 +112,9 @@ def train(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    examples = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
-    classes, y = check_examples(examples.texts, examples.known_labels, out_of_scope_label)
+    examples = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+    outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
+    classes, y = check_examples(examples.texts, examples.known_labels, outside)
     recipe = check_recipe(head, regularization, features, label_names)
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
@@ -124,7 +131,7 @@ def train(
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
     )
-    return TextClassifier(opened, model, replace(card, out_of_scope_label=out_of_scope_label))
+    return TextClassifier(opened, model, replace(card, out_of_scope_label=outside))
 
 
 def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, Recipe]:

@@ -19,11 +19,11 @@ from aimlapi_server import embed
 from corpus import LABELS, TEXTS, write_csv
 from embedclf.classifier.explanation import Explanation, Span, by_word
 from embedclf.classifier.linear import WordWeights
-from embedclf.cli.tables import coloured, weighed
 from embedclf.embedding.wordllama import _PIECE_CHARACTERS, WordLlamaEmbedder
 from embedclf.evaluation.words import strongest_words
 from embedclf.features import ngrams
 from embedclf.features.ngrams import normalized, original_places, words_of
+from embedclf.printing.tables import coloured, weighed
 from running import Cli
 
 LONG = "where is my parcel, the courier never came with my refund " * 400

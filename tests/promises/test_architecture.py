@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -30,11 +31,12 @@ def imports(path: Path) -> set[str]:
 
 
 def test_only_the_command_line_speaks():
-    """Nothing below cli imports click, prints, or exits."""
+    """Nothing below cli imports click, prints, or exits; what makes tables asks rich how wide a character is."""
     for path in PACKAGE.rglob("*.py"):
-        if "cli" in path.relative_to(PACKAGE).parts:
+        wing = path.relative_to(PACKAGE).parts[0]
+        if wing == "cli":
             continue
-        assert not {"click", "rich"} & {name.split(".")[0] for name in imports(path)}
+        assert not {"click", *(["rich"] if wing != "printing" else [])} & {name.split(".")[0] for name in imports(path)}
         calls = {node.func.id for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
                  if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}  # fmt: skip
         assert not {"print", "exit"} & calls, path
@@ -61,7 +63,7 @@ HEAVY = {"graspologic_native", "sklearn", "scipy", "pandas", "langchain_openai",
         (command("--help"), HEAVY | {"numpy", "safetensors", "tokenizers"}),
         (command("predict", "--help"), HEAVY | {"safetensors", "tokenizers"}),
         # what train looks for before it embeds
-        ("import embedclf.quality.text_checks, embedclf.cli.findings", HEAVY | {"cleanlab", "tokenizers"}),
+        ("import embedclf.quality.text_checks, embedclf.printing.findings", HEAVY | {"cleanlab", "tokenizers"}),
     ],
 )
 def test_what_is_not_loaded(code: str, absent: set[str]):
@@ -164,3 +166,22 @@ def test_an_unknown_command_is_a_usage_error(process):
 def test_the_version_is_told(process):
     """embedclf --version."""
     assert process("--version").stdout == f"embedclf, version {embedclf.__version__}\n"
+
+
+def test_help_introduces_every_public_name():
+    """`help(embedclf)` starts with the front door: each name, once, with what it is for."""
+    doc = embedclf.__doc__ or ""
+    names = [name for name in embedclf.__all__ if not name.startswith("_")]
+    introduced = re.findall(r"^    (\w+)(?: {2,}\w.*| *)$", doc, flags=re.MULTILINE)
+    errors = re.findall(r"\w+Error\b", doc)
+    results = re.findall(r": (?:an? )?`(\w+)`\.$", doc, flags=re.MULTILINE)
+    assert sorted({*introduced, *errors, *results}) == sorted(names)
+    assert len(introduced) == len(set(introduced))
+
+
+def test_what_results_ask_for_by_name_is_there():
+    """How a result looks is made above it, so no import contract and no type checker looks after these names."""
+    asked = re.findall(r'import_module\("([\w.]+)"\)\.(\w+)', (PACKAGE / "records.py").read_text(encoding="utf-8"))
+    assert len(asked) == 3
+    for module, name in asked:
+        assert callable(getattr(import_module(module), name))

@@ -37,6 +37,11 @@ def predict(classifier: embedclf.TextClassifier, texts: list[str]) -> None:
     assert_type(classifier.predict(texts), list[str | None])
     assert_type(classifier.predict_proba(texts), npt.NDArray[np.float32])
     assert_type(asyncio.run(classifier.apredict(texts)), list[str | None])
+    for prediction in classifier.classify(texts, top_k=3):
+        assert_type(prediction, embedclf.Prediction)
+        assert_type(prediction.confidence, float | None)
+        assert_type([likely.label for likely in prediction.top], list[str])
+    assert_type(asyncio.run(classifier.aclassify(texts)), list[embedclf.Prediction])
     for explanation in classifier.explain(texts):
         assert_type(explanation, embedclf.Explanation)
     done = embedclf.predict_file(embedclf.load("model.safetensors"), "in.csv", "out.csv", top_k=3)
@@ -49,6 +54,8 @@ def measure(classifier: embedclf.TextClassifier, texts: list[str], labels: list[
     assert_type(embedclf.cross_validate(texts, labels, folds=3), embedclf.CrossValidation)
     assert_type(embedclf.compare(texts, labels, embedders=["wordllama"]), embedclf.Comparison)
     assert_type(embedclf.learning_curve(texts, labels), embedclf.LearningCurve)
+    embedclf.train(texts, [0, 1])
+    report.to_html("report.html", title="A report")
     return report.accuracy
 
 

@@ -125,19 +125,19 @@ def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":
 
 
 def _show(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> None:
-    from embedclf.cli.findings import finding_lines
+    from embedclf.printing.findings import finding_lines
 
     echo("\n".join(finding_lines(result, corpus, against)))
 
 
 def _show_json(result: "DataCheck", corpus: "Corpus", against: "Corpus | None", **more: object) -> None:
-    from embedclf.cli.findings import findings_record
+    from embedclf.printing.findings import findings_record
 
     echo_json({**findings_record(result, corpus, against), **more})
 
 
 def _end(result: "DataCheck") -> None:
-    from embedclf.cli.findings import SKIPPED
+    from embedclf.printing.findings import SKIPPED
 
     kinds_of: dict[str, list[str]] = {}
     for kind, reason in result.not_checked.items():

@@ -1,21 +1,9 @@
 """``embedclf cluster``."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.tables import in_one_line, shortened
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
-from embedclf.formatting import counted
-
-if TYPE_CHECKING:
-    from embedclf.data.corpus import Corpus
-    from embedclf.exploration.clustering import Cluster, Clustering
-
-
-_WIDTH = 80
-_LEAST_TEXT_WIDTH = 30
 
 
 @click.command("cluster")
@@ -35,6 +23,7 @@ def command(job: Job, clusters: int | None, output: str | None, embedding: Embed
     left unassigned. Existing labels are ignored.
     """
     from embedclf.exploration.clustering import check_clusters, cluster
+    from embedclf.printing.explored import cluster_lines
 
     job.check_places(output=output)
     job.read()
@@ -53,33 +42,4 @@ def command(job: Job, clusters: int | None, output: str | None, embedding: Embed
         shown = result.to_dict()
         job.print_json(shown, *(one["central"] for one in shown["clusters"]), shown["texts"])
     else:
-        job.print_lines(_lines(result, job.corpus))
-
-
-def _lines(result: "Clustering", corpus: "Corpus") -> list[str]:
-    lines = [line for one in result.clusters for line in [*_of_cluster(one, corpus), ""]]
-    n, n_placed = len(corpus.rows), len(corpus.rows) - result.n_left_out
-    return [
-        *lines,
-        f"{counted(len(result.clusters), 'cluster')}; {n_placed:,} of {counted(n, 'row')} assigned, "
-        f"{result.n_left_out:,} unassigned",
-    ]
-
-
-def _of_cluster(one: "Cluster", corpus: "Corpus") -> list[str]:
-    from rich.cells import cell_len
-
-    from embedclf.exploration.clustering import N_WORDS_OF_NAME
-
-    line = f"{in_one_line(one.name)}  {counted(one.size, 'row')}"
-    # Add words that are not in the name, as far as they fit.
-    for number, word in enumerate(one.words[N_WORDS_OF_NAME:]):
-        longer = f"{line}{', ' if number else ' · '}{in_one_line(word)}"
-        if cell_len(longer) > _WIDTH:
-            break
-        line = longer
-    lines = [line]
-    for central in one.central:
-        place = f"  {corpus.place(central.row)}  "
-        lines.append(place + shortened(central.text, max(_WIDTH - len(place), _LEAST_TEXT_WIDTH)))
-    return lines
+        job.print_lines(cluster_lines(result, job.corpus))

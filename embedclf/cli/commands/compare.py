@@ -66,12 +66,12 @@ def command(
     shows whether a bigger model is worth it.
     """
     from embedclf.cli.costs import tell_usage
-    from embedclf.cli.figures import comparison_lines
     from embedclf.cli.progress import Steps
     from embedclf.cli.refused_rows import without_refused
     from embedclf.embedding.factory import default_embedder
     from embedclf.evaluation import choices, comparison
     from embedclf.pages.reports import comparison_page
+    from embedclf.printing.figures import comparison_lines
 
     job.check_places(report=report)
     corpus, asked = job.read(), job.asked

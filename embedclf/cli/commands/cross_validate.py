@@ -1,18 +1,12 @@
 """``embedclf cross-validate``."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from embedclf.cli.job import file_job
 from embedclf.cli.options import report_option
-from embedclf.cli.tables import table, with_interval
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.formatting import rounded_down
-
-if TYPE_CHECKING:
-    from embedclf.evaluation.cross_validation import CrossValidation
 
 _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": int}
 
@@ -53,6 +47,7 @@ def command(
     from embedclf.cli.progress import Steps
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.pages.reports import cross_validation_page
+    from embedclf.printing.figures import cross_validation_lines
 
     job.check_places(output=output, report=report)
     job.read()
@@ -76,32 +71,4 @@ def command(
         shown = result.to_dict()
         job.print_json(shown, shown["report"]["wrong"])
     else:
-        job.print_lines(_lines(result))
-
-
-def _lines(result: "CrossValidation") -> list[str]:
-    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
-    lines = [
-        f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
-        f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}",
-        f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
-        f"log loss           {result.log_loss:.3f}",
-        f"calibration error  {result.ece:.3f}  (ECE)",
-    ]
-    if result.n_always_fitted:
-        rows_left = "1 row," if result.n_always_fitted == 1 else f"{result.n_always_fitted:,} rows, each"
-        lines.append(f"not measured       {rows_left} the only text of its label: always used for training")
-    rows = [
-        [
-            str(one.repeat),
-            str(one.fold),
-            f"{one.n_examples:,}",
-            f"{one.accuracy:.3f}",
-            f"{one.macro_f1:.3f}",
-            f"{one.log_loss:.3f}",
-        ]
-        for one in result.folds
-    ]
-    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
-    skipped = 1 if result.n_repeats == 1 else 0
-    return [*lines, "", *table(header[skipped:], [row[skipped:] for row in rows], left=())]
+        job.print_lines(cross_validation_lines(result))

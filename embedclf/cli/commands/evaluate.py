@@ -13,8 +13,8 @@ from embedclf.cli.options import (
     train_set_option,
 )
 from embedclf.cli.screen import echo
-from embedclf.cli.tables import add_lines, in_one_line, shown_label
 from embedclf.formatting import counted, rounded_down
+from embedclf.printing.tables import add_lines, in_one_line, shown_label
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -54,13 +54,13 @@ def command(
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
     input. It should not contain texts that the classifier was trained on.
     """
-    from embedclf.cli.figures import report_lines
     from embedclf.cli.file_options import read_texts
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import places_in
     from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.evaluation.measuring import check_labels, evaluate
     from embedclf.pages.reports import evaluation_page
+    from embedclf.printing.figures import report_lines
 
     model = find_model(model)
     job.check_places({"--train-set": train_set, "the model": model}, errors=errors, report=report)

@@ -1,21 +1,11 @@
 """``embedclf learning-curve``."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from embedclf.cli.job import file_job
 from embedclf.cli.options import report_option
-from embedclf.cli.tables import table
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
-from embedclf.formatting import counted
-
-if TYPE_CHECKING:
-    from embedclf.evaluation.learning import LearningCurve
-
-
-_PLOT_WIDTH = 39
 
 
 @click.command("learning-curve")
@@ -33,6 +23,7 @@ def command(job: TrainingJob, report: str | None, seed: int, training: TrainingO
     from embedclf.cli.progress import Steps
     from embedclf.evaluation.learning import learning_curve
     from embedclf.pages.reports import learning_curve_page
+    from embedclf.printing.figures import learning_curve_lines
 
     job.check_places(report=report)
     job.read()
@@ -47,28 +38,4 @@ def command(job: TrainingJob, report: str | None, seed: int, training: TrainingO
     if job.as_json:
         job.print_json(curve.to_dict())
     else:
-        job.print_lines(_lines(curve))
-
-
-def _lines(curve: "LearningCurve") -> list[str]:
-    low = min(point.interval.low for point in curve.points)
-    high = max(point.interval.high for point in curve.points)
-
-    def place(accuracy: float) -> int:
-        return round((accuracy - low) / max(high - low, 1e-9) * (_PLOT_WIDTH - 1))
-
-    rows = []
-    for point in curve.points:
-        line = [" "] * _PLOT_WIDTH
-        start, end = place(point.interval.low), place(point.interval.high)
-        line[start : end + 1] = "-" * (end + 1 - start)
-        line[place(point.accuracy)] = "o"
-        interval = f"{point.interval.low:.3f} to {point.interval.high:.3f}"
-        rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", interval, "".join(line)])
-    scale = f"{low:.3f}{f'{high:.3f}':>{_PLOT_WIDTH - 5}}"
-    return [
-        f"Held-out test: {counted(curve.n_held_out, 'row')}",
-        *table(["training rows", "accuracy", "95 % interval", scale], rows, left=(3,)),
-        "",
-        curve.verdict,
-    ]
+        job.print_lines(learning_curve_lines(curve))

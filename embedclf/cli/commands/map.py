@@ -5,9 +5,7 @@ from functools import partial
 import click
 
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.tables import percent
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
-from embedclf.formatting import counted
 
 
 @click.command("map")
@@ -21,8 +19,9 @@ def command(job: Job, output: str | None, embedding: EmbeddingOptions) -> None:
     Each text is a point in the colour of its label. Hover over a point to read its text; the page can be zoomed,
     searched and limited to one label. To colour by another column, such as a cluster, use --label-column.
     """
-    from embedclf.exploration.projection import N_NEAREST, text_map
+    from embedclf.exploration.projection import text_map
     from embedclf.pages.maps import map_page
+    from embedclf.printing.explored import map_lines
 
     if output is None and not job.as_json and not job.asked.dry_run:
         raise click.UsageError("Missing --output FILE.html (or use --json for the coordinates only).")
@@ -40,8 +39,5 @@ def command(job: Job, output: str | None, embedding: EmbeddingOptions) -> None:
     if job.as_json:
         shown = result.to_dict()
         job.print_json(shown, shown["points"])
-        return
-    line = f"{result.method} map of {counted(len(result.texts), 'text')}"
-    if result.neighbours_kept is not None:
-        line += f"; {percent(result.neighbours_kept)} of each text's {N_NEAREST} nearest neighbours preserved"
-    job.print_lines([line])
+    else:
+        job.print_lines(map_lines(result))

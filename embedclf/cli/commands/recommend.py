@@ -6,8 +6,9 @@ import click
 
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.screen import echo
-from embedclf.cli.tables import found, shortened, shown_label
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
+from embedclf.printing.explored import found
+from embedclf.printing.tables import shortened, shown_label
 
 if TYPE_CHECKING:
     from embedclf.exploration.recommendation import Recommendation

@@ -3,8 +3,8 @@
 import click
 
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.tables import found
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
+from embedclf.printing.explored import found
 
 
 @click.command("search")

@@ -8,14 +8,14 @@ import click
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import embedder_again_option, model_option
 from embedclf.cli.screen import echo
-from embedclf.cli.tables import add_lines, shortened, shown_label
 from embedclf.errors import DataError
-from embedclf.formatting import counted, rounded_down, shown_confidence
+from embedclf.formatting import counted, rounded_down
+from embedclf.printing.tables import add_lines
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
     from embedclf.data.writer import CorpusWriter
-    from embedclf.exploration.suggestions import Suggestion, Suggestions
+    from embedclf.exploration.suggestions import Suggestions
 
 
 @click.command("suggest")
@@ -40,6 +40,7 @@ def command(job: Job, model: str | None, embedder: str | None, n: int, output: s
     """
     from embedclf.cli.models import find_model
     from embedclf.exploration.suggestions import suggest
+    from embedclf.printing.explored import suggestion_lines
 
     model = find_model(model)
     job.check_places({"the model": model}, output=output)
@@ -65,7 +66,7 @@ def command(job: Job, model: str | None, embedder: str | None, n: int, output: s
             del row["row"]  # it is an index into the unlabelled rows, not into the file
         job.print_json(shown)
     else:
-        job.print_lines(_lines(result, job.corpus))
+        job.print_lines(suggestion_lines(result, job.corpus))
 
 
 def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
@@ -89,17 +90,3 @@ def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", labe
             row = replace(row, record={**row.record, label_column: None}, source="")
         label: list[str | None] = [] if has_labels else [None]
         writer.write(row, [*label, one.predicted, rounded_down(one.confidence)])
-
-
-def _lines(result: "Suggestions", corpus: "Corpus") -> list[str]:
-    lines = [f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,} without a label:"]
-    for one in result.rows:
-        lines += [f"  {corpus.place(one.row)}  {_labels(one)}", f"    {shortened(one.text)}"]
-    return lines
-
-
-def _labels(one: "Suggestion") -> str:
-    return (
-        f"{shown_label(one.predicted)} ({shown_confidence(one.confidence)}) or "
-        f"{shown_label(one.runner_up)} ({shown_confidence(one.runner_up_confidence)})"
-    )

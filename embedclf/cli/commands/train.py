@@ -10,10 +10,8 @@ from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, remember_latest
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
-from embedclf.formatting import counted
 
 if TYPE_CHECKING:
-    from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.file_options import FileOptions
 
 
@@ -67,9 +65,10 @@ def command(
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
         )
-    from embedclf.cli.findings import warn_of_findings
+    from embedclf.cli.notices import warn_of_findings
     from embedclf.cli.progress import Steps
     from embedclf.data.atomic_file import AtomicFile, check_places
+    from embedclf.printing.figures import training_lines
 
     corpus = job.read()
     place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
@@ -103,7 +102,7 @@ def command(
     if job.as_json:
         job.print_json({"model": str(place), **classifier.to_dict()})
     else:
-        job.print_lines(_summary(classifier, place))
+        job.print_lines([*training_lines(classifier), f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)"])
 
 
 def _check_command(dataset: str, file: "FileOptions") -> str:
@@ -116,28 +115,3 @@ def _check_command(dataset: str, file: "FileOptions") -> str:
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
     return shlex.join(["embedclf", "check", dataset, *given])
-
-
-def _summary(classifier: "TextClassifier", place: Path) -> list[str]:
-    from embedclf.formatting import shown_share, shown_threshold
-
-    card = classifier.card
-    threshold = None if card.threshold is None else shown_threshold(card.threshold)
-    lines = []
-    if held_out := card.held_out:
-        lines.append(
-            f"Held-out test ({counted(held_out.n_examples, 'row')}): accuracy {held_out.accuracy:.3f}, "
-            f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
-        )
-        if held_out.coverage is not None:
-            accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
-            answered = f"{shown_share(held_out.coverage)}{accuracy}"
-            lines.append(f"At confidence ≥ {threshold}: answers {answered}")
-        if held_out.out_of_scope_recall is not None:
-            lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
-    chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
-    rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
-    abstains = "" if threshold is None else f", threshold {threshold}"
-    lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
-    lines.append(f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)")
-    return lines

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from embedclf.cli.screen import echo
-from embedclf.cli.tables import shortened, shown_label, table
 from embedclf.formatting import counted
+from embedclf.printing.tables import Places, shortened, shown_label, table
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
-    from embedclf.embedding.base import Embedder
     from embedclf.quality.findings import DataCheck, Finding, Other
 
 _MOST_SHOWN = 5
@@ -79,13 +77,24 @@ SKIPPED = {
 _ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 
-def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> list[str]:
-    """Return each kind of finding with its first examples and advice, then the diversity of the texts, as lines."""
+def finding_lines(
+    result: "DataCheck", corpus: Places, against: Places | None, *, rest: str = "--json shows all"
+) -> list[str]:
+    """Return each kind of finding with its first examples and advice, then the diversity of the texts, as lines.
+
+    Parameters
+    ----------
+    result : DataCheck
+    corpus, against : Places
+        Where the rows are.
+    rest : str
+        Where the findings are that are left out.
+    """
     lines = []
     for severity in ("error", "warning"):
         of_severity = [finding for finding in result.findings if finding.severity == severity]
         for kind, findings in _by_kind(of_severity).items():
-            lines += [*_of_kind(kind, findings, corpus, against), ""]
+            lines += [*_of_kind(kind, findings, corpus, against, rest), ""]
     lines += _diversity(result)
     if not result.findings:
         but = "; some checks were skipped" if result.not_checked else ""
@@ -107,32 +116,7 @@ def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | No
     return shown
 
 
-def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
-    """Warn briefly of problems with texts and labels that can be found without vectors.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    embedder : Embedder
-        Decides which texts are too long.
-    command : str
-        The command that shows all findings.
-    """
-    from embedclf.quality.findings import in_order
-    from embedclf.quality.text_checks import plain_findings
-
-    found = [
-        finding
-        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
-        if not (finding.kind == "small_classes" and finding.score == 1)  # the hold-out step warns about these
-    ]
-    for line in _short_lines(found, corpus):
-        echo(f"Warning: {line}", err=True)
-    if found:
-        echo(f"For details, run {command}", err=True)
-
-
-def _short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
+def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
     """Return one line per kind of finding: how many, and the first places."""
     lines = []
     for kind, of_kind in _by_kind(findings).items():
@@ -159,22 +143,22 @@ def _title(kind: str, number: int) -> str:
     return f"{counted(number, words.thing)}{words.rest}"
 
 
-def _place_of(finding: "Finding", corpus: "Corpus") -> str:
+def _place_of(finding: "Finding", corpus: Places) -> str:
     if finding.row is None:
         return f"{corpus.name}:{finding.line}"
     return corpus.place(finding.row)
 
 
-def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: "Corpus", against: "Corpus | None") -> list[str]:
+def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, rest: str) -> list[str]:
     lines = [f"{findings[0].severity.capitalize()}: {_title(kind, len(findings))}", f"  {_WORDS[kind].advice}"]
     for finding in findings[:_MOST_SHOWN]:
         lines += [f"    {line}" for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
-        lines.append(f"    … {len(findings) - _MOST_SHOWN:,} more (--json shows all)")
+        lines.append(f"    … {len(findings) - _MOST_SHOWN:,} more ({rest})")
     return lines
 
 
-def _of_finding(finding: "Finding", corpus: "Corpus", against: "Corpus | None") -> list[str]:
+def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> list[str]:
     place, label = _place_of(finding, corpus), shown_label(finding.label)
     detail = shortened(finding.detail, _DETAIL_WIDTH)
     row = _labelled(label, finding.text)
@@ -209,7 +193,7 @@ def _labelled(label: str, text: str) -> str:
     return f"{label}: {shown}" if label else shown
 
 
-def _place_of_other(other: "Other", corpus: "Corpus", against: "Corpus | None") -> str:
+def _place_of_other(other: "Other", corpus: Places, against: Places | None) -> str:
     return (against if other.in_against and against is not None else corpus).place(other.row)
 
 

@@ -1,14 +1,14 @@
 """Format numbers, texts and tables for the terminal."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 from embedclf.formatting import shown_share
 
 if TYPE_CHECKING:
     from embedclf.classifier.explanation import Neighbour, Span
     from embedclf.data.corpus import Corpus
-    from embedclf.exploration.retrieval import Hit
     from embedclf.stats.intervals import Interval
 
 _TEXT_WIDTH = 80
@@ -17,6 +17,34 @@ _WORD_WIDTH = 24
 _N_WORDS = 5
 # A word is coloured, or bold, from this share of the text's largest weight.
 _COLOURED, _BOLD = 0.1, 0.5
+
+
+class Places(Protocol):
+    """Where texts come from, such as a `Corpus`."""
+
+    @property
+    def name(self) -> str:
+        """The name of the whole."""
+
+    def place(self, number: int) -> str:
+        """Return where a row, counted from 0, is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The places of texts that come from no file: their indices.
+
+    Attributes
+    ----------
+    name : str
+        What a row is called: ``row 3``.
+    """
+
+    name: str = "row"
+
+    def place(self, number: int) -> str:
+        """Return what a row is called."""
+        return f"{self.name} {number}"
 
 
 def in_one_line(text: str) -> str:
@@ -37,7 +65,7 @@ def shown_label(label: str) -> str:
     return line if len(line) <= _LABEL_WIDTH else f"{line[:half].rstrip()} … {line[-half:].lstrip()}"
 
 
-def nearby(one: "Neighbour", trained_on: "Corpus") -> str:
+def nearby(one: "Neighbour", trained_on: Places) -> str:
     """Return a neighbouring training example in one line: similarity, place, label and text."""
     return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {shown_label(one.label)}: {shortened(one.text, 66)}"
 
@@ -66,18 +94,6 @@ def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[tuple[str, dict[st
             yield in_one_line(text[start:end]), style | ({"bold": True} if abs(weight) >= _BOLD * most else {})
             done = end
     yield in_one_line(text[done:]), {}
-
-
-def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[str]:
-    """Return search results as a table: similarity, place, label and text."""
-    rows = [
-        [f"{hit.similarity:z.3f}", corpus.place(hit.row), shown_label(hit.label or ""), shortened(hit.text)]
-        for hit in hits
-    ]
-    header = ["similarity", "row", "label", "text"]
-    if not any(corpus.labels):
-        header, rows = header[:2] + header[3:], [row[:2] + row[3:] for row in rows]
-    return table(header, rows, left=(1, 2, 3))
 
 
 def with_interval(figure: float, interval: "Interval") -> str:

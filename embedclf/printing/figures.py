@@ -2,7 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from embedclf.cli.tables import (
+from embedclf.formatting import counted, shown_confidence, shown_difference, shown_dollars, shown_share, shown_threshold
+from embedclf.printing.tables import (
+    Places,
+    in_one_line,
     nearby,
     percent,
     shortened,
@@ -12,28 +15,29 @@ from embedclf.cli.tables import (
     weighed,
     with_interval,
 )
-from embedclf.formatting import counted, shown_confidence, shown_difference, shown_dollars, shown_threshold
 
 if TYPE_CHECKING:
-    from embedclf.data.corpus import Corpus
+    from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.evaluation.comparison import Compared, Comparison
+    from embedclf.evaluation.cross_validation import CrossValidation
+    from embedclf.evaluation.learning import LearningCurve
     from embedclf.evaluation.report import Report, WrongRow
 
 
 _N_WRONG_SHOWN = 5
+_PLOT_WIDTH = 39
+_N_CLASSES_SHOWN = 12
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def report_lines(
-    report: "Report", corpus: "Corpus", trained_on: "Corpus | None", *, errors_are_written: bool
-) -> list[str]:
+def report_lines(report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool) -> list[str]:
     """Return a report as lines: metrics, strongest words per label, and the most confident errors.
 
     Parameters
     ----------
     report : Report
-    corpus, trained_on : Corpus
-        The files that its rows and their neighbours come from.
+    corpus, trained_on : Places
+        Where its rows and their neighbours come from.
     errors_are_written : bool
         Whether all misclassified rows are also written to a file.
     """
@@ -112,7 +116,7 @@ def _words(report: "Report") -> list[str]:
     return ["", *table(["label", "strongest words"], rows, left=(0, 1))]
 
 
-def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors_are_written: bool) -> list[str]:
+def _wrong_rows(report: "Report", corpus: Places, trained_on: Places | None, errors_are_written: bool) -> list[str]:
     from embedclf.classifier.explanation import by_word
 
     if not report.wrong:
@@ -168,3 +172,101 @@ def _dollars(one: "Compared") -> str:
     if one.tokens is None:
         return "free"
     return "unknown" if one.dollars is None else shown_dollars(one.dollars)
+
+
+def cross_validation_lines(result: "CrossValidation") -> list[str]:
+    """Return a cross-validation as lines: metrics, then one line per fold."""
+    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
+    lines = [
+        f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
+        f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}",
+        f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
+        f"log loss           {result.log_loss:.3f}",
+        f"calibration error  {result.ece:.3f}  (ECE)",
+    ]
+    if result.n_always_fitted:
+        rows_left = "1 row," if result.n_always_fitted == 1 else f"{result.n_always_fitted:,} rows, each"
+        lines.append(f"not measured       {rows_left} the only text of its label: always used for training")
+    rows = [
+        [
+            str(one.repeat),
+            str(one.fold),
+            f"{one.n_examples:,}",
+            f"{one.accuracy:.3f}",
+            f"{one.macro_f1:.3f}",
+            f"{one.log_loss:.3f}",
+        ]
+        for one in result.folds
+    ]
+    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
+    skipped = 1 if result.n_repeats == 1 else 0
+    return [*lines, "", *table(header[skipped:], [row[skipped:] for row in rows], left=())]
+
+
+def learning_curve_lines(curve: "LearningCurve") -> list[str]:
+    """Return a learning curve as lines: one per number of training rows, with a plot, then the verdict."""
+    low = min(point.interval.low for point in curve.points)
+    high = max(point.interval.high for point in curve.points)
+
+    def place(accuracy: float) -> int:
+        return round((accuracy - low) / max(high - low, 1e-9) * (_PLOT_WIDTH - 1))
+
+    rows = []
+    for point in curve.points:
+        line = [" "] * _PLOT_WIDTH
+        start, end = place(point.interval.low), place(point.interval.high)
+        line[start : end + 1] = "-" * (end + 1 - start)
+        line[place(point.accuracy)] = "o"
+        interval = f"{point.interval.low:.3f} to {point.interval.high:.3f}"
+        rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", interval, "".join(line)])
+    scale = f"{low:.3f}{f'{high:.3f}':>{_PLOT_WIDTH - 5}}"
+    return [
+        f"Held-out test: {counted(curve.n_held_out, 'row')}",
+        *table(["training rows", "accuracy", "95 % interval", scale], rows, left=(3,)),
+        "",
+        curve.verdict,
+    ]
+
+
+def classifier_lines(classifier: "TextClassifier") -> list[str]:
+    """Return what a classifier is, and how good, as lines."""
+    card, classes = classifier.card, [shown_label(name) for name in classifier.classes]
+    named = ", ".join(classes[:_N_CLASSES_SHOWN]) + (" …" if len(classes) > _N_CLASSES_SHOWN else "")
+    chosen = "" if card.regularization is None else f", C = {card.regularization:g}"
+    if held_out := card.held_out:
+        measured = (
+            f"accuracy {held_out.accuracy:.3f}, macro-F1 {held_out.macro_f1:.3f}, "
+            f"calibration error {held_out.ece:.3f} ({counted(held_out.n_examples, 'row')})"
+        )
+    abstains = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
+    return [
+        f"classes     {len(classes):,}: {named}",
+        f"features    {in_one_line(classifier.features)}",
+        f"head        {card.head}{chosen}",
+        f"trained on  {counted(card.n_examples, 'row')}",
+        f"held out    {measured if held_out else 'nothing, so accuracy is not known'}",
+        f"abstains    {abstains}",
+    ]
+
+
+def training_lines(classifier: "TextClassifier") -> list[str]:
+    """Return how a classifier was trained and how it did on held-out rows, as lines."""
+    card = classifier.card
+    threshold = None if card.threshold is None else shown_threshold(card.threshold)
+    lines = []
+    if held_out := card.held_out:
+        lines.append(
+            f"Held-out test ({counted(held_out.n_examples, 'row')}): accuracy {held_out.accuracy:.3f}, "
+            f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
+        )
+        if held_out.coverage is not None:
+            accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
+            answered = f"{shown_share(held_out.coverage)}{accuracy}"
+            lines.append(f"At confidence ≥ {threshold}: answers {answered}")
+        if held_out.out_of_scope_recall is not None:
+            lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
+    chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
+    rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
+    abstains = "" if threshold is None else f", threshold {threshold}"
+    lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
+    return lines

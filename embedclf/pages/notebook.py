@@ -1,0 +1,298 @@
+"""Results as HTML for a cell of a notebook: the main figures as tiles, then a table or the confusion matrix.
+
+There are no scripts. Everything that comes from texts is escaped. Colours are those of the notebook, whether light or
+dark: shades are transparent, and borders take the colour of the text.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import singledispatch
+from html import escape
+
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.evaluation.comparison import Comparison
+from embedclf.evaluation.cross_validation import CrossValidation
+from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.report import Report
+from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.projection import N_NEAREST, TextMap
+from embedclf.exploration.recommendation import Recommendation
+from embedclf.exploration.retrieval import SearchResult
+from embedclf.exploration.suggestions import Suggestions
+from embedclf.formatting import counted, shown_confidence, shown_interval, shown_share, shown_threshold
+from embedclf.printing.tables import in_one_line, shortened, shown_label
+from embedclf.quality.findings import DataCheck
+
+_MOST_LABELS = 15
+_MOST_ROWS = 20
+# A cell with more characters may be broken into lines.
+_MOST_IN_LINE = 40
+_STYLE = """<style>
+.embedclf{font-size:13px;line-height:1.45}
+.embedclf .tiles{display:flex;flex-wrap:wrap;gap:8px;margin:4px 0 10px}
+.embedclf .tile{border:1px solid rgba(128,128,128,.4);border-radius:6px;padding:6px 12px;min-width:96px}
+.embedclf .tile b{display:block;font-size:20px;font-weight:600}
+.embedclf .dim{opacity:.7}
+.embedclf .wide{overflow-x:auto;margin:4px 0 10px}
+.embedclf .wide table{border-collapse:collapse;width:auto;margin:0}
+.embedclf .wide table td,.embedclf .wide table th{padding:2px 8px;text-align:right;vertical-align:top}
+.embedclf .wide table td,.embedclf .wide table th{background:none;border:0;color:inherit;white-space:nowrap}
+.embedclf .wide table thead th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.4)}
+.embedclf .wide table tbody td{border-bottom:1px solid rgba(128,128,128,.15)}
+.embedclf .wide table .left{text-align:left}
+.embedclf .wide table .long{white-space:normal;min-width:240px}
+.embedclf .wide .matrix td{text-align:center;min-width:2em;border:1px solid rgba(128,128,128,.15)}
+.embedclf .wide .matrix .up{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:8px 2px}
+.embedclf .wide .matrix .of{font-weight:400}
+</style>"""
+
+Tile = tuple[str, str, str]
+
+
+@singledispatch
+def notebook_html(result: object) -> str:
+    """Return a result as HTML for a cell of a notebook."""
+    raise NotImplementedError(type(result).__name__)
+
+
+@notebook_html.register
+def _(result: Report) -> str:
+    tiles = [
+        ("accuracy", f"{result.accuracy:.3f}", shown_interval(result.accuracy_interval)),
+        ("macro-F1", f"{result.macro_f1:.3f}", shown_interval(result.macro_f1_interval)),
+        ("calibration error", f"{result.ece:.3f}", "ECE"),
+        ("rows", f"{result.n_examples:,}", f"{len(result.wrong):,} misclassified"),
+    ]
+    if result.threshold is not None:
+        (point,) = [one for one in result.coverage if one.threshold == result.threshold]
+        correct = "" if point.accuracy is None else f"{shown_share(point.accuracy)} of them correct"
+        tiles.append((f"answered from {shown_threshold(result.threshold)}", shown_share(point.coverage), correct))
+    return _cell(_tiles(tiles), _matrix(result), _folded("Figures of each label", _labels(result)))
+
+
+@notebook_html.register
+def _(result: CrossValidation) -> str:
+    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
+    tiles = [
+        ("accuracy", f"{result.accuracy:.3f}", shown_interval(result.accuracy_interval)),
+        ("macro-F1", f"{result.macro_f1:.3f}", shown_interval(result.macro_f1_interval)),
+        ("calibration error", f"{result.ece:.3f}", "ECE"),
+        ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds{repeats}"),
+    ]
+    folds = _table(
+        ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"],
+        [
+            [
+                str(one.repeat),
+                str(one.fold),
+                f"{one.n_examples:,}",
+                f"{one.accuracy:.3f}",
+                f"{one.macro_f1:.3f}",
+                f"{one.log_loss:.3f}",
+            ]
+            for one in result.folds
+        ],
+        left=0,
+    )
+    return _cell(_tiles(tiles), folds, _folded("Confusion matrix", _matrix(result.report)))
+
+
+@notebook_html.register
+def _(result: LearningCurve) -> str:
+    rows = [
+        [f"{one.n_labels:,}", f"{one.accuracy:.3f}", shown_interval(one.interval), str(one.n_draws)]
+        for one in result.points
+    ]
+    table = _table(["training rows", "accuracy", "95 % interval", "runs"], rows, left=0)
+    return _cell(table, _paragraph(result.verdict))
+
+
+@notebook_html.register
+def _(result: Comparison) -> str:
+    best = result.candidates[0]
+    tiles = [
+        ("best", best.embedder, f"{best.head}, {best.features}"),
+        ("accuracy", f"{best.accuracy:.3f}", shown_interval(best.accuracy_interval)),
+        ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds"),
+    ]
+    rows = [
+        [
+            one.embedder,
+            one.head,
+            one.features,
+            f"{one.dimensions:,}" if one.dimensions else "–",
+            f"{one.accuracy:.3f}",
+            shown_interval(one.accuracy_interval),
+            "best" if one is best else f"{one.difference:z.3f}",
+        ]
+        for one in result.candidates
+    ]
+    header = ["embedder", "head", "features", "dimensions", "accuracy", "95 % interval", "difference from best"]
+    return _cell(_tiles(tiles), _table(header, rows, left=3))
+
+
+@notebook_html.register
+def _(result: DataCheck) -> str:
+    tiles = [
+        ("rows", f"{result.n_rows:,}", counted(result.n_labels, "label")),
+        ("errors", f"{result.n_errors:,}", ""),
+        ("warnings", f"{result.n_warnings:,}", ""),
+    ]
+    rows = [
+        [
+            one.kind.replace("_", " "),
+            "" if one.row is None else f"{one.row}",
+            shown_label(one.label),
+            shown_label(one.suggested or ""),
+            shortened(one.text),
+            shortened(one.detail),
+        ]
+        for one in result.findings[:_MOST_ROWS]
+    ]
+    header = ["kind", "row", "label", "suggested", "text", "detail"]
+    return _cell(_tiles(tiles), _table(header, rows, left=6), _more(len(result.findings)))
+
+
+@notebook_html.register(SearchResult)
+@notebook_html.register(Recommendation)
+def _(result: SearchResult | Recommendation) -> str:
+    rows = [
+        [str(hit.row), shown_label(hit.label or ""), shortened(hit.text), f"{hit.similarity:z.3f}"]
+        for hit in result.hits[:_MOST_ROWS]
+    ]
+    text = result.query if isinstance(result, SearchResult) else result.text
+    header = ["row", "label", "text", "similarity"]
+    if not any(hit.label for hit in result.hits):
+        header, rows = [header[0], *header[2:]], [[row[0], *row[2:]] for row in rows]
+    table = _table(header, rows, left=len(header) - 1)
+    return _cell(_paragraph(f"Most similar to “{shortened(text)}”"), table, _more(len(result.hits)))
+
+
+@notebook_html.register
+def _(result: Clustering) -> str:
+    tiles = [
+        ("clusters", f"{len(result.clusters):,}", ""),
+        ("texts", f"{len(result.assigned):,}", f"{result.n_left_out:,} unassigned"),
+    ]
+    rows = [
+        [one.name, f"{one.size:,}", ", ".join(one.words), shortened(one.central[0].text)]
+        for one in result.clusters[:_MOST_ROWS]
+    ]
+    table = _table(["cluster", "texts", "words", "most central text"], rows, left=4)
+    return _cell(_tiles(tiles), table, _more(len(result.clusters)))
+
+
+@notebook_html.register
+def _(result: Suggestions) -> str:
+    rows = [
+        [
+            str(one.row),
+            shortened(one.text),
+            f"{shown_label(one.predicted)} ({shown_confidence(one.confidence)})",
+            f"{shown_label(one.runner_up)} ({shown_confidence(one.runner_up_confidence)})",
+        ]
+        for one in result.rows[:_MOST_ROWS]
+    ]
+    table = _table(["row", "text", "predicted", "or"], rows, left=4)
+    about = f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,}"
+    return _cell(_paragraph(about), table, _more(len(result.rows)))
+
+
+@notebook_html.register
+def _(result: TextMap) -> str:
+    kept = result.neighbours_kept
+    tiles: list[Tile] = [("texts", f"{len(result.texts):,}", result.method)]
+    if kept is not None:
+        tiles.append(("preserved", shown_share(kept), f"of {N_NEAREST} nearest neighbours"))
+    return _cell(_tiles(tiles), _paragraph("to_html(path) draws the map."))
+
+
+@notebook_html.register
+def _(result: TextClassifier) -> str:
+    card = result.card
+    tiles = [("classes", f"{len(result.classes):,}", f"{card.n_examples:,} training rows")]
+    if held := card.held_out:
+        tiles += [
+            ("held-out accuracy", f"{held.accuracy:.3f}", counted(held.n_examples, "row")),
+            ("macro-F1", f"{held.macro_f1:.3f}", ""),
+            ("calibration error", f"{held.ece:.3f}", "ECE"),
+        ]
+    if card.threshold is not None:
+        tiles.append(("abstains below", shown_threshold(card.threshold), ""))
+    classes = ", ".join(map(shown_label, result.classes))
+    return _cell(_tiles(tiles), _paragraph(f"{card.head.capitalize()} on {result.features}"), _paragraph(classes))
+
+
+def _cell(*parts: str) -> str:
+    return f'{_STYLE}<div class="embedclf">{"".join(parts)}</div>'
+
+
+def _escaped(text: str) -> str:
+    return escape(in_one_line(text))
+
+
+def _tiles(tiles: Iterable[Tile]) -> str:
+    shown = "".join(
+        f'<div class="tile"><span class="dim">{_escaped(name)}</span><b>{_escaped(figure)}</b>'
+        f'<span class="dim">{_escaped(remark)}</span></div>'
+        for name, figure, remark in tiles
+    )
+    return f'<div class="tiles">{shown}</div>'
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{_escaped(text)}</p>"
+
+
+def _more(n: int) -> str:
+    return _paragraph(f"The first {_MOST_ROWS} of {n:,}; to_frame() has all.") if n > _MOST_ROWS else ""
+
+
+def _folded(summary: str, content: str) -> str:
+    return f"<details><summary>{_escaped(summary)}</summary>{content}</details>"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int) -> str:
+    """Return a table; the first `left` columns are words, the others numbers."""
+
+    def row_of(cells: Sequence[str], tag: str) -> str:
+        shown = ""
+        for number, cell in enumerate(cells):
+            kind = "left long" if len(cell) > _MOST_IN_LINE else "left" if number < left else ""
+            shown += f'<{tag} class="{kind}">{_escaped(cell)}</{tag}>' if kind else f"<{tag}>{_escaped(cell)}</{tag}>"
+        return f"<tr>{shown}</tr>"
+
+    body = "".join(row_of(row, "td") for row in rows)
+    return f'<div class="wide"><table><thead>{row_of(header, "th")}</thead><tbody>{body}</tbody></table></div>'
+
+
+def _labels(report: Report) -> str:
+    ordered = sorted(report.per_class.items(), key=lambda pair: pair[1].f1)
+    rows = [
+        [shown_label(name), f"{one.f1:.3f}", f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.support:,}"]
+        for name, one in ordered
+    ]
+    return _table(["label", "F1", "precision", "recall", "rows"], rows, left=1)
+
+
+def _matrix(report: Report) -> str:
+    """Return the confusion matrix of the labels with the most errors; shades are shares of a label's rows."""
+    counts, n = report.confusion_matrix, len(report.classes)
+    errors = [sum(counts[i]) + sum(row[i] for row in counts) - 2 * counts[i][i] for i in range(n)]
+    shown = sorted(range(n), key=lambda i: -errors[i])[:_MOST_LABELS]
+    names = [_escaped(shown_label(report.classes[i])) for i in shown]
+    head = "".join(f'<th class="up">{name}</th>' for name in names)
+    body = ""
+    for name, i in zip(names, shown, strict=True):
+        cells = "".join(_cell_of_matrix(counts[i][j], sum(counts[i]), right=i == j) for j in shown)
+        body += f'<tr><th class="of">{name}</th>{cells}</tr>'
+    of_all = f"; the {_MOST_LABELS} of {n:,} labels with the most errors" if n > _MOST_LABELS else ""
+    note = f'<p class="dim">Rows are true labels, columns predicted labels{of_all}.</p>'
+    table = f'<table class="matrix"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'{note}<div class="wide">{table}</div>'
+
+
+def _cell_of_matrix(count: int, of_label: int, *, right: bool) -> str:
+    if not count:
+        return "<td></td>"
+    colour, shade = ("29,110,201" if right else "211,102,20"), 0.12 + 0.5 * count / of_label
+    return f'<td style="background:rgba({colour},{shade:.2f})">{count:,}</td>'

@@ -1,0 +1,1 @@
+"""Results as lines of text: what the commands show, and ``print`` as well."""
