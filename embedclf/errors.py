@@ -54,10 +54,11 @@ class DataError(EmbedclfError):
 
 
 class RowFault(NamedTuple):
-    """A row that cannot be used: its line in the file, counted from 1, and the reason."""
+    """A row that cannot be used: its line in the file, counted from 1, the reason, and its file if one of several."""
 
     line: int
     reason: str
+    file: str | None = None
 
 
 _MOST_LISTED = 20
@@ -69,7 +70,7 @@ def list_faults(source: str, faults: Sequence[RowFault], n_faults: int | None = 
     Without `n_faults`, `faults` are taken to be all of them.
     """
     n_faults = len(faults) if n_faults is None else n_faults
-    lines = [f"  {source}:{fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
+    lines = [f"  {fault.file or source}:{fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
     if n_faults > _MOST_LISTED:
         lines.append(f"  … and {n_faults - _MOST_LISTED:,} more")
     return "\n".join(lines)

@@ -54,4 +54,4 @@ def refused_error(corpus: "Corpus", reasons: Mapping[int, str]) -> BadRowsError:
 
 
 def _faults(corpus: "Corpus", reasons: Mapping[int, str]) -> list[RowFault]:
-    return [RowFault(corpus.lines[index], reason) for index, reason in reasons.items()]
+    return [RowFault(corpus.lines[index], reason, corpus.rows[index].file) for index, reason in reasons.items()]

@@ -176,7 +176,7 @@ def test_reading_leaves_the_csv_module_as_it_was(tmp_path: Path):
 def test_columns_of_the_same_name_are_all_carried(tmp_path: Path):
     """Those that come again are numbered, so that none is lost."""
     (tmp_path / "d.csv").write_text("text,x,x,\na,1,2,3\n")
-    with CorpusReader(tmp_path / "d.csv", label_column=None) as reader:
+    with CorpusReader(tmp_path / "d.csv", labels="none") as reader:
         (row,) = reader
         assert reader.columns == ["text", "x", "x_2", ""]
         assert list(row.record.values()) == ["a", "1", "2", "3"]
@@ -186,11 +186,11 @@ def test_labels_that_are_not_needed(tmp_path: Path):
     """A row may be without one, and the file without the column, unless that was named."""
     (tmp_path / "some.csv").write_text("text,label\na,x\nb,\n")
     (tmp_path / "none.csv").write_text("text,other\na,x\n")
-    assert read_corpus(tmp_path / "some.csv", needs_labels=False).labels == ["x", ""]
-    assert read_corpus(tmp_path / "none.csv", needs_labels=False).labels == [""]
-    assert read_corpus(tmp_path / "none.csv", label_column="other", needs_labels=False).labels == ["x"]
+    assert read_corpus(tmp_path / "some.csv", labels="optional").labels == ["x", ""]
+    assert read_corpus(tmp_path / "none.csv", labels="optional").labels == [""]
+    assert read_corpus(tmp_path / "none.csv", label_column="other", labels="optional").labels == ["x"]
     with pytest.raises(embedclf.DataError, match="no column 'kind'"):
-        read_corpus(tmp_path / "none.csv", label_column="kind", needs_labels=False)
+        read_corpus(tmp_path / "none.csv", label_column="kind", labels="optional")
 
 
 def test_deeply_nested_json_is_one_bad_row(tmp_path: Path):
@@ -230,7 +230,7 @@ def test_half_a_character_in_a_name(trained: embedclf.TextClassifier):
     Path("d.jsonl").write_text('{"text": "my parcel", "a\\ud800": "b\\ud800"}\n')
     for output in ("out.csv", "out.jsonl", "out.parquet"):
         embedclf.predict_file(trained, "d.jsonl", output)
-        with CorpusReader(output, label_column=None) as reader:
+        with CorpusReader(output, labels="none") as reader:
             (row,) = reader
         name, value = ("a\ud800", "b\ud800") if output == "out.jsonl" else ("a\\ud800", "b\\ud800")
         assert row.record[name] == value
@@ -257,7 +257,7 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
     for place in range(4, len(whole)):
         Path("d.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            with CorpusReader("d.parquet", label_column=None) as reader:
+            with CorpusReader("d.parquet", labels="none") as reader:
                 list(reader)
         except embedclf.DataError as error:
             n_damaged += "the Parquet file is damaged or incomplete" in str(error)

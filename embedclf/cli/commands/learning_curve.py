@@ -19,7 +19,7 @@ _PLOT_WIDTH = 39
 
 
 @click.command("learning-curve")
-@click.argument("dataset")
+@click.argument("dataset", nargs=-1, required=True)
 @report_option
 @training_options
 @seed_option
