@@ -54,11 +54,10 @@ class DataError(EmbedclfError):
 
 
 class RowFault(NamedTuple):
-    """A row that cannot be used: its line in the file, counted from 1, the reason, and its file if one of several."""
+    """A row that cannot be used: its line in the file, counted from 1, and the reason."""
 
     line: int
     reason: str
-    file: str | None = None
 
 
 _MOST_LISTED = 20
@@ -70,7 +69,7 @@ def list_faults(source: str, faults: Sequence[RowFault], n_faults: int | None = 
     Without `n_faults`, `faults` are taken to be all of them.
     """
     n_faults = len(faults) if n_faults is None else n_faults
-    lines = [f"  {fault.file or source}:{fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
+    lines = [f"  {source}:{fault.line}: {fault.reason}" for fault in faults[:_MOST_LISTED]]
     if n_faults > _MOST_LISTED:
         lines.append(f"  … and {n_faults - _MOST_LISTED:,} more")
     return "\n".join(lines)
@@ -89,10 +88,11 @@ class BadRowsError(DataError):
         self.faults = faults
 
 
-def bad_rows_error(problem: str, source: str, faults: Sequence[RowFault]) -> BadRowsError:
-    """Return the error that names the problem, lists the rows, and says what to do about them."""
-    message = f"{problem}:\n{list_faults(source, faults)}\nFix them, or use --skip-bad-rows."
-    return BadRowsError(message, source=source, faults=faults)
+def bad_rows_error(problem: str, faults: Mapping[str, Sequence[RowFault]]) -> BadRowsError:
+    """Return the error that names the problem, lists the rows of each file, and says what to do about them."""
+    listed = "\n".join(list_faults(source, of_file) for source, of_file in faults.items())
+    message = f"{problem}:\n{listed}\nFix them, or use --skip-bad-rows."
+    return BadRowsError(message, source=next(iter(faults)), faults=[one for rows in faults.values() for one in rows])
 
 
 class TextError(EmbedclfError, ValueError):

@@ -42,13 +42,13 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
         "text_column": click.option(
             "--text-column",
             metavar="NAME",
-            help="Column with the texts.  [default: as in training, else text, else the only one with a usual name]",
+            help="Column with the texts.  [default: found by its name: text, message, …]",
         ),
         "label_column": click.option(
             "--label-column",
             metavar="NAME",
             help=("Column with the labels." if labels == "needed" else "Column with the labels, if any.")
-            + "  [default: found like the texts]",
+            + "  [default: found by its name: label, category, …]",
         ),
         "delimiter": click.option(
             "--delimiter", metavar="CHAR", callback=_delimiter, help="Column delimiter.  [default: found in the header]"
@@ -78,7 +78,7 @@ def read_texts(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
     for dataset in [datasets] if isinstance(datasets, str) else datasets:
         corpus = read_corpus(dataset, **asdict(file))
         if corpus.skipped:
-            show_left_out(corpus.name, corpus.skipped)
+            show_left_out({corpus.name: corpus.skipped})
         corpora.append(corpus)
     return join(corpora)
 

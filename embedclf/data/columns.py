@@ -140,7 +140,9 @@ def closest(name: str, names: Sequence[str]) -> str | None:
     return by_key[found[0]] if found else None
 
 
-def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None) -> str:
+def no_column_problem(
+    name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None, labelled: bool = True
+) -> str:
     """Return what is wrong with a file that lacks a column, and what to do about it.
 
     Parameters
@@ -153,6 +155,8 @@ def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bo
         Whether the name was given explicitly.
     taken : str, optional
         The column that holds something else.
+    labelled : bool
+        Whether the file should have labels, too.
     """
     option, problem = f"--{kind}-column", f"no column {name!r} (found: {_listed(header)})"
     if "\0" in "".join(header):
@@ -165,7 +169,9 @@ def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bo
     if asked and (similar := closest(name, header)) is not None:
         return f"{problem}. Did you mean {option} {shlex.quote(similar)}?"
     if any(map(_is_sentence, header)):
-        return f"{problem}. The first line must be a header: if it is not, add one, such as text,label"
+        if labelled:
+            return f"{problem}. The first line must be a header: if it is not, add one, such as text,label"
+        return f"{problem}. The first line must be a header: if each line is a text, use predict - < FILE"
     left = [one for one in header if one != taken]
     if not asked and len(left) == 1 and left[0].isprintable() and left[0].strip():
         return f"{problem}. Use {option} {shlex.quote(left[0])}"
@@ -175,10 +181,9 @@ def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bo
 def several_columns_problem(found: Sequence[str], kind: Kind, header: Sequence[str]) -> str:
     """Return what is wrong with a file in which several columns may hold the texts, or the labels."""
     names = f"{', '.join(map(repr, found[:-1]))} and {found[-1]!r}"
+    could = "could both" if len(found) == 2 else "could all"
     options = " or ".join(f"--{kind}-column {shlex.quote(name)}" for name in found)
-    return f"{names} could all hold the {kind}s (found: {_listed(header)}). Use {options}".replace(
-        "could all", "could both" if len(found) == 2 else "could all"
-    )
+    return f"{names} {could} hold the {kind}s (found: {_listed(header)}). Use {options}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -6,7 +6,7 @@ file has no lines; the number of the row, counted from 1, is used instead.
 
 import bisect
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -146,7 +146,7 @@ def read_corpus(
                 rows.append(row)
     name = reader.name
     if faults and not skip_bad_rows:
-        raise bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", name, faults)
+        raise bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", {name: faults})
     if not rows:
         problem = "none of its rows can be used" if faults else "the file has a header but no rows"
         raise DataError(f"{name}: {problem}", source=name)
@@ -196,7 +196,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         name=names_of(names),
         rows=[row for corpus in corpora for row in rows_of(corpus.name, corpus.rows)],
         columns=list(dict.fromkeys(column for corpus in corpora for column in corpus.columns)),
-        skipped=[fault._replace(file=corpus.name) for corpus in corpora for fault in corpus.skipped],
+        skipped=[fault for corpus in corpora for fault in corpus.skipped],
         schema=schema,
         files=names,
     )
@@ -205,6 +205,15 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
 def rows_of(name: str, rows: Sequence[Row]) -> list[Row]:
     """Return rows that know their file."""
     return [replace(row, file=name) for row in rows]
+
+
+def faults_by_file(name: str, rows: Iterable[Row]) -> dict[str, list[RowFault]]:
+    """Return the faults of the rows that have one, by the name of their file."""
+    by_file: dict[str, list[RowFault]] = {}
+    for row in rows:
+        if row.fault is not None:
+            by_file.setdefault(row.file or name, []).append(RowFault(row.line, row.fault))
+    return by_file
 
 
 def names_of(files: Sequence[str]) -> str:

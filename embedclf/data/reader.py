@@ -36,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 Labels = Literal["needed", "optional", "none"]
 
+_REMEMBERED = " (as in training)"
 # The first line of a file that was written for spreadsheets.
 _SEP = re.compile(r"sep=([^\w\s\"]|\t)\r?\n?")
 # First bytes of unsupported files, and what to do about each.
@@ -251,8 +252,10 @@ class CorpusReader:
         found = candidates(possible, kind, usual, taken)
         if len(found) == 1:
             if found[0] != getattr(DEFAULT, kind):
-                remembered = " (as in training)" if found[0] == usual else ""
-                self._notes.append(f"{kind}s in {found[0]!r}{remembered}")
+                self._notes.append(f"{kind}s in {found[0]!r}")
+                if found[0] == usual:
+                    self._notes = [note.removesuffix(_REMEMBERED) for note in self._notes]
+                    self._notes[-1] += _REMEMBERED
             return found[0]
         if optional:
             if found:
@@ -264,7 +267,9 @@ class CorpusReader:
         name = usual if usual in header else getattr(DEFAULT, kind)
         if name in header:  # a Parquet column that holds no strings
             return name
-        raise self._header_error(no_column_problem(name, kind, header, asked=False, taken=taken))
+        raise self._header_error(
+            no_column_problem(name, kind, header, asked=False, taken=taken, labelled=self._labels != "none")
+        )
 
     def _checked(self, kind: Kind, header: list[str], column: str) -> str:
         """Check that a column exists exactly once, and return its name."""

@@ -50,7 +50,7 @@ class FilePrediction:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain types, for JSON."""
-        return {**asdict(self), "faults": [{"line": fault.line, "reason": fault.reason} for fault in self.faults]}
+        return {**asdict(self), "faults": [fault._asdict() for fault in self.faults]}
 
 
 def predict_file(

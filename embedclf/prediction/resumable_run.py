@@ -200,7 +200,7 @@ class ResumableRun:
             "rows": self.rows,
             "texts": self._digest.hexdigest(),
             "n_faults": self.n_faults,
-            "faults": [(fault.line, fault.reason) for fault in self.faults],
+            "faults": self.faults,
             "settings": self._settings,
         }
 

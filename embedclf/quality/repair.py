@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from embedclf.data.columns import DEFAULT, Columns
-from embedclf.data.corpus import Corpus, corpus_of, join, rows_of
+from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, rows_of
 from embedclf.data.reader import CorpusReader, Labels
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
@@ -177,11 +177,11 @@ def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
 def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_rows: bool = False) -> Repair:
     """Write the cleaned copy of a file that has been read; see `repair`."""
     readable = [row for row in file.rows if row.fault is None or row.is_incomplete]
-    unreadable = _faults(row for row in file.rows if not row.is_incomplete)
+    unreadable = [row for row in file.rows if row.fault is not None and not row.is_incomplete]
     corpus = file.corpus
     if unreadable and not skip_bad_rows:
         problem = f"cannot copy {counted(len(unreadable), 'row')} of {corpus.name}"
-        raise bad_rows_error(problem, corpus.name, unreadable)
+        raise bad_rows_error(problem, faults_by_file(corpus.name, unreadable))
     filled = [row for row in readable if row.text.strip()]
     firsts = {(row.text, row.label): row for row in reversed(filled)}
     kept = [row for row in filled if firsts[row.text, row.label] is row]
@@ -194,4 +194,4 @@ def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_
 
 
 def _faults(rows: Iterable[Row]) -> list[RowFault]:
-    return [RowFault(row.line, row.fault, row.file) for row in rows if row.fault is not None]
+    return [RowFault(row.line, row.fault) for row in rows if row.fault is not None]

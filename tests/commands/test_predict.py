@@ -190,7 +190,7 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "Missing TEXT, - or --input FILE."),
+        ([], "Missing TEXT, FILE or -."),
         (["a text", "-"], "- reads the texts from standard input and cannot be combined with other texts."),
         (["a text", "--input", "x.csv"], "Use either TEXT or --input FILE, not both."),
         (["a text", "--json", "--output", "x.csv"], "--json prints to the screen"),

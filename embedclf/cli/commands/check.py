@@ -11,7 +11,8 @@ from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
-from embedclf.errors import BadRowsError, EmbedderError, RowFault
+from embedclf.data.corpus import faults_by_file
+from embedclf.errors import BadRowsError, EmbedderError
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
@@ -78,9 +79,8 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
         job.bar.end()
         show_usage(opened)
     if job.file.skip_bad_rows and (refused := result.of("refused")):
-        rows = [corpus.rows[one.row or 0] for one in refused]
-        faults = [RowFault(row.line, one.detail, row.file) for row, one in zip(rows, refused, strict=True)]
-        show_left_out(corpus.name, faults)
+        rows = (replace(corpus.rows[one.row or 0], fault=one.detail) for one in refused)
+        show_left_out(faults_by_file(corpus.name, rows))
         result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
     result = _with(faulty, result)
     if job.as_json:
@@ -99,7 +99,7 @@ def _read(job: Job) -> "WholeFile":
     whole = join_whole([read_whole(dataset, **options) for dataset in job.datasets])
     job.corpus = whole.corpus
     if job.file.skip_bad_rows and whole.corpus.skipped:
-        show_left_out(whole.corpus.name, whole.corpus.skipped)
+        show_left_out(faults_by_file(whole.corpus.name, whole.rows))
     return whole
 
 

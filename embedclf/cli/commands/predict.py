@@ -66,7 +66,7 @@ class _Given(NamedTuple):
 )
 @train_set_option
 @click.option(
-    "--label-column", metavar="NAME", help="Column with the labels of --train-set.  [default: found like the texts]"
+    "--label-column", metavar="NAME", help="Column with the labels of --train-set.  [default: found by its name]"
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per text.")
 @file_options("none")

@@ -8,6 +8,7 @@ import click
 
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, remember_latest
+from embedclf.cli.options import Share
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.formatting import counted
@@ -27,23 +28,23 @@ _MOST_IN_A_NAME = 2
 @training_options
 @click.option(
     "--holdout",
-    metavar="FRACTION",
-    type=click.FloatRange(0, 1, max_open=True),
+    metavar="SHARE",
+    type=Share(0, 1, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of rows held out for testing, before training on all; 0 skips the test.",
+    help="Share of rows held out for testing, e.g. 0.1 or 10%, before training on all; 0 skips the test.",
 )
 @click.option(
     "--target-accuracy",
     metavar="SHARE",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Pick the confidence threshold so that this share of answers is correct (e.g. 0.95).",
+    type=Share(0, 1, min_open=True, max_open=True),
+    help="Pick the confidence threshold so that this share of answers is correct, e.g. 0.95 or 95%.",
 )
 @click.option(
     "--min-confidence",
-    metavar="P",
-    type=click.FloatRange(0, 1),
-    help="Abstain below this confidence.  [default: never]",
+    metavar="SHARE",
+    type=Share(0, 1),
+    help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: never]",
 )
 @click.option(
     "--out-of-scope-label",
