@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,8 @@ class Share(click.FloatRange):
             try:
                 parsed = float(number)
             except ValueError:
+                parsed = float("nan")
+            if not isfinite(parsed):
                 self.fail(f"{value!r} is not a share such as 0.95 or 95%.", param, ctx)
             is_percentage = number != value.strip() or 2 <= parsed <= 100
             value = float(Decimal(number) / 100) if is_percentage else parsed
