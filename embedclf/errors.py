@@ -88,10 +88,11 @@ class BadRowsError(DataError):
         self.faults = faults
 
 
-def bad_rows_error(problem: str, source: str, faults: Sequence[RowFault]) -> BadRowsError:
-    """Return the error that names the problem, lists the rows, and says what to do about them."""
-    message = f"{problem}:\n{list_faults(source, faults)}\nFix them, or use --skip-bad-rows."
-    return BadRowsError(message, source=source, faults=faults)
+def bad_rows_error(problem: str, faults: Mapping[str, Sequence[RowFault]]) -> BadRowsError:
+    """Return the error that names the problem, lists the rows of each file, and says what to do about them."""
+    listed = "\n".join(list_faults(source, of_file) for source, of_file in faults.items())
+    message = f"{problem}:\n{listed}\nFix them, or use --skip-bad-rows."
+    return BadRowsError(message, source=next(iter(faults)), faults=[one for rows in faults.values() for one in rows])
 
 
 class TextError(EmbedclfError, ValueError):

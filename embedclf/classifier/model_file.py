@@ -5,6 +5,8 @@ It has the tensors ``weights`` (n_classes, n_dimensions) and ``bias`` (n_classes
 rest of the entry and of the tensors, which reveals a damaged file. Files written by version 0.1.0 have no digest.
 Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashes: ``ngrams`` (n_ngrams,), uint64 in
 ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
+The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
+earlier versions ignore them.
 Loading runs no code. The same classifier is always written as the same bytes: the file has no date, key, text or path.
 """
 
@@ -21,6 +23,7 @@ import numpy as np
 
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.data.atomic_file import AtomicFile
+from embedclf.data.columns import DEFAULT, Columns
 from embedclf.data.plain_file import open_plain
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ModelFileError
@@ -32,6 +35,7 @@ Features = Literal["embedding", "words", "both"]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
 # Inside the entry, since safetensors writes several entries in no fixed order.
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
 
@@ -87,6 +91,8 @@ class ModelCard:
     word_scale : float
         Length of a text's word vector relative to its embedding, which has length 1; 0 if words are not used. Already
         folded into the weights.
+    text_column, label_column : str
+        Names of the columns of the file that the classifier was trained on, which are looked for first in others.
     """
 
     embedder: EmbedderSpec
@@ -99,6 +105,13 @@ class ModelCard:
     held_out: HeldOut | None
     version: str
     word_scale: float = 0.0
+    text_column: str = DEFAULT.text
+    label_column: str = DEFAULT.label
+
+    @property
+    def columns(self) -> Columns:
+        """The names of both columns."""
+        return Columns(self.text_column, self.label_column)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as plain types, for JSON."""
@@ -123,6 +136,9 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
     from safetensors.numpy import save
 
     metadata = {"format": 2, "classes": model.classes, **card.to_dict()}
+    for column, usual in zip(("text_column", "label_column"), DEFAULT, strict=True):
+        if metadata[column] == usual or _SURROGATE.search(metadata[column]):  # such a file could not be read
+            del metadata[column]
     tensors: dict[str, np.ndarray[Any, Any]] = {"weights": model.weights, "bias": model.bias}
     if model.words is None:  # older versions can read format 1
         metadata["format"] = 1
@@ -228,7 +244,7 @@ def _parse(
         words = WordWeights(Vocabulary(tensors["ngrams"], tensors["idf"]), tensors["ngram_weights"])
         word_scale = _number(metadata, "word_scale")
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words)
-    if (surrogate := re.search("[\ud800-\udfff]", json.dumps(metadata, ensure_ascii=False))) is not None:
+    if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
     embedder = EmbedderSpec(
@@ -256,6 +272,9 @@ def _parse(
         held_out=None if held_out is None else _held_out(held_out),
         version=_typed(metadata["version"], str, "version"),
         word_scale=word_scale,
+        # Older versions do not write these fields, and ignore them when reading.
+        text_column=_typed(metadata.get("text_column", DEFAULT.text), str, "text_column"),
+        label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
     )
     return model, card
 

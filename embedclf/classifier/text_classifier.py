@@ -279,6 +279,12 @@ class TextClassifier(Printable):
         check_min_confidence(min_confidence)
         return TextClassifier(self.embedder, self.model, replace(self.card, threshold=min_confidence))
 
+    def with_columns(self, text_column: str, label_column: str) -> "TextClassifier":
+        """Return the same classifier with other column names to look for first in files: those of its training data."""
+        return TextClassifier(
+            self.embedder, self.model, replace(self.card, text_column=text_column, label_column=label_column)
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the classes and the model card as plain types, for JSON; the weights are left out."""
         return {"classes": list(self.classes), **self.card.to_dict()}

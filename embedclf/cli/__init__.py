@@ -55,6 +55,18 @@ class _Commands(click.Group):
         command: click.Command = import_module(f"embedclf.cli.commands.{cmd_name.replace('-', '_')}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and suggest those that are spelt like one that does not exist."""
+        name = args[0]
+        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            alike = " or ".join(get_close_matches(name, _COMMANDS, n=2))
+            raise click.UsageError(f"No such command {name!r}.{f' Did you mean {alike}?' if alike else ''}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))

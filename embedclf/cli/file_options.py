@@ -1,7 +1,9 @@
 """Options for reading a file of texts, and the reading itself."""
 
 import codecs
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -9,38 +11,47 @@ import click
 
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
+from embedclf.data.columns import DEFAULT, Columns
+from embedclf.errors import DataError
 
 if TYPE_CHECKING:
+    from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.corpus import Corpus
 
 
 @dataclass(frozen=True)
 class FileOptions:
-    """Settings for reading a file of texts."""
+    """Settings for reading a file of texts, as arguments of `read_corpus`."""
 
-    text_column: str
+    text_column: str | None
     delimiter: str | None
     encoding: str
     label_column: str | None = None
-    needs_labels: bool = True
+    labels: Literal["needed", "optional", "none"] = "needed"
     skip_bad_rows: bool = False
+    usual: Columns = DEFAULT
+
+    def as_trained(self, classifier: "TextClassifier") -> "FileOptions":
+        """Return the same settings, with the columns that a classifier remembers looked for first."""
+        return replace(self, usual=classifier.card.columns)
 
 
 def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
     """Add the options for reading a file of texts; the command receives them as `file`."""
     options = {
         "text_column": click.option(
-            "--text-column", metavar="NAME", default="text", show_default=True, help="Column with the texts."
+            "--text-column",
+            metavar="NAME",
+            help="Column with the texts.  [default: found by its name: text, message, …]",
         ),
         "label_column": click.option(
             "--label-column",
             metavar="NAME",
-            default="label",
-            show_default=True,
-            help="Column with the labels." if labels == "needed" else "Column with the labels, if any.",
+            help=("Column with the labels." if labels == "needed" else "Column with the labels, if any.")
+            + "  [default: found by its name: label, category, …]",
         ),
         "delimiter": click.option(
-            "--delimiter", metavar="CHAR", callback=_delimiter, help="Column delimiter.  [default: by file extension]"
+            "--delimiter", metavar="CHAR", callback=_delimiter, help="Column delimiter.  [default: found in the header]"
         ),
         "encoding": click.option(
             "--encoding",
@@ -56,17 +67,36 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
     }
     if labels == "none":
         del options["label_column"], options["skip_bad_rows"]
-    return collected("file", partial(FileOptions, needs_labels=labels == "needed"), options)
+    return collected("file", partial(FileOptions, labels=labels), options)
 
 
-def read_texts(dataset: str, file: FileOptions) -> "Corpus":
-    """Read a file with the given options, and list the rows that are skipped."""
-    from embedclf.data.corpus import read_corpus
+def read_texts(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
+    """Read a file, or several as one, with the given options, and list the rows that are skipped."""
+    from embedclf.data.corpus import join, read_corpus
 
-    corpus = read_corpus(dataset, **asdict(file))
-    if corpus.skipped:
-        show_left_out(corpus.name, corpus.skipped)
-    return corpus
+    corpora = []
+    for dataset in [datasets] if isinstance(datasets, str) else datasets:
+        corpus = read_corpus(dataset, **asdict(file))
+        if corpus.skipped:
+            show_left_out({corpus.name: corpus.skipped})
+        corpora.append(corpus)
+    return join(corpora)
+
+
+def check_different(datasets: Sequence[str]) -> None:
+    """Check that no file is given twice.
+
+    Raises
+    ------
+    DataError
+        If one is.
+    """
+    seen = set()
+    for dataset in datasets:
+        place = dataset if dataset == "-" else os.path.realpath(dataset)
+        if place in seen:
+            raise DataError(f"{dataset}: given twice; its rows would all be duplicates", source=dataset)
+        seen.add(place)
 
 
 def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

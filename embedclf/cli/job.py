@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from embedclf.cli.file_options import FileOptions, file_options, read_texts
+from embedclf.cli.file_options import FileOptions, check_different, file_options, read_texts
 from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
 from embedclf.cli.refused_rows import without_refused
@@ -31,8 +31,8 @@ class Job:
 
     Parameters
     ----------
-    dataset : str
-        The file; ``-`` is standard input.
+    datasets : sequence of str
+        The file, or several that are read as one; ``-`` is standard input.
     file : FileOptions
         How to read it.
     asked : EmbedderOptions
@@ -54,11 +54,18 @@ class Job:
     embedder: "Embedder"
 
     def __init__(
-        self, dataset: str, file: FileOptions, asked: EmbedderOptions, *, as_json: bool, what: str = "the dataset"
+        self,
+        datasets: Sequence[str],
+        file: FileOptions,
+        asked: EmbedderOptions,
+        *,
+        as_json: bool,
+        what: str = "the dataset",
     ) -> None:
         from embedclf.cli.progress import ProgressBar
 
-        self.dataset, self.file, self.asked, self.as_json = dataset, file, asked, as_json
+        check_different(datasets)
+        self.datasets, self.file, self.asked, self.as_json = datasets, file, asked, as_json
         self.bar = ProgressBar()
         self._what = what
         self._stack = ExitStack()
@@ -72,8 +79,10 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The file's name in titles, without its directory."""
-        return Path(self.corpus.name).name
+        """The name of the files in titles, without their directories."""
+        from embedclf.data.corpus import names_of
+
+        return names_of([Path(name).name for name in self.corpus.files or [self.corpus.name]])
 
     def check_places(self, read: Mapping[str, str | None] | None = None, **written: str | None) -> None:
         """Check that no output, given by option name, is the same file as an input or another output.
@@ -86,11 +95,12 @@ class Job:
         from embedclf.data.atomic_file import check_places
 
         outputs = {f"--{name}": path for name, path in written.items()}
-        check_places({self._what: self.dataset, **(read or {})}, outputs)
+        for dataset in self.datasets:
+            check_places({self._what: dataset, **(read or {})}, outputs)
 
     def read(self) -> "Corpus":
-        """Read the file."""
-        self.corpus = read_texts(self.dataset, self.file)
+        """Read the files."""
+        self.corpus = read_texts(self.datasets, self.file)
         return self.corpus
 
     def open(self, embedding: "EmbeddingOptions") -> None:
@@ -119,11 +129,12 @@ class Job:
         return reason
 
     def load(self, model: str, embedder: str | None, min_confidence: float | None = None) -> "TextClassifier":
-        """Load a trained classifier; its embedder becomes the job's."""
+        """Load a trained classifier; its embedder becomes the job's, and its columns are looked for first."""
         from embedclf.classifier.loading import load
 
         classifier = load(model, embedder=embedder, **self.asked.settings(self.bar.on_event))
         self.embedder = classifier.embedder
+        self.file = self.file.as_trained(classifier)
         return classifier if min_confidence is None else classifier.with_min_confidence(min_confidence)
 
     def is_dry(self, also: Sequence[str] = ()) -> bool:
@@ -164,7 +175,7 @@ class Job:
             return self._stack.enter_context(CorpusWriter(path, columns, added))
         own = self.corpus
         return self._stack.enter_context(
-            CorpusWriter(path, own.columns, added, delimiter=self.file.delimiter, bom=own.has_bom, schema=own.schema)
+            CorpusWriter(path, own.columns, added, delimiter=own.delimiter, bom=own.has_bom, schema=own.schema)
         )
 
     def embed(self) -> "Vectors":
@@ -257,13 +268,17 @@ def file_job(
 ) -> Decorator:
     """Add the options shared by commands over a file: ``--json``, and those of the file and the embedder.
 
-    The command receives them and its argument ``dataset`` as one `Job`, and runs in its ``with`` block.
+    The command receives them and its argument ``dataset``, one file or several, as one `Job`, and runs in its ``with``
+    block.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
-        def run(dataset: str, file: FileOptions, asked: EmbedderOptions, as_json: bool, **values: Any) -> None:
-            with kind(dataset, file, asked, as_json=as_json, what=what) as job:
+        def run(
+            dataset: str | tuple[str, ...], file: FileOptions, asked: EmbedderOptions, as_json: bool, **values: Any
+        ) -> None:
+            datasets = (dataset,) if isinstance(dataset, str) else dataset
+            with kind(datasets, file, asked, as_json=as_json, what=what) as job:
                 command(job, **values)
 
         as_json = click.option("--json", "as_json", is_flag=True, help=json_help)

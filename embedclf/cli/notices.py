@@ -1,6 +1,6 @@
 """Notices on stderr about the files that commands read and write."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo
@@ -24,9 +24,10 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
     echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
 
 
-def show_left_out(name: str, faults: Sequence[RowFault]) -> None:
-    """List the rows that are skipped."""
-    echo(f"Skipped {counted(len(faults), 'row')}:\n{list_faults(name, faults)}", err=True)
+def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:
+    """List the rows of each file that are skipped."""
+    for source, of_file in faults.items():
+        echo(f"Skipped {counted(len(of_file), 'row')}:\n{list_faults(source, of_file)}", err=True)
 
 
 def say_written(n: int, path: str) -> None:

@@ -3,7 +3,9 @@
 import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,6 +35,29 @@ def collected(name: str, make: Callable[..., Any], options: Mapping[str, Decorat
         return add_options(list(options.values()))(collecting)
 
     return decorate
+
+
+class Share(click.FloatRange):
+    """A share between 0 and 1, which may be written as a percentage: ``0.95``, ``95%`` or ``95``.
+
+    A number of 2 or more can only be a percentage; one between 1 and 2 may be a slip of the decimal point.
+    """
+
+    name = "share"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the share that a text stands for."""
+        if isinstance(value, str):
+            number = value.strip().removesuffix("%").rstrip()
+            try:
+                parsed = float(number)
+            except ValueError:
+                parsed = float("nan")
+            if not isfinite(parsed):
+                self.fail(f"{value!r} is not a share such as 0.95 or 95%.", param, ctx)
+            is_percentage = number != value.strip() or 2 <= parsed <= 100
+            value = float(Decimal(number) / 100) if is_percentage else parsed
+        return super().convert(value, param, ctx)
 
 
 cache_dir_option = click.option(
@@ -160,9 +185,9 @@ train_set_option = click.option(
 
 min_confidence_option = click.option(
     "--min-confidence",
-    metavar="P",
-    type=click.FloatRange(0, 1),
-    help="Abstain below this confidence.  [default: the model's threshold]",
+    metavar="SHARE",
+    type=Share(0, 1),
+    help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: the model's threshold]",
 )
 
 report_option = click.option("--report", metavar="FILE", help="Write an HTML report; needs embedclf[report].")

@@ -54,5 +54,4 @@ def places_in(corpus: "Corpus | None") -> "RowPlace | None":
     """Return a function that gives the place of a row as file:line, without directory since pages are shared."""
     if corpus is None:
         return None
-    name, lines = Path(corpus.name).name, corpus.lines
-    return lambda row: f"{name}:{lines[row]}"
+    return lambda row: f"{Path(corpus.file(row)).name}:{corpus.lines[row]}"

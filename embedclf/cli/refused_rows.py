@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from embedclf.cli.notices import show_left_out
+from embedclf.data.corpus import faults_by_file
 from embedclf.errors import BadRowsError, DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
+    from embedclf.data.rows import Row
 
 
 def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_rows: bool) -> tuple["Corpus", list[int]]:
@@ -39,19 +41,20 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
     """
     if not skip_bad_rows:
         raise refused_error(corpus, reasons)
-    faults = _faults(corpus, reasons)
-    show_left_out(corpus.name, faults)
+    refused = _refused(corpus, reasons)
+    show_left_out(faults_by_file(corpus.name, refused))
     kept = [index for index in range(len(corpus.texts)) if index not in reasons]
     if not kept:
         raise DataError(f"{corpus.name}: none of the rows can be embedded", source=corpus.name)
-    return replace(corpus, rows=[corpus.rows[index] for index in kept], skipped=[*corpus.skipped, *faults]), kept
+    skipped = [*corpus.skipped, *(RowFault(row.line, str(row.fault)) for row in refused)]
+    return replace(corpus, rows=[corpus.rows[index] for index in kept], skipped=skipped), kept
 
 
 def refused_error(corpus: "Corpus", reasons: Mapping[int, str]) -> BadRowsError:
     """Return the error that lists the rows that an embedder rejected; see `without_refused`."""
-    faults = _faults(corpus, reasons)
-    return bad_rows_error(f"{counted(len(faults), 'row')} of {corpus.name} cannot be embedded", corpus.name, faults)
+    problem = f"{counted(len(reasons), 'row')} of {corpus.name} cannot be embedded"
+    return bad_rows_error(problem, faults_by_file(corpus.name, _refused(corpus, reasons)))
 
 
-def _faults(corpus: "Corpus", reasons: Mapping[int, str]) -> list[RowFault]:
-    return [RowFault(corpus.lines[index], reason) for index, reason in reasons.items()]
+def _refused(corpus: "Corpus", reasons: Mapping[int, str]) -> "list[Row]":
+    return [replace(corpus.rows[index], fault=reason) for index, reason in reasons.items()]

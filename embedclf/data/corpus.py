@@ -5,23 +5,24 @@ file has no lines; the number of the row, counted from 1, is used instead.
 """
 
 import bisect
-import logging
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from embedclf.data.reader import CorpusReader
-from embedclf.data.rows import LABEL_COLUMN, Row
+from embedclf.data.columns import DEFAULT, Columns
+from embedclf.data.reader import CorpusReader, Labels
+from embedclf.data.rows import Row
 from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
 
-logger = logging.getLogger(__name__)
+_MOST_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The usable rows of a file.
+    """The usable rows of a file, or of several that were joined.
 
     Attributes
     ----------
@@ -36,6 +37,12 @@ class Corpus:
         The rows that were skipped because they cannot be used.
     schema : pyarrow.Schema or None
         Schema of a Parquet file; None for other formats.
+    text_column, label_column : str
+        The columns that were read; `label_column` is None if there are no labels.
+    delimiter : str or None
+        The delimiter that was given or found; None if it is the usual one of the format.
+    files : tuple of str
+        Names of the files, if several were joined.
     """
 
     name: str
@@ -44,6 +51,10 @@ class Corpus:
     has_bom: bool
     skipped: list[RowFault]
     schema: Any = field(default=None, repr=False)
+    text_column: str = DEFAULT.text
+    label_column: str | None = DEFAULT.label
+    delimiter: str | None = None
+    files: tuple[str, ...] = ()
 
     @cached_property
     def texts(self) -> list[str]:
@@ -62,7 +73,11 @@ class Corpus:
 
     def place(self, number: int) -> str:
         """Return where a row, counted from 0, starts: ``file:line``."""
-        return f"{self.name}:{self.lines[number]}"
+        return f"{self.file(number)}:{self.lines[number]}"
+
+    def file(self, number: int) -> str:
+        """Return the name of the file that a row, counted from 0, is from."""
+        return self.rows[number].file or self.name
 
     def number_at(self, line: int) -> int:
         """Return the number, counted from 0, of the row that starts at a line.
@@ -83,17 +98,24 @@ class Corpus:
         raise DataError(message, source=self.name, line=line)
 
     def row(self, number: int) -> Row:
-        """Return a row, counted from 0, as it is written to an output: its line in the file, its text and its label."""
+        """Return a row, counted from 0, as it is written to an output, with the values of `row_columns`."""
         row = self.rows[number]
-        return replace(row, record={"line": row.line, "text": row.text, "label": row.label}, source="")
+        record = {"file": self.file(number), "line": row.line, "text": row.text, "label": row.label}
+        return replace(row, record={name: record[name] for name in self.row_columns}, source="")
+
+    @property
+    def row_columns(self) -> list[str]:
+        """The columns that say which row of the files a row of an output is about."""
+        return [*(["file"] if self.files else []), "line", "text", "label"]
 
 
 def read_corpus(
     path: str | os.PathLike[str],
     *,
-    text_column: str = "text",
-    label_column: str = LABEL_COLUMN,
-    needs_labels: bool = True,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    labels: Labels = "needed",
+    usual: Columns = DEFAULT,
     delimiter: str | None = None,
     encoding: str = "utf-8",
     skip_bad_rows: bool = False,
@@ -112,7 +134,8 @@ def read_corpus(
         path,
         text_column=text_column,
         label_column=label_column,
-        needs_labels=needs_labels,
+        labels=labels,
+        usual=usual,
         delimiter=delimiter,
         encoding=encoding,
     ) as reader:
@@ -123,8 +146,78 @@ def read_corpus(
                 rows.append(row)
     name = reader.name
     if faults and not skip_bad_rows:
-        raise bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", name, faults)
+        raise bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", {name: faults})
     if not rows:
         problem = "none of its rows can be used" if faults else "the file has a header but no rows"
         raise DataError(f"{name}: {problem}", source=name)
-    return Corpus(name, rows, reader.columns, reader.has_bom, faults, reader.schema)
+    return corpus_of(reader, rows, faults)
+
+
+def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) -> Corpus:
+    """Return a corpus of the usable rows of a file, with what its reader knows about the file."""
+    return Corpus(
+        reader.name,
+        rows,
+        reader.columns,
+        reader.has_bom,
+        skipped,
+        reader.schema,
+        reader.text_column,
+        reader.label_column,
+        reader.delimiter,
+    )
+
+
+def join(corpora: Sequence[Corpus]) -> Corpus:
+    """Return the rows of several files as one corpus, in which each row knows its file.
+
+    Raises
+    ------
+    DataError
+        If the texts, or the labels, are in columns of different names.
+    """
+    first, *others = corpora
+    if not others:
+        return first
+    for other in others:
+        for kind in ("text", "label"):
+            own, name = (getattr(one, f"{kind}_column") for one in (first, other))
+            if own != name:
+                shown = [f"no {kind} column" if one is None else f"the {kind} column {one!r}" for one in (own, name)]
+                raise DataError(
+                    f"{other.name} has {shown[1]}, but {first.name} has {shown[0]}: files that are read together need "
+                    "the same columns",
+                    source=other.name,
+                )
+    names = tuple(corpus.name for corpus in corpora)
+    schema = first.schema if all(first.schema == other.schema for other in others) else None
+    return replace(
+        first,
+        name=names_of(names),
+        rows=[row for corpus in corpora for row in rows_of(corpus.name, corpus.rows)],
+        columns=list(dict.fromkeys(column for corpus in corpora for column in corpus.columns)),
+        skipped=[fault for corpus in corpora for fault in corpus.skipped],
+        schema=schema,
+        files=names,
+    )
+
+
+def rows_of(name: str, rows: Sequence[Row]) -> list[Row]:
+    """Return rows that know their file."""
+    return [replace(row, file=name) for row in rows]
+
+
+def faults_by_file(name: str, rows: Iterable[Row]) -> dict[str, list[RowFault]]:
+    """Return the faults of the rows that have one, by the name of their file."""
+    by_file: dict[str, list[RowFault]] = {}
+    for row in rows:
+        if row.fault is not None:
+            by_file.setdefault(row.file or name, []).append(RowFault(row.line, row.fault))
+    return by_file
+
+
+def names_of(files: Sequence[str]) -> str:
+    """Return the names of several files in a few words."""
+    if len(files) > _MOST_NAMED:
+        return f"{files[0]} and {len(files) - 1:,} more"
+    return files[0] if len(files) == 1 else f"{', '.join(files[:-1])} and {files[-1]}"

@@ -1,8 +1,7 @@
 """Records of CSV and TSV files."""
 
 import csv
-from collections.abc import Iterator
-from typing import TextIO
+from collections.abc import Iterable, Iterator
 
 from embedclf.data.formats import FormatError
 
@@ -15,8 +14,8 @@ class CsvRecords:
 
     Parameters
     ----------
-    file : text file
-        Opened with ``newline=""``.
+    lines : iterable of str
+        A text file opened with ``newline=""``, or its lines.
     delimiter : str
 
     Attributes
@@ -30,9 +29,9 @@ class CsvRecords:
         If there is no header or, while iterating, if the quoting of a record is invalid.
     """
 
-    def __init__(self, file: TextIO, delimiter: str) -> None:
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         # Without `strict`, an unclosed quote silently swallows the rest of the file.
-        self._reader = csv.reader(file, delimiter=delimiter, strict=True)
+        self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
         _, self.header = next(self, (0, []))
         if not self.header:
             raise FormatError("the file is empty; expected a header with column names")

@@ -1,6 +1,7 @@
 """File formats of rows, and their extensions."""
 
 import os
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,16 @@ FORMATS: dict[str, Format] = {
     ".ndjson": "jsonl",
     ".parquet": "parquet",
 }
+
+
+_DATA_FILE = re.compile(
+    r"\S.*\.(csv|txt|tsv|tab|json|jsonl|ndjson|parquet|xlsx|xlsm|xls|ods)(\.(gz|zip))?", re.IGNORECASE
+)
+
+
+def is_data_file(argument: str) -> bool:
+    """Return whether an argument that may be a text is the name of a data file: by its extension, in one line."""
+    return _DATA_FILE.fullmatch(argument) is not None
 
 
 class FormatError(Exception):

@@ -52,6 +52,11 @@ class ParquetSource:
         return None if any(is_kind(plain) for is_kind in kinds) else str(of)
 
     @property
+    def text_columns(self) -> list[str]:
+        """Names of the columns of strings."""
+        return [name for name in self.columns if self.columns.count(name) > 1 or self.not_text(name) is None]
+
+    @property
     def share_read(self) -> float:
         """The share of the rows that has been read, from 0 to 1."""
         return self._read / max(self.n_rows, 1)

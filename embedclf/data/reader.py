@@ -3,24 +3,42 @@
 import codecs
 import io
 import itertools
+import logging
 import os
-import shlex
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, BinaryIO, Literal, Self, cast
 
 from embedclf.data.atomic_file import STDIN, Place
+from embedclf.data.columns import (
+    DEFAULT,
+    Columns,
+    Kind,
+    candidates,
+    find_delimiter,
+    no_column_problem,
+    several_columns_problem,
+    shown_delimiter,
+)
 from embedclf.data.csv_records import CsvRecords
 from embedclf.data.formats import Format, FormatError, check_delimiter, file_format
-from embedclf.data.jsonl_records import jsonl_records
+from embedclf.data.jsonl_records import JsonRecord, jsonl_records
 from embedclf.data.parquet_source import ParquetSource
 from embedclf.data.parquet_types import MAGIC, ParquetError
-from embedclf.data.rows import LABEL_COLUMN, Row, RowMaker, numbered_names
+from embedclf.data.rows import Row, RowMaker, numbered_names
 from embedclf.data.text_lines import accepting_bom, open_stdin
 from embedclf.errors import DataError
 from embedclf.formatting import counted
 
+logger = logging.getLogger(__name__)
+
+Labels = Literal["needed", "optional", "none"]
+
+_REMEMBERED = " (as in training)"
+# The first line of a file that was written for spreadsheets.
+_SEP = re.compile(r"sep=([^\w\s\"]|\t)\r?\n?")
 # First bytes of unsupported files, and what to do about each.
 _FOREIGN = {
     b"PK\x03\x04": "Excel and ZIP files are not supported: save the file as CSV (UTF-8)",
@@ -37,14 +55,16 @@ class CorpusReader:
     path : str or Path
         The file, or ``-`` for standard input (CSV, or JSONL if it starts with a brace). A Parquet file is recognized by
         its first bytes, whatever its name.
-    text_column : str
-    label_column : str or None
-        None reads no labels.
-    needs_labels : bool
-        Whether a row without a label is an error. If not, the column ``label`` is optional as well; a column of another
-        name was asked for explicitly, so it must exist.
+    text_column, label_column : str or None
+        None finds the column: it is called as `usual` says, or ``text`` and ``label``, or is the only one with another
+        usual name, such as ``Message`` or ``category``. What was found is logged.
+    labels : {"needed", "optional", "none"}
+        Whether a row without a label is an error, whether the column may be missing, too, and whether labels are read
+        at all. A column that was asked for must exist, unless it is called ``label`` and optional.
+    usual : Columns
+        The names to look for first.
     delimiter : str or None
-        None means a tab for ``.tsv`` and a comma otherwise.
+        None finds it in the header: a tab for ``.tsv`` and a comma otherwise, unless only another makes a header of it.
     encoding : str
         A byte order mark is accepted.
 
@@ -56,6 +76,10 @@ class CorpusReader:
         The path as it was passed.
     columns : list of str
         The header, with repeated names numbered; for JSONL, the keys of the first record.
+    text_column, label_column : str
+        The columns that are read; `label_column` is None if labels are not.
+    delimiter : str or None
+        The delimiter of a CSV or TSV file that was given or found; None if it is the usual one.
     has_bom : bool
         Whether the file starts with a UTF-8 byte order mark.
     schema : pyarrow.Schema or None
@@ -71,16 +95,20 @@ class CorpusReader:
         self,
         path: str | os.PathLike[str],
         *,
-        text_column: str = "text",
-        label_column: str | None = LABEL_COLUMN,
-        needs_labels: bool = True,
+        text_column: str | None = None,
+        label_column: str | None = None,
+        labels: Labels = "needed",
+        usual: Columns = DEFAULT,
         delimiter: str | None = None,
         encoding: str = "utf-8",
     ) -> None:
         self.name = "stdin" if os.fspath(path) == STDIN else os.fspath(path)
         self.place: Place | None = path
         self._path = None if os.fspath(path) == STDIN else Path(path)
-        self._maker = RowMaker(text_column, label_column, needs_labels)
+        self._asked: dict[Kind, str | None] = {"text": text_column, "label": label_column}
+        self._labels, self._usual = labels, usual
+        self._maker = RowMaker(text_column or usual.text, None, labels == "needed")
+        self._notes: list[str] = []
         self._encoding = encoding
         check_delimiter(delimiter)
         self._bytes = self._open()
@@ -97,7 +125,7 @@ class CorpusReader:
             self.format = "jsonl"
         else:
             self.format = file_format(path)
-        self._delimiter = delimiter or ("\t" if self.format == "tsv" else ",")
+        self.delimiter = delimiter
         self.schema: Any = None
         self._parquet: ParquetSource | None = None
         read: dict[Format, Callable[[], tuple[list[str], Iterator[Row]]]] = {
@@ -107,11 +135,25 @@ class CorpusReader:
         try:
             with self._as_data_errors():
                 header, self._rows = read.get(self.format, self._read_csv)()
-                self._check_header(header)
+                self._choose_columns(header)
+                if self.delimiter != delimiter:
+                    self._notes.append(f"delimiter {shown_delimiter(cast(str, self.delimiter))}")
                 self.columns = header if self.format == "jsonl" else numbered_names(header)
         except BaseException:
             self.close()
             raise
+        if self._notes:
+            logger.info("%s: %s", self.name, ", ".join(self._notes))
+
+    @property
+    def text_column(self) -> str:
+        """The column with the texts."""
+        return self._maker.text_column
+
+    @property
+    def label_column(self) -> str | None:
+        """The column with the labels; None if they are not read."""
+        return self._maker.label_column
 
     def _open(self) -> io.BufferedReader:
         if self._path is None:
@@ -180,48 +222,93 @@ class CorpusReader:
             line = again.read(offset).count(b"\n") + 1
         return self._error(f"byte {offset + 1:,} ({byte}) is not valid {self._encoding}; {advice}", line)
 
-    def _check_header(self, header: list[str]) -> None:
-        """Check that each required column exists exactly once."""
-        if not header and self.format == "jsonl":  # no line has keys; each is reported when it is read
+    def _choose_columns(self, header: list[str]) -> None:
+        """Find the columns, and check that each appears exactly once."""
+        maker, asked = self._maker, self._asked
+        if header or self.format != "jsonl":  # no line of JSON has keys; each is reported when it is read
+            strings = header if self._parquet is None else self._parquet.text_columns
+            text = asked["text"] or self._column("text", header, strings, asked["label"])
+            maker.text_column = self._checked("text", header, text)
+            if self._parquet is not None and (kind := self._parquet.not_text(text)) is not None:
+                raise self._error(
+                    f"the column {text!r} contains {kind}, not strings. Choose another with --text-column"
+                )
+        if self._labels == "none":
             return
-        maker = self._maker
-        if not maker.needs_labels and maker.label_column == LABEL_COLUMN and LABEL_COLUMN not in header:
-            maker.label_column = None
-        for column in [maker.text_column, *([] if maker.label_column is None else [maker.label_column])]:
-            if column not in header:
-                raise self._error(self._missing(column, header), None if self._parquet is not None else 1)
-            if header.count(column) > 1:
-                raise self._error(f"the column {column!r} appears {header.count(column)} times in the header", 1)
-        if self._parquet is not None and (kind := self._parquet.not_text(maker.text_column)) is not None:
-            column = repr(maker.text_column)
-            raise self._error(f"the column {column} contains {kind}, not strings. Choose another with --text-column")
+        optional = self._labels == "optional"
+        if not header and self.format == "jsonl":
+            maker.label_column = asked["label"] or self._usual.label
+        elif asked["label"] is not None and not (
+            optional and asked["label"] == DEFAULT.label and DEFAULT.label not in header
+        ):
+            maker.label_column = self._checked("label", header, asked["label"])
+        elif asked["label"] is None and (label := self._column("label", header, header, maker.text_column)):
+            maker.label_column = self._checked("label", header, label)
 
-    def _missing(self, column: str, columns: list[str]) -> str:
-        option = "--text-column" if column == self._maker.text_column else "--label-column"
-        listed = ", ".join(repr(name[:60]) for name in columns[:20]) + (", …" if len(columns) > 20 else "")
-        problem = f"no column {column!r} (found: {listed})"
-        if "\0" in "".join(columns):
-            return f"{problem}. The header contains NUL characters: try --encoding utf-16"
-        if self.format in ("csv", "tsv") and columns[0].startswith("sep="):
-            return f"{problem}. The first line is a spreadsheet's 'sep=': delete it, and use --delimiter"
-        if self.format in ("csv", "tsv") and len(columns) == 1:
-            for sign, name, value in (
-                (";", "semicolons", ";"),
-                ("\t", "tabs", r"\t"),
-                ("|", "bars", "|"),
-                (",", "commas", ","),
-            ):
-                if sign in columns[0] and sign != self._delimiter:
-                    return f"{problem}. The header contains {name}: try --delimiter '{value}'"
-        alike = [name for name in columns if name.strip().casefold() == column.strip().casefold()]
-        if len(alike) == 1 and alike[0].isprintable():
-            return f"{problem}. Use {option} {shlex.quote(alike[0])}"
-        return f"{problem}. Choose one with {option}"
+    def _column(self, kind: Kind, header: list[str], possible: list[str], taken: str | None) -> str:
+        """Find the column of the texts or labels; return an empty string if labels are optional and there are none."""
+        usual: str = getattr(self._usual, kind)
+        optional = kind == "label" and self._labels == "optional"
+        found = candidates(possible, kind, usual, taken)
+        if len(found) == 1:
+            if found[0] != getattr(DEFAULT, kind):
+                self._notes.append(f"{kind}s in {found[0]!r}")
+                if found[0] == usual:
+                    self._notes = [note.removesuffix(_REMEMBERED) for note in self._notes]
+                    self._notes[-1] += _REMEMBERED
+            return found[0]
+        if optional:
+            if found:
+                names = " or ".join(map(repr, found))
+                self._notes.append(f"no labels read (choose {names} with --label-column)")
+            return ""
+        if found:
+            raise self._header_error(several_columns_problem(found, kind, header))
+        name = usual if usual in header else getattr(DEFAULT, kind)
+        if name in header:  # a Parquet column that holds no strings
+            return name
+        raise self._header_error(
+            no_column_problem(name, kind, header, asked=False, taken=taken, labelled=self._labels != "none")
+        )
+
+    def _checked(self, kind: Kind, header: list[str], column: str) -> str:
+        """Check that a column exists exactly once, and return its name."""
+        if column not in header:
+            raise self._header_error(no_column_problem(column, kind, header, asked=True))
+        if header.count(column) > 1:
+            raise self._error(f"the column {column!r} appears {header.count(column)} times in the header", 1)
+        return column
+
+    def _header_error(self, problem: str) -> DataError:
+        return self._error(problem, None if self._parquet is not None else 1)
 
     def _read_csv(self) -> tuple[list[str], Iterator[Row]]:
         """Return the header and the rows."""
-        records = CsvRecords(self._file, self._delimiter)
+        usual = "\t" if self.format == "tsv" else ","
+        lines: Iterator[str] = self._file
+        if self.delimiter is None:
+            self.delimiter, lines = self._found_delimiter(usual)
+        records = CsvRecords(lines, self.delimiter or usual)
         return records.header, self._csv_rows(records)
+
+    def _found_delimiter(self, usual: str) -> tuple[str | None, Iterator[str]]:
+        """Return the delimiter, None if it is the usual one, and the lines of the file."""
+        ahead = [self._file.readline()]
+        found = None
+        if (sep := _SEP.fullmatch(ahead[0])) is not None:
+            found, ahead = sep[1], ["\n"]  # the line stays, as a blank one, so that the others keep their numbers
+        else:
+            while ahead[-1] in ("\n", "\r\n", "\r"):
+                ahead.append(self._file.readline())
+            delimiter = find_delimiter(ahead[-1], usual, self._has_texts)
+            found = None if delimiter == usual else delimiter
+        return found, itertools.chain(ahead, self._file)
+
+    def _has_texts(self, header: list[str]) -> bool:
+        asked = self._asked["text"]
+        if asked is not None:
+            return asked in header
+        return bool(candidates(header, "text", self._usual.text, self._asked["label"]))
 
     def _csv_rows(self, records: CsvRecords) -> Iterator[Row]:
         keys = numbered_names(records.header)
@@ -237,20 +324,20 @@ class CorpusReader:
 
     def _read_jsonl(self) -> tuple[list[str], Iterator[Row]]:
         """Return the keys of the first non-empty record, and the rows."""
-        rows = (
-            self._maker.row(one.line, one.record, one.source)
-            if one.fault is None
-            else Row(one.line, {}, "", "", one.fault)
-            for one in jsonl_records(self._file)
-        )
+        records = jsonl_records(self._file)
         ahead = []
-        for row in rows:
-            ahead.append(row)
-            if row.record:
+        for one in records:
+            ahead.append(one)
+            if one.record:
                 break
         if not ahead:
             raise self._error("the file is empty; expected JSON Lines")
-        return list(ahead[-1].record), itertools.chain(ahead, rows)
+        return list(ahead[-1].record), map(self._jsonl_row, itertools.chain(ahead, records))
+
+    def _jsonl_row(self, one: JsonRecord) -> Row:
+        if one.fault is not None:
+            return Row(one.line, {}, "", "", one.fault)
+        return self._maker.row(one.line, one.record, one.source)
 
     def _read_parquet(self) -> tuple[list[str], Iterator[Row]]:
         """Return the names of the columns and the rows."""

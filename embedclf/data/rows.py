@@ -9,8 +9,6 @@ from typing import Any
 from embedclf.data.parquet_types import Record
 from embedclf.validation import text_fault
 
-LABEL_COLUMN = "label"
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -28,6 +26,8 @@ class Row:
         Empty if missing; `label` is also empty if labels are not read.
     fault : str or None
         Why the row cannot be used; None if it can.
+    file : str or None
+        Name of its file, if the rows of several were joined.
     """
 
     line: int
@@ -36,6 +36,7 @@ class Row:
     label: str
     fault: str | None
     source: str | Record = ""
+    file: str | None = None
 
     @property
     def is_incomplete(self) -> bool:

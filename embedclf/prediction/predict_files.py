@@ -58,7 +58,7 @@ def predict_file(
     input: str | os.PathLike[str],  # noqa: A002 - matches the command's --input
     output: str | os.PathLike[str],
     *,
-    text_column: str = "text",
+    text_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
     top_k: int | None = None,
@@ -80,9 +80,11 @@ def predict_file(
     classifier : TextClassifier
     input, output : str or Path
         CSV, TSV, JSONL or Parquet, by extension; the input ``-`` is standard input.
-    text_column : str
+    text_column : str, optional
+        None finds the column: it is called as in training, or ``text``, or is the only one with another usual name,
+        such as ``Message``.
     delimiter : str, optional
-        Column delimiter of both files.
+        Column delimiter of both files; None finds it in the header of the input.
     encoding : str
         Encoding of the input.
     top_k : int, optional
@@ -107,10 +109,9 @@ def predict_file(
         If the embedder fails; finished rows are kept for `resume`.
     """
     check_output(output)
-    with FileRows(input, text_column=text_column, delimiter=delimiter, encoding=encoding) as source:
-        return predict_rows(
-            classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume, on_chunk=on_chunk
-        )
+    usual = classifier.card.columns
+    with FileRows(input, text_column=text_column, usual=usual, delimiter=delimiter, encoding=encoding) as source:
+        return predict_rows(classifier, source, output, top_k=top_k, resume=resume, on_chunk=on_chunk)
 
 
 def predict_rows(
@@ -128,6 +129,7 @@ def predict_rows(
     if top_k is not None:
         check_whole(top_k, "top_k", least=1)
     check_output(output)
+    delimiter = delimiter or source.delimiter
     check_places({"the input": source.place}, {"the output": output}, in_parts=True)
     part = PartFile(output, JOURNAL_FIELDS)
     try:

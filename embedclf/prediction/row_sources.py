@@ -1,14 +1,18 @@
 """Sources of rows: a file, standard input, or a list of texts."""
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, Self
 
 from embedclf.data.atomic_file import STDIN, Place
+from embedclf.data.columns import DEFAULT, Columns, looks_like_header, looks_like_record
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
 from embedclf.data.text_lines import read_lines
 from embedclf.validation import text_fault
+
+logger = logging.getLogger(__name__)
 
 
 class RowSource(Protocol):
@@ -27,6 +31,11 @@ class RowSource(Protocol):
     @property
     def columns(self) -> list[str]:
         """Names of the columns of the rows."""
+        ...
+
+    @property
+    def delimiter(self) -> str | None:
+        """The delimiter of a CSV file that was given or found; None if it is the usual one, or there is none."""
         ...
 
     @property
@@ -59,6 +68,7 @@ class TextRows:
     place : str or Path, optional
     """
 
+    delimiter = None
     has_bom = False
     schema = None
     share_read = None
@@ -90,8 +100,18 @@ def given_texts(texts: Iterable[str]) -> TextRows:
 
 
 def stdin_lines(encoding: str = "utf-8") -> TextRows:
-    """Return a row for each line of standard input."""
-    return TextRows(read_lines(encoding), "stdin", STDIN)
+    """Return a row for each line of standard input; warn if they look like the lines of a table."""
+    return TextRows(_noticing_tables(read_lines(encoding)), "stdin", STDIN)
+
+
+def _noticing_tables(rows: Iterable[Row]) -> Iterator[Row]:
+    for row in rows:
+        if row.line == 1 and (looks_like_header(row.text) or looks_like_record(row.text)):
+            what = "JSON Lines" if row.text.lstrip().startswith("{") else "a CSV header"
+            logger.warning(
+                "stdin:1 looks like %s, but - classifies each line as one text; use --input - to read a table", what
+            )
+        yield row
 
 
 class FileRows(CorpusReader):
@@ -101,17 +121,25 @@ class FileRows(CorpusReader):
     ----------
     path : str or Path
         CSV, TSV, JSONL or Parquet; ``-`` is standard input.
-    text_column, delimiter, encoding
+    text_column, usual, delimiter, encoding
         As for `CorpusReader`.
     """
 
     def __init__(
-        self, path: Place, *, text_column: str = "text", delimiter: str | None = None, encoding: str = "utf-8"
+        self,
+        path: Place,
+        *,
+        text_column: str | None = None,
+        usual: Columns = DEFAULT,
+        delimiter: str | None = None,
+        encoding: str = "utf-8",
     ) -> None:
-        super().__init__(path, text_column=text_column, label_column=None, delimiter=delimiter, encoding=encoding)
+        super().__init__(
+            path, text_column=text_column, labels="none", usual=usual, delimiter=delimiter, encoding=encoding
+        )
 
         def again() -> FileRows:
-            return FileRows(path, text_column=text_column, delimiter=delimiter, encoding=encoding)
+            return FileRows(path, text_column=self.text_column, delimiter=self.delimiter, encoding=encoding)
 
         self._again = None if os.fspath(path) == STDIN else again
         self._kept: list[Row] | None = None

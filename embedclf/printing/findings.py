@@ -107,12 +107,14 @@ def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | No
     """Return all findings as plain types for JSON, with the file and line of each row."""
     shown = result.to_dict()
     for kind in {one.kind for one in result.findings}:
-        for finding in shown[kind]:
+        for one, finding in zip(result.of(kind), shown[kind], strict=True):
             if finding["row"] is not None:
                 finding["line"] = corpus.lines[finding["row"]]
+            if corpus.files:
+                finding["file"] = one.file if finding["row"] is None else corpus.file(finding["row"])
             for other in finding["others"]:
                 of = against if other.pop("in_against") and against is not None else corpus
-                other |= {"file": of.name, "line": of.lines[other["row"]]}
+                other |= {"file": of.file(other["row"]), "line": of.lines[other["row"]]}
     return shown
 
 
@@ -145,7 +147,7 @@ def _title(kind: str, number: int) -> str:
 
 def _place_of(finding: "Finding", corpus: Places) -> str:
     if finding.row is None:
-        return f"{corpus.name}:{finding.line}"
+        return f"{finding.file or corpus.name}:{finding.line}"
     return corpus.place(finding.row)
 
 

@@ -122,6 +122,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[i
 
 
 def add_lines(records: Iterable[dict[str, Any]], corpus: "Corpus") -> None:
-    """Add to each JSON record the `line` where its row starts in the file."""
+    """Add to each JSON record the `line` where its row starts in the file, and the `file` if there are several."""
     for record in records:
         record["line"] = corpus.lines[record["row"]]
+        if corpus.files:
+            record["file"] = corpus.file(record["row"])

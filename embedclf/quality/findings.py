@@ -80,6 +80,8 @@ class Finding:
         The rows that this one repeats or contradicts, or its nearest neighbours.
     line : int or None
         Line in the file, for a row that could not be read.
+    file : str or None
+        Name of the file, for such a row of one of several.
     """
 
     kind: str
@@ -92,6 +94,7 @@ class Finding:
     score: float | None = None
     others: tuple[Other, ...] = ()
     line: int | None = None
+    file: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain types, for JSON."""

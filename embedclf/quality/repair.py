@@ -1,11 +1,12 @@
 """Report and remove unusable rows of a file of labelled texts."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from embedclf.data.corpus import Corpus
-from embedclf.data.reader import CorpusReader
+from embedclf.data.columns import DEFAULT, Columns
+from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, rows_of
+from embedclf.data.reader import CorpusReader, Labels
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.errors import DataError, RowFault, bad_rows_error
@@ -64,6 +65,7 @@ class WholeFile:
                 row.label,
                 row.fault,
                 line=row.line,
+                file=row.file,
             )
             for row in self.rows
             if row.fault is not None
@@ -74,8 +76,8 @@ def repair(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    text_column: str = "text",
-    label_column: str = "label",
+    text_column: str | None = None,
+    label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
     skip_bad_rows: bool = False,
@@ -89,10 +91,11 @@ def repair(
     ----------
     source, output : str or Path
         CSV, TSV, JSONL or Parquet, by extension; they may be the same file. A `source` of ``-`` is standard input.
-    text_column, label_column : str
-        Column names. If there is no `label_column`, rows with the same text are duplicates.
+    text_column, label_column : str, optional
+        Column names; None finds the columns by their usual names. Without labels, rows with the same text are
+        duplicates.
     delimiter : str, optional
-        Column delimiter of both files.
+        Column delimiter of both files; None finds it in the header.
     encoding : str
         Encoding of `source`; the copy is in UTF-8.
     skip_bad_rows : bool
@@ -115,15 +118,16 @@ def repair(
     file = read_whole(
         source, text_column=text_column, label_column=label_column, delimiter=delimiter, encoding=encoding
     )
-    return write_repaired(file, output, delimiter=delimiter, skip_bad_rows=skip_bad_rows)
+    return write_repaired(file, output, skip_bad_rows=skip_bad_rows)
 
 
 def read_whole(
     source: str | os.PathLike[str],
     *,
-    text_column: str = "text",
-    label_column: str | None = "label",
-    needs_labels: bool = False,
+    text_column: str | None = None,
+    label_column: str | None = None,
+    labels: Labels = "optional",
+    usual: Columns = DEFAULT,
     delimiter: str | None = None,
     encoding: str = "utf-8",
 ) -> WholeFile:
@@ -138,35 +142,51 @@ def read_whole(
         source,
         text_column=text_column,
         label_column=label_column,
-        needs_labels=needs_labels,
+        labels=labels,
+        usual=usual,
         delimiter=delimiter,
         encoding=encoding,
     ) as reader:
         rows = list(reader)
     if not rows:
         raise DataError(f"{reader.name}: the file has a header but no rows", source=reader.name)
+    return _whole(rows, corpus_of(reader, [], []))
+
+
+def join_whole(files: Sequence[WholeFile]) -> WholeFile:
+    """Return the rows of several files as one, in which each row knows its file.
+
+    Raises
+    ------
+    DataError
+        If the texts, or the labels, are in columns of different names.
+    """
+    if len(files) == 1:
+        return files[0]
+    rows = [row for file in files for row in rows_of(file.corpus.name, file.rows)]
+    return _whole(rows, join([file.corpus for file in files]))
+
+
+def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
     if any(row.label for row in rows):
         rows = [row if row.label or row.fault else replace(row, fault=_NO_LABEL) for row in rows]
     usable = [row for row in rows if row.fault is None]
-    corpus = Corpus(reader.name, usable, reader.columns, reader.has_bom, _faults(rows), reader.schema)
-    return WholeFile(rows, corpus)
+    return WholeFile(rows, replace(corpus, rows=usable, skipped=_faults(rows)))
 
 
-def write_repaired(
-    file: WholeFile, output: str | os.PathLike[str], *, delimiter: str | None = None, skip_bad_rows: bool = False
-) -> Repair:
+def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_rows: bool = False) -> Repair:
     """Write the cleaned copy of a file that has been read; see `repair`."""
     readable = [row for row in file.rows if row.fault is None or row.is_incomplete]
-    unreadable = _faults(row for row in file.rows if not row.is_incomplete)
+    unreadable = [row for row in file.rows if row.fault is not None and not row.is_incomplete]
     corpus = file.corpus
     if unreadable and not skip_bad_rows:
         problem = f"cannot copy {counted(len(unreadable), 'row')} of {corpus.name}"
-        raise bad_rows_error(problem, corpus.name, unreadable)
+        raise bad_rows_error(problem, faults_by_file(corpus.name, unreadable))
     filled = [row for row in readable if row.text.strip()]
     firsts = {(row.text, row.label): row for row in reversed(filled)}
     kept = [row for row in filled if firsts[row.text, row.label] is row]
     with CorpusWriter(
-        output, corpus.columns, [], delimiter=delimiter, bom=corpus.has_bom, schema=corpus.schema
+        output, corpus.columns, [], delimiter=corpus.delimiter, bom=corpus.has_bom, schema=corpus.schema
     ) as writer:
         for row in kept:
             writer.write(row, [])

@@ -54,6 +54,18 @@ def test_a_file_of_before_there_were_thresholds_still_loads(model: Path, tmp_pat
     assert old.predict(["Where is my refund?"]) == ["refund"]
 
 
+def test_it_remembers_its_columns(trained: embedclf.TextClassifier, model: Path, tmp_path: Path):
+    """Columns of the usual names leave the file as it is; a name that could not be saved is forgotten."""
+    path = tmp_path / "m.safetensors"
+    trained.with_columns("Message", "Category").save(path)
+    card = embedclf.load(path).card
+    assert (card.text_column, card.label_column) == card.columns == ("Message", "Category")
+    trained.with_columns("text", "half a \ud800").save(path)
+    assert path.read_bytes() == model.read_bytes()
+    with pytest.raises(embedclf.ModelFileError, match="invalid 'text_column' 1"):
+        embedclf.load(rewrite(model, path, text_column=1))
+
+
 def test_threads_share_a_classifier(trained: embedclf.TextClassifier):
     """Eight threads get the answers that one gets."""
     expected = trained.predict_proba(TEXTS)

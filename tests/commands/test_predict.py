@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import embedclf
 from corpus import ROOT, TEXTS, write_csv
+from embedclf.cli import main
 from running import Cli
 
 
@@ -189,7 +191,7 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        ([], "Missing TEXT, - or --input FILE."),
+        ([], "Missing TEXT, FILE or -."),
         (["a text", "-"], "- reads the texts from standard input and cannot be combined with other texts."),
         (["a text", "--input", "x.csv"], "Use either TEXT or --input FILE, not both."),
         (["a text", "--json", "--output", "x.csv"], "--json prints to the screen"),
@@ -201,6 +203,115 @@ def test_usage_errors_exit_2(cli: Cli, args: list[str], message: str):
     result = cli("predict", *args)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+class TestTextOrFile:
+    """An argument that ends in the extension of a data file is one; everything else is a text."""
+
+    @pytest.fixture(autouse=True)
+    def _model(self, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("EMBEDCLF_MODEL", str(model))
+        Path("new.csv").write_text("id;Message\n1;Where is my parcel?\n2;I forgot my password\n")
+
+    def test_a_file_to_a_file(self, cli: Cli):
+        """The output has the delimiter of the input."""
+        result = cli("predict", "new.csv", "-o", "labelled.csv")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert result.stderr.splitlines()[1:] == [
+            "new.csv: texts in 'Message', delimiter ';'",
+            "Wrote 2 rows to labelled.csv",
+        ]
+        header, first, _ = Path("labelled.csv").read_text().splitlines()
+        assert header == "id;Message;predicted_label;confidence;error"
+        assert first.startswith("1;Where is my parcel?;delivery;0.")
+        cli("predict", "--input", "new.csv", "--output", "again.csv")
+        assert Path("again.csv").read_bytes() == Path("labelled.csv").read_bytes()
+
+    def test_a_file_to_the_screen(self, cli: Cli):
+        """A line per row, as with --input; the name of a file in capitals is one, too."""
+        labels = [line.split("\t")[0] for line in cli("predict", "new.csv").stdout.splitlines()]
+        assert labels == ["delivery", "password"]
+        Path("NEW.TSV").write_text("text\nmy parcel\n")
+        assert cli("predict", "NEW.TSV").stdout.startswith("delivery\t")
+
+    def test_a_text_that_looks_like_a_file(self, cli: Cli):
+        """--text takes it; without it, a file that does not exist is an error, not a text."""
+        for name in ("nwe.csv", "my parcels.xlsx", "x.jsonl", "data/x.csv.gz"):
+            result = cli("predict", name)
+            assert (result.exit_code, result.stdout) == (1, "")
+            assert result.stderr == f"Error: {name}: file not found; to classify it as a text, use --text\n"
+        result = cli("predict", "my parcel.csv is missing", "--text", "nwe.csv", "--text", "-")
+        assert (result.exit_code, result.stdout.count("\n")) == (0, 3)
+
+    @pytest.mark.parametrize(
+        ("args", "message"),
+        [
+            (["new.csv", "NEW.csv"], "new.csv and NEW.csv are both files: predict takes one at a time."),
+            (["new.csv", "my parcel"], "new.csv is a file and cannot be combined with texts"),
+            (["new.csv", "--text", "my parcel"], "new.csv is a file and cannot be combined with texts"),
+            (["new.csv", "--input", "new.csv"], "Use either TEXT or --input FILE, not both."),
+            (["-", "--text", "my parcel"], "cannot be combined with other texts"),
+        ],
+    )
+    def test_one_thing_at_a_time(self, cli: Cli, args: list[str], message: str):
+        """A file, or texts, or standard input."""
+        Path("NEW.csv").write_text("text\na\n")
+        result = cli("predict", *args)
+        assert result.exit_code == 2
+        assert message in result.stderr
+
+    def test_an_output_that_is_the_input(self, cli: Cli):
+        """It would overwrite it."""
+        result = cli("predict", "new.csv", "-o", "new.csv")
+        assert "Error: --output new.csv is the same file as the input new.csv: choose another" in result.stderr
+
+    @pytest.mark.parametrize(
+        ("lines", "what"),
+        [
+            ("id,Message\n1,my parcel\n", "a CSV header"),
+            ('{"text": "my parcel"}\n', "JSON Lines"),
+            ("text\nmy parcel\n", None),
+            ("{my parcel}\n", None),
+        ],
+    )
+    def test_a_table_on_standard_input(self, model: Path, lines: str, what: str | None):
+        """With -, each line is a text; if they look like a table, it says how to read one."""
+        result = CliRunner().invoke(main, ["predict", "-m", str(model), "-"], input=lines)
+        assert result.stdout.count("\n") == lines.count("\n")
+        assert result.stderr == (
+            ""
+            if what is None
+            else f"Warning: stdin:1 looks like {what}, but - classifies each line as one text; use --input - to read a "
+            "table\n"
+        )
+
+    def test_lines_without_a_header(self, cli: Cli):
+        """A file of plain lines is told how it can be read."""
+        Path("lines.txt").write_text("Where is my parcel today, please?\nI forgot my password\n")
+        result = cli("predict", "lines.txt")
+        assert result.stderr.endswith("The first line must be a header: if each line is a text, use predict - < FILE\n")
+
+
+def test_the_columns_of_training_come_first(cli: Cli, trained: embedclf.TextClassifier):
+    """An option wins over them, and a file without them is read by the usual names."""
+    trained.with_columns("note", "kind").save("m.safetensors")
+
+    def said(header: str, *options: str) -> str:
+        write_csv(Path("new.csv"), [("my parcel", "I forgot my password", "refund")], header=tuple(header.split(",")))
+        result = cli("predict", "-m", "m.safetensors", "new.csv", *options)
+        assert result.exit_code == 0
+        return f"{result.stdout.split()[0]} {result.stderr}"
+
+    assert said("note,text,label") == "delivery new.csv: texts in 'note' (as in training)\n"
+    assert said("note,text,label", "--text-column", "text") == "password "
+    assert said("x,text,label") == "password "
+    assert said("x,Body,label") == "password new.csv: texts in 'Body'\n"
+    write_csv(Path("test.csv"), [("a refund", "my parcel", "delivery")], header=("text", "note", "kind"))
+    result = cli("evaluate", "-m", "m.safetensors", "test.csv")
+    assert result.stderr.startswith("test.csv: texts in 'note', labels in 'kind' (as in training)\n")
+    assert "accuracy           1.000" in result.stdout
+    embedclf.predict_file(embedclf.load("m.safetensors"), "test.csv", "out.csv")
+    assert ",delivery,0." in Path("out.csv").read_text()
 
 
 class TestWhichModel:

@@ -24,24 +24,38 @@ CLOSED = "double each quote inside a quoted field"
         pytest.param(b"", "{path}: the file is empty; expected a header with column names", id="empty"),
         pytest.param(b"text,label\n", "{path}: the file has a header but no rows", id="header only"),
         pytest.param(
-            b"Text,category\na,b\n",
-            "{path}:1: no column 'text' (found: 'Text', 'category'). Use --text-column Text",
+            b"ticket,kind,day\na,b,c\n",
+            "{path}:1: no column 'text' (found: 'ticket', 'kind', 'day'). Choose one with --text-column",
             id="no text column",
         ),
         pytest.param(
-            b"text,category\na,b\n",
-            "{path}:1: no column 'label' (found: 'text', 'category'). Choose one with --label-column",
+            b"ticket text,kind\na,b\n",
+            "{path}:1: no column 'label' (found: 'ticket text', 'kind'). Use --label-column kind",
             id="no label column",
         ),
         pytest.param(
-            b"text;label\na;b\n",
-            "{path}:1: no column 'text' (found: 'text;label'). The header contains semicolons: try --delimiter ';'",
-            id="semicolons",
+            b"title,body,label\na,b,c\n",
+            "{path}:1: 'title' and 'body' could both hold the texts (found: 'title', 'body', 'label'). "
+            "Use --text-column title or --text-column body",
+            id="two text columns",
         ),
         pytest.param(
-            b"text\tlabel\na\tb\n",
-            "{path}:1: no column 'text' (found: 'text\\tlabel'). The header contains tabs: try --delimiter '\\t'",
-            id="tabs",
+            b"text,Ticket class,class,category,topic\na,b,c,d,e\n",
+            "{path}:1: 'class', 'category' and 'topic' could all hold the labels (found: 'text', 'Ticket class', "
+            "'class', 'category', 'topic'). Use --label-column class or --label-column category or "
+            "--label-column topic",
+            id="three label columns",
+        ),
+        pytest.param(
+            b"frage;art|id\na;b|c\n",
+            "{path}:1: no column 'text' (found: 'frage;art|id'). The header contains semicolons: try --delimiter ';'",
+            id="two delimiters",
+        ),
+        pytest.param(
+            b"I was charged twice,billing\nMy parcel is late,delivery\n",
+            "{path}:1: no column 'text' (found: 'I was charged twice', 'billing'). The first line must be a header: "
+            "if it is not, add one, such as text,label",
+            id="no header",
         ),
         pytest.param(
             b"text,label,text\na,b,c\n", "{path}:1: the column 'text' appears 2 times in the header", id="column twice"
@@ -176,7 +190,7 @@ def test_reading_leaves_the_csv_module_as_it_was(tmp_path: Path):
 def test_columns_of_the_same_name_are_all_carried(tmp_path: Path):
     """Those that come again are numbered, so that none is lost."""
     (tmp_path / "d.csv").write_text("text,x,x,\na,1,2,3\n")
-    with CorpusReader(tmp_path / "d.csv", label_column=None) as reader:
+    with CorpusReader(tmp_path / "d.csv", labels="none") as reader:
         (row,) = reader
         assert reader.columns == ["text", "x", "x_2", ""]
         assert list(row.record.values()) == ["a", "1", "2", "3"]
@@ -186,11 +200,11 @@ def test_labels_that_are_not_needed(tmp_path: Path):
     """A row may be without one, and the file without the column, unless that was named."""
     (tmp_path / "some.csv").write_text("text,label\na,x\nb,\n")
     (tmp_path / "none.csv").write_text("text,other\na,x\n")
-    assert read_corpus(tmp_path / "some.csv", needs_labels=False).labels == ["x", ""]
-    assert read_corpus(tmp_path / "none.csv", needs_labels=False).labels == [""]
-    assert read_corpus(tmp_path / "none.csv", label_column="other", needs_labels=False).labels == ["x"]
+    assert read_corpus(tmp_path / "some.csv", labels="optional").labels == ["x", ""]
+    assert read_corpus(tmp_path / "none.csv", labels="optional").labels == [""]
+    assert read_corpus(tmp_path / "none.csv", label_column="other", labels="optional").labels == ["x"]
     with pytest.raises(embedclf.DataError, match="no column 'kind'"):
-        read_corpus(tmp_path / "none.csv", label_column="kind", needs_labels=False)
+        read_corpus(tmp_path / "none.csv", label_column="kind", labels="optional")
 
 
 def test_deeply_nested_json_is_one_bad_row(tmp_path: Path):
@@ -230,7 +244,7 @@ def test_half_a_character_in_a_name(trained: embedclf.TextClassifier):
     Path("d.jsonl").write_text('{"text": "my parcel", "a\\ud800": "b\\ud800"}\n')
     for output in ("out.csv", "out.jsonl", "out.parquet"):
         embedclf.predict_file(trained, "d.jsonl", output)
-        with CorpusReader(output, label_column=None) as reader:
+        with CorpusReader(output, labels="none") as reader:
             (row,) = reader
         name, value = ("a\ud800", "b\ud800") if output == "out.jsonl" else ("a\\ud800", "b\\ud800")
         assert row.record[name] == value
@@ -256,7 +270,7 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
     for place in range(4, len(whole)):
         Path("d.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            with CorpusReader("d.parquet", label_column=None) as reader:
+            with CorpusReader("d.parquet", labels="none") as reader:
                 list(reader)
         except embedclf.DataError as error:
             n_damaged += "the Parquet file is damaged or incomplete" in str(error)
@@ -270,8 +284,6 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
         ("d.jsonl", b'{\n"text": "a"\n}', "d.jsonl:1: this is a JSON object spread over several lines"),
         ("d.xlsx", b"PK\x03\x04rest", "d.xlsx: Excel and ZIP files are not supported: save the file as CSV"),
         ("d.csv.gz", b"\x1f\x8brest", "d.csv.gz: gzip files are not supported: decompress the file first"),
-        ("d.csv", b"sep=;\ntext;label\n", "The first line is a spreadsheet's 'sep=': delete it"),
-        ("d.tsv", b"text,label\na,b\n", "The header contains commas: try --delimiter ','"),
         ("d.csv", "text,label\n".encode("utf-16-le"), "The header contains NUL characters: try --encoding utf-16"),
     ],
 )

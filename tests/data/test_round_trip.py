@@ -96,7 +96,7 @@ def test_written_and_read(kind: str):
             for number, row in enumerate(rows):
                 record = dict(zip(names, row, strict=True))
                 writer.write(Row(number, record, "", "", None), [f"\r{name}" for name in added])
-        with CorpusReader(path, label_column=None, delimiter=delimiter) as reader:
+        with CorpusReader(path, labels="none", delimiter=delimiter) as reader:
             back = list(reader)
         assert (reader.columns, [list(row.record.values()) for row in back]) == expected
         assert [row.text for row in back] == [row[names.index("text")] for row in rows]

@@ -125,7 +125,7 @@ def not_read(output: Path, n_rows: int, delimiter: str | None, args: list[str]) 
     elif delimiter == "\\t":
         delimiter = "\t"
     try:
-        with CorpusReader(output, text_column=column, label_column=None, delimiter=delimiter) as reader:
+        with CorpusReader(output, text_column=column, labels="none", delimiter=delimiter) as reader:
             n_read = sum(1 for _ in reader)
     except Exception as error:
         return f"written, but not read again: {type(error).__name__}: {error}"

@@ -176,14 +176,16 @@ def test_the_train_set_is_estimated_and_paid_for_once(cli: Cli, api: AimlapiServ
 
 
 def test_the_labels_of_the_train_set_may_have_another_name(cli: Cli, model: Path):
-    """--label-column names their column; without it, it is `label`."""
+    """--label-column names their column; without it, it has a usual name."""
     rows = [("my parcel", "delivery"), ("my refund", "refund")]
-    path = write_csv(Path("other.csv"), rows, header=("text", "topic"))
+    path = write_csv(Path("other.csv"), rows, header=("text", "about"))
     explained = ("predict", "-m", model, "--explain", "--train-set", path, "my parcel")
-    assert "  delivery: my parcel" in cli(*explained, "--label-column", "topic").stdout
+    assert "  delivery: my parcel" in cli(*explained, "--label-column", "about").stdout
     assert cli(*explained).stderr == (
-        "Error: other.csv:1: no column 'label' (found: 'text', 'topic'). Choose one with --label-column\n"
+        "Error: other.csv:1: no column 'label' (found: 'text', 'about'). Use --label-column about\n"
     )
+    write_csv(path, rows, header=("text", "topic"))
+    assert "  delivery: my parcel" in cli(*explained).stdout
 
 
 def test_a_limit_is_for_the_file_and_the_train_set_together(cli: Cli, api: AimlapiServer, dataset: Path):

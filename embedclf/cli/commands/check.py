@@ -11,7 +11,8 @@ from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
-from embedclf.errors import BadRowsError, EmbedderError, RowFault
+from embedclf.data.corpus import faults_by_file
+from embedclf.errors import BadRowsError, EmbedderError
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("check")
-@click.argument("dataset")
+@click.argument("dataset", nargs=-1, required=True)
 @click.option("--against", metavar="FILE", help="Report texts shared with this file (e.g. the test set).")
 @click.option(
     "--fix", metavar="FILE", help="Write a copy without exact duplicates and empty rows; may be DATASET itself."
@@ -35,16 +36,18 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
     """Check DATASET for problems before training.
 
     Errors are definite problems: an empty row, one text with two labels, a text that is in both files. Warnings deserve
-    a look: a possible label error, a near-duplicate, an outlier. The exit code is 1 if there are errors. --dry-run runs
-    only the checks that need no vectors, and writes nothing.
+    a look: a possible label error, a near-duplicate, an outlier. The exit code is 1 if there are errors. Several files
+    with the same columns are checked as one. --dry-run runs only the checks that need no vectors, and writes nothing.
     """
     from embedclf.cli.costs import print_estimate, show_usage
     from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.quality.data_check import check, plain_check
 
-    if job.dataset == against == STDIN:
+    if against == STDIN and STDIN in job.datasets:
         raise click.UsageError("DATASET and --against cannot both be standard input.")
     check_places({"--against": against}, {"--fix": fix})
+    if len(job.datasets) > 1:  # a copy of several files must not replace one of them
+        job.check_places(fix=fix)
     whole = _read(job)
     corpus = job.corpus
     faulty = [] if job.file.skip_bad_rows else whole.findings
@@ -76,7 +79,8 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
         job.bar.end()
         show_usage(opened)
     if job.file.skip_bad_rows and (refused := result.of("refused")):
-        show_left_out(corpus.name, [RowFault(corpus.lines[one.row or 0], one.detail) for one in refused])
+        rows = (replace(corpus.rows[one.row or 0], fault=one.detail) for one in refused)
+        show_left_out(faults_by_file(corpus.name, rows))
         result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
     result = _with(faulty, result)
     if job.as_json:
@@ -88,14 +92,14 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
 
 def _read(job: Job) -> "WholeFile":
     """Read all rows, usable or not; the job works on the usable ones."""
-    from embedclf.quality.repair import read_whole
+    from embedclf.quality.repair import join_whole, read_whole
 
     options = asdict(job.file)
     del options["skip_bad_rows"]
-    whole = read_whole(job.dataset, **options)
+    whole = join_whole([read_whole(dataset, **options) for dataset in job.datasets])
     job.corpus = whole.corpus
     if job.file.skip_bad_rows and whole.corpus.skipped:
-        show_left_out(whole.corpus.name, whole.corpus.skipped)
+        show_left_out(faults_by_file(whole.corpus.name, whole.rows))
     return whole
 
 
@@ -104,7 +108,7 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
     from embedclf.quality.repair import write_repaired
 
     try:
-        done = write_repaired(whole, path, delimiter=file.delimiter, skip_bad_rows=file.skip_bad_rows)
+        done = write_repaired(whole, path, skip_bad_rows=file.skip_bad_rows)
     except BadRowsError as error:
         raise BadRowsError(f"--fix {error}", source=whole.corpus.name, faults=error.faults) from error
     numbers = [

@@ -7,7 +7,7 @@ from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 
 
 @click.command("cluster")
-@click.argument("dataset", metavar="FILE")
+@click.argument("dataset", nargs=-1, required=True, metavar="FILE...")
 @click.option("--clusters", metavar="N", type=click.IntRange(min=1), help="Number of clusters.  [default: estimated]")
 @click.option(
     "--output",

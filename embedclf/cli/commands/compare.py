@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("dataset")
+@click.argument("dataset", nargs=-1, required=True)
 @click.option(
     "--embedder",
     "embedders",

@@ -12,7 +12,7 @@ _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": in
 
 
 @click.command("cross-validate")
-@click.argument("dataset")
+@click.argument("dataset", nargs=-1, required=True)
 @click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @click.option(
     "--repeats",
@@ -41,7 +41,8 @@ def command(
     """Estimate by cross-validation how accurate a classifier trained on DATASET would be.
 
     The rows are split into folds, and each fold is predicted by a classifier trained on the others. Every row is
-    predicted once per repeat, by a classifier that has not seen it; exact duplicates share a fold.
+    predicted once per repeat, by a classifier that has not seen it; exact duplicates share a fold. Several
+    files with the same columns are read as one.
     """
     from embedclf.cli.pages import places_in
     from embedclf.cli.progress import Steps
@@ -54,7 +55,7 @@ def command(
     job.open_to_train(training)
     if job.is_dry():
         return
-    page, writer = job.page(report), job.writer(output, _ADDED, ["line", "text", "label"])
+    page, writer = job.page(report), job.writer(output, _ADDED, job.corpus.row_columns)
     vectors = job.embed_to_train()
     corpus = job.corpus
     with Steps():

@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
 
 _N_UNKNOWN_SHOWN = 5
-_COLUMNS = ["line", "text", "label"]
 _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similarity": float}
 
 
 @click.command("evaluate")
-@click.argument("dataset")
+@click.argument("dataset", nargs=-1, required=True)
 @model_option
 @embedder_again_option
 @click.option(
@@ -52,7 +51,8 @@ def command(
     """Evaluate a classifier on DATASET, a file of labelled texts.
 
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
-    input. It should not contain texts that the classifier was trained on.
+    input. Several files with the same columns are read as one. They should contain no texts that the classifier was
+    trained on.
     """
     from embedclf.cli.file_options import read_texts
     from embedclf.cli.models import find_model
@@ -65,11 +65,12 @@ def command(
     model = find_model(model)
     job.check_places({"--train-set": train_set, "the model": model}, errors=errors, report=report)
     classifier = job.load(model, embedder, min_confidence)
-    check_labels(classifier, job.read().labels)
+    corpus = job.read()
+    check_labels(classifier, corpus.labels)
     trained_on = None if train_set is None else read_texts(train_set, job.file)
     if job.is_dry([] if trained_on is None else trained_on.texts):
         return
-    page, writer = job.page(report), job.writer(errors, _added_to_errors(train_set is not None), _COLUMNS)
+    page, writer = job.page(report), job.writer(errors, _added_to_errors(train_set is not None), corpus.row_columns)
     vectors, trained_on, of_train_set = job.embed_with(trained_on)
     corpus, examples = job.corpus, None
     if trained_on is not None and of_train_set is not None:

@@ -9,7 +9,7 @@ from embedclf.cli.training_options import TrainingOptions, seed_option, training
 
 
 @click.command("learning-curve")
-@click.argument("dataset")
+@click.argument("dataset", nargs=-1, required=True)
 @report_option
 @training_options
 @seed_option

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,7 +19,7 @@ from embedclf.cli.options import (
     model_option,
     train_set_option,
 )
-from embedclf.errors import list_faults
+from embedclf.errors import DataError, list_faults
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
@@ -26,13 +27,28 @@ if TYPE_CHECKING:
     from embedclf.prediction.row_sources import FileRows, TextRows
 
 
+class _Given(NamedTuple):
+    """What to classify: texts, or a file, or, if neither, the lines of standard input."""
+
+    texts: tuple[str, ...]
+    file: str | None = None
+
+
 @click.command("predict")
-@click.argument("texts", nargs=-1, metavar="[TEXT]...")
+@click.argument("given", nargs=-1, metavar="[TEXT|FILE]...")
+@click.option(
+    "--text", "texts", metavar="TEXT", multiple=True, help="Text to classify, whatever it looks like; may be repeated."
+)
 @model_option
 @embedder_again_option
-@click.option("--input", "input_file", metavar="FILE", help="File with a column of texts; - is standard input.")
 @click.option(
-    "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
+    "--input",
+    "input_file",
+    metavar="FILE",
+    help="File with a column of texts, whatever its extension; - is a table on standard input.",
+)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
 )
 @click.option("--resume", is_flag=True, help="Continue an interrupted run that wrote to --output, if there is one.")
 @click.option(
@@ -49,11 +65,14 @@ if TYPE_CHECKING:
     help="Show which words support or oppose the label; with --train-set, also the nearest training examples.",
 )
 @train_set_option
-@click.option("--label-column", metavar="NAME", help="Column with the labels of --train-set.  [default: label]")
+@click.option(
+    "--label-column", metavar="NAME", help="Column with the labels of --train-set.  [default: found by its name]"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per text.")
 @file_options("none")
 @embedder_options
 def command(
+    given: tuple[str, ...],
     texts: tuple[str, ...],
     model: str | None,
     embedder: str | None,
@@ -73,20 +92,20 @@ def command(
 ) -> None:
     """Predict the labels of texts with a trained classifier.
 
-    Pass each TEXT in quotes, a single - to read one text per line from standard input, or a file with --input. One line
-    is printed per text, in order: the label (- if the classifier abstains), a tab and the confidence. A text that
-    cannot be classified does not stop the others; the exit code is then 1.
+    Pass each TEXT in quotes, or a single - to read one text per line from standard input. An argument that ends in
+    .csv, .tsv, .jsonl, .parquet or the like is a FILE with a column of texts. One line is printed per text, in order:
+    the label (- if the classifier abstains), a tab and the confidence; with --output, the rows are written to a file
+    with their labels. A text that cannot be classified does not stop the others; the exit code is then 1.
     """
-    _check_options(
-        texts, input_file, output, resume, engine, scheduler, explain, train_set, label_column, as_json, asked
-    )
+    wanted = _told_apart(given, texts, input_file)
+    _check_options(output, resume, engine, scheduler, explain, train_set, label_column, as_json, asked)
     from embedclf.classifier.loading import load
     from embedclf.cli.costs import print_estimate, show_usage
     from embedclf.cli.label_file import label_into_file, say_labelled
     from embedclf.cli.label_on_screen import label_on_screen
     from embedclf.cli.models import find_model
     from embedclf.cli.progress import ProgressBar
-    from embedclf.data.atomic_file import check_places
+    from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.data.writer import check_output
     from embedclf.prediction.resumable_run import rows_done
 
@@ -97,14 +116,20 @@ def command(
         quiet = output is None and sys.stdout.isatty()
         bar = stack.enter_context(ProgressBar(shown=not quiet))
         model = find_model(model)
-        read = {"--input": "-" if texts == ("-",) else input_file, "the model": model, "--train-set": train_set}
+        place = None if wanted.texts else wanted.file or STDIN
+        read = {
+            "--input" if input_file is not None else "the input": place,
+            "the model": model,
+            "--train-set": train_set,
+        }
         check_places(read, {"--output": output}, in_parts=True)
         classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
-        source = _rows_of(texts, input_file, file)
+        file = file.as_trained(classifier)
+        source = _rows_of(wanted, file)
         stack.enter_context(source)
-        labelled = replace(file, label_column="label" if label_column is None else label_column, needs_labels=True)
+        labelled = replace(file, label_column=label_column, labels="needed")
         trained_on = None if train_set is None else read_texts(train_set, labelled)
         also = [] if trained_on is None else trained_on.texts
         # These rows are already labelled.
@@ -144,9 +169,40 @@ def command(
         )
 
 
+def _told_apart(given: tuple[str, ...], texts: tuple[str, ...], input_file: str | None) -> _Given:
+    """Tell texts, files and - apart.
+
+    Raises
+    ------
+    click.UsageError
+        If there is nothing to classify, or more than texts, or one file, or standard input.
+    DataError
+        If an argument that looks like the name of a file is none.
+    """
+    from embedclf.data.formats import is_data_file
+
+    files = [one for one in given if is_data_file(one)]
+    for name in files:
+        if not Path(name).exists():
+            raise DataError(f"{name}: file not found; to classify it as a text, use --text", source=name)
+    if len(files) > 1:
+        raise click.UsageError(f"{files[0]} and {files[1]} are both files: predict takes one at a time.")
+    if files and (len(given) > 1 or texts):
+        raise click.UsageError(
+            f"{files[0]} is a file and cannot be combined with texts; to classify its name as a text, use --text."
+        )
+    if "-" in given and len(given) + len(texts) > 1:
+        raise click.UsageError("- reads the texts from standard input and cannot be combined with other texts.")
+    if bool(given or texts) == bool(input_file):
+        raise click.UsageError(
+            "Use either TEXT or --input FILE, not both." if input_file else "Missing TEXT, FILE or -."
+        )
+    if files:
+        return _Given((), files[0])
+    return _Given((), None) if given == ("-",) else _Given((*given, *texts), input_file)
+
+
 def _check_options(
-    texts: tuple[str, ...],
-    input_file: str | None,
     output: str | None,
     resume: bool,
     engine: str | None,
@@ -164,12 +220,6 @@ def _check_options(
     click.UsageError
         If they are not.
     """
-    if bool(texts) == bool(input_file):
-        raise click.UsageError(
-            "Use either TEXT or --input FILE, not both." if texts else "Missing TEXT, - or --input FILE."
-        )
-    if "-" in texts and len(texts) > 1:
-        raise click.UsageError("- reads the texts from standard input and cannot be combined with other texts.")
     if as_json and output:
         raise click.UsageError("--json prints to the screen; to write JSON Lines to a file, use --output FILE.jsonl.")
     if resume and output is None:
@@ -192,13 +242,21 @@ def _check_options(
         )
 
 
-def _rows_of(texts: tuple[str, ...], input_file: str | None, file: FileOptions) -> "FileRows | TextRows":
+def _rows_of(wanted: _Given, file: FileOptions) -> "FileRows | TextRows":
     """Return the rows from the command line, standard input or a file."""
     from embedclf.prediction.row_sources import FileRows, given_texts, stdin_lines
 
-    if input_file is not None:
-        return FileRows(input_file, text_column=file.text_column, delimiter=file.delimiter, encoding=file.encoding)
-    return stdin_lines(file.encoding) if texts == ("-",) else given_texts(texts)
+    if wanted.texts:
+        return given_texts(wanted.texts)
+    if wanted.file is None:
+        return stdin_lines(file.encoding)
+    return FileRows(
+        wanted.file,
+        text_column=file.text_column,
+        usual=file.usual,
+        delimiter=file.delimiter,
+        encoding=file.encoding,
+    )
 
 
 def _usable(rows: "Iterable[Row]") -> Iterator[str]:

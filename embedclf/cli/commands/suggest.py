@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("suggest")
-@click.argument("dataset", metavar="UNLABELLED")
+@click.argument("dataset", nargs=-1, required=True, metavar="UNLABELLED...")
 @model_option
 @embedder_again_option
 @click.option(
@@ -48,7 +48,7 @@ def command(job: Job, model: str | None, embedder: str | None, n: int, output: s
     job.corpus, n_labelled = _without_labelled(job.read())
     if job.is_dry():
         return
-    label_column = str(job.file.label_column)
+    label_column = job.corpus.label_column or job.file.usual.label
     label = {} if label_column in job.corpus.columns else {label_column: str}
     writer = job.writer(output, {**label, "predicted_label": str, "confidence": float})
     vectors = job.embed()

@@ -8,36 +8,41 @@ import click
 
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, remember_latest
+from embedclf.cli.options import Share
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from embedclf.cli.file_options import FileOptions
+
+_MOST_IN_A_NAME = 2
 
 
 @click.command("train")
-@click.argument("dataset")
+@click.argument("dataset", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: models/<dataset>.safetensors]")
 @training_options
 @click.option(
     "--holdout",
-    metavar="FRACTION",
-    type=click.FloatRange(0, 1, max_open=True),
+    metavar="SHARE",
+    type=Share(0, 1, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of rows held out for testing, before training on all; 0 skips the test.",
+    help="Share of rows held out for testing, e.g. 0.1 or 10%, before training on all; 0 skips the test.",
 )
 @click.option(
     "--target-accuracy",
     metavar="SHARE",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    help="Pick the confidence threshold so that this share of answers is correct (e.g. 0.95).",
+    type=Share(0, 1, min_open=True, max_open=True),
+    help="Pick the confidence threshold so that this share of answers is correct, e.g. 0.95 or 95%.",
 )
 @click.option(
     "--min-confidence",
-    metavar="P",
-    type=click.FloatRange(0, 1),
-    help="Abstain below this confidence.  [default: never]",
+    metavar="SHARE",
+    type=Share(0, 1),
+    help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: never]",
 )
 @click.option(
     "--out-of-scope-label",
@@ -59,7 +64,8 @@ def command(
     """Train a classifier on DATASET, a file of labelled texts.
 
     DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
-    input. The classifier is tested on held-out rows, then trained on all rows and saved.
+    input. Several files with the same columns are read as one. The classifier is tested on held-out rows, then trained
+    on all rows and saved.
     """
     if target_accuracy is not None and min_confidence is not None:
         raise click.UsageError(
@@ -71,8 +77,9 @@ def command(
     from embedclf.printing.figures import training_lines
 
     corpus = job.read()
-    place = Path(output) if output is not None else FOLDER / f"{Path(corpus.name).stem}.safetensors"
-    check_places({"the dataset": job.dataset}, {"the record of the latest model,": LATEST, "-o": place})
+    place = Path(output) if output is not None else _usual_place(corpus.files or (corpus.name,))
+    for dataset in job.datasets:
+        check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     if not job.asked.dry_run:
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
@@ -81,7 +88,7 @@ def command(
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
-    warn_of_findings(corpus, job.embedder, _check_command(job.dataset, job.file))
+    warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
         return
     vectors = job.embed_to_train()
@@ -97,6 +104,7 @@ def command(
             **vectors,
             **job.settings,
         )
+    classifier = classifier.with_columns(corpus.text_column, str(corpus.label_column))
     classifier.save(place)
     remember_latest(place)
     if job.as_json:
@@ -105,13 +113,20 @@ def command(
         job.print_lines([*training_lines(classifier), f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)"])
 
 
-def _check_command(dataset: str, file: "FileOptions") -> str:
-    """Return the shell command that checks the same file."""
+def _usual_place(files: "Sequence[str]") -> Path:
+    """Return where the model of some files is saved: ``models/may.safetensors``, ``models/may+june.safetensors``."""
+    first, *others = [Path(name).stem for name in files]
+    named = f"+{len(others)}" if len(others) > _MOST_IN_A_NAME else "".join(f"+{name}" for name in others)
+    return FOLDER / f"{first}{named}.safetensors"
+
+
+def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
+    """Return the shell command that checks the same files."""
     options = [
-        ("--text-column", file.text_column, "text"),
-        ("--label-column", file.label_column, "label"),
+        ("--text-column", file.text_column, None),
+        ("--label-column", file.label_column, None),
         ("--delimiter", file.delimiter, None),
         ("--encoding", file.encoding, "utf-8"),
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
-    return shlex.join(["embedclf", "check", dataset, *given])
+    return shlex.join(["embedclf", "check", *datasets, *given])
