@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from pydantic_core import to_json
 
+from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.predictions import predictions
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.errors import EmbedderError, MaxCostError
@@ -16,6 +17,9 @@ from embedclf.service.redaction import error_kind, message_without_texts
 logger = logging.getLogger(__name__)
 # Costs other than text, in bytes of text that take as long to process: one text, one label of its `top`, one class.
 _BYTES_PER_TEXT, _BYTES_PER_LABEL, _CLASSES_PER_BYTE = 32, 4, 16
+# How many times longer it takes to classify a text and to explain it.
+_EXPLAINED = 5
+_DECIMALS = 6
 
 
 def _n_bytes(text: str) -> int:
@@ -23,13 +27,16 @@ def _n_bytes(text: str) -> int:
 
 
 class PredictRequest(NamedTuple):
-    """Texts to classify, and how many of the most likely labels to return per text in `top`; None omits `top`.
+    """Texts to classify, how many of the most likely labels to return per text in `top`, and whether to explain.
+
+    None omits `top`. Only a request with a single text is explained.
 
     Made from the validated JSON of a request (`schemas.predict_body`); it also estimates what the response costs.
     """
 
     texts: list[str]
     top_k: int | None
+    explain: bool = False
 
     def n_labels(self, n_classes: int) -> int:
         """Return the number of labels in the response."""
@@ -39,7 +46,8 @@ class PredictRequest(NamedTuple):
         """Return the size of a text, in bytes, that would take as long to process as this request."""
         per_text = _BYTES_PER_TEXT + n_classes // _CLASSES_PER_BYTE
         n_labels = 0 if self.top_k is None else self.n_labels(n_classes)
-        return sum(map(_n_bytes, self.texts)) + per_text * len(self.texts) + _BYTES_PER_LABEL * n_labels
+        per_byte = _EXPLAINED if self.explain else 1
+        return per_byte * sum(map(_n_bytes, self.texts)) + per_text * len(self.texts) + _BYTES_PER_LABEL * n_labels
 
 
 def answer_requests(
@@ -72,7 +80,10 @@ def answer_requests(
         of_one = {index - start: reason for index, reason in reasons.items() if start <= index < end}
         predicted = predictions(probabilities[start:end], of_one, classes, threshold, one.top_k)
         n_labelled += sum(prediction.label is not None for prediction in predicted)
-        answers.append(to_json({"predictions": [prediction.to_dict() for prediction in predicted]}))
+        records = [prediction.to_dict() for prediction in predicted]
+        if one.explain and predicted[0].confidence is not None:
+            records[0] |= explanation_of(classifier, one.texts[0])
+        answers.append(to_json({"predictions": records}))
     for result, n in (
         ("labelled", n_labelled),
         ("refused", len(reasons)),
@@ -80,6 +91,22 @@ def answer_requests(
     ):
         metrics.texts.labels(result).inc(n)
     return answers
+
+
+def explanation_of(classifier: TextClassifier, text: str) -> dict[str, Any]:
+    """Return the explanation of a text that has just been classified, or nothing.
+
+    There is none if the classifier does not weigh words, or if it would have to pay for the text once more.
+    """
+    embedder = classifier.embedder
+    if not weighs_words(classifier.model, embedder):
+        return {}
+    if not embedder.is_local and classifier.model.uses_vectors and embedder.estimate([text]).to_embed:
+        return {}
+    (why,) = classifier.explain([text])
+    spans = [{"start": start, "end": end, "weight": round(weight, _DECIMALS)} for start, end, weight in why.spans]
+    vector, bias = round(why.vector, _DECIMALS), round(why.bias, _DECIMALS)
+    return {"explanation": {"runner_up": why.runner_up, "spans": spans, "vector": vector, "bias": bias}}
 
 
 def error_answer(error: EmbedderError) -> tuple[int, str]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from embedclf.service.answers import PredictRequest
     from embedclf.service.batching import Batcher
     from embedclf.service.metrics import Metrics
+    from embedclf.service.reloading import ModelFile
 
 # One call keeps all cores busy with a local model; calls over a network mostly wait.
 _LOCAL_CALLS, _REMOTE_CALLS = 1, 8
@@ -30,10 +31,12 @@ def create_app(
     token: str | None = None,
     limits: Limits | None = None,
     allowed_hosts: Iterable[str] | None = None,
+    source: "ModelFile | None" = None,
 ) -> "FastAPI":
     """Return an ASGI application that serves a classifier.
 
-    Its routes are ``/predict``, ``/health``, ``/ready``, ``/model``, ``/metrics``, ``/docs`` and ``/openapi.json``.
+    Its routes are ``/predict``, ``/health``, ``/ready``, ``/model``, ``/metrics``, ``/`` and ``/docs``,
+    ``/openapi.json``, and, with a token and a source, ``/reload``.
 
     An application sees a request only once its headers have been read, and does not see whether a client reads the
     response. So the server has to limit the size of headers, the number of connections and the size of unread
@@ -44,13 +47,15 @@ def create_app(
     ----------
     classifier : TextClassifier
     token : str, optional
-        Token that clients must send to ``/predict``, ``/model`` and ``/metrics`` as ``Authorization: Bearer …``; None
-        requires none.
+        Token that clients must send to ``/predict``, ``/model``, ``/metrics`` and ``/reload`` as ``Authorization:
+        Bearer …``; None requires none.
     limits : Limits, optional
     allowed_hosts : iterable of str, optional
         Serve only requests whose ``Host`` is one of these names, ``localhost``, ``127.0.0.1`` or ``[::1]``, with any
         port. This protects against web pages whose domain resolves to this machine (DNS rebinding), so set it if there
         is no token. None serves any host.
+    source : embedclf.service.reloading.ModelFile, optional
+        The file that the classifier was loaded from, so that a later version of it can be loaded without a restart.
 
     Raises
     ------
@@ -68,12 +73,13 @@ def create_app(
     from embedclf.service.invalid_requests import answer_invalid, answer_unreadable
     from embedclf.service.metrics import Metrics
     from embedclf.service.middleware import AccessControl, LoadLimits, RequestLogging, ServiceState
+    from embedclf.service.reloading import CurrentModel
 
     limits = limits or Limits()
     state = ServiceState()
-    metrics = Metrics(classifier.embedder)
-    batcher = _batcher(classifier, metrics)
-    metrics.watch(waiting=lambda: batcher.n_waiting, in_flight=lambda: state.in_flight)
+    metrics = Metrics()
+    current = CurrentModel(classifier, source, partial(_batcher, metrics=metrics))
+    metrics.watch(current, in_flight=lambda: state.in_flight)
     app = FastAPI(
         title="embedclf",
         version=__version__,
@@ -83,16 +89,17 @@ def create_app(
         exception_handlers={RequestValidationError: answer_invalid, 400: answer_unreadable},
     )
     app.state.service = state
+    app.state.model = current
     # Starlette makes the one added last the outermost.
     app.add_middleware(LoadLimits, state=state, limits=limits)
     app.add_middleware(AccessControl, token=token, hosts=hosts)
     app.add_middleware(RequestLogging, state=state, record=metrics.record)
     access = routes.Access(needs_token=token is not None, needs_host=hosts is not None)
-    routes.add_predict(app, batcher, len(classifier.classes), limits, access)
-    routes.add_status(app, state)
-    routes.add_model(app, classifier.to_dict(), access)
+    routes.add_predict(app, current, limits, access)
+    routes.add_status(app, state, current, access)
+    routes.add_model(app, current, access)
     routes.add_metrics(app, metrics, access)
-    routes.add_docs(app)
+    routes.add_docs(app, access)
     return app
 
 

@@ -35,7 +35,7 @@ async def answer_invalid(request: Request, error: Exception) -> JSONResponse:
 
 def _location(where: Sequence[int | str]) -> str:
     shown = ""
-    for part in where[1:]:
+    for part in where[2:]:  # after "body" and which of its forms
         shown += f"[{part}]" if isinstance(part, int) else f".{part}"
     # The name of an unknown field comes from the client.
     shown = shown.removeprefix(".").encode("ascii", "backslashreplace").decode()[:80]
@@ -45,11 +45,12 @@ def _location(where: Sequence[int | str]) -> str:
 def _reason(fault: dict[str, Any]) -> str:
     kind, reason = fault["type"], fault["msg"].removeprefix("Value error, ")
     if kind == "extra_forbidden":
-        return "unknown field"
+        needs_text = fault["loc"][1:] == ("texts", "explain")
+        return 'needs "text", one text, instead of "texts"' if needs_text else "unknown field"
     if kind == "too_long":
         return f"{fault['ctx']['actual_length']:,} texts exceed the limit of {fault['ctx']['max_length']:,} per request"
     if kind == "too_short":
         return "at least one text is required"
-    if len(fault["loc"]) == 1 and kind != "value_error":
+    if len(fault["loc"]) <= 2 and kind != "value_error":
         return 'the body must be {"texts": ["…"]}, with the header Content-Type: application/json'
     return f"{reason[:1].lower()}{reason[1:]}"

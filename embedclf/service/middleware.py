@@ -14,8 +14,8 @@ from embedclf.service.redaction import error_kind
 
 logger = logging.getLogger(__name__)
 
-PATHS = frozenset({"/predict", "/health", "/ready", "/model", "/metrics", "/docs", "/openapi.json"})
-_WITH_TOKEN = frozenset({"/predict", "/model", "/metrics"})
+PATHS = frozenset({"/", "/predict", "/health", "/ready", "/model", "/reload", "/metrics", "/docs", "/openapi.json"})
+_WITH_TOKEN = frozenset({"/predict", "/model", "/reload", "/metrics"})
 # nginx's status for a client that disconnected; only for the log and the metrics, since no response is sent.
 CLIENT_GONE = 499
 N_TEXTS = "embedclf.n_texts"

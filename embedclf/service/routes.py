@@ -8,14 +8,14 @@ from fastapi import Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
-from embedclf.errors import EmbedderError
+from embedclf.errors import EmbedclfError, EmbedderError
 from embedclf.service.answers import PredictRequest, error_answer
-from embedclf.service.batching import Batcher
-from embedclf.service.docs_page import page
+from embedclf.service.docs_page import CONTENT_SECURITY_POLICY, page
 from embedclf.service.limits import Limits
 from embedclf.service.metrics import Metrics
 from embedclf.service.middleware import CLIENT_GONE, N_TEXTS, ServiceState
-from embedclf.service.schemas import PROBLEMS, Predictions, Problem, Status, predict_body
+from embedclf.service.reloading import CurrentModel
+from embedclf.service.schemas import PROBLEMS, Health, Predictions, Problem, Reloaded, Status, predict_body
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -25,6 +25,7 @@ class Access:
 
     Attributes
     ----------
+    needs_token : bool
     with_token : list
         Dependencies of a route that requires the token.
     refusals : dict
@@ -32,6 +33,7 @@ class Access:
     """
 
     def __init__(self, *, needs_token: bool, needs_host: bool) -> None:
+        self.needs_token = needs_token
         self.with_token: list[Any] = []
         self.refusals: Responses = {}
         if needs_token:
@@ -41,9 +43,7 @@ class Access:
             self.refusals[421] = {"model": Problem, "description": "The host name in the Host header is not allowed."}
 
 
-def add_predict(
-    app: FastAPI, batcher: Batcher[PredictRequest, bytes], n_classes: int, limits: Limits, access: Access
-) -> None:
+def add_predict(app: FastAPI, current: CurrentModel, limits: Limits, access: Access) -> None:
     """Add ``/predict``."""
     body_model = predict_body(limits)
 
@@ -56,7 +56,12 @@ def add_predict(
     )
     async def predict(body: body_model, request: Request) -> Response:  # type: ignore[valid-type]
         """Classify texts. A text that cannot be classified gets an "error"; the rest are classified."""
-        wanted = PredictRequest(body.texts, body.top_k)  # type: ignore[attr-defined]
+        if (texts := getattr(body, "texts", None)) is not None:
+            wanted = PredictRequest(texts, body.top_k)  # type: ignore[attr-defined]
+        else:
+            wanted = PredictRequest([body.text], body.top_k, body.explain)  # type: ignore[attr-defined]
+        classifier, batcher, _, _ = current.served
+        n_classes = len(classifier.classes)
         request.scope[N_TEXTS] = len(wanted.texts)
         if (n_labels := wanted.n_labels(n_classes)) > limits.answers:
             raise HTTPException(
@@ -83,13 +88,14 @@ def add_predict(
         return Response(predictions, media_type="application/json")
 
 
-def add_status(app: FastAPI, state: ServiceState) -> None:
+def add_status(app: FastAPI, state: ServiceState, current: CurrentModel, access: Access) -> None:
     """Add ``/health`` and ``/ready``."""
 
-    @app.get("/health", summary="Whether the process is alive")
-    async def health() -> Status:
-        """Report that the process is alive. Requires no token."""
-        return Status(status="alive")
+    @app.get("/health", summary="Whether the process is alive", response_model_exclude_none=True)
+    async def health() -> Health:
+        """Report that the process is alive. Requires no token, and tells nothing about the model if others need one."""
+        version = None if access.needs_token else current.served.version
+        return Health(status="alive", model=version and version.sha256)
 
     @app.get(
         "/ready",
@@ -103,8 +109,8 @@ def add_status(app: FastAPI, state: ServiceState) -> None:
         return Status(status="draining" if state.draining else "ready")
 
 
-def add_model(app: FastAPI, about: dict[str, Any], access: Access) -> None:
-    """Add ``/model``."""
+def add_model(app: FastAPI, current: CurrentModel, access: Access) -> None:
+    """Add ``/model``, and ``/reload`` if a token protects it and the model comes from a file."""
 
     @app.get(
         "/model",
@@ -113,8 +119,29 @@ def add_model(app: FastAPI, about: dict[str, Any], access: Access) -> None:
         summary="Describe the classifier",
     )
     async def model() -> dict[str, Any]:
-        """Return the classes, embedder, settings and measured quality of the classifier."""
-        return about
+        """Return the classes, embedder, settings and measured quality of the classifier, and the file in use."""
+        return current.served.about()
+
+    if not (access.needs_token and current.can_reload):
+        return
+
+    @app.post(
+        "/reload",
+        responses=access.refusals | {409: {"model": Problem, "description": "The file cannot be used."}},
+        dependencies=access.with_token,
+        summary="Load the model file again",
+    )
+    async def reload() -> Reloaded:
+        """Load the model file again, and use it from the next request on.
+
+        If the file cannot be used, the model in use stays. Requests in progress finish with the model that they began
+        with.
+        """
+        try:
+            served = await current.reload()
+        except EmbedclfError as error:
+            raise HTTPException(409, f"the model in use stays: {error}") from None
+        return Reloaded.model_validate({"file": served.file()})
 
 
 def add_metrics(app: FastAPI, counts: Metrics, access: Access) -> None:
@@ -132,10 +159,12 @@ def add_metrics(app: FastAPI, counts: Metrics, access: Access) -> None:
         return Response(counts.render(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def add_docs(app: FastAPI) -> None:
-    """Add ``/docs``."""
+def add_docs(app: FastAPI, access: Access) -> None:
+    """Add the page, at ``/`` and ``/docs``."""
 
+    @app.get("/", include_in_schema=False)
     @app.get("/docs", include_in_schema=False)
     async def docs(request: Request) -> HTMLResponse:
-        headers = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
-        return HTMLResponse(page(app.openapi(), request.scope.get("root_path", "")), headers=headers)
+        root = request.scope.get("root_path", "")
+        shown = page(app.openapi(), root, needs_token=access.needs_token)
+        return HTMLResponse(shown, headers={"content-security-policy": CONTENT_SECURITY_POLICY})

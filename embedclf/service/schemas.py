@@ -2,7 +2,17 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainValidator,
+    Tag,
+    WithJsonSchema,
+    model_validator,
+)
 
 from embedclf.service.limits import Limits
 
@@ -17,6 +27,25 @@ class Likely(BaseModel):
     confidence: float
 
 
+class Span(BaseModel):
+    """A part of a text and its contribution to the difference between two scores."""
+
+    start: int
+    end: int
+    weight: float
+
+
+class Explanation(BaseModel):
+    """Why a text gets its label rather than the runner-up."""
+
+    runner_up: str = Field(description="the second most likely label")
+    spans: list[Span] = Field(
+        description="contribution of each word: positive for the label, negative for the runner-up"
+    )
+    vector: float = Field(description="contribution of the embedding as a whole; 0 if the spans include it")
+    bias: float = Field(description="contribution that does not depend on the text")
+
+
 class Prediction(BaseModel):
     """The prediction for one text."""
 
@@ -26,6 +55,9 @@ class Prediction(BaseModel):
     )
     top: list[Likely] | None = Field(default=None, description="the most likely labels, if top_k was given")
     error: str | None = Field(default=None, description="why the text cannot be classified; omitted otherwise")
+    explanation: Explanation | None = Field(
+        default=None, description="if explain was true and the classifier weighs words; omitted otherwise"
+    )
 
 
 class Predictions(BaseModel):
@@ -46,13 +78,43 @@ class Status(BaseModel):
     status: str
 
 
+class Health(Status):
+    """Whether the process is alive, and which model it serves."""
+
+    model: str | None = Field(
+        default=None, description="SHA-256 of the model file; omitted if a token is required or there is no file"
+    )
+
+
+class ModelFile(BaseModel):
+    """The model file in use."""
+
+    name: str
+    sha256: str
+    modified: str = Field(description="when the file was last modified, in UTC")
+    loaded: str = Field(description="when the service loaded it, in UTC")
+
+
+class Reloaded(BaseModel):
+    """The model file that was loaded."""
+
+    file: ModelFile
+
+
 def _integral(number: object) -> object:
     """Return 2 for 2.0, since JSON does not distinguish them."""
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def predict_body(limits: Limits) -> type[BaseModel]:
-    """Return the pydantic model of the body of a request to ``/predict``, with its limits."""
+TopK = Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None
+_TOP_K: Any = Field(default=None, description="also return this many of the most likely labels")
+
+
+def predict_body(limits: Limits) -> Any:
+    """Return the pydantic type of the body of a request to ``/predict``, with its limits.
+
+    It has either ``texts`` or ``text``; `pydantic` picks the model by that, so that errors are about one of them only.
+    """
 
     def check_text(text: object) -> str:
         if not isinstance(text, str):
@@ -63,11 +125,9 @@ def predict_body(limits: Limits) -> type[BaseModel]:
 
     # pydantic's own str rejects the whole request for a lone surrogate; here, it is an error of that text only.
     json_schema = WithJsonSchema({"type": "string", "maxLength": limits.characters})
-    text = Annotated[str, PlainValidator(check_text), json_schema]
+    checked_text = Annotated[str, PlainValidator(check_text), json_schema]
 
-    class PredictBody(BaseModel):
-        """Texts to classify."""
-
+    class Body(BaseModel):
         model_config = ConfigDict(extra="forbid", strict=True)
 
         @model_validator(mode="before")
@@ -75,16 +135,29 @@ def predict_body(limits: Limits) -> type[BaseModel]:
         def check_fields(cls, body: object) -> object:
             # pydantic reports each unknown field, which would take a second for as many as fit into a body.
             if isinstance(body, dict) and len(body) > _MAX_FIELDS:
-                known = " and ".join(cls.model_fields)
-                raise ValueError(f"the body has {len(body):,} fields, expected only {known}")
+                *names, last = cls.model_fields
+                raise ValueError(f"the body has {len(body):,} fields, expected only {', '.join(names)} and {last}")
             return body
 
-        texts: list[text] = Field(min_length=1, max_length=limits.texts, examples=[["I was charged twice this month"]])
-        top_k: Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None = Field(
-            default=None, description="also return this many of the most likely labels"
-        )
+    class Texts(Body):
+        """Texts to classify."""
 
-    return PredictBody
+        texts: list[checked_text] = Field(
+            min_length=1, max_length=limits.texts, examples=[["I was charged twice this month"]]
+        )
+        top_k: TopK = _TOP_K
+
+    class OneText(Body):
+        """One text to classify; the response is that for a list of one."""
+
+        text: checked_text = Field(examples=["I was charged twice this month"])
+        top_k: TopK = _TOP_K
+        explain: bool = Field(default=False, description="also return how much each word contributed")
+
+    def kind(body: object) -> str:
+        return "text" if isinstance(body, dict) and "text" in body and "texts" not in body else "texts"
+
+    return Annotated[Annotated[Texts, Tag("texts")] | Annotated[OneText, Tag("text")], Discriminator(kind)]
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -7,7 +7,8 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from embedclf.classifier.text_classifier import TextClassifier
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     import uvicorn
     from fastapi import FastAPI
 
+    from embedclf.service.reloading import CurrentModel, ModelFile
+
+_STDERR = 2
 _POLL_SECONDS = 0.02
 # How long uvicorn waits for requests in flight after that.
 _SHUTDOWN_SECONDS = 30
@@ -32,11 +36,12 @@ def serve(
     token: str | None = None,
     allowed_hosts: Iterable[str] = (),
     limits: Limits | None = None,
+    source: "ModelFile | None" = None,
 ) -> None:
     """Serve a classifier over HTTP; SIGTERM and SIGINT (Ctrl-C) shut it down after in-flight requests finish.
 
-    Call it in the main thread, since Python handles signals there only. It does not do TLS: if other machines can
-    reach it, run it behind a reverse proxy, with a token.
+    SIGHUP loads the classifier again if `source` was passed. Call it in the main thread, since Python handles signals
+    there only. It does not do TLS: if other machines can reach it, run it behind a reverse proxy, with a token.
 
     Parameters
     ----------
@@ -51,6 +56,8 @@ def serve(
         Serve only requests for these host names and localhost. If empty, any host name is served, or only localhost
         when listening on it without a token.
     limits : Limits, optional
+    source : embedclf.service.reloading.ModelFile, optional
+        See `create_app`.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def serve(
     check_installed()
     classifier.embedder.warm_up()
     with listen(host, port) as listening:
-        serve_on(listening, classifier, token=token, allowed_hosts=allowed_hosts, limits=limits)
+        serve_on(listening, classifier, token=token, allowed_hosts=allowed_hosts, limits=limits, source=source)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -106,13 +113,14 @@ def serve_on(
     token: str | None = None,
     allowed_hosts: Iterable[str] = (),
     limits: Limits | None = None,
+    source: "ModelFile | None" = None,
 ) -> None:
     """Serve a classifier on a listening socket, and close it at the end; see `serve`."""
     limits = limits or Limits()
     hosts = list(allowed_hosts)
     if token is None and is_loopback(listening):
         hosts.append(shown_address(listening))  # may be a loopback address other than 127.0.0.1
-    app = create_app(classifier, token=token, limits=limits, allowed_hosts=hosts or None)
+    app = create_app(classifier, token=token, limits=limits, allowed_hosts=hosts or None, source=source)
     server = _server(app, limits, listening)
 
     def stop(*_: object) -> None:
@@ -120,7 +128,10 @@ def serve_on(
 
     # uvicorn installs its own handlers while it serves, and raises the signals again at the end. These handlers let
     # this function return then, and also work before uvicorn is ready.
-    previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop}
+    if source is not None and hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = _reload_or_stop(server)
+    previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     # Everything allocated so far lives until the end. Searching it for garbage would pause the service for 50 ms each
     # time.
     gc.collect()
@@ -133,13 +144,35 @@ def serve_on(
             signal.signal(number, handler)
 
 
+def _reload_or_stop(server: Any) -> Callable[..., None]:
+    """Return a handler of SIGHUP, which either asks for a reload or says that the terminal has been closed."""
+    ended_by_terminal = os.isatty(_STDERR) and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+
+    def handle(*_: object) -> None:
+        if ended_by_terminal and not os.isatty(_STDERR):
+            server.should_exit = True
+        else:
+            server.should_reload = True
+
+    return handle
+
+
 def _server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicorn.Server":
     import uvicorn
 
     from embedclf.service.connections import bounded_protocol
 
     class Server(uvicorn.Server):
-        """uvicorn's server, with a shutdown that answers the requests on all open connections first."""
+        """uvicorn's server, with a shutdown that answers the requests on all open connections first, and reloads."""
+
+        should_reload = False
+
+        async def on_tick(self, counter: int) -> bool:
+            if self.should_reload:
+                self.should_reload = False
+                reloads.add(task := asyncio.create_task(_reload(app.state.model)))
+                task.add_done_callback(reloads.discard)
+            return await super().on_tick(counter)
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             for server in self.servers:
@@ -157,6 +190,7 @@ def _server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicor
                 await asyncio.sleep(_POLL_SECONDS)
             await super().shutdown(sockets)
 
+    reloads: set[asyncio.Task[None]] = set()  # asyncio itself keeps only weak references to tasks
     config = uvicorn.Config(
         app,
         http=bounded_protocol(limits),
@@ -168,3 +202,8 @@ def _server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicor
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     return Server(config)
+
+
+async def _reload(current: "CurrentModel") -> None:
+    with suppress(Exception):  # it is in the log
+        await current.reload()

@@ -1,6 +1,8 @@
 """Each file of examples/ runs, on a part of the datasets, without a network or a key."""
 
+import json
 import os
+import re
 import runpy
 import subprocess
 import sys
@@ -81,7 +83,34 @@ def test_on_dask():
     assert "delivery" in Path("out.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
+def test_the_dockerfile():
+    """As far as it runs without Docker: its files are there, its command serves, and its health check finds that."""
+    pytest.importorskip("fastapi", reason="needs embedclf[serve]")
+    from serving import Process, ask
+
+    lines = (EXAMPLES / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", "")
+    steps = re.findall(r"^([A-Z]+) (.*)", lines, flags=re.MULTILINE)
+    (model,) = [value.removeprefix("MODEL=") for step, value in steps if step == "ARG"]
+    for step, value in steps:
+        if step == "COPY":
+            *sources, _ = [word for word in value.replace("${MODEL}", model).split() if not word.startswith("--")]
+            assert all((shown.ROOT / source).exists() for source in sources)
+    of = dict(steps)
+    assert re.fullmatch(r"python:3\.\d+-slim", of["FROM"])
+    assert of["USER"].split(":")[0] not in ("0", "root")
+    check, command = (json.loads(of[step][of[step].index("[") :]) for step in ("HEALTHCHECK", "CMD"))
+    assert command[:2] == ["embedclf", "serve"]
+    with Process(*command[2:], "-m", shown.ROOT / model, EMBEDCLF_TOKEN="a-good-token") as served:
+        _, port = served.address
+        probe = [sys.executable, *(part.replace("8000", str(port)) for part in check[1:])]
+        assert subprocess.run(probe, timeout=60, check=False).returncode == 0
+        served.client.headers["authorization"] = "Bearer a-good-token"
+        assert ask(served.client, "Where is my parcel?").is_success
+    assert subprocess.run(probe, timeout=60, check=False, stderr=subprocess.DEVNULL).returncode == 1
+
+
 def test_each_example_is_run():
     """By a test above, which names it."""
     here = Path(__file__).read_text(encoding="utf-8")
-    assert [path.name for path in EXAMPLES.glob("*.py") if f'"{path.name}"' not in here] == []
+    assert [path.name for path in EXAMPLES.iterdir() if path.is_file() and f'"{path.name}"' not in here] == []

@@ -24,6 +24,7 @@ from corpus import LABELS, QUICK, ROOT, TEXTS
 from embedclf.formatting import rounded_down
 from embedclf.service.batching import Batcher
 from embedclf.service.connections import bounded_protocol
+from embedclf.service.reloading import ModelFile
 from embedclf.service.server import listen
 from running import PATIENCE, Cli, wait_until
 from serving import JSON, TEXT, Process, ask, client_of, count, serving, wait_for_draining
@@ -108,6 +109,14 @@ class TestPredict:
         assert sound["label"] == "refund"
         assert half["error"] == "the text contains half a character (lone surrogate \\ud83d)"
 
+    def test_one_text_need_not_be_a_list(self, trained: embedclf.TextClassifier):
+        """The answer is that for a list of one."""
+        with serving(embedclf.create_app(trained)) as client:
+            for text in (TEXT, ""):
+                for more in ({}, {"top_k": 2}):
+                    one = client.post("/predict", json={"text": text, **more})
+                    assert (one.status_code, one.json()) == (200, ask(client, text, **more).json())
+
     def test_a_text_that_the_api_refuses_does_not_sink_the_others(self, api: AimlapiServer, sent: Any):
         """Those of other requests neither."""
         api.fault = lambda request: error(400, "no such words") if "bad" in request.texts else None
@@ -115,6 +124,42 @@ class TestPredict:
             bad, sound = ask(client, "bad", TEXT).json()["predictions"]
         assert "no such words" in bad["error"]
         assert sound["label"] == "refund"
+
+
+class TestExplanation:
+    def test_the_words_of_one_text_are_weighed(self, trained: embedclf.TextClassifier):
+        """Their weights, with the rest, make the difference between the likeliest label and the next."""
+        with serving(embedclf.create_app(trained)) as client:
+            (prediction,) = client.post("/predict", json={"text": TEXT, "explain": True}).json()["predictions"]
+            (empty,) = client.post("/predict", json={"text": "", "explain": True}).json()["predictions"]
+        (why,) = trained.explain([TEXT])
+        explained = prediction.pop("explanation")
+        assert prediction["label"] == why.label == "refund"
+        assert explained["runner_up"] == why.runner_up
+        assert "refund" in [TEXT[span["start"] : span["end"]] for span in explained["spans"]]
+        total = sum(span["weight"] for span in explained["spans"]) + explained["vector"] + explained["bias"]
+        assert total == pytest.approx(why.difference, abs=1e-4)
+        assert "explanation" not in empty
+
+    def test_it_is_left_out_if_words_are_not_weighed(self, sent: embedclf.TextClassifier):
+        """A vector from an API is not a sum over words."""
+        with serving(embedclf.create_app(sent)) as client:
+            (prediction,) = client.post("/predict", json={"text": TEXT, "explain": True}).json()["predictions"]
+        assert set(prediction) == {"label", "confidence"}
+
+    @pytest.mark.parametrize("cache", [True, False])
+    def test_no_text_is_paid_for_twice(self, api: AimlapiServer, cache: bool):
+        """Its vector comes from the cache; without one, there is no explanation."""
+        embedder = embedclf.open_embedder("aimlapi", retries=0, cache=cache)
+        weighing = embedclf.train(TEXTS, LABELS, embedder=embedder, **QUICK | {"features": "both"})
+        assert weighing.model.words is not None
+        api.reset()
+        with serving(embedclf.create_app(weighing)) as client:
+            asked = {"text": "a text that nobody has embedded", "explain": True}
+            (prediction,) = client.post("/predict", json=asked).json()["predictions"]
+        assert prediction["label"] is not None
+        assert ("explanation" in prediction) == cache
+        assert api.n_requests == 1
 
 
 class TestBounds:
@@ -132,6 +177,15 @@ class TestBounds:
             ('{"texts": ["a"], "top_k": "2"}', "top_k: input should be a valid integer"),
             ('{"texts": ["a"], "top_k": true}', "top_k: input should be a valid integer"),
             ('{"texts": ["a"], "text": "a"}', "text: unknown field"),
+            ('{"texts": ["a"], "explain": true}', 'explain: needs "text", one text, instead of "texts"'),
+            ('{"text": ["a"]}', "text: a text must be a string"),
+            ('{"text": "123456789"}', "text: 9 characters exceed the limit of 8 per text"),
+            ('{"text": "a", "explain": 1}', "explain: input should be a valid boolean"),
+            ('{"text": "a", "label": "b"}', "label: unknown field"),
+            (
+                json.dumps({"text": "a"} | {f"secret {number}": 1 for number in range(100)}),
+                "the body has 101 fields, expected only text, top_k and explain",
+            ),
             (
                 json.dumps({"texts": ["a"]} | {f"secret {number}": 1 for number in range(100_000)}),
                 "the body has 100,001 fields, expected only texts and top_k",
@@ -551,21 +605,9 @@ class TestProcess:
 
 class TestDescription:
     def test_the_model_is_described(self, trained: embedclf.TextClassifier):
-        """As its to_dict has it."""
+        """As its to_dict has it, and what its features are."""
         with serving(embedclf.create_app(trained)) as client:
-            assert client.get("/model").json() == json.loads(json.dumps(trained.to_dict()))
-
-    def test_the_page_asks_no_network(self, trained: embedclf.TextClassifier):
-        """It shows every path, and holds no address but its own."""
-        with serving(embedclf.create_app(trained)) as client:
-            answer = client.get("/docs")
-            paths = client.get("/openapi.json").json()["paths"]
-        assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-        for path in ("/predict", "/health", "/ready", "/model", "/metrics"):
-            assert path in paths
-            assert f" {path}</code></h2>" in answer.text
-        assert "<script" not in answer.text
-        assert set(re.findall(r'(?:src|href)="(.*?)"', answer.text)) == {"/openapi.json"}
+            assert client.get("/model").json() == json.loads(json.dumps(trained.to_dict())) | {"features": "embedding"}
 
     def test_each_application_counts_for_itself(self, trained: embedclf.TextClassifier):
         """Two in one process do not get in each other's way; paths that are not ours are one."""
@@ -614,7 +656,10 @@ class TestDescription:
         pytest.importorskip("schemathesis", reason="schemathesis is not installed")
         # With a whole request of the longest texts below the limit of its bytes, as the description cannot say that.
         limits = embedclf.Limits(texts=10, characters=100)
-        with serving(embedclf.create_app(trained, token="a-good-token", limits=limits)) as client:
+        trained.save("model.safetensors")
+        source = ModelFile("model.safetensors")
+        app = embedclf.create_app(source.load(), token="a-good-token", limits=limits, source=source)
+        with serving(app) as client:
             command = [
                 *(sys.executable, "-m", "schemathesis.cli", "run", str(client.base_url.join("/openapi.json"))),
                 *("-H", "Authorization: Bearer a-good-token", "--checks", "all", "--max-examples", "15"),

@@ -57,24 +57,23 @@ def command(
 ) -> None:
     """Serve a classifier over HTTP.
 
-    POST /predict {"texts": ["…"]} returns their labels; /docs describes the API. SIGTERM and Ctrl-C shut it down after
-    in-flight requests finish. Requires embedclf[serve].
+    POST /predict {"text": "…"} returns its label; open the address in a browser to try texts. SIGHUP loads the model
+    file again. SIGTERM and Ctrl-C shut down after in-flight requests finish. Requires embedclf[serve].
     """
-    from embedclf.classifier.loading import load
     from embedclf.cli.costs import show_usage
     from embedclf.cli.models import find_model
     from embedclf.service.app import check_installed
     from embedclf.service.limits import host_name
+    from embedclf.service.reloading import ModelFile
     from embedclf.service.server import is_loopback, listen, serve_on, shown_address
 
     check_installed()
     token = _token(token_file)
     hosts = [host_name(name) for name in allowed_hosts]
     model = find_model(model)
-    classifier = load(model, embedder=embedder, **asked.settings(lambda progress: None))
-    if min_confidence is not None:
-        classifier = classifier.with_min_confidence(min_confidence)
-    classifier.embedder.warm_up()
+    settings = asked.settings(lambda progress: None)
+    source = ModelFile(model, embedder=embedder, min_confidence=min_confidence, **settings)
+    classifier = source.load()
     with listen(host, port) as listening:
         address, port = shown_address(listening), listening.getsockname()[1]
         if token is None and not is_loopback(listening):
@@ -85,9 +84,10 @@ def command(
             )
         echo(f"Serving {model} at http://{address}:{port} (API docs: http://{address}:{port}/docs)", err=True)
         try:
-            serve_on(listening, classifier, token=token, allowed_hosts=hosts)
+            serve_on(listening, classifier, token=token, allowed_hosts=hosts, source=source)
         finally:
-            show_usage(classifier.embedder)
+            for used in source.embedders:
+                show_usage(used)
 
 
 def _token(path: str | None) -> str | None:
