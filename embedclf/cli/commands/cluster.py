@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.tables import in_one_line, shortened
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
@@ -18,10 +19,21 @@ _WIDTH = 80
 _LEAST_TEXT_WIDTH = 30
 
 
-@click.command("cluster")
+@click.command(
+    "cluster",
+    cls=Command,
+    page="exploring.md#cluster",
+    examples=[
+        "embedclf cluster inbox.csv",
+        "embedclf cluster inbox.csv -k 12 -o groups.csv",
+    ],
+)
 @click.argument("dataset", metavar="FILE")
-@click.option("--clusters", metavar="N", type=click.IntRange(min=1), help="Number of clusters.  [default: estimated]")
 @click.option(
+    "-k", "--clusters", metavar="N", type=click.IntRange(min=1), help="Number of clusters.  [default: estimated]"
+)
+@click.option(
+    "-o",
     "--output",
     metavar="FILE",
     help="Write the rows with the name of their cluster to a .csv, .tsv, .jsonl or .parquet file.",

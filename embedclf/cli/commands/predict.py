@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.file_options import FileOptions, file_options, read_texts
+from embedclf.cli.help import Command
 from embedclf.cli.options import (
     EmbedderOptions,
     embedder_again_option,
@@ -26,13 +27,21 @@ if TYPE_CHECKING:
     from embedclf.prediction.row_sources import FileRows, TextRows
 
 
-@click.command("predict")
+@click.command(
+    "predict",
+    cls=Command,
+    page="predict-at-scale.md",
+    examples=[
+        'embedclf predict "Where is my parcel?"',
+        "embedclf predict --input new.csv -o labelled.csv",
+    ],
+)
 @click.argument("texts", nargs=-1, metavar="[TEXT]...")
 @model_option
 @embedder_again_option
 @click.option("--input", "input_file", metavar="FILE", help="File with a column of texts; - is standard input.")
 @click.option(
-    "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
+    "-o", "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
 )
 @click.option("--resume", is_flag=True, help="Continue an interrupted run that wrote to --output, if there is one.")
 @click.option(
@@ -41,7 +50,7 @@ if TYPE_CHECKING:
     help="Write --output using all cores (loky) or a Dask cluster.  [default: one core]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler, tcp://HOST:PORT.")
-@click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
+@click.option("-k", "--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
 @min_confidence_option
 @click.option(
     "--explain",

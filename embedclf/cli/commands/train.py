@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli import completers
+from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, remember_latest
 from embedclf.cli.training_job import TrainingJob
@@ -17,8 +19,16 @@ if TYPE_CHECKING:
     from embedclf.cli.file_options import FileOptions
 
 
-@click.command("train")
-@click.argument("dataset")
+@click.command(
+    "train",
+    cls=Command,
+    page="training.md",
+    examples=[
+        "embedclf train tickets.csv",
+        "embedclf train tickets.csv -o tickets.safetensors --target-accuracy 0.95",
+    ],
+)
+@click.argument("dataset", metavar="FILE")
 @click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: models/<dataset>.safetensors]")
 @training_options
 @click.option(
@@ -44,6 +54,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out-of-scope-label",
     metavar="NAME",
+    shell_complete=completers.labels,
     help="Label of out-of-scope rows: used to choose the threshold, never predicted.",
 )
 @seed_option
@@ -58,9 +69,9 @@ def command(
     seed: int,
     training: TrainingOptions,
 ) -> None:
-    """Train a classifier on DATASET, a file of labelled texts.
+    """Train a classifier on FILE, a file of labelled texts.
 
-    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
     input. The classifier is tested on held-out rows, then trained on all rows and saved.
     """
     if target_accuracy is not None and min_confidence is not None:
