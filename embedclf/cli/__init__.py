@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedclf._version import __version__
-from embedclf.cli.help import write_link, write_lists
+from embedclf.cli.help import DOCS, write_lists
 from embedclf.cli.screen import as_message, clean_errors, echo
 from embedclf.errors import EmbedclfError
 
@@ -52,7 +52,7 @@ _STAGES = {
         "embedders": "List known embedding models and their prices.",
         "cache": "Inspect, prune or clear the embedding cache.",
         "key": "Keep the AI/ML API key in the system's keyring.",
-        "completion": "Complete commands, files and models with the Tab key.",
+        "completion": "Complete command lines with the Tab key.",
     },
 }
 _COMMANDS = {name: text for commands in _STAGES.values() for name, text in commands.items()}
@@ -83,7 +83,9 @@ class _Commands(click.Group):
         write_lists(formatter, {stage: list(commands.items()) for stage, commands in _STAGES.items()})
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        write_link(formatter, "index.md")
+        formatter.write_paragraph()
+        formatter.write("Options of a command, and examples: embedclf COMMAND --help\n")
+        formatter.write(f"Docs: {DOCS}index.md\n")
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
         from click.shell_completion import CompletionItem
@@ -94,7 +96,7 @@ class _Commands(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> Any:
         if COMPLETE_VARIABLE in os.environ:
-            import embedclf.cli.bash_completion  # noqa: F401 - registers how bash completes
+            import embedclf.cli.shell_scripts  # noqa: F401 - registers them
         return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:

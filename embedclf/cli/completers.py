@@ -44,12 +44,13 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
     names = ("text_column", "label_column", "delimiter", "encoding")
     how = {name: ctx.params[name] for name in names if ctx.params.get(name)}
-    # No error may get in the way of the line that is being typed.
-    with contextlib.suppress(EmbedclfError, OSError, ValueError, TypeError):
-        dataset = Path(ctx.params["dataset"])
-        if dataset.is_file() and dataset.stat().st_size <= _MOST_BYTES:
-            corpus = read_corpus(dataset, needs_labels=False, skip_bad_rows=True, **how)
-            return _starting(sorted({label for label in corpus.labels if label}), incomplete)
+    # The option that is being completed has no value yet, at which click stops, and leaves the arguments as they are.
+    for path in map(Path, ctx.args):
+        # No error may get in the way of the line that is being typed.
+        with contextlib.suppress(EmbedclfError, OSError):
+            if path.is_file() and path.stat().st_size <= _MOST_BYTES:
+                corpus = read_corpus(path, needs_labels=False, skip_bad_rows=True, **how)
+                return _starting(sorted({label for label in corpus.labels if label}), incomplete)
     return []
 
 

@@ -78,7 +78,8 @@ class _WithExamples(click.Command):
         with formatter.section("Examples"):
             for example in self.examples:
                 formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
-        write_link(formatter, self.page)
+        formatter.write_paragraph()
+        formatter.write(f"Docs: {DOCS}{self.page}\n")
 
 
 class Group(_WithExamples, click.Group):
@@ -126,9 +127,3 @@ def write_lists(formatter: click.HelpFormatter, lists: Mapping[str, Sequence[tup
         if rows:
             with formatter.section(heading):
                 formatter.write_dl([(first.ljust(width), second) for first, second in rows])
-
-
-def write_link(formatter: click.HelpFormatter, page: str) -> None:
-    """Write where to read more."""
-    formatter.write_paragraph()
-    formatter.write(f"Docs: {DOCS}{page}\n")

@@ -55,7 +55,8 @@ if TYPE_CHECKING:
     "--features",
     type=click.Choice(["auto", "embedding", "words", "both"]),
     multiple=True,
-    help="Use embeddings, words or both; may be repeated.  [default: auto]",
+    help="Use each text's embedding, its words or both; auto adds words if they help; may be repeated.  "
+    "[default: auto]",
 )
 @click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @seed_option

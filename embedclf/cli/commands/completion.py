@@ -9,7 +9,7 @@ from embedclf.cli.help import Command
 @click.command(
     "completion",
     cls=Command,
-    page="training.md#completion-with-the-tab-key",
+    page="recipes.md#completion-with-the-tab-key",
     examples=[
         """echo 'eval "$(embedclf completion bash)"' >> ~/.bashrc""",
         """echo 'eval "$(embedclf completion zsh)"' >> ~/.zshrc""",
@@ -25,7 +25,7 @@ def command(shell: str) -> None:
     """
     from click.shell_completion import get_completion_class
 
-    import embedclf.cli.bash_completion  # noqa: F401 - registers how bash completes
+    import embedclf.cli.shell_scripts  # noqa: F401 - registers them
 
     kind = get_completion_class(shell)
     if kind is None:

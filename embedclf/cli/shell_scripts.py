@@ -1,12 +1,12 @@
-"""How bash completes: click's way, for names with a colon or a space, too."""
+"""How bash and fish complete, where click's own scripts fall short."""
 
 import os
 from typing import ClassVar
 
-from click.shell_completion import BashComplete, add_completion_class, split_arg_string
+from click.shell_completion import BashComplete, FishComplete, add_completion_class, split_arg_string
 
-# The line is passed as it was typed, since bash has split it at colons. It also puts a completion in the place of what
-# stands after the last colon, so what stands before it is cut off. A file name is completed by bash itself.
+# Names may have a colon or a space. The line is passed as it was typed, since bash has split it at colons. It also puts
+# a completion in the place of what stands after the last colon, so what stands before is cut off.
 _SCRIPT = r"""
 %(complete_func)s() {
     local IFS=$'\n' line="${COMP_LINE:0:COMP_POINT}" completion before=""
@@ -39,3 +39,9 @@ class _Bash(BashComplete):
         words = split_arg_string(line)[1:]
         incomplete = words.pop() if words and not line[-1].isspace() else ""
         return words, incomplete
+
+
+@add_completion_class
+class _Fish(FishComplete):
+    # An explanation may have commas.
+    source_template: ClassVar[str] = FishComplete.source_template.replace('string split ","', 'string split -m 1 ","')
