@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedclf._version import __version__
-from embedclf.cli.help import DOCS, write_lists
+from embedclf.cli.help import DOCS, help_width, write_lists
 from embedclf.cli.screen import as_message, clean_errors, echo
 from embedclf.errors import EmbedclfError
 
@@ -101,7 +101,7 @@ class _Commands(click.Group):
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with clean_errors():
-            return super().make_context(*args, **extra)
+            return super().make_context(*args, **{"terminal_width": help_width(), **extra})
 
     def invoke(self, ctx: click.Context) -> object:
         logger = logging.getLogger("embedclf")

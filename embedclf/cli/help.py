@@ -3,6 +3,7 @@
 Written with click's own formatter, since the libraries that do this import for longer than the whole help takes.
 """
 
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,10 @@ _GROUPS = {
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
 # Fewer options are easier to find in one list.
 _LEAST_TO_GROUP = 9
-_MAX_FIRST_COLUMN = 30  # click's
+# Of the column with the names of options or commands; longer ones have a line of their own.
+_MAX_NAMES, _MAX_NAMES_IF_NARROW = 30, 14
+_NARROW = 60
+_MIN_WIDTH, _MAX_WIDTH = 30, 100
 
 
 class Option(click.Option):
@@ -116,14 +120,19 @@ class _FileName(click.types.StringParamType):
         return completers.files(ctx, param, incomplete)
 
 
+def help_width() -> int:
+    """Return how wide the help is: as the terminal, within limits, where click's is never narrower than 50 columns."""
+    return max(_MIN_WIDTH, min(shutil.get_terminal_size().columns - 2, _MAX_WIDTH))
+
+
 def write_lists(formatter: click.HelpFormatter, lists: Mapping[str, Sequence[tuple[str, str]]]) -> None:
     """Write several lists of terms and explanations, each under its heading, with their columns aligned.
 
     Empty lists are left out.
     """
     longest = max((len(first) for rows in lists.values() for first, _ in rows), default=0)
-    width = min(longest, _MAX_FIRST_COLUMN)
+    most = _MAX_NAMES if formatter.width >= _NARROW else _MAX_NAMES_IF_NARROW
     for heading, rows in lists.items():
         if rows:
             with formatter.section(heading):
-                formatter.write_dl([(first.ljust(width), second) for first, second in rows])
+                formatter.write_dl([(first.ljust(min(longest, most)), second) for first, second in rows], most)
