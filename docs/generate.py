@@ -22,25 +22,6 @@ from embedclf.cli import main as command_line
 REFERENCE = Path(__file__).parent / "reference"
 WIDTH = 100
 
-# Where each command is explained.
-PAGES = {
-    "train": "../tutorial.md",
-    "evaluate": "../evaluation.md",
-    "predict": "../predict-at-scale.md",
-    "cross-validate": "../comparing.md#cross-validation",
-    "learning-curve": "../comparing.md#learning-curve",
-    "compare": "../comparing.md#comparing-models",
-    "check": "../data-quality.md",
-    "search": "../exploring.md#search",
-    "recommend": "../exploring.md#recommend",
-    "cluster": "../exploring.md#cluster",
-    "suggest": "../exploring.md#suggest",
-    "map": "../exploring.md#map",
-    "serve": "../serve.md",
-    "embedders": "../embedders.md",
-    "cache": "../cost-and-cache.md#the-cache",
-}
-
 # The names of each chapter; a public name that is in none goes into the last.
 CHAPTERS = {
     "Train and use": [
@@ -91,8 +72,8 @@ def commands_page() -> str:
             **command.context_settings,
         )  # fmt: skip
         parts.append(f"{level} {name}")
-        if (page := PAGES.get(name.partition(" ")[2])) is not None:
-            parts.append(f"Explained in [{page.split('/')[-1].partition('.md')[0]}]({page}).")
+        if (page := getattr(command, "page", None)) is not None:
+            parts.append(f"Explained in [{page.partition('.md')[0]}](../{page}).")
         parts.append(f"```text\n{command.get_help(context)}\n```")
     return "\n\n".join(parts) + "\n"
 

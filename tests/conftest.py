@@ -21,11 +21,13 @@ from running import BROWSER, Cli
 def _in_an_empty_folder(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every test starts in a folder of its own, with a cache of its own, and nothing else in the environment."""
+    """Every test starts in a folder of its own, with a cache of its own, no keyring, and nothing in the environment."""
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("EMBEDCLF_", "AIMLAPI_", "OPENAI_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("EMBEDCLF_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / ".config"))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 
 @pytest.fixture

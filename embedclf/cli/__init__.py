@@ -6,32 +6,56 @@ import logging
 import os
 import sys
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedclf._version import __version__
+from embedclf.cli.help import DOCS, help_width, write_lists
 from embedclf.cli.screen import as_message, clean_errors, echo
 from embedclf.errors import EmbedclfError
 
-# The one-line helps are kept here so that `embedclf --help` imports no command.
-_COMMANDS = {
-    "train": "Train a classifier on labelled texts.",
-    "evaluate": "Evaluate a classifier on labelled texts.",
-    "predict": "Predict the labels of texts.",
-    "cross-validate": "Estimate accuracy on a file by cross-validation.",
-    "learning-curve": "Show how accuracy grows with more training rows.",
-    "compare": "Compare embedding models, dimensions and heads.",
-    "check": "Check a labelled file for problems.",
-    "search": "Find the rows most similar to a text.",
-    "recommend": "Find diverse rows similar to a given one.",
-    "cluster": "Cluster texts to discover labels.",
-    "suggest": "Suggest rows to label next (active learning).",
-    "map": "Draw an interactive map of the texts (HTML).",
-    "serve": "Serve a classifier over HTTP.",
-    "embedders": "List known embedding models and their prices.",
-    "cache": "Inspect, prune or clear the embedding cache.",
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+# Set by the script that a shell runs to complete a command line; the name is click's.
+COMPLETE_VARIABLE = "_EMBEDCLF_COMPLETE"
+
+# The one-line helps are kept here so that `embedclf --help` imports no command. The stages are those of a project.
+_STAGES = {
+    "Explore": {
+        "cluster": "Cluster texts to discover labels.",
+        "map": "Draw an interactive map of the texts (HTML).",
+        "search": "Find the rows most similar to a text.",
+        "recommend": "Find diverse rows similar to a given one.",
+    },
+    "Clean": {
+        "check": "Check a labelled file for problems.",
+    },
+    "Label": {
+        "suggest": "Suggest rows to label next (active learning).",
+    },
+    "Train": {
+        "train": "Train a classifier on labelled texts.",
+        "cross-validate": "Estimate accuracy on a file by cross-validation.",
+        "learning-curve": "Show how accuracy grows with more training rows.",
+        "compare": "Compare embedding models, dimensions and heads.",
+    },
+    "Measure": {
+        "evaluate": "Evaluate a classifier on labelled texts.",
+    },
+    "Use": {
+        "predict": "Predict the labels of texts.",
+        "serve": "Serve a classifier over HTTP.",
+    },
+    "Set up": {
+        "embedders": "List known embedding models and their prices.",
+        "cache": "Inspect, prune or clear the embedding cache.",
+        "key": "Keep the AI/ML API key in the system's keyring.",
+        "completion": "Complete command lines with the Tab key.",
+    },
 }
+_COMMANDS = {name: text for commands in _STAGES.values() for name, text in commands.items()}
 
 # 128 plus the signal number, the convention of shells.
 _INTERRUPTED = 130
@@ -68,12 +92,28 @@ class _Commands(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+        write_lists(formatter, {stage: list(commands.items()) for stage, commands in _STAGES.items()})
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_paragraph()
+        formatter.write("Options of a command, and examples: embedclf COMMAND --help\n")
+        formatter.write(f"Docs: {DOCS}index.md\n")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
+        from click.shell_completion import CompletionItem
+
+        names = [name for name in _COMMANDS if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [CompletionItem(name, help=_COMMANDS[name]) for name in names] + options
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        if COMPLETE_VARIABLE in os.environ:
+            import embedclf.cli.shell_scripts  # noqa: F401 - registers them
+        return super().main(*args, **extra)
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
         with clean_errors():
-            return super().make_context(*args, **extra)
+            return super().make_context(*args, **{"terminal_width": help_width(), **extra})
 
     def invoke(self, ctx: click.Context) -> object:
         logger = logging.getLogger("embedclf")

@@ -50,4 +50,4 @@ def _find() -> tuple[str, str]:
     if found:
         listed = "\n".join(f"  {path}" for path in found)
         raise EmbedclfError(f"several models in models/; choose one with -m:\n{listed}")
-    raise EmbedclfError("no model found in models/: train one with embedclf train DATASET, or pass its path with -m")
+    raise EmbedclfError("no model found in models/: train one with embedclf train FILE, or pass its path with -m")

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedclf.cli import completers
+
 if TYPE_CHECKING:
     from embedclf.embedding.cache.vector_cache import VectorCache
     from embedclf.embedding.factory import EmbedderSettings
@@ -168,6 +170,7 @@ model_option = click.option(
     "-m",
     "--model",
     metavar="FILE",
+    shell_complete=completers.models,
     help="Model file.  [default: $EMBEDCLF_MODEL, else the most recently trained, else the only one in models/]",
 )
 

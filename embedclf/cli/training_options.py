@@ -5,6 +5,8 @@ from typing import Any
 
 import click
 
+from embedclf.cli import completers
+from embedclf.cli.help import Option
 from embedclf.cli.options import collected
 
 
@@ -32,8 +34,8 @@ _EMBEDDING_OPTIONS = {
     "embedder": click.option(
         "--embedder",
         metavar="PROVIDER:MODEL",
-        help="Embedding model; see embedclf embedders.  [default: aimlapi:text-embedding-3-small if "
-        "AIMLAPI_API_KEY is set, else wordllama]",
+        shell_complete=completers.embedders,
+        help="Embedding model; see embedclf embedders.  [default: aimlapi if a key is set, else wordllama]",
     ),
     "dimensions": click.option(
         "--dimensions",
@@ -58,7 +60,7 @@ class TrainingOptions(EmbeddingOptions):
     def __post_init__(self) -> None:
         """Check that the options are compatible."""
         if self.head == "centroid" and self.regularization is not None:
-            raise click.UsageError("--regularization only applies to --head logistic: the centroid head has none.")
+            raise click.UsageError("--C only applies to --head logistic: the centroid head has none.")
         if self.features == "words" and (self.embedder is not None or self.dimensions is not None):
             raise click.UsageError("--features words uses no embedder: remove --embedder and --dimensions.")
 
@@ -86,7 +88,10 @@ training_options = collected(
             help="Logistic regression or nearest centroid.",
         ),
         "regularization": click.option(
-            "--regularization",
+            "--C",
+            "regularization",
+            cls=Option,
+            old_names=["--regularization"],
             metavar="auto|FLOAT",
             callback=_regularization,
             help="scikit-learn's C for the logistic head; larger values fit more closely.  [default: auto]",

@@ -30,13 +30,12 @@ class EmbedderSettings(RequestSettings, total=False):
 def default_embedder() -> tuple[str, str]:
     """Return the name of the default embedder, and why it is the default.
 
-    It is AI/ML API's text-embedding-3-small if its key is set, else WordLlama.
+    It is AI/ML API's text-embedding-3-small if there is a key for it, else WordLlama.
     """
-    from embedclf.embedding.aimlapi.api_key import KEY_VARIABLE, has_key
+    from embedclf.embedding.aimlapi.api_key import key_reason, key_source
 
-    if has_key():
-        return "aimlapi:text-embedding-3-small", f"{KEY_VARIABLE} is set"
-    return "wordllama:l2_supercat", f"{KEY_VARIABLE} is not set"
+    name = "wordllama:l2_supercat" if key_source() is None else "aimlapi:text-embedding-3-small"
+    return name, key_reason()
 
 
 def open_embedder(

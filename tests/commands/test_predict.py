@@ -358,7 +358,7 @@ class TestWhichModel:
         monkeypatch.chdir(tmp_path / "sub")
         result = cli("predict", "x")
         assert result.exit_code == 1
-        assert "train one with embedclf train DATASET" in result.stderr
+        assert "train one with embedclf train FILE" in result.stderr
 
 
 def test_the_checkouts_own_model_answers(cli: Cli, monkeypatch: pytest.MonkeyPatch):

@@ -70,8 +70,8 @@ def test_the_file_holds_what_is_known_and_nothing_secret(cli: Cli, dataset: Path
 
 
 def test_a_fixed_c_is_kept(cli: Cli, dataset: Path):
-    """--regularization FLOAT is scikit-learn's C, and is noted."""
-    assert "C = 2.5," in cli("train", dataset, "--regularization", "2.5").stdout
+    """--C FLOAT is scikit-learn's, and is noted."""
+    assert "C = 2.5," in cli("train", dataset, "--C", "2.5").stdout
     assert card(Path("models/small.safetensors"))["regularization"] == 2.5
 
 
@@ -85,9 +85,9 @@ def test_holdout_0_measures_nothing(cli: Cli, dataset: Path):
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["--head", "centroid", "--regularization", "1"], "--regularization only applies to --head logistic"),
+        (["--head", "centroid", "--regularization", "1"], "--C only applies to --head logistic"),
         (["--regularization", "-1"], "must be 'auto' or a number above 0, got '-1'."),
-        (["--regularization", "nan"], "must be 'auto' or a number above 0, got 'nan'."),
+        (["--C", "nan"], "must be 'auto' or a number above 0, got 'nan'."),
         (["--holdout", "1"], "1.0 is not in the range 0<=x<1"),
         (["--head", "forest"], "'forest' is not one of 'logistic', 'centroid'"),
         (["--delimiter", ";;"], "must be a single character"),

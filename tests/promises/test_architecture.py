@@ -132,22 +132,39 @@ Options:
   --version   Show the version and exit.
   -h, --help  Show this message and exit.
 
-Commands:
+Explore:
+  cluster         Cluster texts to discover labels.
+  map             Draw an interactive map of the texts (HTML).
+  search          Find the rows most similar to a text.
+  recommend       Find diverse rows similar to a given one.
+
+Clean:
+  check           Check a labelled file for problems.
+
+Label:
+  suggest         Suggest rows to label next (active learning).
+
+Train:
   train           Train a classifier on labelled texts.
-  evaluate        Evaluate a classifier on labelled texts.
-  predict         Predict the labels of texts.
   cross-validate  Estimate accuracy on a file by cross-validation.
   learning-curve  Show how accuracy grows with more training rows.
   compare         Compare embedding models, dimensions and heads.
-  check           Check a labelled file for problems.
-  search          Find the rows most similar to a text.
-  recommend       Find diverse rows similar to a given one.
-  cluster         Cluster texts to discover labels.
-  suggest         Suggest rows to label next (active learning).
-  map             Draw an interactive map of the texts (HTML).
+
+Measure:
+  evaluate        Evaluate a classifier on labelled texts.
+
+Use:
+  predict         Predict the labels of texts.
   serve           Serve a classifier over HTTP.
+
+Set up:
   embedders       List known embedding models and their prices.
   cache           Inspect, prune or clear the embedding cache.
+  key             Keep the AI/ML API key in the system's keyring.
+  completion      Complete command lines with the Tab key.
+
+Options of a command, and examples: embedclf COMMAND --help
+Docs: https://github.com/embedclf/embedclf/blob/main/docs/index.md
 """
     )
     for name in _COMMANDS:

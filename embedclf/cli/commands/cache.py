@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.amounts import BYTE_UNITS, SECOND_UNITS, number_of_bytes, seconds
+from embedclf.cli.help import Group
 from embedclf.cli.options import cache_dir_option
 from embedclf.cli.screen import confirm, echo
 from embedclf.formatting import counted
@@ -14,7 +15,12 @@ if TYPE_CHECKING:
     from embedclf.embedding.cache.model_cache import CacheInfo
 
 
-@click.group("cache")
+@click.group(
+    "cache",
+    cls=Group,
+    page="cost-and-cache.md#the-cache",
+    examples=["embedclf cache info", "embedclf cache prune --older-than 90d --max-size 2GB"],
+)
 def command() -> None:
     """Inspect, prune or clear the embedding cache.
 

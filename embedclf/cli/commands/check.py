@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.file_options import FileOptions, read_texts
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.screen import echo, echo_json
@@ -23,17 +24,23 @@ if TYPE_CHECKING:
     from embedclf.quality.repair import WholeFile
 
 
-@click.command("check")
-@click.argument("dataset", nargs=-1, required=True)
-@click.option("--against", metavar="FILE", help="Report texts shared with this file (e.g. the test set).")
-@click.option(
-    "--fix", metavar="FILE", help="Write a copy without exact duplicates and empty rows; may be DATASET itself."
+@click.command(
+    "check",
+    cls=Command,
+    page="data-quality.md",
+    examples=[
+        "embedclf check tickets.csv --fix cleaned.csv",
+        "embedclf check tickets.csv --against tickets_test.csv",
+    ],
 )
+@click.argument("dataset", metavar="FILE")
+@click.option("--against", metavar="FILE", help="Report texts shared with this file (e.g. the test set).")
+@click.option("--fix", metavar="FILE", help="Write a copy without exact duplicates and empty rows; may be FILE itself.")
 @embedding_options
 @seed_option
 @file_job("optional")
 def command(job: Job, against: str | None, fix: str | None, seed: int, embedding: EmbeddingOptions) -> None:
-    """Check DATASET for problems before training.
+    """Check FILE for problems before training.
 
     Errors are definite problems: an empty row, one text with two labels, a text that is in both files. Warnings deserve
     a look: a possible label error, a near-duplicate, an outlier. The exit code is 1 if there are errors. Several files
@@ -44,7 +51,7 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
     from embedclf.quality.data_check import check, plain_check
 
     if against == STDIN and STDIN in job.datasets:
-        raise click.UsageError("DATASET and --against cannot both be standard input.")
+        raise click.UsageError("FILE and --against cannot both be standard input.")
     check_places({"--against": against}, {"--fix": fix})
     if len(job.datasets) > 1:  # a copy of several files must not replace one of them
         job.check_places(fix=fix)

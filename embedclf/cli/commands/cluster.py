@@ -2,14 +2,26 @@
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 
 
-@click.command("cluster")
-@click.argument("dataset", nargs=-1, required=True, metavar="FILE...")
-@click.option("--clusters", metavar="N", type=click.IntRange(min=1), help="Number of clusters.  [default: estimated]")
+@click.command(
+    "cluster",
+    cls=Command,
+    page="exploring.md#cluster",
+    examples=[
+        "embedclf cluster inbox.csv",
+        "embedclf cluster inbox.csv -k 12 -o groups.csv",
+    ],
+)
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option(
+    "-k", "--clusters", metavar="N", type=click.IntRange(min=1), help="Number of clusters.  [default: estimated]"
+)
+@click.option(
+    "-o",
     "--output",
     metavar="FILE",
     help="Write the rows with the name of their cluster to a .csv, .tsv, .jsonl or .parquet file.",

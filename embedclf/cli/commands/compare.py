@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli import completers
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import report_option
 from embedclf.cli.screen import echo, echo_json
@@ -17,12 +19,21 @@ if TYPE_CHECKING:
     from embedclf.evaluation.choices import Choice
 
 
-@click.command("compare")
-@click.argument("dataset", nargs=-1, required=True)
+@click.command(
+    "compare",
+    cls=Command,
+    page="comparing.md#comparing-models",
+    examples=[
+        "embedclf compare tickets.csv --features embedding --features words --features both",
+        "embedclf compare tickets.csv --embedder wordllama --embedder aimlapi:text-embedding-3-large --dry-run",
+    ],
+)
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option(
     "--embedder",
     "embedders",
     metavar="PROVIDER:MODEL",
+    shell_complete=completers.embedders,
     multiple=True,
     help="Embedding model; may be repeated.  [default: as for train]",
 )
@@ -44,7 +55,8 @@ if TYPE_CHECKING:
     "--features",
     type=click.Choice(["auto", "embedding", "words", "both"]),
     multiple=True,
-    help="Use embeddings, words or both; may be repeated.  [default: auto]",
+    help="Use each text's embedding, its words or both; auto adds words if they help; may be repeated.  "
+    "[default: auto]",
 )
 @click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @seed_option
@@ -60,7 +72,7 @@ def command(
     seed: int,
     report: str | None,
 ) -> None:
-    """Compare embedding models, dimensions, heads and features on DATASET.
+    """Compare embedding models, dimensions, heads and features on FILE.
 
     Every combination is cross-validated on the same folds. Differences from the best are paired, row by row, which
     shows whether a bigger model is worth it.

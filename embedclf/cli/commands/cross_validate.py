@@ -2,6 +2,7 @@
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.options import report_option
 from embedclf.cli.training_job import TrainingJob
@@ -11,8 +12,16 @@ from embedclf.formatting import rounded_down
 _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": int}
 
 
-@click.command("cross-validate")
-@click.argument("dataset", nargs=-1, required=True)
+@click.command(
+    "cross-validate",
+    cls=Command,
+    page="comparing.md#cross-validation",
+    examples=[
+        "embedclf cross-validate tickets.csv",
+        "embedclf cross-validate tickets.csv --folds 10 --report report.html",
+    ],
+)
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @click.option(
     "--repeats",
@@ -23,7 +32,7 @@ _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": in
     help="Repeat with new random folds.",
 )
 @click.option(
-    "--output", metavar="FILE", help="Write the prediction for each row to a .csv, .tsv, .jsonl or .parquet file."
+    "-o", "--output", metavar="FILE", help="Write the prediction for each row to a .csv, .tsv, .jsonl or .parquet file."
 )
 @report_option
 @training_options
@@ -38,7 +47,7 @@ def command(
     seed: int,
     training: TrainingOptions,
 ) -> None:
-    """Estimate by cross-validation how accurate a classifier trained on DATASET would be.
+    """Estimate by cross-validation how accurate a classifier trained on FILE would be.
 
     The rows are split into folds, and each fold is predicted by a classifier trained on the others. Every row is
     predicted once per repeat, by a classifier that has not seen it; exact duplicates share a fold. Several

@@ -2,10 +2,19 @@
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.screen import echo, echo_json
 
 
-@click.command("embedders")
+@click.command(
+    "embedders",
+    cls=Command,
+    page="embedders.md",
+    examples=[
+        "embedclf embedders",
+        "embedclf embedders --json",
+    ],
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(as_json: bool) -> None:
     """List known embedding models with dimensions, input limits, prices and published quality.
@@ -13,6 +22,7 @@ def command(as_json: bool) -> None:
     Other models of AI/ML API work by name; anything unknown is learned from the first response. All other providers are
     opened with LangChain, for example ollama:nomic-embed-text.
     """
+    from embedclf.embedding.aimlapi.api_key import key_reason, key_source
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE
 
     rows = [
@@ -39,7 +49,7 @@ def command(as_json: bool) -> None:
         }
     )
     if as_json:
-        echo_json({"embedders": rows})
+        echo_json({"embedders": rows, "key": key_source()})
         return
     echo(f"{'embedder':<40}  dimensions  shortened to  input tokens  $ per 1M tokens  pages per $  MTEB %")
     for row in rows:
@@ -59,6 +69,7 @@ def command(as_json: bool) -> None:
         "https://aimlapi.com/ai-ml-api-pricing",
         err=True,
     )
+    echo(f"Key for AI/ML API: {key_reason()}", err=True)
 
 
 def _cell(value: object, form: str) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import (
     embedder_again_option,
@@ -26,8 +27,16 @@ _N_UNKNOWN_SHOWN = 5
 _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similarity": float}
 
 
-@click.command("evaluate")
-@click.argument("dataset", nargs=-1, required=True)
+@click.command(
+    "evaluate",
+    cls=Command,
+    page="evaluation.md",
+    examples=[
+        "embedclf evaluate tickets_test.csv",
+        "embedclf evaluate tickets_test.csv --errors wrong.csv --report evaluation.html",
+    ],
+)
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @model_option
 @embedder_again_option
 @click.option(
@@ -48,9 +57,9 @@ def command(
     train_set: str | None,
     min_confidence: float | None,
 ) -> None:
-    """Evaluate a classifier on DATASET, a file of labelled texts.
+    """Evaluate a classifier on FILE, a file of labelled texts.
 
-    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. They should contain no texts that the classifier was
     trained on.
     """

@@ -2,20 +2,29 @@
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.options import report_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 
 
-@click.command("learning-curve")
-@click.argument("dataset", nargs=-1, required=True)
+@click.command(
+    "learning-curve",
+    cls=Command,
+    page="comparing.md#learning-curve",
+    examples=[
+        "embedclf learning-curve tickets.csv",
+        "embedclf learning-curve tickets.csv --report curve.html",
+    ],
+)
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @report_option
 @training_options
 @seed_option
 @file_job("needed", kind=TrainingJob)
 def command(job: TrainingJob, report: str | None, seed: int, training: TrainingOptions) -> None:
-    """Show how accuracy grows with more training rows of DATASET.
+    """Show how accuracy grows with more training rows of FILE.
 
     A fifth of the rows is held out for testing. Classifiers are trained on growing samples of the rest, each about
     twice as large as the last; small sizes are sampled several times.

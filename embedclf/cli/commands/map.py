@@ -4,17 +4,26 @@ from functools import partial
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 
 
-@click.command("map")
-@click.argument("dataset")
-@click.option("--output", metavar="FILE", help="HTML file to write; not needed with --json.")
+@click.command(
+    "map",
+    cls=Command,
+    page="exploring.md#map",
+    examples=[
+        "embedclf map tickets.csv -o map.html",
+        "embedclf map groups.csv -o map.html --label-column cluster",
+    ],
+)
+@click.argument("dataset", metavar="FILE")
+@click.option("-o", "--output", metavar="FILE", help="HTML file to write; not needed with --json.")
 @embedding_options
 @file_job("optional", json_help="Print one JSON object with the coordinates of each text.")
 def command(job: Job, output: str | None, embedding: EmbeddingOptions) -> None:
-    """Draw an interactive map of DATASET as an HTML page, with similar texts near each other.
+    """Draw an interactive map of FILE as an HTML page, with similar texts near each other.
 
     Each text is a point in the colour of its label. Hover over a point to read its text; the page can be zoomed,
     searched and limited to one label. To colour by another column, such as a cluster, use --label-column.

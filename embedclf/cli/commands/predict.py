@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from embedclf.cli.file_options import FileOptions, file_options, read_texts
+from embedclf.cli.help import Command
 from embedclf.cli.options import (
     EmbedderOptions,
     embedder_again_option,
@@ -34,7 +35,15 @@ class _Given(NamedTuple):
     file: str | None = None
 
 
-@click.command("predict")
+@click.command(
+    "predict",
+    cls=Command,
+    page="predict-at-scale.md",
+    examples=[
+        'embedclf predict "Where is my parcel?"',
+        "embedclf predict new.csv -o labelled.csv",
+    ],
+)
 @click.argument("given", nargs=-1, metavar="[TEXT|FILE]...")
 @click.option(
     "--text", "texts", metavar="TEXT", multiple=True, help="Text to classify, whatever it looks like; may be repeated."
@@ -57,7 +66,7 @@ class _Given(NamedTuple):
     help="Write --output using all cores (loky) or a Dask cluster.  [default: one core]",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler, tcp://HOST:PORT.")
-@click.option("--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
+@click.option("-k", "--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
 @min_confidence_option
 @click.option(
     "--explain",

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.screen import echo
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
@@ -14,8 +15,16 @@ if TYPE_CHECKING:
     from embedclf.exploration.recommendation import Recommendation
 
 
-@click.command("recommend")
-@click.argument("dataset")
+@click.command(
+    "recommend",
+    cls=Command,
+    page="exploring.md#recommend",
+    examples=[
+        "embedclf recommend tickets.csv --row 93",
+        'embedclf recommend tickets.csv --text "parcel never arrived" -k 10',
+    ],
+)
+@click.argument("dataset", metavar="FILE")
 @click.option("--row", "line", metavar="LINE", type=click.IntRange(min=1), help="Line where the row starts.")
 @click.option("--text", help="Text to compare with, instead of a row.")
 @click.option(
@@ -24,7 +33,7 @@ if TYPE_CHECKING:
 @embedding_options
 @file_job("optional")
 def command(job: Job, line: int | None, text: str | None, k: int, embedding: EmbeddingOptions) -> None:
-    """Find rows of DATASET that are similar to one row, or to a text, but different from each other.
+    """Find rows of FILE that are similar to one row, or to a text, but different from each other.
 
     A row is identified by the line where it starts, as shown in messages; the header is line 1. Near-duplicates of it
     and of rows already shown are left out (cosine similarity of 0.95 or more).

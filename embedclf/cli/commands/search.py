@@ -2,13 +2,22 @@
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 from embedclf.printing.explored import found
 
 
-@click.command("search")
-@click.argument("dataset")
+@click.command(
+    "search",
+    cls=Command,
+    page="exploring.md#search",
+    examples=[
+        'embedclf search tickets.csv "parcel never arrived"',
+        'embedclf search tickets.csv "parcel never arrived" -k 20 --json',
+    ],
+)
+@click.argument("dataset", metavar="FILE")
 @click.argument("text")
 @click.option(
     "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rows to return."
@@ -16,7 +25,7 @@ from embedclf.printing.explored import found
 @embedding_options
 @file_job("optional")
 def command(job: Job, text: str, k: int, embedding: EmbeddingOptions) -> None:
-    """Find the rows of DATASET that are most similar to TEXT (in quotes).
+    """Find the rows of FILE that are most similar to TEXT (in quotes).
 
     Rows are sorted by cosine similarity. Rows with identical texts are all shown.
     """

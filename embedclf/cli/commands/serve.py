@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from embedclf.cli.help import Command
 from embedclf.cli.options import (
     EmbedderOptions,
     embedder_again_option,
@@ -18,7 +19,15 @@ from embedclf.errors import DataError
 TOKEN_VARIABLE = "EMBEDCLF_TOKEN"  # noqa: S105 - a variable's name, not a token
 
 
-@click.command("serve")
+@click.command(
+    "serve",
+    cls=Command,
+    page="serve.md",
+    examples=[
+        "embedclf serve",
+        "embedclf serve -m models/tickets.safetensors --host 0.0.0.0 --token-file token.txt",
+    ],
+)
 @model_option
 @embedder_again_option
 @click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.help import Command, Option
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import embedder_again_option, model_option
 from embedclf.cli.screen import echo
@@ -18,23 +19,40 @@ if TYPE_CHECKING:
     from embedclf.exploration.suggestions import Suggestions
 
 
-@click.command("suggest")
-@click.argument("dataset", nargs=-1, required=True, metavar="UNLABELLED...")
+@click.command(
+    "suggest",
+    cls=Command,
+    page="exploring.md#suggest",
+    examples=[
+        "embedclf suggest inbox.csv",
+        "embedclf suggest inbox.csv -k 50 -o to_label.csv",
+    ],
+)
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @model_option
 @embedder_again_option
 @click.option(
-    "-n", "n", metavar="N", type=click.IntRange(min=1), default=20, show_default=True, help="Number of rows to suggest."
+    "-k",
+    "n",
+    cls=Option,
+    old_names=["-n"],
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Number of rows to suggest.",
 )
 @click.option(
+    "-o",
     "--output",
     metavar="FILE",
     help="Write the rows, with a label column to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @file_job("optional", what="the file")
 def command(job: Job, model: str | None, embedder: str | None, n: int, output: str | None) -> None:
-    """Suggest rows of UNLABELLED to label next (active learning).
+    """Suggest rows of FILE to label next (active learning).
 
-    UNLABELLED is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. Rows that
+    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. Rows that
     already have a label are skipped. Suggested rows are those that the classifier is least sure of and that represent
     many similar rows, without near-duplicates; they are listed in the order in which to label them.
     """

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli import completers
+from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, remember_latest
 from embedclf.cli.options import Share
@@ -20,8 +22,16 @@ if TYPE_CHECKING:
 _MOST_IN_A_NAME = 2
 
 
-@click.command("train")
-@click.argument("dataset", nargs=-1, required=True)
+@click.command(
+    "train",
+    cls=Command,
+    page="training.md",
+    examples=[
+        "embedclf train tickets.csv",
+        "embedclf train tickets.csv -o tickets.safetensors --target-accuracy 0.95",
+    ],
+)
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: models/<dataset>.safetensors]")
 @training_options
 @click.option(
@@ -47,6 +57,7 @@ _MOST_IN_A_NAME = 2
 @click.option(
     "--out-of-scope-label",
     metavar="NAME",
+    shell_complete=completers.labels,
     help="Label of out-of-scope rows: used to choose the threshold, never predicted.",
 )
 @seed_option
@@ -61,9 +72,9 @@ def command(
     seed: int,
     training: TrainingOptions,
 ) -> None:
-    """Train a classifier on DATASET, a file of labelled texts.
+    """Train a classifier on FILE, a file of labelled texts.
 
-    DATASET is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. The classifier is tested on held-out rows, then trained
     on all rows and saved.
     """

@@ -1,9 +1,10 @@
-"""The AI/ML API key: read from the environment when needed, and kept out of every message."""
+"""The AI/ML API key: read from the environment or the keyring when needed, and kept out of every message."""
 
 import os
 import re
-from typing import Any
+from typing import Any, Literal
 
+from embedclf.embedding.aimlapi import system_keyring
 from embedclf.errors import EmbedderError
 
 KEY_VARIABLE = "AIMLAPI_API_KEY"
@@ -17,33 +18,66 @@ _MIN_SECRET = 8
 _MAX_SEARCHED = 2_000
 
 
-def has_key() -> bool:
-    """Return whether a key is set."""
-    return bool(os.environ.get(KEY_VARIABLE, "").strip())
+def key_source() -> Literal["environment", "keyring"] | None:
+    """Return where the key is, without opening the keyring; None if there is none."""
+    if _from_environment():
+        return "environment"
+    return "keyring" if system_keyring.is_noted() and system_keyring.is_installed() else None
+
+
+def key_name() -> str:
+    """Return what the key is called in messages."""
+    return "the key in the system's keyring" if key_source() == "keyring" else KEY_VARIABLE
+
+
+def key_reason() -> str:
+    """Return whether there is a key, and where, as a message says it."""
+    source = key_source()
+    if source == "keyring":
+        return "the key is in the system's keyring"
+    if source is None and system_keyring.is_noted():
+        return f"{KEY_VARIABLE} is not set, and the key in the system's keyring needs {system_keyring.INSTALL}"
+    return f"{KEY_VARIABLE} is {'not set' if source is None else 'set'}"
 
 
 def read_key() -> str:
-    """Return the key.
+    """Return the key: that of the environment, else that in the system's keyring.
 
     Raises
     ------
     EmbedderError
-        If no key is set, or its value cannot be a key.
+        If there is no key, its value cannot be a key, or the keyring cannot be opened.
     """
     if fault := _key_fault():
         raise EmbedderError(fault)
-    return os.environ[KEY_VARIABLE].strip()
+    return _from_environment() or system_keyring.fetch() or ""
+
+
+def is_possible(key: str) -> bool:
+    """Return whether a text can be a key, which is sent as it is in the header of a request."""
+    return bool(key) and key.isascii() and key.isprintable() and " " not in key
+
+
+def _from_environment() -> str:
+    return os.environ.get(KEY_VARIABLE, "").strip()
 
 
 def _key_fault() -> str | None:
     # A function of its own, so that no traceback frame of `read_key` holds the key.
-    key = os.environ.get(KEY_VARIABLE, "").strip()
+    key = _from_environment()
+    if not key and system_keyring.is_noted():
+        if not system_keyring.fetch():
+            return (
+                f"the key is no longer in the system's keyring: put it there again with embedclf key set, or set "
+                f"{KEY_VARIABLE}"
+            )
+        return None  # what cannot be a key is not put into it
     if not key:
         return (
             f"{KEY_VARIABLE} is not set, but this model needs AI/ML API: get a key at {KEY_PAGE} and set it with: "
-            f"export {KEY_VARIABLE}=…"
+            f"export {KEY_VARIABLE}=… (or keep it in the system's keyring: embedclf key set)"
         )
-    if not key.isascii() or not key.isprintable() or " " in key:
+    if not is_possible(key):
         return f"{KEY_VARIABLE} contains characters that no key has: set it again"
     return None
 
@@ -51,9 +85,9 @@ def _key_fault() -> str | None:
 def redact(message: str) -> str:
     """Return a third-party message fit to show: secrets removed, on one line, at most 500 characters."""
     message = message[:_MAX_SEARCHED]
-    for name, value in os.environ.items():
-        if name.endswith(_ENDINGS_OF_SECRETS) and len(value.strip()) >= _MIN_SECRET:
-            secret = value.strip()
+    in_environment = [value.strip() for name, value in os.environ.items() if name.endswith(_ENDINGS_OF_SECRETS)]
+    for secret in [*in_environment, *system_keyring.fetched()]:
+        if len(secret) >= _MIN_SECRET:
             # A quoted key may be truncated at either end.
             start, end = re.escape(secret[:_MIN_SECRET]), re.escape(secret[-_MIN_SECRET:])
             message = re.sub(rf"{start}[\w.~+/=-]*|[\w.~+/=-]*{end}", "…", message.replace(secret, "…"))

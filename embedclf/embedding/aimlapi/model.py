@@ -37,8 +37,8 @@ _HARMLESS = "hello"
 class AimlapiModel(BatchEmbedder):
     """One model behind an OpenAI-compatible embeddings endpoint. Vectors that can be cut are requested at full length.
 
-    The key is read from ``AIMLAPI_API_KEY`` when a request is about to be sent, and is not stored. Thread-safe; threads
-    share the limits, too.
+    The key is read from ``AIMLAPI_API_KEY`` or the system's keyring when a request is about to be sent, and no object
+    holds it. Thread-safe; threads share the limits, too.
 
     Parameters
     ----------

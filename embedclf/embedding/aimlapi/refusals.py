@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from embedclf.embedding.aimlapi.answers import error_message
-from embedclf.embedding.aimlapi.api_key import KEY_PAGE, KEY_VARIABLE, redact, request_note
+from embedclf.embedding.aimlapi.api_key import KEY_PAGE, key_name, redact, request_note
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import EmbedderError
 
@@ -121,7 +121,7 @@ def _advice(response: Any) -> str:
         until = datetime.now().astimezone() + timedelta(seconds=seconds_to_wait(response) or 3_600)
         return f"; quota used up: try again after {until:%H:%M}, or top up the account"
     advice = {
-        401: f"check {KEY_VARIABLE} (create keys at {KEY_PAGE})",
+        401: f"check {key_name()} (create keys at {KEY_PAGE})",
         403: "top up the account",
         404: "check the model name and the base URL",
         429: "try again later, or lower --concurrency",

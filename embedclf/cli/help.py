@@ -1,0 +1,138 @@
+"""What ``--help`` shows: options in groups, two examples, and where the command is explained.
+
+Written with click's own formatter, since the libraries that do this import for longer than the whole help takes.
+"""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from embedclf.cli import completers
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+DOCS = "https://github.com/embedclf/embedclf/blob/main/docs/"
+
+# Options by the name of their parameter. Those that are in no group are the command's own, and come first.
+_GROUPS = {
+    "Data": ("against", "delimiter", "encoding", "label_column", "skip_bad_rows", "text_column", "train_set"),
+    "Model": (
+        *("dimensions", "embedder", "embedders", "features", "head", "heads", "label_names", "min_confidence", "model"),
+        *("out_of_scope_label", "regularization", "target_accuracy"),
+    ),
+    "Evaluation": ("folds", "holdout", "repeats", "seed"),
+    "Output": ("as_json", "errors", "explain", "fix", "output", "report"),
+    "Embedding service": (
+        *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "max_cost", "no_cache"),
+        *("retries", "timeout"),
+    ),
+}
+_GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}
+# Fewer options are easier to find in one list.
+_LEAST_TO_GROUP = 9
+# Of the column with the names of options or commands; longer ones have a line of their own.
+_MAX_NAMES, _MAX_NAMES_IF_NARROW = 30, 14
+_NARROW = 60
+_MIN_WIDTH, _MAX_WIDTH = 30, 100
+
+
+class Option(click.Option):
+    """An option that may still be called by its old names, which the help does not show.
+
+    Parameters
+    ----------
+    *args, **settings
+        See `click.Option`.
+    old_names : sequence of str
+    """
+
+    def __init__(self, *args: Any, old_names: Sequence[str], **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.old_names = old_names
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Register all names."""
+        super().add_to_parser(parser, ctx)
+        action = "append" if self.multiple else "store"
+        parser.add_option(obj=self, opts=self.old_names, dest=self.name, action=action, nargs=self.nargs)
+
+
+class _WithExamples(click.Command):
+    """A command whose help ends with examples and a link.
+
+    Parameters
+    ----------
+    *args, **settings
+        See `click.Command`.
+    examples : sequence of str
+        Command lines as a person would type them.
+    page : str
+        Where the command is explained: a page of docs/, with its section.
+    """
+
+    def __init__(self, *args: Any, examples: Sequence[str], page: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.examples, self.page = examples, page
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples, each on one line so that it can be copied, and the link."""
+        with formatter.section("Examples"):
+            for example in self.examples:
+                formatter.write(f"{'':>{formatter.current_indent}}{example}\n")
+        formatter.write_paragraph()
+        formatter.write(f"Docs: {DOCS}{self.page}\n")
+
+
+class Group(_WithExamples, click.Group):
+    """A command that has commands of its own."""
+
+
+class Command(_WithExamples):
+    """A command whose help has its options in groups. A parameter with the metavar FILE completes as a file."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        for param in self.params:
+            if (param.metavar or "").strip("[].") == "FILE" and param.type is click.STRING:
+                param.type = _FileName()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options by group."""
+        groups: dict[str, list[tuple[str, str]]] = {"Options": [], **{group: [] for group in _GROUPS}, "Help": []}
+        options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
+        shown = [(option, row) for option in options if (row := option.get_help_record(ctx)) is not None]
+        for option, row in shown:
+            group = "Help" if "--help" in option.opts else _GROUP_OF.get(option.name or "", "Options")
+            groups["Options" if len(shown) < _LEAST_TO_GROUP else group].append(row)
+        write_lists(formatter, groups)
+
+
+class _FileName(click.types.StringParamType):
+    """The name of a file, or ``-``."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> "list[CompletionItem[str]]":
+        """Let the shell complete it."""
+        return completers.files(ctx, param, incomplete)
+
+
+def help_width() -> int:
+    """Return how wide the help is: as the terminal, within limits, where click's is never narrower than 50 columns."""
+    return max(_MIN_WIDTH, min(shutil.get_terminal_size().columns - 2, _MAX_WIDTH))
+
+
+def write_lists(formatter: click.HelpFormatter, lists: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    """Write several lists of terms and explanations, each under its heading, with their columns aligned.
+
+    Empty lists are left out.
+    """
+    longest = max((len(first) for rows in lists.values() for first, _ in rows), default=0)
+    most = _MAX_NAMES if formatter.width >= _NARROW else _MAX_NAMES_IF_NARROW
+    for heading, rows in lists.items():
+        if rows:
+            with formatter.section(heading):
+                formatter.write_dl([(first.ljust(min(longest, most)), second) for first, second in rows], most)
