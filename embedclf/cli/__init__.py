@@ -23,6 +23,7 @@ _COMMANDS = {
     "learning-curve": "Show how accuracy grows with more training rows.",
     "compare": "Compare embedding models, dimensions and heads.",
     "check": "Check a labelled file for problems.",
+    "apply": "Apply corrections to a labelled file.",
     "search": "Find the rows most similar to a text.",
     "recommend": "Find diverse rows similar to a given one.",
     "cluster": "Cluster texts to discover labels.",

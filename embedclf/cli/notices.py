@@ -9,7 +9,12 @@ from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
+    from embedclf.data.writer import CorpusWriter
     from embedclf.embedding.base import Embedder
+    from embedclf.exploration.retrieval import Hit
+
+FOUND = {"line": int, "similarity": float}
+"""The columns that are added to the rows that a search has found."""
 
 
 def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
@@ -27,6 +32,13 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
 def show_left_out(name: str, faults: Sequence[RowFault]) -> None:
     """List the rows that are skipped."""
     echo(f"Skipped {counted(len(faults), 'row')}:\n{list_faults(name, faults)}", err=True)
+
+
+def write_found(writer: "CorpusWriter | None", hits: "Sequence[Hit]", corpus: "Corpus") -> None:
+    """Write the rows that a search has found, with their own columns, if there is a writer for `FOUND`."""
+    if writer is not None:
+        for hit in hits:
+            writer.write(corpus.rows[hit.row], [corpus.lines[hit.row], hit.similarity])
 
 
 def say_written(n: int, path: str) -> None:

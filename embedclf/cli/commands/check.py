@@ -1,6 +1,8 @@
 """``embedclf check``."""
 
 import codecs
+import shlex
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -8,7 +10,7 @@ import click
 
 from embedclf.cli.file_options import FileOptions, read_texts
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.notices import show_left_out
+from embedclf.cli.notices import say_written, show_left_out
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
 from embedclf.errors import BadRowsError, EmbedderError, RowFault
@@ -28,10 +30,19 @@ if TYPE_CHECKING:
 @click.option(
     "--fix", metavar="FILE", help="Write a copy without exact duplicates and empty rows; may be DATASET itself."
 )
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write the rows found, to be corrected and applied with embedclf apply, to a .csv, .tsv, .jsonl or .parquet "
+    "file.",
+)
 @embedding_options
 @seed_option
 @file_job("optional")
-def command(job: Job, against: str | None, fix: str | None, seed: int, embedding: EmbeddingOptions) -> None:
+def command(
+    job: Job, against: str | None, fix: str | None, output: str | None, seed: int, embedding: EmbeddingOptions
+) -> None:
     """Check DATASET for problems before training.
 
     Errors are definite problems: an empty row, one text with two labels, a text that is in both files. Warnings deserve
@@ -41,10 +52,12 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
     from embedclf.cli.costs import print_estimate, show_usage
     from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.quality.data_check import check, plain_check
+    from embedclf.quality.suspects import open_suspects, write_suspects
 
     if job.dataset == against == STDIN:
         raise click.UsageError("DATASET and --against cannot both be standard input.")
     check_places({"--against": against}, {"--fix": fix})
+    check_places({"the dataset": job.dataset, "--against": against, "--fix": fix}, {"--output": output})
     whole = _read(job)
     corpus = job.corpus
     faulty = [] if job.file.skip_bad_rows else whole.findings
@@ -66,23 +79,27 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
         return
     if fix is not None:
         _write_copy(whole, fix, job.file)
-    try:
-        result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
-    except EmbedderError:
-        if not job.as_json:
-            _show(_with(faulty, plain), corpus, other)  # show what has been found so far
-        raise
-    finally:
-        job.bar.end()
-        show_usage(opened)
-    if job.file.skip_bad_rows and (refused := result.of("refused")):
-        show_left_out(corpus.name, [RowFault(corpus.lines[one.row or 0], one.detail) for one in refused])
-        result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
-    result = _with(faulty, result)
+    with nullcontext() if output is None else open_suspects(output, corpus) as writer:
+        try:
+            result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
+        except EmbedderError:
+            if not job.as_json:
+                _show(_with(faulty, plain), corpus, other)  # show what has been found so far
+            raise
+        finally:
+            job.bar.end()
+            show_usage(opened)
+        if job.file.skip_bad_rows and (refused := result.of("refused")):
+            show_left_out(corpus.name, [RowFault(corpus.lines[one.row or 0], one.detail) for one in refused])
+            result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
+        result = _with(faulty, result)
+        n_suspects = 0 if writer is None else write_suspects(writer, result, corpus, other)
     if job.as_json:
         _show_json(result, corpus, other, usage=opened.usage.to_dict())
     else:
         _show(result, corpus, other)
+    if output is not None:
+        _say_suspects(n_suspects, output, job.dataset)
     _end(result)
 
 
@@ -116,6 +133,13 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
     recoded = "" if codecs.lookup(file.encoding).name in ("utf-8", "ascii") else ", in UTF-8"
     removed = f"removed: {named}" if named else "nothing removed"
     echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded} ({removed})", err=True)
+
+
+def _say_suspects(n: int, output: str, dataset: str) -> None:
+    say_written(n, output)
+    if n:
+        applying = shlex.join(["embedclf", "apply", output, dataset, "-o"])
+        echo(f"Correct the labels in it, or enter drop as the action; then run {applying} FILE", err=True)
 
 
 def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":
