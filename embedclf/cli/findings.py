@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedclf.cli.screen import echo
 from embedclf.cli.tables import shortened, shown_label, table
+from embedclf.embedding.aimlapi.catalogue import MULTILINGUAL
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ _WORDS = {
     ),
     "single_class": _Words("label", " only", "Add texts with another label: there is nothing to tell apart."),
     "small_classes": _Words("label", " with too few examples", "Add texts, or merge labels."),
+    "language": _Words(
+        "language",
+        " that the embedder was not made for",
+        f"Use a multilingual model, such as {' or '.join(f'aimlapi:{name}' for name in MULTILINGUAL)}; without one, "
+        "see whether words help (--features both).",
+    ),
     "label_errors": _Words(
         "possible label error", ", most suspicious first", "Review them, and correct those that are wrong."
     ),
@@ -107,7 +114,7 @@ def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | No
     return shown
 
 
-def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
+def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str, *, has_words: bool = False) -> None:
     """Warn briefly of problems with texts and labels that can be found without vectors.
 
     Parameters
@@ -117,6 +124,8 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
         Decides which texts are too long.
     command : str
         The command that shows all findings.
+    has_words : bool
+        Whether training uses words in any case, so that the language of the texts needs no warning.
     """
     from embedclf.quality.findings import in_order
     from embedclf.quality.text_checks import plain_findings
@@ -125,6 +134,7 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
         finding
         for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
         if not (finding.kind == "small_classes" and finding.score == 1)  # the hold-out step warns about these
+        and not (finding.kind == "language" and has_words)
     ]
     for line in _short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)
@@ -139,7 +149,10 @@ def _short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
         first = of_kind[:_MOST_PLACES]
         more = " …" if len(of_kind) > _MOST_PLACES else ""
         title = _title(kind, len(of_kind))
-        if kind in _ABOUT_LABELS:
+        if kind == "language":
+            shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)})" for one in first)
+            lines.append(f"{shares}, which the embedder was not made for. {_WORDS[kind].advice}")
+        elif kind in _ABOUT_LABELS:
             labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)})" for one in first)
             lines.append(f"{title}: {labels}{more}")
         else:
@@ -184,6 +197,8 @@ def _of_finding(finding: "Finding", corpus: "Corpus", against: "Corpus | None") 
         predicted = shown_label(finding.suggested or "")
         text = shortened(finding.text, _TEXT_WIDTH)
         return [f"{place}  labelled {label}, predicted {predicted} ({detail}): {text}"]
+    if finding.kind == "language":
+        return [f"{place}  {detail}: {shortened(finding.text, _TEXT_WIDTH)}"]
     others = [(other, _place_of_other(other, corpus, against)) for other in finding.others]
     if finding.kind in ("duplicates", "leakage"):
         other, where = others[0]
