@@ -49,7 +49,7 @@ class TestFromCheckToApply:
         done = cli("check", data, "-o", "suspects.csv", "--embedder", "words")
         assert (
             "Wrote 3 rows to suspects.csv\n"
-            "Correct the labels in it, or enter drop as the action; then run "
+            "Correct its labels, or enter drop in its column action; then run "
             f"embedclf apply suspects.csv {data} -o FILE\n"
         ) in done.stderr
         assert Path("suspects.csv").read_text() == (

@@ -24,10 +24,13 @@ from embedclf.formatting import counted
 def command(corrections: str, dataset: str, output: str, as_json: bool, file: FileOptions) -> None:
     """Write a copy of DATASET with the labels changed in CORRECTIONS, and without the rows to drop.
 
-    CORRECTIONS is a file from check --output or suggest --output, edited in a spreadsheet, say. Enter the right label
-    as the label; as the action, enter drop to drop the row, or relabel to accept the suggested label. All other rows
-    stay as they are. If a line no longer has the same text in DATASET, nothing is written.
+    CORRECTIONS is a file from check --output or suggest --output, edited in a spreadsheet or otherwise. Enter the right
+    label in its column label; in its column action, enter drop to drop the row, or relabel to accept the suggested
+    label. All other rows stay as they are. If a line to change no longer has the same text in DATASET, nothing is
+    written.
     """
+    if corrections == dataset == "-":
+        raise click.UsageError("CORRECTIONS and DATASET cannot both be standard input.")
     from embedclf.quality.corrections import apply_corrections
 
     options = asdict(file)

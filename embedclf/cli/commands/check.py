@@ -139,7 +139,7 @@ def _say_suspects(n: int, output: str, dataset: str) -> None:
     say_written(n, output)
     if n:
         applying = shlex.join(["embedclf", "apply", output, dataset, "-o"])
-        echo(f"Correct the labels in it, or enter drop as the action; then run {applying} FILE", err=True)
+        echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE", err=True)
 
 
 def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":
