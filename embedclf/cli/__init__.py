@@ -31,6 +31,7 @@ _STAGES = {
     },
     "Clean": {
         "check": "Check a labelled file for problems.",
+        "apply": "Apply corrections to a labelled file.",
     },
     "Label": {
         "suggest": "Suggest rows to label next (active learning).",

@@ -9,7 +9,12 @@ from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
+    from embedclf.data.writer import CorpusWriter
     from embedclf.embedding.base import Embedder
+    from embedclf.exploration.retrieval import Hit
+
+FOUND = {"line": int, "similarity": float}
+"""The columns that are added to the rows that a search has found."""
 
 
 def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
@@ -30,12 +35,19 @@ def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:
         echo(f"Skipped {counted(len(of_file), 'row')}:\n{list_faults(source, of_file)}", err=True)
 
 
+def write_found(writer: "CorpusWriter | None", hits: "Sequence[Hit]", corpus: "Corpus") -> None:
+    """Write the rows that a search has found, with their own columns, if there is a writer for `FOUND`."""
+    if writer is not None:
+        for hit in hits:
+            writer.write(corpus.rows[hit.row], [corpus.lines[hit.row], hit.similarity])
+
+
 def say_written(n: int, path: str) -> None:
     """Report how many rows were written to a file."""
     echo(f"Wrote {counted(n, 'row')} to {path}", err=True)
 
 
-def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
+def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str, *, has_words: bool = False) -> None:
     """Warn briefly of problems with texts and labels that can be found without vectors.
 
     Parameters
@@ -45,6 +57,8 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
         Decides which texts are too long.
     command : str
         The command that shows all findings.
+    has_words : bool
+        Whether training uses words in any case, so that the language of the texts needs no warning.
     """
     from embedclf.printing.findings import short_lines
     from embedclf.quality.findings import in_order
@@ -54,6 +68,7 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
         finding
         for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
         if not (finding.kind == "small_classes" and finding.score == 1)  # the hold-out step warns about these
+        and not (finding.kind == "language" and has_words)
     ]
     for line in short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)

@@ -53,6 +53,39 @@ def with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
     return of
 
 
+def with_value(record: Record, column: str, value: str) -> Record:
+    """Return a record with another value in one column, of that column's type.
+
+    Raises
+    ------
+    ParquetError
+        If that type has no such value.
+    """
+    pa = pyarrow_or_error()
+    batch = record.batch.slice(record.place, 1)
+    number = batch.schema.get_field_index(column)
+    of = batch.schema.field(number)
+    try:
+        changed = _array_of(pa, value, of.type, batch.column(number))
+    except pa.ArrowException as error:
+        raise ParquetError(
+            f"the column {column!r} of type {of.type} cannot hold {value!r} ({one_line(error)})"
+        ) from error
+    return Record(batch.set_column(number, of, changed), 0)
+
+
+def _array_of(pa: Any, value: str, of: Any, old: Any) -> Any:
+    if not pa.types.is_dictionary(of):
+        return pa.array([value], pa.string()).cast(of)
+    # A known category keeps its place among the others, which may be ordered.
+    categories = old.dictionary
+    new = pa.array([value], pa.string()).cast(categories.type)
+    place = categories.index(new[0]).as_py()
+    if place < 0:
+        place, categories = len(categories), pa.concat_arrays([categories, new])
+    return pa.DictionaryArray.from_arrays(pa.array([place], of.index_type), categories, ordered=of.ordered)
+
+
 def one_line(error: Exception) -> str:
     """Return pyarrow's message as one printable line: it may quote arbitrary bytes of the file."""
     message = " ".join(str(error).split())[:200]

@@ -1,12 +1,13 @@
 """Rows of a data file, and their column names."""
 
+import contextlib
 import itertools
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from embedclf.data.parquet_types import Record
+from embedclf.data.parquet_types import Record, with_value
 from embedclf.validation import text_fault
 
 
@@ -86,6 +87,23 @@ class RowMaker:
         if not isinstance(value, str):
             return "", f"the text is not a string ({json.dumps(value)[:40]})"
         return value, text_fault(value)
+
+
+def relabelled(row: Row, column: str, label: str) -> Row:
+    """Return a row with another label, which has the type of the present one: 2 stays a number in JSONL and Parquet.
+
+    Raises
+    ------
+    ParquetError
+        If the type of a Parquet column has no such value.
+    """
+    value: Any = label
+    if isinstance(row.record.get(column), int | float):
+        with contextlib.suppress(ValueError):
+            parsed = json.loads(label)
+            value = parsed if isinstance(parsed, int | float) else label
+    source = with_value(row.source, column, label) if isinstance(row.source, Record) else ""
+    return replace(row, record={**row.record, column: value}, label=label, fault=None, source=source)
 
 
 def numbered_names(names: Sequence[str]) -> list[str]:

@@ -136,6 +136,11 @@ class Embedder(ABC):
         return False
 
     @property
+    def knows_only_english(self) -> bool:
+        """Whether its vectors carry little meaning for texts in other languages."""
+        return False
+
+    @property
     def source(self) -> Hashable:
         """What its vectors are cut from. Embedders with equal sources share cached vectors."""
         return self.spec

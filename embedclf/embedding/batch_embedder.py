@@ -92,6 +92,11 @@ class BatchEmbedder(ABC):
         return False
 
     @property
+    def knows_only_english(self) -> bool:
+        """Whether its vectors carry little meaning for texts in other languages."""
+        return False
+
+    @property
     def asked_dimensions(self) -> int | None:
         """The length to request; None if it is the model's own or vectors are cut instead."""
         return None

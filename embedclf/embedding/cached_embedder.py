@@ -113,6 +113,11 @@ class CachedEmbedder(PartialEmbedder):
         """The maximum number of concurrent requests; None if unknown."""
         return self._behind.max_concurrency
 
+    @property
+    def knows_only_english(self) -> bool:
+        """Whether its vectors carry little meaning for texts in other languages."""
+        return self._behind.knows_only_english
+
     def length_warning(self, text: str) -> str | None:
         """Return why a text may be too long for the model; see `Embedder.length_warning`."""
         return self._behind.length_warning(text)

@@ -84,6 +84,11 @@ class WordLlamaEmbedder(PartialEmbedder):
         """The model that its vectors come from."""
         return EmbedderSpec("wordllama", _MODEL, self._dimensions)
 
+    @property
+    def knows_only_english(self) -> bool:
+        """True: it was trained on English texts."""
+        return True
+
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
         """Embed the texts that have a vector; see `PartialEmbedder.embed_usable`.
 

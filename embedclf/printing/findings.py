@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from embedclf.embedding.aimlapi.catalogue import MULTILINGUAL
 from embedclf.formatting import counted
 from embedclf.printing.tables import Places, shortened, shown_label, table
 
@@ -40,6 +41,12 @@ _WORDS = {
     ),
     "single_class": _Words("label", " only", "Add texts with another label: there is nothing to tell apart."),
     "small_classes": _Words("label", " with too few examples", "Add texts, or merge labels."),
+    "language": _Words(
+        "language",
+        " that the embedder was not made for",
+        f"Use a multilingual model, such as {' or '.join(f'aimlapi:{name}' for name in MULTILINGUAL)}; without one, "
+        "see whether words help (--features both).",
+    ),
     "label_errors": _Words(
         "possible label error", ", most suspicious first", "Review them, and correct those that are wrong."
     ),
@@ -125,7 +132,10 @@ def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
         first = of_kind[:_MOST_PLACES]
         more = " …" if len(of_kind) > _MOST_PLACES else ""
         title = _title(kind, len(of_kind))
-        if kind in _ABOUT_LABELS:
+        if kind == "language":
+            shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)})" for one in first)
+            lines.append(f"{shares}, which the embedder was not made for. {_WORDS[kind].advice}")
+        elif kind in _ABOUT_LABELS:
             labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)})" for one in first)
             lines.append(f"{title}: {labels}{more}")
         else:
@@ -170,6 +180,8 @@ def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> l
         predicted = shown_label(finding.suggested or "")
         text = shortened(finding.text, _TEXT_WIDTH)
         return [f"{place}  labelled {label}, predicted {predicted} ({detail}): {text}"]
+    if finding.kind == "language":
+        return [f"{place}  {detail}: {shortened(finding.text, _TEXT_WIDTH)}"]
     others = [(other, _place_of_other(other, corpus, against)) for other in finding.others]
     if finding.kind in ("duplicates", "leakage"):
         other, where = others[0]

@@ -19,6 +19,7 @@ KINDS = (
     "leakage",
     "single_class",
     "small_classes",
+    "language",
     "label_errors",
     "label_variants",
     "near_leakage",
@@ -65,8 +66,8 @@ class Finding:
     severity : {"error", "warning"}
         An error is definitely wrong; a warning may not be.
     row : int or None
-        Index of the text; for a finding about a label, of the first text with that label. None for a row that could not
-        be read.
+        Index of the text; for a finding about a label or a language, of the first text with it. None for a row that
+        could not be read.
     text, label : str
     detail : str
         What is wrong, if the kind alone does not say it.
@@ -75,7 +76,7 @@ class Finding:
     score : float or None
         For a near-duplicate, its similarity (1 means the same); for a label error, the probability of the current
         label; for an anomaly, its distance in robust standard deviations; for a class, its number of distinct texts;
-        for an imbalance, the ratio; for a long text, its size in bytes.
+        for an imbalance, the ratio; for a language, the share of texts in it; for a long text, its size in bytes.
     others : tuple of Other
         The rows that this one repeats or contradicts, or its nearest neighbours.
     line : int or None

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from embedclf.embedding.base import Embedder
+from embedclf.features.languages import foreign_languages
 from embedclf.formatting import counted
 from embedclf.quality.findings import Finding, Other
 from embedclf.validation import text_fault
@@ -12,6 +13,8 @@ from embedclf.validation import text_fault
 # With fewer, holding out a fifth holds out none, and some of five folds have none.
 FEWEST_TEXTS = 5
 MOST_IMBALANCE = 10
+# Some texts in another language are no reason to choose another embedder.
+LEAST_FOREIGN = 0.2
 
 
 def plain_findings(
@@ -30,7 +33,7 @@ def plain_findings(
     against : (texts, labels), optional
         Texts that should not occur among `texts`.
     embedder : Embedder, optional
-        The embedder, which may limit the length of texts.
+        The embedder, which may limit the length of texts, and their language.
     """
     findings = _empty(texts, labels)
     faulty = {finding.row for finding in findings}
@@ -40,6 +43,8 @@ def plain_findings(
         findings += _leaked(texts, labels, rows, against)
     findings += _of_classes(texts, labels, rows)
     if embedder is not None:
+        if embedder.knows_only_english:
+            findings += _foreign(texts, labels, rows)
         findings += _too_long(texts, labels, rows, embedder)
     return findings
 
@@ -156,6 +161,25 @@ def _bare(label: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", label).casefold())
     # Cf is the category of invisible characters such as the zero-width space.
     return "".join(c for c in folded if not c.isspace() and unicodedata.category(c) not in ("Cc", "Cf"))
+
+
+def _foreign(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
+    found = foreign_languages([texts[row] for row in rows])
+    if sum(one.share for one in found) < LEAST_FOREIGN:
+        return []
+    return [
+        Finding(
+            "language",
+            "warning",
+            rows[one.first],
+            texts[rows[one.first]],
+            labels[rows[one.first]],
+            f"{100 * one.share:.0f} % of the texts are probably in {one.language}",
+            score=one.share,
+        )
+        for one in found
+        if one.share >= LEAST_FOREIGN / 4
+    ]
 
 
 def _too_long(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], embedder: Embedder) -> list[Finding]:

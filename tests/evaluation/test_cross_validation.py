@@ -256,6 +256,16 @@ class TestLearningCurve:
         assert shown["gain"] == pytest.approx(points[-1]["accuracy"] - points[-2]["accuracy"])
         assert json.loads(cli("learning-curve", REVIEWS, *quickly, "--json").stdout) == shown
 
+    def test_the_points_are_written(self, cli: Cli, dataset: Path):
+        """A row each, with the ends of its interval."""
+        done = cli("learning-curve", dataset, "--head", "centroid", "-o", "curve.csv", "--json")
+        assert "Wrote 4 rows to curve.csv\n" in done.stderr
+        header, *rows = Path("curve.csv").read_text().splitlines()
+        assert header == "training_rows,samples,accuracy,accuracy_low,accuracy_high"
+        for row, one in zip(rows, json.loads(done.stdout)["points"], strict=True):
+            figures = [f"{figure:.4f}" for figure in (one["accuracy"], *one["interval"])]
+            assert row.split(",") == [str(one["n_labels"]), str(one["n_draws"]), *figures]
+
     def test_verdicts(self):
         """What the interval of the last doubling allows to say, and no more."""
         from embedclf.evaluation.learning import LearningCurve, LearningPoint

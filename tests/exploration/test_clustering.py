@@ -16,17 +16,17 @@ from embedclf.exploration.words import distinctive_words, readable_words
 from running import Cli
 
 SHOWN = """\
-01_package_parcel_arrive  10 rows · courier, delivery, with, is, address
+01_package_parcel_arrive  10 rows · courier, delivery, address, days, driver
   texts.csv:6  When will the parcel arrive?
   texts.csv:8  Parcel lost in the post
   texts.csv:3  The courier never came with my package
 
-02_password_in_account  10 rows · cannot, log, sign, after, attempts
+02_password_account_log  10 rows · sign, attempts, change, code, comes
   texts.csv:17  Login says wrong password
   texts.csv:12  I forgot my password
   texts.csv:20  I want a new password for my login
 
-03_refund_money_back  10 rows · please, was, ago, another, bank
+03_refund_money_back  10 rows · ago, bank, broken, card, full
   texts.csv:25  You refunded too little money
   texts.csv:23  When do I get my refund?
   texts.csv:26  The refund has not reached my bank
@@ -359,13 +359,26 @@ class TestWords:
         assert list(readable_words("L'argent n'est pas là")) == ["argent", "est", "pas", "là"]
         assert list(readable_words("हिन्दी में")) == ["हिन्दी", "में"]
         assert list(readable_words("我的银行卡ABC")) == ["我的", "的银", "银行", "行卡", "abc"]
+        assert list(readable_words("エアコンから水が漏れます。時刻表です")) == ["エアコン", "水", "漏", "時刻", "刻表"]
         assert list(readable_words("บัตรหาย")) == ["บัตร", "ัตรห", "ตรหา", "รหาย"]
         assert list(readable_words("x" * 10_000 + " ???")) == []
 
     def test_what_all_have_sets_nothing_apart(self):
         """However frequent it is."""
-        groups = [["the parcel is late", "the parcel is lost"], ["the refund is late", "the refunds are here"]]
-        assert distinctive_words(groups, 8) == [["parcel", "lost"], ["are", "here", "refund"]]
+        groups = [["the parcel is late", "the parcel is lost"], ["the refund is late", "the refunds came early"]]
+        assert distinctive_words(groups, 8) == [["parcel", "lost"], ["early", "refund"]]
+
+    def test_stop_words_name_nothing(self):
+        """Neither English ones, nor those of other languages where these are found, however unevenly they are used."""
+        groups = [["you and your cat", "you and your card"], ["we did the van", "what will be"]]
+        assert distinctive_words(groups, 8) == [["card", "cat"], ["van"]]
+        german = [["ich habe die Katze nicht", "ich und die Katze"], ["wo ist der Hund", "der Hund ist auch noch da"]]
+        assert distinctive_words(german, 8) == [["katze"], ["hund"]]
+
+    def test_what_is_in_most_texts_names_nothing(self):
+        """In any language, if there are many groups."""
+        groups = [[f"zzyzx {name}{n}" for n in range(3)] for name in "abcdefgh"]
+        assert all("zzyzx" not in words for words in distinctive_words([*groups, ["i"]], 8))
 
     def test_a_text_counts_once(self):
         """One that repeats itself does not speak for its group."""

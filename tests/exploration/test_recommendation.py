@@ -59,6 +59,14 @@ def test_json(cli: Cli, dataset: Path):
     assert (shown["text"], shown["row"], shown["line"], len(shown["hits"])) == ("a refund", None, None, 5)
 
 
+def test_the_rows_found_are_written(cli: Cli, dataset: Path):
+    """With their own columns, line and similarity, in the order shown."""
+    done = cli("recommend", dataset, "--row", 2, "-k", 2, "-o", "like.jsonl", "--json")
+    rows = [json.loads(line) for line in Path("like.jsonl").read_text().splitlines()]
+    keys = ("text", "label", "line", "similarity")
+    assert rows == [{key: hit[key] for key in keys} for hit in json.loads(done.stdout)["hits"]]
+
+
 def test_near_copies_are_left_out(cli: Cli, tmp_path: Path):
     """Of the row and of each other; that there is no more is said."""
     write_csv(tmp_path / "copies.csv", COPIES)

@@ -30,6 +30,17 @@ similarity  row           label   text
     )
 
 
+def test_the_rows_found_are_written_with_their_own_columns(cli: Cli):
+    """With line and similarity, the nearest first; the file itself is safe."""
+    write_csv(Path("d.csv"), [("7", "my parcel", "a"), ("8", "my refund", "b")], ("id", "text", "label"))
+    done = cli("search", "d.csv", "refund", "-o", "found.csv")
+    assert "Wrote 2 rows to found.csv\n" in done.stderr
+    first, second = (line.rpartition(",") for line in Path("found.csv").read_text().splitlines()[1:])
+    assert (first[0], second[0]) == ("8,my refund,b,3", "7,my parcel,a,2")
+    assert 1 > float(first[2]) > float(second[2])
+    assert "is the same file as the dataset" in cli("search", "d.csv", "refund", "-o", "d.csv").stderr
+
+
 def test_json_has_whole_texts_and_lines(cli: Cli, tmp_path: Path):
     """And null for a label that is not there; equal rows are each there, in the order of the file."""
     rows = [("my parcel", "delivery"), ("my refund", ""), ("my parcel", ""), (f'"{"long " * 100}"', "x")]

@@ -17,6 +17,7 @@ from running import Cli
 
 PAGE = ROOT / "docs" / "exploring.md"
 
+ADDED = ["predicted_label", "confidence", "runner_up_label", "runner_up_confidence", "score", "line"]
 SURE = ["I forgot my password", "Where is my parcel?", "I want a refund"]
 UNSURE = [
     "The refund for the lost parcel is late",
@@ -72,11 +73,14 @@ def test_the_written_rows_are_to_be_filled_in(cli: Cli, unlabelled: Path, model:
     """They keep their own columns, in the order in which to label them; the label is empty."""
     printed = json.loads(cli("suggest", unlabelled, "-m", model, "-n", 3, "--output", "next.csv", "--json").stdout)
     rows = rows_of("next.csv")
-    assert list(rows[0]) == ["id", "text", "label", "predicted_label", "confidence"]
+    assert list(rows[0]) == ["id", "text", "label", *ADDED]
     assert [row["label"] for row in rows] == [""] * 3
     assert [row["text"] for row in rows] == [one["text"] for one in printed["rows"]]
     assert [int(row["id"]) + 2 for row in rows] == [one["line"] for one in printed["rows"]]
+    assert [int(row["line"]) for row in rows] == [one["line"] for one in printed["rows"]]
     assert [row["predicted_label"] for row in rows] == [one["predicted"] for one in printed["rows"]]
+    assert [row["runner_up_label"] for row in rows] == [one["runner_up"] for one in printed["rows"]]
+    assert [float(row["score"]) for row in rows] == pytest.approx([one["score"] for one in printed["rows"]], abs=1e-4)
     assert all(
         0 <= one["confidence"] - float(row["confidence"]) < 1e-4 for row, one in zip(rows, printed["rows"], strict=True)
     )
@@ -87,7 +91,7 @@ def test_the_json_has_all_of_it(cli: Cli, unlabelled: Path, model: Path):
     printed = json.loads(cli("suggest", unlabelled, "-m", model, "-n", 1, "--json").stdout)
     (row,) = printed.pop("rows")
     assert printed.pop("usage")["requests"] == 0
-    assert printed == {"n_labelled": 0, "n_texts": 7}
+    assert printed == {"n_labelled": 0, "n_excluded": 0, "n_texts": 7}
     assert list(row) == ["text", "predicted", "confidence", "runner_up", "runner_up_confidence", "score", "line"]
 
 
@@ -98,8 +102,22 @@ def test_rows_with_a_label_are_left_out(cli: Cli, model: Path):
     assert done.stderr == "Skipped 1 labelled row\nWrote 2 rows to next.csv\n"
     assert done.stdout.startswith("2 rows to label next, of 2 without a label:\n")
     rows = rows_of("next.csv")
-    assert list(rows[0]) == ["label", "text", "predicted_label", "confidence"]
+    assert list(rows[0]) == ["label", "text", *ADDED]
     assert {row["text"]: row["label"] for row in rows} == {UNSURE[0]: "", UNSURE[2]: ""}
+
+
+def test_rows_suggested_before_are_not_suggested_again(cli: Cli, unlabelled: Path, model: Path):
+    """Nor any others whose text is in a file to exclude; if nothing is left, that is an error."""
+    cli("suggest", unlabelled, "-m", model, "-n", 3, "-o", "first.csv")
+    done = cli("suggest", unlabelled, "-m", model, "--exclude", "first.csv", "-o", "second.csv", "--json")
+    assert done.stderr == "Skipped 3 rows excluded by first.csv\nWrote 4 rows to second.csv\n"
+    assert json.loads(done.stdout)["n_excluded"] == 3
+    both = [row["text"] for path in ("first.csv", "second.csv") for row in rows_of(path)]
+    assert sorted(both) == sorted([*SURE, *UNSURE])
+    done = cli("suggest", unlabelled, "-m", model, "--exclude", "first.csv", "--exclude", "second.csv")
+    assert done.stderr == "Error: inbox.csv: nothing to suggest, all texts are in the files excluded (7)\n"
+    done = cli("suggest", unlabelled, "-m", model, "--exclude", "first.csv", "-o", "first.csv")
+    assert "is the same file as --exclude first.csv" in done.stderr
 
 
 def test_a_file_whose_rows_all_have_labels_is_an_error(cli: Cli, dataset: Path, model: Path):

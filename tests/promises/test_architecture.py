@@ -140,6 +140,7 @@ Explore:
 
 Clean:
   check           Check a labelled file for problems.
+  apply           Apply corrections to a labelled file.
 
 Label:
   suggest         Suggest rows to label next (active learning).

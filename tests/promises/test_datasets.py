@@ -29,3 +29,11 @@ def test_sizes_and_distance(name: str, n_labels: int, rows: int, test_rows: int)
     lengths = np.array([len(text.split()) for text in texts])
     assert lengths.min() <= 4
     assert lengths.max() >= 60
+
+
+@pytest.mark.parametrize("name", ["german", "japanese"])
+def test_other_languages(name: str):
+    """Twenty-one texts for each of four labels, no text twice."""
+    corpus = read_corpus(DATASETS / f"{name}_messages.csv")
+    assert sorted(collections.Counter(corpus.labels).values()) == [21] * 4
+    assert len(set(corpus.texts)) == 84

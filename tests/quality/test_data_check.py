@@ -11,7 +11,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, error
-from corpus import DATASETS, LABELS, TEXTS, write_csv
+from corpus import DATASETS, LABELS, QUICKLY, TEXTS, write_csv
 from embedclf.data.corpus import read_corpus
 from embedclf.quality.findings import KINDS
 from running import Cli
@@ -364,6 +364,60 @@ class TestBeforeAnythingIsPaidFor:
             cli("check", "a.csv", "--dry-run", "--json", "--embedder", "aimlapi:BAAI/bge-base-en-v1.5").stdout
         )
         assert lines_of(shown, "too_long") == [2, 3, 4]
+
+
+class TestLanguage:
+    """Whether the embedder was made for the language of the texts."""
+
+    @pytest.fixture
+    def german(self) -> str:
+        write_csv(
+            Path("de.csv"), [("Wo ist das?", "a"), ("Ich und du", "b"), ("Das kann ich nicht", "a"), ("Rad", "b")]
+        )
+        return "de.csv"
+
+    def test_check_says_what_would_serve(self, cli: Cli, german: str):
+        """With the share of the texts, and the first of them; it costs nothing, so a dry run says so, too."""
+        result = cli("check", german, "--dry-run")
+        assert (
+            """\
+Warning: 1 language that the embedder was not made for
+  Use a multilingual model, such as aimlapi:voyage-multilingual-2 or aimlapi:text-multilingual-embedding-002; without \
+one, see whether words help (--features both).
+    de.csv:2  75 % of the texts are probably in German: Wo ist das?
+"""
+            in result.stdout
+        )
+        (found,) = json.loads(cli("check", german, "--dry-run", "--json").stdout)["language"]
+        assert (found["line"], found["score"], found["severity"]) == (2, 0.75, "warning")
+
+    def test_train_says_it_in_one_line(self, cli: Cli, german: str):
+        """Unless words are used in any case."""
+        said = "probably in German"
+        (line,) = [line for line in cli("train", german, *QUICKLY).stderr.splitlines() if said in line]
+        assert line == (
+            "Warning: 75 % of the texts are probably in German (de.csv:2), which the embedder was not made for. Use a "
+            "multilingual model, such as aimlapi:voyage-multilingual-2 or aimlapi:text-multilingual-embedding-002; "
+            "without one, see whether words help (--features both)."
+        )
+        assert said not in cli("train", german, *QUICKLY[2:], "--features", "both").stderr
+        assert said not in cli("train", german, *QUICKLY[2:], "--features", "words").stderr
+
+    def test_other_embedders_are_trusted(self, cli: Cli, german: str, api: AimlapiServer):
+        """Except one whose maker says that it is for English."""
+
+        def found(embedder: str) -> int:
+            return len(
+                json.loads(cli("check", german, "--dry-run", "--json", "--embedder", embedder).stdout)["language"]
+            )
+
+        assert [found(name) for name in ("aimlapi", "words", "wordllama")] == [0, 0, 1]
+        assert found("aimlapi:BAAI/bge-base-en-v1.5") == 1
+
+    def test_some_texts_in_another_language_are_no_finding(self):
+        """They are no reason to choose another embedder."""
+        found = embedclf.check([*TEXTS, "Wo ist das?", "Ich kann nicht"], [*LABELS, "delivery", "password"])
+        assert found.of("language") == ()
 
 
 class TestByVectors:

@@ -1,6 +1,8 @@
 """``embedclf check``."""
 
 import codecs
+import shlex
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ import click
 from embedclf.cli.file_options import FileOptions, read_texts
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.notices import show_left_out
+from embedclf.cli.notices import say_written, show_left_out
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
 from embedclf.data.corpus import faults_by_file
@@ -33,13 +35,22 @@ if TYPE_CHECKING:
         "embedclf check tickets.csv --against tickets_test.csv",
     ],
 )
-@click.argument("dataset", metavar="FILE")
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option("--against", metavar="FILE", help="Report texts shared with this file (e.g. the test set).")
 @click.option("--fix", metavar="FILE", help="Write a copy without exact duplicates and empty rows; may be FILE itself.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write the rows found, to be corrected and applied with embedclf apply, to a .csv, .tsv, .jsonl or .parquet "
+    "file.",
+)
 @embedding_options
 @seed_option
 @file_job("optional")
-def command(job: Job, against: str | None, fix: str | None, seed: int, embedding: EmbeddingOptions) -> None:
+def command(
+    job: Job, against: str | None, fix: str | None, output: str | None, seed: int, embedding: EmbeddingOptions
+) -> None:
     """Check FILE for problems before training.
 
     Errors are definite problems: an empty row, one text with two labels, a text that is in both files. Warnings deserve
@@ -49,12 +60,14 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
     from embedclf.cli.costs import print_estimate, show_usage
     from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.quality.data_check import check, plain_check
+    from embedclf.quality.suspects import open_suspects, write_suspects
 
     if against == STDIN and STDIN in job.datasets:
         raise click.UsageError("FILE and --against cannot both be standard input.")
     check_places({"--against": against}, {"--fix": fix})
     if len(job.datasets) > 1:  # a copy of several files must not replace one of them
         job.check_places(fix=fix)
+    job.check_places({"--against": against, "--fix": fix}, output=output)
     whole = _read(job)
     corpus = job.corpus
     faulty = [] if job.file.skip_bad_rows else whole.findings
@@ -76,24 +89,28 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
         return
     if fix is not None:
         _write_copy(whole, fix, job.file)
-    try:
-        result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
-    except EmbedderError:
-        if not job.as_json:
-            _show(_with(faulty, plain), corpus, other)  # show what has been found so far
-        raise
-    finally:
-        job.bar.end()
-        show_usage(opened)
-    if job.file.skip_bad_rows and (refused := result.of("refused")):
-        rows = (replace(corpus.rows[one.row or 0], fault=one.detail) for one in refused)
-        show_left_out(faults_by_file(corpus.name, rows))
-        result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
-    result = _with(faulty, result)
+    with nullcontext() if output is None else open_suspects(output, corpus) as writer:
+        try:
+            result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
+        except EmbedderError:
+            if not job.as_json:
+                _show(_with(faulty, plain), corpus, other)  # show what has been found so far
+            raise
+        finally:
+            job.bar.end()
+            show_usage(opened)
+        if job.file.skip_bad_rows and (refused := result.of("refused")):
+            rows = (replace(corpus.rows[one.row or 0], fault=one.detail) for one in refused)
+            show_left_out(faults_by_file(corpus.name, rows))
+            result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
+        result = _with(faulty, result)
+        n_suspects = 0 if writer is None else write_suspects(writer, result, corpus, other)
     if job.as_json:
         _show_json(result, corpus, other, usage=opened.usage.to_dict())
     else:
         _show(result, corpus, other)
+    if output is not None:
+        _say_suspects(n_suspects, output, job.dataset)
     _end(result)
 
 
@@ -127,6 +144,13 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
     recoded = "" if codecs.lookup(file.encoding).name in ("utf-8", "ascii") else ", in UTF-8"
     removed = f"removed: {named}" if named else "nothing removed"
     echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded} ({removed})", err=True)
+
+
+def _say_suspects(n: int, output: str, dataset: str) -> None:
+    say_written(n, output)
+    if n:
+        applying = shlex.join(["embedclf", "apply", output, dataset, "-o"])
+        echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE", err=True)
 
 
 def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":

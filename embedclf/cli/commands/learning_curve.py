@@ -9,6 +9,9 @@ from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 
 
+_POINT = {"training_rows": int, "samples": int, "accuracy": float, "accuracy_low": float, "accuracy_high": float}
+
+
 @click.command(
     "learning-curve",
     cls=Command,
@@ -19,30 +22,39 @@ from embedclf.cli.training_options import TrainingOptions, seed_option, training
     ],
 )
 @click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the points of the curve to a .csv, .tsv, .jsonl or .parquet file."
+)
 @report_option
 @training_options
 @seed_option
 @file_job("needed", kind=TrainingJob)
-def command(job: TrainingJob, report: str | None, seed: int, training: TrainingOptions) -> None:
+def command(job: TrainingJob, output: str | None, report: str | None, seed: int, training: TrainingOptions) -> None:
     """Show how accuracy grows with more training rows of FILE.
 
     A fifth of the rows is held out for testing. Classifiers are trained on growing samples of the rest, each about
     twice as large as the last; small sizes are sampled several times.
     """
     from embedclf.cli.progress import Steps
+    from embedclf.data.rows import Row
     from embedclf.evaluation.learning import learning_curve
     from embedclf.pages.reports import learning_curve_page
     from embedclf.printing.figures import learning_curve_lines
 
-    job.check_places(report=report)
+    job.check_places(output=output, report=report)
     job.read()
     job.open_to_train(training, on_few=True)
     if job.is_dry():
         return
-    page = job.page(report)
+    page, writer = job.page(report), job.writer(output, _POINT, [])
     vectors = job.embed_to_train()
     with Steps():
         curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
+    if writer is not None:
+        for point in curve.points:
+            values = [point.n_labels, point.n_draws, point.accuracy, *point.interval]
+            writer.write(Row(0, {}, "", "", None), values)
+    job.end_writing(output, len(curve.points))
     page.write(learning_curve_page, curve, f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}")
     if job.as_json:
         job.print_json(curve.to_dict())

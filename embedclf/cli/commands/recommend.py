@@ -6,6 +6,7 @@ import click
 
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
+from embedclf.cli.notices import FOUND, write_found
 from embedclf.cli.screen import echo
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 from embedclf.printing.explored import found
@@ -30,9 +31,12 @@ if TYPE_CHECKING:
 @click.option(
     "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rows to return."
 )
+@click.option("-o", "--output", metavar="FILE", help="Write the rows found to a .csv, .tsv, .jsonl or .parquet file.")
 @embedding_options
 @file_job("optional")
-def command(job: Job, line: int | None, text: str | None, k: int, embedding: EmbeddingOptions) -> None:
+def command(
+    job: Job, line: int | None, text: str | None, k: int, output: str | None, embedding: EmbeddingOptions
+) -> None:
     """Find rows of FILE that are similar to one row, or to a text, but different from each other.
 
     A row is identified by the line where it starts, as shown in messages; the header is line 1. Near-duplicates of it
@@ -45,11 +49,13 @@ def command(job: Job, line: int | None, text: str | None, k: int, embedding: Emb
 
     if text is not None:
         check_text(text, "text")
+    job.check_places(output=output)
     job.read()
     job.open(embedding)
     number = None if line is None else job.corpus.number_at(line)
     if job.is_dry([] if text is None else [text]):
         return
+    writer = job.writer(output, FOUND)
     vectors, of_text = job.embed_beside(text, "text")
     corpus = job.corpus
     if line is not None:
@@ -57,6 +63,8 @@ def command(job: Job, line: int | None, text: str | None, k: int, embedding: Emb
     result = recommend(
         corpus.texts, row=number, text=text, k=k, labels=corpus.labels, vectors=vectors, text_vector=of_text
     )
+    write_found(writer, result.hits, corpus)
+    job.end_writing(output, len(result.hits))
     if number is not None:
         label = f"{shown_label(corpus.labels[number])}: " if corpus.labels[number] else ""
         echo(f"Rows similar to {corpus.place(number)}  {label}{shortened(result.text)}", err=True)

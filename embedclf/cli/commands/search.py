@@ -4,6 +4,7 @@ import click
 
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
+from embedclf.cli.notices import FOUND, write_found
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 from embedclf.printing.explored import found
 
@@ -22,9 +23,10 @@ from embedclf.printing.explored import found
 @click.option(
     "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rows to return."
 )
+@click.option("-o", "--output", metavar="FILE", help="Write the rows found to a .csv, .tsv, .jsonl or .parquet file.")
 @embedding_options
 @file_job("optional")
-def command(job: Job, text: str, k: int, embedding: EmbeddingOptions) -> None:
+def command(job: Job, text: str, k: int, output: str | None, embedding: EmbeddingOptions) -> None:
     """Find the rows of FILE that are most similar to TEXT (in quotes).
 
     Rows are sorted by cosine similarity. Rows with identical texts are all shown.
@@ -32,13 +34,17 @@ def command(job: Job, text: str, k: int, embedding: EmbeddingOptions) -> None:
     from embedclf.exploration.retrieval import check_text, search
 
     check_text(text, "query")
+    job.check_places(output=output)
     job.read()
     job.open(embedding)
     if job.is_dry([text]):
         return
+    writer = job.writer(output, FOUND)
     vectors, of_query = job.embed_beside(text, "query")
     corpus = job.corpus
     result = search(corpus.texts, text, k, labels=corpus.labels, vectors=vectors, query_vector=of_query)
+    write_found(writer, result.hits, corpus)
+    job.end_writing(output, len(result.hits))
     if job.as_json:
         shown = result.to_dict()
         job.print_json(shown, shown["hits"])

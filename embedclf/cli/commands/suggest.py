@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.file_options import read_texts
 from embedclf.cli.help import Command, Option
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import embedder_again_option, model_option
@@ -14,9 +15,20 @@ from embedclf.formatting import counted, rounded_down
 from embedclf.printing.tables import add_lines
 
 if TYPE_CHECKING:
+    from embedclf.cli.file_options import FileOptions
     from embedclf.data.corpus import Corpus
     from embedclf.data.writer import CorpusWriter
     from embedclf.exploration.suggestions import Suggestions
+
+
+_ADDED = {
+    "predicted_label": str,
+    "confidence": float,
+    "runner_up_label": str,
+    "runner_up_confidence": float,
+    "score": float,
+    "line": int,
+}
 
 
 @click.command(
@@ -43,13 +55,21 @@ if TYPE_CHECKING:
     help="Number of rows to suggest.",
 )
 @click.option(
+    "--exclude",
+    metavar="FILE",
+    multiple=True,
+    help="Skip rows whose text is in this file, such as earlier suggestions; may be repeated.",
+)
+@click.option(
     "-o",
     "--output",
     metavar="FILE",
     help="Write the rows, with a label column to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
 )
 @file_job("optional", what="the file")
-def command(job: Job, model: str | None, embedder: str | None, n: int, output: str | None) -> None:
+def command(
+    job: Job, model: str | None, embedder: str | None, n: int, exclude: tuple[str, ...], output: str | None
+) -> None:
     """Suggest rows of FILE to label next (active learning).
 
     FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. Rows that
@@ -62,13 +82,16 @@ def command(job: Job, model: str | None, embedder: str | None, n: int, output: s
 
     model = find_model(model)
     job.check_places({"the model": model}, output=output)
+    for path in exclude:
+        job.check_places({"--exclude": path}, output=output)
     classifier = job.load(model, embedder)
     job.corpus, n_labelled = _without_labelled(job.read())
+    job.corpus, n_excluded = _without(job.corpus, exclude, job.file)
     if job.is_dry():
         return
     label_column = job.corpus.label_column or job.file.usual.label
     label = {} if label_column in job.corpus.columns else {label_column: str}
-    writer = job.writer(output, {**label, "predicted_label": str, "confidence": float})
+    writer = job.writer(output, {**label, **_ADDED})
     vectors = job.embed()
     result = suggest(classifier, job.corpus.texts, n, vectors=vectors)
     if writer is not None:
@@ -78,7 +101,7 @@ def command(job: Job, model: str | None, embedder: str | None, n: int, output: s
         others = counted(result.n_texts - len(result.rows), "row")
         echo(f"No more suggestions: near-duplicates of these are left out ({others})", err=True)
     if job.as_json:
-        shown = {"n_labelled": n_labelled, **result.to_dict()}
+        shown = {"n_labelled": n_labelled, "n_excluded": n_excluded, **result.to_dict()}
         add_lines(shown["rows"], job.corpus)
         for row in shown["rows"]:
             del row["row"]  # it is an index into the unlabelled rows, not into the file
@@ -100,6 +123,26 @@ def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
     return replace(corpus, rows=rows), n_labelled
 
 
+def _without(corpus: "Corpus", exclude: tuple[str, ...], file: "FileOptions") -> tuple["Corpus", int]:
+    """Leave out the rows whose text is in one of the files to exclude, and count them."""
+    if not exclude:
+        return corpus, 0
+    texts = {
+        text
+        for path in exclude
+        for text in read_texts(path, replace(file, label_column="label", skip_bad_rows=True)).texts
+    }
+    rows = [row for row in corpus.rows if row.text not in texts]
+    n_excluded = len(corpus.rows) - len(rows)
+    if not rows:
+        raise DataError(
+            f"{corpus.name}: nothing to suggest, all texts are in the files excluded ({n_excluded:,})",
+            source=corpus.name,
+        )
+    echo(f"Skipped {counted(n_excluded, 'row')} excluded by {', '.join(exclude)}", err=True)
+    return replace(corpus, rows=rows), n_excluded
+
+
 def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", label_column: str) -> None:
     has_labels = label_column in corpus.columns
     for one in result.rows:
@@ -107,4 +150,6 @@ def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", labe
         if has_labels and label_column not in row.record:  # JSON objects may have different keys
             row = replace(row, record={**row.record, label_column: None}, source="")
         label: list[str | None] = [] if has_labels else [None]
-        writer.write(row, [*label, one.predicted, rounded_down(one.confidence)])
+        confidences = rounded_down(one.confidence), rounded_down(one.runner_up_confidence)
+        values: list[str | float] = [one.predicted, confidences[0], one.runner_up, confidences[1], one.score, row.line]
+        writer.write(row, [*label, *values])

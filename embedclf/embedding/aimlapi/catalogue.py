@@ -36,6 +36,8 @@ class ModelFacts:
         Whether it accepts the field ``encoding_format``.
     truncates : bool
         Whether it silently truncates long texts unless ``auto_truncate`` is false.
+    english_only : bool
+        Whether its maker says that it is for English texts.
     """
 
     input_tokens: int
@@ -48,6 +50,7 @@ class ModelFacts:
     encodes: bool = True
     lengths: tuple[int, int] | None = None
     truncates: bool = False
+    english_only: bool = False
 
     @property
     def dollars_per_million_tokens(self) -> float | None:
@@ -57,6 +60,9 @@ class ModelFacts:
 
 UNKNOWN = ModelFacts(input_tokens=8_191)
 """Assumed for a model that is not in the catalogue."""
+
+MULTILINGUAL = ("voyage-multilingual-2", "text-multilingual-embedding-002")
+"""Models in the catalogue that are made for many languages."""
 
 CATALOGUE = {
     "text-embedding-3-small": ModelFacts(8_191, 1536, True, 62_500, 62.3),
@@ -71,7 +77,7 @@ CATALOGUE = {
     "voyage-multilingual-2": ModelFacts(32_000, request_texts=128, request_tokens=120_000),
     "text-multilingual-embedding-002": ModelFacts(2_048, request_texts=250, request_tokens=20_000, truncates=True),
     "textembedding-gecko@003": ModelFacts(2_048, request_texts=250, request_tokens=20_000, truncates=True),
-    "BAAI/bge-base-en-v1.5": ModelFacts(512, request_texts=1),
+    "BAAI/bge-base-en-v1.5": ModelFacts(512, request_texts=1, english_only=True),
     "alibaba/qwen-text-embedding-v3": ModelFacts(8_192, 1024, request_texts=10, encodes=False, lengths=(64, 2_048)),
     "alibaba/qwen-text-embedding-v4": ModelFacts(8_192, 1024, request_texts=10, encodes=False, lengths=(64, 2_048)),
 }

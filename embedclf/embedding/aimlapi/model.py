@@ -95,6 +95,11 @@ class AimlapiModel(BatchEmbedder):
         return EmbedderSpec("aimlapi", self._model, self._dimensions, self._settings.base_url)
 
     @property
+    def knows_only_english(self) -> bool:
+        """Whether its maker says that it is for English only."""
+        return self._facts.english_only
+
+    @property
     def shortens(self) -> bool:
         """Whether its vectors can be cut and rescaled to unit length."""
         return self._facts.shortens

@@ -1,0 +1,43 @@
+"""``embedclf apply``."""
+
+from dataclasses import asdict
+
+import click
+
+from embedclf.cli.file_options import FileOptions, file_options
+from embedclf.cli.screen import echo, echo_json
+from embedclf.formatting import counted
+
+
+@click.command("apply")
+@click.argument("corrections")
+@click.argument("dataset")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    required=True,
+    help="Corrected copy to write, a .csv, .tsv, .jsonl or .parquet file.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@file_options("optional")
+def command(corrections: str, dataset: str, output: str, as_json: bool, file: FileOptions) -> None:
+    """Write a copy of DATASET with the labels changed in CORRECTIONS, and without the rows to drop.
+
+    CORRECTIONS is a file from check --output or suggest --output, edited in a spreadsheet or otherwise. Enter the right
+    label in its column label; in its column action, enter drop to drop the row, or relabel to accept the suggested
+    label. All other rows stay as they are. If a line to change no longer has the same text in DATASET, nothing is
+    written.
+    """
+    if corrections == dataset == "-":
+        raise click.UsageError("CORRECTIONS and DATASET cannot both be standard input.")
+    from embedclf.quality.corrections import apply_corrections
+
+    options = asdict(file)
+    del options["needs_labels"]
+    done = apply_corrections(corrections, dataset, output, **options)
+    changed = [(done.n_relabelled, "relabelled"), (done.n_dropped, "dropped")]
+    said = ", ".join(f"{number:,} {what}" for number, what in changed if number) or "nothing changed"
+    echo(f"Wrote {counted(done.n_rows, 'row')} to {output} ({said})", err=True)
+    if as_json:
+        echo_json({"output": output, **done.to_dict()})

@@ -1,0 +1,305 @@
+"""Apply corrections to a file of labelled texts that a person made in another file, row by row."""
+
+import difflib
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any, NamedTuple
+
+from embedclf.data.atomic_file import check_places
+from embedclf.data.parquet_types import ParquetError
+from embedclf.data.reader import CorpusReader
+from embedclf.data.rows import Row, cell_text, relabelled
+from embedclf.data.writer import CorpusWriter
+from embedclf.errors import BadRowsError, DataError, RowFault, bad_rows_error, list_faults
+from embedclf.formatting import counted
+
+ACTIONS = ("keep", "drop", "relabel")
+"""What the column `action` may say. Empty, the label in the file decides."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What corrections have changed.
+
+    Attributes
+    ----------
+    n_rows : int
+        Rows written.
+    n_relabelled, n_dropped : int
+    new_labels : tuple of str
+        Labels that the corrections brought into a labelled file, which may be misspelt.
+    """
+
+    n_rows: int
+    n_relabelled: int
+    n_dropped: int
+    new_labels: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the result as plain types, for JSON."""
+        return asdict(self)
+
+
+class _Correction(NamedTuple):
+    """One line of the corrections: where it stands, and the row of the dataset that it is about."""
+
+    place: int
+    line: int
+    text: str
+    label: str | None
+    original: str | None
+    suggested: str
+    action: str
+
+
+class _Change(NamedTuple):
+    """What to do with a row; a label of None drops it."""
+
+    label: str | None
+    place: int
+
+
+class _Fault(Exception):  # noqa: N818 - never leaves this module
+    """Why a correction cannot be applied."""
+
+
+def apply_corrections(
+    corrections: str | os.PathLike[str],
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    text_column: str = "text",
+    label_column: str = "label",
+    delimiter: str | None = None,
+    encoding: str = "utf-8",
+    skip_bad_rows: bool = False,
+) -> Applied:
+    """Write a copy of a file of labelled texts with corrected labels, and without the rows that were marked to drop.
+
+    The corrections are a file from ``check --output`` or ``suggest --output`` that a person has edited, or any file
+    with the columns ``line`` and ``text``, and ``label``, ``action`` or both. A changed label is applied. An action of
+    ``drop`` drops the row, ``relabel`` applies the suggested label unless another has been entered, and ``keep`` or an
+    empty cell changes nothing by itself. Rows of the dataset that no correction names stay as they are.
+
+    A correction applies to the row that starts on its line and has its text and, if there is a column
+    ``original_label``, that label. If any does not match, nothing is written.
+
+    Parameters
+    ----------
+    corrections : str or Path
+        CSV, TSV, JSONL or Parquet, by extension, in UTF-8. A CSV may be delimited by commas, semicolons or tabs.
+    source, output : str or Path
+        The dataset, and its corrected copy, in the same formats. The output must be neither of the two other files.
+    text_column, label_column : str
+        Column names of the dataset; those of the corrections are ``text`` and ``label``, or the same.
+    delimiter : str, optional
+        Column delimiter of the dataset and its copy.
+    encoding : str
+        Encoding of the dataset; the copy is in UTF-8.
+    skip_bad_rows : bool
+        Whether to leave out rows of the dataset that cannot be read instead of raising.
+
+    Returns
+    -------
+    Applied
+
+    Raises
+    ------
+    BadRowsError
+        If a correction cannot be applied, or a row of the dataset cannot be read.
+    DataError
+        If a file as a whole cannot be read.
+    OutputError
+        If the copy cannot be written, or is one of the other two files.
+    """
+    check_places({"the corrections": corrections, "the dataset": source}, {"the output": output})
+    asked, name = _read_corrections(corrections, text_column, label_column)
+    with CorpusReader(
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        needs_labels=False,
+        delimiter=delimiter,
+        encoding=encoding,
+    ) as reader:
+        rows = list(reader)
+    changes = _changes(asked, name, rows, reader.name)
+    # A JSON object has its label among its own keys, whether or not the first one has.
+    is_new = reader.format != "jsonl" and label_column not in reader.columns and bool(changes)
+    kept, n_relabelled, unreadable = [], 0, []
+    for row in rows:
+        change = changes.get(row.line)
+        if change is None:
+            if row.fault is None or row.is_incomplete:
+                kept.append(row)
+            else:
+                unreadable.append(RowFault(row.line, row.fault))
+        elif change.label is not None:
+            try:
+                kept.append(replace(row, label=change.label) if is_new else relabelled(row, label_column, change.label))
+            except ParquetError as error:
+                raise DataError(f"{name}:{change.place}: {error}", source=name, line=change.place) from error
+            n_relabelled += 1
+    if unreadable and not skip_bad_rows:
+        raise bad_rows_error(f"cannot copy {counted(len(unreadable), 'row')} of {reader.name}", reader.name, unreadable)
+    with CorpusWriter(
+        output,
+        reader.columns,
+        [label_column] if is_new else [],
+        delimiter=delimiter,
+        bom=reader.has_bom,
+        schema=reader.schema,
+    ) as writer:
+        for row in kept:
+            writer.write(row, [row.label or None] if is_new else [])
+    return Applied(len(kept), n_relabelled, len(rows) - len(kept) - len(unreadable), _new_labels(changes, rows, name))
+
+
+def _read_corrections(
+    path: str | os.PathLike[str], text_column: str, label_column: str
+) -> tuple[list[_Correction], str]:
+    """Read the corrections, and the file's name in messages."""
+    with _open(path, text_column) as reader:
+        label_name = "label" if "label" in reader.columns or reader.format == "jsonl" else label_column
+        for wanted in (["line"], [label_name, "action"]):
+            if reader.format != "jsonl" and not set(wanted) & set(reader.columns):
+                named = " or ".join(map(repr, wanted))
+                found = ", ".join(map(repr, reader.columns[:20]))
+                raise DataError(f"{reader.name}:1: no column {named} (found: {found})", source=reader.name, line=1)
+        asked, faults = [], []
+        for row in reader:
+            if row.fault is not None and not row.is_incomplete:
+                faults.append(RowFault(row.line, row.fault))
+            elif any(cell_text(value).strip() for value in row.record.values()):  # spreadsheets may add empty rows
+                try:
+                    asked.append(_correction(row, label_name))
+                except _Fault as fault:
+                    faults.append(RowFault(row.line, str(fault)))
+    if faults:
+        raise _cannot_apply(reader.name, faults)
+    return asked, reader.name
+
+
+def _open(path: str | os.PathLike[str], text_column: str) -> CorpusReader:
+    """Open the corrections: spreadsheets delimit columns as their country does."""
+    first: DataError | None = None
+    for name in dict.fromkeys(["text", text_column]):
+        for delimiter in (None, ";", "\t"):
+            try:
+                return CorpusReader(path, text_column=name, label_column=None, delimiter=delimiter)
+            except DataError as error:
+                first = first or error
+    if isinstance(first.__cause__ if first else None, UnicodeDecodeError):
+        where = os.fspath(path)
+        raise DataError(f"{where}: not in UTF-8: save it from the spreadsheet as 'CSV UTF-8'", source=where) from first
+    assert first is not None  # noqa: S101 - both loops run at least once
+    raise first
+
+
+def _correction(row: Row, label_name: str) -> _Correction:
+    cells = row.record
+
+    def optional(name: str) -> str | None:
+        return cell_text(cells[name]) if name in cells else None
+
+    try:
+        number = float(cell_text(cells.get("line")))  # a spreadsheet may write 433.0
+        line = int(number)
+        if line != number or line < 1:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise _Fault(f"the line is not a number ({cell_text(cells.get('line'))[:40]!r})") from None
+    action = (optional("action") or "").strip().casefold()
+    if action not in ("", *ACTIONS):
+        raise _Fault(f"unknown action {action[:40]!r}; use {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
+    suggested = optional("suggested_label") or ""
+    return _Correction(
+        row.line, line, row.text, optional(label_name), optional("original_label"), suggested.strip(), action
+    )
+
+
+def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> dict[int, _Change]:
+    """Return what to do with each row of the dataset that changes, by its line."""
+    by_line = {row.line: row for row in rows}
+    nothing = Row(0, {}, "", "", None)
+    lines_of: dict[str, list[int]] = {}
+    for row in rows:
+        lines_of.setdefault(_bare(row.text), []).append(row.line)
+    changes: dict[int, _Change] = {}
+    faults = []
+    for one in asked:
+        row = by_line.get(one.line, nothing)
+        try:
+            label = _new_label(one, row.label)
+            if label == "":
+                continue
+            if row is nothing or _bare(row.text) != _bare(one.text):
+                raise _Fault(_mismatch(one, of, lines_of))
+            if label is not None and label == row.label:  # applied before
+                continue
+            if one.original is not None and _bare(one.original) != _bare(row.label):
+                raise _Fault(f"{of}:{one.line} now has the label {row.label!r}, not {one.original!r}")
+            change = changes.setdefault(one.line, _Change(label, one.place))
+            if change.label != label:
+                raise _Fault(f"contradicts line {change.place}, which is about the same row")
+        except _Fault as fault:
+            faults.append(RowFault(one.place, str(fault)))
+    if faults:
+        raise _cannot_apply(name, faults)
+    return changes
+
+
+def _new_label(one: _Correction, current: str) -> str | None:
+    """Return the label that a correction asks for: None to drop the row, empty to leave it as it is."""
+    before = current if one.original is None else one.original
+    label = (one.label or "").strip()
+    is_changed = one.label is not None and one.label != before
+    if one.action == "drop":
+        return None
+    if one.action == "keep":
+        if is_changed:
+            raise _Fault("the label was changed, but the action is 'keep'")
+        return ""
+    if one.action == "relabel" and not is_changed:
+        label, is_changed = one.suggested, True
+        if not label:
+            raise _Fault("the action is 'relabel', but there is no suggested label: enter the new label as the label")
+    if is_changed and not label:
+        raise _Fault("the label was deleted: restore it, or enter 'drop' as the action to drop the row")
+    return label if is_changed else ""
+
+
+def _mismatch(one: _Correction, of: str, lines_of: Mapping[str, list[int]]) -> str:
+    lines = lines_of.get(_bare(one.text), []) if one.text.strip() else []
+    now = f"; that text is on line {lines[0]}" if len(lines) == 1 else ""
+    return f"the row on line {one.line} of {of} does not have this text{now}"
+
+
+def _bare(cell: str) -> str:
+    """Return a cell without what spreadsheets change: line ends, and spaces around it."""
+    return " ".join(cell.split())
+
+
+def _cannot_apply(name: str, faults: list[RowFault]) -> BadRowsError:
+    problem = f"{counted(len(faults), 'row')} of {name} cannot be applied, so nothing was written"
+    faults = sorted(faults)
+    advice = "Fix them. If the dataset has changed since the file was written, write it again."
+    return BadRowsError(f"{problem}:\n{list_faults(name, faults)}\n{advice}", source=name, faults=faults)
+
+
+def _new_labels(changes: Mapping[int, _Change], rows: list[Row], name: str) -> tuple[str, ...]:
+    """Return the labels that a labelled file did not have, and warn of them, since they may be misspelt."""
+    known = {row.label for row in rows} - {""}
+    new = {change.label: change.place for change in changes.values() if change.label is not None}
+    if not known:
+        return ()
+    found = tuple(sorted(new.keys() - known))
+    for label in found:
+        near = difflib.get_close_matches(label, known, 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        logger.warning("%s:%d: the label %r is new%s", name, new[label], label, hint)
+    return found
