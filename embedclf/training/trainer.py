@@ -61,7 +61,7 @@ def train(
         The columns of a data frame; None means "text" and "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         A ``provider:model``, an embedclf embedder, or any LangChain ``Embeddings``. None uses AI/ML API's
-        text-embedding-3-small if ``AIMLAPI_API_KEY`` is set, else WordLlama. An embedder given by name uses the same
+        text-embedding-3-small if there is a key for it, else WordLlama. An embedder given by name uses the same
         cache as the command line, so no text is paid for twice; use `embedclf.open_embedder` for another cache or for
         vectors of another length.
     head : {"logistic", "centroid"}

@@ -199,6 +199,15 @@ def test_a_keyring_that_keeps_nothing(memory: Keyring, monkeypatch: pytest.Monke
     )
 
 
+def test_a_note_that_cannot_be_written(memory: Keyring, monkeypatch: pytest.MonkeyPatch):
+    """Without it, the key would never be used."""
+    Path("taken").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(Path("taken").resolve()))
+    said = set_key().stderr
+    assert said.startswith("Error: the key cannot be used from the keyring: ")
+    assert said.endswith("key-in-keyring: Not a directory\n")
+
+
 def test_without_the_extra(cli: Cli, memory: Keyring, monkeypatch: pytest.MonkeyPatch, dataset: Path):
     """The error says how to install it; the default embedder is the one that works."""
     set_key()

@@ -4,6 +4,7 @@ The keyring is opened only if a key was put into it: an empty file notes that. S
 quick, and no system asks for a password until a request is about to be sent.
 """
 
+import contextlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,10 @@ _fetching = ForkSafeLock()
 
 def is_noted() -> bool:
     """Return whether a key was put into the keyring, without opening it."""
-    return _note().is_file()
+    try:
+        return _note().is_file()
+    except OSError:  # a folder that may not be looked into
+        return False
 
 
 def is_installed() -> bool:
@@ -47,8 +51,8 @@ def fetched() -> list[str]:
     return list(_fetched)
 
 
-def store(key: str) -> str:
-    """Put a key into the keyring, in place of the one that is there; return the keyring's name.
+def store(key: str) -> None:
+    """Put a key into the keyring, in place of the one that is there.
 
     Raises
     ------
@@ -64,8 +68,8 @@ def store(key: str) -> str:
         note.parent.mkdir(parents=True, exist_ok=True)
         note.touch()
     except OSError as error:
-        raise EmbedderError(f"the key is in the keyring, but {note} cannot be written: {error.strerror}") from error
-    return name()
+        # Without the note it would never be used.
+        raise EmbedderError(f"the key cannot be used from the keyring: {note}: {error.strerror}") from error
 
 
 def remove() -> bool:
@@ -79,7 +83,8 @@ def remove() -> bool:
     if found := _ask("get_password") is not None:
         _ask("delete_password")
     _fetched.clear()
-    _note().unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # a note without a key is an error that says so, at the next request
+        _note().unlink(missing_ok=True)
     return found
 
 
