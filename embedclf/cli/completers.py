@@ -49,7 +49,7 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
         # No error may get in the way of the line that is being typed.
         with contextlib.suppress(EmbedclfError, OSError):
             if path.is_file() and path.stat().st_size <= _MOST_BYTES:
-                corpus = read_corpus(path, needs_labels=False, skip_bad_rows=True, **how)
+                corpus = read_corpus(path, labels="optional", skip_bad_rows=True, **how)
                 return _starting(sorted({label for label in corpus.labels if label}), incomplete)
     return []
 

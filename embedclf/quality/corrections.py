@@ -72,8 +72,8 @@ def apply_corrections(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    text_column: str = "text",
-    label_column: str = "label",
+    text_column: str | None = None,
+    label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
     skip_bad_rows: bool = False,
@@ -94,8 +94,9 @@ def apply_corrections(
         CSV, TSV, JSONL or Parquet, by extension, in UTF-8. A CSV may be delimited by commas, semicolons or tabs.
     source, output : str or Path
         The dataset, and its corrected copy, in the same formats. The output must be neither of the two other files.
-    text_column, label_column : str
-        Column names of the dataset; those of the corrections are ``text`` and ``label``, or the same.
+    text_column, label_column : str, optional
+        Column names of the dataset, found if they are not given; those of the corrections are ``text`` and ``label``, or
+        the same.
     delimiter : str, optional
         Column delimiter of the dataset and its copy.
     encoding : str
@@ -117,16 +118,17 @@ def apply_corrections(
         If the copy cannot be written, or is one of the other two files.
     """
     check_places({"the corrections": corrections, "the dataset": source}, {"the output": output})
-    asked, name = _read_corrections(corrections, text_column, label_column)
     with CorpusReader(
         source,
         text_column=text_column,
         label_column=label_column,
-        needs_labels=False,
+        labels="optional",
         delimiter=delimiter,
         encoding=encoding,
     ) as reader:
         rows = list(reader)
+    label_column = reader.label_column or label_column or "label"
+    asked, name = _read_corrections(corrections, reader.text_column, label_column)
     changes = _changes(asked, name, rows, reader.name)
     # A JSON object has its label among its own keys, whether or not the first one has.
     is_new = reader.format != "jsonl" and label_column not in reader.columns and bool(changes)
@@ -145,12 +147,12 @@ def apply_corrections(
                 raise DataError(f"{name}:{change.place}: {error}", source=name, line=change.place) from error
             n_relabelled += 1
     if unreadable and not skip_bad_rows:
-        raise bad_rows_error(f"cannot copy {counted(len(unreadable), 'row')} of {reader.name}", reader.name, unreadable)
+        raise bad_rows_error(f"cannot copy {counted(len(unreadable), 'row')} of {reader.name}", {reader.name: unreadable})
     with CorpusWriter(
         output,
         reader.columns,
         [label_column] if is_new else [],
-        delimiter=delimiter,
+        delimiter=reader.delimiter,
         bom=reader.has_bom,
         schema=reader.schema,
     ) as writer:
@@ -185,18 +187,17 @@ def _read_corrections(
 
 
 def _open(path: str | os.PathLike[str], text_column: str) -> CorpusReader:
-    """Open the corrections: spreadsheets delimit columns as their country does."""
+    """Open the corrections, in which the column of the texts is called as usual or as in the dataset."""
     first: DataError | None = None
     for name in dict.fromkeys(["text", text_column]):
-        for delimiter in (None, ";", "\t"):
-            try:
-                return CorpusReader(path, text_column=name, label_column=None, delimiter=delimiter)
-            except DataError as error:
-                first = first or error
+        try:
+            return CorpusReader(path, text_column=name, labels="none")
+        except DataError as error:
+            first = first or error
     if isinstance(first.__cause__ if first else None, UnicodeDecodeError):
         where = os.fspath(path)
         raise DataError(f"{where}: not in UTF-8: save it from the spreadsheet as 'CSV UTF-8'", source=where) from first
-    assert first is not None  # noqa: S101 - both loops run at least once
+    assert first is not None  # noqa: S101 - the loop runs at least once
     raise first
 
 

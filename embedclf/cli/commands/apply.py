@@ -5,13 +5,22 @@ from dataclasses import asdict
 import click
 
 from embedclf.cli.file_options import FileOptions, file_options
+from embedclf.cli.help import Command
 from embedclf.cli.screen import echo, echo_json
 from embedclf.formatting import counted
 
 
-@click.command("apply")
+@click.command(
+    "apply",
+    cls=Command,
+    page="data-quality.md",
+    examples=[
+        "embedclf apply suspects.csv tickets.csv -o corrected.csv",
+        "embedclf apply suggested.csv inbox.csv -o labelled.csv",
+    ],
+)
 @click.argument("corrections")
-@click.argument("dataset")
+@click.argument("dataset", metavar="FILE")
 @click.option(
     "-o",
     "--output",
@@ -22,19 +31,19 @@ from embedclf.formatting import counted
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options("optional")
 def command(corrections: str, dataset: str, output: str, as_json: bool, file: FileOptions) -> None:
-    """Write a copy of DATASET with the labels changed in CORRECTIONS, and without the rows to drop.
+    """Write a copy of FILE with the labels changed in CORRECTIONS, and without the rows to drop.
 
     CORRECTIONS is a file from check --output or suggest --output, edited in a spreadsheet or otherwise. Enter the right
     label in its column label; in its column action, enter drop to drop the row, or relabel to accept the suggested
-    label. All other rows stay as they are. If a line to change no longer has the same text in DATASET, nothing is
+    label. All other rows stay as they are. If a line to change no longer has the same text in FILE, nothing is
     written.
     """
     if corrections == dataset == "-":
-        raise click.UsageError("CORRECTIONS and DATASET cannot both be standard input.")
+        raise click.UsageError("CORRECTIONS and FILE cannot both be standard input.")
     from embedclf.quality.corrections import apply_corrections
 
     options = asdict(file)
-    del options["needs_labels"]
+    del options["labels"], options["usual"]
     done = apply_corrections(corrections, dataset, output, **options)
     changed = [(done.n_relabelled, "relabelled"), (done.n_dropped, "dropped")]
     said = ", ".join(f"{number:,} {what}" for number, what in changed if number) or "nothing changed"

@@ -67,6 +67,8 @@ def command(
     check_places({"--against": against}, {"--fix": fix})
     if len(job.datasets) > 1:  # a copy of several files must not replace one of them
         job.check_places(fix=fix)
+        if output is not None:
+            raise click.UsageError("--output names lines, so it needs one FILE: check the files one by one.")
     job.check_places({"--against": against, "--fix": fix}, output=output)
     whole = _read(job)
     corpus = job.corpus
@@ -110,7 +112,7 @@ def command(
     else:
         _show(result, corpus, other)
     if output is not None:
-        _say_suspects(n_suspects, output, job.dataset)
+        _say_suspects(n_suspects, output, job.datasets[0])
     _end(result)
 
 
