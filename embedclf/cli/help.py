@@ -18,7 +18,16 @@ DOCS = "https://github.com/embedclf/embedclf/blob/main/docs/"
 
 # Options by the name of their parameter. Those that are in no group are the command's own, and come first.
 _GROUPS = {
-    "Data": ("against", "delimiter", "exclude", "encoding", "label_column", "skip_bad_rows", "text_column", "train_set"),
+    "Data": (
+        "against",
+        "delimiter",
+        "exclude",
+        "encoding",
+        "label_column",
+        "skip_bad_rows",
+        "text_column",
+        "train_set",
+    ),
     "Model": (
         *("dimensions", "embedder", "embedders", "features", "head", "heads", "label_names", "min_confidence", "model"),
         *("out_of_scope_label", "regularization", "target_accuracy"),

@@ -147,7 +147,9 @@ def apply_corrections(
                 raise DataError(f"{name}:{change.place}: {error}", source=name, line=change.place) from error
             n_relabelled += 1
     if unreadable and not skip_bad_rows:
-        raise bad_rows_error(f"cannot copy {counted(len(unreadable), 'row')} of {reader.name}", {reader.name: unreadable})
+        raise bad_rows_error(
+            f"cannot copy {counted(len(unreadable), 'row')} of {reader.name}", {reader.name: unreadable}
+        )
     with CorpusWriter(
         output,
         reader.columns,

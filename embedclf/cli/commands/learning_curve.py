@@ -8,7 +8,6 @@ from embedclf.cli.options import report_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 
-
 _POINT = {"training_rows": int, "samples": int, "accuracy": float, "accuracy_low": float, "accuracy_high": float}
 
 
