@@ -147,7 +147,7 @@ function words(text, prediction) {
   };
   const embedding = vector ? " The embedding as a whole also counts; it cannot be split into words." : "";
   return [
-    element("h4", "Words that decided"),
+    element("h4", "Words that counted"),
     element("p", parts, { class: "words", dir: "auto", tabindex: "0", role: "group", "aria-label": "Text with its words marked" }),
     element("p", [
       element("mark", "For", { class: "for2" }), " ", name(label), ": ", name(strongest(1)), ". ",

@@ -61,7 +61,7 @@ def snippet(html: str, name: str) -> str:
 class TestWithoutToken:
     @pytest.mark.slow
     def test_a_text_is_tried(self, trained: embedclf.TextClassifier, show: Any):
-        """Its label, the likeliest labels and the words that decided; offsets count emoji as one character."""
+        """Its label, the likeliest labels and the words that counted; offsets count emoji as one character."""
         with serving(embedclf.create_app(trained)) as client:
             page = show(str(client.base_url))
             try_text(page, "\U0001f600 Where is my refund?")
