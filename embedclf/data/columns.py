@@ -64,7 +64,12 @@ def candidates(header: Sequence[str], kind: Kind, first: str, taken: str | None 
     return [
         name
         for name in names
-        if kind == "text" and words[name][-1:] and words[name][-1] in usual and not any(d in name for d in _DELIMITERS)
+        if kind == "text"
+        and len(words[name]) > 1
+        and words[name][-1] in usual
+        # neither the text of a label, nor several columns in one
+        and words[name][0] not in _USUAL["label"]
+        and not any(sign in name for sign in _DELIMITERS)
     ]
 
 

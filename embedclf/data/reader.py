@@ -285,24 +285,18 @@ class CorpusReader:
     def _read_csv(self) -> tuple[list[str], Iterator[Row]]:
         """Return the header and the rows."""
         usual = "\t" if self.format == "tsv" else ","
-        lines: Iterator[str] = self._file
-        if self.delimiter is None:
-            self.delimiter, lines = self._found_delimiter(usual)
-        records = CsvRecords(lines, self.delimiter or usual)
-        return records.header, self._csv_rows(records)
-
-    def _found_delimiter(self, usual: str) -> tuple[str | None, Iterator[str]]:
-        """Return the delimiter, None if it is the usual one, and the lines of the file."""
         ahead = [self._file.readline()]
-        found = None
+        found = usual
         if (sep := _SEP.fullmatch(ahead[0])) is not None:
-            found, ahead = sep[1], ["\n"]  # the line stays, as a blank one, so that the others keep their numbers
-        else:
+            found, ahead = sep[1], ["\n"]  # a blank line in its place, so that the others keep their numbers
+        elif self.delimiter is None:
             while ahead[-1] in ("\n", "\r\n", "\r"):
                 ahead.append(self._file.readline())
-            delimiter = find_delimiter(ahead[-1], usual, self._has_texts)
-            found = None if delimiter == usual else delimiter
-        return found, itertools.chain(ahead, self._file)
+            found = find_delimiter(ahead[-1], usual, self._has_texts)
+        if self.delimiter is None and found != usual:
+            self.delimiter = found
+        records = CsvRecords(itertools.chain(ahead, self._file), self.delimiter or usual)
+        return records.header, self._csv_rows(records)
 
     def _has_texts(self, header: list[str]) -> bool:
         asked = self._asked["text"]

@@ -23,6 +23,7 @@ from running import Cli
         ("d.csv", "id,message,category", "d.csv: texts in 'message', labels in 'category'"),
         ("d.csv", "Review_Text,Sentiment", "d.csv: texts in 'Review_Text', labels in 'Sentiment'"),
         ("d.csv", "reviewText;intent", "d.csv: texts in 'reviewText', labels in 'intent', delimiter ';'"),
+        ("d.csv", "label_text,Review Text,label", "d.csv: texts in 'Review Text'"),
         ("d.csv", "text;label", "d.csv: delimiter ';'"),
         ("d.csv", '"text";"label"', "d.csv: delimiter ';'"),
         ("d.csv", "label;text", "d.csv: delimiter ';'"),
@@ -48,6 +49,14 @@ def test_found_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: 
     assert (corpus.texts, corpus.labels) == (["a"], ["b"])
     assert corpus.lines == [header.count("\n") + 2]
     assert caplog.messages == ([] if said is None else [f"{tmp_path}/{said}"])
+
+
+def test_a_spreadsheets_first_line_and_the_same_delimiter(tmp_path: Path):
+    """It is left out, too, if the delimiter was given."""
+    path = tmp_path / "d.csv"
+    path.write_text("sep=;\ntext;label\na;b\n")
+    corpus = read_corpus(path, delimiter=";")
+    assert (corpus.texts, corpus.lines, corpus.delimiter) == (["a"], [3], ";")
 
 
 def test_json_lines_and_what_was_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):
