@@ -14,7 +14,7 @@ class Printable:
     __slots__ = ()
 
     def __str__(self) -> str:
-        lines: list[str] = import_module("embedclf.printing.lines").lines_of(self)
+        lines: list[str] = import_module("embedclf.printing.of_records").lines_of(self)
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:

@@ -19,6 +19,7 @@ from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence, shown_interval, shown_share, shown_threshold
+from embedclf.pages.names import distinct_names
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
 
@@ -33,14 +34,14 @@ _STYLE = """<style>
 .embedclf .tile b{display:block;font-size:20px;font-weight:600}
 .embedclf .dim{opacity:.7}
 .embedclf .wide{overflow-x:auto;margin:4px 0 10px}
-.embedclf .wide table{border-collapse:collapse;width:auto;margin:0}
+.embedclf .wide table{border-collapse:collapse;width:auto;margin:0;font-size:inherit}
 .embedclf .wide table td,.embedclf .wide table th{padding:2px 8px;text-align:right;vertical-align:top}
 .embedclf .wide table td,.embedclf .wide table th{background:none;border:0;color:inherit;white-space:nowrap}
 .embedclf .wide table thead th{font-weight:600;border-bottom:1px solid rgba(128,128,128,.4)}
 .embedclf .wide table tbody td{border-bottom:1px solid rgba(128,128,128,.15)}
 .embedclf .wide table .left{text-align:left}
 .embedclf .wide table .long{white-space:normal;min-width:240px}
-.embedclf .wide .matrix td{text-align:center;min-width:2em;border:1px solid rgba(128,128,128,.15)}
+.embedclf .wide .matrix td{text-align:center;min-width:20px;padding:2px 4px;border:1px solid rgba(128,128,128,.15)}
 .embedclf .wide .matrix .up{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:8px 2px}
 .embedclf .wide .matrix .of{font-weight:400}
 </style>"""
@@ -218,8 +219,10 @@ def _(result: TextClassifier) -> str:
         ]
     if card.threshold is not None:
         tiles.append(("abstains below", shown_threshold(card.threshold), ""))
-    classes = ", ".join(map(shown_label, result.classes))
-    return _cell(_tiles(tiles), _paragraph(f"{card.head.capitalize()} on {result.features}"), _paragraph(classes))
+    classes = _paragraph(", ".join(map(shown_label, result.classes)))
+    if len(result.classes) > _MOST_LABELS:
+        classes = _folded("Classes", classes)
+    return _cell(_tiles(tiles), _paragraph(f"{card.head.capitalize()} on {result.features}"), classes)
 
 
 def _cell(*parts: str) -> str:
@@ -279,7 +282,7 @@ def _matrix(report: Report) -> str:
     counts, n = report.confusion_matrix, len(report.classes)
     errors = [sum(counts[i]) + sum(row[i] for row in counts) - 2 * counts[i][i] for i in range(n)]
     shown = sorted(range(n), key=lambda i: -errors[i])[:_MOST_LABELS]
-    names = [_escaped(shown_label(report.classes[i])) for i in shown]
+    names = [_escaped(name) for name in distinct_names([report.classes[i] for i in shown])]
     head = "".join(f'<th class="up">{name}</th>' for name in names)
     body = ""
     for name, i in zip(names, shown, strict=True):

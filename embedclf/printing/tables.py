@@ -36,15 +36,20 @@ class Rows:
 
     Attributes
     ----------
-    name : str
-        What a row is called: ``row 3``.
+    what : str
+        What a row is called: ``row`` 3.
     """
 
-    name: str = "row"
+    what: str = "row"
+
+    @property
+    def name(self) -> str:
+        """Nothing, since there is no file."""
+        return ""
 
     def place(self, number: int) -> str:
         """Return what a row is called."""
-        return f"{self.name} {number}"
+        return f"{self.what} {number}"
 
 
 def in_one_line(text: str) -> str:
