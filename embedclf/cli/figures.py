@@ -1,10 +1,13 @@
 """Reports and comparisons as lines of text."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from embedclf.cli.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
 from embedclf.cli.tables import (
     nearby,
     percent,
+    place_of,
     shortened,
     shown_label,
     shown_word,
@@ -21,12 +24,14 @@ if TYPE_CHECKING:
 
 
 _N_WRONG_SHOWN = 5
+# With more labels, only the worst are shown.
+_MOST_LABELS, _N_WORST = 20, 15
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 def report_lines(
     report: "Report", corpus: "Corpus", trained_on: "Corpus | None", *, errors_are_written: bool
-) -> list[str]:
+) -> list[Line]:
     """Return a report as lines: metrics, strongest words per label, and the most confident errors.
 
     Parameters
@@ -40,12 +45,13 @@ def report_lines(
     return [*_figures(report), *_words(report), *_wrong_rows(report, corpus, trained_on, errors_are_written)]
 
 
-def _figures(report: "Report") -> list[str]:
+def _figures(report: "Report") -> list[Line]:
     n_known = report.n_examples - sum(report.unknown_labels.values())
     of_known = f"  (over the {counted(n_known, 'row')} whose label the model knows)" if report.unknown_labels else ""
-    lines = [
+    lines: list[Line] = [
         f"rows               {report.n_examples:,}",
-        f"accuracy           {with_interval(report.accuracy, report.accuracy_interval)}",
+        *_headline(report),
+        *baseline_lines(report),
         f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
         f"weighted F1        {report.weighted_f1:.3f}",
         f"log loss           {report.log_loss:.3f}{of_known}",
@@ -59,26 +65,71 @@ def _figures(report: "Report") -> list[str]:
             f"  AUROC            {outside.auroc:.3f}",
             f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}",
         ]
-    lines += ["", *_by_class(report)]
+    lines += ["", *label_lines(report)]
     if report.confusions:
-        lines += ["", "Most frequent confusions:", *_confusions(report)]
+        lines += ["", heading("Most frequent confusions:"), *_confusions(report)]
     return [*lines, "", *_reliability(report), "", *_coverage(report)]
 
 
-def _by_class(report: "Report") -> list[str]:
-    rows = [
-        [shown_label(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
-        for name, one in report.per_class.items()
+def _headline(report: "Report") -> list[Line]:
+    """Return the accuracy of what the model answers, and that of answering everything."""
+    accuracy = with_interval(report.accuracy, report.accuracy_interval)
+    at = next((one for one in report.coverage if report.threshold and one.threshold == report.threshold), None)
+    if at is None:
+        return [[(f"accuracy           {accuracy}", HEADING)]]
+    answered = f"{percent(at.coverage)} of the rows, at confidence ≥ {shown_threshold(at.threshold)}"
+    right = "–" if at.accuracy is None else f"{at.accuracy:.3f}"
+    return [
+        [(f"answered           {answered}", HEADING)],
+        [(f"accuracy on these  {right}", HEADING)],
+        f"accuracy on all    {accuracy}",
     ]
-    return table(["label", "precision", "recall", "F1", "rows"], rows)
 
 
-def _confusions(report: "Report") -> list[str]:
+def baseline_lines(report: "Report") -> list[Line]:
+    """Return what simpler classifiers reach on the same rows."""
+    if (baseline := report.baseline) is None:
+        return []
+    lines: list[Line] = [f"baseline           {baseline.accuracy:.3f}  (always {shown_label(baseline.label)})"]
+    if baseline.words_accuracy is not None:
+        lines.append(f"words alone        {baseline.words_accuracy:.3f}  (TF-IDF and logistic regression)")
+    return lines
+
+
+def _worst(report: "Report") -> list[str]:
+    """Return the labels to show: all of them, or those with the lowest F1 if there are many."""
+    names = list(report.per_class)
+    if len(names) <= _MOST_LABELS:
+        return names
+    return sorted(names, key=lambda name: report.per_class[name].f1)[:_N_WORST]
+
+
+def _how_to_see_all(report: "Report", shown: Sequence[str]) -> list[Line]:
+    if not (n_more := len(report.per_class) - len(shown)):
+        return []
+    return [f"… {counted(n_more, 'more label')} (--report FILE.html and --json have all)"]
+
+
+def label_lines(report: "Report") -> list[Line]:
+    """Return the figures of each label, or of the worst ones if there are many."""
+    shown = _worst(report)
+    rows = []
+    for name in shown:
+        one = report.per_class[name]
+        rows.append(
+            [shown_label(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
+        )
+    more = _how_to_see_all(report, shown)
+    title = [heading(f"The {len(shown)} labels with the lowest F1, of {len(report.per_class)}:")] if more else []
+    return [*title, *table(["label", "precision", "recall", "F1", "rows"], rows), *more]
+
+
+def _confusions(report: "Report") -> list[Line]:
     rows = [[f"{one.n_texts:,}", shown_label(one.label), shown_label(one.predicted)] for one in report.confusions]
     return table(["rows", "label", "predicted"], rows, left=(1, 2))
 
 
-def _reliability(report: "Report") -> list[str]:
+def _reliability(report: "Report") -> list[Line]:
     rows = [
         [f"{one.low:.1f} to {one.high:.1f}", f"{one.n_examples:,}", f"{one.confidence:.3f}", f"{one.accuracy:.3f}"]
         for one in report.reliability
@@ -86,58 +137,73 @@ def _reliability(report: "Report") -> list[str]:
     return table(["confidence", "rows", "mean confidence", "accuracy"], rows)
 
 
-def _coverage(report: "Report") -> list[str]:
+def _coverage(report: "Report") -> list[Line]:
     shown = {*_THRESHOLDS_SHOWN, report.threshold}
-    rows = [
-        [
-            shown_threshold(one.threshold),
-            percent(one.coverage),
-            f"{round(one.coverage * report.n_examples):,}",
-            percent(one.accuracy),
-            "← model's threshold" if one.threshold and one.threshold == report.threshold else "",
-        ]
-        for one in report.coverage
-        if one.threshold in shown
-    ]
+    rows = []
+    for one in report.coverage:
+        if one.threshold in shown:
+            is_own = bool(one.threshold) and one.threshold == report.threshold
+            style: Style = HEADING if is_own else PLAIN
+            cells = [
+                shown_threshold(one.threshold),
+                percent(one.coverage),
+                f"{round(one.coverage * report.n_examples):,}",
+                percent(one.accuracy),
+                "← model's threshold" if is_own else "",
+            ]
+            rows.append([(cell, style) for cell in cells])
     return table(["threshold", "coverage", "rows", "accuracy", ""], rows, left=(0, 4))
 
 
-def _words(report: "Report") -> list[str]:
+def _words(report: "Report") -> list[Line]:
     if not report.words_by_label:
         return []
+    shown = _worst(report)
     rows = [
         [shown_label(label), ", ".join(shown_word(one.word) for one in words)]
         for label, words in report.words_by_label.items()
+        if label in shown
     ]
-    return ["", *table(["label", "strongest words"], rows, left=(0, 1))]
+    return ["", *table(["label", "strongest words"], rows, left=(0, 1)), *_how_to_see_all(report, shown)]
 
 
-def _wrong_rows(report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors_are_written: bool) -> list[str]:
+def _wrong_rows(
+    report: "Report", corpus: "Corpus", trained_on: "Corpus | None", errors_are_written: bool
+) -> list[Line]:
     from embedclf.classifier.explanation import by_word
 
     if not report.wrong:
         return []
-    title = counted(len(report.wrong), "misclassified row")
+    title = f"{counted(len(report.wrong), 'misclassified row')} in {corpus.name}"
     if report.out_of_scope is not None and report.out_of_scope.n_answered:
         title += f", {report.out_of_scope.n_answered:,} of them out of scope"
-    lines = ["", f"{title}. Most confident first; check these labels:"]
+    lines: list[Line] = ["", heading(f"{title}. Most confident first; check these labels:")]
+    if trained_on is not None:
+        lines.append(f"(beneath each, the most similar rows of {trained_on.name})")
     for wrong in report.wrong[:_N_WRONG_SHOWN]:
-        lines += [f"  {corpus.place(wrong.row)}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]
+        lines += [_mistake(wrong, corpus), f"    {shortened(wrong.text, beside=4)}"]
         if words := weighed(by_word(wrong.text, wrong.spans)):
             lines.append(f"      words: {words}")
         if trained_on is not None:
-            lines += [f"      {nearby(one, trained_on)}" for one in wrong.neighbours]
+            lines += [[("      ", PLAIN), *pieces_of(nearby(one, trained_on, 6))] for one in wrong.neighbours]
     if not errors_are_written and len(report.wrong) > _N_WRONG_SHOWN:
         lines.append("Write all of them with --errors FILE.")
     return lines
 
 
-def _mistake(wrong: "WrongRow") -> str:
-    label, predicted = shown_label(wrong.label), shown_label(wrong.predicted)
-    return f"labelled {label}, predicted {predicted} ({shown_confidence(wrong.confidence)})"
+def _mistake(wrong: "WrongRow", corpus: "Corpus") -> Line:
+    return [
+        ("  ", PLAIN),
+        place_of(wrong.row, corpus),
+        ("  labelled ", PLAIN),
+        (shown_label(wrong.label), RIGHT),
+        (", predicted ", PLAIN),
+        (shown_label(wrong.predicted), WRONG),
+        (f" ({shown_confidence(wrong.confidence)})", PLAIN),
+    ]
 
 
-def comparison_lines(result: "Comparison") -> list[str]:
+def comparison_lines(result: "Comparison") -> list[Line]:
     """Return a comparison as lines: one per candidate, best first."""
     rows = [
         [
@@ -159,7 +225,7 @@ def comparison_lines(result: "Comparison") -> list[str]:
         *("tokens", "dollars", "model", "ms/text"),
     ]
     return [
-        f"{counted(result.n_examples, 'row')} ({result.n_folds}-fold cross-validation):",
+        heading(f"{counted(result.n_examples, 'row')} ({result.n_folds}-fold cross-validation):"),
         *table(header, rows, left=(0, 2, 3, 5)),
     ]
 

@@ -12,13 +12,14 @@ from embedclf.cli.file_options import FileOptions, file_options, read_texts
 from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
 from embedclf.cli.refused_rows import without_refused
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.screen import echo_json, echo_lines
 from embedclf.cli.tables import add_lines
 from embedclf.errors import EmbedclfError
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
     from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.cli.lines import Line
     from embedclf.cli.pages import PageFile
     from embedclf.cli.training_options import EmbeddingOptions
     from embedclf.data.corpus import Corpus
@@ -243,9 +244,9 @@ class Job:
             add_lines(records, self.corpus)
         echo_json({**record, "usage": self.embedder.usage.to_dict()})
 
-    def print_lines(self, lines: Iterable[str]) -> None:
+    def print_lines(self, lines: "Iterable[Line]") -> None:
         """Print a result as text."""
-        echo("\n".join(lines))
+        echo_lines(lines)
 
 
 def file_job(

@@ -7,12 +7,15 @@ the window or reverse the line. They are shown as escapes here.
 import json
 import os
 import re
+import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
+
+from embedclf.cli.lines import Line, pieces_of, wrapped
 
 # Control characters except line breaks and tabs; invisible characters that change how others are shown (direction,
 # line separators, zero width); and lone surrogates. Joiners are kept since scripts and emoji need them.
@@ -22,6 +25,8 @@ _UNSAFE = re.compile(
 )
 _MOST_CHARACTERS = 2_000
 _MOST_LINES = 100
+# Narrower than this, lines are wrapped by the terminal itself; wider, they are hard to read.
+_LEAST_WIDTH, _MOST_WIDTH = 40, 300
 
 
 def printable(text: str) -> str:
@@ -47,14 +52,26 @@ def echo(text: str = "", *, err: bool = False) -> None:
     click.echo(as_message(text) if err else printable(text), err=err)
 
 
+def columns() -> int | None:
+    """Return the width of the terminal that stdout is, or None if it is not a terminal."""
+    if not sys.stdout.isatty():
+        return None
+    return min(max(shutil.get_terminal_size().columns, _LEAST_WIDTH), _MOST_WIDTH)
+
+
 def wants_colour() -> bool:
     """Return whether stdout is a terminal and colours are not turned off (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def echo_styled(pieces: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Print a line of styled pieces to stdout; styles are arguments of `click.style`."""
-    click.echo("".join(click.style(printable(text), **style) if style else printable(text) for text, style in pieces))
+def echo_lines(lines: Iterable[Line]) -> None:
+    """Print a result to stdout; on a terminal in colour, and wrapped to its width."""
+    width, coloured = columns(), wants_colour()
+    for line in lines:
+        safe = [(printable(text), style) for text, style in pieces_of(line)]
+        for part in [safe] if width is None else wrapped(safe, width):
+            shown = (click.style(text, **style) if style and coloured else text for text, style in pieces_of(part))
+            click.echo("".join(shown).rstrip(" "))
 
 
 def echo_json(value: Any) -> None:

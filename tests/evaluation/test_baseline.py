@@ -7,7 +7,7 @@ import embedclf
 from tests.support.corpus import LABELS, QUICK, TEXTS
 
 # Noise, so that words are better than they are.
-VECTORS = np.random.default_rng(0).normal(size=(len(TEXTS), 64)).astype(np.float32)
+VECTORS = np.random.default_rng(0).normal(size=(len(TEXTS), 256)).astype(np.float32)
 TRAINED = {"embedder": "wordllama", "vectors": VECTORS}
 
 

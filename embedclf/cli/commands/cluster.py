@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.tables import in_one_line, shortened
+from embedclf.cli.lines import HEADING, PLAIN, Line, width_of
+from embedclf.cli.screen import columns
+from embedclf.cli.tables import in_one_line, place_of, shortened
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 from embedclf.formatting import counted
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
 
 
 _WIDTH = 80
-_LEAST_TEXT_WIDTH = 30
 
 
 @click.command("cluster")
@@ -56,30 +57,30 @@ def command(job: Job, clusters: int | None, output: str | None, embedding: Embed
         job.print_lines(_lines(result, job.corpus))
 
 
-def _lines(result: "Clustering", corpus: "Corpus") -> list[str]:
-    lines = [line for one in result.clusters for line in [*_of_cluster(one, corpus), ""]]
+def _lines(result: "Clustering", corpus: "Corpus") -> list[Line]:
+    lines: list[Line] = [line for one in result.clusters for line in [*_of_cluster(one, corpus), ""]]
     n, n_placed = len(corpus.rows), len(corpus.rows) - result.n_left_out
     return [
         *lines,
-        f"{counted(len(result.clusters), 'cluster')}; {n_placed:,} of {counted(n, 'row')} assigned, "
+        f"{corpus.name}: {counted(len(result.clusters), 'cluster')}; {n_placed:,} of {counted(n, 'row')} assigned, "
         f"{result.n_left_out:,} unassigned",
     ]
 
 
-def _of_cluster(one: "Cluster", corpus: "Corpus") -> list[str]:
-    from rich.cells import cell_len
-
+def _of_cluster(one: "Cluster", corpus: "Corpus") -> list[Line]:
     from embedclf.exploration.clustering import N_WORDS_OF_NAME
 
-    line = f"{in_one_line(one.name)}  {counted(one.size, 'row')}"
+    name = in_one_line(one.name)
+    line = f"{name}  {counted(one.size, 'row')}"
     # Add words that are not in the name, as far as they fit.
     for number, word in enumerate(one.words[N_WORDS_OF_NAME:]):
         longer = f"{line}{', ' if number else ' · '}{in_one_line(word)}"
-        if cell_len(longer) > _WIDTH:
+        if width_of(longer) > (columns() or _WIDTH):
             break
         line = longer
-    lines = [line]
+    lines: list[Line] = [[(name, HEADING), (line[len(name) :], PLAIN)]]
     for central in one.central:
-        place = f"  {corpus.place(central.row)}  "
-        lines.append(place + shortened(central.text, max(_WIDTH - len(place), _LEAST_TEXT_WIDTH)))
+        place = place_of(central.row, corpus)
+        used = len(place[0]) + 4
+        lines.append([("  ", PLAIN), place, (f"  {shortened(central.text, _WIDTH - used, beside=used)}", PLAIN)])
     return lines

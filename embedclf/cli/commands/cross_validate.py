@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.job import file_job
+from embedclf.cli.lines import HEADING, Line, heading
 from embedclf.cli.options import report_option
 from embedclf.cli.tables import table, with_interval
 from embedclf.cli.training_job import TrainingJob
@@ -79,11 +80,14 @@ def command(
         job.print_lines(_lines(result))
 
 
-def _lines(result: "CrossValidation") -> list[str]:
+def _lines(result: "CrossValidation") -> list[Line]:
+    from embedclf.cli.figures import baseline_lines, label_lines
+
     repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
-    lines = [
+    lines: list[Line] = [
         f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
-        f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}",
+        [(f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}", HEADING)],
+        *baseline_lines(result.report),
         f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
         f"log loss           {result.log_loss:.3f}",
         f"calibration error  {result.ece:.3f}  (ECE)",
@@ -104,4 +108,6 @@ def _lines(result: "CrossValidation") -> list[str]:
     ]
     header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
     skipped = 1 if result.n_repeats == 1 else 0
-    return [*lines, "", *table(header[skipped:], [row[skipped:] for row in rows], left=())]
+    of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
+    first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
+    return [*lines, "", *of_folds, "", *first, *label_lines(result.report)]

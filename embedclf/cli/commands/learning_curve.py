@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.job import file_job
+from embedclf.cli.lines import HEADING, Line
 from embedclf.cli.options import report_option
+from embedclf.cli.screen import columns
 from embedclf.cli.tables import table
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 
 
 _PLOT_WIDTH = 39
+_LEAST_PLOT_WIDTH, _MOST_PLOT_WIDTH = 20, 100
+_WIDTH_OF_FIGURES = 41
 
 
 @click.command("learning-curve")
@@ -50,25 +54,34 @@ def command(job: TrainingJob, report: str | None, seed: int, training: TrainingO
         job.print_lines(_lines(curve))
 
 
-def _lines(curve: "LearningCurve") -> list[str]:
+def _lines(curve: "LearningCurve") -> list[Line]:
+    plot_width = _plot_width()
     low = min(point.interval.low for point in curve.points)
     high = max(point.interval.high for point in curve.points)
 
     def place(accuracy: float) -> int:
-        return round((accuracy - low) / max(high - low, 1e-9) * (_PLOT_WIDTH - 1))
+        return round((accuracy - low) / max(high - low, 1e-9) * (plot_width - 1))
 
     rows = []
     for point in curve.points:
-        line = [" "] * _PLOT_WIDTH
+        line = [" "] * plot_width
         start, end = place(point.interval.low), place(point.interval.high)
         line[start : end + 1] = "-" * (end + 1 - start)
         line[place(point.accuracy)] = "o"
         interval = f"{point.interval.low:.3f} to {point.interval.high:.3f}"
         rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", interval, "".join(line)])
-    scale = f"{low:.3f}{f'{high:.3f}':>{_PLOT_WIDTH - 5}}"
+    scale = f"{low:.3f}{f'{high:.3f}':>{plot_width - 5}}"
     return [
         f"Held-out test: {counted(curve.n_held_out, 'row')}",
         *table(["training rows", "accuracy", "95 % interval", scale], rows, left=(3,)),
         "",
-        curve.verdict,
+        [(curve.verdict, HEADING)],
     ]
+
+
+def _plot_width() -> int:
+    """Return the width of the plot: the columns beside the figures, or of a line beneath them if these are few."""
+    if (total := columns()) is None:
+        return _PLOT_WIDTH
+    beside = total - _WIDTH_OF_FIGURES
+    return min(beside, _MOST_PLOT_WIDTH) if beside >= _LEAST_PLOT_WIDTH else min(_PLOT_WIDTH, total - 4)

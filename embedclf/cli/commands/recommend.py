@@ -48,8 +48,8 @@ def command(job: Job, line: int | None, text: str | None, k: int, embedding: Emb
         corpus.texts, row=number, text=text, k=k, labels=corpus.labels, vectors=vectors, text_vector=of_text
     )
     if number is not None:
-        label = f"{shown_label(corpus.labels[number])}: " if corpus.labels[number] else ""
-        echo(f"Rows similar to {corpus.place(number)}  {label}{shortened(result.text)}", err=True)
+        label = f" ({shown_label(corpus.labels[number])})" if corpus.labels[number] else ""
+        echo(f'Rows similar to :{line}{label} "{shortened(result.text)}"', err=True)
     if len(result.hits) < k:
         echo(_why_no_more(result), err=True)
     if job.as_json:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.job import Job, file_job
+from embedclf.cli.lines import PLAIN, Line, heading
 from embedclf.cli.options import embedder_again_option, model_option
 from embedclf.cli.screen import echo
-from embedclf.cli.tables import add_lines, shortened, shown_label
+from embedclf.cli.tables import add_lines, place_of, shortened, shown_label
 from embedclf.errors import DataError
 from embedclf.formatting import counted, rounded_down, shown_confidence
 
@@ -91,10 +92,12 @@ def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", labe
         writer.write(row, [*label, one.predicted, rounded_down(one.confidence)])
 
 
-def _lines(result: "Suggestions", corpus: "Corpus") -> list[str]:
-    lines = [f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,} without a label:"]
+def _lines(result: "Suggestions", corpus: "Corpus") -> list[Line]:
+    number = counted(len(result.rows), "row")
+    lines: list[Line] = [heading(f"{number} of {corpus.name} to label next, of {result.n_texts:,} without a label:")]
     for one in result.rows:
-        lines += [f"  {corpus.place(one.row)}  {_labels(one)}", f"    {shortened(one.text)}"]
+        lines.append([("  ", PLAIN), place_of(one.row, corpus), (f"  {_labels(one)}", PLAIN)])
+        lines.append(f"    {shortened(one.text, beside=4)}")
     return lines
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from embedclf.classifier.model_file import HeldOut
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.file_options import FileOptions
+    from embedclf.cli.lines import Line
 
 
 @click.command("train")
@@ -127,18 +128,17 @@ def _beside(held_out: "HeldOut") -> str:
     return f" (baseline {held_out.baseline_accuracy:.3f}{words})"
 
 
-def _summary(classifier: "TextClassifier", place: Path) -> list[str]:
+def _summary(classifier: "TextClassifier", place: Path) -> "list[Line]":
+    from embedclf.cli.lines import HEADING, PLAIN
     from embedclf.formatting import shown_share, shown_threshold
 
     card = classifier.card
     threshold = None if card.threshold is None else shown_threshold(card.threshold)
-    lines = []
+    lines: list[Line] = []
     if held_out := card.held_out:
-        lines.append(
-            f"Held-out test ({counted(held_out.n_examples, 'row')}): "
-            f"accuracy {held_out.accuracy:.3f}{_beside(held_out)}, "
-            f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
-        )
+        rest = f"{_beside(held_out)}, macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
+        before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
+        lines.append([(before, PLAIN), (f"accuracy {held_out.accuracy:.3f}", HEADING), (rest, PLAIN)])
         if held_out.coverage is not None:
             accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
             answered = f"{shown_share(held_out.coverage)}{accuracy}"
