@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from embedclf._version import __version__
-from embedclf.cli.screen import as_message, clean_errors, echo
+from embedclf.cli.screen import clean_errors, echo
 from embedclf.errors import EmbedclfError
 
 # The one-line helps are kept here so that `embedclf --help` imports no command.
@@ -75,10 +75,11 @@ class _Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             with clean_errors():
-                result = super().invoke(ctx)
+                try:
+                    result = super().invoke(ctx)
+                except EmbedclfError as error:
+                    raise click.ClickException(str(error)) from error
             sys.stdout.flush()
-        except EmbedclfError as error:
-            raise click.ClickException(as_message(str(error))) from error
         except KeyboardInterrupt:
             echo("Interrupted.", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None

@@ -160,9 +160,9 @@ def _words(report: "Report") -> list[Line]:
         return []
     shown = _worst(report)
     rows = [
-        [shown_label(label), ", ".join(shown_word(one.word) for one in words)]
-        for label, words in report.words_by_label.items()
-        if label in shown
+        [shown_label(label), ", ".join(shown_word(one.word) for one in report.words_by_label[label])]
+        for label in shown
+        if label in report.words_by_label
     ]
     return ["", *table(["label", "strongest words"], rows, left=(0, 1)), *_how_to_see_all(report, shown)]
 
@@ -179,7 +179,7 @@ def _wrong_rows(
         title += f", {report.out_of_scope.n_answered:,} of them out of scope"
     lines: list[Line] = ["", heading(f"{title}. Most confident first; check these labels:")]
     if trained_on is not None:
-        lines.append(f"(beneath each, the most similar rows of {trained_on.name})")
+        lines.append(f"Beneath each, the most similar rows of {trained_on.name}.")
     for wrong in report.wrong[:_N_WRONG_SHOWN]:
         lines += [_mistake(wrong, corpus), f"    {shortened(wrong.text, beside=4)}"]
         if words := weighed(by_word(wrong.text, wrong.spans)):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from embedclf.cli.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, Piece, Style, heading, pieces_of, width_of
+from embedclf.cli.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, Piece, Style, pieces_of, width_of
 from embedclf.cli.screen import echo
 from embedclf.cli.tables import place_of, shortened, shown_label, table
 from embedclf.formatting import counted
@@ -83,7 +83,7 @@ _ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> list[Line]:
     """Return each kind of finding with its first examples and advice, then the diversity of the texts, as lines."""
-    lines: list[Line] = [heading(f"Findings in {corpus.name}:"), ""] if result.findings else []
+    lines: list[Line] = []
     for severity in ("error", "warning"):
         of_severity = [finding for finding in result.findings if finding.severity == severity]
         for kind, findings in _by_kind(of_severity).items():
@@ -132,7 +132,7 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
     for line in _short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)
     if found:
-        echo(f"For details, run {command}", err=True)
+        echo(f"For details, run {command}", err=True, as_is=True)  # so that it can be copied
 
 
 def _short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:

@@ -60,33 +60,29 @@ def cut(text: str, width: int) -> str:
 def wrapped(line: Line, width: int) -> Iterator[Line]:
     """Yield a line in parts of at most `width` columns, broken at spaces; all but the first are indented further.
 
-    A word longer than a line is broken where the line ends.
+    A word longer than a line, such as a path, is left whole: the terminal wraps it, and it can still be copied.
     """
-    if width_of(plain(line)) <= width:
+    text = plain(line)
+    if width_of(text) <= width:
         yield line
         return
-    indent = min(len(plain(line)) - len(plain(line).lstrip(" ")) + 2, width // 2)
+    indent = min(len(text) - len(text.lstrip(" ")) + 2, width // 2)
     made: list[Piece] = []
-    used = space = 0
+    spaces: list[Piece] = []
+    used = 0
     for word in _words(pieces_of(line)):
-        size = sum(width_of(text) for text, _ in word)
+        size = sum(width_of(part) for part, _ in word)
         if word[0][0].startswith(" "):
-            space, spaces = size, word
-            if not used:  # the indentation of the line
-                made, used, space = [*word], size, 0
+            spaces = word
             continue
-        if space and used + space + size > width:
+        space = sum(len(part) for part, _ in spaces)
+        if made and used + space + size > width:
             yield made
-            made, used, space = [(" " * indent, PLAIN)], indent, 0
-        if space:
-            made, used, space = [*made, *spaces], used + space, 0
-        for text, style in word:
-            rest = text
-            while used + width_of(rest) > width and (start := start_of(rest, width - used)) != rest:
-                yield [*made, (start, style)]
-                rest = rest[len(start) :]
-                made, used = [(" " * indent, PLAIN)], indent
-            made, used = [*made, (rest, style)], used + width_of(rest)
+            used = max(min(indent, width - size), 0)
+            made = [(" " * used, PLAIN), *word]
+        else:
+            made, used = [*made, *spaces, *word], used + space
+        spaces, used = [], used + size
     yield made
 
 

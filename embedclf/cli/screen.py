@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from embedclf.cli.lines import Line, pieces_of, wrapped
+from embedclf.cli.lines import Line, pieces_of, plain, wrapped
 
 # Control characters except line breaks and tabs; invisible characters that change how others are shown (direction,
 # line separators, zero width); and lone surrogates. Joiners are kept since scripts and emoji need them.
@@ -25,6 +25,7 @@ _UNSAFE = re.compile(
 )
 _MOST_CHARACTERS = 2_000
 _MOST_LINES = 100
+_ERROR = "Error: "  # click puts it in front of the message of an error
 # Narrower than this, lines are wrapped by the terminal itself; wider, they are hard to read.
 _LEAST_WIDTH, _MOST_WIDTH = 40, 300
 
@@ -47,14 +48,24 @@ def _cut(line: str) -> str:
     return line if more <= 0 else f"{line[:_MOST_CHARACTERS]} … {more:,} more characters"
 
 
-def echo(text: str = "", *, err: bool = False) -> None:
-    """Print a result to stdout, or a message to stderr."""
-    click.echo(as_message(text) if err else printable(text), err=err)
+def echo(text: str = "", *, err: bool = False, as_is: bool = False) -> None:
+    """Print a result to stdout, or a message to stderr, which is wrapped to the width of a terminal unless `as_is`."""
+    if not err:
+        click.echo(printable(text))
+    else:
+        click.echo(as_message(text) if as_is else fitted(as_message(text), err=True), err=True)
 
 
-def columns() -> int | None:
-    """Return the width of the terminal that stdout is, or None if it is not a terminal."""
-    if not sys.stdout.isatty():
+def fitted(text: str, *, err: bool = False) -> str:
+    """Return a text with its lines wrapped to the width of the terminal; unchanged if there is none."""
+    if (width := columns(err=err)) is None:
+        return text
+    return "\n".join(plain(part) for line in text.split("\n") for part in wrapped(line, width))
+
+
+def columns(*, err: bool = False) -> int | None:
+    """Return the width of the terminal that stdout (or stderr) is, or None if it is not a terminal."""
+    if not (sys.stderr if err else sys.stdout).isatty():
         return None
     return min(max(shutil.get_terminal_size().columns, _LEAST_WIDTH), _MOST_WIDTH)
 
@@ -101,7 +112,7 @@ def clean_errors() -> Iterator[None]:
         yield
     except click.ClickException as error:
         said = error.format_message()
-        if (cleaned := as_message(said)) == said:
+        if (cleaned := fitted(f"{_ERROR}{as_message(said)}", err=True).removeprefix(_ERROR)) == said:
             raise
         if isinstance(error, click.UsageError):
             raise click.UsageError(cleaned, error.ctx) from error

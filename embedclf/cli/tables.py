@@ -3,7 +3,20 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from embedclf.cli.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, Piece, cut, heading, start_of, width_of
+from embedclf.cli.lines import (
+    DIM,
+    HEADING,
+    PLAIN,
+    RIGHT,
+    WRONG,
+    Line,
+    Piece,
+    cut,
+    pieces_of,
+    start_of,
+    width_of,
+    wrapped,
+)
 from embedclf.cli.screen import columns
 from embedclf.formatting import shown_share
 
@@ -54,7 +67,7 @@ def shown_label(label: str) -> str:
 
 def place_of(row: int, corpus: "Corpus") -> Piece:
     """Return where a row starts, for output that has named the file: ``:433``."""
-    return f":{corpus.lines[row]}", DIM
+    return corpus.place(row).removeprefix(corpus.name), DIM
 
 
 def nearby(one: "Neighbour", trained_on: "Corpus", indent: int) -> Line:
@@ -101,7 +114,7 @@ def found(hits: "Sequence[Hit]", corpus: "Corpus") -> list[Line]:
         header, rows = [*header[:2], header[3]], [row[:2] for row in rows]
     beside = _taken(_widths([header[:-1], *rows])) + 2
     every = [[*row, shortened(hit.text, beside=beside)] for row, hit in zip(rows, hits, strict=True)]
-    return [heading(f"Most similar rows of {corpus.name}:"), *table(header, every, left=(1, 2, 3))]
+    return table(header, every, left=(1, 2, 3))
 
 
 def with_interval(figure: float, interval: "Interval") -> str:
@@ -119,8 +132,8 @@ def table(
 ) -> list[Line]:
     """Return a table as lines; the columns in `left` are left-aligned, the others right-aligned.
 
-    Where a terminal has no room for all columns, the last one in `left` gets lines of its own, and where there is no
-    room even for the others, each cell does.
+    Where a terminal has no room for all columns, the last one in `left` is wrapped, or gets lines of its own. Where
+    there is no room even for the others, each cell does.
 
     Parameters
     ----------
@@ -138,11 +151,18 @@ def table(
         return [_in_columns(row, widths, every, left, indent) for row in cells]
     alone = left[-1] if left else 0
     others = [number for number in every if number != alone]
-    if not others or _taken([widths[number] for number in others]) + indent + 2 > total:
+    taken, first = _taken([widths[number] for number in others]) + indent, alone == 0
+    if not others or taken + 2 * first > total:
         return _as_records(header, cells[1:], indent)
     lines: list[Line] = []
-    first = alone == 0  # what comes first is a title, anything else a remark
-    for row in cells:
+    if alone == len(header) - 1 and total - taken - 2 >= _LEAST_TEXT_WIDTH:
+        for row in cells:
+            parts = list(wrapped([row[alone]], total - taken - 2))
+            rest = _in_columns([*row[:-1], ("|", PLAIN)], [*widths[:-1], 1], every, left, indent)
+            lines.append([*pieces_of(rest)[:-1], *pieces_of(parts[0])])
+            lines += [[(" " * (taken + 2), PLAIN), *pieces_of(part)] for part in parts[1:]]
+        return lines
+    for row in cells:  # a column that comes first is a title, and any other a remark
         own = [[(" " * (indent + (0 if first else 4)), PLAIN), row[alone]]] if row[alone][0] else []
         rest = _in_columns(row, widths, others, left, indent + (2 if first else 0))
         lines += [*own, rest] if first else [rest, *own]

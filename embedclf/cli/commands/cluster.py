@@ -62,7 +62,7 @@ def _lines(result: "Clustering", corpus: "Corpus") -> list[Line]:
     n, n_placed = len(corpus.rows), len(corpus.rows) - result.n_left_out
     return [
         *lines,
-        f"{corpus.name}: {counted(len(result.clusters), 'cluster')}; {n_placed:,} of {counted(n, 'row')} assigned, "
+        f"{counted(len(result.clusters), 'cluster')}; {n_placed:,} of {counted(n, 'row')} assigned, "
         f"{result.n_left_out:,} unassigned",
     ]
 
