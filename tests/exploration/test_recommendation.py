@@ -25,7 +25,7 @@ def test_what_a_person_sees(cli: Cli, dataset: Path):
     result = cli("recommend", dataset.name, "--row", 23, "-k", 3)
     assert result.exit_code == 0
     expected = """\
-similarity  row           label   text
+similarity  row  label   text
      0.761  :25  refund  You refunded too little money
      0.727  :28  refund  How long does a refund take?
      0.694  :29  refund  I was promised a full refund
@@ -69,7 +69,7 @@ def test_near_copies_are_left_out(cli: Cli, tmp_path: Path):
     )
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 1)
     assert len(result.stdout.splitlines()) == 2
-    assert result.stderr.endswith("Rows similar to copies.csv:6  c: refund\n")
+    assert result.stderr.endswith('Rows similar to :6 (c) "refund"\n')
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 2)
     assert len(result.stdout.splitlines()) == 2
     assert result.stderr.endswith("\nThe other 2 rows are near-duplicates: not shown.\n")

@@ -19,7 +19,7 @@ def test_what_a_person_sees(cli: Cli, dataset: Path):
     assert (
         result.stdout
         == """\
-similarity  row           label   text
+similarity  row  label   text
      1.000  :23  refund  When do I get my refund?
      0.761  :25  refund  You refunded too little money
      0.727  :28  refund  How long does a refund take?
@@ -53,8 +53,8 @@ def test_a_file_without_labels_from_the_standard_input(process):
     lines = done.stdout.splitlines()
     assert lines[0] == "similarity  row  text"
     assert [line.split("  ")[-2:] for line in lines[1:]] == [
-        [":2", "my parcel"],
-        [":4", r"my \x1b[31mrefund"],
+        [":2", " my parcel"],
+        [":4", r" my \x1b[31mrefund"],
     ]
     done = process("search", "-", "parcel", stdin='{"text": "parcel", "label": "a\\tb\\u001b"}\n')
     assert done.stdout.splitlines()[1:] == [r"     1.000  :1   a\tb\x1b  parcel"]

@@ -221,7 +221,7 @@ def test_the_standard_input_is_read(process, model: Path):
     assert done.returncode == 0, done.stderr
     head, place, text = done.stdout.splitlines()
     assert head == "1 row of stdin to label next, of 1 without a label:"
-    assert place.startswith("  stdin:1  ")
+    assert place.startswith("  :1  ")
     assert text == r"    my parcel \x1b[31m or my money"
 
 
