@@ -14,8 +14,8 @@ class Printable:
     __slots__ = ()
 
     def __str__(self) -> str:
-        lines: list[str] = import_module("embedclf.printing.of_records").lines_of(self)
-        return "\n".join(lines)
+        text: str = import_module("embedclf.printing.of_records").text_of(self)
+        return text
 
     def _repr_html_(self) -> str:
         shown: str = import_module("embedclf.pages.notebook").notebook_html(self)

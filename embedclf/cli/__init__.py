@@ -12,7 +12,7 @@ import click
 
 from embedclf._version import __version__
 from embedclf.cli.help import DOCS, help_width, write_lists
-from embedclf.cli.screen import as_message, clean_errors, echo
+from embedclf.cli.screen import clean_errors, echo
 from embedclf.errors import EmbedclfError
 
 if TYPE_CHECKING:
@@ -128,10 +128,11 @@ class _Commands(click.Group):
                 stream.reconfigure(errors="backslashreplace")
         try:
             with clean_errors():
-                result = super().invoke(ctx)
+                try:
+                    result = super().invoke(ctx)
+                except EmbedclfError as error:
+                    raise click.ClickException(str(error)) from error
             sys.stdout.flush()
-        except EmbedclfError as error:
-            raise click.ClickException(as_message(str(error))) from error
         except KeyboardInterrupt:
             echo("Interrupted.", err=True)
             raise click.exceptions.Exit(_INTERRUPTED) from None

@@ -12,7 +12,7 @@ from embedclf.cli.file_options import FileOptions, check_different, file_options
 from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
 from embedclf.cli.refused_rows import without_refused
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.screen import echo_json, echo_lines
 from embedclf.errors import EmbedclfError
 from embedclf.printing.tables import add_lines
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
     from embedclf.data.writer import CorpusWriter
     from embedclf.embedding.base import Embedder
+    from embedclf.printing.lines import Line
 
 
 class Job:
@@ -254,9 +255,9 @@ class Job:
             add_lines(records, self.corpus)
         echo_json({**record, "usage": self.embedder.usage.to_dict()})
 
-    def print_lines(self, lines: Iterable[str]) -> None:
+    def print_lines(self, lines: "Iterable[Line]") -> None:
         """Print a result as text."""
-        echo("\n".join(lines))
+        echo_lines(lines)
 
 
 def file_job(

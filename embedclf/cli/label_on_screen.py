@@ -5,10 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedclf.cli.refused_rows import refused_error
-from embedclf.cli.screen import echo, echo_json, echo_styled, wants_colour
+from embedclf.cli.screen import echo, echo_json, echo_lines, wants_colour
 from embedclf.errors import RowFault
 from embedclf.formatting import rounded_down, shown_confidence
+from embedclf.printing.lines import DIM, HEADING, PLAIN, WRONG, Line, Piece, pieces_of
 from embedclf.printing.tables import add_lines, coloured, in_one_line, nearby, shown_label, weighed
+from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
@@ -54,6 +56,8 @@ def label_on_screen(
         if reasons:
             raise refused_error(trained_on, reasons)
         examples = EmbeddedTexts(trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=vectors)
+        if explained and not as_json:
+            echo(f"Nearest examples (near for, near against): rows of {trained_on.name}", err=True)
     counts = FilePrediction(0, 0, 0, (), 0.0)
     for shown in _answers(classifier, source, top_k or 1, bar, explained, examples):
         counts = _with(counts, shown.row)
@@ -120,37 +124,43 @@ def _embedded(
 
 
 def _show(one: _Shown, trained_on: "Corpus | None") -> None:
-    echo(_plain(one.answer))
+    echo_lines([_answer(one.answer)])
     if one.explanation is not None:
         _show_why(one.row.text, one.explanation, trained_on)
 
 
-def _plain(answer: "Answer") -> str:
+def _answer(answer: "Answer") -> Line:
+    """Return labels and confidences: apart by tabs for other programs, and by spaces on a terminal."""
+    space: Piece = ("\t" if columns() is None else "  ", PLAIN)
     if not answer.top:
-        return "-\t-"
-    first, *others = answer.top
-    pairs = [(answer.label or "-", first[1]), *others]
-    return "\t".join(f"{in_one_line(label)}\t{shown_confidence(confidence)}" for label, confidence in pairs)
+        return [("-", WRONG), space, ("-", PLAIN)]
+    (_, confidence), *others = answer.top
+    first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
+    pieces: list[Piece] = [first, space, (shown_confidence(confidence), PLAIN)]
+    for label, confidence in others:
+        pieces += [space, (in_one_line(label), PLAIN), space, (shown_confidence(confidence), PLAIN)]
+    return pieces
 
 
 def _show_why(text: str, why: "Explanation", trained_on: "Corpus | None") -> None:
     from embedclf.classifier.explanation import by_word
 
     second = f"{shown_label(why.runner_up)} ({shown_confidence(why.runner_up_confidence)})"
-    echo(f"  {shown_label(why.label)} over {second}")
+    echo_lines([f"  {shown_label(why.label)} over {second}"])
     if wants_colour():
-        echo_styled([("  ", {}), *coloured(text, why.spans)])
+        echo_lines([[("  ", PLAIN), *coloured(text, why.spans)]])
     else:
         words = by_word(text, why.spans)
         for side, sign in (("for", 1), ("against", -1)):
             if line := weighed({word: weight for word, weight in words.items() if weight * sign > 0}):
-                echo(f"  {f'words {side}':<13}  {line}")
+                echo_lines([f"  {f'words {side}':<13}  {line}"])
     if why.vector:
-        echo(f"  {'vector':<13}  {why.vector:+.2f}")
+        echo_lines([f"  {'vector':<13}  {why.vector:+.2f}"])
     if trained_on is not None:
         for side, neighbours in (("for", why.supporting), ("against", why.opposing)):
             for other in neighbours:
-                echo(f"  {f'near {side}':<13}  {nearby(other, trained_on)}")
+                before: Piece = (f"  {f'near {side}':<13}  ", PLAIN)
+                echo_lines([[before, *pieces_of(nearby(other, trained_on, len(before[0])))]])
 
 
 def _record(one: _Shown, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:

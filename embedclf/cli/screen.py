@@ -8,11 +8,14 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
+
+from embedclf.printing.lines import Line, pieces_of, plain, wrapped
+from embedclf.printing.width import columns
 
 # Control characters except line breaks and tabs; invisible characters that change how others are shown (direction,
 # line separators, zero width); and lone surrogates. Joiners are kept since scripts and emoji need them.
@@ -22,6 +25,7 @@ _UNSAFE = re.compile(
 )
 _MOST_CHARACTERS = 2_000
 _MOST_LINES = 100
+_ERROR = "Error: "  # click puts it in front of the message of an error
 
 
 def printable(text: str) -> str:
@@ -42,19 +46,34 @@ def _cut(line: str) -> str:
     return line if more <= 0 else f"{line[:_MOST_CHARACTERS]} … {more:,} more characters"
 
 
-def echo(text: str = "", *, err: bool = False) -> None:
-    """Print a result to stdout, or a message to stderr."""
-    click.echo(as_message(text) if err else printable(text), err=err)
+def echo(text: str = "", *, err: bool = False, as_is: bool = False) -> None:
+    """Print a result to stdout, or a message to stderr, which is wrapped to the width of a terminal unless `as_is`."""
+    if not err:
+        click.echo(printable(text))
+    else:
+        click.echo(as_message(text) if as_is else fitted(as_message(text), err=True), err=True)
+
+
+def fitted(text: str, *, err: bool = False) -> str:
+    """Return a text with its lines wrapped to the width of the terminal; unchanged if there is none."""
+    if (width := columns(err=err)) is None:
+        return text
+    return "\n".join(plain(part) for line in text.split("\n") for part in wrapped(line, width))
 
 
 def wants_colour() -> bool:
     """Return whether stdout is a terminal and colours are not turned off (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def echo_styled(pieces: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
-    """Print a line of styled pieces to stdout; styles are arguments of `click.style`."""
-    click.echo("".join(click.style(printable(text), **style) if style else printable(text) for text, style in pieces))
+def echo_lines(lines: Iterable[Line]) -> None:
+    """Print a result to stdout; on a terminal in colour, and wrapped to its width."""
+    width, coloured = columns(), wants_colour()
+    for line in lines:
+        safe = [(printable(text), style) for text, style in pieces_of(line)]
+        for part in [safe] if width is None else wrapped(safe, width):
+            shown = (click.style(text, **style) if style and coloured else text for text, style in pieces_of(part))
+            click.echo("".join(shown).rstrip(" "))
 
 
 def echo_json(value: Any) -> None:
@@ -84,7 +103,7 @@ def clean_errors() -> Iterator[None]:
         yield
     except click.ClickException as error:
         said = error.format_message()
-        if (cleaned := as_message(said)) == said:
+        if (cleaned := fitted(f"{_ERROR}{as_message(said)}", err=True).removeprefix(_ERROR)) == said:
             raise
         if isinstance(error, click.UsageError):
             raise click.UsageError(cleaned, error.ctx) from error

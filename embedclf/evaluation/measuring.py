@@ -13,6 +13,7 @@ from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
+from embedclf.evaluation.baseline import Baseline, accuracy_of_words
 from embedclf.evaluation.neighbourhood import neighbours_of, texts_for, train_set_of
 from embedclf.evaluation.report import OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
@@ -48,7 +49,8 @@ def evaluate(
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The texts' vectors from the classifier's embedder, if known; None embeds the texts.
     train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional
-        The examples that the classifier was trained on, to list the three nearest ones of each wrong row.
+        The examples that the classifier was trained on, to list the three nearest ones of each wrong row, and to
+        measure what words alone would reach.
 
     Raises
     ------
@@ -79,9 +81,22 @@ def evaluate(
         report = with_words(report, classifier, texts, vectors)
     if train_set is None:
         return report
-    near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set_of(classifier, examples))
+    trained_on = train_set_of(classifier, examples)
+    near = neighbours_of(vectors[[one.row for one in report.wrong]], trained_on)
     wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
-    return replace(report, wrong=tuple(wrong))
+    report = replace(report, wrong=tuple(wrong))
+    if classifier.model.uses_vectors and report.baseline is not None:
+        rows, known = np.flatnonzero(inside).tolist(), trained_on.known_labels
+        theirs = [row for row, label in enumerate(known) if label != foreign]
+        if theirs:
+            words = accuracy_of_words(
+                [texts[row] for row in rows],
+                [labels[row] for row in rows],
+                [trained_on.texts[row] for row in theirs],
+                [known[row] for row in theirs],
+            )
+            report = replace(report, baseline=replace(report.baseline, words_accuracy=words))
+    return report
 
 
 def report_on(
@@ -151,6 +166,7 @@ def report_on(
             WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
         out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
+        baseline=Baseline.of(mine),
     )
 
 

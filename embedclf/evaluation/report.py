@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from embedclf.classifier.explanation import Neighbour, Span
 from embedclf.data_frames import data_frame
+from embedclf.evaluation.baseline import Baseline
 from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import metrics
@@ -126,6 +127,8 @@ class Report(WithPage):
     words_by_label : dict of str to tuple of WordOfLabel
         For each predicted label, up to eight words that support it most, from at most 2,000 texts, or fewer if they
         are long. Empty if words have no weights of their own.
+    baseline : Baseline or None
+        What simpler classifiers reach on the same texts.
     """
 
     accuracy: float
@@ -146,6 +149,7 @@ class Report(WithPage):
     wrong: tuple[WrongRow, ...]
     out_of_scope: OutOfScope | None
     words_by_label: dict[str, tuple[WordOfLabel, ...]] = field(default_factory=dict)
+    baseline: Baseline | None = None
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
@@ -179,6 +183,7 @@ class Report(WithPage):
             "macro_f1": self.macro_f1,
             "macro_f1_interval": list(self.macro_f1_interval),
             "weighted_f1": self.weighted_f1,
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "log_loss": self.log_loss,
             "ece": self.ece,
             "n_examples": self.n_examples,

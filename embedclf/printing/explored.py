@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedclf.formatting import counted, shown_confidence
-from embedclf.printing.tables import in_one_line, percent, shortened, shown_label, table
+from embedclf.printing.lines import HEADING, PLAIN, Line, Piece, heading, width_of
+from embedclf.printing.tables import in_one_line, percent, place_of, shortened, shown_label, table, taken_by, widths_of
+from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
     from embedclf.exploration.clustering import Cluster, Clustering
@@ -14,24 +16,24 @@ if TYPE_CHECKING:
     from embedclf.printing.tables import Places
 
 _WIDTH = 80
-_LEAST_TEXT_WIDTH = 30
 
 
-def found(hits: "Sequence[Hit]", corpus: "Places") -> list[str]:
-    """Return search results as a table: similarity, place, label and text."""
-    rows = [
-        [f"{hit.similarity:z.3f}", corpus.place(hit.row), shown_label(hit.label or ""), shortened(hit.text)]
-        for hit in hits
-    ]
+def found(hits: "Sequence[Hit]", corpus: "Places") -> list[Line]:
+    """Return search results as a table: similarity, line, label and text."""
     header = ["similarity", "row", "label", "text"]
+    rows: list[list[str | Piece]] = [
+        [f"{hit.similarity:z.3f}", place_of(hit.row, corpus), shown_label(hit.label or "")] for hit in hits
+    ]
     if not any(hit.label for hit in hits):
-        header, rows = header[:2] + header[3:], [row[:2] + row[3:] for row in rows]
-    return table(header, rows, left=(1, 2, 3))
+        header, rows = [*header[:2], header[3]], [row[:2] for row in rows]
+    beside = taken_by(widths_of([header[:-1], *rows])) + 2
+    every = [[*row, shortened(hit.text, beside=beside)] for row, hit in zip(rows, hits, strict=True)]
+    return table(header, every, left=(1, 2, 3))
 
 
-def cluster_lines(result: "Clustering", corpus: "Places") -> list[str]:
+def cluster_lines(result: "Clustering", corpus: "Places") -> list[Line]:
     """Return clusters as lines: for each its name, size, words and most central texts."""
-    lines = [line for one in result.clusters for line in [*_of_cluster(one, corpus), ""]]
+    lines: list[Line] = [line for one in result.clusters for line in [*_of_cluster(one, corpus), ""]]
     n, n_placed = len(result.assigned), len(result.assigned) - result.n_left_out
     return [
         *lines,
@@ -40,30 +42,32 @@ def cluster_lines(result: "Clustering", corpus: "Places") -> list[str]:
     ]
 
 
-def _of_cluster(one: "Cluster", corpus: "Places") -> list[str]:
-    from rich.cells import cell_len
-
+def _of_cluster(one: "Cluster", corpus: "Places") -> list[Line]:
     from embedclf.exploration.clustering import N_WORDS_OF_NAME
 
-    line = f"{in_one_line(one.name)}  {counted(one.size, 'row')}"
+    name = in_one_line(one.name)
+    line = f"{name}  {counted(one.size, 'row')}"
     # Add words that are not in the name, as far as they fit.
     for number, word in enumerate(one.words[N_WORDS_OF_NAME:]):
         longer = f"{line}{', ' if number else ' · '}{in_one_line(word)}"
-        if cell_len(longer) > _WIDTH:
+        if width_of(longer) > (columns() or _WIDTH):
             break
         line = longer
-    lines = [line]
+    lines: list[Line] = [[(name, HEADING), (line[len(name) :], PLAIN)]]
     for central in one.central:
-        place = f"  {corpus.place(central.row)}  "
-        lines.append(place + shortened(central.text, max(_WIDTH - len(place), _LEAST_TEXT_WIDTH)))
+        place = place_of(central.row, corpus)
+        used = len(place[0]) + 4
+        lines.append([("  ", PLAIN), place, (f"  {shortened(central.text, _WIDTH - used, beside=used)}", PLAIN)])
     return lines
 
 
-def suggestion_lines(result: "Suggestions", corpus: "Places") -> list[str]:
+def suggestion_lines(result: "Suggestions", corpus: "Places") -> list[Line]:
     """Return the rows to label next as lines, with the two labels between which the classifier hesitates."""
-    lines = [f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,} without a label:"]
+    number = counted(len(result.rows), "row") + (f" of {corpus.name}" if corpus.name else "")
+    lines: list[Line] = [heading(f"{number} to label next, of {result.n_texts:,} without a label:")]
     for one in result.rows:
-        lines += [f"  {corpus.place(one.row)}  {_labels(one)}", f"    {shortened(one.text)}"]
+        lines.append([("  ", PLAIN), place_of(one.row, corpus), (f"  {_labels(one)}", PLAIN)])
+        lines.append(f"    {shortened(one.text, beside=4)}")
     return lines
 
 
@@ -74,7 +78,7 @@ def _labels(one: "Suggestion") -> str:
     )
 
 
-def map_lines(result: "TextMap") -> list[str]:
+def map_lines(result: "TextMap") -> list[Line]:
     """Return how a map was made and how faithful it is, as one line."""
     from embedclf.exploration.projection import N_NEAREST
 

@@ -1,13 +1,16 @@
 """Reports and comparisons as lines of text."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedclf.formatting import counted, shown_confidence, shown_difference, shown_dollars, shown_share, shown_threshold
+from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
 from embedclf.printing.tables import (
     Places,
     in_one_line,
     nearby,
     percent,
+    place_of,
     shortened,
     shown_label,
     shown_word,
@@ -15,8 +18,10 @@ from embedclf.printing.tables import (
     weighed,
     with_interval,
 )
+from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
+    from embedclf.classifier.model_file import HeldOut
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.evaluation.comparison import Compared, Comparison
     from embedclf.evaluation.cross_validation import CrossValidation
@@ -25,12 +30,17 @@ if TYPE_CHECKING:
 
 
 _N_WRONG_SHOWN = 5
-_PLOT_WIDTH = 39
+# With more labels, only the worst are shown.
+_MOST_LABELS, _N_WORST = 20, 15
 _N_CLASSES_SHOWN = 12
+_PLOT_WIDTH, _LEAST_PLOT_WIDTH, _MOST_PLOT_WIDTH = 39, 20, 100
+_WIDTH_OF_FIGURES = 41
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
-def report_lines(report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool) -> list[str]:
+def report_lines(
+    report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool
+) -> list[Line]:
     """Return a report as lines: metrics, strongest words per label, and the most confident errors.
 
     Parameters
@@ -44,12 +54,13 @@ def report_lines(report: "Report", corpus: Places, trained_on: Places | None, *,
     return [*_figures(report), *_words(report), *_wrong_rows(report, corpus, trained_on, errors_are_written)]
 
 
-def _figures(report: "Report") -> list[str]:
+def _figures(report: "Report") -> list[Line]:
     n_known = report.n_examples - sum(report.unknown_labels.values())
     of_known = f"  (over the {counted(n_known, 'row')} whose label the model knows)" if report.unknown_labels else ""
-    lines = [
+    lines: list[Line] = [
         f"rows               {report.n_examples:,}",
-        f"accuracy           {with_interval(report.accuracy, report.accuracy_interval)}",
+        *_headline(report),
+        *baseline_lines(report),
         f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
         f"weighted F1        {report.weighted_f1:.3f}",
         f"log loss           {report.log_loss:.3f}{of_known}",
@@ -63,26 +74,71 @@ def _figures(report: "Report") -> list[str]:
             f"  AUROC            {outside.auroc:.3f}",
             f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}",
         ]
-    lines += ["", *_by_class(report)]
+    lines += ["", *label_lines(report)]
     if report.confusions:
-        lines += ["", "Most frequent confusions:", *_confusions(report)]
+        lines += ["", heading("Most frequent confusions:"), *_confusions(report)]
     return [*lines, "", *_reliability(report), "", *_coverage(report)]
 
 
-def _by_class(report: "Report") -> list[str]:
-    rows = [
-        [shown_label(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
-        for name, one in report.per_class.items()
+def _headline(report: "Report") -> list[Line]:
+    """Return the accuracy of what the model answers, and that of answering everything."""
+    accuracy = with_interval(report.accuracy, report.accuracy_interval)
+    at = next((one for one in report.coverage if report.threshold and one.threshold == report.threshold), None)
+    if at is None:
+        return [[(f"accuracy           {accuracy}", HEADING)]]
+    answered = f"{percent(at.coverage)} of the rows, at confidence ≥ {shown_threshold(at.threshold)}"
+    right = "–" if at.accuracy is None else f"{at.accuracy:.3f}"
+    return [
+        [(f"answered           {answered}", HEADING)],
+        [(f"accuracy on these  {right}", HEADING)],
+        f"accuracy on all    {accuracy}",
     ]
-    return table(["label", "precision", "recall", "F1", "rows"], rows)
 
 
-def _confusions(report: "Report") -> list[str]:
+def baseline_lines(report: "Report") -> list[Line]:
+    """Return what simpler classifiers reach on the same rows."""
+    if (baseline := report.baseline) is None:
+        return []
+    lines: list[Line] = [f"baseline           {baseline.accuracy:.3f}  (always {shown_label(baseline.label)})"]
+    if baseline.words_accuracy is not None:
+        lines.append(f"words alone        {baseline.words_accuracy:.3f}  (TF-IDF and logistic regression)")
+    return lines
+
+
+def _worst(report: "Report") -> list[str]:
+    """Return the labels to show: all of them, or those with the lowest F1 if there are many."""
+    names = list(report.per_class)
+    if len(names) <= _MOST_LABELS:
+        return names
+    return sorted(names, key=lambda name: report.per_class[name].f1)[:_N_WORST]
+
+
+def _how_to_see_all(report: "Report", shown: Sequence[str]) -> list[Line]:
+    if not (n_more := len(report.per_class) - len(shown)):
+        return []
+    return [f"… {counted(n_more, 'more label')} (--report FILE.html and --json have all)"]
+
+
+def label_lines(report: "Report") -> list[Line]:
+    """Return the figures of each label, or of the worst ones if there are many."""
+    shown = _worst(report)
+    rows = []
+    for name in shown:
+        one = report.per_class[name]
+        rows.append(
+            [shown_label(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
+        )
+    more = _how_to_see_all(report, shown)
+    title = [heading(f"The {len(shown)} labels with the lowest F1, of {len(report.per_class)}:")] if more else []
+    return [*title, *table(["label", "precision", "recall", "F1", "rows"], rows), *more]
+
+
+def _confusions(report: "Report") -> list[Line]:
     rows = [[f"{one.n_texts:,}", shown_label(one.label), shown_label(one.predicted)] for one in report.confusions]
     return table(["rows", "label", "predicted"], rows, left=(1, 2))
 
 
-def _reliability(report: "Report") -> list[str]:
+def _reliability(report: "Report") -> list[Line]:
     rows = [
         [f"{one.low:.1f} to {one.high:.1f}", f"{one.n_examples:,}", f"{one.confidence:.3f}", f"{one.accuracy:.3f}"]
         for one in report.reliability
@@ -90,58 +146,71 @@ def _reliability(report: "Report") -> list[str]:
     return table(["confidence", "rows", "mean confidence", "accuracy"], rows)
 
 
-def _coverage(report: "Report") -> list[str]:
+def _coverage(report: "Report") -> list[Line]:
     shown = {*_THRESHOLDS_SHOWN, report.threshold}
-    rows = [
-        [
-            shown_threshold(one.threshold),
-            percent(one.coverage),
-            f"{round(one.coverage * report.n_examples):,}",
-            percent(one.accuracy),
-            "← model's threshold" if one.threshold and one.threshold == report.threshold else "",
-        ]
-        for one in report.coverage
-        if one.threshold in shown
-    ]
+    rows = []
+    for one in report.coverage:
+        if one.threshold in shown:
+            is_own = bool(one.threshold) and one.threshold == report.threshold
+            style: Style = HEADING if is_own else PLAIN
+            cells = [
+                shown_threshold(one.threshold),
+                percent(one.coverage),
+                f"{round(one.coverage * report.n_examples):,}",
+                percent(one.accuracy),
+                "← model's threshold" if is_own else "",
+            ]
+            rows.append([(cell, style) for cell in cells])
     return table(["threshold", "coverage", "rows", "accuracy", ""], rows, left=(0, 4))
 
 
-def _words(report: "Report") -> list[str]:
+def _words(report: "Report") -> list[Line]:
     if not report.words_by_label:
         return []
+    shown = _worst(report)
     rows = [
-        [shown_label(label), ", ".join(shown_word(one.word) for one in words)]
-        for label, words in report.words_by_label.items()
+        [shown_label(label), ", ".join(shown_word(one.word) for one in report.words_by_label[label])]
+        for label in shown
+        if label in report.words_by_label
     ]
-    return ["", *table(["label", "strongest words"], rows, left=(0, 1))]
+    return ["", *table(["label", "strongest words"], rows, left=(0, 1)), *_how_to_see_all(report, shown)]
 
 
-def _wrong_rows(report: "Report", corpus: Places, trained_on: Places | None, errors_are_written: bool) -> list[str]:
+def _wrong_rows(report: "Report", corpus: Places, trained_on: Places | None, errors_are_written: bool) -> list[Line]:
     from embedclf.classifier.explanation import by_word
 
     if not report.wrong:
         return []
-    title = counted(len(report.wrong), "misclassified row")
+    title = counted(len(report.wrong), "misclassified row") + (f" in {corpus.name}" if corpus.name else "")
     if report.out_of_scope is not None and report.out_of_scope.n_answered:
         title += f", {report.out_of_scope.n_answered:,} of them out of scope"
-    lines = ["", f"{title}. Most confident first; check these labels:"]
+    lines: list[Line] = ["", heading(f"{title}. Most confident first; check these labels:")]
+    if trained_on is not None:
+        lines.append(f"Beneath each, the most similar rows of {trained_on.name or 'the training set'}.")
     for wrong in report.wrong[:_N_WRONG_SHOWN]:
-        lines += [f"  {corpus.place(wrong.row)}  {_mistake(wrong)}", f"    {shortened(wrong.text)}"]
+        lines += [_mistake(wrong, corpus), f"    {shortened(wrong.text, beside=4)}"]
         if words := weighed(by_word(wrong.text, wrong.spans)):
             lines.append(f"      words: {words}")
         if trained_on is not None:
-            lines += [f"      {nearby(one, trained_on)}" for one in wrong.neighbours]
+            lines += [[("      ", PLAIN), *pieces_of(nearby(one, trained_on, 6))] for one in wrong.neighbours]
     if not errors_are_written and len(report.wrong) > _N_WRONG_SHOWN:
         lines.append("Write all of them with --errors FILE.")
     return lines
 
 
-def _mistake(wrong: "WrongRow") -> str:
-    label, predicted = shown_label(wrong.label), shown_label(wrong.predicted)
-    return f"labelled {label}, predicted {predicted} ({shown_confidence(wrong.confidence)})"
+def _mistake(wrong: "WrongRow", corpus: Places) -> Line:
+    return [
+        ("  ", PLAIN),
+        place_of(wrong.row, corpus),
+        ("  labelled ", PLAIN),
+        (shown_label(wrong.label), RIGHT),
+        (", predicted ", PLAIN),
+        (shown_label(wrong.predicted), WRONG),
+        (f" ({shown_confidence(wrong.confidence)})", PLAIN),
+    ]
 
 
-def comparison_lines(result: "Comparison") -> list[str]:
+def comparison_lines(result: "Comparison") -> list[Line]:
     """Return a comparison as lines: one per candidate, best first."""
     rows = [
         [
@@ -163,7 +232,7 @@ def comparison_lines(result: "Comparison") -> list[str]:
         *("tokens", "dollars", "model", "ms/text"),
     ]
     return [
-        f"{counted(result.n_examples, 'row')} ({result.n_folds}-fold cross-validation):",
+        heading(f"{counted(result.n_examples, 'row')} ({result.n_folds}-fold cross-validation):"),
         *table(header, rows, left=(0, 2, 3, 5)),
     ]
 
@@ -174,12 +243,13 @@ def _dollars(one: "Compared") -> str:
     return "unknown" if one.dollars is None else shown_dollars(one.dollars)
 
 
-def cross_validation_lines(result: "CrossValidation") -> list[str]:
-    """Return a cross-validation as lines: metrics, then one line per fold."""
+def cross_validation_lines(result: "CrossValidation") -> list[Line]:
+    """Return a cross-validation as lines: metrics, one line per fold, then the figures of each label."""
     repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
-    lines = [
+    lines: list[Line] = [
         f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
-        f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}",
+        [(f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}", HEADING)],
+        *baseline_lines(result.report),
         f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
         f"log loss           {result.log_loss:.3f}",
         f"calibration error  {result.ece:.3f}  (ECE)",
@@ -200,35 +270,46 @@ def cross_validation_lines(result: "CrossValidation") -> list[str]:
     ]
     header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
     skipped = 1 if result.n_repeats == 1 else 0
-    return [*lines, "", *table(header[skipped:], [row[skipped:] for row in rows], left=())]
+    of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
+    first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
+    return [*lines, "", *of_folds, "", *first, *label_lines(result.report)]
 
 
-def learning_curve_lines(curve: "LearningCurve") -> list[str]:
+def learning_curve_lines(curve: "LearningCurve") -> list[Line]:
     """Return a learning curve as lines: one per number of training rows, with a plot, then the verdict."""
+    plot_width = _plot_width()
     low = min(point.interval.low for point in curve.points)
     high = max(point.interval.high for point in curve.points)
 
     def place(accuracy: float) -> int:
-        return round((accuracy - low) / max(high - low, 1e-9) * (_PLOT_WIDTH - 1))
+        return round((accuracy - low) / max(high - low, 1e-9) * (plot_width - 1))
 
     rows = []
     for point in curve.points:
-        line = [" "] * _PLOT_WIDTH
+        line = [" "] * plot_width
         start, end = place(point.interval.low), place(point.interval.high)
         line[start : end + 1] = "-" * (end + 1 - start)
         line[place(point.accuracy)] = "o"
         interval = f"{point.interval.low:.3f} to {point.interval.high:.3f}"
         rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", interval, "".join(line)])
-    scale = f"{low:.3f}{f'{high:.3f}':>{_PLOT_WIDTH - 5}}"
+    scale = f"{low:.3f}{f'{high:.3f}':>{plot_width - 5}}"
     return [
         f"Held-out test: {counted(curve.n_held_out, 'row')}",
         *table(["training rows", "accuracy", "95 % interval", scale], rows, left=(3,)),
         "",
-        curve.verdict,
+        [(curve.verdict, HEADING)],
     ]
 
 
-def classifier_lines(classifier: "TextClassifier") -> list[str]:
+def _plot_width() -> int:
+    """Return the width of the plot: the columns beside the figures, or of a line beneath them if these are few."""
+    if (total := columns()) is None:
+        return _PLOT_WIDTH
+    beside = total - _WIDTH_OF_FIGURES
+    return min(beside, _MOST_PLOT_WIDTH) if beside >= _LEAST_PLOT_WIDTH else min(_PLOT_WIDTH, total - 4)
+
+
+def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     """Return what a classifier is, and how good, as lines."""
     card, classes = classifier.card, [shown_label(name) for name in classifier.classes]
     named = ", ".join(classes[:_N_CLASSES_SHOWN]) + (" …" if len(classes) > _N_CLASSES_SHOWN else "")
@@ -249,16 +330,15 @@ def classifier_lines(classifier: "TextClassifier") -> list[str]:
     ]
 
 
-def training_lines(classifier: "TextClassifier") -> list[str]:
+def training_lines(classifier: "TextClassifier") -> list[Line]:
     """Return how a classifier was trained and how it did on held-out rows, as lines."""
     card = classifier.card
     threshold = None if card.threshold is None else shown_threshold(card.threshold)
-    lines = []
+    lines: list[Line] = []
     if held_out := card.held_out:
-        lines.append(
-            f"Held-out test ({counted(held_out.n_examples, 'row')}): accuracy {held_out.accuracy:.3f}, "
-            f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
-        )
+        rest = f"{_beside(held_out)}, macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
+        before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
+        lines.append([(before, PLAIN), (f"accuracy {held_out.accuracy:.3f}", HEADING), (rest, PLAIN)])
         if held_out.coverage is not None:
             accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
             answered = f"{shown_share(held_out.coverage)}{accuracy}"
@@ -270,3 +350,11 @@ def training_lines(classifier: "TextClassifier") -> list[str]:
     abstains = "" if threshold is None else f", threshold {threshold}"
     lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     return lines
+
+
+def _beside(held_out: "HeldOut") -> str:
+    """Return what simpler classifiers reach, to be shown beside an accuracy; nothing if that is unknown."""
+    if held_out.baseline_accuracy is None:
+        return ""
+    words = "" if held_out.words_accuracy is None else f", words alone {held_out.words_accuracy:.3f}"
+    return f" (baseline {held_out.baseline_accuracy:.3f}{words})"

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedclf.embedding.aimlapi.catalogue import MULTILINGUAL
 from embedclf.formatting import counted
-from embedclf.printing.tables import Places, shortened, shown_label, table
+from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, Piece, Style, pieces_of, width_of
+from embedclf.printing.tables import Places, place_of, shortened, shown_label, table
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -15,6 +16,7 @@ _MOST_SHOWN = 5
 _MOST_PLACES = 3
 _TEXT_WIDTH = 66
 _DETAIL_WIDTH = 120
+_OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**HEADING, "fg": "yellow"}}
 
 
 class _Words(NamedTuple):
@@ -86,7 +88,7 @@ _ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 def finding_lines(
     result: "DataCheck", corpus: Places, against: Places | None, *, rest: str = "--json shows all"
-) -> list[str]:
+) -> list[Line]:
     """Return each kind of finding with its first examples and advice, then the diversity of the texts, as lines.
 
     Parameters
@@ -97,7 +99,7 @@ def finding_lines(
     rest : str
         Where the findings are that are left out.
     """
-    lines = []
+    lines: list[Line] = []
     for severity in ("error", "warning"):
         of_severity = [finding for finding in result.findings if finding.severity == severity]
         for kind, findings in _by_kind(of_severity).items():
@@ -105,9 +107,10 @@ def finding_lines(
     lines += _diversity(result)
     if not result.findings:
         but = "; some checks were skipped" if result.not_checked else ""
-        return [*lines, f"No problems found in {counted(result.n_rows, 'row')}{but}."]
+        return [*lines, [(f"No problems found in {counted(result.n_rows, 'row')}{but}.", RIGHT)]]
     end = "Fix the errors before training." if result.n_errors else "No definite errors."
-    return [*lines, f"{counted(result.n_errors, 'error')}, {counted(result.n_warnings, 'warning')}. {end}"]
+    numbers = f"{counted(result.n_errors, 'error')}, {counted(result.n_warnings, 'warning')}. {end}"
+    return [*lines, [(numbers, _OF_SEVERITY["error"] if result.n_errors else HEADING)]]
 
 
 def findings_record(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> dict[str, Any]:
@@ -133,13 +136,13 @@ def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
         more = " …" if len(of_kind) > _MOST_PLACES else ""
         title = _title(kind, len(of_kind))
         if kind == "language":
-            shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)})" for one in first)
+            shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)[0]})" for one in first)
             lines.append(f"{shares}, which the embedder was not made for. {_WORDS[kind].advice}")
         elif kind in _ABOUT_LABELS:
-            labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)})" for one in first)
+            labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)[0]})" for one in first)
             lines.append(f"{title}: {labels}{more}")
         else:
-            lines.append(f"{title} ({', '.join(_place_of(one, corpus) for one in first)}{more})")
+            lines.append(f"{title} ({', '.join(_place_of(one, corpus)[0] for one in first)}{more})")
     return lines
 
 
@@ -155,67 +158,83 @@ def _title(kind: str, number: int) -> str:
     return f"{counted(number, words.thing)}{words.rest}"
 
 
-def _place_of(finding: "Finding", corpus: Places) -> str:
-    if finding.row is None:
-        return f"{finding.file or corpus.name}:{finding.line}"
-    return corpus.place(finding.row)
+def _place_of(finding: "Finding", corpus: Places) -> Piece:
+    if finding.row is not None:
+        return place_of(finding.row, corpus)
+    return f"{finding.file or corpus.name}:{finding.line}".removeprefix(corpus.name), DIM
 
 
-def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, rest: str) -> list[str]:
-    lines = [f"{findings[0].severity.capitalize()}: {_title(kind, len(findings))}", f"  {_WORDS[kind].advice}"]
+def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, rest: str) -> list[Line]:
+    severity = findings[0].severity
+    title = [(f"{severity.capitalize()}:", _OF_SEVERITY[severity]), (f" {_title(kind, len(findings))}", HEADING)]
+    lines: list[Line] = [title, f"  {_WORDS[kind].advice}"]
     for finding in findings[:_MOST_SHOWN]:
-        lines += [f"    {line}" for line in _of_finding(finding, corpus, against)]
+        lines += [[("    ", PLAIN), *pieces_of(line)] for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
         lines.append(f"    … {len(findings) - _MOST_SHOWN:,} more ({rest})")
     return lines
 
 
-def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> list[str]:
+def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> list[Line]:
     place, label = _place_of(finding, corpus), shown_label(finding.label)
     detail = shortened(finding.detail, _DETAIL_WIDTH)
-    row = _labelled(label, finding.text)
+    used = 4 + len(place[0]) + 2
+    row = _labelled(label, finding.text, used)
     if finding.kind in _ABOUT_LABELS:
-        return [f"{place}  {label}: {detail}"]
+        return [[place, (f"  {label}: {detail}", PLAIN)]]
     if finding.kind == "label_errors":
         predicted = shown_label(finding.suggested or "")
-        text = shortened(finding.text, _TEXT_WIDTH)
-        return [f"{place}  labelled {label}, predicted {predicted} ({detail}): {text}"]
+        used += width_of(f"labelled {label}, predicted {predicted} ({detail}): ")
+        text = shortened(finding.text, _TEXT_WIDTH, beside=used)
+        said = [("  labelled ", PLAIN), (label, WRONG), (", predicted ", PLAIN), (predicted, RIGHT)]
+        return [[place, *said, (f" ({detail}): {text}", PLAIN)]]
     if finding.kind == "language":
-        return [f"{place}  {detail}: {shortened(finding.text, _TEXT_WIDTH)}"]
+        return [
+            [place, (f"  {detail}: {shortened(finding.text, _TEXT_WIDTH, beside=used + width_of(detail) + 2)}", PLAIN)]
+        ]
     others = [(other, _place_of_other(other, corpus, against)) for other in finding.others]
     if finding.kind in ("duplicates", "leakage"):
         other, where = others[0]
         differs = f" {shown_label(other.label)}" if finding.label and other.label not in ("", finding.label) else ""
-        return [f"{place}, same text as {where}{differs}  {row}"]
+        same = f", same text as {where[0]}{differs}  "
+        row = _labelled(label, finding.text, used - 2 + width_of(same))
+        return [[place, (f"{same}{row}", PLAIN)]]
     if finding.kind in ("near_duplicates", "near_leakage"):
         other, where = others[0]
-        return [f"{place}  {row}", f"  {detail}: {where}  {_labelled(shown_label(other.label), other.text)}"]
+        own: Line = [place, (f"  {row}", PLAIN)]
+        return [own, _beside(f"{detail}: ", where, other)]
     if finding.kind in ("empty", "malformed"):
         rest = row if finding.text.strip() else label
-        return [f"{place}  {detail}: {rest}" if rest else f"{place}  {detail}"]
-    lines = [f"{place}  {row}", *([f"  {detail}"] if detail else [])]
+        return [[place, (f"  {detail}: {rest}" if rest else f"  {detail}", PLAIN)]]
+    lines: list[Line] = [[place, (f"  {row}", PLAIN)], *([f"  {detail}"] if detail else [])]
     if finding.kind == "anomalies":
-        lines += [
-            f"  {other.similarity:.2f}  {where}  {_labelled(shown_label(other.label), other.text)}"
-            for other, where in others
-        ]
+        lines += [_beside(f"{other.similarity:.2f}  ", where, other) for other, where in others]
     return lines
 
 
-def _labelled(label: str, text: str) -> str:
-    shown = shortened(text, _TEXT_WIDTH)
-    return f"{label}: {shown}" if label else shown
+def _beside(before: str, where: Piece, other: "Other") -> Line:
+    """Return a line about another row."""
+    row = _labelled(shown_label(other.label), other.text, 6 + width_of(before + where[0]) + 2)
+    return [(f"  {before}", PLAIN), where, (f"  {row}", PLAIN)]
 
 
-def _place_of_other(other: "Other", corpus: Places, against: Places | None) -> str:
-    return (against if other.in_against and against is not None else corpus).place(other.row)
+def _labelled(label: str, text: str, used: int) -> str:
+    """Return a label and a text, beside `used` columns."""
+    before = f"{label}: " if label else ""
+    return before + shortened(text, _TEXT_WIDTH, beside=used + width_of(before))
 
 
-def _diversity(result: "DataCheck") -> list[str]:
+def _place_of_other(other: "Other", corpus: Places, against: Places | None) -> Piece:
+    if other.in_against and against is not None:
+        return against.place(other.row), DIM
+    return place_of(other.row, corpus)
+
+
+def _diversity(result: "DataCheck") -> list[Line]:
     whole = result.diversity
     if whole is None or whole.mean_distance is None:
         return []
-    lines = [
+    lines: list[Line] = [
         f"Diversity: Vendi score {whole.vendi:,.1f} ({counted(whole.n, 'text')} as varied as "
         f"{counted(round(whole.vendi), 'unrelated one')}); mean cosine distance {whole.mean_distance:.2f}"
     ]
@@ -228,5 +247,5 @@ def _diversity(result: "DataCheck") -> list[str]:
             one = result.diversity_by_label[label]
             rows.append([shown_label(label), f"{one.n:,}", f"{one.vendi:,.1f}", f"{distance:.2f}"])
         header = ["least diverse labels", "texts", "Vendi score", "mean distance"]
-        lines += [f"  {line}" for line in table(header, rows)]
+        lines += table(header, rows, indent=2)
     return [*lines, ""]

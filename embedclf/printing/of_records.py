@@ -15,6 +15,7 @@ from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.printing import explored, figures, findings
+from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows
 from embedclf.quality.findings import DataCheck
 
@@ -22,62 +23,67 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import Hit
 
 
+def text_of(result: object) -> str:
+    """Return what ``print`` shows of a result."""
+    return "\n".join(plain(line).rstrip(" ") for line in lines_of(result))
+
+
 @singledispatch
-def lines_of(result: object) -> list[str]:
+def lines_of(result: object) -> list[Line]:
     """Return a result as lines of text."""
     raise NotImplementedError(type(result).__name__)
 
 
 @lines_of.register
-def _(result: TextClassifier) -> list[str]:
+def _(result: TextClassifier) -> list[Line]:
     return figures.classifier_lines(result)
 
 
 @lines_of.register
-def _(result: Report) -> list[str]:
+def _(result: Report) -> list[Line]:
     return figures.report_lines(result, Rows(), Rows("train row"), errors_are_written=True)
 
 
 @lines_of.register
-def _(result: CrossValidation) -> list[str]:
+def _(result: CrossValidation) -> list[Line]:
     return figures.cross_validation_lines(result)
 
 
 @lines_of.register
-def _(result: LearningCurve) -> list[str]:
+def _(result: LearningCurve) -> list[Line]:
     return figures.learning_curve_lines(result)
 
 
 @lines_of.register
-def _(result: Comparison) -> list[str]:
+def _(result: Comparison) -> list[Line]:
     return figures.comparison_lines(result)
 
 
 @lines_of.register
-def _(result: DataCheck) -> list[str]:
+def _(result: DataCheck) -> list[Line]:
     return findings.finding_lines(result, Rows(), Rows("row of against"), rest="to_frame() has all")
 
 
 @lines_of.register(SearchResult)
 @lines_of.register(Recommendation)
-def _(result: SearchResult | Recommendation) -> list[str]:
+def _(result: SearchResult | Recommendation) -> list[Line]:
     return _found(result.hits)
 
 
 @lines_of.register
-def _(result: Clustering) -> list[str]:
+def _(result: Clustering) -> list[Line]:
     return explored.cluster_lines(result, Rows())
 
 
 @lines_of.register
-def _(result: Suggestions) -> list[str]:
+def _(result: Suggestions) -> list[Line]:
     return explored.suggestion_lines(result, Rows())
 
 
 @lines_of.register
-def _(result: TextMap) -> list[str]:
+def _(result: TextMap) -> list[Line]:
     return explored.map_lines(result)
 
 
-def _found(hits: "Sequence[Hit]") -> list[str]:
+def _found(hits: "Sequence[Hit]") -> list[Line]:
     return explored.found(hits, Rows()) if hits else ["No other rows."]

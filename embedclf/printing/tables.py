@@ -5,6 +5,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from embedclf.formatting import shown_share
+from embedclf.printing.lines import (
+    DIM,
+    HEADING,
+    PLAIN,
+    RIGHT,
+    WRONG,
+    Line,
+    Piece,
+    cut,
+    pieces_of,
+    start_of,
+    width_of,
+    wrapped,
+)
+from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
     from embedclf.classifier.explanation import Neighbour, Span
@@ -13,6 +28,8 @@ if TYPE_CHECKING:
 
 _TEXT_WIDTH = 80
 _LABEL_WIDTH = 40
+# With less room than this beside a label, a text gets a line of its own, indented by as much.
+_LEAST_TEXT_WIDTH, _INDENT = 30, 8
 _WORD_WIDTH = 24
 _N_WORDS = 5
 # A word is coloured, or bold, from this share of the text's largest weight.
@@ -57,22 +74,41 @@ def in_one_line(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def shortened(text: str, width: int = _TEXT_WIDTH) -> str:
-    """Return a text in one line of at most `width` characters."""
-    line = in_one_line(" ".join(text.split()))
-    return line if len(line) <= width else f"{line[: width - 2].rstrip()} …"
+def shortened(text: str, usual: int = _TEXT_WIDTH, *, beside: int | None = None) -> str:
+    """Return a text in one line of at most `usual` columns, cut after a whole word.
+
+    On a terminal, the text has the columns that are left `beside` the rest of its line, or a line of its own if these
+    are few.
+    """
+    line, total = in_one_line(" ".join(text.split())), columns()
+    if total is None or beside is None:
+        return cut(line, usual)
+    return cut(line, total - beside if total - beside >= _LEAST_TEXT_WIDTH else total - _INDENT)
 
 
 def shown_label(label: str) -> str:
-    """Return a label in one line of at most 40 characters; a longer one keeps both ends, where labels differ."""
-    line = in_one_line(label)
-    half = (_LABEL_WIDTH - 3) // 2
-    return line if len(line) <= _LABEL_WIDTH else f"{line[:half].rstrip()} … {line[-half:].lstrip()}"
+    """Return a label in one line of at most 40 columns; a longer one keeps both ends, where labels differ.
+
+    On a wide terminal, it may take two thirds of the width.
+    """
+    line, most = in_one_line(label), max(_LABEL_WIDTH, 2 * (columns() or 0) // 3)
+    if width_of(line) <= most:
+        return line
+    half = (most - 3) // 2
+    return f"{start_of(line, half).rstrip()} … {start_of(line[::-1], half)[::-1].lstrip()}"
 
 
-def nearby(one: "Neighbour", trained_on: Places) -> str:
-    """Return a neighbouring training example in one line: similarity, place, label and text."""
-    return f"{one.similarity:.2f}  {trained_on.place(one.row)}  {shown_label(one.label)}: {shortened(one.text, 66)}"
+def place_of(row: int, corpus: Places) -> Piece:
+    """Return where a row starts, for output that has named the file: ``:433``."""
+    return corpus.place(row).removeprefix(corpus.name), DIM
+
+
+def nearby(one: "Neighbour", trained_on: Places, indent: int) -> Line:
+    """Return a neighbouring training example in one line: similarity, line, label and text."""
+    place, label = place_of(one.row, trained_on), shown_label(one.label)
+    before = f"{one.similarity:.2f}  "
+    beside = indent + width_of(f"{before}{place[0]}  {label}: ")
+    return [(before, PLAIN), place, (f"  {label}: {shortened(one.text, 66, beside=beside)}", PLAIN)]
 
 
 def weighed(words: Mapping[str, float]) -> str:
@@ -88,17 +124,17 @@ def shown_word(word: str) -> str:
     return line if len(line) <= _WORD_WIDTH else f"{line[: _WORD_WIDTH - 1]}…"
 
 
-def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[tuple[str, dict[str, Any]]]":
+def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[Piece]":
     """Yield a text in styled pieces: green supports its label, red opposes it."""
     most = max((abs(span.weight) for span in spans), default=0.0)
     done = 0
     for start, end, weight in spans:
         if abs(weight) >= _COLOURED * most:
-            yield in_one_line(text[done:start]), {}
-            style = {"fg": "green" if weight > 0 else "red"}
-            yield in_one_line(text[start:end]), style | ({"bold": True} if abs(weight) >= _BOLD * most else {})
+            yield in_one_line(text[done:start]), PLAIN
+            style = RIGHT if weight > 0 else WRONG
+            yield in_one_line(text[start:end]), {**style, **HEADING} if abs(weight) >= _BOLD * most else style
             done = end
-    yield in_one_line(text[done:]), {}
+    yield in_one_line(text[done:]), PLAIN
 
 
 def with_interval(figure: float, interval: "Interval") -> str:
@@ -111,18 +147,84 @@ def percent(share: float | None) -> str:
     return "–" if share is None else shown_share(share)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: Sequence[int] = (0,)) -> list[str]:
-    """Return a table as lines; the columns in `left` are left-aligned, the others right-aligned."""
-    from rich.cells import cell_len  # the width on a terminal: two for an ideograph, none for a combining accent
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str | Piece]], left: Sequence[int] = (0,), *, indent: int = 0
+) -> list[Line]:
+    """Return a table as lines; the columns in `left` are left-aligned, the others right-aligned.
 
-    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
-    lines = []
-    for row in (header, *rows):
-        cells = []
-        for number, (cell, width) in enumerate(zip(row, widths, strict=True)):
-            space = " " * (width - cell_len(cell))
-            cells.append(cell + space if number in left else space + cell)
-        lines.append("  ".join(cells).rstrip())
+    Where a terminal has no room for all columns, the last one in `left` is wrapped, or gets lines of its own. Where
+    there is no room even for the others, each cell does.
+
+    Parameters
+    ----------
+    header : sequence of str
+    rows : sequence of sequences of str or Piece
+        A `Piece` is a cell with a style.
+    left : sequence of int
+    indent : int
+        Spaces in front of each line.
+    """
+    cells = [[(name, HEADING) for name in header], *([as_piece(cell) for cell in row] for row in rows)]
+    widths = widths_of(cells)
+    total, every = columns(), range(len(header))
+    if total is None or taken_by(widths) + indent <= total:
+        return [_in_columns(row, widths, every, left, indent) for row in cells]
+    alone = left[-1] if left else 0
+    others = [number for number in every if number != alone]
+    taken, first = taken_by([widths[number] for number in others]) + indent, alone == 0
+    if not others or taken + 2 * first > total:
+        return _as_records(header, cells[1:], indent)
+    lines: list[Line] = []
+    if alone == len(header) - 1 and total - taken - 2 >= _LEAST_TEXT_WIDTH:
+        for row in cells:
+            parts = list(wrapped([row[alone]], total - taken - 2))
+            rest = _in_columns([*row[:-1], ("|", PLAIN)], [*widths[:-1], 1], every, left, indent)
+            lines.append([*pieces_of(rest)[:-1], *pieces_of(parts[0])])
+            lines += [[(" " * (taken + 2), PLAIN), *pieces_of(part)] for part in parts[1:]]
+        return lines
+    for row in cells:  # a column that comes first is a title, and any other a remark
+        own = [[(" " * (indent + (0 if first else 4)), PLAIN), row[alone]]] if row[alone][0] else []
+        rest = _in_columns(row, widths, others, left, indent + (2 if first else 0))
+        lines += [*own, rest] if first else [rest, *own]
+    return lines
+
+
+def as_piece(cell: str | Piece) -> Piece:
+    """Return a cell with its style."""
+    return (cell, PLAIN) if isinstance(cell, str) else cell
+
+
+def widths_of(rows: Sequence[Sequence[str | Piece]]) -> list[int]:
+    """Return the width of each column of a table."""
+    return [max(width_of(as_piece(cell)[0]) for cell in column) for column in zip(*rows, strict=True)]
+
+
+def taken_by(widths: Sequence[int]) -> int:
+    """Return the columns of the terminal that columns of these widths take, with the spaces between them."""
+    return sum(widths) + 2 * (len(widths) - 1)
+
+
+def _in_columns(
+    row: Sequence[Piece], widths: Sequence[int], chosen: Sequence[int], left: Sequence[int], indent: int
+) -> Line:
+    pieces: list[Piece] = [(" " * indent, PLAIN)]
+    for number in chosen:
+        text, style = row[number]
+        space = " " * (widths[number] - width_of(text))
+        aligned: list[Piece] = [(text, style), (space, PLAIN)] if number in left else [(space, PLAIN), (text, style)]
+        pieces += [*aligned, ("  ", PLAIN)]
+    while pieces and not (end := pieces[-1][0].rstrip(" ")):
+        pieces.pop()
+    return [*pieces[:-1], (end, pieces[-1][1])] if pieces else ""
+
+
+def _as_records(header: Sequence[str], rows: Sequence[Sequence[Piece]], indent: int) -> list[Line]:
+    widest = max(map(width_of, header))
+    lines: list[Line] = []
+    for row in rows:
+        for number, (name, piece) in enumerate(zip(header, row, strict=True)):
+            space = " " * (indent + (2 if number else 0))
+            lines.append([(space, PLAIN), (name, HEADING), (" " * (widest - width_of(name) + 2), PLAIN), piece])
     return lines
 
 

@@ -47,26 +47,27 @@ def test_what_a_person_sees(cli: Cli, dataset: Path, model: Path):
     lines = result.stdout.splitlines()
     assert lines[0] == "rows               22"
     assert re.fullmatch(r"accuracy           0\.864  \(0\.6\d\d to 0\.9\d\d\)", lines[1])
-    assert re.fullmatch(r"macro-F1           0\.\d{3}  \(0\.\d{3} to 0\.\d{3}\)", lines[2])
-    assert lines[5].startswith("calibration error  0.")
-    assert lines[7:11] == [
+    assert lines[2] == "baseline           0.591  (always refund)"
+    assert re.fullmatch(r"macro-F1           0\.\d{3}  \(0\.\d{3} to 0\.\d{3}\)", lines[3])
+    assert lines[6].startswith("calibration error  0.")
+    assert lines[8:12] == [
         "label     precision  recall     F1  rows",
         "delivery      0.000   0.000  0.000     0",
         "password      0.900   1.000  0.947     9",
         "refund        1.000   0.769  0.870    13",
     ]
-    assert lines[12:16] == [
+    assert lines[13:17] == [
         "Most frequent confusions:",
         "rows  label   predicted",
         "   2  refund  delivery",
         "   1  refund  password",
     ]
-    assert lines[17] == "confidence  rows  mean confidence  accuracy"
+    assert lines[18] == "confidence  rows  mean confidence  accuracy"
     start = lines.index("threshold  coverage  rows  accuracy")
     assert lines[start + 1].startswith("0.5000 ")
     assert lines[start + 7].startswith("0.9900 ")
-    start = lines.index("3 misclassified rows. Most confident first; check these labels:")
-    assert {line.split()[0] for line in lines[start + 1 :: 3]} == {f"{dataset}:{line}" for line in (2, 3, 4)}
+    start = lines.index(f"3 misclassified rows in {dataset}. Most confident first; check these labels:")
+    assert {line.split()[0] for line in lines[start + 1 :: 3]} == {":2", ":3", ":4"}
     assert all(", predicted " in line for line in lines[start + 1 :: 3])
     assert all(line.startswith("      words: ") for line in lines[start + 3 :: 3])
     assert "--errors" not in result.stdout
@@ -113,13 +114,14 @@ def test_neighbours_say_where_they_stand(cli: Cli, model: Path):
     test = write_csv(Path("in/test.csv"), [("my refund", "refund"), ("my own parcel", "refund")])
     options = ("evaluate", test, "-m", model, "--train-set", train, "--skip-bad-rows", "--report", "report.html")
     lines = cli(*options).stdout.splitlines()
-    start = lines.index("1 misclassified row. Most confident first; check these labels:")
-    assert lines[start + 1].startswith("  in/test.csv:3  labelled refund, predicted delivery (0.")
-    assert lines[start + 2] == "    my own parcel"
-    assert lines[start + 3].startswith("      words: parcel +")
-    near, other = lines[start + 4 :]
-    assert re.fullmatch(r"      0\.\d\d  in/train.csv:3  delivery: my parcel", near)
-    assert re.fullmatch(r"      0\.\d\d  in/train.csv:4  refund: my refund", other)
+    start = lines.index("1 misclassified row in in/test.csv. Most confident first; check these labels:")
+    assert lines[start + 1] == "Beneath each, the most similar rows of in/train.csv."
+    assert lines[start + 2].startswith("  :3  labelled refund, predicted delivery (0.")
+    assert lines[start + 3] == "    my own parcel"
+    assert lines[start + 4].startswith("      words: parcel +")
+    near, other = lines[start + 5 :]
+    assert re.fullmatch(r"      0\.\d\d  :3  delivery: my parcel", near)
+    assert re.fullmatch(r"      0\.\d\d  :4  refund: my refund", other)
     (wrong,) = json.loads(cli(*options, "--json").stdout)["wrong"]
     assert wrong["line"] == 3
     assert [(one["row"], one["line"]) for one in wrong["neighbours"]] == [(0, 3), (1, 4)]
@@ -140,7 +142,7 @@ def test_a_confidence_is_shown_below_the_threshold_just_where_it_is_abstained_fr
     write_csv(Path("test.csv"), [(text, "none"), ("my refund", "refund")])
     shown = f"{threshold - 0.0001:.4f}"
     result = cli("evaluate", "test.csv", "-m", "m.safetensors", "--errors", "wrong.csv", "--report", "report.html")
-    assert re.search(rf"  test.csv:2  labelled none, predicted \w+ \({shown}\)\n", result.stdout)
+    assert re.search(rf"  :2  labelled none, predicted \w+ \({shown}\)\n", result.stdout)
     (row,) = csv.DictReader(Path("wrong.csv").read_text().splitlines())
     assert row["confidence"] == shown
     page = Path("report.html").read_text()
@@ -183,9 +185,9 @@ def test_long_and_wide_labels_leave_tables_in_shape(cli: Cli, dataset: Path):
     Path("long.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = cli("evaluate", "long.jsonl", "-m", "long.safetensors", "--train-set", "long.jsonl").stdout.splitlines()
     start = lines.index("Most frequent confusions:")
-    assert lines[8].startswith("a label a label a … label a label one      1.000   0.909  0.952    11")
-    assert lines[9].startswith("a label a label a … label a label two      1.000   1.000  1.000    10")
-    assert lines[10].startswith("配達の遅れ                                 0.900   1.000  0.947     9")
+    assert lines[10].startswith("a label a label a … label a label one      1.000   0.909  0.952    11")
+    assert lines[11].startswith("a label a label a … label a label two      1.000   1.000  1.000    10")
+    assert lines[12].startswith("配達の遅れ                                 0.900   1.000  0.947     9")
     assert lines[start + 2] == "   1  a label a label a … label a label one  配達の遅れ"
     assert max(map(len, lines)) <= 120
 

@@ -26,7 +26,8 @@ def test_it_prints_what_it_measured_and_where_it_saved(cli: Cli, dataset: Path):
     held_out = card(Path("models/small.safetensors"))["held_out"]
     lines = result.stdout.splitlines()
     assert lines[0] == (
-        f"Held-out test (6 rows): accuracy {held_out['accuracy']:.3f}, macro-F1 {held_out['macro_f1']:.3f}, "
+        f"Held-out test (6 rows): accuracy {held_out['accuracy']:.3f} (baseline 0.333, words alone "
+        f"{held_out['words_accuracy']:.3f}), macro-F1 {held_out['macro_f1']:.3f}, "
         f"calibration error {held_out['ece']:.3f}"
     )
     assert re.fullmatch(r"Trained on all 30 rows \(logistic, C = [\d.]+, temperature [\d.]+\)", lines[1])

@@ -79,11 +79,17 @@ class TestCrossValidate:
         lines = result.stdout.splitlines()
         assert lines[0] == "rows               30 (3-fold cross-validation)"
         assert lines[1] == "accuracy           1.000  (0.884 to 1.000)"
-        assert lines[2] == "macro-F1           1.000  (0.884 to 1.000)"
-        assert lines[3].startswith("log loss           ")
-        assert lines[4].startswith("calibration error  ")
-        assert lines[6] == "fold  rows  accuracy  macro-F1  log loss"
-        assert [line.split()[:2] for line in lines[7:]] == [["1", "10"], ["2", "10"], ["3", "10"]]
+        assert lines[2] == "baseline           0.333  (always delivery)"
+        assert lines[3].startswith("words alone        0.")
+        assert lines[4] == "macro-F1           1.000  (0.884 to 1.000)"
+        assert lines[5].startswith("log loss           ")
+        assert lines[6].startswith("calibration error  ")
+        assert lines[8] == "fold  rows  accuracy  macro-F1  log loss"
+        assert [line.split()[:2] for line in lines[9:12]] == [["1", "10"], ["2", "10"], ["3", "10"]]
+        assert lines[13] == "label     precision  recall     F1  rows"
+        assert [line.split() for line in lines[14:]] == [
+            [label, "1.000", "1.000", "1.000", "10"] for label in ("delivery", "password", "refund")
+        ]
         assert result.stderr.endswith("Fitting 3 classifiers …\n")
 
     @pytest.mark.slow
@@ -100,7 +106,7 @@ class TestCrossValidate:
         assert again == shown
         lines = cli("cross-validate", dataset, "--folds", 2, "--repeats", 2).stdout.splitlines()
         assert lines[0] == "rows               30 (2-fold cross-validation, 2 repeats)"
-        assert lines[6] == "repeat  fold  rows  accuracy  macro-F1  log loss"
+        assert lines[8] == "repeat  fold  rows  accuracy  macro-F1  log loss"
 
     @pytest.mark.slow
     def test_out_of_fold_predictions_are_written(self, cli: Cli, dataset: Path):
@@ -124,7 +130,7 @@ class TestCrossValidate:
             file.write("Do you sell gift cards,shopping\n")
         lines = cli("cross-validate", dataset, "--folds", 3).stdout.splitlines()
         assert lines[0].startswith("rows               30 (")
-        assert lines[5] == "not measured       1 row, the only text of its label: always used for training"
+        assert lines[7] == "not measured       1 row, the only text of its label: always used for training"
 
     @pytest.mark.slow
     def test_it_is_near_what_a_new_test_shows(self):

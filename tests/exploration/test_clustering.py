@@ -17,19 +17,19 @@ from running import Cli
 
 SHOWN = """\
 01_package_parcel_arrive  10 rows · courier, delivery, address, days, driver
-  texts.csv:6  When will the parcel arrive?
-  texts.csv:8  Parcel lost in the post
-  texts.csv:3  The courier never came with my package
+  :6  When will the parcel arrive?
+  :8  Parcel lost in the post
+  :3  The courier never came with my package
 
 02_password_account_log  10 rows · sign, attempts, change, code, comes
-  texts.csv:17  Login says wrong password
-  texts.csv:12  I forgot my password
-  texts.csv:20  I want a new password for my login
+  :17  Login says wrong password
+  :12  I forgot my password
+  :20  I want a new password for my login
 
 03_refund_money_back  10 rows · ago, bank, broken, card, full
-  texts.csv:25  You refunded too little money
-  texts.csv:23  When do I get my refund?
-  texts.csv:26  The refund has not reached my bank
+  :25  You refunded too little money
+  :23  When do I get my refund?
+  :26  The refund has not reached my bank
 
 3 clusters; 30 of 30 rows assigned, 0 unassigned
 """

@@ -25,16 +25,16 @@ def test_what_a_person_sees(cli: Cli, dataset: Path):
     result = cli("recommend", dataset.name, "--row", 23, "-k", 3)
     assert result.exit_code == 0
     expected = """\
-similarity  row           label   text
-     0.761  small.csv:25  refund  You refunded too little money
-     0.727  small.csv:28  refund  How long does a refund take?
-     0.694  small.csv:29  refund  I was promised a full refund
+similarity  row  label   text
+     0.761  :25  refund  You refunded too little money
+     0.727  :28  refund  How long does a refund take?
+     0.694  :29  refund  I was promised a full refund
 """
     assert result.stdout == expected
     assert result.stderr == (
         "small.csv: 30 rows, 3 labels\n"
         "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)\n"
-        "Rows similar to small.csv:23  refund: When do I get my refund?\n"
+        'Rows similar to :23 (refund) "When do I get my refund?"\n'
     )
     by_text = cli("recommend", dataset.name, "--text", "When do I get my refund?", "-k", 3)
     assert by_text.stdout == expected
@@ -71,13 +71,13 @@ def test_near_copies_are_left_out(cli: Cli, tmp_path: Path):
     """Of the row and of each other; that there is no more is said."""
     write_csv(tmp_path / "copies.csv", COPIES)
     result = cli("recommend", "copies.csv", "--row", 4, "--skip-bad-rows")
-    assert [line.split()[1:] for line in result.stdout.splitlines()[1:]] == [["copies.csv:6", "c", "refund"]]
+    assert [line.split()[1:] for line in result.stdout.splitlines()[1:]] == [[":6", "c", "refund"]]
     assert result.stderr.endswith(
-        "Rows similar to copies.csv:4  a: My parcel is late\nThe other 2 rows are near-duplicates: not shown.\n"
+        'Rows similar to :4 (a) "My parcel is late"\nThe other 2 rows are near-duplicates: not shown.\n'
     )
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 1)
     assert len(result.stdout.splitlines()) == 2
-    assert result.stderr.endswith("Rows similar to copies.csv:6  c: refund\n")
+    assert result.stderr.endswith('Rows similar to :6 (c) "refund"\n')
     result = cli("recommend", "copies.csv", "--row", 6, "--skip-bad-rows", "-k", 2)
     assert len(result.stdout.splitlines()) == 2
     assert result.stderr.endswith("\nThe other 2 rows are near-duplicates: not shown.\n")
@@ -110,7 +110,7 @@ def test_a_line_at_which_no_row_starts(cli: Cli, api: AimlapiServer, tmp_path: P
     assert api.n_requests == 0
     result = cli("recommend", "rows.csv", "--row", 3, "-k", 2)
     assert result.exit_code == 0
-    assert "Rows similar to rows.csv:3  my refund\n" in result.stderr
+    assert 'Rows similar to :3 "my refund"\n' in result.stderr
 
 
 def test_a_row_that_cannot_be_used(cli: Cli, api: AimlapiServer, tmp_path: Path):

@@ -19,10 +19,10 @@ def test_what_a_person_sees(cli: Cli, dataset: Path):
     assert (
         result.stdout
         == """\
-similarity  row           label   text
-     1.000  small.csv:23  refund  When do I get my refund?
-     0.761  small.csv:25  refund  You refunded too little money
-     0.727  small.csv:28  refund  How long does a refund take?
+similarity  row  label   text
+     1.000  :23  refund  When do I get my refund?
+     0.761  :25  refund  You refunded too little money
+     0.727  :28  refund  How long does a refund take?
 """
     )
     assert result.stderr == (
@@ -62,13 +62,13 @@ def test_a_file_without_labels_from_the_standard_input(process):
     data = 'id,text\n7,"my\nparcel"\n8,my \x1b[31mrefund\n'
     done = process("search", "-", "parcel", stdin=data)
     lines = done.stdout.splitlines()
-    assert lines[0] == "similarity  row      text"
+    assert lines[0] == "similarity  row  text"
     assert [line.split("  ")[-2:] for line in lines[1:]] == [
-        ["stdin:2", "my parcel"],
-        ["stdin:4", r"my \x1b[31mrefund"],
+        [":2", " my parcel"],
+        [":4", r" my \x1b[31mrefund"],
     ]
     done = process("search", "-", "parcel", stdin='{"text": "parcel", "label": "a\\tb\\u001b"}\n')
-    assert done.stdout.splitlines()[1:] == [r"     1.000  stdin:1  a\tb\x1b  parcel"]
+    assert done.stdout.splitlines()[1:] == [r"     1.000  :1   a\tb\x1b  parcel"]
 
 
 def test_a_query_that_cannot_be_embedded(cli: Cli, api: AimlapiServer, dataset: Path):
@@ -94,7 +94,7 @@ def test_rows_that_are_refused(cli: Cli, api: AimlapiServer, tmp_path: Path):
         f"Error: 1 row of {path} cannot be embedded:\n  {path}:2: rejected by text-embedding-3-small" in result.stderr
     )
     result = cli("search", path, "good", "--skip-bad-rows")
-    assert result.stdout.splitlines()[1:] == [f"     1.000  {path}:3  y      good"]
+    assert result.stdout.splitlines()[1:] == ["     1.000  :3   y      good"]
 
 
 def test_the_query_and_the_file_are_one_cost(cli: Cli, api: AimlapiServer, dataset: Path):

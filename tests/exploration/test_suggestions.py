@@ -46,10 +46,10 @@ def test_it_prints_what_a_person_decides_by(cli: Cli, unlabelled: Path, model: P
     assert (
         done.stdout
         == """\
-2 rows to label next, of 7 without a label:
-  inbox.csv:7  password (0.5689) or refund (0.4169)
+2 rows of inbox.csv to label next, of 7 without a label:
+  :7  password (0.5689) or refund (0.4169)
     Money back because my account is locked
-  inbox.csv:5  password (0.6595) or delivery (0.3112)
+  :5  password (0.6595) or delivery (0.3112)
     I cannot log in to see my delivery
 """
     )
@@ -100,7 +100,7 @@ def test_rows_with_a_label_are_left_out(cli: Cli, model: Path):
     path = write_csv(Path("part.csv"), [("", UNSURE[0]), ("refund", UNSURE[1]), ("", UNSURE[2])], ("label", "text"))
     done = cli("suggest", path, "-m", model, "--output", "next.csv")
     assert done.stderr == "Skipped 1 labelled row\nWrote 2 rows to next.csv\n"
-    assert done.stdout.startswith("2 rows to label next, of 2 without a label:\n")
+    assert done.stdout.startswith("2 rows of part.csv to label next, of 2 without a label:\n")
     rows = rows_of("next.csv")
     assert list(rows[0]) == ["label", "text", *ADDED]
     assert {row["text"]: row["label"] for row in rows} == {UNSURE[0]: "", UNSURE[2]: ""}
@@ -142,7 +142,7 @@ def test_near_copies_are_suggested_once(cli: Cli, model: Path):
     """However many there are, and even if nothing else is left to suggest."""
     copies = [(UNSURE[0],), (UNSURE[0],), (f"{UNSURE[0]} 2",), (UNSURE[1],), (f"{UNSURE[0]} 3",)]
     done = cli("suggest", write_csv(Path("inbox.csv"), copies, ("text",)), "-m", model)
-    assert done.stdout.startswith("2 rows to label next, of 5 without a label:\n")
+    assert done.stdout.startswith("2 rows of inbox.csv to label next, of 5 without a label:\n")
     assert done.stderr == "No more suggestions: near-duplicates of these are left out (3 rows)\n"
 
 
@@ -238,8 +238,8 @@ def test_the_standard_input_is_read(process, model: Path):
     done = process("suggest", "-", "-m", model, stdin='{"text": "my parcel \\u001b[31m or my money"}\n')
     assert done.returncode == 0, done.stderr
     head, place, text = done.stdout.splitlines()
-    assert head == "1 row to label next, of 1 without a label:"
-    assert place.startswith("  stdin:1  ")
+    assert head == "1 row of stdin to label next, of 1 without a label:"
+    assert place.startswith("  :1  ")
     assert text == r"    my parcel \x1b[31m or my money"
 
 
@@ -266,7 +266,7 @@ def test_a_refused_text_is_named_or_left_out(cli: Cli, api: AimlapiServer):
     assert not Path("next.csv").exists()
     done = cli("suggest", "inbox.csv", "-m", "m.safetensors", "--output", "next.csv", "--skip-bad-rows")
     assert done.exit_code == 0
-    assert "  inbox.csv:3  " in done.stdout
+    assert "  :3  " in done.stdout
     assert [row["text"] for row in rows_of("next.csv")] == [UNSURE[0]]
 
 
@@ -314,4 +314,4 @@ def test_one_file_is_labelled_bit_by_bit(cli: Cli):
     assert "all.csv: 30 rows, 3 labels\n" in cli("train", "all.csv", "--skip-bad-rows").stderr
     done = cli("suggest", "all.csv")
     assert "Skipped 30 labelled rows\n" in done.stderr
-    assert done.stdout.startswith("4 rows to label next, of 4 without a label:\n")
+    assert done.stdout.startswith("4 rows of all.csv to label next, of 4 without a label:\n")

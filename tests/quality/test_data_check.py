@@ -68,46 +68,46 @@ class TestWhatAPersonSees:
             == """\
 Error: 1 row that cannot be read
   Fix them in the file.
-    ugly.csv:9  expected 3 fields as in the header, got 5 (extra: 'c', 'd')
+    :9  expected 3 fields as in the header, got 5 (extra: 'c', 'd')
 
 Error: 2 rows without a text or label
   Fill them in, or write a copy without the empty texts with --fix FILE.
-    ugly.csv:6  the text is empty: refund
-    ugly.csv:10  the label is empty: The courier never came with my package
+    :6  the text is empty: refund
+    :10  the label is empty: The courier never came with my package
 
 Error: 2 rows with conflicting labels for the same text
   Choose one label: no classifier can learn both.
-    ugly.csv:3  refund: I want my money back
-    ugly.csv:4  delivery: I want my money back
+    :3  refund: I want my money back
+    :4  delivery: I want my money back
 
 Error: 1 row with a text that is in both files
   Drop them from one file: accuracy on texts that were trained on means nothing.
-    ugly.csv:14, same text as other.csv:2 login  password: I forgot my password
+    :14, same text as other.csv:2 login  password: I forgot my password
 
 Error: 2 labels with too few examples
   Add texts, or merge labels.
-    ugly.csv:7  Refund: only 1 text
-    ugly.csv:14  password: only 1 text
+    :7  Refund: only 1 text
+    :14  password: only 1 text
 
 Warning: 1 label identical to another except for case, spaces or Unicode form
   Spell them the same way: now they are separate labels.
-    ugly.csv:7  Refund: 1 row; 'refund' has 5
+    :7  Refund: 1 row; 'refund' has 5
 
 Warning: 1 row with a near-duplicate in the other file
   Drop the copies from one file: they inflate the measured accuracy.
-    ugly.csv:18  delivery: Tracking has not moved since Monday
+    :18  delivery: Tracking has not moved since Monday
       identical except for case, spaces and punctuation: other.csv:3  delivery: Tracking has not moved since monday!
 
 Warning: 1 exact duplicate
   Drop them unless they should count more: --fix FILE writes a copy without them.
-    ugly.csv:5, same text as ugly.csv:2  delivery: Where is my parcel?
+    :5, same text as :2  delivery: Where is my parcel?
 
 Warning: 2 near-duplicates
   Drop copies. Where the labels differ, decide which is right.
-    ugly.csv:8  delivery: where is my parcel
-      identical except for case, spaces and punctuation: ugly.csv:2  delivery: Where is my parcel?
-    ugly.csv:19  refund: I was promised a full refnud
-      spelling 90 % similar: ugly.csv:17  refund: I was promised a full refund
+    :8  delivery: where is my parcel
+      identical except for case, spaces and punctuation: :2  delivery: Where is my parcel?
+    :19  refund: I was promised a full refnud
+      spelling 90 % similar: :17  refund: I was promised a full refund
 
 Diversity: Vendi score 7.8 (14 texts as varied as 8 unrelated ones); mean cosine distance 0.81
   least diverse labels  texts  Vendi score  mean distance
@@ -154,14 +154,14 @@ No problems found in 30 rows.
         result = cli("check", dataset)
         assert result.exit_code == 1
         assert (
-            f"""\
+            """\
 Error: 1 label with too few examples
   Add texts, or merge labels.
-    {dataset}:32  lamp: only 1 text
+    :32  lamp: only 1 text
 
 Warning: 1 label with too few examples
   Add texts, or merge labels.
-    {dataset}:33  privacy: only 2 texts
+    :33  privacy: only 2 texts
 """
             in result.stdout
         )
@@ -185,7 +185,7 @@ Warning: 1 label with too few examples
         write_csv(Path("a.csv"), [("a\x1b[31m", "x\x1b[2J"), ("a\x1b[31m", "y\ty"), ("b", "c", "\x1b[2J")])
         result = cli("check", "a.csv")
         assert "\x1b" not in result.output
-        assert "    a.csv:2  x\\x1b[2J: a\\x1b[31m\n" in result.stdout
+        assert "    :2  x\\x1b[2J: a\\x1b[31m\n" in result.stdout
 
 
 class TestJson:
@@ -278,8 +278,8 @@ class TestFix:
         result = cli("check", "a.csv")
         assert result.exit_code == 1
         assert result.stdout.splitlines()[2:4] == [
-            "    a.csv:2  the text is empty: x",
-            "    a.csv:3  the text is empty: y",
+            "    :2  the text is empty: x",
+            "    :3  the text is empty: y",
         ]
 
     def test_it_takes_no_other_place(self, cli: Cli, ugly: str):
@@ -573,7 +573,7 @@ class TestWhateverIsGiven:
         done = process("check", "-", stdin="text\nWhere is it?\nwhere is it\n")
         assert done.returncode == 0
         assert (
-            "    stdin:3  where is it\n      identical except for case, spaces and punctuation: stdin:2  Where is it?\n"
+            "    :3  where is it\n      identical except for case, spaces and punctuation: :2  Where is it?\n"
             in done.stdout
         )
         Path("a.csv").write_text("text,label\n")
@@ -593,11 +593,10 @@ class TestTrain:
         result = cli("train", dataset)
         assert result.exit_code == 0
         lines = result.stderr.splitlines()
-        name = str(dataset)
         assert lines[2:5] == [
-            f"Warning: 3 rows with conflicting labels for the same text ({name}:2, {name}:32, {name}:36)",
-            f"Warning: 4 exact duplicates ({name}:32, {name}:33, {name}:34 …)",
-            f"For details, run embedclf check {name}",
+            "Warning: 3 rows with conflicting labels for the same text (:2, :32, :36)",
+            "Warning: 4 exact duplicates (:32, :33, :34 …)",
+            f"For details, run embedclf check {dataset}",
         ]
 
     def test_the_command_that_shows_all_works(self, cli: Cli, dataset: Path):

@@ -12,7 +12,7 @@ from embedclf.cli.file_options import FileOptions, read_texts
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import say_written, show_left_out
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.screen import echo, echo_json, echo_lines
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
 from embedclf.data.corpus import faults_by_file
 from embedclf.errors import BadRowsError, EmbedderError
@@ -164,7 +164,7 @@ def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":
 def _show(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> None:
     from embedclf.printing.findings import finding_lines
 
-    echo("\n".join(finding_lines(result, corpus, against)))
+    echo_lines(finding_lines(result, corpus, against))
 
 
 def _show_json(result: "DataCheck", corpus: "Corpus", against: "Corpus | None", **more: object) -> None:

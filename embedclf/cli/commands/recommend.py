@@ -66,8 +66,8 @@ def command(
     write_found(writer, result.hits, corpus)
     job.end_writing(output, len(result.hits))
     if number is not None:
-        label = f"{shown_label(corpus.labels[number])}: " if corpus.labels[number] else ""
-        echo(f"Rows similar to {corpus.place(number)}  {label}{shortened(result.text)}", err=True)
+        label = f" ({shown_label(corpus.labels[number])})" if corpus.labels[number] else ""
+        echo(f'Rows similar to :{line}{label} "{shortened(result.text)}"', err=True)
     if len(result.hits) < k:
         echo(_why_no_more(result), err=True)
     if job.as_json:
