@@ -95,8 +95,8 @@ def apply_corrections(
     source, output : str or Path
         The dataset, and its corrected copy, in the same formats. The output must be neither of the two other files.
     text_column, label_column : str, optional
-        Column names of the dataset, found if they are not given; those of the corrections are ``text`` and ``label``, or
-        the same.
+        Column names of the dataset, found if they are not given; those of the corrections are ``text`` and ``label``,
+        or the same.
     delimiter : str, optional
         Column delimiter of the dataset and its copy.
     encoding : str
