@@ -11,6 +11,7 @@ import click
 from embedclf.cli.file_options import FileOptions, file_options, read_texts
 from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
+from embedclf.cli.progress import ProgressLine
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.tables import add_lines
@@ -56,15 +57,11 @@ class Job:
     def __init__(
         self, dataset: str, file: FileOptions, asked: EmbedderOptions, *, as_json: bool, what: str = "the dataset"
     ) -> None:
-        from embedclf.cli.progress import ProgressBar
-
         self.dataset, self.file, self.asked, self.as_json = dataset, file, asked, as_json
-        self.bar = ProgressBar()
         self._what = what
         self._stack = ExitStack()
 
     def __enter__(self) -> "Job":
-        self._stack.enter_context(self.bar)
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -97,7 +94,7 @@ class Job:
         """Open the embedder, and announce the file and the embedder."""
         from embedclf.embedding.factory import open_embedder
 
-        settings, reason = self.asked.settings(self.bar.on_event), self.reason_for(embedding)
+        settings, reason = self.asked.settings(), self.reason_for(embedding)
         self.embedder = open_embedder(embedding.embedder, dimensions=embedding.dimensions, **settings)
         introduce(self.corpus, self.embedder, reason)
 
@@ -122,7 +119,7 @@ class Job:
         """Load a trained classifier; its embedder becomes the job's."""
         from embedclf.classifier.loading import load
 
-        classifier = load(model, embedder=embedder, **self.asked.settings(self.bar.on_event))
+        classifier = load(model, embedder=embedder, **self.asked.settings())
         self.embedder = classifier.embedder
         return classifier if min_confidence is None else classifier.with_min_confidence(min_confidence)
 
@@ -221,7 +218,6 @@ class Job:
         try:
             return self.embedder.embed_partial(texts)
         finally:
-            self.bar.end()
             show_usage(self.embedder)
 
     def keep_usable(self, vectors: "Vectors", refused: Mapping[int, str]) -> "Vectors":
@@ -263,7 +259,7 @@ def file_job(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(dataset: str, file: FileOptions, asked: EmbedderOptions, as_json: bool, **values: Any) -> None:
-            with kind(dataset, file, asked, as_json=as_json, what=what) as job:
+            with ProgressLine(), kind(dataset, file, asked, as_json=as_json, what=what) as job:
                 command(job, **values)
 
         as_json = click.option("--json", "as_json", is_flag=True, help=json_help)

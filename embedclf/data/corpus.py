@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from embedclf.data.reader import CorpusReader
+from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.rows import LABEL_COLUMN, Row
 from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
@@ -116,7 +116,7 @@ def read_corpus(
         delimiter=delimiter,
         encoding=encoding,
     ) as reader:
-        for row in reader:
+        for row in read_all(reader):
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))
             else:

@@ -20,6 +20,7 @@ from embedclf.data.rows import LABEL_COLUMN, Row, RowMaker, numbered_names
 from embedclf.data.text_lines import accepting_bom, open_stdin
 from embedclf.errors import DataError
 from embedclf.formatting import counted
+from embedclf.phases import phase
 
 # First bytes of unsupported files, and what to do about each.
 _FOREIGN = {
@@ -27,6 +28,8 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": "old Excel files are not supported: save the file as CSV (UTF-8)",
     b"\x1f\x8b": "gzip files are not supported: decompress the file first",
 }
+
+_ROWS_A_STEP = 1_024
 
 
 class CorpusReader:
@@ -267,3 +270,13 @@ class CorpusReader:
             self._maker.row(number, dict(zip(keys, values, strict=True)), source)
             for number, (values, source) in enumerate(self._parquet, 1)
         )
+
+
+def read_all(reader: CorpusReader) -> Iterator[Row]:
+    """Yield the rows of a file that is read as a whole, as a phase."""
+    with phase(f"Reading {Path(reader.name).name}", unit="row") as reading:
+        for number, row in enumerate(reader):
+            yield row
+            if number % _ROWS_A_STEP == 0:
+                reading.reach(number)
+                reading.estimate_total(number, reader.share_read)

@@ -12,6 +12,7 @@ from embedclf.arrays import Vectors
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import ArgumentError, EmbedderError, TextError
 from embedclf.formatting import counted
+from embedclf.phases import phase
 from embedclf.validation import check_texts, list_of_strings, text_fault, text_faults
 
 EXTERNAL = "external"
@@ -121,7 +122,9 @@ class Embedder(ABC):
             If the embedder fails, or does not return one finite vector per text.
         """
         try:
-            return check_vectors(self.embed(texts), len(texts))
+            with phase("Embedding"):
+                vectors = self.embed(texts)
+            return check_vectors(vectors, len(texts))
         except ArgumentError as error:
             raise EmbedderError(f"{self.spec}: {error}") from error
 

@@ -14,6 +14,7 @@ from embedclf.errors import ArgumentError
 from embedclf.evaluation.neighbourhood import neighbours_of, texts_for, train_set_of
 from embedclf.evaluation.report import OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
+from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
 from embedclf.validation import group_duplicates
 
@@ -63,13 +64,15 @@ def evaluate(
         vectors = given.vectors
     else:
         vectors = np.empty((len(texts), 0), dtype=np.float32)
-    probabilities = classifier.probabilities(vectors, texts)
+    with phase("Predicting"):
+        probabilities = classifier.probabilities(vectors, texts)
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
     report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
     if weighs_words(classifier.model, classifier.embedder):
-        report = with_words(report, classifier, texts, vectors)
+        with phase("Weighing words"):
+            report = with_words(report, classifier, texts, vectors)
     if train_set is None:
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set_of(classifier, train_set))

@@ -1,7 +1,10 @@
 """Maps: texts as points on a plane, with similar texts close together."""
 
+import io
 import logging
+import re
 from collections.abc import Iterable
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,6 +13,7 @@ import numpy as np
 from embedclf.arrays import Floats32, Vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
+from embedclf.phases import Phase, is_watched, phase
 
 logger = logging.getLogger(__name__)
 
@@ -102,11 +106,14 @@ def text_map(
     embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
     if not len(embedded):
         raise ArgumentError("there are no texts to map")
-    first, place = _different(embedded.vectors)
+    with phase("Comparing vectors"):
+        first, place = _different(embedded.vectors)
     different = embedded.vectors[first]
     positions, method = project(different)
     shown = [""] * len(embedded) if embedded.labels is None else embedded.labels
-    return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, neighbours_kept(different, positions))
+    with phase("Measuring the map"):
+        kept = neighbours_kept(different, positions)
+    return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, kept)
 
 
 def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
@@ -143,8 +150,26 @@ def project(vectors: Vectors) -> tuple[Floats32, Method]:
     # One thread, since the order in which forces are summed, and with it the map, depends on the number of threads.
     with threadpool_limits(1):
         tsne = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=0)
-        positions = tsne.fit_transform(vectors)
+        with phase("Laying out", tsne.max_iter, "step") as laying_out, ExitStack() as stack:
+            if is_watched():
+                # Nothing else tells its steps; print goes to whatever sys.stdout is at the moment.
+                tsne.set_params(verbose=2)
+                stack.enter_context(redirect_stdout(_Iterations(laying_out)))
+            positions = tsne.fit_transform(vectors)
     return np.asarray(positions, dtype=np.float32), "t-SNE"
+
+
+class _Iterations(io.TextIOBase):
+    """Where t-SNE prints what it is doing, among which its iterations."""
+
+    def __init__(self, laying_out: Phase) -> None:
+        self._laying_out = laying_out
+
+    def write(self, text: str) -> int:
+        if found := re.search(r"Iteration (\d+)", text):
+            # The first steps come after the search for neighbours, which is none of them.
+            (self._laying_out.reach if self._laying_out.done else self._laying_out.begin_at)(int(found[1]))
+        return len(text)
 
 
 def neighbours_kept(vectors: Vectors, positions: Floats32) -> float | None:

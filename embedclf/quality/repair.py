@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from embedclf.data.corpus import Corpus
-from embedclf.data.reader import CorpusReader
+from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.errors import DataError, RowFault, bad_rows_error
@@ -142,7 +142,7 @@ def read_whole(
         delimiter=delimiter,
         encoding=encoding,
     ) as reader:
-        rows = list(reader)
+        rows = list(read_all(reader))
     if not rows:
         raise DataError(f"{reader.name}: the file has a header but no rows", source=reader.name)
     if any(row.label for row in rows):

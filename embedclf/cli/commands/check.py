@@ -73,7 +73,6 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
             _show(_with(faulty, plain), corpus, other)  # show what has been found so far
         raise
     finally:
-        job.bar.end()
         show_usage(opened)
     if job.file.skip_bad_rows and (refused := result.of("refused")):
         show_left_out(corpus.name, [RowFault(corpus.lines[one.row or 0], one.detail) for one in refused])

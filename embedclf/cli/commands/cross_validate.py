@@ -50,7 +50,6 @@ def command(
     predicted once per repeat, by a classifier that has not seen it; exact duplicates share a fold.
     """
     from embedclf.cli.pages import places_in
-    from embedclf.cli.progress import Steps
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.pages.reports import cross_validation_page
 
@@ -62,10 +61,9 @@ def command(
     page, writer = job.page(report), job.writer(output, _ADDED, ["line", "text", "label"])
     vectors = job.embed_to_train()
     corpus = job.corpus
-    with Steps():
-        result = cross_validate(
-            corpus.texts, corpus.labels, folds=folds, repeats=repeats, seed=seed, **vectors, **job.settings
-        )
+    result = cross_validate(
+        corpus.texts, corpus.labels, folds=folds, repeats=repeats, seed=seed, **vectors, **job.settings
+    )
     if writer is not None:
         for one in result.predictions:
             writer.write(corpus.row(one.row), [one.label, rounded_down(one.confidence), one.repeat, one.fold])

@@ -30,7 +30,6 @@ def command(job: TrainingJob, report: str | None, seed: int, training: TrainingO
     A fifth of the rows is held out for testing. Classifiers are trained on growing samples of the rest, each about
     twice as large as the last; small sizes are sampled several times.
     """
-    from embedclf.cli.progress import Steps
     from embedclf.evaluation.learning import learning_curve
     from embedclf.pages.reports import learning_curve_page
 
@@ -41,8 +40,7 @@ def command(job: TrainingJob, report: str | None, seed: int, training: TrainingO
         return
     page = job.page(report)
     vectors = job.embed_to_train()
-    with Steps():
-        curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
+    curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
     page.write(learning_curve_page, curve, f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}")
     if job.as_json:
         job.print_json(curve.to_dict())

@@ -71,7 +71,7 @@ def command(
     token = _token(token_file)
     hosts = [host_name(name) for name in allowed_hosts]
     model = find_model(model)
-    classifier = load(model, embedder=embedder, **asked.settings(lambda progress: None))
+    classifier = load(model, embedder=embedder, **asked.settings())
     if min_confidence is not None:
         classifier = classifier.with_min_confidence(min_confidence)
     classifier.embedder.warm_up()
