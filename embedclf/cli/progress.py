@@ -20,6 +20,7 @@ _ERASE = "\r\x1b[K"
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _IN_ASCII = str.maketrans(f"{_SPINNER}━─·…", "|/-\\|/-\\|/=-,.")
 _LEAST_BAR, _MOST_BAR = 8, 40
+_LEAST_NAME, _MOST_NAME = 8, 40
 
 
 class ProgressLine:
@@ -126,11 +127,13 @@ def shown(phases: Sequence[Phase], now: float, columns: int) -> str:
     done, seconds = main.done + main.of_part, main.changed - main.begun
     rate = (done - main.passed) / seconds if seconds > 0 else 0.0
 
-    name = printable(phases[0].name)
     time_shown = _time(main.total, done, rate, now, main.changed) or _clock(now - phases[0].begun)
-    left = columns - cell_len(name) - cell_len(time_shown) - 3
-    if left < 0:
-        return set_cell_size(name, columns) if columns < cell_len(name) else name
+    name, most = printable(phases[0].name), min(columns - cell_len(time_shown) - 3, _MOST_NAME)
+    if most < _LEAST_NAME:
+        return set_cell_size(name, columns).rstrip()
+    if cell_len(name) > most:
+        name = f"{set_cell_size(name, most - 1).rstrip()}…"
+    left = columns - cell_len(time_shown) - 3 - cell_len(name)
     figures: list[str] = []
 
     def add(*ways: str) -> None:
@@ -155,8 +158,10 @@ def shown(phases: Sequence[Phase], now: float, columns: int) -> str:
     if main.total and left > _LEAST_BAR:
         length = min(left - 1, _MOST_BAR)
         full = min(length, length * done // main.total)
-        bar = f" {'━' * full}{'─' * (length - full)}"
-    return f"{name}{bar or ' ·'} {' · '.join(figures)}"
+        bar = f"{'━' * full}{'─' * (length - full)} "
+    else:
+        figures[0] = figures[0].lstrip()
+    return f"{name} {bar or '· '}{' · '.join(figures)}"
 
 
 def _steps(phase: Phase, done: int) -> tuple[str, ...]:

@@ -140,35 +140,37 @@ def project(vectors: Vectors) -> tuple[Floats32, Method]:
             found = PCA(min(2, *vectors.shape), svd_solver="full").fit_transform(vectors)
             positions[:, : found.shape[1]] = found
         return positions, "PCA"
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
     if n > _MANY:
         seconds = _SECONDS_FOR_10_000 * (n / 10_000) ** _GROWTH
         about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
         logger.info("Laying out %s distinct texts (about %s) …", f"{n:,}", about)
-    # One thread, since the order in which forces are summed, and with it the map, depends on the number of threads.
-    with threadpool_limits(1):
+    with phase("Laying out", unit="step") as laying_out, ExitStack() as stack:
+        from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
+
         tsne = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=0)
-        with phase("Laying out", tsne.max_iter, "step") as laying_out, ExitStack() as stack:
-            if is_watched():
-                # Nothing else tells its steps; print goes to whatever sys.stdout is at the moment.
-                tsne.set_params(verbose=2)
-                stack.enter_context(redirect_stdout(_Iterations(laying_out)))
-            positions = tsne.fit_transform(vectors)
+        if is_watched():
+            # t-SNE tells its steps in no other way than by printing them.
+            tsne.set_params(verbose=2)
+            stack.enter_context(redirect_stdout(_Iterations(laying_out, tsne.max_iter)))
+        # One thread, since the order in which forces are summed, and with it the map, depends on the number of threads.
+        stack.enter_context(threadpool_limits(1))
+        positions = tsne.fit_transform(vectors)
     return np.asarray(positions, dtype=np.float32), "t-SNE"
 
 
 class _Iterations(io.TextIOBase):
     """Where t-SNE prints what it is doing, among which its iterations."""
 
-    def __init__(self, laying_out: Phase) -> None:
-        self._laying_out = laying_out
+    def __init__(self, laying_out: Phase, total: int) -> None:
+        self._laying_out, self._total = laying_out, total
 
     def write(self, text: str) -> int:
         if found := re.search(r"Iteration (\d+)", text):
-            # The first steps come after the search for neighbours, which is none of them.
-            (self._laying_out.reach if self._laying_out.done else self._laying_out.begin_at)(int(found[1]))
+            if self._laying_out.total is None:  # so far, neighbours were searched for, which takes another time
+                self._laying_out.total = self._total
+                self._laying_out.begin_at(int(found[1]))
+            self._laying_out.reach(int(found[1]))
         return len(text)
 
 
