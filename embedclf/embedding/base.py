@@ -158,8 +158,9 @@ class Embedder(ABC):
         anew : bool
             Whether to ignore cached vectors.
         """
-        usable = [text for text in texts if text_fault(text) is None]
-        unique = len(set(usable))
+        with phase("Estimating the cost"):
+            usable = [text for text in texts if text_fault(text) is None]
+            unique = len(set(usable))
         return Estimate(len(usable), unique, 0, unique, 0, 0, 0.0, 0.0)
 
     def check_cost(self, estimate: Estimate) -> None:  # noqa: B027 - no limit by default

@@ -151,17 +151,20 @@ class CachedEmbedder(PartialEmbedder):
         n_texts, sizes = 0, []
         seen: set[tuple[int, int]] = set()
         usable = (text for text in texts if text_fault(text) is None)
-        while part := list(islice(usable, _TEXTS_AT_ONCE)):
-            n_texts += len(part)
-            keys = hash_texts(part)
-            new = []
-            for place, key in enumerate(keys.tolist()):
-                if key not in seen:
-                    seen.add(key)
-                    new.append(place)
-            cache = None if anew else self._part
-            cached = [False] * len(new) if cache is None else cache.contains(keys[new])
-            sizes += [len(part[place].encode()) for place, is_cached in zip(new, cached, strict=True) if not is_cached]
+        with phase("Estimating the cost", unit="text") as estimating:
+            while part := list(islice(usable, _TEXTS_AT_ONCE)):
+                n_texts += len(part)
+                keys = hash_texts(part)
+                new = []
+                for place, key in enumerate(keys.tolist()):
+                    if key not in seen:
+                        seen.add(key)
+                        new.append(place)
+                cache = None if anew else self._part
+                cached = [False] * len(new) if cache is None else cache.contains(keys[new])
+                unseen = (part[place] for place, is_cached in zip(new, cached, strict=True) if not is_cached)
+                sizes += [len(text.encode()) for text in unseen]
+                estimating.reach(n_texts)
         return self._behind.meter.estimate(sizes, texts=n_texts, unique=len(seen))
 
     def check_cost(self, estimate: Estimate) -> None:

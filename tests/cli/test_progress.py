@@ -7,7 +7,7 @@ import select
 import signal
 import struct
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,8 @@ from aimlapi_server import AimlapiServer
 from corpus import DATASETS, QUICK, QUICKLY, TEXTS
 from embedclf.cli.progress import shown
 from embedclf.embedding.usage import Progress
-from embedclf.phases import Phase
+from embedclf.phases import Phase, _watched, watched
+from running import Cli
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a pseudo-terminal")
 
@@ -91,9 +92,8 @@ def test_a_line_has_a_name_steps_rate_and_time_left():
 
 def test_a_phase_within_another_gives_its_steps_or_stands_behind_it():
     folds = of("Cross-validating", 1, 5, "fold")
-    assert (
-        shown([of("Finding label errors"), folds], 100, 57) == "Finding label errors ━──────── 1 of 5 folds · 0:35 left"
-    )
+    inner = shown([of("Finding label errors"), folds], 100, 57)
+    assert inner == "Finding label errors ━──────── 1 of 5 folds · 0:35 left"
     both = shown([of("Comparing", 1, 2, "combination"), folds], 100, 117)
     assert both.endswith("1 of 2 combinations · 9 s each · 0:08 left · Cross-validating 1 of 5 folds")
 
@@ -116,10 +116,57 @@ def test_no_line_is_wider_than_the_terminal(columns: int):
 def test_at_40_columns_the_time_left_remains():
     assert shown([of("Embedding", 18_000, 50_000, "text")], 100, 37) == "Embedding · 36 % · 0:15 left"
     assert shown([of("Finding label errors", 1, 5, "fold")], 100, 37) == "Finding label errors · 0:35 left"
-    assert (
-        shown([of("Reading a_long_name_of_a_file.csv", 9, 90, "row")], 100, 37)
-        == "Reading a_long_name_of_a… · 1:20 left"
-    )
+    reading = of("Reading a_long_name_of_a_file.csv", 9, 90, "row")
+    assert shown([reading], 100, 37) == "Reading a_long_name_of_a… · 1:20 left"
+
+
+@pytest.fixture
+def named() -> Iterator[list[str]]:
+    """The names of the phases that the test goes through."""
+    names: list[str] = []
+
+    class Recorded(list[Phase]):
+        def append(self, phase: Phase) -> None:
+            names.append(phase.name)
+            super().append(phase)
+
+    phases = Recorded()
+    token = _watched.set(phases)
+    yield names
+    _watched.reset(token)
+    assert not phases
+
+
+COMMANDS = {
+    "train": ["Reading small.csv", "Embedding", "Choosing settings", "Fitting on all rows"],
+    "cross-validate": ["Reading small.csv", "Embedding", "Cross-validating", "Resampling"],
+    "evaluate": ["Reading small.csv", "Embedding", "Predicting", "Resampling", "Weighing words"],
+    "cluster": ["Reading small.csv", "Embedding", "Finding neighbours", "Clustering", "Naming clusters"],
+    "check": ["Reading small.csv", "Comparing texts", "Embedding", "Finding near-duplicates", "Measuring diversity"],
+    "predict": ["Predicting", "Embedding"],
+}
+
+
+# Label errors need cleanlab, whose import takes seconds.
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=pytest.mark.slow if name == "check" else ()) for name in COMMANDS]
+)
+def test_each_phase_of_a_command_has_its_own_name(
+    cli: Cli, dataset: Path, model: Path, named: list[str], command: str, monkeypatch: pytest.MonkeyPatch
+):
+    """Reading is not called embedding, and what makes one wait longest has a name of its own."""
+    monkeypatch.setenv("EMBEDCLF_MODEL", str(model))
+    options = {"train": QUICKLY, "cross-validate": QUICKLY[:4], "predict": ("--input",)}.get(command, ())
+    assert cli(command, *options, dataset).exit_code == 0
+    assert [name for name in dict.fromkeys(named) if name in COMMANDS[command]] == COMMANDS[command]
+
+
+@pytest.mark.slow
+def test_a_map_is_the_same_with_its_steps_watched():
+    texts = [f"text {number}" for number in range(60)]
+    plain = embedclf.text_map(texts)
+    with watched():
+        assert (embedclf.text_map(texts).positions == plain.positions).all()
 
 
 @pytest.fixture
