@@ -259,7 +259,8 @@ def file_job(
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @functools.wraps(command)
         def run(dataset: str, file: FileOptions, asked: EmbedderOptions, as_json: bool, **values: Any) -> None:
-            with ProgressLine(), kind(dataset, file, asked, as_json=as_json, what=what) as job:
+            job = kind(dataset, file, asked, as_json=as_json, what=what)
+            with ProgressLine(reads_stdin=dataset == "-"), job:
                 command(job, **values)
 
         as_json = click.option("--json", "as_json", is_flag=True, help=json_help)

@@ -27,9 +27,17 @@ class ProgressLine:
     """The last line of a terminal while a command works; a context manager.
 
     It is shown if stderr is a terminal, after half a second. What is written to the terminal meanwhile goes above it.
+
+    Parameters
+    ----------
+    reads_stdin : bool
+        Whether standard input is read: the line is not shown where somebody may be typing.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, reads_stdin: bool = False) -> None:
+        self._terminal = sys.stderr
+        self._can_erase = self._terminal.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_shown = self._can_erase and not (reads_stdin and sys.stdin.isatty())
         self._lock = threading.RLock()
         self._ended = threading.Event()
         self._stack = ExitStack()
@@ -37,8 +45,7 @@ class ProgressLine:
         self._phases: list[Phase] = []
 
     def __enter__(self) -> Self:
-        self._terminal = sys.stderr
-        if self._terminal.isatty() and os.environ.get("TERM") != "dumb":
+        if self._is_shown:
             self._phases = self._stack.enter_context(watched())
             for name in ("stdout", "stderr"):
                 stream = getattr(sys, name)
@@ -52,7 +59,7 @@ class ProgressLine:
         self._ended.set()
         with self._lock:
             # Ctrl-C leaves a ^C on the line, even if nothing is drawn there.
-            self._is_drawn |= kind is KeyboardInterrupt and sys.stderr is not self._terminal
+            self._is_drawn |= self._can_erase and kind is KeyboardInterrupt
             self._erase()
             self._stack.close()
 

@@ -275,7 +275,7 @@ class CorpusReader:
 def read_all(reader: CorpusReader) -> Iterator[Row]:
     """Yield the rows of a file that is read as a whole, as a phase."""
     with phase(f"Reading {Path(reader.name).name}", unit="row") as reading:
-        for number, row in enumerate(reader):
+        for number, row in enumerate(reader, 1):
             yield row
             if number % _ROWS_A_STEP == 0:
                 reading.reach(number)

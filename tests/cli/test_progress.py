@@ -29,9 +29,16 @@ N_ROWS = 700
 
 
 def in_terminal(
-    *args: object, columns: int = 120, stdout: Path | None = None, interrupt_at: str | None = None, **environment: str
+    *args: object,
+    columns: int = 120,
+    stdout: Path | None = None,
+    typed: str = "",
+    interrupt_at: str | None = None,
+    **environment: str,
 ) -> tuple[str, int]:
-    """Run embedclf in a terminal, and press Ctrl-C once a text is shown; gives all that was written, and the exit code.
+    """Run embedclf in a terminal; gives all that was written, and the exit code.
+
+    A text is typed at once, and ended with Ctrl-D two seconds later. Ctrl-C is pressed once a text is shown.
 
     Escape codes are left out, but a line that is drawn anew starts with a carriage return.
     """
@@ -46,8 +53,12 @@ def in_terminal(
         os.environ.update({"TERM": "xterm-256color", **environment})
         os.execv(sys.executable, [sys.executable, "-m", "embedclf", *map(str, args)])
     written = b""
+    os.write(terminal, typed.encode())
     while True:
-        select.select([terminal], [], [])
+        if not select.select([terminal], [], [], 2)[0]:
+            if typed:
+                os.write(terminal, b"\x04")
+            continue
         try:
             part = os.read(terminal, 65_536)
         except OSError:  # how Linux says that the other end is closed
@@ -242,6 +253,15 @@ def test_ctrl_c_leaves_a_clean_line(api: AimlapiServer, many: Path):
     left = as_left(written)
     assert left.splitlines()[-1] == "Interrupted."
     assert not re.search(r"[━─⠋⠙]|\^C", left)
+
+
+@pytest.mark.slow
+def test_where_somebody_types_there_is_none(model: Path):
+    written, code = in_terminal("predict", "-m", model, "-", typed="My parcel is late\n")
+    assert code == 0
+    typed, answer = written.replace("\x04", "").splitlines()
+    assert typed == "My parcel is late"
+    assert answer.strip("\b").startswith("delivery\t")
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def command(
     if output is not None:
         check_output(output)
     with ExitStack() as stack:
-        stack.enter_context(ProgressLine())
+        stack.enter_context(ProgressLine(reads_stdin="-" in (*texts, input_file)))
         model = find_model(model)
         read = {"--input": "-" if texts == ("-",) else input_file, "the model": model, "--train-set": train_set}
         check_places(read, {"--output": output}, in_parts=True)
