@@ -38,6 +38,8 @@ class Phase:
         Finished steps.
     is_about : bool
         Whether `total` is an estimate.
+    at_once : int
+        How many steps are under way at the same time.
     remarks : tuple of str
         Anything else that is known at the moment.
     whole : Phase or None
@@ -55,6 +57,7 @@ class Phase:
     unit: str = ""
     done: int = 0
     is_about: bool = False
+    at_once: int = 1
     remarks: tuple[str, ...] = ()
     whole: "Phase | None" = None
     of_part: int = 0

@@ -1,5 +1,6 @@
 """The progress of a command: one line on the terminal with the phase, its steps, their rate, and the time left."""
 
+import math
 import os
 import shutil
 import sys
@@ -134,7 +135,7 @@ def shown(phases: Sequence[Phase], now: float, columns: int) -> str:
     done, seconds = main.done + main.of_part, main.changed - main.begun
     rate = (done - main.passed) / seconds if seconds > 0 else 0.0
 
-    time_shown = _time(main.total, done, rate, now, main.changed) or _clock(now - phases[0].begun)
+    time_shown = _time(main, done, rate, now) or _clock(now - phases[0].begun)
     name, most = printable(phases[0].name), min(columns - cell_len(time_shown) - 3, _MOST_NAME)
     if most < _LEAST_NAME:
         return set_cell_size(name, columns).rstrip()
@@ -190,11 +191,12 @@ def _rate(rate: float) -> str:
     return f"{rate:,.{0 if rate >= 10 else 1}f}/s"
 
 
-def _time(total: int | None, done: int, rate: float, now: float, changed: float) -> str | None:
+def _time(phase: Phase, done: int, rate: float, now: float) -> str | None:
     """Return the time left; None if it is unknown or overdue."""
-    if total is None or not rate:
+    if phase.total is None or not rate:
         return None
-    left = (total - done) / rate - (now - changed)
+    rounds = math.ceil((phase.total - done) / phase.at_once)  # the last round takes as long with fewer steps
+    left = rounds * phase.at_once / rate - (now - phase.changed)
     return f"{_clock(left)} left" if left > 0 else None
 
 

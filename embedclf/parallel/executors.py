@@ -41,13 +41,14 @@ def all_of(
     EmbedclfError
         If a worker process is lost.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
 
     client = dask_client()
     if client is not None:
-        tasks = list(tasks)
+        tasks, doing.at_once = list(tasks), max(1, n_slots())
         # The scheduler keeps the data of each submitted task in memory, so they are not all submitted at once.
-        return _all(in_order_on_dask(function, tasks, n_sent=2 * max(1, n_slots()), n_read=len(tasks)), doing)
+        return _all(in_order_on_dask(function, tasks, n_sent=2 * doing.at_once, n_read=len(tasks)), doing)
+    doing.at_once = int(effective_n_jobs(n_jobs))
     with _reporting_lost_processes():
         return _all(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks), doing)
 

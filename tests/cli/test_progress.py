@@ -109,6 +109,11 @@ def test_a_phase_within_another_gives_its_steps_or_stands_behind_it():
     assert both.endswith("1 of 2 combinations · 9 s each · 0:08 left · Cross-validating 1 of 5 folds")
 
 
+def test_steps_that_run_at_once_take_as_long_as_the_last_of_them():
+    """After two of five folds, of which two run at a time, there are two rounds of nine seconds to come."""
+    assert "0:17 left" in shown([of("Cross-validating", 2, 5, "fold", at_once=2)], 100, 77)
+
+
 def test_an_estimated_total_is_said_to_be_one_and_one_that_was_too_low_is_not_exceeded():
     reading = of("Reading", 900, 1_000, "row", is_about=True)
     assert "  900 of about 1,000 rows · 100/s · 0:00 left" in shown([reading], 99.5, 100)
