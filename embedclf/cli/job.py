@@ -11,6 +11,7 @@ import click
 from embedclf.cli.file_options import FileOptions, check_different, file_options, read_texts
 from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
+from embedclf.cli.progress import ProgressLine
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo_json, echo_lines
 from embedclf.errors import EmbedclfError
@@ -63,16 +64,12 @@ class Job:
         as_json: bool,
         what: str = "the dataset",
     ) -> None:
-        from embedclf.cli.progress import ProgressBar
-
         check_different(datasets)
         self.datasets, self.file, self.asked, self.as_json = datasets, file, asked, as_json
-        self.bar = ProgressBar()
         self._what = what
         self._stack = ExitStack()
 
     def __enter__(self) -> "Job":
-        self._stack.enter_context(self.bar)
         return self
 
     def __exit__(self, *exception: Any) -> None:
@@ -108,7 +105,7 @@ class Job:
         """Open the embedder, and announce the file and the embedder."""
         from embedclf.embedding.factory import open_embedder
 
-        settings, reason = self.asked.settings(self.bar.on_event), self.reason_for(embedding)
+        settings, reason = self.asked.settings(), self.reason_for(embedding)
         self.embedder = open_embedder(embedding.embedder, dimensions=embedding.dimensions, **settings)
         introduce(self.corpus, self.embedder, reason)
 
@@ -133,7 +130,7 @@ class Job:
         """Load a trained classifier; its embedder becomes the job's, and its columns are looked for first."""
         from embedclf.classifier.loading import load
 
-        classifier = load(model, embedder=embedder, **self.asked.settings(self.bar.on_event))
+        classifier = load(model, embedder=embedder, **self.asked.settings())
         self.embedder = classifier.embedder
         self.file = self.file.as_trained(classifier)
         return classifier if min_confidence is None else classifier.with_min_confidence(min_confidence)
@@ -233,7 +230,6 @@ class Job:
         try:
             return self.embedder.embed_partial(texts)
         finally:
-            self.bar.end()
             show_usage(self.embedder)
 
     def keep_usable(self, vectors: "Vectors", refused: Mapping[int, str]) -> "Vectors":
@@ -279,7 +275,8 @@ def file_job(
             dataset: str | tuple[str, ...], file: FileOptions, asked: EmbedderOptions, as_json: bool, **values: Any
         ) -> None:
             datasets = (dataset,) if isinstance(dataset, str) else dataset
-            with kind(datasets, file, asked, as_json=as_json, what=what) as job:
+            job = kind(datasets, file, asked, as_json=as_json, what=what)
+            with ProgressLine(reads_stdin="-" in datasets), job:
                 command(job, **values)
 
         as_json = click.option("--json", "as_json", is_flag=True, help=json_help)

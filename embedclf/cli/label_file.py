@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING
 from embedclf.cli.costs import tell_usage
 from embedclf.cli.engines import working_on
 from embedclf.cli.screen import echo
-from embedclf.embedding.usage import Progress
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
-    from embedclf.cli.progress import ProgressBar
     from embedclf.prediction.predict_files import FilePrediction
     from embedclf.prediction.row_sources import RowSource
 
@@ -19,7 +17,6 @@ def label_into_file(
     classifier: "TextClassifier",
     source: "RowSource",
     output: str,
-    bar: "ProgressBar",
     *,
     top_k: int | None,
     delimiter: str | None,
@@ -30,17 +27,9 @@ def label_into_file(
     """Label rows into a file on the given engine; print the usage if other processes did the work."""
     from embedclf.prediction.predict_files import predict_rows
 
-    def on_chunk(done: int, passed: int, share: float | None) -> None:
-        bar.next_part(done, passed, share)
-        if engine is not None:  # other processes report no progress
-            bar.on_event(Progress(0, 0, 0, 0.0))
-
     with working_on(engine, scheduler):
-        done = predict_rows(
-            classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume, on_chunk=on_chunk
-        )
+        done = predict_rows(classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume)
         if engine is not None:
-            bar.end()
             tell_usage(done.usage)
     return done
 

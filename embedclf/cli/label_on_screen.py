@@ -8,6 +8,7 @@ from embedclf.cli.refused_rows import refused_error
 from embedclf.cli.screen import echo, echo_json, echo_lines, wants_colour
 from embedclf.errors import RowFault
 from embedclf.formatting import rounded_down, shown_confidence
+from embedclf.phases import phase
 from embedclf.printing.lines import DIM, HEADING, PLAIN, WRONG, Line, Piece, pieces_of
 from embedclf.printing.tables import add_lines, coloured, in_one_line, nearby, shown_label, weighed
 from embedclf.printing.width import columns
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from embedclf.classifier.decisions import Answer
     from embedclf.classifier.explanation import Explanation
     from embedclf.classifier.text_classifier import TextClassifier
-    from embedclf.cli.progress import ProgressBar
     from embedclf.data.corpus import Corpus
     from embedclf.data.rows import Row
     from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -39,7 +39,6 @@ class _Shown(NamedTuple):
 def label_on_screen(
     classifier: "TextClassifier",
     source: "RowSource",
-    bar: "ProgressBar",
     *,
     top_k: int | None,
     as_json: bool,
@@ -59,7 +58,7 @@ def label_on_screen(
         if explained and not as_json:
             echo(f"Nearest examples (near for, near against): rows of {trained_on.name}", err=True)
     counts = FilePrediction(0, 0, 0, (), 0.0)
-    for shown in _answers(classifier, source, top_k or 1, bar, explained, examples):
+    for shown in _answers(classifier, source, top_k or 1, explained, examples):
         counts = _with(counts, shown.row)
         if as_json:
             echo_json(_record(shown, top_k, trained_on))
@@ -72,7 +71,6 @@ def _answers(
     classifier: "TextClassifier",
     source: "RowSource",
     top_k: int,
-    bar: "ProgressBar",
     explained: bool,
     examples: "EmbeddedTexts | None",
 ) -> Iterator[_Shown]:
@@ -80,19 +78,20 @@ def _answers(
     from embedclf.prediction.scores import answer_rows, chunks_of, score_vectors, usable_texts
 
     known = {} if examples is None else dict(zip(examples.texts, examples.vectors, strict=True))
-    for chunk in chunks_of(source, classifier.embedder):
-        bar.share = source.share_read
-        texts = usable_texts(chunk)
-        vectors, reasons = _embedded(classifier, texts, known)
-        answers = answer_rows(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
-        if not explained:
-            yield from (_Shown(row, answer) for row, answer in answers)
-        else:
-            sound = [place for place in range(len(texts)) if place not in reasons]
-            why = iter(explain(classifier, [texts[place] for place in sound], examples, vectors=vectors[sound]))
-            for row, answer in answers:
-                yield _Shown(row, answer, next(why) if row.fault is None else None)
-        bar.before += len(chunk)
+    with phase("Predicting", unit="text") as predicting:
+        for chunk in chunks_of(source, classifier.embedder):
+            predicting.estimate_total(predicting.done + len(chunk), source.share_read)
+            texts = usable_texts(chunk)
+            vectors, reasons = _embedded(classifier, texts, known)
+            answers = answer_rows(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
+            if not explained:
+                yield from (_Shown(row, answer) for row, answer in answers)
+            else:
+                sound = [place for place in range(len(texts)) if place not in reasons]
+                why = iter(explain(classifier, [texts[place] for place in sound], examples, vectors=vectors[sound]))
+                for row, answer in answers:
+                    yield _Shown(row, answer, next(why) if row.fault is None else None)
+            predicting.advance(len(chunk))
 
 
 def _with(counts: "FilePrediction", row: "Row") -> "FilePrediction":

@@ -15,7 +15,6 @@ from embedclf.cli import completers
 if TYPE_CHECKING:
     from embedclf.embedding.cache.vector_cache import VectorCache
     from embedclf.embedding.factory import EmbedderSettings
-    from embedclf.embedding.usage import OnEvent
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -85,13 +84,12 @@ class EmbedderOptions:
     max_cost: float | None
     dry_run: bool
 
-    def settings(self, on_event: "OnEvent") -> "EmbedderSettings":
+    def settings(self) -> "EmbedderSettings":
         """Return the settings as arguments of `embedclf.open_embedder` and `embedclf.load`."""
         if self.no_cache and self.cache_dir is not None:
             raise click.UsageError("Use either --cache-dir or --no-cache, not both.")
         return {
             "cache": self._cache(),
-            "on_event": on_event,
             "base_url": self.base_url,
             "allow_http": self.allow_http,
             "batch_size": self.batch_size,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from embedclf.cli.screen import echo
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.errors import OutputError
+from embedclf.phases import phase
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -44,7 +45,7 @@ class PageFile:
     def write(self, make: Callable[..., str], record: object, title: str, *places: "RowPlace | None") -> None:
         """Write the page made from a record and the places of its rows; do nothing if there is no path."""
         if self._path is not None:
-            with AtomicFile(self._path) as file:
+            with phase("Drawing the page"), AtomicFile(self._path) as file:
                 # A file name may contain bytes that are not valid text.
                 file.write(make(record, title, *places).encode(errors="backslashreplace"))
             echo(f"Wrote {self._path}", err=True)

@@ -1,179 +1,206 @@
-"""Progress on a terminal: a bar while texts are embedded, and a line with the latest step of training."""
+"""The progress of a command: one line on the terminal with the phase, its steps, their rate, and the time left."""
 
-import logging
+import math
+import os
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
-from typing import Any, Self
+from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import Any, Self, TextIO
 
-from embedclf.embedding.usage import Progress
-from embedclf.formatting import shown_dollars
+from embedclf.cli.screen import printable
+from embedclf.formatting import counted
+from embedclf.phases import Phase, watched
 
-_SECONDS_BEFORE_IT_SHOWS = 2.0
+_SECONDS_BEFORE_IT_SHOWS, _SECONDS_A_FRAME = 0.5, 0.1
+# What is shown between two phases, unless the next one begins within these seconds.
+_BETWEEN, _SECONDS_BETWEEN = "Working", 0.5
+_ERASE = "\r\x1b[K"
+_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+_IN_ASCII = str.maketrans(f"{_SPINNER}━─·…", "|/-\\|/-\\|/=-,.")
+_LEAST_BAR, _MOST_BAR = 8, 40
+_LEAST_NAME, _MOST_NAME = 8, 40
 
 
-class _DelayedLine:
-    """A progress line on stderr, shown if that is a terminal and the work takes more than two seconds.
+class ProgressLine:
+    """The last line of a terminal while a command works; a context manager.
 
-    A context manager; subclasses provide the content.
+    It is shown if stderr is a terminal, after half a second. What is written to the terminal meanwhile goes above it.
 
     Parameters
     ----------
-    shown : bool
-        Whether to show the line at all.
+    reads_stdin : bool
+        Whether standard input is read: the line is not shown where somebody may be typing.
     """
 
-    def __init__(self, *, shown: bool = True) -> None:
-        self._shown = shown and sys.stderr.isatty()
-        self._lock = threading.Lock()
-        self._line: Any = None
-        self._timer = threading.Timer(_SECONDS_BEFORE_IT_SHOWS, self._show)
-        self._timer.daemon = True
+    def __init__(self, *, reads_stdin: bool = False) -> None:
+        self._terminal = sys.stderr
+        self._can_erase = self._terminal.isatty() and os.environ.get("TERM") != "dumb"
+        self._is_shown = self._can_erase and not (reads_stdin and sys.stdin.isatty())
+        self._lock = threading.RLock()
+        self._ended = threading.Event()
+        self._stack = ExitStack()
+        self._is_drawn, self._is_free = False, True
+        self._phases: list[Phase] = []
 
     def __enter__(self) -> Self:
-        if self._shown:
-            self._timer.start()
+        if self._is_shown:
+            self._phases = self._stack.enter_context(watched())
+            for name in ("stdout", "stderr"):
+                stream = getattr(sys, name)
+                if stream.isatty():
+                    setattr(sys, name, _Above(stream, self))
+                    self._stack.callback(setattr, sys, name, stream)
+            threading.Thread(target=self._draw, daemon=True).start()
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Remove the line."""
-        self._timer.cancel()
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        self._ended.set()
         with self._lock:
-            self._shown = False
-            if self._line is not None:
-                self._line.stop()
-                self._line = None
+            # Ctrl-C leaves a ^C on the line, even if nothing is drawn there.
+            self._is_drawn |= self._can_erase and kind is KeyboardInterrupt
+            self._erase()
+            self._stack.close()
 
-    def _show(self) -> None:
-        from rich.console import Console
-        from rich.progress import Progress as Line
-
+    def write_above(self, stream: TextIO, text: str) -> int:
+        """Write a text where the line is; the line is drawn again once the text has ended with a line break."""
         with self._lock:
-            if not self._shown:
+            self._erase()
+            n = stream.write(text)
+            self._is_free = text.endswith("\n") if text else self._is_free
+            return n
+
+    def _erase(self) -> None:
+        if self._is_drawn:
+            self._terminal.write(_ERASE)
+            self._terminal.flush()
+            self._is_drawn = False
+
+    def _draw(self) -> None:
+        began = seen = time.monotonic()
+        for spun in range(sys.maxsize):
+            if self._ended.wait(_SECONDS_A_FRAME):
                 return
-            # Leave stdout alone: it may be a pipe.
-            console = Console(stderr=True)
-            self._line = Line(*self._columns(), console=console, transient=True, redirect_stdout=False)
-            self._task = self._line.add_task("", total=None)
-            self._update()
-            self._line.start()
+            now, phases = time.monotonic(), list(self._phases)
+            seen = now if phases else seen
+            if now - began < _SECONDS_BEFORE_IT_SHOWS or (not phases and now - seen < _SECONDS_BETWEEN):
+                continue
+            # Some terminals break a line that fills the last column.
+            line = f"{_SPINNER[spun % len(_SPINNER)]} {shown(phases, now, _columns(self._terminal) - 3)}"
+            encoding = self._terminal.encoding
+            if not encoding.lower().startswith("utf"):
+                line = line.translate(_IN_ASCII).encode(encoding, "replace").decode(encoding)
+            with self._lock:
+                if self._is_free and not self._ended.is_set():
+                    self._terminal.write(f"{_ERASE}{line}")
+                    self._terminal.flush()
+                    self._is_drawn = True
 
-    def _columns(self) -> tuple[Any, ...]:
-        """Return the rich columns of the line."""
-        raise NotImplementedError
 
-    def _update(self) -> None:
-        """Redraw the line; called with the lock held, once the line exists."""
-        raise NotImplementedError
+class _Above:
+    """A stream to the terminal that writes above the line."""
+
+    def __init__(self, stream: TextIO, line: ProgressLine) -> None:
+        self._stream, self._line = stream, line
+
+    def write(self, text: str) -> int:
+        return self._line.write_above(self._stream, text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
-class ProgressBar(_DelayedLine):
-    """A progress bar of embedded texts.
+def _columns(terminal: TextIO) -> int:
+    try:
+        columns = os.get_terminal_size(terminal.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return columns or shutil.get_terminal_size().columns
 
-    Attributes
-    ----------
-    before : int
-        Texts finished in earlier parts of the work.
-    passed : int
-        How many of these were finished before this run.
-    share : float or None
-        The share of the whole work that `before` and the current part cover; None if unknown.
+
+def shown(phases: Sequence[Phase], now: float, columns: int) -> str:
+    """Return the progress of phases, the outermost first, in at most this many columns.
+
+    What does not fit is left out, the least important first: the bar, remarks, phases within, the rate, the steps.
     """
+    from rich.cells import cell_len, set_cell_size
 
-    def __init__(self, *, shown: bool = True) -> None:
-        super().__init__(shown=shown)
-        self.before = self.passed = 0
-        self.share: float | None = 1.0
-        self._latest: Progress | None = None
-        self._started: float | None = None
+    if not phases:
+        return _BETWEEN[:columns]
+    # A phase whose steps are unknown is measured by those of the first phase within that has any.
+    main = next((one for one in phases if one.total is not None), phases[0])
+    within = phases[phases.index(main) + 1 :]
+    done, seconds = main.done + main.of_part, main.changed - main.begun
+    rate = (done - main.passed) / seconds if seconds > 0 else 0.0
 
-    def next_part(self, before: int, passed: int, share: float | None) -> None:
-        """Start the next part of the work; see the attributes."""
-        with self._lock:
-            self.before, self.passed, self.share = before, passed, share
-            self._latest = None  # `before` now includes the previous part
+    time_shown = _time(main, done, rate, now) or _clock(now - phases[0].begun)
+    name, most = printable(phases[0].name), min(columns - cell_len(time_shown) - 3, _MOST_NAME)
+    if most < _LEAST_NAME:
+        return set_cell_size(name, columns).rstrip()
+    if cell_len(name) > most:
+        name = f"{set_cell_size(name, most - 1).rstrip()}…"
+    left = columns - cell_len(time_shown) - 3 - cell_len(name)
+    figures: list[str] = []
 
-    def on_event(self, progress: Progress) -> None:
-        """Update the bar."""
-        with self._lock:
-            # Start the clock at the first event, so that loading does not count towards the rate.
-            self._started = time.monotonic() if self._started is None else self._started
-            self._latest = progress
-            if self._line is not None:
-                self._update()
+    def add(*ways: str) -> None:
+        """Add the first way of saying something that fits."""
+        nonlocal left
+        for way in ways:
+            if way and cell_len(way) + 3 <= left:
+                figures.append(way)
+                left -= cell_len(way) + 3
+                return
 
-    def _columns(self) -> tuple[Any, ...]:
-        from rich.progress import BarColumn, TextColumn
-
-        return BarColumn(bar_width=24), TextColumn("{task.description}")
-
-    def _update(self) -> None:
-        progress = self._latest
-        if progress is None:
-            self._line.update(self._task, description="embedding …")
-            return
-        done = self.before + progress.done
-        total = None if not self.share else round((self.before + progress.total) / self.share)
-        seconds = max(time.monotonic() - (self._started or 0.0), 1e-3)
-        parts = [f"{done:,} of {'' if self.share == 1 else 'about '}{total:,} texts" if total else f"{done:,} texts"]
-        if now := done - self.passed:
-            parts.append(f"{now / seconds:,.0f}/s")
-            if total:
-                minutes, left = divmod(round(seconds * (total - done) / now), 60)
-                parts.append(f"{minutes}:{left:02} left")
-        if progress.in_flight:
-            parts.append(f"{progress.in_flight} in flight")
-        if progress.dollars:
-            parts.append(shown_dollars(progress.dollars))
-        self._line.update(self._task, completed=done, total=total, description=" · ".join(parts))
+    add(*_steps(main, done))
+    if main.unit and rate:
+        add(_rate(rate))
+    figures.append(time_shown)
+    for one in (main, *within):
+        if one is not main and one.unit and one.whole is None:
+            add(f"{printable(one.name)} {_steps(one, one.done)[0].strip()}".rstrip())
+        for remark in one.remarks:
+            add(printable(remark))
+    bar = ""
+    if main.total and left > _LEAST_BAR:
+        length = min(left - 1, _MOST_BAR)
+        full = min(length, length * done // main.total)
+        bar = f"{'━' * full}{'─' * (length - full)} "
+    else:
+        figures[0] = figures[0].lstrip()
+    return f"{name} {bar or '· '}{' · '.join(figures)}"
 
 
-class Steps(_DelayedLine):
-    """A line with the latest step logged by the library, and the elapsed time."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._latest = ""
-        self._logger = logging.getLogger("embedclf.steps")
-
-    def __enter__(self) -> Self:
-        self._logger.handlers[:] = [_CallbackHandler(self._on_step)]
-        self._logger.propagate = False
-        if self._shown:
-            self._logger.setLevel(logging.DEBUG)
-        return super().__enter__()
-
-    def end(self) -> None:
-        """Remove the line and stop listening to the log."""
-        self._logger.setLevel(logging.NOTSET)
-        self._logger.handlers[:] = []
-        super().end()
-
-    def _on_step(self, step: str) -> None:
-        with self._lock:
-            self._latest = step
-            if self._line is not None:
-                self._update()
-
-    def _columns(self) -> tuple[Any, ...]:
-        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        return SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-
-    def _update(self) -> None:
-        self._line.update(self._task, description=self._latest)
+def _steps(phase: Phase, done: int) -> tuple[str, ...]:
+    """Return how many steps are done, in ever shorter ways."""
+    if phase.total is None:
+        return (counted(done, phase.unit), f"{done:,}") if done else ("",)
+    total = max(phase.total, done)
+    share = f"{100 * done // max(total, 1):>3} %"
+    if not phase.unit:
+        return (share,)
+    plain = f"{done:,}".rjust(len(f"{total:,}"))
+    about = "about " if phase.is_about else ""
+    return f"{plain} of {about}{counted(total, phase.unit)}", f"{plain} of {total:,}", share
 
 
-class _CallbackHandler(logging.Handler):
-    """Log handler that passes each message to a function."""
+def _rate(rate: float) -> str:
+    if rate < 1:
+        return f"{1 / rate:,.0f} s each"
+    return f"{rate:,.{0 if rate >= 10 else 1}f}/s"
 
-    def __init__(self, receive: Callable[[str], None]) -> None:
-        super().__init__()
-        self._receive = receive
 
-    def emit(self, record: logging.LogRecord) -> None:
-        self._receive(record.getMessage())
+def _time(phase: Phase, done: int, rate: float, now: float) -> str | None:
+    """Return the time left; None if it is unknown or overdue."""
+    if phase.total is None or not rate:
+        return None
+    rounds = math.ceil((phase.total - done) / phase.at_once)  # the last round takes as long with fewer steps
+    left = rounds * phase.at_once / rate - (now - phase.changed)
+    return f"{_clock(left)} left" if left > 0 else None
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -46,7 +46,7 @@ class TrainingJob(Job):
 
         recipe, reason, settings = check_recipe(**training.settings), None, {}
         if recipe.uses_vectors:
-            settings = {"dimensions": training.dimensions, **self.asked.settings(self.bar.on_event)}
+            settings = {"dimensions": training.dimensions, **self.asked.settings()}
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)
@@ -84,7 +84,6 @@ class TrainingJob(Job):
         import numpy as np
 
         if not self.recipe.uses_vectors:
-            self.bar.end()
             return {}
         n = len(self.corpus.texts)
         vectors, reasons = self.embed_partial([*self.corpus.texts, *self.names.values()])

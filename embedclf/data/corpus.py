@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from embedclf.data.columns import DEFAULT, Columns
-from embedclf.data.reader import CorpusReader, Labels
+from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
@@ -139,7 +139,7 @@ def read_corpus(
         delimiter=delimiter,
         encoding=encoding,
     ) as reader:
-        for row in reader:
+        for row in read_all(reader):
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))
             else:

@@ -31,6 +31,7 @@ from embedclf.data.rows import Row, RowMaker, numbered_names
 from embedclf.data.text_lines import accepting_bom, open_stdin
 from embedclf.errors import DataError
 from embedclf.formatting import counted
+from embedclf.phases import phase
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": "old Excel files are not supported: save the file as CSV (UTF-8)",
     b"\x1f\x8b": "gzip files are not supported: decompress the file first",
 }
+
+_ROWS_A_STEP = 1_024
 
 
 class CorpusReader:
@@ -348,3 +351,13 @@ class CorpusReader:
             self._maker.row(number, dict(zip(keys, values, strict=True)), source)
             for number, (values, source) in enumerate(self._parquet, 1)
         )
+
+
+def read_all(reader: CorpusReader) -> Iterator[Row]:
+    """Yield the rows of a file that is read as a whole, as a phase."""
+    with phase(f"Reading {Path(reader.name).name}", unit="row") as reading:
+        for number, row in enumerate(reader, 1):
+            yield row
+            if number % _ROWS_A_STEP == 0:
+                reading.reach(number)
+                reading.estimate_total(number, reader.share_read)

@@ -12,6 +12,7 @@ from embedclf.arrays import Vectors
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import ArgumentError, EmbedderError, TextError
 from embedclf.formatting import counted
+from embedclf.phases import phase
 from embedclf.validation import check_texts, list_of_strings, text_fault, text_faults
 
 EXTERNAL = "external"
@@ -121,7 +122,9 @@ class Embedder(ABC):
             If the embedder fails, or does not return one finite vector per text.
         """
         try:
-            return check_vectors(self.embed(texts), len(texts))
+            with phase("Embedding"):
+                vectors = self.embed(texts)
+            return check_vectors(vectors, len(texts))
         except ArgumentError as error:
             raise EmbedderError(f"{self.spec}: {error}") from error
 
@@ -160,8 +163,9 @@ class Embedder(ABC):
         anew : bool
             Whether to ignore cached vectors.
         """
-        usable = [text for text in texts if text_fault(text) is None]
-        unique = len(set(usable))
+        with phase("Estimating the cost"):
+            usable = [text for text in texts if text_fault(text) is None]
+            unique = len(set(usable))
         return Estimate(len(usable), unique, 0, unique, 0, 0, 0.0, 0.0)
 
     def check_cost(self, estimate: Estimate) -> None:  # noqa: B027 - no limit by default

@@ -25,7 +25,8 @@ from embedclf.embedding.unique_texts import UniqueTexts
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens
 from embedclf.embedding.vector_rows import VectorRows, blocks_of, scale
 from embedclf.errors import EmbedderError
-from embedclf.formatting import counted
+from embedclf.formatting import counted, shown_dollars
+from embedclf.phases import Phase, phase
 from embedclf.validation import text_fault
 
 logger = logging.getLogger(__name__)
@@ -155,17 +156,20 @@ class CachedEmbedder(PartialEmbedder):
         n_texts, sizes = 0, []
         seen: set[tuple[int, int]] = set()
         usable = (text for text in texts if text_fault(text) is None)
-        while part := list(islice(usable, _TEXTS_AT_ONCE)):
-            n_texts += len(part)
-            keys = hash_texts(part)
-            new = []
-            for place, key in enumerate(keys.tolist()):
-                if key not in seen:
-                    seen.add(key)
-                    new.append(place)
-            cache = None if anew else self._part
-            cached = [False] * len(new) if cache is None else cache.contains(keys[new])
-            sizes += [len(part[place].encode()) for place, is_cached in zip(new, cached, strict=True) if not is_cached]
+        with phase("Estimating the cost", unit="text") as estimating:
+            while part := list(islice(usable, _TEXTS_AT_ONCE)):
+                n_texts += len(part)
+                keys = hash_texts(part)
+                new = []
+                for place, key in enumerate(keys.tolist()):
+                    if key not in seen:
+                        seen.add(key)
+                        new.append(place)
+                cache = None if anew else self._part
+                cached = [False] * len(new) if cache is None else cache.contains(keys[new])
+                unseen = (part[place] for place, is_cached in zip(new, cached, strict=True) if not is_cached)
+                sizes += [len(text.encode()) for text in unseen]
+                estimating.reach(n_texts)
         return self._behind.meter.estimate(sizes, texts=n_texts, unique=len(seen))
 
     def check_cost(self, estimate: Estimate) -> None:
@@ -264,24 +268,22 @@ class CachedEmbedder(PartialEmbedder):
             Why texts were rejected, by the index of their first occurrence.
         """
         places, total = given.firsts[missing], len(given.unique)
-        done = total - len(missing)
         lock = ForkSafeLock()
 
         def keep(batch: Batch) -> None:
-            nonlocal done
             rows.fill(places[batch.places], batch.vectors)
             with lock:
-                done += len(batch.places)
-                self._report(done, total)
+                self._report(embedding, embedding.done + len(batch.places), total)
 
-        self._report(done, total)
-        texts = [given.unique[number] for number in missing]
-        # Single flight passes vectors on through the cache, so it needs a writable one.
-        if keys is not None and self._single_flight is not None and self._part is not None and self._part.writable:
-            refused = self._single_flight.embed(texts, keys[missing], keep, self._send)
-        else:
-            refused = self._send(texts, None if keys is None else keys[missing], keep)
-        self._report(total, total)
+        with phase("Embedding", total, "text", done=total - len(missing)) as embedding:
+            self._report(embedding, embedding.done, total)
+            texts = [given.unique[number] for number in missing]
+            # Single flight passes vectors on through the cache, so it needs a writable one.
+            if keys is not None and self._single_flight is not None and self._part is not None and self._part.writable:
+                refused = self._single_flight.embed(texts, keys[missing], keep, self._send)
+            else:
+                refused = self._send(texts, None if keys is None else keys[missing], keep)
+            self._report(embedding, total, total)
         return {int(places[number]): reason for number, reason in refused.items()}
 
     def _send(self, texts: Sequence[str], keys: Keys | None, keep: Keep) -> dict[int, str]:
@@ -301,9 +303,13 @@ class CachedEmbedder(PartialEmbedder):
             )
         return refused
 
-    def _report(self, done: int, total: int) -> None:
+    def _report(self, embedding: Phase, done: int, total: int) -> None:
+        in_flight, dollars = self._behind.in_flight, self.usage.dollars
+        embedding.reach(done)
+        sent = f"{in_flight} in flight" if in_flight else ""
+        embedding.remarks = tuple(filter(None, [sent, shown_dollars(dollars) if dollars else ""]))
         if self._on_event is not None:
-            self._on_event(Progress(done, total, self._behind.in_flight, self.usage.dollars))
+            self._on_event(Progress(done, total, in_flight, dollars))
 
 
 def _remake(behind: BatchEmbedder, cut: int | None, cache: VectorCache | None) -> CachedEmbedder:

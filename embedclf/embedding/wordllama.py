@@ -13,6 +13,7 @@ from embedclf.arrays import Vectors
 from embedclf.embedding.base import EmbedderSpec, PartialEmbedder, TokenShares
 from embedclf.embedding.usage import OnEvent, Progress
 from embedclf.errors import EmbedderError, NotInstalledError
+from embedclf.phases import phase
 
 _MODEL = "l2_supercat"
 # The Matryoshka lengths that the model was trained for, up to that of the wheel's weights.
@@ -96,14 +97,16 @@ class WordLlamaEmbedder(PartialEmbedder):
         """
         sums = np.zeros((len(texts), self._dimensions), dtype=np.float32)
         pieces = ((index, piece) for index, text in enumerate(texts) if index not in faults for _, piece in _cut(text))
-        for batch in _batches(pieces):
-            encodings = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
-            token_ids = [encoding.ids for encoding in encodings]
-            starts = np.cumsum([0, *map(len, token_ids[:-1])])
-            piece_sums = np.add.reduceat(self._vectors_of(np.concatenate(token_ids)), starts, axis=0)
-            np.add.at(sums, [index for index, _ in batch], piece_sums)
-            if self._on_event is not None:
-                self._on_event(Progress(batch[-1][0], len(texts), 0, 0.0))
+        with phase("Embedding", len(texts), "text") as embedding:
+            for batch in _batches(pieces):
+                encodings = self._tokenizer.encode_batch_fast([piece for _, piece in batch], add_special_tokens=False)
+                token_ids = [encoding.ids for encoding in encodings]
+                starts = np.cumsum([0, *map(len, token_ids[:-1])])
+                piece_sums = np.add.reduceat(self._vectors_of(np.concatenate(token_ids)), starts, axis=0)
+                np.add.at(sums, [index for index, _ in batch], piece_sums)
+                embedding.reach(batch[-1][0])
+                if self._on_event is not None:
+                    self._on_event(Progress(embedding.done, len(texts), 0, 0.0))
         # Sum and mean differ only by a factor, which scaling to unit length removes.
         lengths = np.linalg.norm(sums, axis=1, keepdims=True)
         usable = (lengths[:, 0] > 0) & np.isfinite(lengths[:, 0])

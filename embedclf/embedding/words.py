@@ -8,6 +8,7 @@ from embedclf.arrays import Vectors
 from embedclf.embedding.base import EmbedderSpec, PartialEmbedder
 from embedclf.errors import EmbedderError
 from embedclf.features.vocabulary import count_ngrams
+from embedclf.phases import tracked
 
 MODEL = "ngrams"
 DIMENSIONS = 1_024
@@ -41,7 +42,8 @@ class WordsEmbedder(PartialEmbedder):
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
         """Embed the texts that contain words; see `PartialEmbedder.embed_usable`."""
         vectors = np.zeros((len(texts), DIMENSIONS), dtype=np.float32)
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+        starts = range(0, len(texts), _TEXTS_AT_ONCE)
+        for start in tracked(starts, "Hashing words", len(starts)):
             part = texts[start : start + _TEXTS_AT_ONCE]
             numbers, hashes, counts = count_ngrams(part)
             signs = np.where(hashes >> np.uint64(63), 1.0, -1.0)

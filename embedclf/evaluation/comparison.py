@@ -19,6 +19,7 @@ from embedclf.evaluation.choices import Embedded, check_cost_of_all, embed_choic
 from embedclf.evaluation.cross_validation import CrossValidation, check_division, cross_validate_examples
 from embedclf.evaluation.footprint import ms_to_embed, size_and_seconds
 from embedclf.formatting import counted
+from embedclf.phases import tracked
 from embedclf.records import WithPage
 from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.training.checks import check_examples
@@ -239,17 +240,15 @@ def compare_vectors(
     classes, y = check_examples(texts, labels)
     groups = group_duplicates(texts)
     found = []
-    for one in embedded:
-        for recipe in recipes:
-            # A classifier of words only is fitted once, with the lexical embedder.
-            if recipe.uses_vectors == one.embedder.is_lexical:
-                continue
-            vectors = one.vectors if recipe.uses_vectors else None
-            examples = TrainingSet(Inputs.of(texts, vectors, words=recipe.uses_words), y, groups, classes)
-            named = f"{one.embedder.spec}" + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
-            logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
-            result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
-            found.append((one, recipe, examples.inputs, result))
+    # A classifier of words only is fitted once, with the lexical embedder.
+    pairs = [(one, recipe) for one in embedded for recipe in recipes if recipe.uses_vectors != one.embedder.is_lexical]
+    for one, recipe in tracked(pairs, "Comparing", len(pairs), "combination"):
+        vectors = one.vectors if recipe.uses_vectors else None
+        examples = TrainingSet(Inputs.of(texts, vectors, words=recipe.uses_words), y, groups, classes)
+        named = f"{one.embedder.spec}" + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
+        logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
+        result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
+        found.append((one, recipe, examples.inputs, result))
     # All combinations have the same folds, and so the same predicted rows.
     groups = groups[[one.row for one in found[0][-1].predictions]]
     warn_of_few(groups, "cross-validated")

@@ -173,7 +173,7 @@ def learning_curve(
         for size, chosen in _nested_subsets(examples, np.flatnonzero(~held), sizes, np.random.default_rng([seed, draw]))
         if draw < max(1, sizes[-1] // size)
     ]
-    predictions = fit_and_predict(examples, [task for _, task in tasks], recipe, seed=seed)
+    predictions = fit_and_predict(examples, [task for _, task in tasks], recipe, "Fitting", "classifier", seed=seed)
     correct: dict[int, list[Any]] = {size: [] for size in sizes}
     for (size, _), prediction in zip(tasks, predictions, strict=True):
         correct[size].append(rank(prediction.probabilities).likeliest == y[held])

@@ -17,6 +17,7 @@ from embedclf.evaluation.baseline import Baseline, accuracy_of_words
 from embedclf.evaluation.neighbourhood import neighbours_of, texts_for, train_set_of
 from embedclf.evaluation.report import OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
+from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
 from embedclf.validation import group_duplicates
 
@@ -72,13 +73,15 @@ def evaluate(
         vectors = given.vectors
     else:
         vectors = np.empty((len(texts), 0), dtype=np.float32)
-    probabilities = classifier.probabilities(vectors, texts)
+    with phase("Predicting"):
+        probabilities = classifier.probabilities(vectors, texts)
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
     report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
     if weighs_words(classifier.model, classifier.embedder):
-        report = with_words(report, classifier, texts, vectors)
+        with phase("Weighing words"):
+            report = with_words(report, classifier, texts, vectors)
     if train_set is None:
         return report
     trained_on = train_set_of(classifier, examples)

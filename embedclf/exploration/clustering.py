@@ -14,6 +14,7 @@ from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words
 from embedclf.formatting import counted
+from embedclf.phases import phase
 from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
 from embedclf.validation import check_whole, group_duplicates
@@ -182,12 +183,14 @@ def cluster(
         )
     distinct = vectors[first]
     graph = _neighbour_graph(distinct)
-    groups = communities(graph, RESOLUTION) if n_clusters is None else exactly(graph, n_clusters, RESOLUTION)
+    with phase("Clustering"):
+        groups = communities(graph, RESOLUTION) if n_clusters is None else exactly(graph, n_clusters, RESOLUTION)
     near = _nearness(distinct, groups)
     kept = _placed(near * _share_inside(graph, groups), groups, counts)
     if n_clusters is None:
         kept &= np.bincount(groups, weights=counts)[groups] > 1
-    return _described(embedded.texts, np.where(kept, groups, -1)[same], near[same])
+    with phase("Naming clusters"):
+        return _described(embedded.texts, np.where(kept, groups, -1)[same], near[same])
 
 
 def check_clusters(texts: Sequence[str], n_clusters: int | None) -> None:

@@ -1,7 +1,10 @@
 """Maps: texts as points on a plane, with similar texts close together."""
 
+import io
 import logging
+import re
 from collections.abc import Iterable
+from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +15,7 @@ from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
+from embedclf.phases import Phase, is_watched, phase
 from embedclf.records import WithPage
 
 logger = logging.getLogger(__name__)
@@ -118,11 +122,14 @@ def text_map(
     embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     if not len(embedded):
         raise ArgumentError("there are no texts to map")
-    first, place = _different(embedded.vectors)
+    with phase("Comparing vectors"):
+        first, place = _different(embedded.vectors)
     different = embedded.vectors[first]
     positions, method = project(different)
     shown = [""] * len(embedded) if embedded.labels is None else embedded.labels
-    return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, neighbours_kept(different, positions))
+    with phase("Measuring the map"):
+        kept = neighbours_kept(different, positions)
+    return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, kept)
 
 
 def _different(vectors: Vectors) -> tuple[list[int], list[int]]:
@@ -149,18 +156,38 @@ def project(vectors: Vectors) -> tuple[Floats32, Method]:
             found = PCA(min(2, *vectors.shape), svd_solver="full").fit_transform(vectors)
             positions[:, : found.shape[1]] = found
         return positions, "PCA"
-    from sklearn.manifold import TSNE
-    from threadpoolctl import threadpool_limits
-
     if n > _MANY:
         seconds = _SECONDS_FOR_10_000 * (n / 10_000) ** _GROWTH
         about = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
         logger.info("Laying out %s distinct texts (about %s) …", f"{n:,}", about)
-    # One thread, since the order in which forces are summed, and with it the map, depends on the number of threads.
-    with threadpool_limits(1):
+    with phase("Laying out", unit="step") as laying_out, ExitStack() as stack:
+        from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
+
         tsne = TSNE(perplexity=min(_PERPLEXITY, (n - 1) / 3), init="pca", random_state=0)
+        if is_watched():
+            # t-SNE tells its steps in no other way than by printing them.
+            tsne.set_params(verbose=2)
+            stack.enter_context(redirect_stdout(_Iterations(laying_out, tsne.max_iter)))
+        # One thread, since the order in which forces are summed, and with it the map, depends on the number of threads.
+        stack.enter_context(threadpool_limits(1))
         positions = tsne.fit_transform(vectors)
     return np.asarray(positions, dtype=np.float32), "t-SNE"
+
+
+class _Iterations(io.TextIOBase):
+    """Where t-SNE prints what it is doing, among which its iterations."""
+
+    def __init__(self, laying_out: Phase, total: int) -> None:
+        self._laying_out, self._total = laying_out, total
+
+    def write(self, text: str) -> int:
+        if found := re.search(r"Iteration (\d+)", text):
+            if self._laying_out.total is None:  # so far, neighbours were searched for, which takes another time
+                self._laying_out.total = self._total
+                self._laying_out.begin_at(int(found[1]))
+            self._laying_out.reach(int(found[1]))
+        return len(text)
 
 
 def neighbours_kept(vectors: Vectors, positions: Floats32) -> float | None:

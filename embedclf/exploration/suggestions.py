@@ -14,6 +14,7 @@ from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.formatting import counted
+from embedclf.phases import phase
 from embedclf.records import Printable
 from embedclf.stats.neighbours import NEAR_COPY
 from embedclf.validation import check_whole
@@ -127,11 +128,13 @@ def suggest(
     if not len(embedded):
         return Suggestions(0, ())
     texts, vectors = embedded.texts, embedded.vectors
-    uncertainty = _uncertainty(classifier, texts, vectors)
+    with phase("Predicting"):
+        uncertainty = _uncertainty(classifier, texts, vectors)
     order = np.argsort(-uncertainty, kind="stable")
     n = min(n, len(texts))
-    rows = _apart(vectors, order, min(_CANDIDATES * n, max(_MOST_CANDIDATES, 2 * n)))
-    chosen = rows[_spread(vectors[rows], uncertainty[rows], min(n, len(rows)))]
+    with phase("Choosing rows"):
+        rows = _apart(vectors, order, min(_CANDIDATES * n, max(_MOST_CANDIDATES, 2 * n)))
+        chosen = rows[_spread(vectors[rows], uncertainty[rows], min(n, len(rows)))]
     return Suggestions(len(texts), _described(classifier, texts, vectors, chosen))
 
 

@@ -14,15 +14,15 @@ from itertools import islice
 from typing import Any
 
 from embedclf.errors import EmbedclfError
-from embedclf.formatting import counted
 from embedclf.parallel.dask_cluster import asking, dask_client, in_order_on_dask, without_workers
+from embedclf.phases import Phase
 
 logger = logging.getLogger(__name__)
-# For progress displays.
-steps = logging.getLogger("embedclf.steps")
 
 
-def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_jobs: int | None) -> list[Any]:
+def all_of(
+    function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], doing: Phase, *, n_jobs: int | None
+) -> list[Any]:
     """Return the function's result for each task, in order.
 
     Parameters
@@ -31,6 +31,8 @@ def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_
         A module-level function, so that other processes can import it.
     tasks : iterable of tuple
         The arguments of each call.
+    doing : Phase
+        Each task is a step of it.
     n_jobs : int or None
         Number of concurrent tasks, unless ``joblib.parallel_config`` says otherwise.
 
@@ -39,18 +41,23 @@ def all_of(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], *, n_
     EmbedclfError
         If a worker process is lost.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, effective_n_jobs
 
     client = dask_client()
     if client is not None:
-        tasks = list(tasks)
+        tasks, doing.at_once = list(tasks), max(1, n_slots())
         # The scheduler keeps the data of each submitted task in memory, so they are not all submitted at once.
-        return list(in_order_on_dask(function, tasks, n_sent=2 * max(1, n_slots()), n_read=len(tasks)))
-    tasks, done = list(tasks), []
+        return _all(in_order_on_dask(function, tasks, n_sent=2 * doing.at_once, n_read=len(tasks)), doing)
+    doing.at_once = int(effective_n_jobs(n_jobs))
     with _reporting_lost_processes():
-        for result in Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks):
-            done.append(result)
-            steps.debug("%d of %s done", len(done), counted(len(tasks), "part"))
+        return _all(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks), doing)
+
+
+def _all(results: Iterable[Any], doing: Phase) -> list[Any]:
+    done = []
+    for result in results:
+        done.append(result)
+        doing.advance()
     return done
 
 

@@ -19,6 +19,7 @@ from embedclf.data.writer import CorpusWriter
 from embedclf.embedding.usage import Usage
 from embedclf.errors import OutputError, RowFault
 from embedclf.formatting import counted, rounded_down
+from embedclf.phases import phase
 from embedclf.prediction.remote import engine_of
 from embedclf.prediction.row_sources import RowSource
 from embedclf.prediction.scores import CHUNK_ROWS, Scores, answer_rows, chunks_of, score_texts, usable_texts
@@ -114,10 +115,12 @@ class ResumableRun:
         for name, difference in _SETTINGS.items():
             if state["settings"].get(name) != self._settings[name]:
                 raise self._resume_error(f"it was started {difference}")
-        while self.rows < state["rows"] and (
-            passed := list(islice(self._rows, min(CHUNK_ROWS, state["rows"] - self.rows)))
-        ):
-            self._count(passed)
+        with phase("Checking rows", state["rows"], "row") as checking:
+            while self.rows < state["rows"] and (
+                passed := list(islice(self._rows, min(CHUNK_ROWS, state["rows"] - self.rows)))
+            ):
+                self._count(passed)
+                checking.reach(self.rows)
         if self._digest.hexdigest() != state["texts"]:
             first = "first row" if state["rows"] == 1 else f"first {state['rows']:,} rows"
             verb = "has" if state["rows"] == 1 else "have"
@@ -147,14 +150,19 @@ class ResumableRun:
             read = self.rows
             for chunk in chunks_of(self._rows, self._classifier.embedder):
                 read += len(chunk)
+                share = self._source.share_read
+                predicting.estimate_total(read, share)
                 if on_chunk is not None:
-                    share = self._source.share_read
                     if share is not None and engine is not None:  # the engine reads ahead
                         share *= self.rows / read
                     on_chunk(self.rows, self.rows_before, share)
                 yield chunk
+                predicting.reach(self.rows)
 
-        with engine_of(self._classifier) as engine:
+        with (
+            engine_of(self._classifier) as engine,
+            phase("Predicting", unit="text", done=self.rows) as predicting,
+        ):
             if engine is None:
                 for chunk in chunks():
                     self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))

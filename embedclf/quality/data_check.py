@@ -14,6 +14,7 @@ from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, TextError
 from embedclf.formatting import counted
+from embedclf.phases import phase
 from embedclf.quality.anomalies import FEWEST_TEXTS, anomalies
 from embedclf.quality.distinct_texts import DistinctTexts
 from embedclf.quality.diversity import diversity_of
@@ -132,20 +133,18 @@ def check(
         not_checked["label_errors"] = reason
     else:
         groups = group_duplicates(of_usable)
-        findings += label_errors(usable, of_usable, own, vectors[usable], groups, seed=seed)
-    of_label = group_duplicates(own)
-    by_label = {
-        label: diversity_of(vectors[usable[of_label == number]])
-        for number, label in enumerate(dict.fromkeys(own))
-        if label
-    }
+        with phase("Finding label errors"):
+            findings += label_errors(usable, of_usable, own, vectors[usable], groups, seed=seed)
+    with phase("Measuring diversity"):
+        of_label = group_duplicates(own)
+        by_label = {
+            label: diversity_of(vectors[usable[of_label == number]])
+            for number, label in enumerate(dict.fromkeys(own))
+            if label
+        }
+        diversity = diversity_of(vectors[usable])
     return DataCheck(
-        plain.n_rows,
-        plain.n_labels,
-        in_order(findings),
-        not_checked,
-        diversity_of(vectors[usable]),
-        dict(sorted(by_label.items())),
+        plain.n_rows, plain.n_labels, in_order(findings), not_checked, diversity, dict(sorted(by_label.items()))
     )
 
 
@@ -179,7 +178,8 @@ def plain_check(
     embedder: Embedder | None,
 ) -> DataCheck:
     """Run only the checks that need no vectors; see `plain_findings`."""
-    findings = plain_findings(texts, labels, against=against, embedder=embedder)
+    with phase("Comparing texts"):
+        findings = plain_findings(texts, labels, against=against, embedder=embedder)
     not_checked = dict.fromkeys(_BY_VECTORS, "needs vectors")
     if against is None:
         del not_checked["near_leakage"]

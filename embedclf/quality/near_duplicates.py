@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Vectors
+from embedclf.phases import phase, tracked
 from embedclf.quality.distinct_texts import N_NEAREST, DistinctTexts
 from embedclf.quality.findings import Finding
 from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
@@ -32,23 +33,25 @@ class _Pair(NamedTuple):
 def near_duplicates(distinct: DistinctTexts, near: Nearest) -> list[Finding]:
     """Find near-duplicates of an earlier text; those with a different label come first."""
     best: dict[int, _Pair] = {}
-    # Among many similar texts, the ten nearest of one may all come after it.
-    for later, earlier, similarity in _nearest_earlier(distinct.vectors):
-        _keep_best(best, later, _by_cosine(earlier, similarity))
-    for one, other, pair in _near_pairs(distinct.texts, distinct.texts, near):
-        later, earlier = max(one, other), min(one, other)
-        _keep_best(best, later, pair._replace(other=earlier))
+    with phase("Finding near-duplicates"):
+        # Among many similar texts, the ten nearest of one may all come after it.
+        for later, earlier, similarity in _nearest_earlier(distinct.vectors):
+            _keep_best(best, later, _by_cosine(earlier, similarity))
+        for one, other, pair in _near_pairs(distinct.texts, distinct.texts, near):
+            later, earlier = max(one, other), min(one, other)
+            _keep_best(best, later, pair._replace(other=earlier))
     return _findings("near_duplicates", distinct, distinct, best, in_against=False)
 
 
 def near_leakage(distinct: DistinctTexts, against: DistinctTexts) -> list[Finding]:
     """Find near-duplicates of the texts in `against`; equal texts are reported by `plain_findings`."""
     best: dict[int, _Pair] = {}
-    found = nearest(against.vectors, distinct.vectors, N_NEAREST)
-    equal = set(against.texts)
-    for one, _, pair in _near_pairs(distinct.texts, against.texts, found):
-        if distinct.texts[one] not in equal:
-            _keep_best(best, one, pair)
+    with phase("Finding shared texts"):
+        found = nearest(against.vectors, distinct.vectors, N_NEAREST)
+        equal = set(against.texts)
+        for one, _, pair in _near_pairs(distinct.texts, against.texts, found):
+            if distinct.texts[one] not in equal:
+                _keep_best(best, one, pair)
     return _findings("near_leakage", distinct, against, best, in_against=True)
 
 
@@ -90,7 +93,8 @@ def _findings(
 def _nearest_earlier(vectors: Vectors) -> list[tuple[int, int, float]]:
     """Find the nearest earlier row of each row that has one near enough: both row numbers and the cosine."""
     found = []
-    for start in range(0, len(vectors), _BLOCK):
+    starts = range(0, len(vectors), _BLOCK)
+    for start in tracked(starts, "Comparing vectors", len(starts)):
         end = min(start + _BLOCK, len(vectors))
         similarities = vectors[start:end] @ vectors[:end].T
         similarities[:, start:][np.triu_indices(end - start)] = -np.inf
@@ -117,7 +121,8 @@ def _near_pairs(texts: Sequence[str], others: Sequence[str], near: Nearest) -> l
     for one, key in enumerate(bare):
         if key and (found := first.get(key)) is not None and not (others is texts and found == one):
             pairs.append((one, found, _Pair(1.0, found, "identical except for case, spaces and punctuation")))
-    for one, place in np.argwhere(near.similarities >= _LEAST_ALIKE).tolist():
+    alike = np.argwhere(near.similarities >= _LEAST_ALIKE).tolist()
+    for one, place in tracked(alike, "Comparing spellings", len(alike), "pair"):
         other, similarity = int(near.rows[one, place]), float(near.similarities[one, place])
         if similarity >= NEAR_COPY:
             pairs.append((one, other, _by_cosine(other, similarity)))

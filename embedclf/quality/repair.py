@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from embedclf.data.columns import DEFAULT, Columns
 from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, rows_of
-from embedclf.data.reader import CorpusReader, Labels
+from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.errors import DataError, RowFault, bad_rows_error
@@ -147,7 +147,7 @@ def read_whole(
         delimiter=delimiter,
         encoding=encoding,
     ) as reader:
-        rows = list(reader)
+        rows = list(read_all(reader))
     if not rows:
         raise DataError(f"{reader.name}: the file has a header but no rows", source=reader.name)
     return _whole(rows, corpus_of(reader, [], []))

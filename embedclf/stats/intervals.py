@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Floats, Ints
 from embedclf.formatting import counted
+from embedclf.phases import tracked
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +160,8 @@ def _weights(counts: Ints, seed: int) -> Iterator[Floats]:
     """
     rng = np.random.default_rng(seed)
     size = max(1, _MOST_NUMBERS // len(counts))
-    for start in range(0, N_RESAMPLES, size):
+    starts = range(0, N_RESAMPLES, size)
+    for start in tracked(starts, "Resampling", len(starts)):
         yield rng.standard_gamma(counts[:, None], size=(len(counts), min(size, N_RESAMPLES - start)))
 
 

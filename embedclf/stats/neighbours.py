@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.phases import phase
 
 NEAR_COPY = 0.95
 """The least cosine similarity at which two texts count as near-duplicates."""
@@ -57,13 +58,15 @@ def nearest(vectors: Vectors, queries: Vectors, k: int) -> Nearest:
     rows = np.empty((len(queries), k), dtype=np.intp)
     similarities = np.empty((len(queries), k), dtype=np.float32)
     fewest = k
-    for start in range(0, len(queries), _MOST_QUERIES):
-        some = queries[start : start + _MOST_QUERIES]
-        for number, candidates in enumerate(_candidates(vectors, some, k), start):
-            exact = _similarities(vectors, candidates, queries[number])
-            best = np.argsort(-exact, kind="stable")[:k]
-            fewest = min(fewest, len(best))
-            rows[number, : len(best)], similarities[number, : len(best)] = candidates[best], exact[best]
+    with phase("Finding neighbours", len(queries), "text") as finding:
+        for start in range(0, len(queries), _MOST_QUERIES):
+            some = queries[start : start + _MOST_QUERIES]
+            for number, candidates in enumerate(_candidates(vectors, some, k), start):
+                exact = _similarities(vectors, candidates, queries[number])
+                best = np.argsort(-exact, kind="stable")[:k]
+                fewest = min(fewest, len(best))
+                rows[number, : len(best)], similarities[number, : len(best)] = candidates[best], exact[best]
+            finding.reach(start + len(some))
     return Nearest(rows[:, :fewest], similarities[:, :fewest])
 
 

@@ -13,7 +13,7 @@ from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import TrainingError
 from embedclf.formatting import counted
-from embedclf.parallel.executors import steps
+from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
 from embedclf.threads import one_thread
 from embedclf.training.heads import MOST_BYTES, Trained, within_limit
@@ -133,9 +133,9 @@ class _Job:
     def measure(self, chosen: _Chosen, held: Mask) -> HeldOut:
         """Fit on the examples that the settings were chosen on, and measure on the held-out ones."""
         examples = self.examples[chosen.kept & self.examples.in_scope]
-        steps.debug("Measuring on %s", counted(int(held.sum()), "held-out row"))
         # Good enough for metrics of two or three decimals, and the final fit starts from it.
-        fitted = fit_all(self.recipe, chosen.settings, examples, exact=False)
+        with phase("Fitting without held-out rows"):
+            fitted = fit_all(self.recipe, chosen.settings, examples, exact=False)
         figures = self._figures(fitted, chosen, held)
         if (smaller := within_limit(fitted)) is not fitted.vocabulary:
             fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller, exact=False)
@@ -158,10 +158,10 @@ class _Job:
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
         """Fit on all examples, starting from the fit that was measured."""
         examples = self.examples[self.examples.in_scope]
-        steps.debug("Fitting on all %s", counted(len(examples), "row"))
-        fitted = fit_all(self.recipe, chosen.settings, examples, start=measured.fitted)
-        if (smaller := within_limit(fitted)) is not fitted.vocabulary:
-            fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller)
+        with phase("Fitting on all rows"):
+            fitted = fit_all(self.recipe, chosen.settings, examples, start=measured.fitted)
+            if (smaller := within_limit(fitted)) is not fitted.vocabulary:
+                fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller)
         return fitted
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.formatting import counted
 from embedclf.parallel.executors import all_of
+from embedclf.phases import phase
 from embedclf.threads import one_thread
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
@@ -43,7 +44,7 @@ class HeldOutPredictions(NamedTuple):
 
 
 def fit_and_predict(
-    examples: TrainingSet, tasks: Iterable[Task], recipe: Recipe, *, seed: int
+    examples: TrainingSet, tasks: Iterable[Task], recipe: Recipe, name: str, unit: str, *, seed: int
 ) -> list[HeldOutPredictions]:
     """Fit classifiers as `train` does, each choosing C and temperature on its own examples, and predict other examples.
 
@@ -56,6 +57,8 @@ def fit_and_predict(
     tasks : iterable of Task
         In each, every class occurs among the fitted examples.
     recipe : Recipe
+    name, unit : str
+        What this is as a phase, and what each task is; see `Phase`.
     seed : int
 
     Returns
@@ -71,7 +74,8 @@ def fit_and_predict(
     tasks = list(tasks)
     logger.info("Fitting %s …", counted(len(tasks), "classifier"))
     n_jobs = -1 if len(examples) >= _ROWS_WORTH_PROCESSES else None
-    return all_of(_run_task, [(examples, task, recipe, seed) for task in tasks], n_jobs=n_jobs)
+    with phase(name, len(tasks), unit) as fitting:
+        return all_of(_run_task, [(examples, task, recipe, seed) for task in tasks], fitting, n_jobs=n_jobs)
 
 
 def _run_task(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> HeldOutPredictions:
@@ -125,7 +129,7 @@ def out_of_fold(
     """
     splits = [assign_folds(examples.y, examples.groups, n_folds, seed=seed) for seed in seeds]
     tasks = [Task(folds != fold, folds == fold) for folds in splits for fold in range(n_folds) if (folds == fold).any()]
-    predictions = iter(fit_and_predict(examples, tasks, recipe, seed=seeds[0]))
+    predictions = iter(fit_and_predict(examples, tasks, recipe, "Cross-validating", "fold", seed=seeds[0]))
     out = []
     for folds in splits:
         probabilities = np.full((len(folds), len(examples.classes)), np.nan, dtype=np.float32)

@@ -8,6 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Hashes, Ints, Mask, Vectors
 from embedclf.features.vocabulary import Terms, Vocabulary, count_ngrams, tf_idf
+from embedclf.phases import phase
 from embedclf.training.lbfgs import Floats
 
 # A word that occurs in one text only still counts towards that text's length, by which the other words are normalized.
@@ -42,10 +43,11 @@ class Inputs:
             return cls(vectors)
         from scipy.sparse import csr_array
 
-        found = count_ngrams(texts)
-        hashes, columns = np.unique(found.ngrams, return_inverse=True)
-        ends = np.searchsorted(found.texts, np.arange(len(texts) + 1))
-        counts = csr_array((found.counts, columns, ends), shape=(len(texts), len(hashes)))
+        with phase("Counting words"):
+            found = count_ngrams(texts)
+            hashes, columns = np.unique(found.ngrams, return_inverse=True)
+            ends = np.searchsorted(found.texts, np.arange(len(texts) + 1))
+            counts = csr_array((found.counts, columns, ends), shape=(len(texts), len(hashes)))
         return cls(vectors, counts, hashes)
 
     def __len__(self) -> int:

@@ -6,10 +6,13 @@ million variables, SciPy's own L-BFGS spends most of its time there, and it comp
 """
 
 from collections.abc import Callable
+from math import log
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from embedclf.phases import Phase, phase
 
 # float32 or float64: the precision of the caller is kept.
 Floats = npt.NDArray[Any]
@@ -38,14 +41,21 @@ def minimize(objective: Objective, u: Floats, enough: float, most_steps: int) ->
     norm : float
         The norm of the gradient there. If it is above `enough`, the precision or the number of steps was exhausted.
     """
+    with phase("Solving", 100) as solving:
+        return _minimize(objective, u, enough, most_steps, solving)
+
+
+def _minimize(objective: Objective, u: Floats, enough: float, most_steps: int, solving: Phase) -> tuple[Floats, float]:
     value, gradient = objective(u)
-    history = _History(u)
+    history, first = _History(u), float(np.linalg.norm(gradient))
     # Relative rounding error of a sum.
     noise = 10 * float(np.finfo(u.dtype).eps)
     for _ in range(most_steps):
         norm = float(np.linalg.norm(gradient))
         if norm <= enough:
             break
+        # The logarithm of the norm falls ever more slowly, about as the square root of the time.
+        solving.reach(max(solving.done, round(100 * max(0.0, log(first / norm) / log(first / enough)) ** 2)))
         direction = history.direction(gradient)
         slope = float(gradient @ direction)
         step = 1.0

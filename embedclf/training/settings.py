@@ -13,7 +13,7 @@ from embedclf.classifier.decisions import first_of_largest
 from embedclf.classifier.linear import softmax
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
-from embedclf.parallel.executors import steps
+from embedclf.phases import phase
 from embedclf.training.calibration import Judged, fit_temperature
 from embedclf.training.heads import Rows, Trained
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
@@ -38,6 +38,8 @@ _N_ROLLS = 3
 # Training takes about this many times as long as trying the first settings. If these take longer than the seconds, the
 # expected time is logged.
 _TIMES_THE_FIRST, _SECONDS_UNLOGGED = 12, 5.0
+# For progress: how many values of C are tried with one word scale.
+_ABOUT_TRIES = 3
 # A word scale whose log loss is this many times the best is not tried with other values of C.
 _WORTH_CLIMBING = 1.05
 
@@ -143,12 +145,11 @@ class Chooser:
 
     def _try(self, C: float | None, scale: float, starts: Sequence[Trained] | None = None) -> _Tried:
         fits = []
+        self._choosing.remarks = (_named_settings(C, scale),)
         for number, rows in enumerate(self._fitted):
-            steps.debug(
-                "Choosing settings: %s, fold %d of %d", _named_settings(C, scale), number + 1, len(self._fitted)
-            )
             start = None if starts is None else starts[number]
             fits.append(rows.fit(self._recipe.head, C, scale, start=start, exact=False))
+            self._choosing.advance()
         each = zip(fits, self._left_out, self._words_left_out, strict=True)
         scores = np.concatenate(
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
@@ -165,11 +166,19 @@ class Chooser:
         in which the log loss falls; each fit starts from the best one so far. Then the other word scales are tried with
         that C and, if they are nearly as good, with other values of C. Finally, label names are tried.
         """
+        with phase("Choosing settings", unit="fit", is_about=True) as self._choosing:
+            return self._choose(near)
+
+    def _choose(self, near: Settings | None) -> Settings:
         scales = self._recipe.scales
         grid: Sequence[float | None] = C_GRID if self._recipe.C is None else (self._recipe.C,)
         if self._recipe.head == "centroid":
             grid = (None,)
         C, first = (grid[len(grid) // 2], scales[len(scales) // 2]) if near is None else (near.C, near.scale)
+        n_tries = (_ABOUT_TRIES if len(grid) > 1 else 1) * len(scales)
+        if self._recipe.label_names is None and self._names is not None:
+            n_tries += _ABOUT_TRIES + _N_ROLLS
+        self._choosing.total = n_tries * len(self._fitted)
         began = time.perf_counter()
         tried = self._try(C, first)
         if (seconds := time.perf_counter() - began) > _SECONDS_UNLOGGED and near is None:

@@ -15,7 +15,7 @@ from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder, open_embedder
 from embedclf.errors import ArgumentError, NotInstalledError
-from embedclf.parallel.executors import steps
+from embedclf.phases import phase
 from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import check_abstaining, check_examples
@@ -148,9 +148,9 @@ def _with_baseline(
     y, held = y[inside], held[inside]
     of_words = None
     if recipe.uses_vectors:
-        steps.debug("Measuring words alone, to compare with")
-        inputs = Inputs.of([texts[row] for row in inside.tolist()], None, words=True)
-        of_words = metrics.accuracy(y[held], predict_by_words(inputs, y, held))
+        with phase("Measuring words alone"):
+            inputs = Inputs.of([texts[row] for row in inside.tolist()], None, words=True)
+            of_words = metrics.accuracy(y[held], predict_by_words(inputs, y, held))
     commonest = float(np.bincount(y[held]).max() / held.sum())
     return replace(figures, baseline_accuracy=commonest, words_accuracy=of_words)
 

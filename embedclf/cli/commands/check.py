@@ -99,7 +99,6 @@ def command(
                 _show(_with(faulty, plain), corpus, other)  # show what has been found so far
             raise
         finally:
-            job.bar.end()
             show_usage(opened)
         if job.file.skip_bad_rows and (refused := result.of("refused")):
             rows = (replace(corpus.rows[one.row or 0], fault=one.detail) for one in refused)

@@ -78,7 +78,6 @@ def command(
     shows whether a bigger model is worth it.
     """
     from embedclf.cli.costs import tell_usage
-    from embedclf.cli.progress import Steps
     from embedclf.cli.refused_rows import without_refused
     from embedclf.embedding.factory import default_embedder
     from embedclf.evaluation import choices, comparison
@@ -95,7 +94,7 @@ def command(
             # Several dimensions of one model share its vectors, so cache them for this run.
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
-        settings = asked.settings(job.bar.on_event)
+        settings = asked.settings()
         opened = choices.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), recipes, **settings)
         n_labels = counted(len(set(corpus.labels)), "label")
         echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
@@ -108,13 +107,11 @@ def command(
         try:
             reasons = choices.embed_choices(opened, corpus.texts, embedded, **settings)
         finally:
-            job.bar.end()
             tell_usage(choices.usage_of_all(embedded))
         if reasons:
             corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
             embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
-        with Steps():
-            result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
+        result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
     page.write(comparison_page, result, f"Comparison on {job.name}")
     if job.as_json:
         echo_json(result.to_dict())

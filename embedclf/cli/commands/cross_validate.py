@@ -54,7 +54,6 @@ def command(
     files with the same columns are read as one.
     """
     from embedclf.cli.pages import places_in
-    from embedclf.cli.progress import Steps
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.pages.reports import cross_validation_page
     from embedclf.printing.figures import cross_validation_lines
@@ -67,10 +66,9 @@ def command(
     page, writer = job.page(report), job.writer(output, _ADDED, job.corpus.row_columns)
     vectors = job.embed_to_train()
     corpus = job.corpus
-    with Steps():
-        result = cross_validate(
-            corpus.texts, corpus.labels, folds=folds, repeats=repeats, seed=seed, **vectors, **job.settings
-        )
+    result = cross_validate(
+        corpus.texts, corpus.labels, folds=folds, repeats=repeats, seed=seed, **vectors, **job.settings
+    )
     if writer is not None:
         for one in result.predictions:
             writer.write(corpus.row(one.row), [one.label, rounded_down(one.confidence), one.repeat, one.fold])

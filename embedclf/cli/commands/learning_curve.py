@@ -34,7 +34,6 @@ def command(job: TrainingJob, output: str | None, report: str | None, seed: int,
     A fifth of the rows is held out for testing. Classifiers are trained on growing samples of the rest, each about
     twice as large as the last; small sizes are sampled several times.
     """
-    from embedclf.cli.progress import Steps
     from embedclf.data.rows import Row
     from embedclf.evaluation.learning import learning_curve
     from embedclf.pages.reports import learning_curve_page
@@ -47,8 +46,7 @@ def command(job: TrainingJob, output: str | None, report: str | None, seed: int,
         return
     page, writer = job.page(report), job.writer(output, _POINT, [])
     vectors = job.embed_to_train()
-    with Steps():
-        curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
+    curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
     if writer is not None:
         for point in curve.points:
             values = [point.n_labels, point.n_draws, point.accuracy, *point.interval]

@@ -1,6 +1,5 @@
 """``embedclf predict``."""
 
-import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -113,7 +112,7 @@ def command(
     from embedclf.cli.label_file import label_into_file, say_labelled
     from embedclf.cli.label_on_screen import label_on_screen
     from embedclf.cli.models import find_model
-    from embedclf.cli.progress import ProgressBar
+    from embedclf.cli.progress import ProgressLine
     from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.data.writer import check_output
     from embedclf.prediction.resumable_run import rows_done
@@ -121,18 +120,16 @@ def command(
     if output is not None:
         check_output(output)
     with ExitStack() as stack:
-        # A progress bar would mix with labels printed to a terminal, and these show the progress anyway.
-        quiet = output is None and sys.stdout.isatty()
-        bar = stack.enter_context(ProgressBar(shown=not quiet))
-        model = find_model(model)
         place = None if wanted.texts else wanted.file or STDIN
+        stack.enter_context(ProgressLine(reads_stdin=place == STDIN))
+        model = find_model(model)
         read = {
             "--input" if input_file is not None else "the input": place,
             "the model": model,
             "--train-set": train_set,
         }
         check_places(read, {"--output": output}, in_parts=True)
-        classifier = load(model, embedder=embedder, **asked.settings(bar.on_event))
+        classifier = load(model, embedder=embedder, **asked.settings())
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
         file = file.as_trained(classifier)
@@ -152,14 +149,13 @@ def command(
         try:
             if output is None:
                 of_rows = label_on_screen(
-                    classifier, source, bar, top_k=top_k, as_json=as_json, explained=explain, trained_on=trained_on
+                    classifier, source, top_k=top_k, as_json=as_json, explained=explain, trained_on=trained_on
                 )
             else:
                 of_rows = label_into_file(
                     classifier,
                     source,
                     output,
-                    bar,
                     top_k=top_k,
                     delimiter=file.delimiter,
                     resume=resume,
@@ -167,7 +163,6 @@ def command(
                     scheduler=scheduler,
                 )
         finally:
-            bar.end()
             show_usage(classifier.embedder)
     if output is not None:
         say_labelled(of_rows, output)

@@ -80,7 +80,7 @@ def command(
     token = _token(token_file)
     hosts = [host_name(name) for name in allowed_hosts]
     model = find_model(model)
-    settings = asked.settings(lambda progress: None)
+    settings = asked.settings()
     source = ModelFile(model, embedder=embedder, min_confidence=min_confidence, **settings)
     classifier = source.load()
     with listen(host, port) as listening:

@@ -83,7 +83,6 @@ def command(
             "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
         )
     from embedclf.cli.notices import warn_of_findings
-    from embedclf.cli.progress import Steps
     from embedclf.data.atomic_file import AtomicFile, check_places
     from embedclf.printing.figures import training_lines
 
@@ -105,18 +104,17 @@ def command(
     if job.is_dry():
         return
     vectors = job.embed_to_train()
-    with Steps():
-        classifier = train(
-            job.corpus.texts,
-            job.corpus.labels,
-            holdout=holdout,
-            seed=seed,
-            target_accuracy=target_accuracy,
-            min_confidence=min_confidence,
-            out_of_scope_label=out_of_scope_label,
-            **vectors,
-            **job.settings,
-        )
+    classifier = train(
+        job.corpus.texts,
+        job.corpus.labels,
+        holdout=holdout,
+        seed=seed,
+        target_accuracy=target_accuracy,
+        min_confidence=min_confidence,
+        out_of_scope_label=out_of_scope_label,
+        **vectors,
+        **job.settings,
+    )
     classifier = classifier.with_columns(corpus.text_column, str(corpus.label_column))
     classifier.save(place)
     remember_latest(place)
