@@ -1,11 +1,12 @@
 """Findings in labelled texts as lines: in full for ``check``, one line per kind for ``train``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from embedclf.cli.screen import echo
 from embedclf.cli.tables import shortened, shown_label, table
 from embedclf.formatting import counted
+from embedclf.quality.wording import ABOUT_LABELS, WORDS, title_of
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -16,67 +17,6 @@ _MOST_SHOWN = 5
 _MOST_PLACES = 3
 _TEXT_WIDTH = 66
 _DETAIL_WIDTH = 120
-
-
-class _Words(NamedTuple):
-    """The wording for one kind of finding: its noun, the rest of its title, and the advice."""
-
-    thing: str
-    rest: str
-    advice: str
-
-
-_WORDS = {
-    "malformed": _Words("row", " that cannot be read", "Fix them in the file."),
-    "empty": _Words(
-        "row", " without a text or label", "Fill them in, or write a copy without the empty texts with --fix FILE."
-    ),
-    "refused": _Words("row", " rejected by the embedder", "Fix or drop them."),
-    "conflicts": _Words(
-        "row", " with conflicting labels for the same text", "Choose one label: no classifier can learn both."
-    ),
-    "leakage": _Words(
-        "row",
-        " with a text that is in both files",
-        "Drop them from one file: accuracy on texts that were trained on means nothing.",
-    ),
-    "single_class": _Words("label", " only", "Add texts with another label: there is nothing to tell apart."),
-    "small_classes": _Words("label", " with too few examples", "Add texts, or merge labels."),
-    "label_errors": _Words(
-        "possible label error", ", most suspicious first", "Review them, and correct those that are wrong."
-    ),
-    "label_variants": _Words(
-        "label",
-        " identical to another except for case, spaces or Unicode form",
-        "Spell them the same way: now they are separate labels.",
-    ),
-    "near_leakage": _Words(
-        "row",
-        " with a near-duplicate in the other file",
-        "Drop the copies from one file: they inflate the measured accuracy.",
-    ),
-    "duplicates": _Words(
-        "exact duplicate", "", "Drop them unless they should count more: --fix FILE writes a copy without them."
-    ),
-    "near_duplicates": _Words("near-duplicate", "", "Drop copies. Where the labels differ, decide which is right."),
-    "anomalies": _Words("outlier", ", farthest first", "Check whether they belong here."),
-    "imbalance": _Words(
-        "label", " much rarer than another", "Add texts, and judge a classifier by macro-F1 rather than accuracy."
-    ),
-    "too_long": _Words(
-        "text",
-        " longer than the embedder handles well",
-        "Keep the part that decides the label: each text gets a single vector.",
-    ),
-}
-# What `check` says that it has skipped.
-SKIPPED = {
-    "label_errors": "label errors",
-    "near_leakage": "near-duplicates of the other file",
-    "near_duplicates": "near-duplicates",
-    "anomalies": "outliers",
-}
-_ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 
 def finding_lines(result: "DataCheck", corpus: "Corpus", against: "Corpus | None") -> list[str]:
@@ -138,8 +78,8 @@ def _short_lines(findings: "Sequence[Finding]", corpus: "Corpus") -> list[str]:
     for kind, of_kind in _by_kind(findings).items():
         first = of_kind[:_MOST_PLACES]
         more = " …" if len(of_kind) > _MOST_PLACES else ""
-        title = _title(kind, len(of_kind))
-        if kind in _ABOUT_LABELS:
+        title = title_of(kind, len(of_kind))
+        if kind in ABOUT_LABELS:
             labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)})" for one in first)
             lines.append(f"{title}: {labels}{more}")
         else:
@@ -154,11 +94,6 @@ def _by_kind(findings: "Sequence[Finding]") -> "dict[str, list[Finding]]":
     return by_kind
 
 
-def _title(kind: str, number: int) -> str:
-    words = _WORDS[kind]
-    return f"{counted(number, words.thing)}{words.rest}"
-
-
 def _place_of(finding: "Finding", corpus: "Corpus") -> str:
     if finding.row is None:
         return f"{corpus.name}:{finding.line}"
@@ -166,7 +101,7 @@ def _place_of(finding: "Finding", corpus: "Corpus") -> str:
 
 
 def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: "Corpus", against: "Corpus | None") -> list[str]:
-    lines = [f"{findings[0].severity.capitalize()}: {_title(kind, len(findings))}", f"  {_WORDS[kind].advice}"]
+    lines = [f"{findings[0].severity.capitalize()}: {title_of(kind, len(findings))}", f"  {WORDS[kind].advice}"]
     for finding in findings[:_MOST_SHOWN]:
         lines += [f"    {line}" for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
@@ -178,7 +113,7 @@ def _of_finding(finding: "Finding", corpus: "Corpus", against: "Corpus | None") 
     place, label = _place_of(finding, corpus), shown_label(finding.label)
     detail = shortened(finding.detail, _DETAIL_WIDTH)
     row = _labelled(label, finding.text)
-    if finding.kind in _ABOUT_LABELS:
+    if finding.kind in ABOUT_LABELS:
         return [f"{place}  {label}: {detail}"]
     if finding.kind == "label_errors":
         predicted = shown_label(finding.suggested or "")

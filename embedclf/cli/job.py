@@ -19,6 +19,7 @@ from embedclf.errors import EmbedclfError
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
     from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.cli.options import PageOptions
     from embedclf.cli.pages import PageFile
     from embedclf.cli.training_options import EmbeddingOptions
     from embedclf.data.corpus import Corpus
@@ -134,11 +135,11 @@ class Job:
             print_estimate(self.embedder, [*self.corpus.texts, *also], as_json=self.as_json)
         return self.asked.dry_run
 
-    def page(self, path: str | None, *, charts: bool = True) -> "PageFile":
-        """Check before the work starts that a page can be made and written; see `PageFile`."""
+    def page(self, path: str | None, about: "PageOptions") -> "PageFile":
+        """Check before the work starts that a page can be written; see `PageFile`."""
         from embedclf.cli.pages import PageFile
 
-        return PageFile(path, charts=charts)
+        return PageFile(path, about)
 
     def writer(
         self,

@@ -187,10 +187,10 @@ def test_without_labels_and_by_another_column(cli: Cli):
     path = write_csv(Path("t.csv"), [(f"text {number}", str(number % 2)) for number in range(30)], ("text", "cluster"))
     assert cli("map", path, "--output", "m.html").exit_code == 0
     data = data_of(Path("m.html").read_text())
-    assert (data["labels"], data["counts"], data["day"]) == ([""], [30], [])
+    assert (data["labels"], data["of"], data["day"]) == ([""], [0] * 30, [])
     assert cli("map", path, "--label-column", "cluster", "--output", "m.html").exit_code == 0
     data = data_of(Path("m.html").read_text())
-    assert (data["labels"], data["counts"]) == (["0", "1"], [15, 15])
+    assert (data["labels"], data["of"]) == (["0", "1"], [0, 1] * 15)
     assert len(data["day"]) == len(data["night"]) == 2
 
 

@@ -9,6 +9,7 @@ import click
 from embedclf.cli.file_options import FileOptions, read_texts
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import show_left_out
+from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
 from embedclf.errors import BadRowsError, EmbedderError, RowFault
@@ -28,10 +29,20 @@ if TYPE_CHECKING:
 @click.option(
     "--fix", metavar="FILE", help="Write a copy without exact duplicates and empty rows; may be DATASET itself."
 )
+@report_option
+@page_options
 @embedding_options
 @seed_option
 @file_job("optional")
-def command(job: Job, against: str | None, fix: str | None, seed: int, embedding: EmbeddingOptions) -> None:
+def command(
+    job: Job,
+    against: str | None,
+    fix: str | None,
+    report: str | None,
+    about: PageOptions,
+    seed: int,
+    embedding: EmbeddingOptions,
+) -> None:
     """Check DATASET for problems before training.
 
     Errors are definite problems: an empty row, one text with two labels, a text that is in both files. Warnings deserve
@@ -39,12 +50,17 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
     only the checks that need no vectors, and writes nothing.
     """
     from embedclf.cli.costs import print_estimate, show_usage
+    from embedclf.cli.pages import facts_of_file, places_in
     from embedclf.data.atomic_file import STDIN, check_places
+    from embedclf.pages.checks import check_page
     from embedclf.quality.data_check import check, plain_check
 
     if job.dataset == against == STDIN:
         raise click.UsageError("DATASET and --against cannot both be standard input.")
-    check_places({"--against": against}, {"--fix": fix})
+    # The copy may take the place of the file itself.
+    check_places({"--against": against}, {"--fix": fix, "--report": report})
+    check_places({"the dataset": job.dataset}, {"--report": report})
+    page = job.page(report, about)
     whole = _read(job)
     corpus = job.corpus
     faulty = [] if job.file.skip_bad_rows else whole.findings
@@ -79,6 +95,10 @@ def command(job: Job, against: str | None, fix: str | None, seed: int, embedding
         show_left_out(corpus.name, [RowFault(corpus.lines[one.row or 0], one.detail) for one in refused])
         result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
     result = _with(faulty, result)
+    facts = {"data": facts_of_file(corpus), "embedder": str(opened.spec)}
+    if other is not None:
+        facts["against"] = facts_of_file(other)
+    page.write(check_page, result, f"Check of {job.name}", places_in(corpus), places_in(other), **facts)
     if job.as_json:
         _show_json(result, corpus, other, usage=opened.usage.to_dict())
     else:
@@ -137,7 +157,7 @@ def _show_json(result: "DataCheck", corpus: "Corpus", against: "Corpus | None", 
 
 
 def _end(result: "DataCheck") -> None:
-    from embedclf.cli.findings import SKIPPED
+    from embedclf.quality.wording import SKIPPED
 
     kinds_of: dict[str, list[str]] = {}
     for kind, reason in result.not_checked.items():

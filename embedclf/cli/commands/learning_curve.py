@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.job import file_job
-from embedclf.cli.options import report_option
+from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.tables import table
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
@@ -21,15 +21,17 @@ _PLOT_WIDTH = 39
 @click.command("learning-curve")
 @click.argument("dataset")
 @report_option
+@page_options
 @training_options
 @seed_option
 @file_job("needed", kind=TrainingJob)
-def command(job: TrainingJob, report: str | None, seed: int, training: TrainingOptions) -> None:
+def command(job: TrainingJob, report: str | None, about: PageOptions, seed: int, training: TrainingOptions) -> None:
     """Show how accuracy grows with more training rows of DATASET.
 
     A fifth of the rows is held out for testing. Classifiers are trained on growing samples of the rest, each about
     twice as large as the last; small sizes are sampled several times.
     """
+    from embedclf.cli.pages import facts_of_file
     from embedclf.cli.progress import Steps
     from embedclf.evaluation.learning import learning_curve
     from embedclf.pages.reports import learning_curve_page
@@ -39,11 +41,13 @@ def command(job: TrainingJob, report: str | None, seed: int, training: TrainingO
     job.open_to_train(training, on_few=True)
     if job.is_dry():
         return
-    page = job.page(report)
+    page = job.page(report, about)
     vectors = job.embed_to_train()
     with Steps():
         curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
-    page.write(learning_curve_page, curve, f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}")
+    title = f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}"
+    facts = {"embedder": str(job.embedder.spec), "data": facts_of_file(job.corpus)}
+    page.write(learning_curve_page, curve, title, **facts)
     if job.as_json:
         job.print_json(curve.to_dict())
     else:
