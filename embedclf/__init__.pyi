@@ -19,6 +19,7 @@ from .errors import ModelFileError as ModelFileError
 from .errors import OutputError as OutputError
 from .errors import TextError as TextError
 from .errors import TrainingError as TrainingError
+from .evaluation.baseline import Baseline as Baseline
 from .evaluation.comparison import Comparison as Comparison
 from .evaluation.comparison import compare as compare
 from .evaluation.cross_validation import CrossValidation as CrossValidation

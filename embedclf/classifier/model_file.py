@@ -50,6 +50,11 @@ class HeldOut:
         Accuracy on the answered examples; None without a threshold, or if no example is answered.
     out_of_scope_recall : float or None
         Share of held-out out-of-scope examples on which the classifier abstains; None if there are none.
+    baseline_accuracy : float or None
+        Accuracy of always predicting the commonest label; None in files of older versions.
+    words_accuracy : float or None
+        Accuracy of logistic regression on TF-IDF alone, trained on the same examples; None if the classifier itself
+        uses words only, and in files of older versions.
     """
 
     accuracy: float
@@ -59,6 +64,8 @@ class HeldOut:
     coverage: float | None = None
     answered_accuracy: float | None = None
     out_of_scope_recall: float | None = None
+    baseline_accuracy: float | None = None
+    words_accuracy: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +272,7 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
     # Older versions do not write these fields, and ignore them when reading.
     later = {
         name: _optional(figures, name, most=1.0)
-        for name in ("coverage", "answered_accuracy", "out_of_scope_recall")
+        for name in ("coverage", "answered_accuracy", "out_of_scope_recall", "baseline_accuracy", "words_accuracy")
         if name in figures
     }
     return HeldOut(accuracy, macro_f1, ece, _count(figures), **later)

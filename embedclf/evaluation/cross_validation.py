@@ -1,7 +1,7 @@
 """Cross-validation of the classifier that would be trained on some examples."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -17,10 +17,12 @@ from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
 from embedclf.training.checks import check_examples
 from embedclf.training.folds import OutOfFold, out_of_fold
+from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import assign_folds
 from embedclf.training.trainer import open_for
 from embedclf.training.training_set import TrainingSet, make_training_set
+from embedclf.training.words_alone import predict_by_words
 from embedclf.validation import check_whole
 
 
@@ -184,7 +186,17 @@ def cross_validate(
     _, recipe = open_for(recipe, given)
     examples = make_training_set(recipe, given, classes, y, name_vectors)
     intervals.warn_of_few(given.groups[predicted], "cross-validated")
-    return cross_validate_examples(given.texts, given.known_labels, examples, recipe, folds, seed, repeats)
+    result = cross_validate_examples(given.texts, given.known_labels, examples, recipe, folds, seed, repeats)
+    if (baseline := result.report.baseline) is None or not recipe.uses_vectors:
+        return result
+    inputs = Inputs.of(given.texts, None, words=True)
+    assigned = assign_folds(y, given.groups, folds, seed=seed)
+    right = [
+        predict_by_words(inputs, y, assigned == fold) == y[assigned == fold]
+        for fold in np.unique(assigned[assigned >= 0])
+    ]
+    baseline = replace(baseline, words_accuracy=float(np.concatenate(right).mean()))
+    return replace(result, report=replace(result.report, baseline=baseline))
 
 
 def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 1) -> Mask:

@@ -11,6 +11,7 @@ from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
+from embedclf.evaluation.baseline import Baseline, accuracy_of_words
 from embedclf.evaluation.neighbourhood import neighbours_of, texts_for, train_set_of
 from embedclf.evaluation.report import OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
@@ -42,7 +43,8 @@ def evaluate(
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The texts' vectors from the classifier's embedder, if known; None embeds the texts.
     train_set : EmbeddedTexts or (texts, labels), optional
-        The examples that the classifier was trained on, to list the three nearest ones of each wrong row.
+        The examples that the classifier was trained on, to list the three nearest ones of each wrong row, and to
+        measure what words alone would reach.
 
     Raises
     ------
@@ -72,9 +74,22 @@ def evaluate(
         report = with_words(report, classifier, texts, vectors)
     if train_set is None:
         return report
-    near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set_of(classifier, train_set))
+    examples = train_set_of(classifier, train_set)
+    near = neighbours_of(vectors[[one.row for one in report.wrong]], examples)
     wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
-    return replace(report, wrong=tuple(wrong))
+    report = replace(report, wrong=tuple(wrong))
+    if classifier.model.uses_vectors and report.baseline is not None:
+        rows, known = np.flatnonzero(inside).tolist(), examples.known_labels
+        theirs = [row for row, label in enumerate(known) if label != foreign]
+        if theirs:
+            words = accuracy_of_words(
+                [texts[row] for row in rows],
+                [labels[row] for row in rows],
+                [examples.texts[row] for row in theirs],
+                [known[row] for row in theirs],
+            )
+            report = replace(report, baseline=replace(report.baseline, words_accuracy=words))
+    return report
 
 
 def report_on(
@@ -144,6 +159,7 @@ def report_on(
             WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
         out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
+        baseline=Baseline.of(mine),
     )
 
 

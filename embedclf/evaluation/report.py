@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from embedclf.classifier.explanation import Neighbour, Span
+from embedclf.evaluation.baseline import Baseline
 from embedclf.stats import metrics
 from embedclf.stats.intervals import Interval
 
@@ -123,6 +124,8 @@ class Report:
     words_by_label : dict of str to tuple of WordOfLabel
         For each predicted label, up to eight words that support it most, from at most 2,000 texts, or fewer if they
         are long. Empty if words have no weights of their own.
+    baseline : Baseline or None
+        What simpler classifiers reach on the same texts.
     """
 
     accuracy: float
@@ -143,6 +146,7 @@ class Report:
     wrong: tuple[WrongRow, ...]
     out_of_scope: OutOfScope | None
     words_by_label: dict[str, tuple[WordOfLabel, ...]] = field(default_factory=dict)
+    baseline: Baseline | None = None
 
     @property
     def confusions(self) -> tuple[Confusion, ...]:
@@ -167,6 +171,7 @@ class Report:
             "macro_f1": self.macro_f1,
             "macro_f1_interval": list(self.macro_f1_interval),
             "weighted_f1": self.weighted_f1,
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
             "log_loss": self.log_loss,
             "ece": self.ece,
             "n_examples": self.n_examples,

@@ -114,6 +114,12 @@ class Design:
             out.append(_Part(rows, self.rotated[rows].astype(kind, copy=False), rare, transposed))
         return out
 
+    def rough_fit(self, y: Ints, C: float) -> Fit:
+        """Fit until the accuracy hardly changes any more, but the probabilities still do; see `fit`."""
+        problem = _Problem(self, y, C)
+        u, _ = problem.solve(problem.zeros(), _ROUGHEST, np.float32)
+        return problem.to_fit(u, converged=True)
+
     def fit(self, y: Ints, C: float, *, start: Fit | None = None, exact: bool = True) -> Fit:
         """Fit the classes of the rows.
 

@@ -1,25 +1,29 @@
 """Training of a classifier on labelled texts, with its accuracy measured on held-out examples."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.model_file import Head
+from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder, open_embedder
 from embedclf.errors import ArgumentError, NotInstalledError
+from embedclf.parallel.executors import steps
+from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import check_abstaining, check_examples
 from embedclf.training.fitting import fit_classifier
+from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.training_set import make_training_set
+from embedclf.training.words_alone import predict_by_words
 from embedclf.validation import check_whole
 
 logger = logging.getLogger(__name__)
@@ -124,7 +128,24 @@ def train(
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
     )
+    if card.held_out is not None:
+        card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))
     return TextClassifier(opened, model, replace(card, out_of_scope_label=out_of_scope_label))
+
+
+def _with_baseline(
+    figures: HeldOut, recipe: Recipe, texts: Sequence[str], classes: tuple[str, ...], y: Ints, held: Mask
+) -> HeldOut:
+    """Add the accuracy of simpler classifiers on the held-out examples."""
+    inside = np.flatnonzero(y < len(classes))
+    y, held = y[inside], held[inside]
+    of_words = None
+    if recipe.uses_vectors:
+        steps.debug("Measuring words alone, to compare with")
+        inputs = Inputs.of([texts[row] for row in inside.tolist()], None, words=True)
+        of_words = metrics.accuracy(y[held], predict_by_words(inputs, y, held))
+    commonest = float(np.bincount(y[held]).max() / held.sum())
+    return replace(figures, baseline_accuracy=commonest, words_accuracy=of_words)
 
 
 def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, Recipe]:

@@ -13,6 +13,7 @@ from embedclf.cli.training_options import TrainingOptions, seed_option, training
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
+    from embedclf.classifier.model_file import HeldOut
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.cli.file_options import FileOptions
 
@@ -118,6 +119,14 @@ def _check_command(dataset: str, file: "FileOptions") -> str:
     return shlex.join(["embedclf", "check", dataset, *given])
 
 
+def _beside(held_out: "HeldOut") -> str:
+    """Return what simpler classifiers reach, to be shown beside an accuracy; nothing if that is unknown."""
+    if held_out.baseline_accuracy is None:
+        return ""
+    words = "" if held_out.words_accuracy is None else f", words alone {held_out.words_accuracy:.3f}"
+    return f" (baseline {held_out.baseline_accuracy:.3f}{words})"
+
+
 def _summary(classifier: "TextClassifier", place: Path) -> list[str]:
     from embedclf.formatting import shown_share, shown_threshold
 
@@ -126,7 +135,8 @@ def _summary(classifier: "TextClassifier", place: Path) -> list[str]:
     lines = []
     if held_out := card.held_out:
         lines.append(
-            f"Held-out test ({counted(held_out.n_examples, 'row')}): accuracy {held_out.accuracy:.3f}, "
+            f"Held-out test ({counted(held_out.n_examples, 'row')}): "
+            f"accuracy {held_out.accuracy:.3f}{_beside(held_out)}, "
             f"macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
         )
         if held_out.coverage is not None:
