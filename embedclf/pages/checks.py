@@ -54,7 +54,8 @@ def _verdict(result: DataCheck) -> list[str]:
         return [f"No problems found in {rows}.", *said]
     found = f"{counted(result.n_errors, 'error')} and {counted(result.n_warnings, 'warning')} in {rows}."
     end = "Fix the errors before training." if result.n_errors else "Nothing is definitely wrong."
-    return [f"{found} {end}", *said]
+    kinds = [title_of(kind, len(result.of(kind))) for kind in KINDS if result.of(kind)]
+    return [f"{found} {end}", f"{'; '.join(kinds)}.", *said]
 
 
 def _kinds(result: DataCheck) -> list[Section]:
@@ -100,7 +101,8 @@ def _place(finding: Finding, place: RowPlace | None) -> str:
 
 
 def _below(finding: Finding, place: RowPlace | None, against_place: RowPlace | None) -> list[tuple[str, str]]:
-    lines = [(finding.detail, "")] if finding.detail else []
+    detail = f"suggested against given label: {finding.detail}" if finding.kind == "label_errors" else finding.detail
+    lines = [(detail, "")] if detail else []
     for other in finding.others:
         where = against_place if other.in_against else place
         parts = [

@@ -23,6 +23,7 @@
     tip.style.transform = `translate(${Math.max(8, left)}px, ${event.clientY + (below ? 18 : -tip.offsetHeight - 12)}px)`;
   });
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
+  document.addEventListener("scroll", () => { tip.hidden = true; }, { capture: true, passive: true });
 
   // --- a large matrix, in part or whole ---
   for (const button of all(".zoom")) {

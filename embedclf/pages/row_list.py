@@ -103,7 +103,7 @@ def row_list(
                 tag("tbody", joined(body, "\n")),
                 class_="rows many" if len(rows) > _FEW else "rows",
                 id="rows",
-                style=f"--names: {len(columns) - len(numbers)}; --numbers: {len(numbers)}",
+                style="--columns: " + " ".join("6rem" if name in numbers else "11rem" for name in columns),
             ),
             tag("p", f"{printed:,} more on the page itself.", class_="note paper") if printed > 0 else "",
             tag("p", "No rows match all filters.", class_="nothing", id="nothing", hidden=True),

@@ -34,11 +34,12 @@ def percent(share: float) -> str:
 
 def _accuracy(report: Report, accuracy: float, interval: Interval) -> str:
     low, high = (percent(end).removesuffix(" %") for end in interval)
-    guessing = max(one.support for one in report.per_class.values()) / report.n_examples
-    return (
-        f"{percent(accuracy)} of {counted(report.n_examples, 'text')} get the right label ({low} to {high} %); always "
-        f"guessing the commonest label would get {percent(guessing)}."
-    )
+    said = f"{percent(accuracy)} of {counted(report.n_examples, 'text')} get the right label ({low} to {high} %)"
+    if (baseline := report.baseline) is not None:
+        said += f"; always guessing the commonest label would get {percent(baseline.accuracy)}"
+        if baseline.words_accuracy is not None:
+            said += f", and words alone {percent(baseline.words_accuracy)}"
+    return f"{said}."
 
 
 def _answering(report: Report) -> str:
