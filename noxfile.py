@@ -50,6 +50,6 @@ def wheel(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--wheel", "--outdir", f"{work}/dist", ".")
     (built,) = Path(work, "dist").resolve().glob("*.whl")
     session.install(str(built))
-    model = Path(session.invoked_from, "models", "support_tickets.safetensors")
+    model = Path(session.invoked_from, "models", "example.safetensors")
     with session.chdir(work):
         session.run("embedclf", "predict", "-m", str(model), "I was charged twice this month")

@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 ROOT = Path(__file__).parent.parent
-MODEL = ROOT / "models" / "support_tickets.safetensors"
+MODEL = ROOT / "models" / "example.safetensors"
 
 # With compiled bytecode on both sides, as pip leaves it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}

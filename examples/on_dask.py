@@ -1,7 +1,7 @@
 """Label a large file on a Dask cluster.
 
     pip install 'embedclf[dask]'
-    python examples/on_dask.py models/support_tickets.safetensors new.csv labelled.csv tcp://scheduler:8786
+    python examples/on_dask.py models/example.safetensors new.csv labelled.csv tcp://scheduler:8786
 
 Without an address, it starts a cluster on this machine. If the run is interrupted, the same command continues it.
 """

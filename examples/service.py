@@ -1,7 +1,7 @@
 """A FastAPI application that labels tickets: a route of your own, and embedclf's whole service under /tickets.
 
 pip install 'embedclf[serve]'
-EMBEDCLF_MODEL=models/support_tickets.safetensors uvicorn --app-dir examples service:app
+EMBEDCLF_MODEL=models/example.safetensors uvicorn --app-dir examples service:app
 curl -X POST "http://127.0.0.1:8000/route?text=Where+is+my+parcel"
 """
 

@@ -18,7 +18,7 @@ def ours(folder: Path, n: int) -> None:
 
 
 def classifier() -> embedclf.TextClassifier:
-    return embedclf.load(ROOT / "models" / "support_tickets.safetensors")
+    return embedclf.load(ROOT / "models" / "example.safetensors")
 
 
 def pandas_whole(folder: Path, n: int) -> None:

@@ -53,7 +53,7 @@ def measure(setting: Setting) -> dict[str, object]:
     scratch = setting.scratch / "service"
     scratch.mkdir()
     save_classifiers(scratch)
-    model = str(ROOT / "models" / "support_tickets.safetensors")
+    model = str(ROOT / "models" / "example.safetensors")
     path = str(scratch / "logistic.joblib")
     commands = {
         "embedclf serve": ("-m", "embedclf", "serve", "--port", "0", "-m", model, "--no-cache"),

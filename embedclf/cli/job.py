@@ -20,6 +20,7 @@ from embedclf.printing.tables import add_lines
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
     from embedclf.classifier.text_classifier import TextClassifier
+    from embedclf.cli.options import PageOptions
     from embedclf.cli.pages import PageFile
     from embedclf.cli.training_options import EmbeddingOptions
     from embedclf.data.corpus import Corpus
@@ -143,11 +144,11 @@ class Job:
             print_estimate(self.embedder, [*self.corpus.texts, *also], as_json=self.as_json)
         return self.asked.dry_run
 
-    def page(self, path: str | None, *, charts: bool = True) -> "PageFile":
-        """Check before the work starts that a page can be made and written; see `PageFile`."""
+    def page(self, path: str | None, about: "PageOptions") -> "PageFile":
+        """Check before the work starts that a page can be written; see `PageFile`."""
         from embedclf.cli.pages import PageFile
 
-        return PageFile(path, charts=charts)
+        return PageFile(path, about)
 
     def writer(
         self,

@@ -191,4 +191,24 @@ min_confidence_option = click.option(
     help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: the model's threshold]",
 )
 
-report_option = click.option("--report", metavar="FILE", help="Write an HTML report; needs embedclf[report].")
+report_option = click.option("--report", metavar="FILE", help="Write an HTML report.")
+
+
+@dataclass(frozen=True)
+class PageOptions:
+    """What an HTML page says of itself."""
+
+    title: str | None
+    note: str | None
+    dated: bool
+
+
+page_options = collected(
+    "about",
+    PageOptions,
+    {
+        "title": click.option("--title", metavar="TEXT", help="Title of the HTML page."),
+        "note": click.option("--note", metavar="TEXT", help="Remark to show at the top of the HTML page."),
+        "dated": click.option("--dated", is_flag=True, help="Show today's date on the HTML page."),
+    },
+)

@@ -1,35 +1,55 @@
-"""The charts of a report, as Vega-Lite specifications."""
+"""The charts of reports, as static SVG, which needs no script.
+
+Colours that differ between light and dark mode are given by the style sheet, `report.css`.
+"""
 
 from collections.abc import Sequence
-from typing import Any
+from math import sqrt
 
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
-from embedclf.pages.names import MOST_IN_NAME, distinct_names, shortened
-from embedclf.stats.metrics import ClassFigures, CoveragePoint
-
-Chart = dict[str, Any]
+from embedclf.formatting import counted, shown_share, shown_threshold
+from embedclf.pages.axes import Axis, around, drawing, frame, ticks, width_of
+from embedclf.pages.markup import Markup, tag
+from embedclf.pages.names import MOST_IN_NAME, distinct_names, in_one_line, shortened
+from embedclf.stats.metrics import CoveragePoint
 
 _SMALL_MATRIX = 8
+_CELL, _LARGE_CELL = 22, 40
 # Accuracy over fewer answers than this is not meaningful.
 _MIN_ANSWERED = 10
-_ROW_HEIGHT = 20
-# CSS variables of the page for light mode, dark mode and print, so colours change without a redraw.
-_INK, _FAINT, _PAPER, _WRONG = "var(--ink)", "var(--faint)", "var(--paper)", "var(--wrong)"
-# Black on the error colours, and ink on grey, meet the contrast of WCAG's level AA.
-_ERROR_COLOURS = ["#fde3c4", "#f58a3c"]
+# Black on these, and ink on the grey, meet the contrast of WCAG's level AA.
+_PALE_ERROR, _STRONG_ERROR = (0xFD, 0xE3, 0xC4), (0xF5, 0x8A, 0x3C)
 _CORRECT_COLOUR = "#7c8a99"
-_PERCENT = {"format": ".0%", "tickCount": 5}
+_STRONG_SHARE = 0.5
+_ACCENT, _FAINT = "#0b5cad", "#57606a"
+_PERCENT = [(step / 5, f"{20 * step} %") for step in range(6)]
 
 
-def confusion_chart(report: Report, order: Sequence[int]) -> Chart:
-    """Return the confusion matrix of the labels in `order`; all other labels share the last row and column."""
-    rest = sorted(set(range(len(report.classes))) - set(order))
-    groups = [[i] for i in order] + ([rest] if rest else [])
-    full = [report.classes[i] for i in order] + ([f"{len(rest)} other labels"] if rest else [])
+def confusion_chart(report: Report, order: Sequence[int], n_shown: int) -> Markup:
+    """Return the confusion matrix.
+
+    Parameters
+    ----------
+    report : Report
+    order : sequence of int
+        Indices of all labels, in the order in which they are shown.
+    n_shown : int
+        How many of them have a row and a column of their own; all others share the last ones.
+    """
+    groups = [[label] for label in order[:n_shown]]
+    full = [report.classes[label] for label in order[:n_shown]]
+    if rest := list(order[n_shown:]):
+        groups.append(rest)
+        full.append(f"{len(rest)} other labels")
     names = distinct_names(full)
-    values = []
+    lines = [in_one_line(name) for name in full]
+    n = len(names)
+    cell = _LARGE_CELL if n <= _SMALL_MATRIX else _CELL
+    size = 13 if n <= _SMALL_MATRIX else 11
+    margin = max(map(width_of, names)) + 26
+    cells = []
     for row, of_row in enumerate(groups):
         total = sum(sum(report.confusion_matrix[i]) for i in of_row)
         for column, of_column in enumerate(groups):
@@ -37,128 +57,122 @@ def confusion_chart(report: Report, order: Sequence[int]) -> Chart:
             correct = column == row and len(of_row) == 1
             rows = sum(report.confusion_matrix[i][j] for i in of_row for j in of_column if correct or i != j)
             if rows:
-                shown = {"y": names[row], "x": names[column], "label": full[row], "predicted": full[column]}
-                values.append({**shown, "rows": rows, "correct": correct, "share": rows / total})
-    axis = {"labelLimit": 0, "labelOverlap": False, "grid": True, "tickBand": "extent"}
-    top = {**axis, "labelAngle": -90, "orient": "top"}
-    x = {"field": "x", "type": "nominal", "scale": {"domain": names}, "axis": top, "title": "predicted"}
-    y = {"field": "y", "type": "nominal", "scale": {"domain": names}, "axis": axis, "title": "label"}
-    color = {
-        "condition": {"test": "datum.correct", "value": _CORRECT_COLOUR},
-        "field": "share",
-        "type": "quantitative",
-        "scale": {"range": _ERROR_COLOURS, "domain": [0, 0.5], "clamp": True},
-        "legend": None,
-    }
-    tooltip = [{"field": name, "type": "nominal"} for name in ("label", "predicted", "rows")]
-    small = len(names) <= _SMALL_MATRIX
-    size = {"step": 2 * _ROW_HEIGHT if small else _ROW_HEIGHT + 2}
-    return {
-        "data": {"values": values},
-        "width": size,
-        "height": size,
-        "encoding": {"x": x, "y": y, "tooltip": tooltip},
-        "layer": [
-            {
-                "mark": "rect",
-                "encoding": {
-                    "color": color,
-                    "opacity": {"condition": {"test": "datum.correct", "value": 0.45}, "value": 1},
-                },
-            },
-            {
-                "mark": {"type": "text", "fontSize": 14 if small else 11},
-                "encoding": {
-                    "text": {"field": "rows"},
-                    "color": {"condition": {"test": "!datum.correct", "value": "#000"}, "value": _INK},
-                },
-            },
-        ],
-    }
-
-
-def f1_chart(figures: Sequence[tuple[str, ClassFigures]]) -> Chart:
-    """Return a bar chart of the F1 of labels."""
-    names = distinct_names([name for name, _ in figures])
-    values = [
-        {"y": shown, "label": name, "F1": one.f1, "precision": one.precision, "recall": one.recall, "rows": one.support}
-        for shown, (name, one) in zip(names, figures, strict=True)
+                what = "correct" if correct else f"predicted as {lines[column]}"
+                x, y = margin + column * cell, margin + row * cell
+                cells.append(
+                    tag(
+                        "g",
+                        tag("title", f"{lines[row]}, {what}: {counted(rows, 'row')}"),
+                        tag(
+                            "rect",
+                            x=x + 1,
+                            y=y + 1,
+                            width=cell - 2,
+                            height=cell - 2,
+                            fill=_CORRECT_COLOUR if correct else _error_colour(rows / total),
+                            fill_opacity=".45" if correct else None,
+                        ),
+                        tag("text", rows, x=x + cell / 2, y=y + cell / 2 + 4, class_=None if correct else "on"),
+                        # The script lists the rows of a cell by these numbers.
+                        data_label=row if not correct and max(row, column) < n_shown else None,
+                        data_predicted=column if not correct and max(row, column) < n_shown else None,
+                    )
+                )
+    side = n * cell
+    lines_between = "".join(
+        f"M{margin + step * cell:.1f} {margin:.1f}v{side}M{margin:.1f} {margin + step * cell:.1f}h{side}"
+        for step in range(n + 1)
+    )
+    middle = margin + side / 2
+    parts = [
+        tag("path", class_="grid", d=lines_between, stroke="#d0d7de", fill="none"),
+        tag("text", "predicted", class_="title", x=middle, y=12, text_anchor="middle"),
+        tag("text", "label", class_="title", transform=f"translate(12 {middle:.1f})rotate(-90)", text_anchor="middle"),
+        tag(
+            "g",
+            *(tag("text", name, x=margin - 6, y=margin + (row + 0.5) * cell + 4) for row, name in enumerate(names)),
+            class_="names",
+            text_anchor="end",
+        ),
+        tag(
+            "g",
+            *(
+                tag(
+                    "text",
+                    name,
+                    transform=f"translate({margin + (column + 0.5) * cell + 4:.1f} {margin - 6:.1f})rotate(-90)",
+                )
+                for column, name in enumerate(names)
+            ),
+        ),
+        tag("g", *cells, class_="cells", text_anchor="middle", font_size=size),
     ]
-    fields = [("label", "nominal"), *((name, "quantitative") for name in ("F1", "precision", "recall", "rows"))]
-    tooltip = [
-        {"field": name, "type": kind, **({"format": ".3f"} if kind != "nominal" and name != "rows" else {})}
-        for name, kind in fields
-    ]
-    y = {"field": "y", "type": "nominal", "sort": None, "title": None, "axis": {"labelLimit": 0, "grid": False}}
-    # Not stacked: to stack, Vega uses names as keys of a JavaScript object, which fails for a label named toString.
-    x = {
-        "field": "F1",
-        "type": "quantitative",
-        "stack": None,
-        "scale": {"domain": [0, 1]},
-        "axis": {"tickCount": 5},
-    }
-    # The number goes into the bar, or next to it if the bar is too short.
-    inside = "datum.F1 >= 0.2"
-    mark = {
-        "type": "text",
-        "align": {"expr": f"{inside} ? 'right' : 'left'"},
-        "dx": {"expr": f"{inside} ? -5 : 5"},
-    }
-    return {
-        "data": {"values": values},
-        "height": _ROW_HEIGHT * len(values),
-        "encoding": {"y": y, "x": x, "tooltip": tooltip},
-        "layer": [
-            {"mark": {"type": "bar", "height": {"band": 0.8}, "cornerRadiusEnd": 2}},
-            {
-                "mark": mark,
-                "encoding": {
-                    "text": {"field": "F1", "type": "quantitative", "format": ".3f"},
-                    "color": {"condition": {"test": inside, "value": _PAPER}, "value": _INK},
-                },
-            },
-        ],
-    }
+    right = sum(report.confusion_matrix[i][i] for i in range(len(report.classes)))
+    name = (
+        f"Confusion matrix of {counted(len(order), 'label')}: {right:,} of {counted(report.n_examples, 'row')} correct"
+    )
+    if report.confusions:
+        worst = report.confusions[0]
+        name += (
+            f"; most often confused: {in_one_line(worst.label)}, predicted as {in_one_line(worst.predicted)} "
+            f"({counted(worst.n_texts, 'row')})"
+        )
+    return drawing(f"{name}.", margin + side + 2, margin + side + 2, *parts, class_="own matrix")
 
 
-def reliability_chart(report: Report) -> Chart:
+def _error_colour(share: float) -> str:
+    part = min(1.0, share / _STRONG_SHARE)
+    mixed = (round(pale + part * (strong - pale)) for pale, strong in zip(_PALE_ERROR, _STRONG_ERROR, strict=True))
+    return "#{:02x}{:02x}{:02x}".format(*mixed)
+
+
+def bar(share: float) -> Markup:
+    """Return a bar as long as a share, for a cell of a table that also has the number."""
+    return tag(
+        "svg",
+        tag("rect", width=100 * share, height=10, rx=1.5),
+        class_="bar",
+        aria_hidden="true",
+        viewBox="0 0 100 10",
+        width=100,
+        height=10,
+        fill=_ACCENT,
+    )
+
+
+def reliability_chart(report: Report) -> Markup:
     """Return a reliability diagram: accuracy by confidence."""
-    values = [
-        {"confidence": one.confidence, "accuracy": one.accuracy, "rows": one.n_examples} for one in report.reliability
+    x, y = Axis(0, 1, 52, 380), Axis(0, 1, 250, 8)
+    points = [(x.at(one.confidence), y.at(one.accuracy), one) for one in report.reliability]
+    most = max(one.n_examples for one in report.reliability)
+    dots = [
+        tag(
+            "circle",
+            cx=across,
+            cy=up,
+            r=3 + 6 * sqrt(one.n_examples / most),
+        )
+        for across, up, one in points
     ]
-    scale = {"scale": {"domain": [0, 1]}, "axis": _PERCENT}
-    x = {"field": "confidence", "type": "quantitative", "title": "confidence", **scale}
-    y = {"field": "accuracy", "type": "quantitative", "title": "accuracy", **scale}
-    return {
-        "height": 320,
-        "layer": [
-            {
-                "data": {"values": [{"confidence": 0, "accuracy": 0}, {"confidence": 1, "accuracy": 1}]},
-                "mark": {"type": "line", "strokeDash": [5, 5], "color": _FAINT},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "data": {"values": values},
-                "mark": {"type": "line", "opacity": 0.6},
-                "encoding": {"x": x, "y": y},
-            },
-            {
-                "data": {"values": values},
-                "mark": {"type": "point", "filled": True, "opacity": 1},
-                "encoding": {
-                    "x": x,
-                    "y": y,
-                    "size": {"field": "rows", "type": "quantitative", "legend": None, "scale": {"range": [20, 400]}},
-                    "tooltip": [
-                        {"field": "confidence", "type": "quantitative", "format": ".3f"},
-                        {"field": "accuracy", "type": "quantitative", "format": ".3f"},
-                        {"field": "rows", "type": "quantitative"},
-                    ],
-                },
-            },
-        ],
-    }
+    titles = [
+        f"confidence {one.confidence:.3f}, accuracy {one.accuracy:.3f}, {counted(one.n_examples, 'row')}"
+        for one in report.reliability
+    ]
+    parts = [
+        frame(x, y, across=_PERCENT, up=_PERCENT, x_title="confidence", y_title="accuracy"),
+        tag(
+            "path", class_="ideal", d=_path([(x.start, y.start), (x.end, y.end)]), stroke=_FAINT, stroke_dasharray="5 5"
+        ),
+        tag("path", class_="line", d=_path([point[:2] for point in points]), stroke=_ACCENT, fill="none"),
+        *(
+            tag("g", tag("title", title), dot, class_="dot", fill=_ACCENT)
+            for title, dot in zip(titles, dots, strict=True)
+        ),
+    ]
+    name = "Reliability: " + "; ".join(
+        f"{one.accuracy:.0%} correct at {one.confidence:.0%} confidence" for one in report.reliability
+    )
+    return drawing(f"{name}.", 400, 290, *parts)
 
 
 def coverage_points(report: Report) -> list[CoveragePoint]:
@@ -169,106 +183,116 @@ def coverage_points(report: Report) -> list[CoveragePoint]:
     ]
 
 
-def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Chart:
+def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Markup:
     """Return a chart of accuracy by coverage, with a dot at the model's threshold."""
-    values = [
-        {
-            "threshold": one.threshold,
-            "coverage": one.coverage,
-            "accuracy": one.accuracy,
-            "used": one.threshold == report.threshold,
-        }
-        for one in points
+    accuracies = [one.accuracy or 0.0 for one in points]
+    x, y = Axis(0, 1, 52, 380), Axis(*around(min(accuracies, default=0), max(accuracies, default=1)), 250, 8)
+    places = [(x.at(one.coverage), y.at(accuracy)) for one, accuracy in zip(points, accuracies, strict=True)]
+    up = ticks(*y.ends, 5)
+    decimals = 0 if len(up) > 1 and up[1] - up[0] >= 0.0099 else 1
+    dots = []
+    for one, accuracy, (across, height) in zip(points, accuracies, places, strict=True):
+        used = one.threshold == report.threshold
+        title = f"threshold {shown_threshold(one.threshold)}, coverage {shown_share(one.coverage)}, "
+        title += f"accuracy {shown_share(accuracy)}"
+        dots.append(
+            tag(
+                "g",
+                tag("title", title),
+                tag("circle", cx=across, cy=height, r=6 if used else 3),
+                class_="dot used" if used else "dot",
+                fill="#b42318" if used else _ACCENT,
+            )
+        )
+    parts = [
+        frame(
+            *(x, y),
+            across=_PERCENT,
+            up=[(value, f"{100 * value:.{decimals}f} %") for value in up],
+            x_title="coverage",
+            y_title="accuracy",
+        ),
+        tag("path", class_="line", d=_path(places), stroke=_ACCENT, fill="none"),
+        *dots,
     ]
-    x = {
-        "field": "coverage",
-        "type": "quantitative",
-        "title": "coverage",
-        "axis": _PERCENT,
-        "scale": {"domain": [0, 1]},
-    }
-    y = {
-        "field": "accuracy",
-        "type": "quantitative",
-        "title": "accuracy",
-        "axis": {"format": "~%", "tickCount": 6},
-        "scale": {"zero": False},
-    }
-    tooltip = [
-        {"field": "threshold", "type": "quantitative"},
-        *({"field": name, "type": "quantitative", "format": ".1%"} for name in ("coverage", "accuracy")),
-    ]
-    layers: list[dict[str, Any]] = [{"mark": {"type": "line", "point": True}}]
-    if any(value["used"] for value in values):
-        mark = {"type": "point", "filled": True, "size": 160, "color": _WRONG, "opacity": 1}
-        layers.append({"transform": [{"filter": "datum.used"}], "mark": mark})
-    return {
-        "height": 320,
-        "data": {"values": values},
-        "encoding": {"x": x, "y": y, "tooltip": tooltip, "order": {"field": "threshold"}},
-        "layer": layers,
-    }
+    name = "Coverage"
+    if points:
+        first, last = points[0], points[-1]
+        name += (
+            f": {shown_share(accuracies[0])} correct if {shown_share(first.coverage)} of the texts are answered, "
+            f"{shown_share(accuracies[-1])} if {shown_share(last.coverage)} are"
+        )
+    return drawing(f"{name}.", 400, 290, *parts)
 
 
-def learning_chart(curve: LearningCurve) -> Chart:
+def learning_chart(curve: LearningCurve) -> Markup:
     """Return a chart of accuracy by the number of training rows, with its interval."""
-    values = [
-        {"training rows": one.n_labels, "accuracy": one.accuracy, "low": one.interval.low, "high": one.interval.high}
-        for one in curve.points
+    low, high = (min(one.interval.low for one in curve.points), max(one.interval.high for one in curve.points))
+    counts = [one.n_labels for one in curve.points]
+    x, y = Axis(counts[0], counts[-1], 56, 616, logarithmic=True), Axis(*around(low, high), 250, 8)
+    line = [(x.at(one.n_labels), y.at(one.accuracy)) for one in curve.points]
+    upper = [(x.at(one.n_labels), y.at(one.interval.high)) for one in curve.points]
+    lower = [(x.at(one.n_labels), y.at(one.interval.low)) for one in curve.points]
+    parts = [
+        # One tick per point, since the points are about evenly spaced on the logarithmic scale.
+        frame(
+            *(x, y),
+            across=[(count, f"{count:,}") for count in counts],
+            up=[(value, f"{value:.2f}") for value in ticks(*y.ends, 6)],
+            x_title="training rows",
+            y_title="accuracy",
+        ),
+        tag("path", class_="area", d=f"{_path([*upper, *reversed(lower)])}Z", fill=_ACCENT, fill_opacity=".25"),
+        tag("path", class_="line", d=_path(line), stroke=_ACCENT, fill="none"),
+        *(
+            tag(
+                "g",
+                tag("title", f"{one.n_labels:,} training rows: accuracy {one.accuracy:.3f} ({_between(one.interval)})"),
+                tag("circle", cx=across, cy=up, r=4),
+                class_="dot",
+                fill=_ACCENT,
+            )
+            for one, (across, up) in zip(curve.points, line, strict=True)
+        ),
     ]
-    # One tick per point, since the points are about evenly spaced on the logarithmic scale.
-    axis = {"values": [one.n_labels for one in curve.points], "format": ",", "labelOverlap": True}
-    x = {
-        "field": "training rows",
-        "type": "quantitative",
-        "scale": {"type": "log"},
-        "title": "training rows",
-        "axis": axis,
-    }
-    y = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 6}}
-    kinds = (("training rows", ","), ("accuracy", ".3f"), ("low", ".3f"), ("high", ".3f"))
-    tooltip = [{"field": name, "type": "quantitative", "format": kind} for name, kind in kinds]
-    return {
-        "data": {"values": values},
-        "height": 300,
-        "encoding": {"x": x, "tooltip": tooltip},
-        "layer": [
-            {
-                "mark": {"type": "area", "opacity": 0.25},
-                "encoding": {"y": {**y, "field": "low"}, "y2": {"field": "high"}},
-            },
-            {
-                "mark": {"type": "line", "point": {"size": 60}},
-                "encoding": {"y": {**y, "field": "accuracy"}},
-            },
-        ],
-    }
+    name = "; ".join(f"{one.accuracy:.3f} with {one.n_labels:,} training rows" for one in curve.points)
+    return drawing(f"Accuracy: {name}.", 640, 290, *parts)
 
 
-def comparison_chart(result: Comparison) -> Chart:
+def comparison_chart(result: Comparison) -> Markup:
     """Return a chart of the accuracy of each candidate, with its interval."""
-    embedders = [shortened(one.embedder, 2 * MOST_IN_NAME) for one in result.candidates]
-    names = [
-        f"{name}\n{one.dimensions:,} dimensions, {one.head}"
-        for name, one in zip(embedders, result.candidates, strict=True)
-    ]
-    values = [
-        {"name": name, "accuracy": one.accuracy, "low": one.accuracy_interval.low, "high": one.accuracy_interval.high}
-        for name, one in zip(names, result.candidates, strict=True)
-    ]
-    axis = {"labelLimit": 0, "labelExpr": "split(datum.label, '\\n')"}
-    y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
-    x = {"type": "quantitative", "title": "accuracy", "scale": {"zero": False}, "axis": {"tickCount": 5}}
-    tooltip = [{"field": name, "type": "quantitative", "format": ".3f"} for name in ("accuracy", "low", "high")]
-    return {
-        "data": {"values": values},
-        "height": 2 * _ROW_HEIGHT * len(values),
-        "encoding": {"y": y, "tooltip": tooltip},
-        "layer": [
-            {"mark": {"type": "rule", "size": 2}, "encoding": {"x": {**x, "field": "low"}, "x2": {"field": "high"}}},
-            {
-                "mark": {"type": "point", "filled": True, "size": 80, "opacity": 1},
-                "encoding": {"x": {**x, "field": "accuracy"}},
-            },
-        ],
-    }
+    embedders = [in_one_line(shortened(one.embedder, 2 * MOST_IN_NAME)) for one in result.candidates]
+    below = [f"{one.dimensions:,} dimensions, {one.head}" for one in result.candidates]
+    margin = min(260.0, max(map(width_of, [*embedders, *below]))) + 16
+    low = min(one.accuracy_interval.low for one in result.candidates)
+    high = max(one.accuracy_interval.high for one in result.candidates)
+    bottom = 12 + 40 * len(embedders)
+    x, y = Axis(*around(low, high), margin, 628), Axis(0, 1, bottom, 8)
+    across = [(value, f"{value:.3f}".rstrip("0")) for value in ticks(*x.ends, 5)]
+    parts = [frame(x, y, across=across, up=[], x_title="accuracy")]
+    for number, (one, name, more) in enumerate(zip(result.candidates, embedders, below, strict=True)):
+        up, (start, end) = 28 + 40 * number, one.accuracy_interval
+        parts += [
+            tag("text", name, x=margin - 10, y=up - 2, text_anchor="end"),
+            tag("text", more, class_="title", x=margin - 10, y=up + 12, text_anchor="end"),
+            tag(
+                "g",
+                tag("title", f"{name}, {more}: accuracy {one.accuracy:.3f} ({_between(one.accuracy_interval)})"),
+                tag("path", class_="line", d=_path([(x.at(start), up), (x.at(end), up)]), stroke=_ACCENT),
+                tag("circle", cx=x.at(one.accuracy), cy=up, r=5),
+                class_="dot",
+                fill=_ACCENT,
+            ),
+        ]
+    pairs = zip(result.candidates, embedders, strict=True)
+    name = "; ".join(f"{one.accuracy:.3f} with {embedder}, {one.head}" for one, embedder in pairs)
+    return drawing(f"Accuracy: {name}.", 640, bottom + 40, *parts)
+
+
+def _path(points: Sequence[tuple[float, ...]]) -> str:
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) if points else ""
+
+
+def _between(interval: Sequence[float]) -> str:
+    low, high = interval
+    return f"{low:.3f} to {high:.3f}"

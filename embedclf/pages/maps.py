@@ -4,19 +4,18 @@ The page's own script draws the points on a canvas. Everything that comes from t
 where it is inserted into the page as text, never as markup.
 """
 
-import html
 import json
-import re
 from collections import Counter
 from collections.abc import Sequence
-from importlib.resources import files
 
 import numpy as np
 import numpy.typing as npt
 
 from embedclf.exploration.projection import N_NEAREST, TextMap
-from embedclf.formatting import shown_share
+from embedclf.formatting import counted, shown_share
 from embedclf.pages import palette
+from embedclf.pages.markup import Markup, escaped
+from embedclf.pages.rendering import Facts, asset, facts_and_note, filled, whole_page
 
 # Coordinates are integers; this is the longer side of the map.
 _SIDE = 65_535
@@ -27,9 +26,20 @@ _GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 # Texts are truncated to the largest of these lengths that keeps all of them together within the number of bytes.
 _MAX_CHARACTERS = (2_000, 500, 250, 120)
 _MAX_BYTES = 2_000_000
+# A row is suspected if another label than its own is predicted with at least this confidence.
+_SUSPICIOUS = 0.5
 
 
-def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence[int] | None = None) -> str:
+def map_page(
+    text_map: TextMap,
+    title: str,
+    *,
+    source: str = "",
+    lines: Sequence[int] | None = None,
+    predictions: Sequence[tuple[str, float]] | None = None,
+    facts: Facts = (),
+    note: str = "",
+) -> str:
     """Return the HTML page of a map.
 
     Parameters
@@ -40,6 +50,13 @@ def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence
         Name of the file that the texts are from.
     lines : sequence of int, optional
         Line of each text in that file; None numbers the texts from 1.
+    predictions : sequence of (str, float), optional
+        A classifier's label for each text, and its confidence. The texts can be coloured by them, and rows for which
+        another label than their own is predicted with a confidence of 0.5 or more are marked with rings.
+    facts : sequence of (str, str)
+        What the map shows, and how it was made: names and values.
+    note : str
+        A remark to show at the top.
 
     Returns
     -------
@@ -49,8 +66,16 @@ def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence
     # The most frequent labels first, since the first colours differ most; unlabelled rows last.
     counts = sorted(Counter(text_map.labels).items(), key=lambda pair: (not pair[0], -pair[1], pair[0]))
     numbers = {label: number for number, (label, _) in enumerate(counts)}
+    # Labels that are only predicted come last, so that those of the texts have the same colours with and without.
+    for label, _ in predictions or ():
+        numbers.setdefault(label, len(numbers))
     # If there are more labels than colours, the page starts over with the first colour.
     n_labels = len(numbers.keys() - {""})
+    suspected = [
+        row
+        for row, (own, (label, confidence)) in enumerate(zip(text_map.labels, predictions or (), strict=False))
+        if own not in ("", label) and confidence >= _SUSPICIOUS
+    ]
     x, y = _coordinates(text_map.positions).T.tolist()
     most = _max_characters(text_map.texts)
     data = {
@@ -59,20 +84,22 @@ def map_page(text_map: TextMap, title: str, *, source: str = "", lines: Sequence
         "texts": [text if len(text) <= most else f"{text[:most]} …" for text in text_map.texts],
         "of": [numbers[label] for label in text_map.labels],
         "labels": list(numbers),
-        "counts": [count for _, count in counts],
+        "predicted": [numbers[label] for label, _ in predictions or ()],
+        "confidence": [int(100 * confidence) for _, confidence in predictions or ()],
+        "suspected": suspected,
         "day": palette.DAY[:n_labels],
         "night": palette.NIGHT[:n_labels],
         "source": source,
         "lines": list(lines) if lines is not None else [],
     }
     values = {
-        "title": html.escape(title),
-        "kept": _fidelity_note(text_map),
+        "title": escaped(title),
+        "about": facts_and_note(facts, note),
+        "kept": _fidelity_note(text_map) + (_rings_note(len(suspected)) if predictions is not None else ""),
         # Only a "<" could end the script element.
         "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    template = files("embedclf.pages").joinpath("map.html").read_text(encoding="utf-8")
-    return re.sub(r"\{\{ (\w+) \}\}", lambda found: values[found[1]], template)
+    return whole_page(title, Markup(filled(asset("map.html"), values)), "map")
 
 
 def _fidelity_note(text_map: TextMap) -> str:
@@ -81,6 +108,15 @@ def _fidelity_note(text_map: TextMap) -> str:
     return (
         f"Nearby texts are similar: {shown_share(text_map.neighbours_kept)} of each text’s {N_NEAREST} nearest "
         "neighbours are preserved on the map. The axes, and the distances between groups, carry no meaning."
+    )
+
+
+def _rings_note(n_suspected: int) -> str:
+    if not n_suspected:
+        return " No row has another label than the one that is predicted with a confidence of 0.5 or more."
+    return (
+        f" Rings mark {counted(n_suspected, 'suspected row')}: another label is predicted, with a confidence of 0.5 or "
+        "more."
     )
 
 

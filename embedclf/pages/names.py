@@ -11,14 +11,19 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     """Return the names, each on one line, shortened and made unique."""
     shown: dict[str, None] = {}
     for name in names:
-        # Unprintable characters are replaced, except the zero-width joiner, which joins emoji.
-        line = " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in name).split())
+        line = in_one_line(name)
         short, number = shortened(line, MOST_IN_NAME), 1
         while short in shown:
             number += 1
             short = f"{shortened(line, MOST_IN_NAME - len(f' ({number})'))} ({number})"
         shown[short] = None
     return list(shown)
+
+
+def in_one_line(name: str) -> str:
+    """Return a name on one line, without characters that are invisible or turn the direction of the text."""
+    # The zero-width joiner joins emoji.
+    return " ".join("".join(c if c.isprintable() or c == "\u200d" else " " for c in name).split())
 
 
 def shortened(name: str, width: int) -> str:

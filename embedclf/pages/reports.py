@@ -3,32 +3,70 @@
 Each is one self-contained file, which opens from disk and needs no network.
 """
 
+import json
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
-from embedclf.formatting import counted, shown_difference, shown_dollars, shown_share, shown_threshold
+from embedclf.formatting import (
+    counted,
+    shown_confidence,
+    shown_difference,
+    shown_dollars,
+    shown_share,
+    shown_threshold,
+)
 from embedclf.pages import charts
+from embedclf.pages.markup import Markup, breakable, tag
 from embedclf.pages.names import MOST_IN_NAME, shortened
-from embedclf.pages.rendering import RowPlace, Section, render
+from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
+from embedclf.pages.row_list import Listed, RowPlace, row_list
+from embedclf.pages.verdict import percent, verdict
 from embedclf.stats.intervals import Interval
+from embedclf.stats.metrics import CoveragePoint
 
-# With more labels, the confusion matrix shows those with most errors and is collapsed in full, and the bar chart shows
-# the worst labels.
+# With more labels, the confusion matrix shows the weakest and is collapsed in full, and the others are collapsed in
+# tables.
 _MAX_IN_MATRIX = 25
+# With so few, the confusion matrix and the table of labels stand side by side.
+_MAX_BESIDE = 14
+_INTERVALS = "Intervals are 95 % bootstrap intervals over the rows."
 
 
 def evaluation_page(
-    report: Report, title: str, place: RowPlace | None = None, near_place: RowPlace | None = None
+    report: Report,
+    title: str,
+    place: RowPlace | None = None,
+    near_place: RowPlace | None = None,
+    *,
+    facts: Facts = (),
+    note: str = "",
 ) -> str:
-    """Return the page of an evaluation; `place` and `near_place` give the origins of rows and training examples."""
-    return render(title, _tiles(report), _sections(report, place, near_place))
+    """Return the page of an evaluation.
+
+    Parameters
+    ----------
+    report : Report
+    title : str
+    place, near_place : callable, optional
+        Return the origins of rows and of training examples as `file:line`; None does not show them.
+    facts : sequence of (str, str)
+        What was evaluated, and how.
+    note : str
+        A remark to show at the top.
+    """
+    order = _ordered(report)
+    said = verdict(report, order, report.accuracy, report.accuracy_interval)
+    heading = Heading(title, said, _tiles(report), facts, note)
+    return render(heading, _sections(report, order, place, near_place), _INTERVALS)
 
 
-def cross_validation_page(result: CrossValidation, title: str, place: RowPlace | None = None) -> str:
+def cross_validation_page(
+    result: CrossValidation, title: str, place: RowPlace | None = None, *, facts: Facts = (), note: str = ""
+) -> str:
     """Return the page of a cross-validation: overall figures, those of each fold, and details of the first repeat."""
     repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     tiles = [
@@ -37,27 +75,21 @@ def cross_validation_page(result: CrossValidation, title: str, place: RowPlace |
         ("calibration error (ECE)", f"{result.ece:.3f}", ""),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation{repeats}"),
     ]
-    folds = Section(
-        "Folds",
-        "How much the figures vary between folds.",
-        header=["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"],
-        rows=[
-            [
-                str(one.repeat),
-                str(one.fold),
-                f"{one.n_examples:,}",
-                *_decimals(one.accuracy, one.macro_f1, one.log_loss),
-            ]
-            for one in result.folds
-        ],
-    )
-    sections = _sections(result.report, place)
+    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
+    rows = [
+        [str(one.repeat), str(one.fold), f"{one.n_examples:,}", *_decimals(one.accuracy, one.macro_f1, one.log_loss)]
+        for one in result.folds
+    ]
+    folds = Section("Folds", "How much the figures vary between folds.", [table("Folds", header, rows, left=())])
+    order = _ordered(result.report)
+    sections = _sections(result.report, order, place)
     if result.n_repeats > 1:
         sections = [replace(section, note=f"{section.note} First repeat only.") for section in sections]
-    return render(title, tiles, [*sections, folds])
+    said = verdict(result.report, order, result.accuracy, result.accuracy_interval)
+    return render(Heading(title, said, tiles, facts, note), [*sections, folds], _INTERVALS)
 
 
-def learning_curve_page(curve: LearningCurve, title: str) -> str:
+def learning_curve_page(curve: LearningCurve, title: str, *, facts: Facts = (), note: str = "") -> str:
     """Return the page of a learning curve."""
     last = curve.points[-1]
     tiles = [
@@ -65,22 +97,19 @@ def learning_curve_page(curve: LearningCurve, title: str) -> str:
         ("gain from last doubling", f"{100 * curve.gain:+z.1f} points", _between(curve.gain_interval, 100, 1)),
         ("held-out rows", f"{curve.n_held_out:,}", ""),
     ]
-    table = Section(
-        "Figures",
-        header=["training rows", "accuracy", "95 % interval", "runs"],
-        rows=[
-            [f"{one.n_labels:,}", f"{one.accuracy:.3f}", _between(one.interval), str(one.n_draws)]
-            for one in curve.points
-        ],
-    )
-    return render(
-        title,
-        tiles,
-        [Section("Would more labelled rows help?", curve.verdict, [("Accuracy", charts.learning_chart(curve))]), table],
-    )
+    rows = [
+        [f"{one.n_labels:,}", f"{one.accuracy:.3f}", _between(one.interval), str(one.n_draws)] for one in curve.points
+    ]
+    sections = [
+        Section("Accuracy", "With 95 % intervals, on the same held-out rows.", [charts.learning_chart(curve)]),
+        Section(
+            "Figures", parts=[table("Figures", ["training rows", "accuracy", "95 % interval", "runs"], rows, left=())]
+        ),
+    ]
+    return render(Heading(title, [curve.verdict], tiles, facts, note), sections, _INTERVALS)
 
 
-def comparison_page(result: Comparison, title: str) -> str:
+def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: str = "") -> str:
     """Return the page of a comparison."""
     best = result.candidates[0]
     tiles = [
@@ -95,14 +124,9 @@ def comparison_page(result: Comparison, title: str) -> str:
         dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else shown_dollars(one.dollars)
         rows.append(
             [
-                *(
-                    one.embedder,
-                    f"{one.dimensions:,}",
-                    one.head,
-                    f"{one.accuracy:.3f}",
-                    _between(one.accuracy_interval),
-                ),
-                *("best" if place == 0 else difference, tokens, dollars, f"{one.model_bytes / 1_000:,.1f} kB"),
+                *(one.embedder, f"{one.dimensions:,}", one.head, f"{one.accuracy:.3f}"),
+                *(_between(one.accuracy_interval), "best" if place == 0 else difference, tokens, dollars),
+                f"{one.model_bytes / 1_000:,.1f} kB",
                 f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]
         )
@@ -114,11 +138,24 @@ def comparison_page(result: Comparison, title: str) -> str:
         Section(
             "Accuracy",
             "With 95 % intervals. The paired differences in the table are more precise.",
-            [("Accuracy", charts.comparison_chart(result))],
+            [charts.comparison_chart(result)],
         ),
-        Section("Figures", header=header, rows=rows, left=(0, 2)),
+        Section("Figures", parts=[table("Figures", header, rows, left=(0, 2))]),
     ]
-    return render(title, tiles, sections)
+    return render(Heading(title, _comparison_verdict(result), tiles, facts, note), sections, _INTERVALS)
+
+
+def _comparison_verdict(result: Comparison) -> list[str]:
+    best, *others = result.candidates
+    name = f"{best.embedder} with {best.dimensions:,} dimensions, {best.head}"
+    said = [
+        f"The best is {name}: {percent(best.accuracy)} of {counted(result.n_examples, 'text')} get the right label."
+    ]
+    if others:
+        n_worse = sum(one.worse for one in others)
+        verb = "is" if n_worse == 1 else "are"
+        said.append(f"{n_worse:,} of the {counted(len(others), 'other')} {verb} significantly worse.")
+    return said
 
 
 def _tile(name: str, figure: float, interval: Interval) -> tuple[str, str, str]:
@@ -159,91 +196,221 @@ def _n_wrong(report: Report) -> str:
     return f"{len(report.wrong) - answered:,} misclassified, {answered:,} out-of-scope answered"
 
 
-def _sections(report: Report, place: RowPlace | None, near_place: RowPlace | None = None) -> list[Section]:
-    shown = charts.coverage_points(report)
-    used = ""
-    if report.threshold is not None:
-        threshold, dotted = shown_threshold(report.threshold), any(one.threshold == report.threshold for one in shown)
-        used = (
-            f" The dot marks the threshold {threshold}."
-            if dotted
-            else f" Too few rows are answered at the threshold {threshold} to mark it."
-        )
-    note = "Most confident first; check these labels, as they are the most likely to be wrong."
-    if any(one.spans for one in report.wrong):
-        note += " Words in blue support the predicted label, words in orange the runner-up."
-    wrong = Section("Misclassified rows", note, wrong=report, place=place, near_place=near_place)
-    if not report.wrong:
-        wrong = Section("Misclassified rows", "None.")
+def _ordered(report: Report) -> list[str]:
+    """Return all labels, the weakest first: the one order in which a page shows them.
+
+    Labels that are neither right nor predicted anywhere come last; before them, those which only rows that are out of
+    scope have.
+    """
+    known = sorted(report.per_class, key=lambda name: (report.per_class[name].f1, name))
+    others = {name for one in report.wrong for name in (one.label, one.predicted)}
+    return list(dict.fromkeys([*known, *sorted(others), *report.classes]))
+
+
+def _sections(
+    report: Report, order: Sequence[str], place: RowPlace | None, near_place: RowPlace | None = None
+) -> list[Section]:
     return [
-        Section("Confusion matrix", *_confusion_matrix(report)),
-        _labels(report),
-        Section(
-            "Reliability",
-            "Calibrated models follow the dashed line: 80 % confidence, 80 % correct.",
-            [("Reliability", charts.reliability_chart(report))],
-            half=True,
-        ),
-        Section(
-            "Coverage",
-            f"The share of texts answered at each threshold, and the accuracy on them.{used}",
-            [("Coverage", charts.coverage_chart(report, shown))],
-            half=True,
-        ),
-        *_words(report),
-        wrong,
+        _confusion_matrix(report, order),
+        _labels(report, order),
+        _reliability(report),
+        _coverage(report),
+        *_words(report, order),
+        _wrong(report, order, place, near_place),
     ]
 
 
-def _words(report: Report) -> list[Section]:
+def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:
+    numbers = {name: number for number, name in enumerate(report.classes)}
+    indices = [numbers[name] for name in order if name in numbers]
+    n = len(indices)
+    note = "Rows are true labels, columns predicted labels; the weakest labels first."
+    if report.wrong:
+        note += " Click on a cell to see its rows."
+    # A single remaining label is shown as itself, since "1 other label" would take as much room.
+    n_shown = n if n <= _MAX_IN_MATRIX + 1 else _MAX_IN_MATRIX
+    parts = [_wide("Confusion matrix", charts.confusion_chart(report, indices, n_shown))]
+    if n_shown < n:
+        note += f" The last row and column combine the {n - n_shown} strongest labels."
+        parts.append(
+            folded(
+                f"All {n} labels",
+                tag("button", "Fit to width", type="button", class_="zoom", aria_pressed="false", hidden=True),
+                _wide(f"All {n} labels", charts.confusion_chart(report, indices, n), "wide map"),
+                printed=False,
+            )
+        )
+    if report.confusions:
+        of = {name: number for number, name in enumerate(order)}
+        rows = [
+            [
+                tag(
+                    "a",
+                    tag("bdi", breakable(one.label)),
+                    " → ",
+                    tag("bdi", breakable(one.predicted)),
+                    href="#rows",
+                    data_label=of[one.label],
+                    data_predicted=of[one.predicted],
+                ),
+                f"{one.n_texts:,}",
+            ]
+            for one in report.confusions
+        ]
+        parts.append(
+            folded(
+                "Most frequent confusions",
+                table("Most frequent confusions", ["label → predicted", "rows"], rows),
+                printed=False,
+            )
+        )
+    return Section("Confusion matrix", note, parts, half=n <= _MAX_BESIDE)
+
+
+def _wide(name: str, chart: Markup, class_: str = "wide") -> Markup:
+    return tag("div", chart, class_=class_, tabindex=0, role="region", aria_label=name)
+
+
+def _labels(report: Report, order: Sequence[str]) -> Section:
+    header = ["label", "", "F1", "precision", "recall", "rows"]
+    rows: list[list[object]] = []
+    for name in order:
+        if (one := report.per_class.get(name)) is not None:
+            figures = _decimals(one.f1, one.precision, one.recall)
+            rows.append([tag("bdi", breakable(name)), charts.bar(one.f1), *figures, f"{one.support:,}"])
+    n, few = len(rows), len(rows) <= _MAX_IN_MATRIX + 1
+    shown = rows if few else rows[:_MAX_IN_MATRIX]
+    parts = [table("Labels", header, shown, left=(0, 1))]
+    if not few:
+        others = f"The other {n - len(shown)} labels"
+        parts.append(folded(others, table(others, header, rows[len(shown) :], left=(0, 1))))
+    return Section(
+        "Labels",
+        f"F1 of {'each label' if few else f'the {len(shown)} weakest of {n} labels'}, weakest first.",
+        parts,
+        half=n <= _MAX_BESIDE,
+    )
+
+
+def _reliability(report: Report) -> Section:
+    header = ["confidence", "rows", "mean confidence", "accuracy"]
+    rows = [
+        [f"{one.low:.1f} to {one.high:.1f}", f"{one.n_examples:,}", *_decimals(one.confidence, one.accuracy)]
+        for one in report.reliability
+    ]
+    return Section(
+        "Reliability",
+        "Calibrated models follow the dashed line: 80 % confidence, 80 % correct.",
+        [
+            charts.reliability_chart(report),
+            folded("Figures", table("Figures of reliability", header, rows, left=()), printed=False),
+        ],
+        half=True,
+    )
+
+
+def _coverage(report: Report) -> Section:
+    points = charts.coverage_points(report)
+    used = ""
+    if report.threshold is not None:
+        threshold, dotted = shown_threshold(report.threshold), any(one.threshold == report.threshold for one in points)
+        used = (
+            f" The large dot marks the model’s threshold {threshold}."
+            if dotted
+            else f" Too few rows are answered at the model’s threshold {threshold} to mark it."
+        )
+    rows = [
+        [
+            shown_threshold(one.threshold),
+            shown_share(one.coverage),
+            f"{round(one.coverage * report.n_examples):,}",
+            shown_share(one.accuracy or 0),
+        ]
+        for one in points
+    ]
+    header = ["threshold", "coverage", "rows", "accuracy"]
+    parts = [charts.coverage_chart(report, points)]
+    if points:
+        parts.append(_slider(report, points))
+    parts.append(folded("Figures", table("Figures of coverage", header, rows, left=()), printed=False))
+    return Section(
+        "Coverage", f"The share of texts answered at each threshold, and the accuracy on them.{used}", parts, half=True
+    )
+
+
+def _slider(report: Report, points: Sequence[CoveragePoint]) -> Markup:
+    """Return a slider for the threshold, which says what share is answered, and what share of that is wrong."""
+    said = []
+    for one in points:
+        answered, accuracy = round(one.coverage * report.n_examples), one.accuracy or 0.0
+        said.append(
+            f"Threshold {shown_threshold(one.threshold)}: {shown_share(one.coverage)} answered "
+            f"({counted(answered, 'row')}), {shown_share(1 - accuracy)} of these wrong "
+            f"({round((1 - accuracy) * answered):,})."
+        )
+    places = range(len(points))
+    if report.threshold is None:
+        start = min(places, key=lambda place: abs(points[place].coverage - 0.5))
+    else:
+        threshold = report.threshold
+        start = min(places, key=lambda place: abs(points[place].threshold - threshold))
+    slider = tag("input", type="range", min=0, max=len(points) - 1, value=start, aria_describedby="answered")
+    return tag(
+        "div",
+        tag("label", "threshold", slider, hidden=True),
+        tag("output", said[start], id="answered"),
+        class_="slider",
+        data_points=json.dumps(said, ensure_ascii=False),
+    )
+
+
+def _words(report: Report, order: Sequence[str]) -> list[Section]:
     if not report.words_by_label:
         return []
     rows = [
         # The no-break space keeps each weight on the line of its word.
-        [label, ", ".join(f"{shortened(one.word, MOST_IN_NAME)}\u00a0{one.weight:+.2f}" for one in words)]
-        for label, words in report.words_by_label.items()
+        [
+            label,
+            ", ".join(
+                f"{shortened(one.word, MOST_IN_NAME)}\u00a0{one.weight:+.2f}" for one in report.words_by_label[label]
+            ),
+        ]
+        for label in order
+        if label in report.words_by_label
     ]
     note = (
         "The words that support each label most: how much a word adds to the lead over the runner-up, on average over "
         "the texts for which the label is predicted."
     )
-    folded = "" if len(rows) <= _MAX_IN_MATRIX + 1 else f"Words of all {counted(len(rows), 'label')}"
-    return [Section("Words", note, header=["label", "words"], rows=rows, left=(0, 1), folded=folded)]
+    shown = table("Words", ["label", "words"], rows, left=(0, 1))
+    if len(rows) <= _MAX_IN_MATRIX + 1:
+        return [Section("Words", note, [shown])]
+    return [Section("Words", note, [folded(f"Words of all {counted(len(rows), 'label')}", shown)], printed=False)]
 
 
-def _confusion_matrix(report: Report) -> tuple[str, list[tuple[str, dict[str, Any]]]]:
-    n = len(report.classes)
-    mistakes = [
-        sum(report.confusion_matrix[i])
-        - report.confusion_matrix[i][i]
-        + sum(row[i] for row in report.confusion_matrix)
-        - report.confusion_matrix[i][i]
-        for i in range(n)
+def _wrong(report: Report, order: Sequence[str], place: RowPlace | None, near_place: RowPlace | None) -> Section:
+    title = "Misclassified rows"
+    if not report.wrong:
+        return Section(title, "None.")
+    note = "Most confident first; check these labels, as they are the most likely to be wrong."
+    if any(one.spans for one in report.wrong):
+        note += " Words in blue support the predicted label, words in orange the runner-up."
+    rows = [
+        Listed(
+            "" if place is None else place(one.row),
+            one.text,
+            (one.label, one.predicted, shown_confidence(one.confidence)),
+            [
+                (
+                    f"{near.similarity:.2f} {'' if near_place is None else near_place(near.row) + ' '}{near.label}:",
+                    near.text,
+                )
+                for near in one.neighbours
+            ],
+            one.spans,
+        )
+        for one in report.wrong
     ]
-    # Labels with most errors first; a stable sort keeps the order of ties.
-    order = sorted(range(n), key=lambda i: -mistakes[i])
-    note = "Rows are true labels, columns predicted labels; labels with the most errors first."
-    # A single remaining label is shown as itself, since "1 other label" would take as much room.
-    if n <= _MAX_IN_MATRIX + 1:
-        return note, [("Confusion matrix", charts.confusion_chart(report, order))]
-    note += f" The last row and column combine the {n - _MAX_IN_MATRIX} labels with the fewest errors."
-    return note, [
-        (f"The {_MAX_IN_MATRIX} labels with the most errors", charts.confusion_chart(report, order[:_MAX_IN_MATRIX])),
-        (f"All {n} labels", charts.confusion_chart(report, order)),
-    ]
-
-
-def _labels(report: Report) -> Section:
-    ordered = sorted(report.per_class.items(), key=lambda pair: pair[1].f1)
-    n = len(ordered)
-    few = n <= _MAX_IN_MATRIX + 1
-    bars = ordered if few else ordered[:_MAX_IN_MATRIX]
-    return Section(
-        "Labels",
-        f"F1 of {'each label' if few else f'the {len(bars)} worst of {n} labels'}, worst first.",
-        [("F1 of labels", charts.f1_chart(bars))],
-        header=["label", "F1", "precision", "recall", "rows"],
-        rows=[[name, *_decimals(one.f1, one.precision, one.recall), f"{one.support:,}"] for name, one in ordered],
-        left=(0,),
-        folded=f"Figures for {'all ' if n > 1 else ''}{counted(n, 'label')}",
-    )
+    columns = ["label", "predicted", "confidence"]
+    choices = {"label": order, "predicted": order}
+    return Section(title, note, [row_list(rows, columns, choices, wrong="predicted", numbers=["confidence"])])

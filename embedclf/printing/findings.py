@@ -1,12 +1,12 @@
 """Findings in labelled texts as lines: in full for ``check``, one line per kind for ``train``."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from embedclf.embedding.aimlapi.catalogue import MULTILINGUAL
 from embedclf.formatting import counted
 from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, Piece, Style, pieces_of, width_of
 from embedclf.printing.tables import Places, place_of, shortened, shown_label, table
+from embedclf.quality.wording import ABOUT_LABELS, WORDS, title_of
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -17,73 +17,6 @@ _MOST_PLACES = 3
 _TEXT_WIDTH = 66
 _DETAIL_WIDTH = 120
 _OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**HEADING, "fg": "yellow"}}
-
-
-class _Words(NamedTuple):
-    """The wording for one kind of finding: its noun, the rest of its title, and the advice."""
-
-    thing: str
-    rest: str
-    advice: str
-
-
-_WORDS = {
-    "malformed": _Words("row", " that cannot be read", "Fix them in the file."),
-    "empty": _Words(
-        "row", " without a text or label", "Fill them in, or write a copy without the empty texts with --fix FILE."
-    ),
-    "refused": _Words("row", " rejected by the embedder", "Fix or drop them."),
-    "conflicts": _Words(
-        "row", " with conflicting labels for the same text", "Choose one label: no classifier can learn both."
-    ),
-    "leakage": _Words(
-        "row",
-        " with a text that is in both files",
-        "Drop them from one file: accuracy on texts that were trained on means nothing.",
-    ),
-    "single_class": _Words("label", " only", "Add texts with another label: there is nothing to tell apart."),
-    "small_classes": _Words("label", " with too few examples", "Add texts, or merge labels."),
-    "language": _Words(
-        "language",
-        " that the embedder was not made for",
-        f"Use a multilingual model, such as {' or '.join(f'aimlapi:{name}' for name in MULTILINGUAL)}; without one, "
-        "see whether words help (--features both).",
-    ),
-    "label_errors": _Words(
-        "possible label error", ", most suspicious first", "Review them, and correct those that are wrong."
-    ),
-    "label_variants": _Words(
-        "label",
-        " identical to another except for case, spaces or Unicode form",
-        "Spell them the same way: now they are separate labels.",
-    ),
-    "near_leakage": _Words(
-        "row",
-        " with a near-duplicate in the other file",
-        "Drop the copies from one file: they inflate the measured accuracy.",
-    ),
-    "duplicates": _Words(
-        "exact duplicate", "", "Drop them unless they should count more: --fix FILE writes a copy without them."
-    ),
-    "near_duplicates": _Words("near-duplicate", "", "Drop copies. Where the labels differ, decide which is right."),
-    "anomalies": _Words("outlier", ", farthest first", "Check whether they belong here."),
-    "imbalance": _Words(
-        "label", " much rarer than another", "Add texts, and judge a classifier by macro-F1 rather than accuracy."
-    ),
-    "too_long": _Words(
-        "text",
-        " longer than the embedder handles well",
-        "Keep the part that decides the label: each text gets a single vector.",
-    ),
-}
-# What `check` says that it has skipped.
-SKIPPED = {
-    "label_errors": "label errors",
-    "near_leakage": "near-duplicates of the other file",
-    "near_duplicates": "near-duplicates",
-    "anomalies": "outliers",
-}
-_ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 
 def finding_lines(
@@ -134,11 +67,11 @@ def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
     for kind, of_kind in _by_kind(findings).items():
         first = of_kind[:_MOST_PLACES]
         more = " …" if len(of_kind) > _MOST_PLACES else ""
-        title = _title(kind, len(of_kind))
+        title = title_of(kind, len(of_kind))
         if kind == "language":
             shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)[0]})" for one in first)
-            lines.append(f"{shares}, which the embedder was not made for. {_WORDS[kind].advice}")
-        elif kind in _ABOUT_LABELS:
+            lines.append(f"{shares}, which the embedder was not made for. {WORDS[kind].advice}")
+        elif kind in ABOUT_LABELS:
             labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)[0]})" for one in first)
             lines.append(f"{title}: {labels}{more}")
         else:
@@ -153,11 +86,6 @@ def _by_kind(findings: "Sequence[Finding]") -> "dict[str, list[Finding]]":
     return by_kind
 
 
-def _title(kind: str, number: int) -> str:
-    words = _WORDS[kind]
-    return f"{counted(number, words.thing)}{words.rest}"
-
-
 def _place_of(finding: "Finding", corpus: Places) -> Piece:
     if finding.row is not None:
         return place_of(finding.row, corpus)
@@ -166,8 +94,8 @@ def _place_of(finding: "Finding", corpus: Places) -> Piece:
 
 def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, rest: str) -> list[Line]:
     severity = findings[0].severity
-    title = [(f"{severity.capitalize()}:", _OF_SEVERITY[severity]), (f" {_title(kind, len(findings))}", HEADING)]
-    lines: list[Line] = [title, f"  {_WORDS[kind].advice}"]
+    title = [(f"{severity.capitalize()}:", _OF_SEVERITY[severity]), (f" {title_of(kind, len(findings))}", HEADING)]
+    lines: list[Line] = [title, f"  {WORDS[kind].advice}"]
     for finding in findings[:_MOST_SHOWN]:
         lines += [[("    ", PLAIN), *pieces_of(line)] for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
@@ -180,7 +108,7 @@ def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> l
     detail = shortened(finding.detail, _DETAIL_WIDTH)
     used = 4 + len(place[0]) + 2
     row = _labelled(label, finding.text, used)
-    if finding.kind in _ABOUT_LABELS:
+    if finding.kind in ABOUT_LABELS:
         return [[place, (f"  {label}: {detail}", PLAIN)]]
     if finding.kind == "label_errors":
         predicted = shown_label(finding.suggested or "")

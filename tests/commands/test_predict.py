@@ -363,7 +363,7 @@ class TestWhichModel:
 
 def test_the_checkouts_own_model_answers(cli: Cli, monkeypatch: pytest.MonkeyPatch):
     """In a fresh checkout the trained support tickets answer at once."""
-    model = ROOT / "models" / "support_tickets.safetensors"
+    model = ROOT / "models" / "example.safetensors"
     assert 12_000 < model.stat().st_size < 300_000
     result = cli("predict", "-m", model, "I was charged twice this month", "Where is my refund?", "where is my parcel")
     assert [line.split("\t")[0] for line in result.stdout.splitlines()] == ["billing", "refund", "delivery"]

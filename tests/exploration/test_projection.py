@@ -185,10 +185,10 @@ def test_without_labels_and_by_another_column(cli: Cli):
     path = write_csv(Path("t.csv"), [(f"text {number}", str(number % 2)) for number in range(30)], ("text", "cluster"))
     assert cli("map", path, "--output", "m.html").exit_code == 0
     data = data_of(Path("m.html").read_text())
-    assert (data["labels"], data["counts"], data["day"]) == ([""], [30], [])
+    assert (data["labels"], data["of"], data["day"]) == ([""], [0] * 30, [])
     assert cli("map", path, "--label-column", "cluster", "--output", "m.html").exit_code == 0
     data = data_of(Path("m.html").read_text())
-    assert (data["labels"], data["counts"]) == (["0", "1"], [15, 15])
+    assert (data["labels"], data["of"]) == (["0", "1"], [0, 1] * 15)
     assert len(data["day"]) == len(data["night"]) == 2
 
 
@@ -643,8 +643,59 @@ def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
     assert {"canvas", "names", "in", "out", "whole", "search", "a3", "b2", "c1", "no label1"} <= reached
     page.locator("#search").fill("two")
     page.keyboard.press("Tab")
-    for _ in range(6):
+    for _ in range(9):
         page.keyboard.press("Tab")
         if page.evaluate("Boolean(document.activeElement.closest('#texts'))"):
             break
     assert page.locator("#ring").is_visible()
+
+
+@pytest.mark.slow
+def test_a_lasso_selects_texts_whose_lines_can_be_copied(show: Any):
+    """By the button, or with Shift held; a new loop selects anew, and Escape ends it."""
+    page = show(square(source="t.csv", lines=[2, 3, 4, 5, 7, 8, 9]))
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Lasso").click()
+    draw(page, (-0.05, -0.05), (1.05, -0.05), (1.05, 0.1), (-0.05, 0.1))
+    assert page.locator("#which").text_content() == "Selected texts"
+    assert listed(page) == ["one", "two"]
+    page.get_by_role("button", name="Copy lines").click()
+    assert becomes(lambda: page.locator("#shown").text_content() == "2 lines copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "t.csv:2\nt.csv:3"
+    page.keyboard.press("Escape")
+    assert listed(page) == []
+    page.keyboard.down("Shift")
+    draw(page, (-0.05, 0.9), (1.05, 0.9), (1.05, 1.02), (-0.05, 1.02))
+    page.keyboard.up("Shift")
+    assert sorted(listed(page)) == ["four", "three"]
+    page.get_by_role("button", name="Show all").click()
+    assert page.locator("#shown").text_content() == "7 texts"
+
+
+@pytest.mark.slow
+def test_predictions_can_be_seen(show: Any):
+    """As colours, beside the label, and as rings around rows that a model takes for another label."""
+    predictions = [("a", 0.9), ("a", 0.8), ("c", 0.9), ("b", 0.9), ("a", 0.9), ("d", 0.4), ("b", 0.9)]
+    page = show(square(predictions=predictions))
+    legend = page.locator("#legend li:visible")
+    assert legend.all_text_contents() == ["a3", "b2", "c1", "no label1"]
+    before = colour_at(page, 1, 0)
+    point_at(page, 1, 0)
+    assert page.locator("#tip").text_content() == "btext 2predicteda80 %two"
+    page.get_by_label("Colour by").select_option("predicted label")
+    assert becomes(lambda: colour_at(page, 1, 0) != before)
+    assert legend.all_text_contents() == ["a3", "b2", "c1", "d1"]
+    page.get_by_role("button", name="1 suspected row").click()
+    assert listed(page) == ["two"]
+    assert page.get_by_role("button", name="1 suspected row").get_attribute("aria-pressed") == "true"
+    page.keyboard.press("Escape")
+    assert page.locator("#shown").text_content() == "7 texts"
+
+
+def draw(page: Any, *shares: tuple[float, float]) -> None:
+    """Draw around a part of the map, at shares of the square."""
+    for number, (right, down) in enumerate(shares):
+        point_at(page, right, down)
+        if not number:
+            page.mouse.down()
+    page.mouse.up()

@@ -27,7 +27,7 @@ from embedclf.cli import main as embedclf_main
 from embedclf.data.reader import CorpusReader
 from embedclf.embedding import wordllama
 
-MODEL = Path(__file__).parents[2] / "models" / "support_tickets.safetensors"
+MODEL = Path(__file__).parents[2] / "models" / "example.safetensors"
 KINDS = ["csv", "tsv", "jsonl", "parquet"]
 ENCODINGS = ["utf-8", "utf-8", "utf-8", "utf-16", "utf-16-le", "utf-32", "utf-7", "cp1252", "shift_jis", "iso2022_jp"]
 DELIMITERS = [",", ";", "\\t", "|", " ", "x", "'", "é"]

@@ -134,7 +134,7 @@ def memory(pid: int) -> float:
     return int(found[1]) / 1_000
 
 
-def main(n: int, seed: int, model: Path = ROOT / "models" / "support_tickets.safetensors") -> Outcome:
+def main(n: int, seed: int, model: Path = ROOT / "models" / "example.safetensors") -> Outcome:
     """Try so many cases."""
     chance = random.Random(seed)
     lost: list[str] = []

@@ -273,7 +273,7 @@ def test_what_the_page_on_predicting_shows_of_a_cluster(cluster: str, cli: Cli, 
     page = (ROOT / "docs" / "predict-at-scale.md").read_text(encoding="utf-8")
     command, python = re.findall(r"```(?:python)?\n([^`]*tcp://\d[^`]*)```", page)
     Path("models").mkdir()
-    shutil.copy(model, "models/support_tickets.safetensors")
+    shutil.copy(model, "models/example.safetensors")
     write_csv(Path("new.csv"), [("Where is my refund?",)], header=("text",))
     with distributed.Client(cluster, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=60)

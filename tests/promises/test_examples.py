@@ -62,7 +62,7 @@ def test_the_service(monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("fastapi", reason="needs embedclf[serve]")
     from starlette.testclient import TestClient
 
-    monkeypatch.setenv("EMBEDCLF_MODEL", "models/support_tickets.safetensors")
+    monkeypatch.setenv("EMBEDCLF_MODEL", "models/example.safetensors")
     app = runpy.run_path(str(EXAMPLES / "service.py"))["app"]
     with TestClient(app) as client:
         assert client.post("/route", params={"text": "Where is my parcel?"}).json() == {"team": "delivery"}
@@ -75,7 +75,7 @@ def test_the_service(monkeypatch: pytest.MonkeyPatch):
 def test_on_dask():
     """As a process of its own, since its workers are processes that start from its file."""
     pytest.importorskip("distributed", reason="needs embedclf[dask]")
-    command = [sys.executable, str(EXAMPLES / "on_dask.py"), "models/support_tickets.safetensors", "new.csv", "out.csv"]
+    command = [sys.executable, str(EXAMPLES / "on_dask.py"), "models/example.safetensors", "new.csv", "out.csv"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(shown.ROOT), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment, check=False)
     assert done.returncode == 0, done.stderr

@@ -12,6 +12,7 @@ from embedclf.cli.file_options import FileOptions, read_texts
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import say_written, show_left_out
+from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json, echo_lines
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
 from embedclf.data.corpus import faults_by_file
@@ -45,11 +46,20 @@ if TYPE_CHECKING:
     help="Write the rows found, to be corrected and applied with embedclf apply, to a .csv, .tsv, .jsonl or .parquet "
     "file.",
 )
+@report_option
+@page_options
 @embedding_options
 @seed_option
 @file_job("optional")
 def command(
-    job: Job, against: str | None, fix: str | None, output: str | None, seed: int, embedding: EmbeddingOptions
+    job: Job,
+    against: str | None,
+    fix: str | None,
+    output: str | None,
+    report: str | None,
+    about: PageOptions,
+    seed: int,
+    embedding: EmbeddingOptions,
 ) -> None:
     """Check FILE for problems before training.
 
@@ -58,18 +68,22 @@ def command(
     with the same columns are checked as one. --dry-run runs only the checks that need no vectors, and writes nothing.
     """
     from embedclf.cli.costs import print_estimate, show_usage
+    from embedclf.cli.pages import facts_of_file, places_in
     from embedclf.data.atomic_file import STDIN, check_places
+    from embedclf.pages.checks import check_page
     from embedclf.quality.data_check import check, plain_check
     from embedclf.quality.suspects import open_suspects, write_suspects
 
     if against == STDIN and STDIN in job.datasets:
         raise click.UsageError("FILE and --against cannot both be standard input.")
+    # The copy may take the place of the file itself.
     check_places({"--against": against}, {"--fix": fix})
     if len(job.datasets) > 1:  # a copy of several files must not replace one of them
         job.check_places(fix=fix)
         if output is not None:
             raise click.UsageError("--output names lines, so it needs one FILE: check the files one by one.")
-    job.check_places({"--against": against, "--fix": fix}, output=output)
+    job.check_places({"--against": against, "--fix": fix}, output=output, report=report)
+    page = job.page(report, about)
     whole = _read(job)
     corpus = job.corpus
     faulty = [] if job.file.skip_bad_rows else whole.findings
@@ -106,6 +120,10 @@ def command(
             result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
         result = _with(faulty, result)
         n_suspects = 0 if writer is None else write_suspects(writer, result, corpus, other)
+    facts = {"data": facts_of_file(corpus), "embedder": str(opened.spec)}
+    if other is not None:
+        facts["against"] = facts_of_file(other)
+    page.write(check_page, result, f"Check of {job.name}", places_in(corpus), places_in(other), **facts)
     if job.as_json:
         _show_json(result, corpus, other, usage=opened.usage.to_dict())
     else:
@@ -173,7 +191,7 @@ def _show_json(result: "DataCheck", corpus: "Corpus", against: "Corpus | None", 
 
 
 def _end(result: "DataCheck") -> None:
-    from embedclf.printing.findings import SKIPPED
+    from embedclf.quality.wording import SKIPPED
 
     kinds_of: dict[str, list[str]] = {}
     for kind, reason in result.not_checked.items():

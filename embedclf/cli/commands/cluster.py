@@ -1,9 +1,12 @@
 """``embedclf cluster``."""
 
+from functools import partial
+
 import click
 
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
+from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 
 
@@ -26,30 +29,44 @@ from embedclf.cli.training_options import EmbeddingOptions, embedding_options
     metavar="FILE",
     help="Write the rows with the name of their cluster to a .csv, .tsv, .jsonl or .parquet file.",
 )
+@report_option
+@page_options
 @embedding_options
 @file_job("optional", what="the file")
-def command(job: Job, clusters: int | None, output: str | None, embedding: EmbeddingOptions) -> None:
+def command(
+    job: Job,
+    clusters: int | None,
+    output: str | None,
+    report: str | None,
+    about: PageOptions,
+    embedding: EmbeddingOptions,
+) -> None:
     """Cluster the texts of FILE to discover labels.
 
     Each cluster is shown with its size, its distinctive words and its most central texts. Texts that fit no cluster are
     left unassigned. Existing labels are ignored.
     """
+    from embedclf.cli.pages import facts_of_file, places_in
     from embedclf.exploration.clustering import check_clusters, cluster
+    from embedclf.pages.clusters import cluster_page
     from embedclf.printing.explored import cluster_lines
 
-    job.check_places(output=output)
+    job.check_places(output=output, report=report)
     job.read()
     job.open(embedding)
     check_clusters(job.corpus.texts, clusters)
     if job.is_dry():
         return
-    writer = job.writer(output, ["cluster"])
+    page, writer = job.page(report, about), job.writer(output, ["cluster"])
     vectors = job.embed()
     result = cluster(job.corpus.texts, clusters, vectors=vectors)
     if writer is not None:
         for row, name in zip(job.corpus.rows, result.names, strict=True):
             writer.write(row, [name])
     job.end_writing(output, len(job.corpus.rows))
+    facts = {"data": facts_of_file(job.corpus), "embedder": str(job.embedder.spec)}
+    make = partial(cluster_page, texts=job.corpus.texts, place=places_in(job.corpus))
+    page.write(make, result, f"Clusters of {job.name}", **facts)
     if job.as_json:
         shown = result.to_dict()
         job.print_json(shown, *(one["central"] for one in shown["clusters"]), shown["texts"])

@@ -10,7 +10,7 @@ import click
 from embedclf.cli import completers
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.options import report_option
+from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_options import seed_option
 from embedclf.formatting import counted
@@ -61,6 +61,7 @@ if TYPE_CHECKING:
 @click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @seed_option
 @report_option
+@page_options
 @file_job("needed")
 def command(
     job: Job,
@@ -71,6 +72,7 @@ def command(
     folds: int,
     seed: int,
     report: str | None,
+    about: PageOptions,
 ) -> None:
     """Compare embedding models, dimensions, heads and features on FILE.
 
@@ -78,6 +80,7 @@ def command(
     shows whether a bigger model is worth it.
     """
     from embedclf.cli.costs import tell_usage
+    from embedclf.cli.pages import facts_of_file
     from embedclf.cli.refused_rows import without_refused
     from embedclf.embedding.factory import default_embedder
     from embedclf.evaluation import choices, comparison
@@ -101,7 +104,7 @@ def command(
         if asked.dry_run:
             _print_estimates(opened, corpus.texts, as_json=job.as_json)
             return
-        page = job.page(report)
+        page = job.page(report, about)
         choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
         embedded: list[choices.Embedded] = []
         try:
@@ -112,7 +115,7 @@ def command(
             corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
             embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
         result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
-    page.write(comparison_page, result, f"Comparison on {job.name}")
+    page.write(comparison_page, result, f"Comparison on {job.name}", data=facts_of_file(corpus))
     if job.as_json:
         echo_json(result.to_dict())
     else:

@@ -4,7 +4,7 @@ import click
 
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
-from embedclf.cli.options import report_option
+from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.formatting import rounded_down
@@ -35,6 +35,7 @@ _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": in
     "-o", "--output", metavar="FILE", help="Write the prediction for each row to a .csv, .tsv, .jsonl or .parquet file."
 )
 @report_option
+@page_options
 @training_options
 @seed_option
 @file_job("needed", kind=TrainingJob)
@@ -44,6 +45,7 @@ def command(
     repeats: int,
     output: str | None,
     report: str | None,
+    about: PageOptions,
     seed: int,
     training: TrainingOptions,
 ) -> None:
@@ -53,7 +55,7 @@ def command(
     predicted once per repeat, by a classifier that has not seen it; exact duplicates share a fold. Several
     files with the same columns are read as one.
     """
-    from embedclf.cli.pages import places_in
+    from embedclf.cli.pages import facts_of_file, places_in
     from embedclf.evaluation.cross_validation import cross_validate
     from embedclf.pages.reports import cross_validation_page
     from embedclf.printing.figures import cross_validation_lines
@@ -63,7 +65,7 @@ def command(
     job.open_to_train(training)
     if job.is_dry():
         return
-    page, writer = job.page(report), job.writer(output, _ADDED, job.corpus.row_columns)
+    page, writer = job.page(report, about), job.writer(output, _ADDED, job.corpus.row_columns)
     vectors = job.embed_to_train()
     corpus = job.corpus
     result = cross_validate(
@@ -74,7 +76,8 @@ def command(
             writer.write(corpus.row(one.row), [one.label, rounded_down(one.confidence), one.repeat, one.fold])
     job.end_writing(output, len(result.predictions))
     title = f"Cross-validation: {job.embedder.spec}, {result.head}, on {job.name}"
-    page.write(cross_validation_page, result, title, places_in(corpus))
+    facts = {"embedder": str(job.embedder.spec), "data": facts_of_file(corpus)}
+    page.write(cross_validation_page, result, title, places_in(corpus), **facts)
     if job.as_json:
         shown = result.to_dict()
         job.print_json(shown, shown["report"]["wrong"])

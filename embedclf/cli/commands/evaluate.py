@@ -1,5 +1,6 @@
 """``embedclf evaluate``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -7,15 +8,17 @@ import click
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import (
+    PageOptions,
     embedder_again_option,
     min_confidence_option,
     model_option,
+    page_options,
     report_option,
     train_set_option,
 )
 from embedclf.cli.screen import echo
 from embedclf.formatting import counted, rounded_down
-from embedclf.printing.tables import add_lines, in_one_line, shown_label
+from embedclf.printing.tables import add_lines, shown_label
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -45,6 +48,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
     help="Write misclassified rows to a .csv, .tsv, .jsonl or .parquet file, most confident first.",
 )
 @report_option
+@page_options
 @train_set_option
 @min_confidence_option
 @file_job("needed")
@@ -54,6 +58,7 @@ def command(
     embedder: str | None,
     errors: str | None,
     report: str | None,
+    about: PageOptions,
     train_set: str | None,
     min_confidence: float | None,
 ) -> None:
@@ -65,7 +70,7 @@ def command(
     """
     from embedclf.cli.file_options import read_texts
     from embedclf.cli.models import find_model
-    from embedclf.cli.pages import places_in
+    from embedclf.cli.pages import facts_of_file, facts_of_model, places_in
     from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.evaluation.measuring import check_labels, evaluate
     from embedclf.pages.reports import evaluation_page
@@ -79,7 +84,10 @@ def command(
     trained_on = None if train_set is None else read_texts(train_set, job.file)
     if job.is_dry([] if trained_on is None else trained_on.texts):
         return
-    page, writer = job.page(report), job.writer(errors, _added_to_errors(train_set is not None), corpus.row_columns)
+    page, writer = (
+        job.page(report, about),
+        job.writer(errors, _added_to_errors(train_set is not None), corpus.row_columns),
+    )
     vectors, trained_on, of_train_set = job.embed_with(trained_on)
     corpus, examples = job.corpus, None
     if trained_on is not None and of_train_set is not None:
@@ -91,8 +99,11 @@ def command(
     if writer is not None:
         _write_errors(writer, result, corpus, trained_on)
     job.end_writing(errors, len(result.wrong))
-    title = f"{in_one_line(str(classifier.card.embedder))} on {job.name}"
-    page.write(evaluation_page, result, title, places_in(corpus), places_in(trained_on))
+    facts = {"model": facts_of_model(model, classifier), "data": facts_of_file(corpus)}
+    if trained_on is not None:
+        facts["trained on"] = facts_of_file(trained_on)
+    title = f"Evaluation of {Path(model).name} on {job.name}"
+    page.write(evaluation_page, result, title, places_in(corpus), places_in(trained_on), **facts)
     _warn_of_unknown(result)
     if job.as_json:
         shown = result.to_dict()

@@ -4,7 +4,7 @@ import click
 
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
-from embedclf.cli.options import report_option
+from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 
@@ -25,15 +25,24 @@ _POINT = {"training_rows": int, "samples": int, "accuracy": float, "accuracy_low
     "-o", "--output", metavar="FILE", help="Write the points of the curve to a .csv, .tsv, .jsonl or .parquet file."
 )
 @report_option
+@page_options
 @training_options
 @seed_option
 @file_job("needed", kind=TrainingJob)
-def command(job: TrainingJob, output: str | None, report: str | None, seed: int, training: TrainingOptions) -> None:
+def command(
+    job: TrainingJob,
+    output: str | None,
+    report: str | None,
+    about: PageOptions,
+    seed: int,
+    training: TrainingOptions,
+) -> None:
     """Show how accuracy grows with more training rows of FILE.
 
     A fifth of the rows is held out for testing. Classifiers are trained on growing samples of the rest, each about
     twice as large as the last; small sizes are sampled several times.
     """
+    from embedclf.cli.pages import facts_of_file
     from embedclf.data.rows import Row
     from embedclf.evaluation.learning import learning_curve
     from embedclf.pages.reports import learning_curve_page
@@ -44,7 +53,7 @@ def command(job: TrainingJob, output: str | None, report: str | None, seed: int,
     job.open_to_train(training, on_few=True)
     if job.is_dry():
         return
-    page, writer = job.page(report), job.writer(output, _POINT, [])
+    page, writer = job.page(report, about), job.writer(output, _POINT, [])
     vectors = job.embed_to_train()
     curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
     if writer is not None:
@@ -52,7 +61,9 @@ def command(job: TrainingJob, output: str | None, report: str | None, seed: int,
             values = [point.n_labels, point.n_draws, point.accuracy, *point.interval]
             writer.write(Row(0, {}, "", "", None), values)
     job.end_writing(output, len(curve.points))
-    page.write(learning_curve_page, curve, f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}")
+    title = f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}"
+    facts = {"embedder": str(job.embedder.spec), "data": facts_of_file(job.corpus)}
+    page.write(learning_curve_page, curve, title, **facts)
     if job.as_json:
         job.print_json(curve.to_dict())
     else:
