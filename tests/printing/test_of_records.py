@@ -126,6 +126,7 @@ class TestFrames:
         assert list(frame.columns) == ["label", "precision", "recall", "f1", "support"]
         assert frame["recall"].tolist() == [one.recall for one in report.per_class.values()]
 
+    @pytest.mark.slow
     def test_of_the_others(self, trained: embedclf.TextClassifier):
         found = embedclf.search(TEXTS, "refund", labels=LABELS)
         assert found.to_frame().to_dict("records") == [hit._asdict() for hit in found.hits]
@@ -173,6 +174,7 @@ class TestFrames:
 class TestNotebook:
     """What a cell of a notebook shows."""
 
+    @pytest.mark.slow
     def test_every_result_has_html_without_scripts(self, report: embedclf.Report, trained: embedclf.TextClassifier):
         results = [
             *(trained, report, embedclf.check(TEXTS, LABELS), embedclf.search(TEXTS, "refund")),
