@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from embedclf.cli.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, Piece, Style, pieces_of, width_of
+from embedclf.cli.lines import DIM, HEADING, PLAIN, RIGHT, WARNING, WRONG, Line, Piece, Style, pieces_of, width_of
 from embedclf.cli.screen import echo
 from embedclf.cli.tables import place_of, shortened, shown_label, table
 from embedclf.formatting import counted
@@ -17,7 +17,7 @@ _MOST_SHOWN = 5
 _MOST_PLACES = 3
 _TEXT_WIDTH = 66
 _DETAIL_WIDTH = 120
-_OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**HEADING, "fg": "yellow"}}
+_OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**WARNING, **HEADING}}
 
 
 class _Words(NamedTuple):
