@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedclf.formatting import counted
-from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, Piece, Style, pieces_of, width_of
+from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WARNING, WRONG, Line, Piece, Style, pieces_of, width_of
 from embedclf.printing.tables import Places, place_of, shortened, shown_label, table
 from embedclf.quality.wording import ABOUT_LABELS, WORDS, title_of
 
@@ -16,7 +16,7 @@ _MOST_SHOWN = 5
 _MOST_PLACES = 3
 _TEXT_WIDTH = 66
 _DETAIL_WIDTH = 120
-_OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**HEADING, "fg": "yellow"}}
+_OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**WARNING, **HEADING}}
 
 
 def finding_lines(

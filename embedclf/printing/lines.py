@@ -12,6 +12,7 @@ PLAIN: Style = {}
 HEADING: Style = {"bold": True}
 RIGHT: Style = {"fg": "green"}
 WRONG: Style = {"fg": "red"}
+WARNING: Style = {"fg": "yellow"}
 DIM: Style = {"dim": True}
 
 
