@@ -9,7 +9,8 @@ from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.exploration.projection import TextMap
-from embedclf.pages import maps, reports
+from embedclf.pages import checks, maps, reports
+from embedclf.quality.findings import DataCheck
 
 
 def write_page(result: object, path: str | os.PathLike[str], title: str | None) -> None:
@@ -43,6 +44,11 @@ def _(result: LearningCurve, title: str | None) -> str:
 @page_of.register
 def _(result: Comparison, title: str | None) -> str:
     return reports.comparison_page(result, title or "Comparison")
+
+
+@page_of.register
+def _(result: DataCheck, title: str | None) -> str:
+    return checks.check_page(result, title or "Check")
 
 
 @page_of.register

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 from embedclf.data_frames import data_frame
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
-from embedclf.records import Printable
+from embedclf.records import WithPage
 
 Severity = Literal["error", "warning"]
 
@@ -131,7 +131,7 @@ class Diversity(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class DataCheck(Printable):
+class DataCheck(WithPage):
     """Result of a check of labelled texts.
 
     Attributes
