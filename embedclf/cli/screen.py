@@ -47,9 +47,9 @@ def _cut(line: str) -> str:
 
 
 def echo(text: str = "", *, err: bool = False, as_is: bool = False) -> None:
-    """Print a result to stdout, or a message to stderr, which is wrapped to the width of a terminal unless `as_is`."""
+    """Print a result to stdout, or a message to stderr; on a terminal wrapped to its width, unless `as_is`."""
     if not err:
-        click.echo(printable(text))
+        click.echo(fitted(printable(text)))
     else:
         click.echo(as_message(text) if as_is else fitted(as_message(text), err=True), err=True)
 

@@ -280,7 +280,10 @@ class TestOutOfScope:
         result = cli("evaluate", mixed, "--min-confidence", 0, "--errors", "wrong.csv", "--report", "report.html")
         assert result.exit_code == 0
         lines = result.stdout.splitlines()
-        assert "12 misclassified rows, 12 of them out of scope. Most confident first; check these labels:" in lines
+        heading = (
+            f"12 misclassified rows in {mixed}, 12 of them out of scope. Most confident first; check these labels:"
+        )
+        assert heading in lines
         assert sum("  labelled other, predicted " in line for line in lines) == 5
         rows = list(csv.DictReader(Path("wrong.csv").read_text().splitlines()))
         assert {row["text"] for row in rows} == set(STRANGE)

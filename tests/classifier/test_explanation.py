@@ -413,7 +413,7 @@ def test_evaluate_gives_the_words_of_wrong_rows_and_labels(cli: Cli, trained: em
         assert [one.weight for one in words] == sorted((one.weight for one in words), reverse=True)
     assert report.to_dict()["words_by_label"][label][0] == words[0]._asdict()
     lines = cli("evaluate", path, "-m", "m.safetensors").stdout.splitlines()
-    start = next(place for place, line in enumerate(lines) if "misclassified rows. Most confident first" in line)
+    start = next(place for place, line in enumerate(lines) if "Most confident first; check these labels:" in line)
     assert lines[start + 3] == f"      words: {weighed(by_word(first['text'], why.spans))}"
     table = lines.index("label     strongest words")
     words_of_label = ", ".join(one["word"] for one in shown["words_by_label"]["delivery"])

@@ -8,8 +8,9 @@ import click
 from embedclf.cli.amounts import BYTE_UNITS, SECOND_UNITS, number_of_bytes, seconds
 from embedclf.cli.help import Group
 from embedclf.cli.options import cache_dir_option
-from embedclf.cli.screen import confirm, echo
+from embedclf.cli.screen import confirm, echo, echo_lines
 from embedclf.formatting import counted
+from embedclf.printing.tables import table
 
 if TYPE_CHECKING:
     from embedclf.embedding.cache.model_cache import CacheInfo
@@ -44,18 +45,15 @@ def info(cache_dir: str | None) -> None:
         echo("The cache is empty.")
         return
     names = sorted({*known, *spent})
-    width = max(len("model"), *map(len, names))
-    echo(
-        f"{'model':<{width}}  {'vectors':>10}  {'size':>9}  segments  {'requests':>9}  {'tokens':>12}  "
-        f"{'spent':>17}  {'saved':>17}"
-    )
+    rows = []
     for name in names:
         one, usage = known.get(name), spent.get(name, Usage())
         held = (one.n_vectors, _size(one.n_bytes), one.n_segments) if one else (0, _size(0), 0)
-        echo(
-            f"{name:<{width}}  {held[0]:10,}  {held[1]:>9}  {held[2]:8,}  {usage.requests:9,}  {usage.tokens:12,}  "
-            f"{_dollars(usage.dollars):>17}  {_dollars(_price(name, usage.saved_tokens)):>17}"
+        dollars = _dollars(usage.dollars), _dollars(_price(name, usage.saved_tokens))
+        rows.append(
+            [name, f"{held[0]:,}", held[1], f"{held[2]:,}", f"{usage.requests:,}", f"{usage.tokens:,}", *dollars]
         )
+    echo_lines(table(["model", "vectors", "size", "segments", "requests", "tokens", "spent", "saved"], rows))
 
 
 @command.command("clear")

@@ -3,7 +3,8 @@
 import click
 
 from embedclf.cli.help import Command
-from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.screen import echo, echo_json, echo_lines
+from embedclf.printing.tables import table
 
 
 @click.command(
@@ -51,7 +52,7 @@ def command(as_json: bool) -> None:
     if as_json:
         echo_json({"embedders": rows, "key": key_source()})
         return
-    echo(f"{'embedder':<40}  dimensions  shortened to  input tokens  $ per 1M tokens  pages per $  MTEB %")
+    shown = []
     for row in rows:
         lengths = row["shortens_to"]
         shortened = "-" if lengths is None else " or ".join(map(str, lengths))  # type: ignore[arg-type]
@@ -59,11 +60,10 @@ def command(as_json: bool) -> None:
             shortened = f"{lengths[0]:,} to {lengths[1]:,}"
         price = row["dollars_per_million_tokens"]
         shown_price = "free" if price == 0 else _cell(price, ".2f")
-        echo(
-            f"{row['embedder']:<40}  {_cell(row['dimensions'], 'd'):>10}  {shortened:>12}  "
-            f"{_cell(row['input_tokens'], ',d'):>12}  {shown_price:>15}  {_cell(row['pages_per_dollar'], ',d'):>11}  "
-            f"{_cell(row['mteb'], '.1f'):>6}"
-        )
+        cells = [str(row["embedder"]), _cell(row["dimensions"], "d"), shortened, _cell(row["input_tokens"], ",d")]
+        shown.append([*cells, shown_price, _cell(row["pages_per_dollar"], ",d"), _cell(row["mteb"], ".1f")])
+    header = ["embedder", "dimensions", "shortened to", "input tokens", "$ per 1M tokens", "pages per $", "MTEB %"]
+    echo_lines(table(header, shown))
     echo(
         "Source: AI/ML API's documentation, August 2026 (a page is 800 tokens; - means not published): "
         "https://aimlapi.com/ai-ml-api-pricing",

@@ -134,10 +134,8 @@ class TestCommands:
         space = " " * (len(name) - len("model"))
         assert lines == [
             folder,
-            f"model{space}     vectors       size  segments   requests        tokens              spent"
-            "              saved",
-            f"{name}          30     0.2 MB         1          1           {tokens}  less than $0.0001  "
-            "less than $0.0001",
+            f"model{space}  vectors    size  segments  requests  tokens              spent              saved",
+            f"{name}       30  0.2 MB         1         1     {tokens}  less than $0.0001  less than $0.0001",
         ]
         asked = process("cache", "clear", stdin="n\n")
         assert asked.returncode == 1
@@ -147,7 +145,7 @@ class TestCommands:
         )
         assert cli("cache", "clear", "--yes").stdout == f"Deleted 30 vectors from {folder}\n"
         emptied = cli("cache", "info").stdout.splitlines()[2]
-        assert emptied == lines[2].replace("30     0.2 MB         1", " 0     0.0 kB         0", 1)
+        assert emptied == lines[2].replace("30  0.2 MB         1", " 0  0.0 kB         0", 1)
         assert cli("cache", "clear").stdout == f"{folder} is empty.\n"
 
     def test_clear_leaves_what_is_not_ours(self, part: ModelCache, tmp_path: Path):
