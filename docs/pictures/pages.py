@@ -19,7 +19,7 @@ import shown
 HERE = Path(__file__).parent
 TICKETS = "datasets/support_tickets"
 PICTURES = {
-    "report": (["evaluate", f"{TICKETS}_test.csv", "-m", "models/example.safetensors", "--report"], 760, 680),
+    "report": (["evaluate", f"{TICKETS}_test.csv", "-m", "models/example.safetensors", "--report"], 1000, 820),
     "map": (["map", f"{TICKETS}.csv", "--output"], 1000, 640),
 }
 
