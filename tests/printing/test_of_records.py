@@ -25,7 +25,7 @@ def report(trained: embedclf.TextClassifier) -> embedclf.Report:
 
 def in_python(shown: str) -> str:
     """Say where rows are as Python does: by their index, not by their line."""
-    return re.sub(r"small\.csv:(\d+)", lambda found: f"row {int(found[1]) - 2}", shown)
+    return re.sub(r"(?<=\s):(\d+)", lambda found: f"row {int(found[1]) - 2}", shown)
 
 
 class TestPrint:

@@ -192,7 +192,7 @@ def test_help_introduces_every_public_name():
     names = [name for name in embedclf.__all__ if not name.startswith("_")]
     introduced = re.findall(r"^    (\w+)(?: {2,}\w.*| *)$", doc, flags=re.MULTILINE)
     errors = re.findall(r"\w+Error\b", doc)
-    results = re.findall(r": (?:an? )?`(\w+)`\.$", doc, flags=re.MULTILINE)
+    results = re.findall(r"(?:: |\ban? )`(\w+)`", doc)
     assert sorted({*introduced, *errors, *results}) == sorted(names)
     assert len(introduced) == len(set(introduced))
 

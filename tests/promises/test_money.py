@@ -88,6 +88,7 @@ def test_train_json_has_what_the_text_has(cli: Cli, dataset: Path):
     assert set(shown["held_out"]) == {
         *("accuracy", "macro_f1", "ece", "n_examples"),
         *("coverage", "answered_accuracy", "out_of_scope_recall"),
+        *("baseline_accuracy", "words_accuracy"),
     }
 
 

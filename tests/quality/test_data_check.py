@@ -384,7 +384,7 @@ class TestLanguage:
 Warning: 1 language that the embedder was not made for
   Use a multilingual model, such as aimlapi:voyage-multilingual-2 or aimlapi:text-multilingual-embedding-002; without \
 one, see whether words help (--features both).
-    de.csv:2  75 % of the texts are probably in German: Wo ist das?
+    :2  75 % of the texts are probably in German: Wo ist das?
 """
             in result.stdout
         )
@@ -396,7 +396,7 @@ one, see whether words help (--features both).
         said = "probably in German"
         (line,) = [line for line in cli("train", german, *QUICKLY).stderr.splitlines() if said in line]
         assert line == (
-            "Warning: 75 % of the texts are probably in German (de.csv:2), which the embedder was not made for. Use a "
+            "Warning: 75 % of the texts are probably in German (:2), which the embedder was not made for. Use a "
             "multilingual model, such as aimlapi:voyage-multilingual-2 or aimlapi:text-multilingual-embedding-002; "
             "without one, see whether words help (--features both)."
         )

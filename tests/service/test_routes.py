@@ -703,7 +703,9 @@ def test_the_application_of_the_page_on_python_answers():
     space: dict[str, Any] = {}
     exec(first + example, space)
     with serving(space["app"]) as client:
-        assert client.post("/label", json=[TEXT]).json() == ["refund"]
+        labelled, refused = client.post("/label", json=[TEXT, ""]).json()
+        assert (labelled["label"], labelled["error"]) == ("refund", None)
+        assert (refused["label"], refused["error"]) == (None, "the text is empty")
         client.headers["authorization"] = "Bearer one-that-is-hard-to-guess"
         answer = client.post("/tickets/predict", json={"texts": [TEXT]})
     assert answer.json()["predictions"][0]["label"] == "refund"
