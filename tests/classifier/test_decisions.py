@@ -148,6 +148,7 @@ class TestTraining:
         best = error.split("the best is ")[1].split(",")[0]
         assert cli("train", DATASETS / "product_reviews.csv", "--target-accuracy", best).exit_code == 0
 
+    @pytest.mark.slow
     def test_a_target_that_all_answers_reach_needs_no_abstaining(self, reviews):
         """The threshold is 0."""
         texts, labels, vectors = reviews

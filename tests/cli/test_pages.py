@@ -5,6 +5,8 @@ import re
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 import embedclf
 from corpus import LABELS, TEXTS
 from running import Cli
@@ -68,6 +70,7 @@ def test_no_name_of_a_user_gets_into_a_page(cli: Cli, dataset: Path):
     assert _shareable(options[1]) == "https://127.0.0.1:9/v1"
 
 
+@pytest.mark.slow
 def test_a_page_of_a_check(cli: Cli, dataset: Path):
     """Every kind of problem with its advice, every row with its place; errors still end with 1."""
     path = with_rows(dataset, (TEXTS[0], "other"), (TEXTS[1], LABELS[1]))

@@ -399,6 +399,7 @@ def test_jsonl_is_carried_over_to_the_last_digit(cli: Cli, model: Path, tmp_path
     assert Path("out.csv").read_text().splitlines()[1].startswith("my parcel,0.123456789,delivery,0.")
 
 
+@pytest.mark.slow
 def test_output_to_the_standard_output_by_its_name(model: Path, tmp_path: Path):
     """/dev/stdout is written to, in a pipe or a file that is open; nothing in it is replaced."""
     path = write_csv(tmp_path / "new.csv", [("my parcel",)], header=("text",))

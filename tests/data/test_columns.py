@@ -168,6 +168,7 @@ class TestSeveralFiles:
             "file,line,text,label,predicted_label,confidence\nwrong.csv,2,Where is my parcel?,refund,delivery,0."
         )  # fmt: skip
 
+    @pytest.mark.slow
     def test_check_and_its_copy(self, cli: Cli):
         """A duplicate in another file is a duplicate; the copy has the rows of both, in the same form."""
         result = cli("check", "may.csv", "june.csv", "--dry-run", "--fix", "both.csv")

@@ -75,6 +75,7 @@ def is_usable(text: str) -> bool:
     return bool(text) and not text.isspace()
 
 
+@pytest.mark.slow
 @each_kind
 def test_written_and_read(kind: str):
     """By the writer and the reader, with columns added and with none."""
@@ -134,6 +135,7 @@ def test_predicted(cli: Cli, model: Path, trained: embedclf.TextClassifier, kind
     holds()
 
 
+@pytest.mark.slow
 def test_values_of_any_kind_in_json_lines(trained: embedclf.TextClassifier):
     """Numbers to their last digit, lists, objects, and keys that only some records have."""
     values = st.recursive(

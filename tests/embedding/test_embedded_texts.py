@@ -29,6 +29,7 @@ class Lengths(embedclf.Embedder):
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
+@pytest.mark.slow
 def test_its_functions_say_the_same_as_of_texts_and_labels():
     """And the texts are embedded once for all of them."""
     embedder = Lengths()

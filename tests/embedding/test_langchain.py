@@ -208,6 +208,7 @@ class TestProviders:
         assert result.stderr.startswith("Error: nobody:nothing cannot be opened: ")
         assert len(result.stderr.splitlines()) == 1
 
+    @pytest.mark.slow
     def test_without_langchain(self, dataset: Path):
         """The error says what to install."""
         code = (

@@ -170,6 +170,7 @@ class TestCrossValidate:
         result = cli("cross-validate", dataset, "--head", "centroid", "--regularization", 1)
         assert result.exit_code == 2
 
+    @pytest.mark.slow
     def test_vectors_are_paid_for_once(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """--dry-run says what it would cost, and what training embedded is in the cache."""
         assert "30 to embed" in cli("cross-validate", dataset, "--dry-run").stdout
@@ -399,6 +400,7 @@ class TestCompare:
         assert api.n_requests == 0
         assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.121e-6:.9f}").exit_code == 0
 
+    @pytest.mark.slow
     def test_refused_rows_are_left_out_for_all(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """So that the folds stay the same."""
         from aimlapi_server import error

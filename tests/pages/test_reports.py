@@ -452,6 +452,7 @@ def test_a_name_that_is_not_utf8(cli: Cli, show: Any, reviewed: tuple[Path, Path
     assert page.locator("#rows .place").first.text_content().startswith("caf\\udce9.jsonl:")
 
 
+@pytest.mark.slow
 def test_the_dot_is_spoken_of_where_there_is_one(cli: Cli, reviewed: tuple[Path, Path]):
     """A threshold at which fewer than ten rows are answered has no point on the curve, and the page says so."""
     model, test = reviewed

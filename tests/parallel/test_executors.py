@@ -268,6 +268,7 @@ def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkey
     assert done.usage.plus(before, -1).tokens == sum(tokens)
 
 
+@pytest.mark.slow
 def test_what_the_page_on_predicting_shows_of_a_cluster(cluster: str, cli: Cli, model: Path):
     """Its command and its Python work as they stand there, and write the same."""
     page = (ROOT / "docs" / "predict-at-scale.md").read_text(encoding="utf-8")
@@ -357,6 +358,7 @@ def test_what_fails_elsewhere_is_told_here(cluster: str, how: str, kind: type, s
     assert (type(error), str(error)) == (kind, said)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_an_answer_that_cannot_be_read(cluster: str):
     """Of a worker with other versions, say, is told of."""
@@ -478,6 +480,7 @@ def test_ctrl_c_while_chunks_are_out(bare_cluster: BareCluster, model: Path):
         assert said[1] == "Interrupted."
 
 
+@pytest.mark.slow
 def test_a_cluster_without_workers(bare_cluster: BareCluster, cli: Cli, model: Path, table: Path):
     """Is told of before anything is done."""
     bare_cluster.worker.kill()

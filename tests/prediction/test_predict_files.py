@@ -575,6 +575,7 @@ class TestParquet:
         cli("evaluate", "in.parquet", "-m", model, "--errors", "wrong.parquet", "--skip-bad-rows")
         assert sorted(pq.read_table("wrong.parquet")["text"].to_pylist()) == ["my parcel", "my refund"]
 
+    @pytest.mark.slow
     def test_an_order_of_categories_stays(self, trained: embedclf.TextClassifier):
         """As it was given, and not as the rows have them; also after a break."""
         import pyarrow as pa
@@ -619,6 +620,7 @@ class TestParquet:
             pa.chunked_array([["two"]]),
         ]
 
+    @pytest.mark.slow
     def test_other_types_are_not_gone_on_with(self, trained: embedclf.TextClassifier):
         """What was begun with one type cannot be gone on with in another."""
         import pyarrow as pa
@@ -630,6 +632,7 @@ class TestParquet:
         with pytest.raises(embedclf.OutputError, match=r"started from a file whose columns have different types\. "):
             embedclf.predict_file(trained, "in.parquet", "out.parquet", resume=True)
 
+    @pytest.mark.slow
     def test_a_part_that_is_damaged(self, trained: embedclf.TextClassifier):
         """Is said so when it is to become a Parquet file."""
         self.write()
@@ -725,6 +728,7 @@ class TestParquet:
         Path("not.parquet").write_text("text,label\n")
         assert cli("train", "not.parquet").stderr == ("Error: not.parquet: not a Parquet file, despite its name\n")
 
+    @pytest.mark.slow
     def test_it_is_not_read_from_a_pipe(self, process, model: Path):
         """Nor written to one."""
         self.write(n=2)

@@ -62,6 +62,7 @@ class TestPrint:
     def test_a_map(self, cli: Cli, dataset: Path):
         self.same(cli, embedclf.text_map(TEXTS, LABELS), "map", dataset.name, "--output", "map.html")
 
+    @pytest.mark.slow
     def test_a_check(self, cli: Cli, dataset: Path):
         shown = str(embedclf.check([*TEXTS, TEXTS[0]], [*LABELS, "refund"]))
         assert shown.startswith("Error: 2 rows with conflicting labels for the same text\n")
@@ -105,6 +106,7 @@ class TestPrint:
             assert r"\x1b[2Jmoney" in str(shown)
 
 
+@pytest.mark.slow
 def test_a_repr_is_one_short_line(report: embedclf.Report):
     """However many rows there are."""
     assert re.fullmatch(
@@ -223,6 +225,7 @@ def test_pages_are_those_of_the_commands(cli: Cli, dataset: Path, model: Path, t
     assert "<title>Map</title>" in Path("map.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_data_frame_is_read_by_the_names_of_its_columns():
     """Every function that takes texts with labels takes a data frame; "text" and "label" need not be named."""
     usual, own = (

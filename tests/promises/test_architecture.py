@@ -30,6 +30,7 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+@pytest.mark.slow
 def test_only_the_command_line_speaks():
     """Nothing below cli imports click, prints, or exits; what makes tables asks rich how wide a character is."""
     for path in PACKAGE.rglob("*.py"):
@@ -71,6 +72,7 @@ def test_what_is_not_loaded(code: str, absent: set[str]):
     assert not loaded_by(code) & absent
 
 
+@pytest.mark.slow
 def test_predicting_loads_neither_scikit_learn_nor_langchain(model: Path):
     """To predict, numpy and what reads WordLlama's files are enough; nor is its package, or a cache, of any use."""
     absent = HEAVY | {"wordllama", "xxhash", "platformdirs", "rich", "requests", "pydantic"}

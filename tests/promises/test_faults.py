@@ -453,6 +453,7 @@ def test_retry_after_as_a_date(api: AimlapiServer, caplog: pytest.LogCaptureFixt
     assert min(request.started for request in api.requests[3:]) - api.requests[0].started > 1.5
 
 
+@pytest.mark.slow
 def test_what_is_answered_is_kept_while_a_doubt_is_tested(api: AimlapiServer):
     """The harmless text may take long."""
 

@@ -77,6 +77,7 @@ class TestFromCheckToApply:
         assert done.stderr == "Wrote 4 rows to same.csv (nothing changed)\n"
         assert Path("same.csv").read_bytes() == data.read_bytes()
 
+    @pytest.mark.slow
     def test_a_suggestion_is_accepted_with_one_word(self, cli: Cli):
         """A label spelled in a second way is listed with all its rows, so that all of them can be relabelled."""
         rows = [*zip(TEXTS, LABELS, strict=True), ("parcel one", "Delivery"), ("parcel two", "Delivery")]

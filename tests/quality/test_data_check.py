@@ -120,6 +120,7 @@ Diversity: Vendi score 7.8 (14 texts as varied as 8 unrelated ones); mean cosine
         assert result.stderr.splitlines()[0] == "ugly.csv: 14 rows, 4 labels"
         assert result.stderr.endswith("Skipped: outliers (needs at least 20 distinct texts)\n")
 
+    @pytest.mark.slow
     def test_clean_data(self, cli: Cli, dataset: Path):
         """One line says that all is clear, and the exit code is 0."""
         result = cli("check", dataset)
@@ -137,6 +138,7 @@ No problems found in 30 rows.
 """
         )
 
+    @pytest.mark.slow
     def test_warnings_alone_end_well(self, cli: Cli, dataset: Path):
         """What is worth a look is no error."""
         with dataset.open("a") as file:
@@ -472,6 +474,7 @@ class TestByVectors:
             "pip install 'embedclf[check]')\n" in result.stderr
         )
 
+    @pytest.mark.slow
     def test_a_text_far_from_all(self, cli: Cli, dataset: Path):
         """With its score and its nearest neighbours."""
         with dataset.open("a") as file:
@@ -599,6 +602,7 @@ class TestTrain:
             f"For details, run embedclf check {dataset}",
         ]
 
+    @pytest.mark.slow
     def test_the_command_that_shows_all_works(self, cli: Cli, dataset: Path):
         """As it is printed: a shell takes the name, and the file is read in the same way."""
         lines = dataset.read_text().replace(",", ";").replace("text;label", "my review;stars").splitlines(True)
@@ -616,6 +620,7 @@ class TestTrain:
         assert [line.split()[1] for line in warnings] == ["only"]  # few rows held out
 
 
+@pytest.mark.slow
 def test_vectors_alone_need_no_embedder(monkeypatch: pytest.MonkeyPatch):
     """Nothing is opened for them, so it may be missing."""
     monkeypatch.setattr("embedclf.embedding.wordllama.find_spec", lambda name: None)

@@ -125,6 +125,7 @@ class TestBodies:
 
 
 class TestHead:
+    @pytest.mark.slow
     def test_it_works_where_get_does(self, model: Path):
         """With the same headers, and no body."""
         with Process("-m", model) as served:

@@ -217,6 +217,7 @@ class TestAnswers:
                 },
             )
 
+    @pytest.mark.slow
     def test_many_labels_do_not_hold_up_others(self, large: TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """Few texts are labelled in the event loop, unless their labels are many."""
         threads = []
@@ -237,6 +238,7 @@ class TestAnswers:
 
 
 class TestUnread:
+    @pytest.mark.slow
     def test_who_does_not_read_is_cut_off(self, large: TextClassifier):
         """After as many seconds as a request may take to come."""
         lost = threading.Event()
@@ -251,6 +253,7 @@ class TestUnread:
             assert _n_answers(opened) < N_UNREAD
             assert client.get("/health").status_code == 200
 
+    @pytest.mark.slow
     def test_all_unread_answers_are_bounded(self, large: TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """Those that have waited longest are cut off; who reads gets it all."""
         monkeypatch.setattr(connections, "_UNREAD_BYTES", 100_000)
@@ -341,6 +344,7 @@ class TestConnections:
                 _see_health(first)
             wait_until(lambda: _status_of(client) == 200)
 
+    @pytest.mark.slow
     @needs_proc
     def test_they_leave_files_for_other_things(self, model: Path):
         """A process that may open few files takes few connections, and does not run out of files."""

@@ -51,6 +51,7 @@ class KeptAlive:
             connection.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "path"), [("GET", "/health"), ("POST", "/predict")])
 def test_no_request_on_an_open_connection_is_lost(model: Path, method: str, path: str):
     """Each is answered, with `Connection: close` once the service drains; then there is nothing to connect to."""
@@ -67,6 +68,7 @@ def test_no_request_on_an_open_connection_is_lost(model: Path, method: str, path
     assert {status for client in clients for status in client.statuses} <= {200, 503}
 
 
+@pytest.mark.slow
 def test_a_body_that_is_still_coming_is_answered(model: Path):
     """A client that sends one reads the answer, although its connection is closed after that."""
     head = b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"

@@ -32,6 +32,7 @@ def raw_status(client: httpx.Client, request: bytes) -> int:
 
 
 class TestOnLoopback:
+    @pytest.mark.slow
     def test_only_local_names_are_served(self, model: Path):
         """With any port, whatever is asked for; and what to do is said."""
         with Process("-m", model) as served:
@@ -46,6 +47,7 @@ class TestOnLoopback:
             assert (answer.status_code, answer.json()) == (421, NOT_SERVED)
             assert ask(served.client, TEXT).status_code == 200
 
+    @pytest.mark.slow
     def test_a_request_names_one_host(self, model: Path):
         """HTTP/1.0 knows no Host, and no browser sends a request without."""
         with Process("-m", model) as served:

@@ -77,6 +77,7 @@ def test_of_truth_values_they_are_exact(n: int, n_right: int):
     np.testing.assert_allclose(interval_of_mean(np.arange(n) < n_right), expected, atol=0.01)
 
 
+@pytest.mark.slow
 def test_they_hold_the_truth_as_often_as_they_say():
     """About 95 of 100 times; macro-F1 of many classes of few rows, too, which comes out too low."""
     rng = np.random.default_rng(2)
@@ -124,6 +125,7 @@ def test_all_right_is_not_certain():
     assert interval_of_macro_f1(np.tile(y, 3), np.tile(y, 3), np.tile(np.arange(30), 3)) == (pytest.approx(low), 1)
 
 
+@pytest.mark.slow
 def test_many_classes_and_groups_take_little_memory():
     """10,000 texts of 77 classes, predicted in five repeats, nearly all of them in ways of their own."""
     rng = np.random.default_rng(5)

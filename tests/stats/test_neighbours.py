@@ -14,6 +14,7 @@ from embedclf.stats.neighbours import nearest
 from running import Cli
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [60, 900, 10**7])
 @pytest.mark.parametrize("n_queries", [0, 1, 7, 1_100])
 def test_they_are_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch, most: int, n_queries: int):

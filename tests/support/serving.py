@@ -64,8 +64,9 @@ class Process:
         # Read to the end, or the process would wait to say more.
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        wait_until(lambda: self.said or self._process.poll() is not None)
-        found = re.search(r"at (http://\S+:\d+)", "".join(self.said))
+        address = re.compile(r"at (http://\S+:\d+)")
+        wait_until(lambda: address.search("".join(self.said)) or self._process.poll() is not None)
+        found = address.search("".join(self.said))
         assert found, "".join(self.said)
         self.client = client_of(found[1])
         return self

@@ -163,6 +163,7 @@ def test_what_cannot_be_fitted(X: Any, y: Any, error: Any, message: str):
         EmbeddingClassifier("wordllama").fit(X, y)
 
 
+@pytest.mark.slow
 def test_in_a_pipeline():
     """The transformer before scikit-learn's own classifier; both heads behind cross_val_score."""
     pipeline = make_pipeline(EmbeddingTransformer("wordllama"), LogisticRegression(C=10))

@@ -61,6 +61,7 @@ def test_its_probabilities_are_those_of_the_optimum(name: str, C: float):
     np.testing.assert_allclose(ours, of_scikit_learn(vectors, y, C), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("C", [1e-6, 1e6])
 @pytest.mark.parametrize("name", ROWS)
 def test_it_comes_to_an_end_at_either_end_of_c(name: str, C: float):

@@ -97,6 +97,7 @@ TOO_MUCH: dict[str, tuple[Callable[[], Response], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_an_answer_that_is_too_much(api: AimlapiServer, name: str):
     """One line says so; it is not asked for again, counts as paid for, and the next text gets its vector."""

@@ -493,6 +493,7 @@ class TestTheKeyStaysInside:
         api.api_key = self.KEY
         monkeypatch.setenv("AIMLAPI_API_KEY", self.KEY)
 
+    @pytest.mark.slow
     def test_a_full_run_leaves_it_nowhere(
         self, cli: Cli, api: AimlapiServer, dataset, tmp_path, tmp_path_factory, caplog
     ):
@@ -537,6 +538,7 @@ class TestTheKeyStaysInside:
             assert self.KEY.encode() not in Path("dump").read_bytes()
         assert self.KEY not in str(estimator.get_params()) + estimator._repr_html_()
 
+    @pytest.mark.slow
     def test_no_traceback_holds_it(self, api: AimlapiServer):
         """Not even with the locals of every frame that an error of ours still shows."""
         import traceback

@@ -29,6 +29,7 @@ def sizes(api: AimlapiServer) -> list[int]:
     return sorted(len(request.body["input"]) for request in api.requests)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("n_texts", "options", "expected"),
     [
@@ -52,6 +53,7 @@ def test_requests_are_as_large_as_fills_them(api: AimlapiServer, n_texts: int, o
     np.testing.assert_allclose(vectors, wanted, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_answers_stay_of_a_size(api: AimlapiServer):
     """By itself, no request asks for more than 16 MB at once: of 3,072 dimensions, 1,024 texts; told to, it does."""
     texts = [f"text {number}" for number in range(1_600)]
