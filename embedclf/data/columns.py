@@ -115,6 +115,8 @@ def looks_like_header(line: str) -> bool:
     """Return whether a line looks like the header of a CSV file with a column of texts."""
     if len(line) > 1_000:
         return False
+    if line.strip().casefold() == DEFAULT.text:  # nobody classifies the word itself
+        return True
     for delimiter in _DELIMITERS:
         header = _fields(line.rstrip("\r\n"), delimiter)
         if not all(header) or len(set(header)) < len(header) or any(map(_is_sentence, header)):

@@ -20,7 +20,7 @@ _OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**W
 
 
 def finding_lines(
-    result: "DataCheck", corpus: Places, against: Places | None, *, rest: str = "--json shows all"
+    result: "DataCheck", corpus: Places, against: Places | None, *, rest: str = "--output FILE or --json has all"
 ) -> list[Line]:
     """Return each kind of finding with its first examples and advice, then the diversity of the texts, as lines.
 

@@ -270,7 +270,8 @@ class TestTextOrFile:
         [
             ("id,Message\n1,my parcel\n", "a CSV header"),
             ('{"text": "my parcel"}\n', "JSON Lines"),
-            ("text\nmy parcel\n", None),
+            ("text\nmy parcel\n", "a CSV header"),
+            ("texting\nmy parcel\n", None),
             ("{my parcel}\n", None),
         ],
     )

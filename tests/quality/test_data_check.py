@@ -179,7 +179,7 @@ Warning: 1 label with too few examples
             file.writelines(f'"{text}",{label}\n' for text, label in zip(TEXTS[:8], LABELS[:8], strict=True))
         lines = cli("check", dataset).stdout.splitlines()
         assert lines[0] == "Warning: 8 exact duplicates"
-        assert lines[7] == "    … 3 more (--json shows all)"
+        assert lines[7] == "    … 3 more (--output FILE or --json has all)"
         assert lines_of(json.loads(cli("check", dataset, "--json").stdout), "duplicates") == [*range(32, 40)]
 
     def test_control_characters_do_not_reach_the_terminal(self, cli: Cli):
