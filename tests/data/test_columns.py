@@ -128,7 +128,7 @@ def test_a_mistyped_column_has_a_suggestion(cli: Cli):
         ("text,label\r\n", True),
         ("id;Message", True),
         ("Review Text\tstars", True),
-        ("text", False),
+        ("text", True),
         ("Where is my parcel, please?", False),
         ("The text, and then the message", False),
         ("hello, world", False),
