@@ -272,7 +272,7 @@ class TestLedger:
         assert total.usage.dollars == pytest.approx(2_880 * PRICE)
         row = cli("cache", "info").stdout.splitlines()[2]
         assert row.startswith(f"{SMALL_MODEL} at {api.base_url}  ")
-        assert row.endswith("         15         2,880  less than $0.0001            $0.0001")
+        assert " ".join(row.split()).endswith(" 15 2,880 less than $0.0001 $0.0001")
 
     def test_without_a_cache_there_is_none(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """--no-cache leaves nothing behind."""
