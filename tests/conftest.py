@@ -17,6 +17,13 @@ from embedclf.cli import main
 from running import BROWSER, Cli
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let only the fast tests count as coverage: the slow ones would take much longer still."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(autouse=True)
 def _in_an_empty_folder(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch

@@ -4,6 +4,7 @@ import gc
 import hashlib
 import os
 import re
+import select
 import signal
 import sys
 import threading
@@ -302,12 +303,19 @@ class TestSignal:
         if pid == 0:
             os.execvp(sys.executable, [sys.executable, "-m", "embedclf", "serve", "-m", str(model), "--port", "0"])
         said = b""
-        while not (found := re.search(rb"Serving .* at (http://[\w.:]+) .*\n", said)):
-            said += os.read(terminal, 1_000)
+
+        def wait_for(pattern: bytes) -> re.Match[bytes]:
+            nonlocal said
+            while not (found := re.search(pattern, said)):
+                assert select.select([terminal], [], [], PATIENCE)[0], said
+                said += os.read(terminal, 1_000)
+            return found
+
+        # The line may be wrapped anywhere between two words.
+        found = wait_for(rb"\sat\s+(http://[\w.:]+)\s")
         with client_of(found[1].decode()) as client:
             assert client.get("/health").is_success
         os.kill(pid, signal.SIGHUP)
-        while b"reloaded" not in said:
-            said += os.read(terminal, 1_000)
+        wait_for(b"reloaded")
         os.close(terminal)  # hangs up
         assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
