@@ -316,8 +316,8 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     chosen = "" if card.regularization is None else f", C = {card.regularization:g}"
     if held_out := card.held_out:
         measured = (
-            f"accuracy {held_out.accuracy:.3f}, macro-F1 {held_out.macro_f1:.3f}, "
-            f"calibration error {held_out.ece:.3f} ({counted(held_out.n_examples, 'row')})"
+            f"accuracy {held_out.accuracy:.3f}{_beside(held_out)}, macro-F1 {held_out.macro_f1:.3f}, "
+            f"calibration error {held_out.ece:.3f}; {counted(held_out.n_examples, 'row')}"
         )
     abstains = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
     return [

@@ -89,7 +89,8 @@ class TestPrint:
             r"features    wordllama:l2_supercat\n"
             r"head        logistic, C = 1\n"
             r"trained on  30 rows\n"
-            r"held out    accuracy [01]\.\d{3}, macro-F1 [01]\.\d{3}, calibration error 0\.\d{3} \(6 rows\)\n"
+            r"held out    accuracy [01]\.\d{3} \(baseline 0\.333, words alone [01]\.\d{3}\), macro-F1 [01]\.\d{3}, "
+            r"calibration error 0\.\d{3}; 6 rows\n"
             r"abstains    below confidence 0\.6000",
             str(classifier),
         )
