@@ -210,7 +210,7 @@ def test_shades_stay_within_a_page(tmp_path: Path):
     assert shaded_text("a<b <i>&. some more", spans, 12) == (
         'a&lt;b <mark class="against3">&lt;i&gt;&amp;.</mark> <mark class="for2">so</mark>'
     )
-    report, _ = written("plain.html", ["a"] * 2_000, ["a", "b"], [[0.1, 0.9]] * 2_000, ["ab " * 700] * 2_000)
+    report, _ = written("plain.html", ["a"] * 500, ["a", "b"], [[0.1, 0.9]] * 500, ["ab " * 700] * 500)
     spans = [Span(3 * number, 3 * number + 2, 1.0) for number in range(700)]
     shaded = replace(report, wrong=tuple(one._replace(spans=tuple(spans)) for one in report.wrong))
     assert len(evaluation_page(shaded, "shaded").encode()) < 5_000_000
