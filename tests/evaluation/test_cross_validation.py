@@ -355,9 +355,10 @@ class TestCompare:
     @pytest.mark.slow
     def test_the_same_folds(self, cli: Cli):
         """The best is what cross-validate says; heads of one embedder differ by their pairs."""
-        shown = json.loads(cli("compare", REVIEWS, "--head", "logistic", "--head", "centroid", "--json").stdout)
+        of_vectors = (REVIEWS, "--features", "embedding", "--json")
+        shown = json.loads(cli("compare", *of_vectors, "--head", "logistic", "--head", "centroid").stdout)
         best, other = shown["candidates"]
-        alone = json.loads(cli("cross-validate", REVIEWS, "--head", best["head"], "--json").stdout)
+        alone = json.loads(cli("cross-validate", *of_vectors, "--head", best["head"]).stdout)
         assert best["accuracy"] == alone["accuracy"]
         assert best["difference"] == 0
         assert other["difference"] == pytest.approx(other["accuracy"] - best["accuracy"])
@@ -430,7 +431,7 @@ class TestCompare:
 
 
 def embedclf_model_bytes(cli: Cli) -> int:
-    cli("train", REVIEWS, "-o", "m.safetensors")
+    cli("train", REVIEWS, "-o", "m.safetensors", "--features", "embedding")
     return Path("m.safetensors").stat().st_size
 
 
