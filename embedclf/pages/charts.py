@@ -9,7 +9,7 @@ from math import sqrt
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
-from embedclf.formatting import counted, shown_share, shown_threshold
+from embedclf.formatting import counted, shown_interval, shown_share, shown_threshold
 from embedclf.pages.axes import Axis, around, drawing, frame, ticks, width_of
 from embedclf.pages.markup import Markup, tag
 from embedclf.pages.names import MOST_IN_NAME, distinct_names, in_one_line, shortened
@@ -247,7 +247,10 @@ def learning_chart(curve: LearningCurve) -> Markup:
         *(
             tag(
                 "g",
-                tag("title", f"{one.n_labels:,} training rows: accuracy {one.accuracy:.3f} ({_between(one.interval)})"),
+                tag(
+                    "title",
+                    f"{one.n_labels:,} training rows: accuracy {one.accuracy:.3f} ({shown_interval(one.interval)})",
+                ),
                 tag("circle", cx=across, cy=up, r=4),
                 class_="dot",
                 fill=_ACCENT,
@@ -277,7 +280,7 @@ def comparison_chart(result: Comparison) -> Markup:
             tag("text", more, class_="title", x=margin - 10, y=up + 12, text_anchor="end"),
             tag(
                 "g",
-                tag("title", f"{name}, {more}: accuracy {one.accuracy:.3f} ({_between(one.accuracy_interval)})"),
+                tag("title", f"{name}, {more}: accuracy {one.accuracy:.3f} ({shown_interval(one.accuracy_interval)})"),
                 tag("path", class_="line", d=_path([(x.at(start), up), (x.at(end), up)]), stroke=_ACCENT),
                 tag("circle", cx=x.at(one.accuracy), cy=up, r=5),
                 class_="dot",
@@ -291,8 +294,3 @@ def comparison_chart(result: Comparison) -> Markup:
 
 def _path(points: Sequence[tuple[float, ...]]) -> str:
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points) if points else ""
-
-
-def _between(interval: Sequence[float]) -> str:
-    low, high = interval
-    return f"{low:.3f} to {high:.3f}"

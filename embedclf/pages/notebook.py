@@ -20,6 +20,7 @@ from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence, shown_interval, shown_share, shown_threshold
 from embedclf.pages.names import distinct_names
+from embedclf.printing.figures import fold_cells
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
 
@@ -79,21 +80,7 @@ def _(result: CrossValidation) -> str:
         ("calibration error", f"{result.ece:.3f}", "ECE"),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds{repeats}"),
     ]
-    folds = _table(
-        ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"],
-        [
-            [
-                str(one.repeat),
-                str(one.fold),
-                f"{one.n_examples:,}",
-                f"{one.accuracy:.3f}",
-                f"{one.macro_f1:.3f}",
-                f"{one.log_loss:.3f}",
-            ]
-            for one in result.folds
-        ],
-        left=0,
-    )
+    folds = _table(*fold_cells(result), left=0)
     return _cell(_tiles(tiles), folds, _folded("Confusion matrix", _matrix(result.report)))
 
 

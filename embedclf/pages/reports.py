@@ -25,6 +25,7 @@ from embedclf.pages.names import MOST_IN_NAME, shortened
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict
+from embedclf.printing.figures import fold_cells
 from embedclf.stats.intervals import Interval
 from embedclf.stats.metrics import CoveragePoint
 
@@ -75,11 +76,7 @@ def cross_validation_page(
         ("calibration error (ECE)", f"{result.ece:.3f}", ""),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation{repeats}"),
     ]
-    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
-    rows = [
-        [str(one.repeat), str(one.fold), f"{one.n_examples:,}", *_decimals(one.accuracy, one.macro_f1, one.log_loss)]
-        for one in result.folds
-    ]
+    header, rows = fold_cells(result)
     folds = Section("Folds", "How much the figures vary between folds.", [table("Folds", header, rows, left=())])
     order = _ordered(result.report)
     sections = _sections(result.report, order, place)

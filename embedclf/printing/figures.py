@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embedclf.formatting import counted, shown_confidence, shown_difference, shown_dollars, shown_share, shown_threshold
+from embedclf.formatting import (
+    counted,
+    shown_confidence,
+    shown_difference,
+    shown_dollars,
+    shown_interval,
+    shown_share,
+    shown_threshold,
+)
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
 from embedclf.printing.tables import (
     Places,
@@ -218,7 +226,7 @@ def comparison_lines(result: "Comparison") -> list[Line]:
             f"{one.dimensions:,}" if one.dimensions else "–",
             one.head,
             one.features,
-            f"{one.accuracy:.3f} ({one.accuracy_interval.low:.3f} to {one.accuracy_interval.high:.3f})",
+            f"{one.accuracy:.3f} ({shown_interval(one.accuracy_interval)})",
             "best" if place == 0 else shown_difference(one.difference, *one.difference_interval, significant=one.worse),
             "–" if one.tokens is None else f"{one.tokens:,}",
             _dollars(one),
@@ -257,22 +265,22 @@ def cross_validation_lines(result: "CrossValidation") -> list[Line]:
     if result.n_always_fitted:
         rows_left = "1 row," if result.n_always_fitted == 1 else f"{result.n_always_fitted:,} rows, each"
         lines.append(f"not measured       {rows_left} the only text of its label: always used for training")
-    rows = [
-        [
-            str(one.repeat),
-            str(one.fold),
-            f"{one.n_examples:,}",
-            f"{one.accuracy:.3f}",
-            f"{one.macro_f1:.3f}",
-            f"{one.log_loss:.3f}",
-        ]
-        for one in result.folds
-    ]
-    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
+    header, rows = fold_cells(result)
     skipped = 1 if result.n_repeats == 1 else 0
     of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
     first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
     return [*lines, "", *of_folds, "", *first, *label_lines(result.report)]
+
+
+def fold_cells(result: "CrossValidation") -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table of the folds."""
+    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
+    rows = [
+        [str(one.repeat), str(one.fold), f"{one.n_examples:,}"]
+        + [f"{figure:.3f}" for figure in (one.accuracy, one.macro_f1, one.log_loss)]
+        for one in result.folds
+    ]
+    return header, rows
 
 
 def learning_curve_lines(curve: "LearningCurve") -> list[Line]:
@@ -290,8 +298,7 @@ def learning_curve_lines(curve: "LearningCurve") -> list[Line]:
         start, end = place(point.interval.low), place(point.interval.high)
         line[start : end + 1] = "-" * (end + 1 - start)
         line[place(point.accuracy)] = "o"
-        interval = f"{point.interval.low:.3f} to {point.interval.high:.3f}"
-        rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", interval, "".join(line)])
+        rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", shown_interval(point.interval), "".join(line)])
     scale = f"{low:.3f}{f'{high:.3f}':>{plot_width - 5}}"
     return [
         f"Held-out test: {counted(curve.n_held_out, 'row')}",
@@ -315,10 +322,7 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     named = ", ".join(classes[:_N_CLASSES_SHOWN]) + (" …" if len(classes) > _N_CLASSES_SHOWN else "")
     chosen = "" if card.regularization is None else f", C = {card.regularization:g}"
     if held_out := card.held_out:
-        measured = (
-            f"accuracy {held_out.accuracy:.3f}{_beside(held_out)}, macro-F1 {held_out.macro_f1:.3f}, "
-            f"calibration error {held_out.ece:.3f}; {counted(held_out.n_examples, 'row')}"
-        )
+        measured = "".join([*_quality(held_out), f"; {counted(held_out.n_examples, 'row')}"])
     abstains = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
     return [
         f"classes     {len(classes):,}: {named}",
@@ -336,13 +340,12 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
     threshold = None if card.threshold is None else shown_threshold(card.threshold)
     lines: list[Line] = []
     if held_out := card.held_out:
-        rest = f"{_beside(held_out)}, macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
+        accuracy, rest = _quality(held_out)
         before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
-        lines.append([(before, PLAIN), (f"accuracy {held_out.accuracy:.3f}", HEADING), (rest, PLAIN)])
+        lines.append([(before, PLAIN), (accuracy, HEADING), (rest, PLAIN)])
         if held_out.coverage is not None:
-            accuracy = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
-            answered = f"{shown_share(held_out.coverage)}{accuracy}"
-            lines.append(f"At confidence ≥ {threshold}: answers {answered}")
+            of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
+            lines.append(f"At confidence ≥ {threshold}: answers {shown_share(held_out.coverage)}{of_these}")
         if held_out.out_of_scope_recall is not None:
             lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
@@ -352,9 +355,11 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
     return lines
 
 
-def _beside(held_out: "HeldOut") -> str:
-    """Return what simpler classifiers reach, to be shown beside an accuracy; nothing if that is unknown."""
-    if held_out.baseline_accuracy is None:
-        return ""
-    words = "" if held_out.words_accuracy is None else f", words alone {held_out.words_accuracy:.3f}"
-    return f" (baseline {held_out.baseline_accuracy:.3f}{words})"
+def _quality(held_out: "HeldOut") -> tuple[str, str]:
+    """Return the accuracy, and what stands behind it: what simpler classifiers reach, if known, and other figures."""
+    beside = ""
+    if held_out.baseline_accuracy is not None:
+        words = "" if held_out.words_accuracy is None else f", words alone {held_out.words_accuracy:.3f}"
+        beside = f" (baseline {held_out.baseline_accuracy:.3f}{words})"
+    rest = f"{beside}, macro-F1 {held_out.macro_f1:.3f}, calibration error {held_out.ece:.3f}"
+    return f"accuracy {held_out.accuracy:.3f}", rest

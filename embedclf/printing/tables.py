@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from embedclf.formatting import shown_share
+from embedclf.formatting import shown_interval, shown_share
 from embedclf.printing.lines import (
     DIM,
     HEADING,
@@ -139,7 +139,7 @@ def coloured(text: str, spans: "Sequence[Span]") -> "Iterator[Piece]":
 
 def with_interval(figure: float, interval: "Interval") -> str:
     """Return a share with its 95 % interval: ``0.873  (0.861 to 0.885)``."""
-    return f"{figure:.3f}  ({interval.low:.3f} to {interval.high:.3f})"
+    return f"{figure:.3f}  ({shown_interval(interval)})"
 
 
 def percent(share: float | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from colours import luminance
 
 import embedclf
 from aimlapi_server import AimlapiServer
@@ -273,13 +274,6 @@ def oklab(colors: list[str]) -> Any:
         [0.0259040371, 0.7827717662, -0.8086757660],
     ])  # fmt: skip
     return np.cbrt(linear @ to_cones.T) @ to_lab.T
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance, as WCAG 2 defines it."""
-    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 # --- the page in a browser ---

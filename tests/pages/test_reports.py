@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from colours import luminance
 
 import embedclf
 from corpus import DATASETS, write_csv
@@ -214,14 +215,6 @@ def test_shades_stay_within_a_page(tmp_path: Path):
     spans = [Span(3 * number, 3 * number + 2, 1.0) for number in range(700)]
     shaded = replace(report, wrong=tuple(one._replace(spans=tuple(spans)) for one in report.wrong))
     assert len(evaluation_page(shaded, "shaded").encode()) < 5_000_000
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance, as WCAG 2 defines it."""
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
-    parts = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
 def rgb(colour: str) -> str:
