@@ -11,7 +11,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, error
-from corpus import DATASETS, LABELS, ROOT, TEXTS, write_csv
+from corpus import DATASETS, LABELS, QUICK, ROOT, TEXTS, write_csv
 from embedclf.data.corpus import read_corpus
 from running import Cli
 
@@ -245,7 +245,7 @@ def test_the_standard_input_is_read(process, model: Path):
 
 def test_only_what_has_no_label_is_paid_for(cli: Cli, api: AimlapiServer):
     """Of texts that are sent, the labelled ones are not; a dry run sends nothing."""
-    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    embedclf.train(TEXTS, LABELS, **QUICK).save("m.safetensors")
     before = len(api.texts_sent)
     write_csv(Path("part.csv"), [(UNSURE[0], ""), (UNSURE[1], "refund")])
     done = cli("suggest", "part.csv", "-m", "m.safetensors", "--dry-run")
@@ -257,7 +257,7 @@ def test_only_what_has_no_label_is_paid_for(cli: Cli, api: AimlapiServer):
 
 def test_a_refused_text_is_named_or_left_out(cli: Cli, api: AimlapiServer):
     """By its line in the file; what is suggested is of the right line, too."""
-    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    embedclf.train(TEXTS, LABELS, **QUICK).save("m.safetensors")
     api.fault = lambda request: error(400, "flagged") if "poison" in request.texts else None
     write_csv(Path("inbox.csv"), [("poison",), (UNSURE[0],)], ("text",))
     done = cli("suggest", "inbox.csv", "-m", "m.safetensors", "--output", "next.csv")

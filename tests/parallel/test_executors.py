@@ -24,7 +24,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer
-from corpus import LABELS, ROOT, SUPPORT, TEXTS, write_csv
+from corpus import LABELS, QUICK, ROOT, SUPPORT, TEXTS, write_csv
 from crashing import CrashingEmbeddings, CrashingRows
 from embedclf.training.folds import out_of_fold
 from embedclf.training.inputs import Inputs
@@ -218,7 +218,7 @@ def test_requests_are_bounded_over_all_workers(
     cluster: str, cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, table: Path
 ):
     """Two workers keep to one limit; each text is sent once, and what they took is told together."""
-    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    embedclf.train(TEXTS, LABELS, **QUICK).save("m.safetensors")
     api.reset()
     api.delay = 0.02
     name, key = os.environ["AIMLAPI_BASE_URL"], os.environ["AIMLAPI_API_KEY"]
@@ -243,7 +243,7 @@ def test_requests_are_bounded_over_all_workers(
 @pytest.mark.usefixtures("small_chunks")
 def test_usage_is_whole_when_a_later_chunk_ends_first(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
     """The first chunk is answered after the second one is scored; the tokens of both count."""
-    classifier = embedclf.train(TEXTS, LABELS)
+    classifier = embedclf.train(TEXTS, LABELS, **QUICK)
     path = write_csv(Path("two.csv"), [(f"text {i}",) for i in range(100)], header=("text",))
     before = classifier.embedder.usage
     later_is_scored = threading.Event()

@@ -19,7 +19,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, error
-from corpus import LABELS, SUPPORT, TEXTS, write_csv
+from corpus import LABELS, QUICK, SUPPORT, TEXTS, write_csv
 from running import Cli, wait_until
 
 N_ROWS = 10_000
@@ -210,7 +210,7 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
 @pytest.mark.parametrize("cache", [[], ["--no-cache"]])
 def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, cache: list[str]):
     """An error of the API leaves what is done; going on sends the rest only, with a cache and without."""
-    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    embedclf.train(TEXTS, LABELS, **QUICK).save("m.safetensors")
     monkeypatch.setattr("embedclf.prediction.scores.SENT_CHUNK_ROWS", 64)
     write_csv(Path("in.csv"), [(f"a text {i}",) for i in range(200)], header=("text",))
     api.reset()
@@ -230,7 +230,7 @@ def test_no_request_is_sent_twice(cli: Cli, api: AimlapiServer, monkeypatch: pyt
 
 def test_what_is_done_costs_nothing(cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
     """What --dry-run and --max-cost estimate of a run that is gone on with, without a cache, is its rest."""
-    embedclf.train(TEXTS, LABELS).save("m.safetensors")
+    embedclf.train(TEXTS, LABELS, **QUICK).save("m.safetensors")
     monkeypatch.setattr("embedclf.prediction.scores.SENT_CHUNK_ROWS", 64)
     write_csv(Path("in.csv"), [(f"a text {i}",) for i in range(200)], header=("text",))
     api.fault = lambda request: error(401, "no such key") if "a text 150" in request.texts else None

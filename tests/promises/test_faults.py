@@ -13,7 +13,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, embed, error, html
-from corpus import LABELS, QUICKLY, TEXTS
+from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from running import Cli
 
@@ -363,7 +363,7 @@ class TestRefusedTexts:
 
     def test_in_python(self, api: AimlapiServer):
         """`predict` raises with the reason by index; `predict_proba_usable` gives the others."""
-        classifier = embedclf.train(TEXTS, LABELS)
+        classifier = embedclf.train(TEXTS, LABELS, **QUICK)
         texts = ["my parcel", "a BAD text", "my refund", "a BAD text", ""]
         with pytest.raises(embedclf.TextError) as caught:
             classifier.predict(texts[:4])

@@ -7,7 +7,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import CREDITS_PER_TOKEN, AimlapiServer, tokens
-from corpus import LABELS, QUICKLY, TEXTS
+from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.usage import Usage
 from running import Cli
@@ -208,24 +208,27 @@ class TestMaxCost:
         assert hit.value.spent == 7 * PRICE
         assert api.n_requests == 1
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize("way", ["file", "stdin"])
-    def test_predict_looks_at_the_whole_file_first(self, process, cli: Cli, api: AimlapiServer, many: Path, way: str):
+    def test_predict_looks_at_the_whole_file_first(self, cli: Cli, api: AimlapiServer, many: Path):
         """Before the first row is labelled."""
         cli("train", many, *QUICKLY, "-o", "m.safetensors")
-        text = many.read_text().replace("row", "line")
-        Path("new.csv").write_text(text)
+        Path("new.csv").write_text(many.read_text().replace("row", "line"))
         api.reset()
-        source = "new.csv" if way == "file" else "-"
-        done = process(
-            "predict", "-m", "m.safetensors", "--input", source, "--max-cost", "0.00001", stdin=text, check=False
-        )
-        assert done.returncode == 1
+        done = cli("predict", "-m", "m.safetensors", "--input", "new.csv", "--max-cost", "0.00001")
+        assert done.exit_code == 1
         assert "nothing was sent" in done.stderr
         assert done.stdout == ""
-        done = process("predict", "-m", "m.safetensors", "--input", source, "--max-cost", "1", stdin=text)
-        assert done.returncode == 0
+        done = cli("predict", "-m", "m.safetensors", "--input", "new.csv", "--max-cost", "1")
+        assert done.exit_code == 0
         assert len(done.stdout.splitlines()) == 500
+
+    @pytest.mark.slow
+    def test_predict_looks_at_all_of_the_standard_input_first(self, process, cli: Cli, api: AimlapiServer, many: Path):
+        """It cannot be read again, so it is kept."""
+        cli("train", many, *QUICKLY, "-o", "m.safetensors")
+        text = many.read_text().replace("row", "line")
+        for most, code, lines in (("0.00001", 1, 0), ("1", 0, 500)):
+            done = process("predict", "-m", "m.safetensors", "--input", "-", "--max-cost", most, stdin=text)
+            assert (done.returncode, len(done.stdout.splitlines())) == (code, lines)
 
     def test_a_price_that_is_not_known_cannot_be_held(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """It is not silently passed over."""
@@ -302,6 +305,6 @@ def test_a_server_that_does_not_say_is_estimated(api: AimlapiServer):
 
 def test_the_same_in_python(api: AimlapiServer):
     """`usage` of a classifier's embedder."""
-    classifier = embedclf.train(TEXTS, LABELS)
+    classifier = embedclf.train(TEXTS, LABELS, **QUICK)
     assert classifier.embedder.usage.requests == 1
     assert classifier.embedder.usage.to_dict()["tokens"] == TOKENS

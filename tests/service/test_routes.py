@@ -532,7 +532,7 @@ class TestProcess:
     @pytest.mark.slow
     def test_what_is_in_hand_is_finished(self, api: AimlapiServer):
         """After SIGTERM, no more is taken on, open connections are told so once, and the exit code is 0."""
-        embedclf.train(TEXTS, LABELS).save("paid.safetensors")
+        embedclf.train(TEXTS, LABELS, **QUICK).save("paid.safetensors")
         held = Held(api)
         with Process("-m", "paid.safetensors") as served, ThreadPoolExecutor(1) as pool, ExitStack() as stack:
             ready, health, asking = (stack.enter_context(client_of(str(served.client.base_url))) for _ in range(3))
@@ -560,7 +560,7 @@ class TestProcess:
     @pytest.mark.slow
     def test_a_cached_text_is_not_sent_again(self, api: AimlapiServer):
         """The cache is the one of the other commands; --no-cache does without."""
-        embedclf.train(TEXTS, LABELS).save("paid.safetensors")
+        embedclf.train(TEXTS, LABELS, **QUICK).save("paid.safetensors")
         api.reset()
         for options, n_requests in (([], 0), (["--no-cache"], 1)):
             with Process("-m", "paid.safetensors", *options) as served:

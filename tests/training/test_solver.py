@@ -67,7 +67,8 @@ def test_its_probabilities_are_those_of_the_optimum(name: str, C: float):
 def test_it_comes_to_an_end_at_either_end_of_c(name: str, C: float):
     """Finite, and converged but for 200 classes of three rows that are hardly held together: that, it says."""
     vectors, y = ROWS[name]
-    for exact in (True, False):
+    # Exact, the hard one takes all the steps there are, which is seconds.
+    for exact in (True, False) if (name, C) != ("200 classes", 1e6) else (False,):
         fitted = Design(vectors).fit(y, C, exact=exact)
         assert fitted.converged or (name == "200 classes" and C == 1e6)
         assert np.isfinite(fitted.weights).all()

@@ -18,7 +18,7 @@ import trustme
 import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer, Response, error, html
-from corpus import LABELS, QUICKLY, TEXTS
+from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from running import Cli
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
@@ -114,7 +114,7 @@ def test_an_unknown_model_is_observed(api: AimlapiServer):
     api.models = {**api.models, "other-model": 48}
     embedder = embedclf.open_embedder("aimlapi:other-model")
     assert embedder.spec.dimensions is None
-    classifier = embedclf.train(TEXTS, LABELS, embedder=embedder)
+    classifier = embedclf.train(TEXTS, LABELS, embedder=embedder, **QUICK)
     assert embedder.spec.dimensions == 48
     assert set(api.requests[0].body) == {"model", "input", "encoding_format"}
     classifier.save("m.safetensors")
@@ -522,7 +522,7 @@ class TestTheKeyStaysInside:
         import joblib
 
         estimator = embedclf.EmbeddingClassifier()
-        classifier = embedclf.train(TEXTS, LABELS)
+        classifier = embedclf.train(TEXTS, LABELS, **QUICK)
         estimator.fit(TEXTS, LABELS)
         transformer = embedclf.EmbeddingTransformer().fit(TEXTS)
         for thing in (
