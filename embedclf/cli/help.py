@@ -86,6 +86,22 @@ class _WithExamples(click.Command):
         super().__init__(*args, **settings)
         self.examples, self.page = examples, page
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, and check that no option was given twice that takes one value: click takes the last.
+
+        Raises
+        ------
+        click.UsageError
+            If one was.
+        """
+        if not ctx.resilient_parsing:  # which is for completion
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            options = [one for one in given if isinstance(one, click.Option) and not one.is_flag and not one.multiple]
+            for option in options:
+                if options.count(option) > 1:
+                    raise click.UsageError(f"{max(option.opts, key=len)} was given twice: it takes one value.", ctx)
+        return super().parse_args(ctx, args)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, each on one line so that it can be copied, and the link."""
         with formatter.section("Examples"):
