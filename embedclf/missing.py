@@ -66,6 +66,8 @@ def check_none_missing(values: Any, name: str) -> None:
     MissingValueError
         If one is; its place is named.
     """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return  # what it should have been is for others to say
     if getattr(values, "ndim", 1) == 2:  # a data frame of one column, whose iterator yields names
         values = np.ravel(values)
     for index, value in enumerate(values):
@@ -93,7 +95,7 @@ def missing_value(name: str, index: int, value: object, values: object = None) -
         where = f" at index {row if isinstance(row, Number) else repr(str(row))}"
     if isinstance(column, str | tuple):
         names = [column] if isinstance(column, str) else list(column)
-        where += f"{',' if where else ' in'} column {' and '.join(map(repr, names))}"
+        where += f"{',' if where else ' in'} column{'s'[: len(names) - 1]} {' and '.join(map(repr, names))}"
         if type(values).__module__.startswith("polars"):
             advice = f"df.drop_nulls({names[0]!r})"
         else:

@@ -99,7 +99,9 @@ class _WithExamples(click.Command):
             options = [one for one in given if isinstance(one, click.Option) and not one.is_flag and not one.multiple]
             for option in options:
                 if options.count(option) > 1:
-                    raise click.UsageError(f"{max(option.opts, key=len)} was given twice: it takes one value.", ctx)
+                    old = [name for name in getattr(option, "old_names", ()) if name in args]
+                    name = max(old or option.opts, key=len)
+                    raise click.UsageError(f"{name} was given twice: it takes one value.", ctx)
         return super().parse_args(ctx, args)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -42,12 +42,13 @@ def check_replaced(path: Path, labels: Collection[str], *, force: bool) -> None:
     saved = f"saved {datetime.fromtimestamp(path.stat().st_mtime):%Y-%m-%d %H:%M}"
     try:
         model, card = read_model(path)
-    except ModelFileError as error:
-        what, others = f"{path}, which is not a usable model ({saved})", f"{error}"
+    except ModelFileError:
+        what = f"{path}, which is not a usable model ({saved})"
+        others = f"{path} exists, and is not a usable model ({saved})"
     else:
         rows = counted(card.n_examples, "row")
         what = f"the model {path} ({_named(model.classes)}; {rows}, {saved})"
-        same = set(model.classes) == set(labels)
+        same = {*model.classes, card.out_of_scope_label} - {None} == set(labels)
         others = "" if same else f"{path} is a model with other labels: {_named(model.classes)} ({rows}, {saved})"
     if others and not force:
         raise OutputError(f"{others}. Replace it with --force, or choose another file with -o", path=str(path))

@@ -225,7 +225,8 @@ def several_columns_problem(found: Sequence[str], kind: Kind, header: Sequence[s
     names = f"{', '.join(map(repr, found[:-1]))} and {found[-1]!r}"
     could = "could both" if len(found) == 2 else "could all"
     options = " or ".join(f"--{kind}-column {shlex.quote(name)}" for name in found)
-    return f"{names} {could} hold the {kind}s (found: {_listed(header)}). Use {options}"
+    joined = f", or {'both' if len(found) == 2 else 'several'} to join them" if kind == "text" else ""
+    return f"{names} {could} hold the {kind}s (found: {_listed(header)}). Use {options}{joined}"
 
 
 def _listed(names: Sequence[str]) -> str:

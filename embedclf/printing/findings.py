@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedclf.formatting import counted
+from embedclf.missing import has_something_to_read
 from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WARNING, WRONG, Line, Piece, Style, pieces_of, width_of
 from embedclf.printing.tables import Places, place_of, shortened, shown_label, table
 from embedclf.quality.wording import ABOUT_LABELS, WORDS, title_of
@@ -144,7 +145,7 @@ def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> l
         own: Line = [place, (f"  {row}", PLAIN)]
         return [own, _beside(f"{detail}: ", where, other)]
     if finding.kind in ("empty", "malformed"):
-        rest = row if finding.text.strip() else label
+        rest = row if has_something_to_read(finding.text) else label
         return [[place, (f"  {detail}: {rest}" if rest else f"  {detail}", PLAIN)]]
     lines: list[Line] = [[place, (f"  {row}", PLAIN)], *([f"  {detail}"] if detail else [])]
     if finding.kind == "anomalies":

@@ -36,7 +36,7 @@ CLOSED = "double each quote inside a quoted field"
         pytest.param(
             b"title,body,label\na,b,c\n",
             "{path}:1: 'title' and 'body' could both hold the texts (found: 'title', 'body', 'label'). "
-            "Use --text-column title or --text-column body",
+            "Use --text-column title or --text-column body, or both to join them",
             id="two text columns",
         ),
         pytest.param(

@@ -94,7 +94,7 @@ def command(
     for dataset in job.datasets:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     if not job.asked.dry_run:
-        check_replaced(place, {*corpus.labels} - {out_of_scope_label}, force=force)
+        check_replaced(place, set(corpus.labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
