@@ -248,7 +248,7 @@ def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     assert "Warning: only 6 rows held out: metrics are unreliable\n" in stderr
     assert "Warning: calibrated on only" not in stderr
     dataset.write_text("text,label\none a,x\ntwo b,x\nthree c,y\nfour d,y\n")
-    assert "Warning: calibrated on only 4 rows: confidences are unreliable\n" in cli("train", dataset).stderr
+    assert "Warning: calibrated on only 4 rows: confidences are unreliable\n" in cli("train", dataset, "--force").stderr
 
 
 @pytest.mark.slow

@@ -252,7 +252,7 @@ def test_half_a_character_in_a_name(trained: embedclf.TextClassifier):
 
 def test_labels_that_end_in_nul(cli: Cli):
     """They are names like others, and differ from those that do not."""
-    labels = ["a\0", "a", "\0"]
+    labels = ["a\0", "a", "\0a"]
     rows = "".join(f"{text} {number},{labels[number % 3]}\n" for number, text in enumerate(["my parcel"] * 12))
     Path("d.csv").write_text(f"text,label\n{rows}")
     result = cli("check", "d.csv", "--embedder", "wordllama", "--json")
