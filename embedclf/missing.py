@@ -66,10 +66,10 @@ def check_none_missing(values: Any, name: str) -> None:
     MissingValueError
         If one is; its place is named.
     """
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        return  # what it should have been is for others to say
     if getattr(values, "ndim", 1) == 2:  # a data frame of one column, whose iterator yields names
         values = np.ravel(values)
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        return  # what it should have been is for others to say
     for index, value in enumerate(values):
         if is_missing(value):
             raise missing_value(name, index, value, values)
@@ -98,15 +98,18 @@ def missing_value(name: str, index: int, value: object, values: object = None) -
         where += f"{',' if where else ' in'} column{'s'[: len(names) - 1]} {' and '.join(map(repr, names))}"
         if type(values).__module__.startswith("polars"):
             advice = f"df.drop_nulls({names[0]!r})"
+        elif len(names) > 1:
+            has_any = f"df.filter(pl.any_horizontal(pl.col({names}).is_not_null()))"
+            advice = has_any if rows is None else f"df.dropna(subset={names}, how='all')"
         else:
-            advice = f"df.dropna(subset={names}{', how=' + repr('all') if len(names) > 1 else ''})"
+            advice = f"df.dropna(subset={names})"
     return MissingValueError(f"{name}[{index}] is missing ({value}){where}: leave such rows out, for example {advice}")
 
 
 def has_something_to_read(text: str) -> bool:
     """Return whether any character of a text can be seen, or combined with one that can."""
-    # Most texts start with a visible character of ASCII, and most others have few different characters.
-    return "!" <= text < "\x7f" or not all(map(_is_invisible, set(text)))
+    # Nearly all texts start with a visible character, and those that do not have few different ones.
+    return "!" <= text < "\x7f" or not (_is_invisible(text[:1] or " ") and all(map(_is_invisible, set(text))))
 
 
 def _is_invisible(character: str) -> bool:

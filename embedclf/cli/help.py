@@ -69,7 +69,30 @@ class Option(click.Option):
         parser.add_option(obj=self, opts=self.old_names, dest=self.name, action=action, nargs=self.nargs)
 
 
-class _WithExamples(click.Command):
+class _Strict(click.Command):
+    """A command whose options are given once, unless they take several values: click would take the last."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, and check that no option that takes one value was given twice.
+
+        Raises
+        ------
+        click.UsageError
+            If one was.
+        """
+        if not ctx.resilient_parsing:  # which is for completion
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            options = [one for one in given if isinstance(one, click.Option) and not one.is_flag and not one.multiple]
+            for option in options:
+                if options.count(option) > 1:
+                    typed = {arg.partition("=")[0] for arg in args}
+                    old = [name for name in getattr(option, "old_names", ()) if name in typed]
+                    name = max(old or option.opts, key=len)
+                    raise click.UsageError(f"{name} was given twice: it takes one value.", ctx)
+        return super().parse_args(ctx, args)
+
+
+class _WithExamples(_Strict):
     """A command whose help ends with examples and a link.
 
     Parameters
@@ -86,24 +109,6 @@ class _WithExamples(click.Command):
         super().__init__(*args, **settings)
         self.examples, self.page = examples, page
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, and check that no option was given twice that takes one value: click takes the last.
-
-        Raises
-        ------
-        click.UsageError
-            If one was.
-        """
-        if not ctx.resilient_parsing:  # which is for completion
-            _, _, given = self.make_parser(ctx).parse_args(list(args))
-            options = [one for one in given if isinstance(one, click.Option) and not one.is_flag and not one.multiple]
-            for option in options:
-                if options.count(option) > 1:
-                    old = [name for name in getattr(option, "old_names", ()) if name in args]
-                    name = max(old or option.opts, key=len)
-                    raise click.UsageError(f"{name} was given twice: it takes one value.", ctx)
-        return super().parse_args(ctx, args)
-
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the examples, each on one line so that it can be copied, and the link."""
         with formatter.section("Examples"):
@@ -115,6 +120,8 @@ class _WithExamples(click.Command):
 
 class Group(_WithExamples, click.Group):
     """A command that has commands of its own."""
+
+    command_class = _Strict
 
 
 class Command(_WithExamples):

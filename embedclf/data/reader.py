@@ -6,6 +6,7 @@ import itertools
 import logging
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -287,6 +288,13 @@ class CorpusReader:
         usual = self._usual.text
         if isinstance(usual, str) or set(usual).isdisjoint(header):
             return ""
+        lacking = [name for name in usual if name not in header]
+        if lacking and self.format != "jsonl":
+            there = " ".join(f"--text-column {shlex.quote(name)}" for name in usual if name in header)
+            raise self._header_error(
+                f"no column {shown_columns(tuple(lacking))}, but the model was trained on {shown_columns(usual)}, "
+                f"joined. To go without, use {there}"
+            )
         self._notes.append(f"texts in {shown_columns(usual)}{_REMEMBERED}")
         return usual
 

@@ -13,7 +13,6 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer
-from corpus import QUICKLY
 from embedclf.errors import MissingValueError
 from running import Cli
 
@@ -39,7 +38,7 @@ class Case:
     """How many requests it may be sent at most."""
 
 
-_TRAIN = f"train t.csv {' '.join(map(str, QUICKLY))} -o m.safetensors"
+_TRAIN = "train t.csv --embedder words --holdout 0 -o m.safetensors"
 _MESSAGES = "title,body,label\nparcel,is late,a\n,lost post,a\npassword,,b\nlog in,fails now,b\n"
 
 ANOTHER_FILE: dict[str, Case] = {
@@ -61,6 +60,16 @@ ANOTHER_FILE: dict[str, Case] = {
         {"t.csv": _MESSAGES},
         exit=1,
         says=("t.csv:1: no column 'subject' (found: 'title', 'body', 'label')",),
+    ),
+    "a model in place of another": Case(
+        "train t.csv -o {model} --embedder aimlapi",
+        {"t.csv": "text,label\nmy parcel,delivery\nmy money,refund\n"},
+        exit=1,
+        says=(
+            "small.safetensors is a model with other labels: delivery, password, refund (30 rows, saved",
+            "Replace it with --force, or choose another file with -o",
+        ),
+        requests=0,
     ),
     "a model in place of what is no model": Case(
         _TRAIN,
