@@ -39,11 +39,10 @@ def check_extra(extra: str, what: str, *packages: str) -> None:
             ) from error
 
 
-MISSING_TEXT = "the text is missing"
-
-
-def text_fault(text: str, kind: str = "text") -> str | None:
+def text_fault(text: str | None, kind: str = "text") -> str | None:
     """Return why a text cannot be embedded, or a label cannot be written; None if it can."""
+    if text is None or is_missing(text):
+        return f"the {kind} is missing"
     return nothing_to_read(text, kind) or unicode_fault(text, kind)
 
 
@@ -118,9 +117,7 @@ def usable_texts(texts: Iterable[str | None]) -> tuple[list[str], dict[int, str]
         If `texts` is itself a string, or contains anything other than strings and missing values.
     """
     given = strings_or_none(texts, "texts")
-    strings = [text or "" for text in given]
-    missing = {index: MISSING_TEXT for index, text in enumerate(given) if text is None}
-    return strings, {**text_faults(strings), **missing}
+    return [text or "" for text in given], text_faults(given)
 
 
 def _list_of(values: Iterable[Any], name: str) -> list[Any]:
@@ -195,8 +192,8 @@ def check_texts(texts: Iterable[str]) -> list[str]:
     return checked
 
 
-def text_faults(texts: Iterable[str]) -> dict[int, str]:
-    """Return the reason for each text that cannot be embedded, by its index; see `usable_texts` for missing ones."""
+def text_faults(texts: Iterable[str | None]) -> dict[int, str]:
+    """Return the reason for each text that cannot be embedded, by its index."""
     return {index: fault for index, text in enumerate(texts) if (fault := text_fault(text))}
 
 

@@ -21,11 +21,11 @@ from embedclf.errors import EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.records import Printable
 from embedclf.validation import (
-    MISSING_TEXT,
     check_texts,
     check_whole,
     list_of_strings,
     strings_or_none,
+    text_faults,
     usable_texts,
 )
 
@@ -154,7 +154,7 @@ class TextClassifier(Printable):
             return np.empty((0, len(self.classes)), dtype=np.float32), {}
         strings = [text or "" for text in given]
         vectors, reasons = self.embed_partial(strings)
-        reasons |= {index: MISSING_TEXT for index, text in enumerate(given) if text is None}
+        reasons |= text_faults(given) if None in given else {}
         if len(reasons) == len(strings):
             return np.full((len(strings), len(self.classes)), np.nan, dtype=np.float32), reasons
         probabilities = self.probabilities(vectors, strings)
