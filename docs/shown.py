@@ -38,8 +38,10 @@ ROOT = Path(__file__).parent.parent
 GENERATED = ("commands.md", "python-api.md")
 NUMBER = r"\d[\d,.]*\d|\d"
 KEY = "your-key"
-# A line that says how long something will take is the machine's, and may not be there.
-_SECONDS = re.compile(r"^.*\babout (?:a|\d+) (?:s|seconds?|min|minutes?)\b.*\n", flags=re.MULTILINE)
+# A line that says how long something will take, or when a file was saved, is the machine's.
+_SECONDS = re.compile(
+    r"^.*\b(?:about (?:a|\d+) (?:s|seconds?|min|minutes?)\b|saved \d{4}-\d\d-\d\d \d\d:\d\d).*\n", flags=re.MULTILINE
+)
 
 
 def pages() -> list[Path]:

@@ -1,10 +1,12 @@
 """Data frames of pandas and Polars, without importing either before it is needed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol, TypeGuard
 
 from embedclf.errors import ArgumentError, EmbedclfError
+from embedclf.missing import is_missing, join_parts
 
 _TEXT, _LABEL = "text", "label"
 
@@ -28,18 +30,51 @@ def is_data_frame(value: object) -> TypeGuard[DataFrame]:
     return hasattr(value, "columns") and len(getattr(value, "shape", ())) == 2
 
 
-def columns_of(frame: DataFrame, text: str | None, label: str | None) -> tuple[Any, Any]:
+@dataclass(frozen=True)
+class JoinedColumns:
+    """The texts of several columns of a data frame, each row joined to one; None if all of its parts are missing.
+
+    Attributes
+    ----------
+    values : list of str or None
+    name : tuple of str
+        The names of the columns.
+    index : object
+        The index of the rows of a data frame of pandas; None for others.
+    """
+
+    values: Sequence[str | None]
+    name: tuple[str, ...]
+    index: Any
+
+    def __iter__(self) -> Iterator[str | None]:
+        return iter(self.values)
+
+
+def _joined(frame: DataFrame, names: Sequence[str]) -> JoinedColumns:
+    columns = [list(frame[name]) for name in names]
+    values = []
+    for row, cells in enumerate(zip(*columns, strict=True)):
+        parts = [cell for cell in cells if not is_missing(cell)]
+        for name, cell in zip(names, cells, strict=True):
+            if not isinstance(cell, str) and not is_missing(cell):
+                raise TypeError(f"texts must be strings, but row {row} of {name!r} is of type {type(cell).__name__}")
+        values.append(join_parts(parts) if parts else None)
+    return JoinedColumns(values, tuple(names), getattr(frame, "index", None))
+
+
+def columns_of(frame: DataFrame, text: str | Sequence[str] | None, label: str | None) -> tuple[Any, Any]:
     """Return the columns of the texts and the labels.
 
     Parameters
     ----------
     frame : DataFrame
     text, label : str or None
-        Their names; None means "text" and "label".
+        Their names; None means "text" and "label". Several columns of texts are joined by line breaks.
 
     Returns
     -------
-    texts : Series
+    texts : Series or JoinedColumns
     labels : Series or None
         None if there is no column "label" and no other name was given.
 
@@ -49,17 +84,23 @@ def columns_of(frame: DataFrame, text: str | None, label: str | None) -> tuple[A
         If there is no such column.
     """
     names = [str(name) for name in frame.columns]
-    for name, given, meaning in ((text, "text", _TEXT), (label, "label", _LABEL)):
+    parts: list[str | None] = [text] if text is None or isinstance(text, str) else list(text) or [None]
+    for name, given, meaning in (*((part, "text", _TEXT) for part in parts), (label, "label", _LABEL)):
         if (name or meaning) not in names and (name is not None or meaning == _TEXT):
             there = ", ".join(map(repr, names)) or "no columns"
             hint = "" if name is not None else f"; name the column of the {meaning}s with {given}="
             raise ArgumentError(f"the data frame has no column {name or meaning!r}, only {there}{hint}")
     has_labels = label is not None or _LABEL in names
-    return frame[text or _TEXT], frame[label or _LABEL] if has_labels else None
+    texts = frame[parts[0] or _TEXT] if len(parts) == 1 else _joined(frame, [part or _TEXT for part in parts])
+    return texts, frame[label or _LABEL] if has_labels else None
 
 
 def texts_and_labels(
-    texts: Iterable[str] | DataFrame, labels: Iterable[Any] | None, *, text: str | None = None, label: str | None = None
+    texts: Iterable[str] | DataFrame,
+    labels: Iterable[Any] | None,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
 ) -> tuple[Any, Any]:
     """Return texts and labels, those of a data frame being two of its columns.
 

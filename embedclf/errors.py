@@ -6,6 +6,7 @@
     ├── DataError        a file of texts and labels cannot be used
     │   └── BadRowsError   … because of some of its rows
     ├── ArgumentError    an argument has an invalid value
+    │   └── MissingValueError  … because a text or a label is missing
     ├── TextError        some texts cannot be embedded
     ├── EmbedderError    an embedder is unknown, not installed, or fails
     │   └── MaxCostError   … because it costs, or would cost, more than the limit
@@ -116,6 +117,10 @@ class TextError(EmbedclfError, ValueError):
 
 class ArgumentError(EmbedclfError, ValueError):
     """An argument has an invalid value."""
+
+
+class MissingValueError(ArgumentError, TypeError):
+    """A text or a label is missing: None, NaN, or another library's word for it."""
 
 
 class EmbedderError(EmbedclfError):

@@ -1,6 +1,5 @@
 """Checks of arguments: texts, integers, installed extras."""
 
-import math
 import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from importlib import import_module
@@ -10,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints
-from embedclf.errors import ArgumentError, EmbedclfError, TextError
+from embedclf.errors import ArgumentError, EmbedclfError, MissingValueError, TextError
+from embedclf.missing import is_missing, missing_value, nothing_to_read
 
 
 def check_extra(extra: str, what: str, *packages: str) -> None:
@@ -39,10 +39,15 @@ def check_extra(extra: str, what: str, *packages: str) -> None:
             ) from error
 
 
-def text_fault(text: str, kind: str = "text") -> str | None:
+def text_fault(text: str | None, kind: str = "text") -> str | None:
     """Return why a text cannot be embedded, or a label cannot be written; None if it can."""
-    if not text or text.isspace():
-        return f"the {kind} is empty"
+    if text is None or is_missing(text):
+        return f"the {kind} is missing"
+    return nothing_to_read(text, kind) or unicode_fault(text, kind)
+
+
+def unicode_fault(text: str, kind: str = "text") -> str | None:
+    """Return why a text is not valid Unicode; None if it is."""
     if not text.isascii():
         try:
             text.encode()
@@ -56,39 +61,73 @@ def list_of_strings(values: Iterable[str], name: str, *, missing_is_empty: bool 
 
     Raises
     ------
+    MissingValueError
+        If a value is missing.
     TypeError
         If `values` is itself a string, or contains anything other than strings.
     """
-    checked = _list_of(values, name, missing_is_empty=missing_is_empty)
+    checked = _list_of(values, name)
     if set(map(type, checked)) <= {str}:  # fast, even for a million strings
         return checked
-    strings = []
+    if not missing_is_empty:
+        _check_none_missing(checked, values, name)
+    return [string or "" for string in _strings_or_none(checked, name)]
+
+
+def _check_none_missing(checked: list[Any], values: object, name: str) -> None:
+    index = next((index for index, value in enumerate(checked) if is_missing(value)), None)
+    if index is not None:
+        raise missing_value(name, index, checked[index], values)
+
+
+def strings_or_none(values: Iterable[str | None], name: str) -> list[str | None]:
+    """Return the values as a list of plain strings, and None in place of each that is missing.
+
+    Raises
+    ------
+    TypeError
+        If `values` is itself a string, or contains anything other than strings and missing values.
+    """
+    return _strings_or_none(_list_of(values, name), name)
+
+
+def _strings_or_none(checked: list[Any], name: str) -> list[str | None]:
+    if set(map(type, checked)) <= {str}:
+        return checked
+    strings: list[str | None] = []
     for index, value in enumerate(checked):
-        if is_missing(value):
-            raise TypeError(f"{name}[{index}] is missing ({value}): fill it in, or drop the row")
-        if not isinstance(value, str):
+        if isinstance(value, str):
+            strings.append(str(value))
+        elif is_missing(value):
+            strings.append(None)
+        else:
             raise TypeError(
                 f"{name} must be strings, but {name}[{index}] is of type {type(value).__name__}; "
                 f"to convert them, pass map(str, {name})"
             )
-        strings.append(str(value))
     return strings
 
 
-def _list_of(values: Iterable[Any], name: str, *, missing_is_empty: bool) -> list[Any]:
+def usable_texts(texts: Iterable[str | None]) -> tuple[list[str], dict[int, str]]:
+    """Return the texts, an empty one in place of each that is missing, and why some cannot be embedded, by index.
+
+    Raises
+    ------
+    TypeError
+        If `texts` is itself a string, or contains anything other than strings and missing values.
+    """
+    given = strings_or_none(texts, "texts")
+    return [text or "" for text in given], text_faults(given)
+
+
+def _list_of(values: Iterable[Any], name: str) -> list[Any]:
     if isinstance(values, str | bytes):
         raise TypeError(f"{name} must be a list of strings, not a single {type(values).__name__}")
     if isinstance(values, Mapping | Set) or getattr(values, "ndim", 1) != 1:
         # Iterating over these yields keys, column names, or items in no particular order.
         raise TypeError(f"{name} must be a list of strings, not a {type(values).__name__}")
-    return ["" if is_missing(value) else value for value in values] if missing_is_empty else list(values)
-
-
-def is_missing(value: object) -> bool:
-    """Return whether a value stands for a missing one: None, NaN, or the NA and NaT of pandas."""
-    if isinstance(value, Real):
-        return math.isnan(value)
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
+    # The arrays of pyarrow yield objects of its own.
+    return values.to_pylist() if hasattr(values, "to_pylist") else list(values)
 
 
 def label_of(value: object, name: str = "the label") -> str:
@@ -108,7 +147,7 @@ def label_of(value: object, name: str = "the label") -> str:
     if isinstance(value, Real) and float(value).is_integer():
         return str(int(float(value)))
     if is_missing(value):
-        raise TypeError(f"{name} is missing ({value}): fill it in, or drop the row")
+        raise MissingValueError(f"{name} is missing ({value})")
     raise TypeError(
         f"{name} is of type {type(value).__name__}, neither a string nor a whole number; convert it with str()"
     )
@@ -119,13 +158,20 @@ def list_of_labels(values: Iterable[object], name: str = "labels", *, missing_is
 
     Raises
     ------
+    MissingValueError
+        If a label is missing.
     TypeError
         If `values` is itself a string, or contains anything other than strings, whole numbers and truth values.
     """
-    checked = _list_of(values, name, missing_is_empty=missing_is_empty)
+    checked = _list_of(values, name)
     if set(map(type, checked)) <= {str}:
         return checked
-    return [label_of(value, f"{name}[{index}]") for index, value in enumerate(checked)]
+    if not missing_is_empty:
+        _check_none_missing(checked, values, name)
+    return [
+        "" if missing_is_empty and is_missing(value) else label_of(value, f"{name}[{index}]")
+        for index, value in enumerate(checked)
+    ]
 
 
 def check_texts(texts: Iterable[str]) -> list[str]:
@@ -133,10 +179,12 @@ def check_texts(texts: Iterable[str]) -> list[str]:
 
     Raises
     ------
+    MissingValueError
+        If a text is missing.
     TypeError
         If `texts` is itself a string, or contains anything other than strings.
     TextError
-        If a text is empty, is only white space, or contains a lone surrogate.
+        If a text has nothing to read, such as only white space, or contains a lone surrogate.
     """
     checked = list_of_strings(texts, "texts")
     if reasons := text_faults(checked):
@@ -144,7 +192,7 @@ def check_texts(texts: Iterable[str]) -> list[str]:
     return checked
 
 
-def text_faults(texts: Iterable[str]) -> dict[int, str]:
+def text_faults(texts: Iterable[str | None]) -> dict[int, str]:
     """Return the reason for each text that cannot be embedded, by its index."""
     return {index: fault for index, text in enumerate(texts) if (fault := text_fault(text))}
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Vectors
 from embedclf.features.vocabulary import Terms, Vocabulary
-from embedclf.validation import text_fault
+from embedclf.validation import unicode_fault
 
 _MAX_WEIGHT = 1e30
 # Limits the size of the temporary array of n-grams by classes.
@@ -97,7 +97,10 @@ class LinearModel:
         elif not np.isfinite(self.words.weights).all():
             raise ValueError("some word weights are not finite")
         for name in self.classes:
-            if fault := text_fault(name, "name of a class"):
+            # A label that only has invisible characters is refused in training, but was not always.
+            if not name.strip():
+                raise ValueError("the name of a class is empty")
+            if fault := unicode_fault(name, "name of a class"):
                 raise ValueError(fault)
 
     @property

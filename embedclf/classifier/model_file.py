@@ -6,7 +6,7 @@ rest of the entry and of the tensors, which reveals a damaged file. Files writte
 Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashes: ``ngrams`` (n_ngrams,), uint64 in
 ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
 The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
-earlier versions ignore them.
+``text_columns``, a list, is written in place of the first if several columns were joined. Earlier versions ignore them.
 Loading runs no code. The same classifier is always written as the same bytes: the file has no date, key, text or path.
 """
 
@@ -23,7 +23,7 @@ import numpy as np
 
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.data.atomic_file import AtomicFile
-from embedclf.data.columns import DEFAULT, Columns
+from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, names_in
 from embedclf.data.plain_file import open_plain
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ModelFileError
@@ -99,7 +99,8 @@ class ModelCard:
         Length of a text's word vector relative to its embedding, which has length 1; 0 if words are not used. Already
         folded into the weights.
     text_column, label_column : str
-        Names of the columns of the file that the classifier was trained on, which are looked for first in others.
+        Names of the columns of the file that the classifier was trained on, which are looked for first in others; a
+        tuple for several columns of texts, which are joined by line breaks.
     """
 
     embedder: EmbedderSpec
@@ -112,7 +113,7 @@ class ModelCard:
     held_out: HeldOut | None
     version: str
     word_scale: float = 0.0
-    text_column: str = DEFAULT.text
+    text_column: TextColumn = DEFAULT.text
     label_column: str = DEFAULT.label
 
     @property
@@ -144,8 +145,13 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
 
     metadata = {"format": 2, "classes": model.classes, **card.to_dict()}
     for column, usual in zip(("text_column", "label_column"), DEFAULT, strict=True):
-        if metadata[column] == usual or _SURROGATE.search(metadata[column]):  # such a file could not be read
+        names = names_in(metadata[column])
+        if len(names) > 1:
+            metadata["text_columns"] = names
+        if metadata[column] == usual or len(names) > 1:
             del metadata[column]
+        if any(map(_SURROGATE.search, names)):  # such a file could not be read
+            metadata.pop("text_columns" if len(names) > 1 else column)
     tensors: dict[str, np.ndarray[Any, Any]] = {"weights": model.weights, "bias": model.bias}
     if model.words is None:  # older versions can read format 1
         metadata["format"] = 1
@@ -218,7 +224,7 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
         raise ModelFileError(f"{name} is not a usable model file: {reason}; train it again", path=name) from error
 
 
-_FIELDS = {"format", "classes", *(field.name for field in fields(ModelCard))}
+_FIELDS = {"format", "classes", "text_columns", *(field.name for field in fields(ModelCard))}
 _TENSORS = {"weights": np.float32, "bias": np.float32}
 _OF_WORDS = {"ngrams": np.uint64, "idf": np.float16, "ngram_weights": np.float16}
 
@@ -280,7 +286,7 @@ def _parse(
         version=_typed(metadata["version"], str, "version"),
         word_scale=word_scale,
         # Older versions do not write these fields, and ignore them when reading.
-        text_column=_typed(metadata.get("text_column", DEFAULT.text), str, "text_column"),
+        text_column=_text_column(metadata),
         label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
     )
     return model, card
@@ -303,6 +309,14 @@ def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> s
     if label in classes:
         raise ValueError(f"its 'out_of_scope_label' {label!r:.40} is one of its classes")
     return label
+
+
+def _text_column(metadata: dict[str, Any]) -> TextColumn:
+    if "text_columns" not in metadata:
+        name: str = _typed(metadata.get("text_column", DEFAULT.text), str, "text_column")
+        return name
+    names = [_typed(name, str, "text_columns") for name in _typed(metadata["text_columns"], list, "text_columns")]
+    return as_text_column(names) or DEFAULT.text
 
 
 def _typed(value: Any, kind: Any, name: str) -> Any:

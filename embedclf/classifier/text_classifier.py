@@ -14,14 +14,23 @@ from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, write_model
 from embedclf.classifier.predictions import Prediction, predictions
+from embedclf.data.columns import as_text_column
 from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.requests.cancellation import stopped_with
 from embedclf.errors import EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.records import Printable
-from embedclf.validation import check_texts, check_whole, list_of_strings, text_faults
+from embedclf.validation import (
+    check_texts,
+    check_whole,
+    list_of_strings,
+    strings_or_none,
+    text_faults,
+    usable_texts,
+)
 
 Result = TypeVar("Result")
+Text = TypeVar("Text", str, str | None)
 
 
 class TextClassifier(Printable):
@@ -68,6 +77,8 @@ class TextClassifier(Printable):
 
         Raises
         ------
+        MissingValueError
+            If any text is missing (None, NaN).
         TypeError
             If `texts` is a single string.
         TextError
@@ -77,7 +88,7 @@ class TextClassifier(Printable):
         """
         return self.decide(self.predict_proba(texts))
 
-    def classify(self, texts: Iterable[str], top_k: int | None = None) -> list[Prediction]:
+    def classify(self, texts: Iterable[str | None], top_k: int | None = None) -> list[Prediction]:
         """Classify texts, so that one bad text does not fail the rest.
 
         Parameters
@@ -89,8 +100,8 @@ class TextClassifier(Printable):
         Returns
         -------
         list of Prediction
-            One per text, in the order of the texts. A text that is empty, not valid Unicode, or rejected by the
-            embedder has an `error`.
+            One per text, in the order of the texts. A text that is missing (None, NaN), empty, not valid Unicode, or
+            rejected by the embedder has an `error`.
 
         Raises
         ------
@@ -123,7 +134,7 @@ class TextClassifier(Printable):
             raise TextError(reasons)
         return probabilities
 
-    def predict_proba_usable(self, texts: Iterable[str]) -> tuple[Vectors, dict[int, str]]:
+    def predict_proba_usable(self, texts: Iterable[str | None]) -> tuple[Vectors, dict[int, str]]:
         """Return the probabilities of the texts that can be classified, so that one bad text does not fail the rest.
 
         Returns
@@ -138,10 +149,12 @@ class TextClassifier(Printable):
         TypeError, EmbedderError
             As for `predict`.
         """
-        strings = list_of_strings(texts, "texts")
-        if not strings:
+        given = strings_or_none(texts, "texts")
+        if not given:
             return np.empty((0, len(self.classes)), dtype=np.float32), {}
+        strings = [text or "" for text in given]
         vectors, reasons = self.embed_partial(strings)
+        reasons |= text_faults(given) if None in given else {}
         if len(reasons) == len(strings):
             return np.full((len(strings), len(self.classes)), np.nan, dtype=np.float32), reasons
         probabilities = self.probabilities(vectors, strings)
@@ -165,7 +178,7 @@ class TextClassifier(Printable):
         """
         if self.model.uses_vectors:
             return self.embedder.embed_partial(texts)
-        return np.empty((len(texts), 0), dtype=np.float32), text_faults(texts)
+        return np.empty((len(texts), 0), dtype=np.float32), usable_texts(texts)[1]
 
     def explain(self, texts: Iterable[str], *, vectors: Vectors | None = None) -> list[Explanation]:
         """Explain the most likely label of each text by its words, even if the classifier abstains.
@@ -205,15 +218,15 @@ class TextClassifier(Printable):
         The work runs in one of the event loop's worker threads, whose number limits how many calls run at once. After
         a cancellation no more requests are sent; those in flight are still billed, and their results are cached.
         """
-        return await _in_a_thread(self.predict, texts)
+        return await _in_a_thread(self.predict, list_of_strings(texts, "texts"))
 
-    async def aclassify(self, texts: Iterable[str], top_k: int | None = None) -> list[Prediction]:
+    async def aclassify(self, texts: Iterable[str | None], top_k: int | None = None) -> list[Prediction]:
         """Classify texts without blocking the event loop; otherwise the same as `classify`."""
-        return await _in_a_thread(partial(self.classify, top_k=top_k), texts)
+        return await _in_a_thread(partial(self.classify, top_k=top_k), strings_or_none(texts, "texts"))
 
     async def apredict_proba(self, texts: Iterable[str]) -> Vectors:
         """Return the probabilities without blocking the event loop; otherwise the same as `predict_proba`."""
-        return await _in_a_thread(self.predict_proba, texts)
+        return await _in_a_thread(self.predict_proba, list_of_strings(texts, "texts"))
 
     def probabilities(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
         """Return the calibrated probability of each class for texts whose vectors are known.
@@ -279,10 +292,11 @@ class TextClassifier(Printable):
         check_min_confidence(min_confidence)
         return TextClassifier(self.embedder, self.model, replace(self.card, threshold=min_confidence))
 
-    def with_columns(self, text_column: str, label_column: str) -> "TextClassifier":
+    def with_columns(self, text_column: str | Sequence[str], label_column: str) -> "TextClassifier":
         """Return the same classifier with other column names to look for first in files: those of its training data."""
+        texts = as_text_column(text_column) or self.card.text_column
         return TextClassifier(
-            self.embedder, self.model, replace(self.card, text_column=text_column, label_column=label_column)
+            self.embedder, self.model, replace(self.card, text_column=texts, label_column=label_column)
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -300,9 +314,8 @@ class TextClassifier(Printable):
         write_model(path, self.model, self.card)
 
 
-async def _in_a_thread(call: Callable[[list[str]], Result], texts: Iterable[str]) -> Result:
+async def _in_a_thread(call: Callable[[list[Text]], Result], texts: list[Text]) -> Result:
     from anyio.to_thread import run_sync
 
-    strings = list_of_strings(texts, "texts")
     with stopped_with():
-        return await run_sync(call, strings, abandon_on_cancel=True)
+        return await run_sync(call, texts, abandon_on_cancel=True)

@@ -66,6 +66,8 @@ class _StderrHandler(logging.Handler):
     """Log handler that prints messages to stderr."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, "about_rows", False):
+            return  # commands say the same of the lines of their file
         prefix = "Warning: " if record.levelno >= logging.WARNING else ""
         echo(f"{prefix}{record.getMessage()}", err=True)
 

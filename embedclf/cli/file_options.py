@@ -11,8 +11,8 @@ import click
 
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
-from embedclf.data.columns import DEFAULT, Columns
-from embedclf.errors import DataError
+from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column
+from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class FileOptions:
     """Settings for reading a file of texts, as arguments of `read_corpus`."""
 
-    text_column: str | None
+    text_column: TextColumn | None
     delimiter: str | None
     encoding: str
     label_column: str | None = None
@@ -42,7 +42,10 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
         "text_column": click.option(
             "--text-column",
             metavar="NAME",
-            help="Column with the texts.  [default: found by its name: text, message, …]",
+            multiple=True,
+            callback=_text_column,
+            help="Column with the texts; repeated, several columns are joined.  [default: found by its name: text, "
+            "message, …]",
         ),
         "label_column": click.option(
             "--label-column",
@@ -97,6 +100,13 @@ def check_different(datasets: Sequence[str]) -> None:
         if place in seen:
             raise DataError(f"{dataset}: given twice; its rows would all be duplicates", source=dataset)
         seen.add(place)
+
+
+def _text_column(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> TextColumn | None:
+    try:
+        return as_text_column(value)
+    except ArgumentError as error:
+        raise click.BadParameter(f"{error}.", ctx, param) from None
 
 
 def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

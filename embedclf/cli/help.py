@@ -33,7 +33,7 @@ _GROUPS = {
         *("out_of_scope_label", "regularization", "target_accuracy"),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
-    "Output": ("as_json", "errors", "explain", "fix", "output", "report"),
+    "Output": ("as_json", "errors", "explain", "fix", "force", "output", "report"),
     "Embedding service": (
         *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "max_cost", "no_cache"),
         *("retries", "timeout"),
@@ -69,7 +69,30 @@ class Option(click.Option):
         parser.add_option(obj=self, opts=self.old_names, dest=self.name, action=action, nargs=self.nargs)
 
 
-class _WithExamples(click.Command):
+class _Strict(click.Command):
+    """A command whose options are given once, unless they take several values: click would take the last."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, and check that no option that takes one value was given twice.
+
+        Raises
+        ------
+        click.UsageError
+            If one was.
+        """
+        if not ctx.resilient_parsing:  # which is for completion
+            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            options = [one for one in given if isinstance(one, click.Option) and not one.is_flag and not one.multiple]
+            for option in options:
+                if options.count(option) > 1:
+                    typed = {arg.partition("=")[0] for arg in args}
+                    old = [name for name in getattr(option, "old_names", ()) if name in typed]
+                    name = max(old or option.opts, key=len)
+                    raise click.UsageError(f"{name} was given twice: it takes one value.", ctx)
+        return super().parse_args(ctx, args)
+
+
+class _WithExamples(_Strict):
     """A command whose help ends with examples and a link.
 
     Parameters
@@ -97,6 +120,8 @@ class _WithExamples(click.Command):
 
 class Group(_WithExamples, click.Group):
     """A command that has commands of its own."""
+
+    command_class = _Strict
 
 
 class Command(_WithExamples):

@@ -2,16 +2,20 @@
 
 import contextlib
 import os
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from embedclf.cli.screen import echo
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.plain_file import read_plain
-from embedclf.errors import EmbedclfError, OutputError
+from embedclf.errors import EmbedclfError, ModelFileError, OutputError
+from embedclf.formatting import counted
 
 FOLDER = Path("models")
 LATEST = FOLDER / ".latest"
 _MOST_BYTES_OF_A_PATH = 2**16
+_MOST_LABELS = 5
 
 
 def remember_latest(path: Path) -> None:
@@ -21,6 +25,41 @@ def remember_latest(path: Path) -> None:
             file.write(os.fsencode(path) + b"\n")
     except OutputError as error:
         echo(f"Warning: {error}; pass this model to other commands with -m", err=True)
+
+
+def check_replaced(path: Path, labels: Collection[str], *, force: bool) -> None:
+    """Print which model a new one replaces, if any, and check that this is meant if its labels are others.
+
+    Raises
+    ------
+    OutputError
+        If the file is a model with other labels, or no model, and `force` is false.
+    """
+    if not path.is_file():  # nothing yet, or /dev/stdout
+        return
+    from embedclf.classifier.model_file import read_model
+
+    saved = f"saved {datetime.fromtimestamp(path.stat().st_mtime):%Y-%m-%d %H:%M}"
+    try:
+        model, card = read_model(path)
+    except ModelFileError:
+        what = f"{path}, which is not a usable model ({saved})"
+        others = f"{path} exists, and is not a usable model ({saved})"
+    else:
+        rows = counted(card.n_examples, "row")
+        what = f"the model {path} ({_named(model.classes)}; {rows}, {saved})"
+        same = {*model.classes, card.out_of_scope_label} - {None} == set(labels)
+        others = "" if same else f"{path} is a model with other labels: {_named(model.classes)} ({rows}, {saved})"
+    if others and not force:
+        raise OutputError(f"{others}. Replace it with --force, or choose another file with -o", path=str(path))
+    echo(f"Replacing {what}", err=True)
+
+
+def _named(labels: Sequence[str]) -> str:
+    from embedclf.printing.tables import in_one_line
+
+    more = f" and {len(labels) - _MOST_LABELS:,} more" if len(labels) > _MOST_LABELS else ""
+    return ", ".join(map(in_one_line, labels[:_MOST_LABELS])) + more
 
 
 def find_model(given: str | None) -> str:

@@ -7,17 +7,24 @@ import shlex
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+from embedclf.errors import ArgumentError
+
 Kind = Literal["text", "label"]
 
 
-class Columns(NamedTuple):
-    """Names of the column with the texts and of the column with the labels."""
+TextColumn = str | tuple[str, ...]
+"""The name of the column with the texts, or the names of several whose texts are joined by line breaks."""
 
-    text: str = "text"
+
+class Columns(NamedTuple):
+    """Names of the column with the texts, or of several, and of the column with the labels."""
+
+    text: TextColumn = "text"
     label: str = "label"
 
 
 DEFAULT = Columns()
+_TEXT = "text"
 _USUAL: dict[Kind, frozenset[str]] = {
     "text": frozenset(
         [
@@ -34,7 +41,35 @@ _MOST_LISTED = 20
 _WORDS_OF_A_SENTENCE = 4
 
 
-def candidates(header: Sequence[str], kind: Kind, first: str, taken: str | None = None) -> list[str]:
+def as_text_column(names: str | Sequence[str] | None) -> TextColumn | None:
+    """Return the name of the column with the texts, or the names of several; None if none is given.
+
+    Raises
+    ------
+    ArgumentError
+        If a column is named twice.
+    """
+    if names is None or isinstance(names, str):
+        return names
+    given = tuple(names)
+    for name in given:
+        if given.count(name) > 1:
+            raise ArgumentError(f"the text column {name!r} was given twice")
+    return None if not given else given[0] if len(given) == 1 else given
+
+
+def names_in(column: TextColumn) -> tuple[str, ...]:
+    """Return the names of the columns with the texts."""
+    return (column,) if isinstance(column, str) else column
+
+
+def shown_columns(column: TextColumn) -> str:
+    """Return columns as they are named in messages: ``'title' and 'body'``."""
+    *names, last = map(repr, names_in(column))
+    return f"{', '.join(names)} and {last}" if names else last
+
+
+def candidates(header: Sequence[str], kind: Kind, first: str, taken: TextColumn | None = None) -> list[str]:
     """Return the columns that may hold the texts or the labels: the best match, or several that match equally well.
 
     The best match is the column called `first`, then ``text`` or ``label``, then one called so but for case and
@@ -47,10 +82,10 @@ def candidates(header: Sequence[str], kind: Kind, first: str, taken: str | None 
     kind : {"text", "label"}
     first : str
         The name to look for first.
-    taken : str, optional
-        A column that holds something else.
+    taken : str or tuple of str, optional
+        Columns that hold something else.
     """
-    names = [name for name in dict.fromkeys(header) if name != taken]
+    names = [name for name in dict.fromkeys(header) if name not in names_in(taken or ())]
     default, usual = getattr(DEFAULT, kind), _USUAL[kind]
     for name in (first, default):
         if name in names:
@@ -115,13 +150,13 @@ def looks_like_header(line: str) -> bool:
     """Return whether a line looks like the header of a CSV file with a column of texts."""
     if len(line) > 1_000:
         return False
-    if line.strip().casefold() == DEFAULT.text:  # nobody classifies the word itself
+    if line.strip().casefold() == _TEXT:  # nobody classifies the word itself
         return True
     for delimiter in _DELIMITERS:
         header = _fields(line.rstrip("\r\n"), delimiter)
         if not all(header) or len(set(header)) < len(header) or any(map(_is_sentence, header)):
             continue
-        if len(header) > 1 and candidates(header, "text", DEFAULT.text):
+        if len(header) > 1 and candidates(header, "text", _TEXT):
             return True
     return False
 
@@ -148,7 +183,7 @@ def closest(name: str, names: Sequence[str]) -> str | None:
 
 
 def no_column_problem(
-    name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None, labelled: bool = True
+    name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: TextColumn | None = None, labelled: bool = True
 ) -> str:
     """Return what is wrong with a file that lacks a column, and what to do about it.
 
@@ -160,8 +195,8 @@ def no_column_problem(
     header : sequence of str
     asked : bool
         Whether the name was given explicitly.
-    taken : str, optional
-        The column that holds something else.
+    taken : str or tuple of str, optional
+        Columns that hold something else.
     labelled : bool
         Whether the file should have labels, too.
     """
@@ -179,7 +214,7 @@ def no_column_problem(
         if labelled:
             return f"{problem}. The first line must be a header: if it is not, add one, such as text,label"
         return f"{problem}. The first line must be a header: if each line is a text, use predict - < FILE"
-    left = [one for one in header if one != taken]
+    left = [one for one in header if one not in names_in(taken or ())]
     if not asked and len(left) == 1 and left[0].isprintable() and left[0].strip():
         return f"{problem}. Use {option} {shlex.quote(left[0])}"
     return f"{problem}. Choose one with {option}"
@@ -190,7 +225,8 @@ def several_columns_problem(found: Sequence[str], kind: Kind, header: Sequence[s
     names = f"{', '.join(map(repr, found[:-1]))} and {found[-1]!r}"
     could = "could both" if len(found) == 2 else "could all"
     options = " or ".join(f"--{kind}-column {shlex.quote(name)}" for name in found)
-    return f"{names} {could} hold the {kind}s (found: {_listed(header)}). Use {options}"
+    joined = f", or {'both' if len(found) == 2 else 'several'} to join them" if kind == "text" else ""
+    return f"{names} {could} hold the {kind}s (found: {_listed(header)}). Use {options}{joined}"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from embedclf.data.columns import DEFAULT, Columns
+from embedclf.data.columns import DEFAULT, Columns, TextColumn, shown_columns
 from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.errors import DataError, RowFault, bad_rows_error
@@ -38,7 +38,7 @@ class Corpus:
     schema : pyarrow.Schema or None
         Schema of a Parquet file; None for other formats.
     text_column, label_column : str
-        The columns that were read; `label_column` is None if there are no labels.
+        The columns that were read, a tuple for several columns of texts; `label_column` is None if there are no labels.
     delimiter : str or None
         The delimiter that was given or found; None if it is the usual one of the format.
     files : tuple of str
@@ -51,7 +51,7 @@ class Corpus:
     has_bom: bool
     skipped: list[RowFault]
     schema: Any = field(default=None, repr=False)
-    text_column: str = DEFAULT.text
+    text_column: TextColumn = DEFAULT.text
     label_column: str | None = DEFAULT.label
     delimiter: str | None = None
     files: tuple[str, ...] = ()
@@ -112,7 +112,7 @@ class Corpus:
 def read_corpus(
     path: str | os.PathLike[str],
     *,
-    text_column: str | None = None,
+    text_column: str | Sequence[str] | None = None,
     label_column: str | None = None,
     labels: Labels = "needed",
     usual: Columns = DEFAULT,
@@ -183,7 +183,10 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         for kind in ("text", "label"):
             own, name = (getattr(one, f"{kind}_column") for one in (first, other))
             if own != name:
-                shown = [f"no {kind} column" if one is None else f"the {kind} column {one!r}" for one in (own, name)]
+                shown = [
+                    f"no {kind} column" if one is None else f"the {kind} column {shown_columns(one)}"
+                    for one in (own, name)
+                ]
                 raise DataError(
                     f"{other.name} has {shown[1]}, but {first.name} has {shown[0]}: files that are read together need "
                     "the same columns",

@@ -6,7 +6,8 @@ import itertools
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, Self, cast
@@ -16,10 +17,14 @@ from embedclf.data.columns import (
     DEFAULT,
     Columns,
     Kind,
+    TextColumn,
+    as_text_column,
     candidates,
     find_delimiter,
+    names_in,
     no_column_problem,
     several_columns_problem,
+    shown_columns,
     shown_delimiter,
 )
 from embedclf.data.csv_records import CsvRecords
@@ -59,8 +64,9 @@ class CorpusReader:
         The file, or ``-`` for standard input (CSV, or JSONL if it starts with a brace). A Parquet file is recognized by
         its first bytes, whatever its name.
     text_column, label_column : str or None
-        None finds the column: it is called as `usual` says, or ``text`` and ``label``, or is the only one with another
-        usual name, such as ``Message`` or ``category``. What was found is logged.
+        Several columns of texts are joined by line breaks. None finds the column: it is called as `usual` says, or
+        ``text`` and ``label``, or is the only one with another usual name, such as ``Message`` or ``category``. What
+        was found is logged.
     labels : {"needed", "optional", "none"}
         Whether a row without a label is an error, whether the column may be missing, too, and whether labels are read
         at all. A column that was asked for must exist, unless it is called ``label`` and optional.
@@ -80,7 +86,7 @@ class CorpusReader:
     columns : list of str
         The header, with repeated names numbered; for JSONL, the keys of the first record.
     text_column, label_column : str
-        The columns that are read; `label_column` is None if labels are not.
+        The columns that are read, a tuple for several columns of texts; `label_column` is None if labels are not.
     delimiter : str or None
         The delimiter of a CSV or TSV file that was given or found; None if it is the usual one.
     has_bom : bool
@@ -98,7 +104,7 @@ class CorpusReader:
         self,
         path: str | os.PathLike[str],
         *,
-        text_column: str | None = None,
+        text_column: str | Sequence[str] | None = None,
         label_column: str | None = None,
         labels: Labels = "needed",
         usual: Columns = DEFAULT,
@@ -108,9 +114,9 @@ class CorpusReader:
         self.name = "stdin" if os.fspath(path) == STDIN else os.fspath(path)
         self.place: Place | None = path
         self._path = None if os.fspath(path) == STDIN else Path(path)
-        self._asked: dict[Kind, str | None] = {"text": text_column, "label": label_column}
+        self._asked: dict[Kind, Any] = {"text": as_text_column(text_column), "label": label_column}
         self._labels, self._usual = labels, usual
-        self._maker = RowMaker(text_column or usual.text, None, labels == "needed")
+        self._maker = RowMaker(self._asked["text"] or usual.text, None, labels == "needed")
         self._notes: list[str] = []
         self._encoding = encoding
         check_delimiter(delimiter)
@@ -149,8 +155,8 @@ class CorpusReader:
             logger.info("%s: %s", self.name, ", ".join(self._notes))
 
     @property
-    def text_column(self) -> str:
-        """The column with the texts."""
+    def text_column(self) -> TextColumn:
+        """The column with the texts, or several."""
         return self._maker.text_column
 
     @property
@@ -230,12 +236,14 @@ class CorpusReader:
         maker, asked = self._maker, self._asked
         if header or self.format != "jsonl":  # no line of JSON has keys; each is reported when it is read
             strings = header if self._parquet is None else self._parquet.text_columns
-            text = asked["text"] or self._column("text", header, strings, asked["label"])
-            maker.text_column = self._checked("text", header, text)
-            if self._parquet is not None and (kind := self._parquet.not_text(text)) is not None:
-                raise self._error(
-                    f"the column {text!r} contains {kind}, not strings. Choose another with --text-column"
-                )
+            text: TextColumn = asked["text"] or self._remembered(header)
+            text = text or self._column("text", header, strings, asked["label"])
+            maker.text_column = self._checked_texts(header, text)
+            for name in names_in(text):
+                if self._parquet is not None and (kind := self._parquet.not_text(name)) is not None:
+                    raise self._error(
+                        f"the column {name!r} contains {kind}, not strings. Choose another with --text-column"
+                    )
         if self._labels == "none":
             return
         optional = self._labels == "optional"
@@ -248,9 +256,10 @@ class CorpusReader:
         elif asked["label"] is None and (label := self._column("label", header, header, maker.text_column)):
             maker.label_column = self._checked("label", header, label)
 
-    def _column(self, kind: Kind, header: list[str], possible: list[str], taken: str | None) -> str:
+    def _column(self, kind: Kind, header: list[str], possible: list[str], taken: TextColumn | None) -> str:
         """Find the column of the texts or labels; return an empty string if labels are optional and there are none."""
-        usual: str = getattr(self._usual, kind)
+        usual = getattr(self._usual, kind)
+        usual = usual if isinstance(usual, str) else getattr(DEFAULT, kind)  # of several columns, none is here
         optional = kind == "label" and self._labels == "optional"
         found = candidates(possible, kind, usual, taken)
         if len(found) == 1:
@@ -273,6 +282,30 @@ class CorpusReader:
         raise self._header_error(
             no_column_problem(name, kind, header, asked=False, taken=taken, labelled=self._labels != "none")
         )
+
+    def _remembered(self, header: list[str]) -> TextColumn:
+        """Return the columns of texts that a classifier remembers, if there were several and any of them is here."""
+        usual = self._usual.text
+        if isinstance(usual, str) or set(usual).isdisjoint(header):
+            return ""
+        lacking = [name for name in usual if name not in header]
+        if lacking and self.format != "jsonl":
+            there = " ".join(f"--text-column {shlex.quote(name)}" for name in usual if name in header)
+            raise self._header_error(
+                f"no column {shown_columns(tuple(lacking))}, but the model was trained on {shown_columns(usual)}, "
+                f"joined. To go without, use {there}"
+            )
+        self._notes.append(f"texts in {shown_columns(usual)}{_REMEMBERED}")
+        return usual
+
+    def _checked_texts(self, header: list[str], text: TextColumn) -> TextColumn:
+        """Check that the columns of texts exist exactly once; an object of JSON may lack some of several."""
+        names = names_in(text)
+        if self.format == "jsonl" and len(names) > 1:
+            names = tuple(name for name in names if name in header) or names
+        for name in names:
+            self._checked("text", header, name)
+        return text
 
     def _checked(self, kind: Kind, header: list[str], column: str) -> str:
         """Check that a column exists exactly once, and return its name."""
@@ -302,10 +335,11 @@ class CorpusReader:
         return records.header, self._csv_rows(records)
 
     def _has_texts(self, header: list[str]) -> bool:
-        asked = self._asked["text"]
-        if asked is not None:
-            return asked in header
-        return bool(candidates(header, "text", self._usual.text, self._asked["label"]))
+        asked, usual = self._asked["text"], self._usual.text
+        if set(names_in(asked or usual)) <= set(header):
+            return True
+        first = usual if isinstance(usual, str) else "text"
+        return asked is None and bool(candidates(header, "text", first, self._asked["label"]))
 
     def _csv_rows(self, records: CsvRecords) -> Iterator[Row]:
         keys = numbered_names(records.header)

@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from embedclf.data.columns import TextColumn
 from embedclf.data.parquet_types import Record, with_value
+from embedclf.missing import is_gap, is_missing, join_parts
 from embedclf.validation import text_fault
 
 
@@ -41,8 +43,8 @@ class Row:
 
     @property
     def is_incomplete(self) -> bool:
-        """Whether it was read but has no text or no label: only these faults of `RowMaker` end in these words."""
-        return self.fault is not None and self.fault.endswith((" is empty", " is missing"))
+        """Whether it was read but has no text or no label."""
+        return self.fault is not None and is_gap(self.fault)
 
 
 @dataclass(slots=True)
@@ -51,23 +53,26 @@ class RowMaker:
 
     Attributes
     ----------
-    text_column : str
+    text_column : str or tuple of str
+        Several columns are joined by line breaks; a part that is missing is left out.
     label_column : str or None
         None reads no labels.
     needs_labels : bool
         Whether a row without a label is an error.
     """
 
-    text_column: str
+    text_column: TextColumn
     label_column: str | None
     needs_labels: bool
 
     def row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
         """Return the row for a record; see `Row`."""
-        text, fault = self._text(record.get(self.text_column))
+        text, fault = self._text(record)
         label = ""
         if self.label_column is not None:
             value = record.get(self.label_column)
+            if is_missing(value):
+                value = None
             if isinstance(value, int | float):
                 # A number used as a label is kept as it was written: 1.0 does not become 1.
                 if isinstance(source, str):
@@ -81,12 +86,22 @@ class RowMaker:
                     fault = fault or text_fault(label, "label")
         return Row(line, record, text, label, fault, source)
 
-    def _text(self, value: Any) -> tuple[str, str | None]:
-        if value is None:
-            return "", f"{self.text_column!r} is missing"
-        if not isinstance(value, str):
-            return "", f"the text is not a string ({json.dumps(value)[:40]})"
-        return value, text_fault(value)
+    def _text(self, record: Mapping[str, Any]) -> tuple[str, str | None]:
+        if isinstance(self.text_column, str):
+            value = record.get(self.text_column)
+            if is_missing(value):
+                return "", f"{self.text_column!r} is missing"
+            if not isinstance(value, str):
+                return "", f"the text is not a string ({json.dumps(value)[:40]})"
+            return value, text_fault(value)
+        parts: list[Any] = [value for column in self.text_column if not is_missing(value := record.get(column))]
+        for part in parts:
+            if not isinstance(part, str):
+                return "", f"a part of the text is not a string ({json.dumps(part)[:40]})"
+        if not parts:
+            return "", "the text is missing"
+        text = join_parts(parts)
+        return text, text_fault(text)
 
 
 def relabelled(row: Row, column: str, label: str) -> Row:

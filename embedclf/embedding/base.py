@@ -13,7 +13,7 @@ from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import ArgumentError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.phases import phase
-from embedclf.validation import check_texts, list_of_strings, text_fault, text_faults
+from embedclf.validation import check_texts, text_fault, usable_texts
 
 EXTERNAL = "external"
 """The provider of embedders that are passed as objects."""
@@ -88,14 +88,14 @@ class Embedder(ABC):
         vectors : ndarray of shape (n_texts, n_dimensions), float32
             NaN for texts that cannot be embedded.
         reasons : dict of int to str
-            Why texts cannot be embedded, by index.
+            Why texts cannot be embedded, by index; a missing text (None, NaN) is one of them.
 
         Raises
         ------
         EmbedderError
             If the embedder fails.
         """
-        reasons = text_faults(texts)
+        texts, reasons = usable_texts(texts)
         while usable := [index for index in range(len(texts)) if index not in reasons]:
             try:
                 embedded = self.embed_checked([texts[index] for index in usable])
@@ -236,7 +236,7 @@ class PartialEmbedder(Embedder):
         ----------
         texts : list of str
         faults : dict of int to str
-            The result of `text_faults` for the texts.
+            Why some texts cannot be embedded; see `usable_texts`.
 
         Returns
         -------
@@ -246,8 +246,7 @@ class PartialEmbedder(Embedder):
 
     def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
         """Embed the texts that can be embedded; see `Embedder.embed_partial`."""
-        texts = list_of_strings(texts, "texts")
-        return self.embed_usable(texts, text_faults(texts))
+        return self.embed_usable(*usable_texts(texts))
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Embed texts; see `Embedder.embed`."""

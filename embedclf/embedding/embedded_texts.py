@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
-from embedclf.data_frames import DataFrame, texts_and_labels
+from embedclf.data.columns import DEFAULT, Columns, as_text_column
+from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, EmbedderError, NotInstalledError
@@ -29,7 +30,8 @@ class EmbeddedTexts:
     labels : iterable of str or int, optional
         One per text; a whole number is a label as it is written: ``"1"``.
     text, label : str, optional
-        The columns of a data frame; None means "text" and, if there is one, "label".
+        The columns of a data frame; None means "text" and, if there is one, "label". Several columns of texts are
+        joined by line breaks.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As in `embedclf.train`. An embedder given by name is opened with the cache of the command line.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -39,6 +41,8 @@ class EmbeddedTexts:
     ----------
     texts : list of str
     labels : list of str or None
+    columns : Columns or None
+        The names of the columns of the data frame; None if there was none.
     is_embedder_named : bool
         Whether an `embedder` was passed; otherwise the default embedder is used.
     are_vectors_given : bool
@@ -46,6 +50,8 @@ class EmbeddedTexts:
 
     Raises
     ------
+    MissingValueError
+        If a text or a label is missing (None, NaN).
     TypeError
         If texts or labels are a single string, or not strings.
     ArgumentError
@@ -61,7 +67,7 @@ class EmbeddedTexts:
         texts: Iterable[str] | DataFrame,
         labels: Iterable[Any] | None = None,
         *,
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
         label: str | None = None,
         embedder: Any = None,
         vectors: Vectors | None = None,
@@ -71,6 +77,8 @@ class EmbeddedTexts:
         self.labels = None if own_labels is None else list_of_labels(own_labels)
         if self.labels is not None and len(self.labels) != len(self.texts):
             raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(self.labels), 'label')}")
+        of_frame = is_data_frame(texts)
+        self.columns = Columns(as_text_column(text) or DEFAULT.text, label or DEFAULT.label) if of_frame else None
         self.is_embedder_named = embedder is not None
         self.are_vectors_given = vectors is not None
         self._given = embedder
@@ -82,7 +90,7 @@ class EmbeddedTexts:
         texts: "Iterable[str] | DataFrame | EmbeddedTexts",
         labels: Iterable[Any] | None = None,
         *,
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
         label: str | None = None,
         embedder: Any = None,
         vectors: Vectors | None = None,
@@ -108,7 +116,7 @@ class EmbeddedTexts:
         texts: "Iterable[str] | DataFrame | EmbeddedTexts",
         labels: Iterable[Any] | None = None,
         *,
-        text: str | None = None,
+        text: str | Sequence[str] | None = None,
         label: str | None = None,
         vectors: Vectors | None = None,
     ) -> "EmbeddedTexts":

@@ -17,6 +17,7 @@ from embedclf.embedding.cached_embedder import CachedEmbedder
 from embedclf.embedding.requests.cancellation import check_not_stopped
 from embedclf.embedding.usage import Meter, OnEvent
 from embedclf.errors import EmbedderError
+from embedclf.validation import check_texts
 
 
 class EmbedclfEmbeddings(Embeddings):
@@ -30,7 +31,7 @@ class EmbedclfEmbeddings(Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return one unit-length vector per text."""
-        vectors: list[list[float]] = self.embedder.embed(texts).tolist()
+        vectors: list[list[float]] = self.embedder.embed_checked(check_texts(texts)).tolist()
         return vectors
 
     def embed_query(self, text: str) -> list[float]:

@@ -143,7 +143,7 @@ def compare(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     embedders: Sequence[Any] = (None,),
     dimensions: Sequence[int | None] = (None,),

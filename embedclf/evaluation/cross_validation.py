@@ -146,7 +146,7 @@ def cross_validate(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",

@@ -1,6 +1,6 @@
 """The learning curve: accuracy against the number of labelled examples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -112,7 +112,7 @@ def learning_curve(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",

@@ -14,7 +14,7 @@ from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.baseline import Baseline, accuracy_of_words
-from embedclf.evaluation.neighbourhood import neighbours_of, texts_for, train_set_of
+from embedclf.evaluation.neighbourhood import columns_as_trained, neighbours_of, texts_for, train_set_of
 from embedclf.evaluation.report import OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
@@ -29,7 +29,7 @@ def evaluate(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     vectors: Vectors | None = None,
     train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Any]] | None = None,
@@ -46,7 +46,8 @@ def evaluate(
     labels : iterable of str or int
         One per text.
     text, label : str, optional
-        The columns of a data frame; None means "text" and "label".
+        The columns of a data frame; None means those of training, or "text" and "label". Several columns of texts are
+        joined by line breaks.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The texts' vectors from the classifier's embedder, if known; None embeds the texts.
     train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional
@@ -63,7 +64,10 @@ def evaluate(
         If the embedder fails, or the vectors are from another embedder or not of the length that the classifier was
         trained on.
     """
-    examples: Any = columns_of(train_set, text, label or "label") if is_data_frame(train_set) else train_set
+    examples: Any = train_set
+    if is_data_frame(train_set):
+        own_text, own_label = columns_as_trained(classifier, train_set, text, label)
+        examples = columns_of(train_set, own_text, own_label or "label")
     given = texts_for(classifier, texts, labels, text=text, label=label, vectors=vectors)
     texts, labels = given.texts, given.known_labels
     if not texts:

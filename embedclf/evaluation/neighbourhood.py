@@ -1,6 +1,6 @@
 """Explanations of predictions by the words of a text and the nearest training examples."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,8 @@ import numpy as np
 from embedclf.arrays import Mask, Vectors
 from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.data_frames import DataFrame
+from embedclf.data.columns import names_in
+from embedclf.data_frames import DataFrame, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError
 from embedclf.formatting import counted
@@ -70,7 +71,7 @@ def texts_for(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     vectors: Vectors | None = None,
 ) -> EmbeddedTexts:
@@ -79,7 +80,23 @@ def texts_for(
     if isinstance(texts, EmbeddedTexts) and not classifier.model.uses_vectors and not texts.is_by(own):
         # A classifier that uses only words needs no vectors from another embedder.
         texts = EmbeddedTexts(texts.texts, texts.labels, embedder=own)
+    text, label = columns_as_trained(classifier, texts, text, label)
     return EmbeddedTexts.by(own, texts, labels, text=text, label=label, vectors=vectors)
+
+
+def columns_as_trained(
+    classifier: TextClassifier, texts: object, text: str | Sequence[str] | None, label: str | None
+) -> tuple[str | Sequence[str] | None, str | None]:
+    """Return the columns of a data frame to read: those asked for, else those that the classifier remembers, if any."""
+    if not is_data_frame(texts):
+        return text, label
+    names = {str(name) for name in texts.columns}
+    usual = classifier.card.columns
+    if text is None and set(names_in(usual.text)) <= names:
+        text = usual.text
+    if label is None and usual.label in names:
+        label = usual.label
+    return text, label
 
 
 def train_set_of(

@@ -3,7 +3,7 @@
 import io
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, redirect_stdout
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -85,7 +85,7 @@ def text_map(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     embedder: Any = None,
     vectors: Vectors | None = None,

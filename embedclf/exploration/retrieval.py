@@ -11,8 +11,9 @@ from embedclf.data_frames import data_frame
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
-from embedclf.errors import ArgumentError, EmbedclfError, TextError
+from embedclf.errors import ArgumentError, EmbedclfError, MissingValueError, TextError
 from embedclf.formatting import counted
+from embedclf.missing import is_missing
 from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
 from embedclf.validation import check_whole, list_of_labels, list_of_strings, text_fault
@@ -126,6 +127,8 @@ def check_text(text: str, kind: str) -> None:
     ArgumentError
         If it is empty or not valid Unicode.
     """
+    if is_missing(text):
+        raise MissingValueError(f"the {kind} is missing ({text})")
     if not isinstance(text, str):
         raise TypeError(f"the {kind} must be a string, not of type {type(text).__name__}")
     if fault := text_fault(text, kind):

@@ -10,6 +10,8 @@ from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, WORDS, title_of
 
 # More would make a page that no browser is quick with.
 _MOST_ROWS = 3_000
+# A word that may stand for a missing value may be in thousands of rows.
+_MOST_OTHERS = 20
 
 
 def check_page(
@@ -103,7 +105,7 @@ def _place(finding: Finding, place: RowPlace | None) -> str:
 def _below(finding: Finding, place: RowPlace | None, against_place: RowPlace | None) -> list[tuple[str, str]]:
     detail = f"suggested against given label: {finding.detail}" if finding.kind == "label_errors" else finding.detail
     lines = [(detail, "")] if detail else []
-    for other in finding.others:
+    for other in finding.others[:_MOST_OTHERS]:
         where = against_place if other.in_against else place
         parts = [
             "" if other.similarity is None else f"{other.similarity:.2f}",

@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -58,7 +59,7 @@ def predict_file(
     input: str | os.PathLike[str],  # noqa: A002 - matches the command's --input
     output: str | os.PathLike[str],
     *,
-    text_column: str | None = None,
+    text_column: str | Sequence[str] | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
     top_k: int | None = None,
@@ -80,9 +81,9 @@ def predict_file(
     classifier : TextClassifier
     input, output : str or Path
         CSV, TSV, JSONL or Parquet, by extension; the input ``-`` is standard input.
-    text_column : str, optional
-        None finds the column: it is called as in training, or ``text``, or is the only one with another usual name,
-        such as ``Message``.
+    text_column : str or sequence of str, optional
+        Several columns are joined by line breaks. None finds the column, or several: those of training, or it is called
+        ``text``, or is the only one with another usual name, such as ``Message``.
     delimiter : str, optional
         Column delimiter of both files; None finds it in the header of the input.
     encoding : str

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol, Self
 
 from embedclf.data.atomic_file import STDIN, Place
@@ -129,7 +129,7 @@ class FileRows(CorpusReader):
         self,
         path: Place,
         *,
-        text_column: str | None = None,
+        text_column: str | Sequence[str] | None = None,
         usual: Columns = DEFAULT,
         delimiter: str | None = None,
         encoding: str = "utf-8",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedclf.formatting import counted
+from embedclf.missing import has_something_to_read
 from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WARNING, WRONG, Line, Piece, Style, pieces_of, width_of
 from embedclf.printing.tables import Places, place_of, shortened, shown_label, table
 from embedclf.quality.wording import ABOUT_LABELS, WORDS, title_of
@@ -72,8 +73,11 @@ def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
             shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)[0]})" for one in first)
             lines.append(f"{shares}, which the embedder was not made for. {WORDS[kind].advice}")
         elif kind in ABOUT_LABELS:
-            labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)[0]})" for one in first)
+            labels = ", ".join(f"{shown_label(one.label)} ({shortened(one.detail, _DETAIL_WIDTH)})" for one in first)
             lines.append(f"{title}: {labels}{more}")
+        elif kind == "placeholders":
+            words = ", ".join(f"{one.detail} ({_places_of(one, corpus)})" for one in first)
+            lines.append(f"{title}: {words}{more}. {WORDS[kind].advice}")
         else:
             lines.append(f"{title} ({', '.join(_place_of(one, corpus)[0] for one in first)}{more})")
     return lines
@@ -84,6 +88,13 @@ def _by_kind(findings: "Sequence[Finding]") -> "dict[str, list[Finding]]":
     for finding in findings:
         by_kind.setdefault(finding.kind, []).append(finding)
     return by_kind
+
+
+def _places_of(finding: "Finding", corpus: Places) -> str:
+    """Return the first places of a finding about several rows."""
+    rows = [finding.row or 0, *(other.row for other in finding.others)]
+    more = ", …" if len(rows) > _MOST_PLACES else ""
+    return ", ".join(place_of(row, corpus)[0] for row in rows[:_MOST_PLACES]) + more
 
 
 def _place_of(finding: "Finding", corpus: Places) -> Piece:
@@ -110,6 +121,8 @@ def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> l
     row = _labelled(label, finding.text, used)
     if finding.kind in ABOUT_LABELS:
         return [[place, (f"  {label}: {detail}", PLAIN)]]
+    if finding.kind == "placeholders":
+        return [[place, (f"  {detail}{f' ({_places_of(finding, corpus)})' if finding.others else ''}", PLAIN)]]
     if finding.kind == "label_errors":
         predicted = shown_label(finding.suggested or "")
         used += width_of(f"labelled {label}, predicted {predicted} ({detail}): ")
@@ -132,7 +145,7 @@ def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> l
         own: Line = [place, (f"  {row}", PLAIN)]
         return [own, _beside(f"{detail}: ", where, other)]
     if finding.kind in ("empty", "malformed"):
-        rest = row if finding.text.strip() else label
+        rest = row if has_something_to_read(finding.text) else label
         return [[place, (f"  {detail}: {rest}" if rest else f"  {detail}", PLAIN)]]
     lines: list[Line] = [[place, (f"  {row}", PLAIN)], *([f"  {detail}"] if detail else [])]
     if finding.kind == "anomalies":

@@ -3,11 +3,12 @@
 import difflib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
+from embedclf.data.columns import TextColumn
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row, cell_text, relabelled
@@ -72,7 +73,7 @@ def apply_corrections(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    text_column: str | None = None,
+    text_column: str | Sequence[str] | None = None,
     label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
@@ -164,7 +165,7 @@ def apply_corrections(
 
 
 def _read_corrections(
-    path: str | os.PathLike[str], text_column: str, label_column: str
+    path: str | os.PathLike[str], text_column: TextColumn, label_column: str
 ) -> tuple[list[_Correction], str]:
     """Read the corrections, and the file's name in messages."""
     with _open(path, text_column) as reader:
@@ -188,7 +189,7 @@ def _read_corrections(
     return asked, reader.name
 
 
-def _open(path: str | os.PathLike[str], text_column: str) -> CorpusReader:
+def _open(path: str | os.PathLike[str], text_column: TextColumn) -> CorpusReader:
     """Open the corrections, in which the column of the texts is called as usual or as in the dataset."""
     first: DataError | None = None
     for name in dict.fromkeys(["text", text_column]):

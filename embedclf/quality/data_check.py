@@ -34,7 +34,7 @@ def check(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     against: DataFrame | tuple[Iterable[str], Iterable[Any]] | None = None,
     embedder: Any = None,
@@ -157,7 +157,7 @@ def _lists(texts: Iterable[Any], labels: Iterable[Any] | None, name: str = "text
 
 
 def _others(
-    against: DataFrame | tuple[Iterable[str], Iterable[Any]] | None, text: str | None, label: str | None
+    against: DataFrame | tuple[Iterable[str], Iterable[Any]] | None, text: str | Sequence[str] | None, label: str | None
 ) -> tuple[list[str], list[str]]:
     """Return the texts to compare with, and their labels, as lists."""
     if against is None:

@@ -22,6 +22,7 @@ KINDS = (
     "language",
     "label_errors",
     "label_variants",
+    "placeholders",
     "near_leakage",
     "duplicates",
     "near_duplicates",
@@ -76,7 +77,8 @@ class Finding:
     score : float or None
         For a near-duplicate, its similarity (1 means the same); for a label error, the probability of the current
         label; for an anomaly, its distance in robust standard deviations; for a class, its number of distinct texts;
-        for an imbalance, the ratio; for a language, the share of texts in it; for a long text, its size in bytes.
+        for a word that may stand for a missing value, its number of rows; for an imbalance, the ratio; for a language,
+        the share of texts in it; for a long text, its size in bytes.
     others : tuple of Other
         The rows that this one repeats or contradicts, or its nearest neighbours.
     line : int or None

@@ -11,6 +11,7 @@ from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
+from embedclf.missing import has_something_to_read
 from embedclf.quality.findings import Finding
 
 _NO_LABEL = "the label is empty"
@@ -76,7 +77,7 @@ def repair(
     source: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    text_column: str | None = None,
+    text_column: str | Sequence[str] | None = None,
     label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
@@ -124,7 +125,7 @@ def repair(
 def read_whole(
     source: str | os.PathLike[str],
     *,
-    text_column: str | None = None,
+    text_column: str | Sequence[str] | None = None,
     label_column: str | None = None,
     labels: Labels = "optional",
     usual: Columns = DEFAULT,
@@ -182,7 +183,7 @@ def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_
     if unreadable and not skip_bad_rows:
         problem = f"cannot copy {counted(len(unreadable), 'row')} of {corpus.name}"
         raise bad_rows_error(problem, faults_by_file(corpus.name, unreadable))
-    filled = [row for row in readable if row.text.strip()]
+    filled = [row for row in readable if has_something_to_read(row.text)]
     firsts = {(row.text, row.label): row for row in reversed(filled)}
     kept = [row for row in filled if firsts[row.text, row.label] is row]
     with CorpusWriter(

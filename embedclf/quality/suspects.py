@@ -41,7 +41,8 @@ def open_suspects(path: str | os.PathLike[str], corpus: Corpus) -> CorpusWriter:
 def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, against: Corpus | None = None) -> int:
     """Write one line per finding, and return their number.
 
-    A label that is spelled in a second way has one line per row, so that all of them can be corrected.
+    A label that is spelled in a second way, and a word that may stand for a missing value, have one line per row, so
+    that all of them can be corrected.
 
     Parameters
     ----------
@@ -56,14 +57,14 @@ def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, agai
     """
     n = 0
     for finding in result.findings:
-        for line, text in _rows(finding, corpus):
-            other = finding.others[0] if finding.others else None
+        for line, text, label in _rows(finding, corpus):
+            other = finding.others[0] if finding.others and finding.kind != "placeholders" else None
             of = against if other is not None and other.in_against and against is not None else corpus
             values: list[str | float | None] = [
                 finding.kind,
                 line,
                 text,
-                finding.label,
+                label,
                 finding.suggested,
                 finding.score,
                 None if other is None else of.lines[other.row],
@@ -71,18 +72,20 @@ def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, agai
                 None if other is None else other.text,
                 finding.detail,
                 None,
-                finding.label,
+                label,
             ]
-            writer.write(Row(line, {}, text, finding.label, None), values)
+            writer.write(Row(line, {}, text, label, None), values)
             n += 1
     return n
 
 
-def _rows(finding: Finding, corpus: Corpus) -> Iterator[tuple[int, str]]:
-    """Yield the line and text of each row that a finding is about."""
+def _rows(finding: Finding, corpus: Corpus) -> Iterator[tuple[int, str, str]]:
+    """Yield the line, text and label of each row that a finding is about."""
     if finding.row is None:
-        yield finding.line or 0, finding.text
+        yield finding.line or 0, finding.text, finding.label
     elif finding.kind == "label_variants":
-        yield from ((row.line, row.text) for row in corpus.rows if row.label == finding.label)
+        yield from ((row.line, row.text, row.label) for row in corpus.rows if row.label == finding.label)
     else:
-        yield corpus.lines[finding.row], finding.text
+        yield corpus.lines[finding.row], finding.text, finding.label
+        if finding.kind == "placeholders":
+            yield from ((corpus.lines[one.row], one.text, one.label) for one in finding.others)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from embedclf.embedding.base import Embedder
 from embedclf.features.languages import foreign_languages
 from embedclf.formatting import counted
+from embedclf.missing import is_gap, placeholder_labels, placeholder_texts
 from embedclf.quality.findings import Finding, Other
 from embedclf.validation import text_fault
 
@@ -41,7 +42,7 @@ def plain_findings(
     findings += _repeated(texts, labels, rows)
     if against is not None:
         findings += _leaked(texts, labels, rows, against)
-    findings += _of_classes(texts, labels, rows)
+    findings += _of_classes(texts, labels, rows) + _placeholders(texts, labels)
     if embedder is not None:
         if embedder.knows_only_english:
             findings += _foreign(texts, labels, rows)
@@ -55,9 +56,26 @@ def _empty(texts: Sequence[str], labels: Sequence[str]) -> list[Finding]:
     for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
         fault = text_fault(text) or (text_fault(label, "label") if has_labels else None)
         if fault is not None:
-            kind = "empty" if fault.endswith("is empty") else "malformed"
+            kind = "empty" if is_gap(fault) else "malformed"
             findings.append(Finding(kind, "error", row, text, label, fault))
     return findings
+
+
+def _placeholders(texts: Sequence[str], labels: Sequence[str]) -> list[Finding]:
+    return [
+        Finding(
+            "placeholders",
+            "warning",
+            rows[0],
+            texts[rows[0]],
+            labels[rows[0]],
+            f"the {what} is {word!r} in {counted(len(rows), 'row')}",
+            score=len(rows),
+            others=tuple(Other(row, texts[row], labels[row]) for row in rows[1:]),
+        )
+        for what, found in (("label", placeholder_labels(labels)), ("text", placeholder_texts(texts)))
+        for word, rows in found.items()
+    ]
 
 
 def _repeated(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:

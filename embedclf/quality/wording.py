@@ -44,6 +44,11 @@ WORDS = {
         " identical to another except for case, spaces or Unicode form",
         "Spell them the same way: now they are separate labels.",
     ),
+    "placeholders": Words(
+        "word",
+        " that may stand for a missing value",
+        "Kept as they are, like any text or label. If they mean that there is none, empty the cells or drop the rows.",
+    ),
     "near_leakage": Words(
         "row",
         " with a near-duplicate in the other file",

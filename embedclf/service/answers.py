@@ -22,19 +22,21 @@ _EXPLAINED = 5
 _DECIMALS = 6
 
 
-def _n_bytes(text: str) -> int:
+def _n_bytes(text: str | None) -> int:
+    if text is None:
+        return 0
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 class PredictRequest(NamedTuple):
     """Texts to classify, how many of the most likely labels to return per text in `top`, and whether to explain.
 
-    None omits `top`. Only a request with a single text is explained.
+    None omits `top`; a text that is None is missing. Only a request with a single text is explained.
 
     Made from the validated JSON of a request (`schemas.predict_body`); it also estimates what the response costs.
     """
 
-    texts: list[str]
+    texts: list[str | None]
     top_k: int | None
     explain: bool = False
 
@@ -66,7 +68,7 @@ def answer_requests(
         return [error]
     except EmbedderError as error:
         metrics.failures.inc()
-        logger.warning("%s", message_without_texts(error, texts))
+        logger.warning("%s", message_without_texts(error, [text for text in texts if text]))
         return [error] * len(requests)
     except BaseException as error:  # noqa: BLE001 - a third-party embedder may raise anything
         metrics.failures.inc()
@@ -82,7 +84,7 @@ def answer_requests(
         n_labelled += sum(prediction.label is not None for prediction in predicted)
         records = [prediction.to_dict() for prediction in predicted]
         if one.explain and predicted[0].confidence is not None:
-            records[0] |= explanation_of(classifier, one.texts[0])
+            records[0] |= explanation_of(classifier, one.texts[0] or "")
         answers.append(to_json({"predictions": records}))
     for result, n in (
         ("labelled", n_labelled),

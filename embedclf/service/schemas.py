@@ -14,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from embedclf.missing import is_missing
 from embedclf.service.limits import Limits
 
 # A body with more fields is rejected without naming each unknown one.
@@ -116,7 +117,9 @@ def predict_body(limits: Limits) -> Any:
     It has either ``texts`` or ``text``; `pydantic` picks the model by that, so that errors are about one of them only.
     """
 
-    def check_text(text: object) -> str:
+    def check_text(text: object) -> str | None:
+        if is_missing(text):  # an error of that text only
+            return None
         if not isinstance(text, str):
             raise ValueError("a text must be a string")  # pydantic does not report a TypeError as a validation error
         if len(text) > limits.characters:
@@ -124,8 +127,8 @@ def predict_body(limits: Limits) -> Any:
         return text
 
     # pydantic's own str rejects the whole request for a lone surrogate; here, it is an error of that text only.
-    json_schema = WithJsonSchema({"type": "string", "maxLength": limits.characters})
-    checked_text = Annotated[str, PlainValidator(check_text), json_schema]
+    json_schema = WithJsonSchema({"anyOf": [{"type": "string", "maxLength": limits.characters}, {"type": "null"}]})
+    checked_text = Annotated[str | None, PlainValidator(check_text), json_schema]
 
     class Body(BaseModel):
         model_config = ConfigDict(extra="forbid", strict=True)

@@ -27,6 +27,9 @@ def check_examples(
     names = set(labels)
     if out_of_scope_label is not None and out_of_scope_label not in names:
         raise TrainingError(f"no row has the label {out_of_scope_label!r} (--out-of-scope-label)")
+    for name in sorted(names):
+        if fault := text_fault(name, "label"):
+            raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}: {name!r}")
     classes = check_classes(sorted(names - {out_of_scope_label}))
     numbers = {name: number for number, name in enumerate(classes)}
     if out_of_scope_label is not None:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Iterable
+from numbers import Real
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -19,12 +20,13 @@ from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError
+from embedclf.missing import check_none_missing
 from embedclf.training.checks import check_classes
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.trainer import open_for
 from embedclf.training.training_set import make_training_set
-from embedclf.validation import check_texts
+from embedclf.validation import check_texts, label_of
 
 
 class _TextEstimator(BaseEstimator):  # type: ignore[misc]
@@ -48,7 +50,7 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
         """Embed the input: (n, n_dimensions). With `reset`, used in fitting, open the embedder first."""
         if reset:
             self.embedder_: Embedder = as_embedder(self.embedder, **self._settings)
-        return self.embedder_.embed(_in_one_dimension(X))
+        return self.embedder_.embed_checked(check_texts(_in_one_dimension(X)))
 
     def __sklearn_clone__(self) -> Self:
         # An embedder may hold locks and connections, which cannot be copied: the clone shares it.
@@ -181,12 +183,13 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
             Labels of any sortable type.
         """
         recipe = check_recipe(self.head, self.regularization, self.features, self.label_names)
+        check_none_missing(y, "y")
         texts, recipe = self._open(X, recipe)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         check_consistent_length(texts.texts, y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
-        classes = check_classes(str(name) for name in self.classes_)
+        classes = check_classes(label_of(name) if isinstance(name, Real) else str(name) for name in self.classes_)
         self.model_: LinearModel
         self.model_, self._card = fit_classifier(
             make_training_set(recipe, texts, classes, numbers),

@@ -15,6 +15,8 @@ from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder, open_embedder
 from embedclf.errors import ArgumentError, NotInstalledError
+from embedclf.formatting import counted
+from embedclf.missing import placeholder_labels, placeholder_texts
 from embedclf.phases import phase
 from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
@@ -34,7 +36,7 @@ def train(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Any] | None = None,
     *,
-    text: str | None = None,
+    text: str | Sequence[str] | None = None,
     label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
@@ -57,12 +59,12 @@ def train(
     Parameters
     ----------
     texts : iterable of str, DataFrame or EmbeddedTexts
-        A data frame of pandas or Polars brings its labels; `EmbeddedTexts` bring labels, embedder and vectors. Do not
-        pass these arguments then.
+        A data frame of pandas or Polars brings its labels, and the classifier remembers the names of its columns;
+        `EmbeddedTexts` bring labels, embedder and vectors. Do not pass these arguments then.
     labels : iterable of str or int
         One per text. The classifier's labels are strings; a whole number is a label as it is written: ``"1"``.
     text, label : str, optional
-        The columns of a data frame; None means "text" and "label".
+        The columns of a data frame; None means "text" and "label". Several columns of texts are joined by line breaks.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         A ``provider:model``, an embedclf embedder, or any LangChain ``Embeddings``. None uses AI/ML API's
         text-embedding-3-small if there is a key for it, else WordLlama. An embedder given by name uses the same
@@ -105,6 +107,8 @@ def train(
 
     Raises
     ------
+    MissingValueError
+        If a text or a label is missing (None, NaN).
     TypeError
         If texts are not a list of strings, or labels not one of strings or whole numbers.
     ArgumentError
@@ -124,6 +128,7 @@ def train(
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
+    _warn_of_placeholders(examples)
     opened, recipe = open_for(recipe, examples)
     held = _choose_held_out(y, examples.groups, classes, holdout, seed)
     model, card = fit_classifier(
@@ -137,7 +142,24 @@ def train(
     )
     if card.held_out is not None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))
-    return TextClassifier(opened, model, replace(card, out_of_scope_label=outside))
+    classifier = TextClassifier(opened, model, replace(card, out_of_scope_label=outside))
+    return classifier if examples.columns is None else classifier.with_columns(*examples.columns)
+
+
+def _warn_of_placeholders(examples: EmbeddedTexts) -> None:
+    for what, found in (
+        ("labels", placeholder_labels(examples.known_labels)),
+        ("texts", placeholder_texts(examples.texts)),
+    ):
+        for word, rows in found.items():
+            n = f"{counted(len(rows), 'row')}, the first {what}[{rows[0]}]"
+            logger.warning(
+                "%r in the %s may stand for a missing value (%s): kept as it is; if it does, leave these rows out",
+                word,
+                what,
+                n,
+                extra={"about_rows": True},
+            )
 
 
 def _with_baseline(

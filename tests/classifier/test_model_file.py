@@ -64,6 +64,8 @@ def test_it_remembers_its_columns(trained: embedclf.TextClassifier, model: Path,
     assert path.read_bytes() == model.read_bytes()
     with pytest.raises(embedclf.ModelFileError, match="invalid 'text_column' 1"):
         embedclf.load(rewrite(model, path, text_column=1))
+    with pytest.raises(embedclf.ModelFileError, match="the text column 'a' was given twice"):
+        embedclf.load(rewrite(model, path, text_columns=["a", "a"]))
 
 
 def test_threads_share_a_classifier(trained: embedclf.TextClassifier):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -313,6 +314,25 @@ def test_the_columns_of_training_come_first(cli: Cli, trained: embedclf.TextClas
     assert "accuracy           1.000" in result.stdout
     embedclf.predict_file(embedclf.load("m.safetensors"), "test.csv", "out.csv")
     assert ",delivery,0." in Path("out.csv").read_text()
+
+
+def test_several_columns_of_texts_are_remembered(cli: Cli, trained: embedclf.TextClassifier):
+    """They are joined without the parts that are missing, wherever texts are read; a column that is gone is named."""
+    trained.with_columns(["title", "body"], "kind").save("m.safetensors")
+    joined = embedclf.load("m.safetensors")
+    assert joined.card.columns == (("title", "body"), "kind")
+    rows = [{"title": "my parcel", "kind": "delivery"}, {"title": " ", "body": "my refund", "kind": "refund"}]
+    Path("new.jsonl").write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"title": None}]))
+    result = cli("predict", "-m", "m.safetensors", "new.jsonl")
+    assert [line.split()[0] for line in result.stdout.splitlines()[:2]] == ["delivery", "refund"]
+    assert result.stderr.startswith("new.jsonl: texts in 'title' and 'body' (as in training)\n")
+    assert result.stderr.endswith("  new.jsonl:3: the text is missing\n")
+    assert embedclf.evaluate(joined, pd.DataFrame(rows)).accuracy == 1
+    Path("new.csv").write_text("id,body\n1,my refund\n")
+    assert cli("predict", "-m", "m.safetensors", "new.csv").stderr == (
+        "Error: new.csv:1: no column 'title', but the model was trained on 'title' and 'body', joined. To go without, "
+        "use --text-column body\n"
+    )
 
 
 class TestWhichModel:

@@ -248,7 +248,9 @@ def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     assert "Warning: only 6 rows held out: metrics are unreliable\n" in stderr
     assert "Warning: calibrated on only" not in stderr
     dataset.write_text("text,label\none a,x\ntwo b,x\nthree c,y\nfour d,y\n")
-    assert "Warning: calibrated on only 4 rows: confidences are unreliable\n" in cli("train", dataset).stderr
+    stderr = cli("train", dataset, "--force").stderr
+    assert "Warning: calibrated on only 4 rows: confidences are unreliable\n" in stderr
+    assert "Replacing the model models/small.safetensors (delivery, password, refund; 30 rows, saved 20" in stderr
 
 
 @pytest.mark.slow

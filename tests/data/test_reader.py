@@ -36,7 +36,7 @@ CLOSED = "double each quote inside a quoted field"
         pytest.param(
             b"title,body,label\na,b,c\n",
             "{path}:1: 'title' and 'body' could both hold the texts (found: 'title', 'body', 'label'). "
-            "Use --text-column title or --text-column body",
+            "Use --text-column title or --text-column body, or both to join them",
             id="two text columns",
         ),
         pytest.param(
@@ -252,7 +252,7 @@ def test_half_a_character_in_a_name(trained: embedclf.TextClassifier):
 
 def test_labels_that_end_in_nul(cli: Cli):
     """They are names like others, and differ from those that do not."""
-    labels = ["a\0", "a", "\0"]
+    labels = ["a\0", "a", "\0a"]
     rows = "".join(f"{text} {number},{labels[number % 3]}\n" for number, text in enumerate(["my parcel"] * 12))
     Path("d.csv").write_text(f"text,label\n{rows}")
     result = cli("check", "d.csv", "--embedder", "wordllama", "--json")

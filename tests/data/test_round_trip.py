@@ -14,6 +14,7 @@ import embedclf
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
+from embedclf.missing import has_something_to_read
 from running import Cli
 
 # The same examples each time, so that a run fails for what was changed since the last one.
@@ -72,7 +73,7 @@ def read(path: Path, delimiter: str) -> Table:
 
 
 def is_usable(text: str) -> bool:
-    return bool(text) and not text.isspace()
+    return has_something_to_read(text)
 
 
 @pytest.mark.slow

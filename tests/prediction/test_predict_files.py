@@ -705,7 +705,7 @@ class TestParquet:
         trained = cli("train", "small.parquet", "--output", "m.safetensors", "--label-column", "number")
         assert trained.exit_code == 0
         assert embedclf.load("m.safetensors").classes == ("0", "1", "2")
-        cli("train", "small.parquet", "--output", "m.safetensors")
+        cli("train", "small.parquet", "--output", "m.safetensors", "--force")
         pq.write_table(table.set_column(1, "label", [LABELS[10:] + LABELS[:10]]), "wrong.parquet")
         near = ["--train-set", "small.parquet", "--errors", "wrong_rows.parquet"]
         assert cli("evaluate", "wrong.parquet", "-m", "m.safetensors", *near).exit_code == 0

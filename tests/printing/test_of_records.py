@@ -254,7 +254,9 @@ def test_what_a_data_frame_lacks_is_said():
         embedclf.train(frame)
     with pytest.raises(embedclf.ArgumentError, match="the data frame has no column 'kind', only 'message', 'label'"):
         embedclf.train(frame, text="message", label="kind")
-    with pytest.raises(TypeError, match=r"texts\[1\] is missing \((nan|None)\): fill it in, or drop the row"):
+    with pytest.raises(
+        TypeError, match=r"texts\[1\] is missing \((nan|None)\) at index 1, column \'message\': leave such"
+    ):
         embedclf.train(frame, text="message")
     with pytest.raises(TypeError, match="text= names a column, but the texts are no data frame"):
         embedclf.train(TEXTS, LABELS, text="message")

@@ -6,13 +6,14 @@ import pickle
 import pytest
 
 import embedclf
-from embedclf.errors import BadRowsError, RowFault
+from embedclf.errors import BadRowsError, MissingValueError, RowFault
 
 ERRORS = [
     embedclf.EmbedclfError("a"),
     embedclf.DataError("a", source="x.csv", line=3),
     BadRowsError("a", source="x.csv", faults=[RowFault(3, "empty")]),
     embedclf.TextError({4: "the text is empty"}),
+    MissingValueError("a"),
     embedclf.EmbedderError("a"),
     embedclf.TrainingError("a"),
     embedclf.ModelFileError("a", path="m"),

@@ -205,7 +205,7 @@ class TestSource:
             page = client.get("/").text
         rows = re.findall(r"<tr><td><code>(\w+)</code></td>(?:<td>(.*?)</td>)?<td>(.+?)</td></tr>", page)
         assert [(name, kind) for name, kind, _ in rows if not name.isdigit()] == [
-            ("text", "string, at most 1,234 characters"),
+            ("text", "string, at most 1,234 characters or null"),
             ("texts", "array of at most 7 strings"),
             ("top_k", "integer or null"),
             ("explain", "boolean"),

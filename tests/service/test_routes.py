@@ -101,18 +101,19 @@ class TestPredict:
 
     def test_a_text_that_cannot_be_labelled_does_not_sink_the_others(self, trained: embedclf.TextClassifier):
         """It has an error."""
-        body = b'{"texts": ["", "Where is my refund?", "half \\ud83d"], "top_k": 1}'
+        body = b'{"texts": ["", "Where is my refund?", "half \\ud83d", null, NaN], "top_k": 1}'
         with serving(embedclf.create_app(trained)) as client:
             answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
-        empty, sound, half = answer.json()["predictions"]
+        empty, sound, half, *missing = answer.json()["predictions"]
         assert empty == {"label": None, "confidence": None, "error": "the text is empty"}
         assert sound["label"] == "refund"
         assert half["error"] == "the text contains half a character (lone surrogate \\ud83d)"
+        assert missing == [{"label": None, "confidence": None, "error": "the text is missing"}] * 2
 
     def test_one_text_need_not_be_a_list(self, trained: embedclf.TextClassifier):
         """The answer is that for a list of one."""
         with serving(embedclf.create_app(trained)) as client:
-            for text in (TEXT, ""):
+            for text in (TEXT, "", None):
                 for more in ({}, {"top_k": 2}):
                     one = client.post("/predict", json={"text": text, **more})
                     assert (one.status_code, one.json()) == (200, ask(client, text, **more).json())
@@ -170,7 +171,7 @@ class TestBounds:
             ('{"texts": ["a", "b", "c", "d"]}', "texts: 4 texts exceed the limit of 3 per request"),
             ('{"texts": ["a", "123456789"]}', "texts[1]: 9 characters exceed the limit of 8 per text"),
             ('{"texts": ["a", 3]}', "texts[1]: a text must be a string"),
-            ('{"texts": [NaN]}', "texts[0]: a text must be a string"),
+            ('{"texts": [null, {}]}', "texts[1]: a text must be a string"),
             ('{"texts": "a"}', "texts: input should be a valid list"),
             ('{"texts": ["a"], "top_k": 0}', "top_k: input should be greater than or equal to 1"),
             ('{"texts": ["a"], "top_k": NaN}', "top_k: input should be a valid integer"),

@@ -222,7 +222,7 @@ class TestPython:
             (["a", "b"], "ab", TypeError, "labels must be a list of strings, not a single str"),
             (["a", 5], ["x", "y"], TypeError, r"texts must be strings, but texts\[1\] is of type int"),
             (["a", "b"], [1, 2.5], TypeError, r"labels\[1\] is of type float, neither a string nor a whole number"),
-            (["a", "b"], [1, float("nan")], TypeError, r"labels\[1\] is missing \(nan\): fill it in, or drop the row"),
+            (["a", "b"], [1, float("nan")], TypeError, r"labels\[1\] is missing \(nan\): leave such rows out"),
             (["a", "b"], ["x"], embedclf.ArgumentError, "got 2 texts but 1 label"),
             ([], [], embedclf.TrainingError, "no examples to train on"),
             (["a", "b"], ["x", " "], embedclf.TrainingError, "the label is empty: ' '"),

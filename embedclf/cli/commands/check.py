@@ -15,6 +15,7 @@ from embedclf.cli.notices import say_written, show_left_out
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json, echo_lines
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
+from embedclf.data.columns import names_in
 from embedclf.data.corpus import faults_by_file
 from embedclf.errors import BadRowsError, EmbedderError
 from embedclf.formatting import counted
@@ -129,7 +130,7 @@ def command(
     else:
         _show(result, corpus, other)
     if output is not None:
-        _say_suspects(n_suspects, output, job.datasets[0])
+        _say_suspects(n_suspects, output, job.datasets[0], job.file)
     _end(result)
 
 
@@ -165,10 +166,12 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
     echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded} ({removed})", err=True)
 
 
-def _say_suspects(n: int, output: str, dataset: str) -> None:
+def _say_suspects(n: int, output: str, dataset: str, file: FileOptions) -> None:
     say_written(n, output)
     if n:
-        applying = shlex.join(["embedclf", "apply", output, dataset, "-o"])
+        columns = [part for name in names_in(file.text_column or ()) for part in ("--text-column", name)]
+        columns += [] if file.label_column is None else ["--label-column", file.label_column]
+        applying = shlex.join(["embedclf", "apply", output, dataset, *columns, "-o"])
         echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE", err=True)
 
 

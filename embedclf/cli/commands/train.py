@@ -9,10 +9,11 @@ import click
 from embedclf.cli import completers
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
-from embedclf.cli.models import FOLDER, LATEST, remember_latest
+from embedclf.cli.models import FOLDER, LATEST, check_replaced, remember_latest
 from embedclf.cli.options import Share
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
+from embedclf.data.columns import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,7 @@ _MOST_IN_A_NAME = 2
 )
 @click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: models/<dataset>.safetensors]")
+@click.option("--force", is_flag=True, help="Replace a model with other labels, or a file that is not a model.")
 @training_options
 @click.option(
     "--holdout",
@@ -65,6 +67,7 @@ _MOST_IN_A_NAME = 2
 def command(
     job: TrainingJob,
     output: str | None,
+    force: bool,
     holdout: float,
     target_accuracy: float | None,
     min_confidence: float | None,
@@ -91,6 +94,7 @@ def command(
     for dataset in job.datasets:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     if not job.asked.dry_run:
+        check_replaced(place, set(corpus.labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
@@ -134,7 +138,7 @@ def _usual_place(files: "Sequence[str]") -> Path:
 def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
     """Return the shell command that checks the same files."""
     options = [
-        ("--text-column", file.text_column, None),
+        *(("--text-column", name, None) for name in names_in(file.text_column or ())),
         ("--label-column", file.label_column, None),
         ("--delimiter", file.delimiter, None),
         ("--encoding", file.encoding, "utf-8"),
