@@ -115,7 +115,7 @@ def test_rows_suggested_before_are_not_suggested_again(cli: Cli, unlabelled: Pat
     both = [row["text"] for path in ("first.csv", "second.csv") for row in rows_of(path)]
     assert sorted(both) == sorted([*SURE, *UNSURE])
     done = cli("suggest", unlabelled, "-m", model, "--exclude", "first.csv", "--exclude", "second.csv")
-    assert done.stderr == "Error: inbox.csv: nothing to suggest, all texts are in the files excluded (7)\n"
+    assert done.stderr == "Error: inbox.csv: nothing to suggest: all 7 rows are in the excluded files\n"
     done = cli("suggest", unlabelled, "-m", model, "--exclude", "first.csv", "-o", "first.csv")
     assert "is the same file as --exclude first.csv" in done.stderr
 
@@ -124,7 +124,7 @@ def test_a_file_whose_rows_all_have_labels_is_an_error(cli: Cli, dataset: Path, 
     """There is nothing to suggest, and no file is left behind."""
     done = cli("suggest", dataset, "-m", model, "--output", "next.csv")
     assert done.exit_code == 1
-    assert done.stderr == f"Error: {dataset}: nothing to suggest, all rows are labelled (30)\n"
+    assert done.stderr == f"Error: {dataset}: nothing to suggest: all 30 rows are already labelled\n"
     assert not Path("next.csv").exists()
 
 
