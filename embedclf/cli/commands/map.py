@@ -8,6 +8,7 @@ import click
 
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
+from embedclf.cli.notices import introduce
 from embedclf.cli.options import PageOptions, page_options
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 
@@ -58,6 +59,8 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
         job.open(embedding)
     elif embedding.dimensions is not None:
         raise click.UsageError("--dimensions does not apply with --model, which has its own embedder.")
+    else:
+        introduce(job.corpus, job.embedder, None)
     if job.is_dry():
         return
     vectors = job.embed()

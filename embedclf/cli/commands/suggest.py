@@ -108,6 +108,8 @@ def command(
         job.print_json(shown)
     else:
         job.print_lines(suggestion_lines(result, job.corpus))
+        if output is None:
+            echo("To write them to a file for labelling, use --output FILE.", err=True)
 
 
 def _all(number: int, thing: str) -> str:
