@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from embedclf.cli.screen import echo
 from embedclf.errors import RowFault, list_faults
 from embedclf.formatting import counted
+from embedclf.phases import phase
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -69,9 +70,11 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
     from embedclf.quality.findings import in_order
     from embedclf.quality.text_checks import plain_findings
 
+    with phase("Checking texts"):
+        all_found = in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
     found = [
         finding
-        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
+        for finding in all_found
         # Training itself warns about these.
         if not (finding.kind == "small_classes" and finding.score == 1) and finding.kind != "language"
     ]

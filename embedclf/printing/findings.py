@@ -41,8 +41,10 @@ def finding_lines(
     if not result.findings:
         but = "; some checks were skipped" if result.not_checked else ""
         return [*lines, [(f"No problems found in {counted(result.n_rows, 'row')}{but}.", RIGHT)]]
-    end = "Fix the errors before training." if result.n_errors else "No definite errors."
-    numbers = f"{counted(result.n_errors, 'error')}, {counted(result.n_warnings, 'warning')}. {end}"
+    warnings = counted(result.n_warnings, "warning")
+    numbers = f"No definite errors; {warnings}."
+    if result.n_errors:
+        numbers = f"{counted(result.n_errors, 'error')}, {warnings}. Fix the errors before training."
     return [*lines, [(numbers, _OF_SEVERITY["error"] if result.n_errors else HEADING)]]
 
 

@@ -148,7 +148,7 @@ No problems found in 30 rows.
         result = cli("check", dataset)
         assert result.exit_code == 0
         assert result.stdout.startswith("Warning: 1 exact duplicate\n")
-        assert result.stdout.endswith("\n0 errors, 1 warning. No definite errors.\n")
+        assert result.stdout.endswith("\nNo definite errors; 1 warning.\n")
 
     @pytest.mark.slow
     def test_errors_and_warnings_of_a_kind_stand_apart(self, cli: Cli, dataset: Path):
