@@ -87,7 +87,7 @@ def heard(told: Iterable[Told]) -> Iterator[Any]:
 
 @contextmanager
 def _collected() -> Iterator[list[logging.LogRecord]]:
-    """Collect the warnings of this package."""
+    """Collect the warnings of this package, instead of what a forked process would do with them."""
     records: list[logging.LogRecord] = []
 
     class Collector(logging.Handler):
@@ -96,11 +96,12 @@ def _collected() -> Iterator[list[logging.LogRecord]]:
             records.append(record)
 
     collector, logger = Collector(logging.WARNING), logging.getLogger("embedclf")
-    logger.addHandler(collector)
+    before = logger.handlers[:], logger.propagate
+    logger.handlers[:], logger.propagate = [collector], False
     try:
         yield records
     finally:
-        logger.removeHandler(collector)
+        logger.handlers[:], logger.propagate = before
 
 
 @contextmanager

@@ -14,6 +14,13 @@ from embedclf.parallel.reporting import Reporting, heard, watching
 from embedclf.phases import Phase, phase, watched
 
 
+@pytest.fixture(autouse=True)
+def _logged_as_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever earlier commands have left."""
+    monkeypatch.setattr(logging.getLogger("embedclf"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("embedclf"), "handlers", [])
+
+
 def task(number: int) -> int:
     logging.getLogger("embedclf.anything").warning("only %s row", 1)
     warnings.warn("rounded", RuntimeWarning, stacklevel=1)
@@ -29,21 +36,19 @@ def elsewhere(function: Callable[..., Any], folder: Path | None = None) -> Repor
 
 @pytest.mark.filterwarnings("default:rounded")
 def test_warnings_come_back_with_the_results_and_are_given_out_once(
-    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ):
     """What a worker prints would stand in the middle of the progress line."""
-    monkeypatch.setattr(logging.getLogger("embedclf"), "propagate", False)
     told = [elsewhere(task)(number, number) for number in range(2)]
     assert capfd.readouterr() == ("", "")
-    monkeypatch.setattr(logging.getLogger("embedclf"), "propagate", True)
+    assert caplog.messages == []
     with pytest.warns(RuntimeWarning, match="rounded"):
         assert list(heard(told)) == [0, 1]
     assert caplog.messages == ["only 1 row"]
 
 
 @pytest.mark.filterwarnings("ignore:rounded")
-def test_in_this_process_nothing_is_held_back(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(logging.getLogger("embedclf"), "propagate", True)
+def test_in_this_process_nothing_is_held_back(caplog: pytest.LogCaptureFixture):
     assert Reporting(task, None)(0, 7) == (7, [], [])
     assert caplog.messages == ["only 1 row"]
 
