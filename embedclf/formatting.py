@@ -1,6 +1,7 @@
 """Numbers formatted for people to read."""
 
 import math
+from decimal import Decimal
 
 
 def shown_dollars(dollars: float) -> str:
@@ -14,6 +15,13 @@ def about_dollars(dollars: float) -> str:
     """Format an estimated amount of money: ``about $0.0004``, ``less than $0.0001``."""
     shown = shown_dollars(dollars)
     return shown if shown.startswith("less") else f"about {shown}"
+
+
+def exact_dollars(dollars: float) -> str:
+    """Format an amount of money that is compared with another: ``$5.00``, ``$0.25``, ``$0.00005``."""
+    figures = f"{Decimal(f'{dollars:.4g}'):f}" if dollars < 1 else f"{dollars:.4f}"
+    whole, _, decimals = figures.partition(".")
+    return f"${int(whole):,}.{decimals.rstrip('0'):0<2}"
 
 
 def counted(number: int, thing: str) -> str:
@@ -58,3 +66,8 @@ def shown_interval(interval: tuple[float, float]) -> str:
 def shown_share(share: float) -> str:
     """Format a share as a percentage."""
     return f"{100 * share:.1f} %"
+
+
+def shown_shares(interval: tuple[float, float]) -> str:
+    """Format an interval of a share as percentages: ``43.3 to 58.4 %``."""
+    return f"{100 * interval[0]:.1f} to {shown_share(interval[1])}"

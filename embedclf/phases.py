@@ -13,7 +13,7 @@ none that are seen, but a thread may advance a phase that it is given.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -46,6 +46,8 @@ class Phase:
         The phase around it, if that counts the same: then this one is a part of it, and its steps are steps of both.
     of_part : int
         Finished steps of the latest part, until they are counted in `done`.
+    under_way : float
+        How much of the steps under way is done, as far as is known, in steps.
     passed : int
         Steps that were finished before the phase began.
     begun, changed : float
@@ -61,6 +63,7 @@ class Phase:
     remarks: tuple[str, ...] = ()
     whole: "Phase | None" = None
     of_part: int = 0
+    under_way: float = 0.0
     passed: int = field(init=False)
     begun: float = field(init=False, default_factory=time.monotonic)
     changed: float = field(init=False)
@@ -74,9 +77,15 @@ class Phase:
 
     def reach(self, done: int) -> None:
         """Set the number of finished steps."""
+        self.under_way = max(0.0, self.under_way - (done - self.done))
         self.done, self.of_part, self.changed = done, 0, time.monotonic()
         if self.whole is not None:
             self.whole.of_part, self.whole.changed = done, self.changed
+
+    def begin_steps(self, under_way: float, now: float) -> None:
+        """Say how much of the steps under way is done, in steps; what has been done is not taken back."""
+        if under_way > self.under_way:
+            self.under_way, self.changed = under_way, now
 
     def begin_at(self, done: int) -> None:
         """Start the clock with some steps already finished, so that only those to come count towards the rate."""
@@ -87,6 +96,15 @@ class Phase:
         """Estimate the number of steps from what share of them some are; None if that is unknown."""
         self.total = round(done / share) if share else None
         self.is_about = share != 1
+
+
+def share_of(phases: Sequence[Phase]) -> float:
+    """Return what share of the outermost of some phases is done, by its steps and the phases within; 0 if unknown."""
+    share = 0.0
+    for one in reversed(phases):
+        if one.total:
+            share = min((one.done + max(share, one.under_way)) / one.total, 1.0)
+    return share
 
 
 _watched: ContextVar[list[Phase] | None] = ContextVar("watched", default=None)

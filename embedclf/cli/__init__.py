@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedclf._version import __version__
-from embedclf.cli.help import DOCS, help_width, write_lists
+from embedclf.cli.help import DOCS, Context, help_width, write_lists
 from embedclf.cli.screen import clean_errors, echo
 from embedclf.errors import EmbedclfError
 
@@ -73,6 +73,8 @@ class _StderrHandler(logging.Handler):
 
 
 class _Commands(click.Group):
+    context_class = Context
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
@@ -99,7 +101,7 @@ class _Commands(click.Group):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_paragraph()
-        formatter.write("Options of a command, and examples: embedclf COMMAND --help\n")
+        formatter.write("Options and examples of a command:\n  embedclf COMMAND --help\n")
         formatter.write(f"Docs: {DOCS}index.md\n")
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem[str]]":
@@ -151,8 +153,10 @@ class _Commands(click.Group):
 def main() -> None:
     """Train, evaluate and serve text classifiers built on embeddings.
 
+    A dataset is a CSV file, or the like, with a column of texts and one of labels.
+
     \b
-      embedclf train tickets.csv               a CSV with columns text and label
-      embedclf evaluate tickets_test.csv
-      embedclf predict "Where is my parcel?"
+    embedclf train tickets.csv
+    embedclf evaluate tickets_test.csv
+    embedclf predict "Where is my parcel?"
     """  # noqa: D301 - click needs a literal backspace

@@ -4,7 +4,7 @@ Written with click's own formatter, since the libraries that do this import for 
 """
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,6 +46,9 @@ _LEAST_TO_GROUP = 9
 _MAX_NAMES, _MAX_NAMES_IF_NARROW = 30, 14
 _NARROW = 60
 _MIN_WIDTH, _MAX_WIDTH = 30, 100
+_MAX_SHORT_HELP = 100
+# Stands for a hyphen while lines are wrapped; a character for private use, as wide as a hyphen.
+_KEPT_HYPHEN = "\ue000"
 
 
 class Option(click.Option):
@@ -92,6 +95,25 @@ class _Strict(click.Command):
         return super().parse_args(ctx, args)
 
 
+class _Formatter(click.HelpFormatter):
+    """Wraps between words only, where click also breaks the names of options at their hyphens."""
+
+    def write(self, string: str) -> None:
+        super().write(string.replace(_KEPT_HYPHEN, "-"))
+
+    def write_text(self, text: str) -> None:
+        super().write_text(text.replace("-", _KEPT_HYPHEN))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], *args: Any, **settings: Any) -> None:
+        super().write_dl([(first, second.replace("-", _KEPT_HYPHEN)) for first, second in rows], *args, **settings)
+
+
+class Context(click.Context):
+    """A context whose help is written by our formatter."""
+
+    formatter_class = _Formatter
+
+
 class _WithExamples(_Strict):
     """A command whose help ends with examples and a link.
 
@@ -104,6 +126,8 @@ class _WithExamples(_Strict):
     page : str
         Where the command is explained: a page of docs/, with its section.
     """
+
+    context_class = Context
 
     def __init__(self, *args: Any, examples: Sequence[str], page: str, **settings: Any) -> None:
         super().__init__(*args, **settings)
@@ -122,6 +146,11 @@ class Group(_WithExamples, click.Group):
     """A command that has commands of its own."""
 
     command_class = _Strict
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands, each with all of its short help."""
+        commands = [(name, command.get_short_help_str(_MAX_SHORT_HELP)) for name, command in self.commands.items()]
+        write_lists(formatter, {"Commands": commands})
 
 
 class Command(_WithExamples):

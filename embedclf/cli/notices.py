@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from embedclf.cli.screen import echo
 from embedclf.errors import RowFault, list_faults
 from embedclf.formatting import counted
+from embedclf.phases import phase
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -13,8 +14,15 @@ if TYPE_CHECKING:
     from embedclf.embedding.base import Embedder
     from embedclf.exploration.retrieval import Hit
 
-FOUND = {"line": int, "similarity": float}
-"""The columns that are added to the rows that a search has found."""
+
+def place_columns(corpus: "Corpus") -> dict[str, type]:
+    """Return the columns that say where the rows of an output are from."""
+    return {**({"file": str} if corpus.files else {}), "line": int}
+
+
+def place_values(row: int, corpus: "Corpus") -> list[str | float]:
+    """Return the values of `place_columns`."""
+    return [*([corpus.file(row)] if corpus.files else []), corpus.lines[row]]
 
 
 def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
@@ -36,10 +44,10 @@ def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:
 
 
 def write_found(writer: "CorpusWriter | None", hits: "Sequence[Hit]", corpus: "Corpus") -> None:
-    """Write the rows that a search has found, with their own columns, if there is a writer for `FOUND`."""
+    """Write the rows that a search has found, with their own columns, if there is a writer."""
     if writer is not None:
         for hit in hits:
-            writer.write(corpus.rows[hit.row], [corpus.lines[hit.row], hit.similarity])
+            writer.write(corpus.rows[hit.row], [*place_values(hit.row, corpus), hit.similarity])
 
 
 def say_written(n: int, path: str) -> None:
@@ -47,7 +55,7 @@ def say_written(n: int, path: str) -> None:
     echo(f"Wrote {counted(n, 'row')} to {path}", err=True)
 
 
-def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str, *, has_words: bool = False) -> None:
+def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
     """Warn briefly of problems with texts and labels that can be found without vectors.
 
     Parameters
@@ -57,18 +65,18 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str, *, ha
         Decides which texts are too long.
     command : str
         The command that shows all findings.
-    has_words : bool
-        Whether training uses words in any case, so that the language of the texts needs no warning.
     """
     from embedclf.printing.findings import short_lines
     from embedclf.quality.findings import in_order
     from embedclf.quality.text_checks import plain_findings
 
+    with phase("Checking texts"):
+        all_found = in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
     found = [
         finding
-        for finding in in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
-        if not (finding.kind == "small_classes" and finding.score == 1)  # the hold-out step warns about these
-        and not (finding.kind == "language" and has_words)
+        for finding in all_found
+        # Training itself warns about these.
+        if not (finding.kind == "small_classes" and finding.score == 1) and finding.kind != "language"
     ]
     for line in short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)

@@ -12,7 +12,7 @@ from typing import Any, Self, TextIO
 
 from embedclf.cli.screen import printable
 from embedclf.formatting import counted
-from embedclf.phases import Phase, watched
+from embedclf.phases import Phase, share_of, watched
 
 _SECONDS_BEFORE_IT_SHOWS, _SECONDS_A_FRAME = 0.5, 0.1
 # What is shown between two phases, unless the next one begins within these seconds.
@@ -22,6 +22,7 @@ _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _IN_ASCII = str.maketrans(f"{_SPINNER}━─·…", "|/-\\|/-\\|/=-,.")
 _LEAST_BAR, _MOST_BAR = 8, 40
 _LEAST_NAME, _MOST_NAME = 8, 40
+_LEAST_UNDER_WAY = 0.1
 
 
 class ProgressLine:
@@ -132,10 +133,15 @@ def shown(phases: Sequence[Phase], now: float, columns: int) -> str:
     # A phase whose steps are unknown is measured by those of the first phase within that has any.
     main = next((one for one in phases if one.total is not None), phases[0])
     within = phases[phases.index(main) + 1 :]
-    done, seconds = main.done + main.of_part, main.changed - main.begun
-    rate = (done - main.passed) / seconds if seconds > 0 else 0.0
+    done = main.done + main.of_part
+    if main.unit:
+        main.begin_steps(share_of([one for one in within if one.whole is None]), now)
+    # A step that has hardly begun says nothing.
+    steps = done + main.under_way if done or main.under_way >= _LEAST_UNDER_WAY else 0.0
+    seconds = main.changed - main.begun
+    rate = (steps - main.passed) / seconds if seconds > 0 else 0.0
 
-    time_shown = _time(main, done, rate, now) or _clock(now - phases[0].begun)
+    time_shown = _time(main, steps, rate, now) or _clock(now - phases[0].begun)
     name, most = printable(phases[0].name), min(columns - cell_len(time_shown) - 3, _MOST_NAME)
     if most < _LEAST_NAME:
         return set_cell_size(name, columns).rstrip()
@@ -154,7 +160,7 @@ def shown(phases: Sequence[Phase], now: float, columns: int) -> str:
                 return
 
     add(*_steps(main, done))
-    if main.unit and rate:
+    if main.unit and done and rate:
         add(_rate(rate))
     figures.append(time_shown)
     for one in (main, *within):
@@ -165,7 +171,7 @@ def shown(phases: Sequence[Phase], now: float, columns: int) -> str:
     bar = ""
     if main.total and left > _LEAST_BAR:
         length = min(left - 1, _MOST_BAR)
-        full = min(length, length * done // main.total)
+        full = min(length, int(length * max(steps, done) / main.total))
         bar = f"{'━' * full}{'─' * (length - full)} "
     else:
         figures[0] = figures[0].lstrip()
@@ -191,12 +197,13 @@ def _rate(rate: float) -> str:
     return f"{rate:,.{0 if rate >= 10 else 1}f}/s"
 
 
-def _time(phase: Phase, done: int, rate: float, now: float) -> str | None:
+def _time(phase: Phase, done: float, rate: float, now: float) -> str | None:
     """Return the time left; None if it is unknown or overdue."""
-    if phase.total is None or not rate:
+    if phase.total is None or rate <= 0:
         return None
-    rounds = math.ceil((phase.total - done) / phase.at_once)  # the last round takes as long with fewer steps
-    left = rounds * phase.at_once / rate - (now - phase.changed)
+    at_once, n = max(1, min(phase.at_once, phase.total - phase.passed)), phase.total - phase.passed
+    total = phase.passed + math.ceil(n / at_once) * at_once  # the last round takes as long with fewer steps
+    left = (total - done) / rate - (now - phase.changed)
     return f"{_clock(left)} left" if left > 0 else None
 
 

@@ -101,6 +101,8 @@ def clean_errors() -> Iterator[None]:
     """Escape the messages of errors before they are shown; click's own quote arguments."""
     try:
         yield
+    except click.exceptions.NoArgsIsHelpError:  # it is the help, which fits the terminal already
+        raise
     except click.ClickException as error:
         said = error.format_message()
         if (cleaned := fitted(f"{_ERROR}{as_message(said)}", err=True).removeprefix(_ERROR)) == said:

@@ -64,7 +64,7 @@ class TrainingJob(Job):
         return {
             "embedder": self.embedder,
             "head": recipe.head,
-            "regularization": "auto" if recipe.C is None else recipe.C,
+            "C": "auto" if recipe.C is None else recipe.C,
             "features": recipe.features,
             "label_names": recipe.label_names,
         }

@@ -69,7 +69,7 @@ class TrainingOptions(EmbeddingOptions):
         """The settings of the recipe, as arguments of `embedclf.train`."""
         return {
             "head": self.head,
-            "regularization": self.regularization or "auto",
+            "C": self.regularization or "auto",
             "features": self.features,
             "label_names": self.label_names,
         }

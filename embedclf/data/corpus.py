@@ -79,14 +79,18 @@ class Corpus:
         """Return the name of the file that a row, counted from 0, is from."""
         return self.rows[number].file or self.name
 
-    def number_at(self, line: int) -> int:
-        """Return the number, counted from 0, of the row that starts at a line.
+    def number_at(self, line: int, file: str = "") -> int:
+        """Return the number, counted from 0, of the row that starts at a line; of several files, one is to be named.
 
         Raises
         ------
         DataError
             If no usable row starts there.
         """
+        if self.files:
+            numbers = [number for number, row in enumerate(self.rows) if row.file == file]
+            own = replace(self, name=file, rows=[self.rows[number] for number in numbers], skipped=[], files=())
+            return numbers[own.number_at(line)]
         after = bisect.bisect_left(self.lines, line)
         if self.lines[after : after + 1] == [line]:
             return after

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from embedclf.embedding.usage import Estimate, Meter, about_tokens
 from embedclf.errors import MaxCostError
-from embedclf.formatting import about_dollars, counted, shown_dollars
+from embedclf.formatting import counted, exact_dollars
 
 
 def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
@@ -17,13 +17,13 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
     MaxCostError
         If it exceeds the limit. Nothing has been sent in that case.
     """
-    spent = meter.usage.dollars or 0.0
-    if (estimate.dollars or 0.0) > limit - spent:
-        already = f" ({shown_dollars(spent)} already spent)" if spent else ""
+    spent, dollars = meter.usage.dollars or 0.0, estimate.dollars or 0.0
+    if dollars > limit - spent:
+        already = f" ({exact_dollars(spent)} already spent)" if spent else ""
         raise MaxCostError(
-            f"embedding {counted(estimate.to_embed, 'text')} would cost {about_dollars(estimate.dollars or 0.0)} "
-            f"(at most {shown_dollars(estimate.most_dollars or 0.0)}), but --max-cost is {limit:g}{already}: nothing "
-            f"{'more ' if spent else ''}was sent",
+            f"embedding {counted(estimate.to_embed, 'text')} would cost about {exact_dollars(dollars)} (at most "
+            f"{exact_dollars(estimate.most_dollars or 0.0)}), but --max-cost is {exact_dollars(limit)}{already}: "
+            f"nothing {'more ' if spent else ''}was sent",
             spent=spent,
             limit=limit,
         )
@@ -69,8 +69,8 @@ class Budget:
                 if not self._bytes_in_flight:
                     spent = self._spent()
                     raise MaxCostError(
-                        f"{shown_dollars(spent)} spent of --max-cost {self._limit:g}: stopped before the request that "
-                        "would exceed it",
+                        f"{exact_dollars(spent)} spent of --max-cost {exact_dollars(self._limit)}: stopped before the "
+                        "request that would exceed it",
                         spent=spent,
                         limit=self._limit,
                     )

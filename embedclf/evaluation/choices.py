@@ -12,6 +12,7 @@ from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import EmbedderError, MaxCostError
+from embedclf.formatting import exact_dollars
 from embedclf.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -87,8 +88,8 @@ def check_cost_of_all(choices: Sequence[Choice], texts: Sequence[str], max_cost:
     dollars = sum(estimate.dollars or 0.0 for _, estimate in estimate_all(choices, texts))
     if dollars > max_cost:
         raise MaxCostError(
-            f"embedding the texts with all embedders would cost about ${dollars:,.4f}, but --max-cost is {max_cost:g}: "
-            "nothing was sent",
+            f"embedding the texts with all embedders would cost about {exact_dollars(dollars)}, but --max-cost is "
+            f"{exact_dollars(max_cost)}: nothing was sent",
             spent=0.0,
             limit=max_cost,
         )

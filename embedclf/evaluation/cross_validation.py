@@ -150,6 +150,7 @@ def cross_validate(
     label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
+    C: float | Literal["auto"] | None = None,
     regularization: float | Literal["auto"] = "auto",
     features: Features = "auto",
     label_names: bool | None = None,
@@ -166,7 +167,7 @@ def cross_validate(
 
     Parameters
     ----------
-    texts, labels, text, label, embedder, head, regularization, features, label_names
+    texts, labels, text, label, embedder, head, C, regularization, features, label_names
         See `embedclf.train`.
     folds : int
         At least 2.
@@ -192,7 +193,7 @@ def cross_validate(
         If the embedder is unknown, not installed, or fails.
     """
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
-    recipe = check_recipe(head, regularization, features, label_names)
+    recipe = check_recipe(head, regularization, features, label_names, C)
     classes, y = check_examples(given.texts, given.known_labels)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)

@@ -116,6 +116,7 @@ def learning_curve(
     label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
+    C: float | Literal["auto"] | None = None,
     regularization: float | Literal["auto"] = "auto",
     features: Features = "auto",
     label_names: bool | None = None,
@@ -130,7 +131,7 @@ def learning_curve(
 
     Parameters
     ----------
-    texts, labels, text, label, embedder, head, regularization, features, label_names
+    texts, labels, text, label, embedder, head, C, regularization, features, label_names
         See `embedclf.train`.
     seed : int
         Seed for the held-out split and the subsets.
@@ -152,7 +153,7 @@ def learning_curve(
         If the embedder is unknown, not installed, or fails.
     """
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
-    recipe = check_recipe(head, regularization, features, label_names)
+    recipe = check_recipe(head, regularization, features, label_names, C)
     check_whole(seed, "seed", least=0)
     classes, y = check_examples(given.texts, given.known_labels)
     groups = given.groups

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from embedclf.arrays import Floats, Mask, Vectors
+from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.text_classifier import TextClassifier
@@ -15,7 +15,7 @@ from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.baseline import Baseline, accuracy_of_words
 from embedclf.evaluation.neighbourhood import columns_as_trained, neighbours_of, texts_for, train_set_of
-from embedclf.evaluation.report import OutOfScope, Report, WrongRow
+from embedclf.evaluation.report import Answered, OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
@@ -174,7 +174,16 @@ def report_on(
         ),
         out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
         baseline=Baseline.of(mine),
+        answered=None if not threshold else _answered(correct, is_answered(confidence, threshold), groups),
     )
+
+
+def _answered(correct: Mask, answered: Mask, groups: Ints) -> Answered:
+    coverage, of_coverage = float(answered.mean()), intervals.interval_of_mean(answered, groups)
+    if not answered.any():
+        return Answered(coverage, of_coverage, None, None)
+    right = correct[answered]
+    return Answered(coverage, of_coverage, float(right.mean()), intervals.interval_of_mean(right, groups[answered]))
 
 
 def _out_of_scope(

@@ -66,6 +66,29 @@ class WordOfLabel(NamedTuple):
     weight: float
 
 
+class Answered(NamedTuple):
+    """What a classifier answers at its threshold.
+
+    Attributes
+    ----------
+    coverage : float
+        Share of the texts that are answered.
+    accuracy : float or None
+        Accuracy on these; None if none is answered.
+    coverage_interval, accuracy_interval : Interval
+        95 %, by the bootstrap over the distinct texts. That of the accuracy is None if none is answered.
+    """
+
+    coverage: float
+    coverage_interval: Interval
+    accuracy: float | None
+    accuracy_interval: Interval | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain types for JSON."""
+        return {name: list(value) if isinstance(value, Interval) else value for name, value in self._asdict().items()}
+
+
 class OutOfScope(NamedTuple):
     """How well a classifier rejects out-of-scope texts.
 
@@ -129,6 +152,8 @@ class Report(WithPage):
         are long. Empty if words have no weights of their own.
     baseline : Baseline or None
         What simpler classifiers reach on the same texts.
+    answered : Answered or None
+        Coverage and accuracy at the threshold; None without one, or if it is 0.
     """
 
     accuracy: float
@@ -150,6 +175,7 @@ class Report(WithPage):
     out_of_scope: OutOfScope | None
     words_by_label: dict[str, tuple[WordOfLabel, ...]] = field(default_factory=dict)
     baseline: Baseline | None = None
+    answered: Answered | None = None
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
@@ -194,6 +220,7 @@ class Report(WithPage):
             "reliability": [one._asdict() for one in self.reliability],
             "coverage": [one._asdict() for one in self.coverage],
             "threshold": self.threshold,
+            "answered": None if self.answered is None else self.answered.to_dict(),
             "wrong": [_wrong_as_dict(one, with_words=place < _MOST_IN_DICT) for place, one in enumerate(self.wrong)],
             "out_of_scope": None if self.out_of_scope is None else self.out_of_scope._asdict(),
             "words_by_label": {

@@ -90,6 +90,8 @@ _SCRIPTS = {
 _OTHER_SCRIPT = "another script"
 _WORD = re.compile(r"[^\W\d_]+")
 _MOST_TEXTS = 2_000
+# Some texts in another language are no reason to choose another embedder.
+LEAST_FOREIGN = 0.2
 # Fewer different common words of a language may be names and loans.
 _FEWEST_WORDS = 4
 
@@ -148,6 +150,19 @@ def foreign_languages(texts: Sequence[str]) -> list[Foreign]:
             found_in.setdefault("Japanese" if language == "Chinese" and has_kana else language, []).append(index)
     ranked = sorted(found_in.items(), key=lambda pair: -len(pair[1]))
     return [Foreign(language, len(of) / n_texts, of[0]) for language, of in ranked]
+
+
+def notable_languages(texts: Sequence[str]) -> list[Foreign]:
+    """Return the languages other than English that are a reason to choose another embedder; see `foreign_languages`."""
+    found = foreign_languages(texts)
+    if sum(one.share for one in found) < LEAST_FOREIGN:
+        return []
+    return [one for one in found if one.share >= LEAST_FOREIGN / 4]
+
+
+def shown_language(one: Foreign) -> str:
+    """Say how many texts are in a language."""
+    return f"{100 * one.share:.0f} % of the texts are probably in {one.language}"
 
 
 def _words_of(text: str) -> set[str]:

@@ -6,7 +6,7 @@ from embedclf.formatting import counted
 from embedclf.pages.rendering import Facts, Heading, Section, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.quality.findings import KINDS, DataCheck, Finding
-from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, WORDS, title_of
+from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, advice_on, title_of
 
 # More would make a page that no browser is quick with.
 _MOST_ROWS = 3_000
@@ -64,7 +64,7 @@ def _kinds(result: DataCheck) -> list[Section]:
     rows = []
     for kind in KINDS:
         if findings := result.of(kind):
-            rows.append([findings[0].severity, title_of(kind, len(findings)), WORDS[kind].advice])
+            rows.append([findings[0].severity, title_of(kind, len(findings)), advice_on(kind, len(findings))])
     if not rows:
         return []
     return [Section("Problems", parts=[table("Problems", ["severity", "problem", "advice"], rows, left=(0, 1, 2))])]

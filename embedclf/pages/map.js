@@ -13,7 +13,8 @@
   const number = (count) => count.toLocaleString("en");
   const counted = (count, thing) => `${number(count)} ${thing}${count === 1 ? "" : "s"}`;
   const named = (label) => labels[label] || "no label";
-  const place = (row) => data.lines.length ? `${data.source}:${data.lines[row]}` : `text ${row + 1}`;
+  const file = (row) => data.source_of ? data.source[data.source_of[row]] : data.source;
+  const place = (row) => data.lines.length ? `${file(row)}:${data.lines[row]}` : `text ${row + 1}`;
 
   // --- colours ---
   const darkness = matchMedia("(prefers-color-scheme: dark)");

@@ -34,7 +34,7 @@ def map_page(
     text_map: TextMap,
     title: str,
     *,
-    source: str = "",
+    source: str | Sequence[str] = "",
     lines: Sequence[int] | None = None,
     predictions: Sequence[tuple[str, float]] | None = None,
     facts: Facts = (),
@@ -46,10 +46,10 @@ def map_page(
     ----------
     text_map : TextMap
     title : str
-    source : str
-        Name of the file that the texts are from.
+    source : str or sequence of str
+        Name of the file that the texts are from, or that of each text.
     lines : sequence of int, optional
-        Line of each text in that file; None numbers the texts from 1.
+        Line of each text in its file; None numbers the texts from 1.
     predictions : sequence of (str, float), optional
         A classifier's label for each text, and its confidence. The texts can be coloured by them, and rows for which
         another label than their own is predicted with a confidence of 0.5 or more are marked with rings.
@@ -92,6 +92,9 @@ def map_page(
         "source": source,
         "lines": list(lines) if lines is not None else [],
     }
+    if not isinstance(source, str):
+        files = {name: number for number, name in enumerate(dict.fromkeys(source))}
+        data |= {"source": list(files), "source_of": [files[name] for name in source]}
     values = {
         "title": escaped(title),
         "about": facts_and_note(facts, note),

@@ -18,7 +18,7 @@ from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
-from embedclf.formatting import counted, shown_confidence, shown_interval, shown_share, shown_threshold
+from embedclf.formatting import counted, shown_confidence, shown_interval, shown_share, shown_shares, shown_threshold
 from embedclf.pages.names import distinct_names
 from embedclf.printing.figures import fold_cells
 from embedclf.printing.tables import in_one_line, shortened, shown_label
@@ -64,10 +64,12 @@ def _(result: Report) -> str:
         ("calibration error", f"{result.ece:.3f}", "ECE"),
         ("rows", f"{result.n_examples:,}", f"{len(result.wrong):,} misclassified"),
     ]
-    if result.threshold is not None:
-        (point,) = [one for one in result.coverage if one.threshold == result.threshold]
-        correct = "" if point.accuracy is None else f"{shown_share(point.accuracy)} of them correct"
-        tiles.append((f"answered from {shown_threshold(result.threshold)}", shown_share(point.coverage), correct))
+    if (answered := result.answered) is not None and result.threshold is not None:
+        name = f"coverage at threshold {shown_threshold(result.threshold)}"
+        tiles.append((name, shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
+        if answered.accuracy is not None and answered.accuracy_interval is not None:
+            interval = shown_interval(answered.accuracy_interval)
+            tiles.append(("accuracy on these", f"{answered.accuracy:.3f}", interval))
     return _cell(_tiles(tiles), _matrix(result), _folded("Figures of each label", _labels(result)))
 
 

@@ -17,6 +17,7 @@ from embedclf.formatting import (
     shown_difference,
     shown_dollars,
     shown_share,
+    shown_shares,
     shown_threshold,
 )
 from embedclf.pages import charts
@@ -175,11 +176,11 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         ("calibration error (ECE)", f"{report.ece:.3f}", ""),
         ("rows", f"{report.n_examples:,}", _n_wrong(report)),
     ]
-    if report.threshold is not None:
-        (point,) = [one for one in report.coverage if one.threshold == report.threshold]
-        accuracy = "" if point.accuracy is None else f"{shown_share(point.accuracy)} accuracy on these"
-        threshold = shown_threshold(report.threshold)
-        tiles.append((f"coverage at threshold {threshold}", shown_share(point.coverage), accuracy))
+    if (answered := report.answered) is not None and report.threshold is not None:
+        name = f"coverage at threshold {shown_threshold(report.threshold)}"
+        tiles.append((name, shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
+        if answered.accuracy is not None and answered.accuracy_interval is not None:
+            tiles.append(_tile("accuracy on these", answered.accuracy, answered.accuracy_interval))
     if outside := report.out_of_scope:
         rejected = "" if outside.recall is None else f"{shown_share(outside.recall)} rejected"
         tiles.append(("out-of-scope AUROC", f"{outside.auroc:.3f}", rejected))

@@ -15,6 +15,7 @@ from typing import Any
 
 from embedclf.errors import EmbedclfError
 from embedclf.parallel.dask_cluster import asking, dask_client, in_order_on_dask, without_workers
+from embedclf.parallel.reporting import Reporting, heard, watching
 from embedclf.phases import Phase
 
 logger = logging.getLogger(__name__)
@@ -49,8 +50,10 @@ def all_of(
         # The scheduler keeps the data of each submitted task in memory, so they are not all submitted at once.
         return _all(in_order_on_dask(function, tasks, n_sent=2 * doing.at_once, n_read=len(tasks)), doing)
     doing.at_once = int(effective_n_jobs(n_jobs))
-    with _reporting_lost_processes():
-        return _all(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(function)(*task) for task in tasks), doing)
+    with _reporting_lost_processes(), watching(doing) as folder:
+        run = delayed(Reporting(function, folder))
+        each = Parallel(n_jobs=n_jobs, return_as="generator")(run(number, *task) for number, task in enumerate(tasks))
+        return _all(heard(each), doing)
 
 
 def _all(results: Iterable[Any], doing: Phase) -> list[Any]:

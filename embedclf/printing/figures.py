@@ -10,6 +10,7 @@ from embedclf.formatting import (
     shown_dollars,
     shown_interval,
     shown_share,
+    shown_shares,
     shown_threshold,
 )
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
@@ -41,13 +42,14 @@ _N_WRONG_SHOWN = 5
 # With more labels, only the worst are shown.
 _MOST_LABELS, _N_WORST = 20, 15
 _N_CLASSES_SHOWN = 12
+_REST = "--report FILE.html and --json have all"
 _PLOT_WIDTH, _LEAST_PLOT_WIDTH, _MOST_PLOT_WIDTH = 39, 20, 100
 _WIDTH_OF_FIGURES = 41
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 def report_lines(
-    report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool
+    report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool, rest: str = _REST
 ) -> list[Line]:
     """Return a report as lines: metrics, strongest words per label, and the most confident errors.
 
@@ -58,11 +60,17 @@ def report_lines(
         Where its rows and their neighbours come from.
     errors_are_written : bool
         Whether all misclassified rows are also written to a file.
+    rest : str
+        Where the labels are that are left out.
     """
-    return [*_figures(report), *_words(report), *_wrong_rows(report, corpus, trained_on, errors_are_written)]
+    return [
+        *_figures(report, rest),
+        *_words(report, rest),
+        *_wrong_rows(report, corpus, trained_on, errors_are_written),
+    ]
 
 
-def _figures(report: "Report") -> list[Line]:
+def _figures(report: "Report", rest: str) -> list[Line]:
     n_known = report.n_examples - sum(report.unknown_labels.values())
     of_known = f"  (over the {counted(n_known, 'row')} whose label the model knows)" if report.unknown_labels else ""
     lines: list[Line] = [
@@ -82,7 +90,7 @@ def _figures(report: "Report") -> list[Line]:
             f"  AUROC            {outside.auroc:.3f}",
             f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}",
         ]
-    lines += ["", *label_lines(report)]
+    lines += ["", *label_lines(report, rest)]
     if report.confusions:
         lines += ["", heading("Most frequent confusions:"), *_confusions(report)]
     return [*lines, "", *_reliability(report), "", *_coverage(report)]
@@ -91,13 +99,14 @@ def _figures(report: "Report") -> list[Line]:
 def _headline(report: "Report") -> list[Line]:
     """Return the accuracy of what the model answers, and that of answering everything."""
     accuracy = with_interval(report.accuracy, report.accuracy_interval)
-    at = next((one for one in report.coverage if report.threshold and one.threshold == report.threshold), None)
-    if at is None:
+    if (answered := report.answered) is None or report.threshold is None:
         return [[(f"accuracy           {accuracy}", HEADING)]]
-    answered = f"{percent(at.coverage)} of the rows, at confidence ≥ {shown_threshold(at.threshold)}"
-    right = "–" if at.accuracy is None else f"{at.accuracy:.3f}"
+    share = f"{percent(answered.coverage)}  ({shown_shares(answered.coverage_interval)})"
+    right = "–"
+    if answered.accuracy is not None and answered.accuracy_interval is not None:
+        right = with_interval(answered.accuracy, answered.accuracy_interval)
     return [
-        [(f"answered           {answered}", HEADING)],
+        [(f"answered           {share}, at confidence ≥ {shown_threshold(report.threshold)}", HEADING)],
         [(f"accuracy on these  {right}", HEADING)],
         f"accuracy on all    {accuracy}",
     ]
@@ -121,13 +130,13 @@ def _worst(report: "Report") -> list[str]:
     return sorted(names, key=lambda name: report.per_class[name].f1)[:_N_WORST]
 
 
-def _how_to_see_all(report: "Report", shown: Sequence[str]) -> list[Line]:
+def _how_to_see_all(report: "Report", shown: Sequence[str], rest: str) -> list[Line]:
     if not (n_more := len(report.per_class) - len(shown)):
         return []
-    return [f"… {counted(n_more, 'more label')} (--report FILE.html and --json have all)"]
+    return [f"… {counted(n_more, 'more label')} ({rest})"]
 
 
-def label_lines(report: "Report") -> list[Line]:
+def label_lines(report: "Report", rest: str = _REST) -> list[Line]:
     """Return the figures of each label, or of the worst ones if there are many."""
     shown = _worst(report)
     rows = []
@@ -136,7 +145,7 @@ def label_lines(report: "Report") -> list[Line]:
         rows.append(
             [shown_label(name), f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}", f"{one.support:,}"]
         )
-    more = _how_to_see_all(report, shown)
+    more = _how_to_see_all(report, shown, rest)
     title = [heading(f"The {len(shown)} labels with the lowest F1, of {len(report.per_class)}:")] if more else []
     return [*title, *table(["label", "precision", "recall", "F1", "rows"], rows), *more]
 
@@ -165,14 +174,14 @@ def _coverage(report: "Report") -> list[Line]:
                 shown_threshold(one.threshold),
                 percent(one.coverage),
                 f"{round(one.coverage * report.n_examples):,}",
-                percent(one.accuracy),
+                "–" if one.accuracy is None else f"{one.accuracy:.3f}",
                 "← model's threshold" if is_own else "",
             ]
             rows.append([(cell, style) for cell in cells])
     return table(["threshold", "coverage", "rows", "accuracy", ""], rows, left=(0, 4))
 
 
-def _words(report: "Report") -> list[Line]:
+def _words(report: "Report", rest: str) -> list[Line]:
     if not report.words_by_label:
         return []
     shown = _worst(report)
@@ -181,7 +190,7 @@ def _words(report: "Report") -> list[Line]:
         for label in shown
         if label in report.words_by_label
     ]
-    return ["", *table(["label", "strongest words"], rows, left=(0, 1)), *_how_to_see_all(report, shown)]
+    return ["", *table(["label", "strongest words"], rows, left=(0, 1)), *_how_to_see_all(report, shown, rest)]
 
 
 def _wrong_rows(report: "Report", corpus: Places, trained_on: Places | None, errors_are_written: bool) -> list[Line]:
@@ -251,7 +260,7 @@ def _dollars(one: "Compared") -> str:
     return "unknown" if one.dollars is None else shown_dollars(one.dollars)
 
 
-def cross_validation_lines(result: "CrossValidation") -> list[Line]:
+def cross_validation_lines(result: "CrossValidation", rest: str = _REST) -> list[Line]:
     """Return a cross-validation as lines: metrics, one line per fold, then the figures of each label."""
     repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     lines: list[Line] = [
@@ -269,7 +278,7 @@ def cross_validation_lines(result: "CrossValidation") -> list[Line]:
     skipped = 1 if result.n_repeats == 1 else 0
     of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
     first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
-    return [*lines, "", *of_folds, "", *first, *label_lines(result.report)]
+    return [*lines, "", *of_folds, "", *first, *label_lines(result.report, rest)]
 
 
 def fold_cells(result: "CrossValidation") -> tuple[list[str], list[list[str]]]:

@@ -7,7 +7,7 @@ from embedclf.formatting import counted
 from embedclf.missing import has_something_to_read
 from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WARNING, WRONG, Line, Piece, Style, pieces_of, width_of
 from embedclf.printing.tables import Places, place_of, shortened, shown_label, table
-from embedclf.quality.wording import ABOUT_LABELS, WORDS, title_of
+from embedclf.quality.wording import ABOUT_LABELS, advice_on, title_of
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -21,7 +21,7 @@ _OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**W
 
 
 def finding_lines(
-    result: "DataCheck", corpus: Places, against: Places | None, *, rest: str = "--output FILE or --json has all"
+    result: "DataCheck", corpus: Places, against: Places | None, *, in_python: bool = False
 ) -> list[Line]:
     """Return each kind of finding with its first examples and advice, then the diversity of the texts, as lines.
 
@@ -30,20 +30,22 @@ def finding_lines(
     result : DataCheck
     corpus, against : Places
         Where the rows are.
-    rest : str
-        Where the findings are that are left out.
+    in_python : bool
+        Whether they are printed by a program, which does not have the options of the command.
     """
     lines: list[Line] = []
     for severity in ("error", "warning"):
         of_severity = [finding for finding in result.findings if finding.severity == severity]
         for kind, findings in _by_kind(of_severity).items():
-            lines += [*_of_kind(kind, findings, corpus, against, rest), ""]
+            lines += [*_of_kind(kind, findings, corpus, against, in_python=in_python), ""]
     lines += _diversity(result)
     if not result.findings:
         but = "; some checks were skipped" if result.not_checked else ""
         return [*lines, [(f"No problems found in {counted(result.n_rows, 'row')}{but}.", RIGHT)]]
-    end = "Fix the errors before training." if result.n_errors else "No definite errors."
-    numbers = f"{counted(result.n_errors, 'error')}, {counted(result.n_warnings, 'warning')}. {end}"
+    warnings = counted(result.n_warnings, "warning")
+    numbers = f"No definite errors; {warnings}."
+    if result.n_errors:
+        numbers = f"{counted(result.n_errors, 'error')}, {warnings}. Fix the errors before training."
     return [*lines, [(numbers, _OF_SEVERITY["error"] if result.n_errors else HEADING)]]
 
 
@@ -69,15 +71,12 @@ def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
         first = of_kind[:_MOST_PLACES]
         more = " …" if len(of_kind) > _MOST_PLACES else ""
         title = title_of(kind, len(of_kind))
-        if kind == "language":
-            shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)[0]})" for one in first)
-            lines.append(f"{shares}, which the embedder was not made for. {WORDS[kind].advice}")
-        elif kind in ABOUT_LABELS:
+        if kind in ABOUT_LABELS:
             labels = ", ".join(f"{shown_label(one.label)} ({shortened(one.detail, _DETAIL_WIDTH)})" for one in first)
             lines.append(f"{title}: {labels}{more}")
         elif kind == "placeholders":
             words = ", ".join(f"{one.detail} ({_places_of(one, corpus)})" for one in first)
-            lines.append(f"{title}: {words}{more}. {WORDS[kind].advice}")
+            lines.append(f"{title}: {words}{more}. {advice_on(kind, len(of_kind))}")
         else:
             lines.append(f"{title} ({', '.join(_place_of(one, corpus)[0] for one in first)}{more})")
     return lines
@@ -103,13 +102,16 @@ def _place_of(finding: "Finding", corpus: Places) -> Piece:
     return f"{finding.file or corpus.name}:{finding.line}".removeprefix(corpus.name), DIM
 
 
-def _of_kind(kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, rest: str) -> list[Line]:
+def _of_kind(
+    kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, *, in_python: bool
+) -> list[Line]:
     severity = findings[0].severity
     title = [(f"{severity.capitalize()}:", _OF_SEVERITY[severity]), (f" {title_of(kind, len(findings))}", HEADING)]
-    lines: list[Line] = [title, f"  {WORDS[kind].advice}"]
+    lines: list[Line] = [title, f"  {advice_on(kind, len(findings), in_python=in_python)}"]
     for finding in findings[:_MOST_SHOWN]:
         lines += [[("    ", PLAIN), *pieces_of(line)] for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
+        rest = "to_frame() has all" if in_python else "--output FILE or --json has all"
         lines.append(f"    … {len(findings) - _MOST_SHOWN:,} more ({rest})")
     return lines
 

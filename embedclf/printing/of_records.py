@@ -22,6 +22,8 @@ from embedclf.quality.findings import DataCheck
 if TYPE_CHECKING:
     from embedclf.exploration.retrieval import Hit
 
+_REST = "to_dict() has all"
+
 
 def text_of(result: object) -> str:
     """Return what ``print`` shows of a result."""
@@ -41,12 +43,12 @@ def _(result: TextClassifier) -> list[Line]:
 
 @lines_of.register
 def _(result: Report) -> list[Line]:
-    return figures.report_lines(result, Rows(), Rows("train row"), errors_are_written=True)
+    return figures.report_lines(result, Rows(), Rows("train row"), errors_are_written=True, rest=_REST)
 
 
 @lines_of.register
 def _(result: CrossValidation) -> list[Line]:
-    return figures.cross_validation_lines(result)
+    return figures.cross_validation_lines(result, _REST)
 
 
 @lines_of.register
@@ -61,7 +63,7 @@ def _(result: Comparison) -> list[Line]:
 
 @lines_of.register
 def _(result: DataCheck) -> list[Line]:
-    return findings.finding_lines(result, Rows(), Rows("row of against"), rest="to_frame() has all")
+    return findings.finding_lines(result, Rows(), Rows("row of against"), in_python=True)
 
 
 @lines_of.register(SearchResult)

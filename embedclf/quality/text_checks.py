@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from embedclf.embedding.base import Embedder
-from embedclf.features.languages import foreign_languages
+from embedclf.features.languages import notable_languages, shown_language
 from embedclf.formatting import counted
 from embedclf.missing import is_gap, placeholder_labels, placeholder_texts
 from embedclf.quality.findings import Finding, Other
@@ -14,8 +14,6 @@ from embedclf.validation import text_fault
 # With fewer, holding out a fifth holds out none, and some of five folds have none.
 FEWEST_TEXTS = 5
 MOST_IMBALANCE = 10
-# Some texts in another language are no reason to choose another embedder.
-LEAST_FOREIGN = 0.2
 
 
 def plain_findings(
@@ -182,9 +180,6 @@ def _bare(label: str) -> str:
 
 
 def _foreign(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
-    found = foreign_languages([texts[row] for row in rows])
-    if sum(one.share for one in found) < LEAST_FOREIGN:
-        return []
     return [
         Finding(
             "language",
@@ -192,11 +187,10 @@ def _foreign(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -
             rows[one.first],
             texts[rows[one.first]],
             labels[rows[one.first]],
-            f"{100 * one.share:.0f} % of the texts are probably in {one.language}",
+            shown_language(one),
             score=one.share,
         )
-        for one in found
-        if one.share >= LEAST_FOREIGN / 4
+        for one in notable_languages([texts[row] for row in rows])
     ]
 
 

@@ -2,24 +2,41 @@
 
 from typing import NamedTuple
 
-from embedclf.embedding.aimlapi.catalogue import MULTILINGUAL
 from embedclf.formatting import counted
+from embedclf.training.languages import MULTILINGUAL_ADVICE
 
 
 class Words(NamedTuple):
-    """The wording for one kind of finding: its noun, the rest of its title, and the advice."""
+    """The wording for one kind of finding.
+
+    Attributes
+    ----------
+    thing, rest : str
+        Its noun, and the rest of its title.
+    advice : str
+    of_one : str
+        The advice if there is one only; empty if it is the same.
+    by_command : str
+        What the command line has to help, added to the advice there.
+    """
 
     thing: str
     rest: str
     advice: str
+    of_one: str = ""
+    by_command: str = ""
 
 
 WORDS = {
-    "malformed": Words("row", " that cannot be read", "Fix them in the file."),
+    "malformed": Words("row", " that cannot be read", "Fix them in the file.", "Fix it in the file."),
     "empty": Words(
-        "row", " without a text or label", "Fill them in, or write a copy without the empty texts with --fix FILE."
+        "row",
+        " without a text or label",
+        "Fill them in, or drop them.",
+        "Fill it in, or drop it.",
+        "--fix FILE writes a copy without the empty texts.",
     ),
-    "refused": Words("row", " rejected by the embedder", "Fix or drop them."),
+    "refused": Words("row", " rejected by the embedder", "Fix or drop them.", "Fix or drop it."),
     "conflicts": Words(
         "row", " with conflicting labels for the same text", "Choose one label: no classifier can learn both."
     ),
@@ -27,17 +44,20 @@ WORDS = {
         "row",
         " with a text that is in both files",
         "Drop them from one file: accuracy on texts that were trained on means nothing.",
+        "Drop it from one file: accuracy on texts that were trained on means nothing.",
     ),
     "single_class": Words("label", " only", "Add texts with another label: there is nothing to tell apart."),
     "small_classes": Words("label", " with too few examples", "Add texts, or merge labels."),
     "language": Words(
         "language",
         " that the embedder was not made for",
-        f"Use a multilingual model, such as {' or '.join(f'aimlapi:{name}' for name in MULTILINGUAL)}; without one, "
-        "see whether words help (--features both).",
+        MULTILINGUAL_ADVICE,
     ),
     "label_errors": Words(
-        "possible label error", ", most suspicious first", "Review them, and correct those that are wrong."
+        "possible label error",
+        ", most suspicious first",
+        "Review them, and correct those that are wrong.",
+        "Review it, and correct it if it is wrong.",
     ),
     "label_variants": Words(
         "label",
@@ -53,12 +73,19 @@ WORDS = {
         "row",
         " with a near-duplicate in the other file",
         "Drop the copies from one file: they inflate the measured accuracy.",
+        "Drop the copy from one file: it inflates the measured accuracy.",
     ),
     "duplicates": Words(
-        "exact duplicate", "", "Drop them unless they should count more: --fix FILE writes a copy without them."
+        "exact duplicate",
+        "",
+        "Drop them unless they should count more.",
+        "Drop it unless it should count more.",
+        "--fix FILE writes a copy without duplicates.",
     ),
     "near_duplicates": Words("near-duplicate", "", "Drop copies. Where the labels differ, decide which is right."),
-    "anomalies": Words("outlier", ", farthest first", "Check whether they belong here."),
+    "anomalies": Words(
+        "outlier", ", farthest first", "Check whether they belong here.", "Check whether it belongs here."
+    ),
     "imbalance": Words(
         "label", " much rarer than another", "Add texts, and judge a classifier by macro-F1 rather than accuracy."
     ),
@@ -81,4 +108,12 @@ ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 def title_of(kind: str, number: int) -> str:
     """Return how many problems of a kind there are, in words."""
     words = WORDS[kind]
-    return f"{counted(number, words.thing)}{words.rest}"
+    rest = words.rest.partition(",")[0] if number == 1 else words.rest  # one is in no order
+    return f"{counted(number, words.thing)}{rest}"
+
+
+def advice_on(kind: str, number: int, *, in_python: bool = True) -> str:
+    """Return what to do about a number of problems of a kind; outside Python, with the options that help."""
+    words = WORDS[kind]
+    advice = words.of_one if number == 1 and words.of_one else words.advice
+    return advice if in_python or not words.by_command else f"{advice} {words.by_command}"

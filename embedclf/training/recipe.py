@@ -58,9 +58,13 @@ class Recipe:
 
 
 def check_recipe(
-    head: str, regularization: float | str = "auto", features: str = "auto", label_names: bool | None = None
+    head: str,
+    regularization: float | str = "auto",
+    features: str = "auto",
+    label_names: bool | None = None,
+    C: float | str | None = None,
 ) -> Recipe:
-    """Check settings, and return them as a recipe.
+    """Check settings, and return them as a recipe; `C` and `regularization` are two names of one setting.
 
     Raises
     ------
@@ -71,16 +75,17 @@ def check_recipe(
         raise ArgumentError(f"unknown head {head!r}: expected {' or '.join(map(repr, HEADS))}")
     if features not in SCALES:
         raise ArgumentError(f"unknown features {features!r}: expected one of {', '.join(map(repr, SCALES))}")
-    if regularization == "auto":
+    if C is not None and regularization != "auto":
+        raise ArgumentError("C and regularization are two names of the same setting: pass only one of them")
+    name, given = ("regularization", regularization) if C is None else ("C", C)
+    if given == "auto":
         return Recipe(head, None, features, label_names)
     if head == "centroid":
-        raise ArgumentError("regularization applies to the logistic head only: the centroid head has none")
+        raise ArgumentError(f"{name} applies to the logistic head only: the centroid head has none")
     try:
-        C = float(regularization)
+        value = float(given)
     except ValueError:
-        C = math.nan
-    if not LEAST_C <= C <= MOST_C:
-        raise ArgumentError(
-            f"regularization must be 'auto' or scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, got {regularization!r}"
-        )
-    return Recipe(head, C, features, label_names)
+        value = math.nan
+    if not LEAST_C <= value <= MOST_C:
+        raise ArgumentError(f"{name} must be 'auto' or scikit-learn's C, from {LEAST_C:g} to {MOST_C:g}, got {given!r}")
+    return Recipe(head, value, features, label_names)

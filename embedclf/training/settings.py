@@ -166,7 +166,9 @@ class Chooser:
         in which the log loss falls; each fit starts from the best one so far. Then the other word scales are tried with
         that C and, if they are nearly as good, with other values of C. Finally, label names are tried.
         """
-        with phase("Choosing settings", unit="fit", is_about=True) as self._choosing:
+        # Settings that are expected to be close were chosen on all rows; now some are held out.
+        name = "Choosing settings" if near is None else "Choosing settings again"
+        with phase(name, unit="fit", is_about=True) as self._choosing:
             return self._choose(near)
 
     def _choose(self, near: Settings | None) -> Settings:

@@ -88,11 +88,11 @@ def log_threshold(threshold: float, judged: Judged) -> None:
         rejected = float((~is_answered(judged.confidence[outside], threshold)).mean())
         rejects = f", rejects {shown_share(rejected)} of {counted(int(outside.sum()), 'out-of-scope row')}"
     logger.info(
-        "Selected threshold %s (%s): answers %s, accuracy %s on those%s.",
+        "Selected threshold %s (%s): answers %s, accuracy %.3f on those%s.",
         shown_threshold(threshold),
         counted(int(inside.sum()), "cross-validated row"),
         shown_share(answered.coverage),
-        shown_share(answered.accuracy or 0),
+        answered.accuracy or 0,
         rejects,
     )
     if outside.any() and outside.sum() < FEW_ROWS:

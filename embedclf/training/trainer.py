@@ -23,6 +23,7 @@ from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import check_abstaining, check_examples
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.inputs import Inputs
+from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.training_set import make_training_set
@@ -40,6 +41,7 @@ def train(
     label: str | None = None,
     embedder: Any = None,
     head: Head = "logistic",
+    C: float | Literal["auto"] | None = None,
     regularization: float | Literal["auto"] = "auto",
     features: Features = "auto",
     label_names: bool | None = None,
@@ -72,8 +74,11 @@ def train(
         vectors of another length.
     head : {"logistic", "centroid"}
         Logistic regression or nearest centroid.
+    C : float or "auto", optional
+        scikit-learn's C for the logistic head: larger values fit more closely. "auto", the default, chooses it by
+        cross-validated log loss.
     regularization : float or "auto"
-        scikit-learn's C for the logistic head; "auto" chooses it by cross-validated log loss.
+        Another name of `C`. Pass only one of them.
     features : {"auto", "embedding", "words", "both"}
         What to use of a text: the embedder's vector, its words and pairs of words, or both. "auto" chooses between
         "embedding" and "both" by cross-validated log loss. "words" needs no embedder.
@@ -123,13 +128,14 @@ def train(
     examples = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     classes, y = check_examples(examples.texts, examples.known_labels, outside)
-    recipe = check_recipe(head, regularization, features, label_names)
+    recipe = check_recipe(head, regularization, features, label_names, C)
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     _warn_of_placeholders(examples)
     opened, recipe = open_for(recipe, examples)
+    warn_of_languages(examples.texts, opened, recipe)
     held = _choose_held_out(y, examples.groups, classes, holdout, seed)
     model, card = fit_classifier(
         make_training_set(recipe, examples, classes, y, name_vectors),

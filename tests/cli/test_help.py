@@ -74,6 +74,29 @@ def test_it_fits_the_terminal(cli: Cli, monkeypatch: pytest.MonkeyPatch, name: s
     assert len(starts) == 1
 
 
+def test_names_of_options_are_not_broken_at_their_hyphens(cli: Cli, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    assert "  such as a cluster, use\n  --label-column. With" in cli("map", "--help").stdout
+
+
+@pytest.mark.parametrize("args", [(), ("cache",), ("key",)])
+def test_a_group_alone_shows_its_help(cli: Cli, monkeypatch: pytest.MonkeyPatch, args: tuple[str, ...]):
+    """As it is, on a narrow terminal, too."""
+    monkeypatch.setattr("embedclf.cli.screen.columns", lambda *, err=False: 40)
+    done = cli(*args)
+    assert done.stderr.startswith("Usage: embedclf")
+    assert "Error" not in done.stderr
+    assert done.exit_code == 2
+
+
+@pytest.mark.parametrize("args", [("cache", "prune"), ("cache", "info"), ("cache", "clear"), ("key", "set")])
+def test_commands_of_groups_have_examples(cli: Cli, args: tuple[str, ...]):
+    """And a link."""
+    shown = cli(*args, "--help").stdout
+    assert f"  embedclf {' '.join(args)}" in sections(shown)["Examples"]
+    assert f"\nDocs: {DOCS}" in shown
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_two_examples_that_would_run(name: str):
     """They are parsed as the command would; the page that the help names is there, and so is its heading."""

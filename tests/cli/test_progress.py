@@ -106,7 +106,14 @@ def test_a_phase_within_another_gives_its_steps_or_stands_behind_it():
     inner = shown([of("Finding label errors"), folds], 100, 57)
     assert inner == "Finding label errors ━──────── 1 of 5 folds · 0:35 left"
     both = shown([of("Comparing", 1, 2, "combination"), folds], 100, 117)
-    assert both.endswith("1 of 2 combinations · 9 s each · 0:08 left · Cross-validating 1 of 5 folds")
+    assert both.endswith("1 of 2 combinations · 8 s each · 0:07 left · Cross-validating 1 of 5 folds")
+
+
+def test_what_is_done_of_a_step_gives_the_time_left_before_the_first_has_ended():
+    """Here a quarter of the first fit, after ten seconds; a step that has hardly begun tells nothing."""
+    fits = of("Choosing settings", 0, 9, "fit", changed=90.0)
+    assert shown([fits, of("Solving", 5, 100)], 100, 77).endswith("0 of 9 fits · 0:10")
+    assert shown([fits, of("Solving", 25, 100)], 100, 77).endswith("0 of 9 fits · 5:50 left")
 
 
 def test_steps_that_run_at_once_take_as_long_as_the_last_of_them():

@@ -152,6 +152,29 @@ def test_a_confidence_is_shown_below_the_threshold_just_where_it_is_abstained_fr
     assert f"coverage at threshold {threshold:.4f}" in page
 
 
+def test_what_is_answered_at_the_threshold_comes_first(cli: Cli, trained: embedclf.TextClassifier):
+    """With 95 % intervals, on the screen, in JSON, in Python and on the page; without a threshold, there is no such."""
+    report = embedclf.evaluate(trained.with_min_confidence(0.7), [*TEXTS, "so so"], [*LABELS, "refund"])
+    answered = report.answered
+    assert answered.coverage == next(one.coverage for one in report.coverage if one.threshold == 0.7)
+    assert answered.coverage_interval.low < answered.coverage < answered.coverage_interval.high
+    assert answered.accuracy_interval.low < answered.accuracy <= answered.accuracy_interval.high
+    assert re.search(
+        r"^answered           \d\d\.\d %  \(\d\d\.\d to \d\d\.\d %\), at confidence ≥ 0\.7000\n"
+        r"accuracy on these  [01]\.\d{3}  \(0\.\d{3} to [01]\.\d{3}\)\n"
+        r"accuracy on all    0\.\d{3}  \(",
+        str(report),
+        flags=re.MULTILINE,
+    )
+    assert report.to_dict()["answered"]["accuracy_interval"] == list(answered.accuracy_interval)
+    report.to_html("report.html")
+    assert "accuracy on these</dt>" in Path("report.html").read_text(encoding="utf-8")
+    assert embedclf.evaluate(trained, TEXTS, LABELS).answered is None
+    none = embedclf.evaluate(trained.with_min_confidence(1), TEXTS, LABELS)
+    assert none.answered[2:] == (None, None)
+    assert "\naccuracy on these  –\n" in str(none)
+
+
 def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
     """It is marked in the table of coverage, with four decimals, or as many as it was given with."""
     result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.774321")

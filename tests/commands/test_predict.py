@@ -247,7 +247,11 @@ class TestTextOrFile:
     @pytest.mark.parametrize(
         ("args", "message"),
         [
-            (["new.csv", "NEW.csv"], "new.csv and NEW.csv are both files: predict takes one at a time."),
+            (
+                ["new.csv", "NEW.csv"],
+                "predict labels one file at a time. Run it once per file: embedclf predict new.csv -o labelled_new.csv"
+                ", then embedclf predict NEW.csv -o labelled_NEW.csv.",
+            ),
             (["new.csv", "my parcel"], "new.csv is a file and cannot be combined with texts"),
             (["new.csv", "--text", "my parcel"], "new.csv is a file and cannot be combined with texts"),
             (["new.csv", "--input", "new.csv"], "Use either TEXT or --input FILE, not both."),

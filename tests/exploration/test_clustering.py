@@ -57,6 +57,7 @@ class TestTheCommand:
         assert result.stdout == SHOWN
         assert result.stderr == (
             "texts.csv: 30 rows\nEmbedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)\n"
+            "To write each row with its cluster, use --output FILE.\n"
         )
 
     def test_lines_are_narrow_enough(self, cli: Cli, monkeypatch: pytest.MonkeyPatch):

@@ -67,6 +67,23 @@ def test_the_rows_found_are_written(cli: Cli, dataset: Path):
     assert rows == [{key: hit[key] for key in keys} for hit in json.loads(done.stdout)["hits"]]
 
 
+def test_a_row_of_several_files_is_named_with_its_file(cli: Cli, dataset: Path):
+    """As messages show it."""
+    write_csv(Path("more.csv"), [("my parcel went to the moon", "delivery")])
+    done = cli("recommend", dataset.name, "more.csv", "--row", "more.csv:2", "-k", 1)
+    assert 'Rows similar to more.csv:2 (delivery) "my parcel went to the moon"\n' in done.stderr
+    shown = json.loads(cli("recommend", dataset.name, "more.csv", "--row", "more.csv:2", "-k", 1, "--json").stdout)
+    assert (shown["file"], shown["line"], shown["row"]) == ("more.csv", 2, 30)
+    for row, files, message in [
+        ("2", [dataset.name, "more.csv"], "name it too, such as --row small.csv:2."),
+        ("less.csv:2", [dataset.name], "--row is in small.csv, not in less.csv."),
+        ("first", [dataset.name], "'first' is not the line of a row, such as 93 or tickets.csv:93."),
+    ]:
+        done = cli("recommend", *files, "--row", row)
+        assert done.exit_code == 2
+        assert message in done.stderr
+
+
 def test_near_copies_are_left_out(cli: Cli, tmp_path: Path):
     """Of the row and of each other; that there is no more is said."""
     write_csv(tmp_path / "copies.csv", COPIES)

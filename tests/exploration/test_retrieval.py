@@ -1,6 +1,7 @@
 """embedclf search: the rows nearest to a text."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -111,10 +112,28 @@ def test_the_query_and_the_file_are_one_cost(cli: Cli, api: AimlapiServer, datas
     assert sorted(api.texts_sent) == sorted([*TEXTS, "new"])
 
 
-def test_one_text_is_asked(cli: Cli, dataset: Path):
-    """And a k of 1 or more."""
-    for wrong in (["search", dataset], ["search", dataset, "my", "parcel"], ["search", dataset, "my", "-k", 0]):
-        assert cli(*wrong).exit_code == 2
+def test_the_text_comes_last(cli: Cli, dataset: Path):
+    """A file in its place is noticed, and so is a text alone."""
+    for wrong, file in (
+        (["my parcel", dataset.name], "small.csv"),
+        ([dataset.name], "small.csv"),
+        (["parcel"], "FILE"),
+    ):
+        done = cli("search", *wrong)
+        assert done.exit_code == 2
+        assert f'Name the file first, and what to search for last: embedclf search {file} "TEXT".\n' in done.stderr
+    assert cli("search", dataset, "my", "-k", 0).exit_code == 2
+
+
+def test_several_files_are_searched_as_one(cli: Cli, dataset: Path):
+    """What is found names its file, on the screen, in JSON, and in the file written."""
+    write_csv(Path("more.csv"), [("my parcel went to the moon", "delivery")])
+    done = cli("search", dataset.name, "more.csv", "parcel on the moon", "-k", 1, "-o", "found.csv")
+    assert re.search(r"^ +0\.\d{3}  more\.csv:2  delivery  my parcel went", done.stdout, flags=re.MULTILINE)
+    assert Path("found.csv").read_text().splitlines()[0] == "text,label,file,line,similarity"
+    assert ",more.csv,2," in Path("found.csv").read_text()
+    (hit,) = json.loads(cli("search", dataset.name, "more.csv", "moon", "-k", 1, "--json").stdout)["hits"]
+    assert (hit["file"], hit["line"]) == ("more.csv", 2)
 
 
 def test_in_python():

@@ -168,7 +168,7 @@ class TestMaxCost:
         result = cli("train", many, *QUICKLY, "--max-cost", "0.00005", "--no-cache")
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: embedding 480 texts would cost less than $0.0001 (at most $0.0002), but --max-cost is 5e-05: "
+            "Error: embedding 480 texts would cost about $0.0000576 (at most $0.0002304), but --max-cost is $0.00005: "
             "nothing was sent\n"
         )
         assert api.n_requests == 0
@@ -190,7 +190,7 @@ class TestMaxCost:
         result = cli("train", many, *QUICKLY, "--max-cost", 4.5 * 2_240 * PRICE)
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: $0.0002 spent of --max-cost 0.0002016: stopped before the request that would exceed it; "
+            "Error: $0.0001792 spent of --max-cost $0.0002016: stopped before the request that would exceed it; "
             "results received before are in the cache\n"
         )
         assert api.n_requests == 4
@@ -201,7 +201,7 @@ class TestMaxCost:
         embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=10 * PRICE)
         embedder.embed(["seven tokens, or near to it"])
         with pytest.raises(
-            embedclf.MaxCostError, match=r"\(less than \$0.0001 already spent\): nothing more was sent"
+            embedclf.MaxCostError, match=r"\(\$0\.00000014 already spent\): nothing more was sent"
         ) as hit:
             embedder.embed(["seven other tokens, or near to it"])
         assert hit.value.limit == 10 * PRICE

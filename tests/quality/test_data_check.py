@@ -1,17 +1,19 @@
 """embedclf check: is the data any good?"""
 
 import json
+import logging
 import re
 import shlex
 import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, error
-from corpus import DATASETS, LABELS, QUICKLY, TEXTS, write_csv
+from corpus import DATASETS, LABELS, QUICK, QUICKLY, TEXTS, write_csv
 from embedclf.data.corpus import read_corpus
 from embedclf.quality.findings import KINDS
 from running import Cli
@@ -146,7 +148,7 @@ No problems found in 30 rows.
         result = cli("check", dataset)
         assert result.exit_code == 0
         assert result.stdout.startswith("Warning: 1 exact duplicate\n")
-        assert result.stdout.endswith("\n0 errors, 1 warning. No definite errors.\n")
+        assert result.stdout.endswith("\nNo definite errors; 1 warning.\n")
 
     @pytest.mark.slow
     def test_errors_and_warnings_of_a_kind_stand_apart(self, cli: Cli, dataset: Path):
@@ -385,7 +387,7 @@ class TestLanguage:
             """\
 Warning: 1 language that the embedder was not made for
   Use a multilingual model, such as aimlapi:voyage-multilingual-2 or aimlapi:text-multilingual-embedding-002; without \
-one, see whether words help (--features both).
+one, see whether words help: --features both (features="both").
     :2  75 % of the texts are probably in German: Wo ist das?
 """
             in result.stdout
@@ -393,15 +395,20 @@ one, see whether words help (--features both).
         (found,) = json.loads(cli("check", german, "--dry-run", "--json").stdout)["language"]
         assert (found["line"], found["score"], found["severity"]) == (2, 0.75, "warning")
 
-    def test_train_says_it_in_one_line(self, cli: Cli, german: str):
-        """Unless words are used in any case."""
+    def test_train_says_it_in_one_line(
+        self, cli: Cli, german: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    ):
+        """Unless words are used in any case; in Python, by the library's logger."""
         said = "probably in German"
         (line,) = [line for line in cli("train", german, *QUICKLY).stderr.splitlines() if said in line]
         assert line == (
-            "Warning: 75 % of the texts are probably in German (:2), which the embedder was not made for. Use a "
+            "Warning: 75 % of the texts are probably in German, which the embedder was not made for. Use a "
             "multilingual model, such as aimlapi:voyage-multilingual-2 or aimlapi:text-multilingual-embedding-002; "
-            "without one, see whether words help (--features both)."
+            'without one, see whether words help: --features both (features="both").'
         )
+        monkeypatch.setattr(logging.getLogger("embedclf"), "propagate", True)
+        embedclf.train(pd.read_csv(german), **QUICK)
+        assert line.removeprefix("Warning: ") in caplog.messages
         assert said not in cli("train", german, *QUICKLY[2:], "--features", "both").stderr
         assert said not in cli("train", german, *QUICKLY[2:], "--features", "words").stderr
 

@@ -35,7 +35,7 @@ def test_logistic_is_scikit_learns(tickets, C: float, n_classes: int):
     texts, labels, vectors = tickets
     chosen = np.isin(labels, sorted(set(labels))[:n_classes])
     texts, labels = np.array(texts)[chosen], np.array(labels)[chosen]
-    ours = embedclf.train(texts, labels, regularization=C, features="embedding", label_names=False)
+    ours = embedclf.train(texts, labels, C=C, features="embedding", label_names=False)
     theirs = LogisticRegression(C=C, tol=1e-9, max_iter=10_000).fit(vectors[chosen].astype(np.float64), labels)
     assert ours.classes == tuple(theirs.classes_)
     scores = ours.model.scores(vectors) * ours.card.temperature
@@ -245,6 +245,8 @@ class TestPython:
             ({"regularization": 0}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, got 0"),
             ({"regularization": 1e-30}, embedclf.ArgumentError, "scikit-learn's C, from 1e-06 to 1e[+]06, got 1e-30"),
             ({"head": "centroid", "regularization": 1.0}, embedclf.ArgumentError, "the centroid head has none"),
+            ({"C": "much"}, embedclf.ArgumentError, "^C must be 'auto' or scikit-learn's C, .* got 'much'"),
+            ({"C": 1, "regularization": 1.0}, embedclf.ArgumentError, "C and regularization are two names of the same"),
         ],
     )
     def test_settings_that_cannot_be(self, settings, error, message):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from embedclf.cli.amounts import BYTE_UNITS, SECOND_UNITS, number_of_bytes, seconds
-from embedclf.cli.help import Group
+from embedclf.cli.help import Command, Group
 from embedclf.cli.options import cache_dir_option
 from embedclf.cli.screen import confirm, echo, echo_lines
 from embedclf.formatting import counted
@@ -15,11 +15,13 @@ from embedclf.printing.tables import table
 if TYPE_CHECKING:
     from embedclf.embedding.cache.model_cache import CacheInfo
 
+_PAGE = "cost-and-cache.md#the-cache"
+
 
 @click.group(
     "cache",
     cls=Group,
-    page="cost-and-cache.md#the-cache",
+    page=_PAGE,
     examples=["embedclf cache info", "embedclf cache prune --older-than 90d --max-size 2GB"],
 )
 def command() -> None:
@@ -29,7 +31,13 @@ def command() -> None:
     """
 
 
-@command.command("info", short_help="Show vectors, spending and savings per model.")
+@command.command(
+    "info",
+    cls=Command,
+    page=_PAGE,
+    examples=["embedclf cache info"],
+    short_help="Show vectors, spending and savings per model.",
+)
 @cache_dir_option
 def info(cache_dir: str | None) -> None:
     """Show each model's vectors, bytes and files, what was spent on it, and roughly what the cache saved."""
@@ -56,7 +64,7 @@ def info(cache_dir: str | None) -> None:
     echo_lines(table(["model", "vectors", "size", "segments", "requests", "tokens", "spent", "saved"], rows))
 
 
-@command.command("clear")
+@command.command("clear", cls=Command, page=_PAGE, examples=["embedclf cache clear", "embedclf cache clear --yes"])
 @cache_dir_option
 @click.option("--yes", is_flag=True, help="Skip the confirmation prompt.")
 def clear(cache_dir: str | None, yes: bool) -> None:
@@ -80,7 +88,13 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
 
 
-@command.command("prune", short_help="Delete the least recently used vectors.")
+@command.command(
+    "prune",
+    cls=Command,
+    page=_PAGE,
+    examples=["embedclf cache prune --older-than 90d", "embedclf cache prune --max-size 2GB --yes"],
+    short_help="Delete the least recently used vectors.",
+)
 @cache_dir_option
 @click.option(
     "--older-than",

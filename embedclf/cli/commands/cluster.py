@@ -7,6 +7,7 @@ import click
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
+from embedclf.cli.screen import echo
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 
 
@@ -72,3 +73,5 @@ def command(
         job.print_json(shown, *(one["central"] for one in shown["clusters"]), shown["texts"])
     else:
         job.print_lines(cluster_lines(result, job.corpus))
+        if output is None:
+            echo("To write each row with its cluster, use --output FILE.", err=True)

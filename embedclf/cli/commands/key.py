@@ -4,15 +4,17 @@ import sys
 
 import click
 
-from embedclf.cli.help import Group
+from embedclf.cli.help import Command, Group
 from embedclf.cli.screen import echo
 from embedclf.errors import EmbedclfError
+
+_PAGE = "embedders.md#the-key"
 
 
 @click.group(
     "key",
     cls=Group,
-    page="embedders.md#the-key",
+    page=_PAGE,
     examples=["embedclf key set", "embedclf key show"],
 )
 def command() -> None:
@@ -23,7 +25,13 @@ def command() -> None:
 
 
 # What is typed after `set` is taken so that click does not print it: it may be the key.
-@command.command("set", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@command.command(
+    "set",
+    cls=Command,
+    page=_PAGE,
+    examples=["embedclf key set"],
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 @click.pass_context
 def set_(ctx: click.Context) -> None:
     """Ask for the key and put it into the keyring.
@@ -50,7 +58,7 @@ def set_(ctx: click.Context) -> None:
         echo(f"Warning: {KEY_VARIABLE} is set as well, and is used instead", err=True)
 
 
-@command.command("show")
+@command.command("show", cls=Command, page=_PAGE, examples=["embedclf key show"])
 def show() -> None:
     """Show where the key is, but not the key.
 
@@ -69,7 +77,7 @@ def show() -> None:
     )
 
 
-@command.command("delete")
+@command.command("delete", cls=Command, page=_PAGE, examples=["embedclf key delete"])
 def delete() -> None:
     """Delete the key from the keyring."""
     from embedclf.embedding.aimlapi.system_keyring import name, remove

@@ -1,12 +1,14 @@
 """``embedclf map``."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
+from embedclf.cli.notices import introduce
 from embedclf.cli.options import PageOptions, page_options
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
         "embedclf map groups.csv -o map.html --label-column cluster",
     ],
 )
-@click.argument("dataset", metavar="FILE")
+@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option("-o", "--output", metavar="FILE", help="HTML file to write; not needed with --json.")
 @click.option(
     "-m",
@@ -40,7 +42,7 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
 
     Each text is a point in the colour of its label. Hover over a point to read its text; the page can be zoomed,
     searched and limited to one label. To colour by another column, such as a cluster, use --label-column. With --model,
-    the embedder is the model's.
+    the embedder is the model's. Several files with the same columns are read as one.
     """
     from embedclf.cli.pages import facts_of_file, facts_of_model
     from embedclf.exploration.projection import text_map
@@ -57,6 +59,8 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
         job.open(embedding)
     elif embedding.dimensions is not None:
         raise click.UsageError("--dimensions does not apply with --model, which has its own embedder.")
+    else:
+        introduce(job.corpus, job.embedder, None)
     if job.is_dry():
         return
     vectors = job.embed()
@@ -67,7 +71,10 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
     if model is not None and classifier is not None:
         facts["model"] = facts_of_model(model, classifier)
         predictions = _predictions(classifier, corpus.texts, vectors)
-    make = partial(map_page, source=job.name, lines=corpus.lines, predictions=predictions)
+    source: str | list[str] = job.name
+    if corpus.files:
+        source = [Path(corpus.file(row)).name for row in range(len(corpus.rows))]
+    make = partial(map_page, source=source, lines=corpus.lines, predictions=predictions)
     page.write(make, result, f"Map: {job.embedder.spec} on {job.name}", **facts)
     if job.as_json:
         shown = result.to_dict()

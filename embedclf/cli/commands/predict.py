@@ -190,7 +190,10 @@ def _told_apart(given: tuple[str, ...], texts: tuple[str, ...], input_file: str 
         if not Path(name).exists():
             raise DataError(f"{name}: file not found; to classify it as a text, use --text", source=name)
     if len(files) > 1:
-        raise click.UsageError(f"{files[0]} and {files[1]} are both files: predict takes one at a time.")
+        raise click.UsageError(
+            f"predict labels one file at a time. Run it once per file: embedclf predict {files[0]} -o "
+            f"{_beside(files[0])}, then embedclf predict {files[1]} -o {_beside(files[1])}."
+        )
     if files and (len(given) > 1 or texts):
         raise click.UsageError(
             f"{files[0]} is a file and cannot be combined with texts; to classify its name as a text, use --text."
@@ -204,6 +207,11 @@ def _told_apart(given: tuple[str, ...], texts: tuple[str, ...], input_file: str 
     if files:
         return _Given((), files[0])
     return _Given((), None) if given == ("-",) else _Given((*given, *texts), input_file)
+
+
+def _beside(name: str) -> str:
+    """Return a name for an output beside a file: ``labelled_may.csv``."""
+    return str(Path(name).with_name(f"labelled_{Path(name).name}"))
 
 
 def _check_options(

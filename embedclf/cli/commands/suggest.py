@@ -8,6 +8,7 @@ import click
 from embedclf.cli.file_options import read_texts
 from embedclf.cli.help import Command, Option
 from embedclf.cli.job import Job, file_job
+from embedclf.cli.notices import place_columns, place_values
 from embedclf.cli.options import embedder_again_option, model_option
 from embedclf.cli.screen import echo
 from embedclf.errors import DataError
@@ -27,7 +28,6 @@ _ADDED = {
     "runner_up_label": str,
     "runner_up_confidence": float,
     "score": float,
-    "line": int,
 }
 
 
@@ -91,7 +91,7 @@ def command(
         return
     label_column = job.corpus.label_column or job.file.usual.label
     label = {} if label_column in job.corpus.columns else {label_column: str}
-    writer = job.writer(output, {**label, **_ADDED})
+    writer = job.writer(output, {**label, **_ADDED, **place_columns(job.corpus)})
     vectors = job.embed()
     result = suggest(classifier, job.corpus.texts, n, vectors=vectors)
     if writer is not None:
@@ -108,6 +108,12 @@ def command(
         job.print_json(shown)
     else:
         job.print_lines(suggestion_lines(result, job.corpus))
+        if output is None:
+            echo("To write them to a file for labelling, use --output FILE.", err=True)
+
+
+def _all(number: int, thing: str) -> str:
+    return f"its only {thing} is" if number == 1 else f"all {counted(number, thing)} are"
 
 
 def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
@@ -115,7 +121,7 @@ def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
     n_labelled = len(corpus.rows) - len(rows)
     if not rows:
         raise DataError(
-            f"{corpus.name}: nothing to suggest, all rows are labelled ({n_labelled:,})",
+            f"{corpus.name}: nothing to suggest: {_all(n_labelled, 'row')} already labelled",
             source=corpus.name,
         )
     if n_labelled:
@@ -136,7 +142,7 @@ def _without(corpus: "Corpus", exclude: tuple[str, ...], file: "FileOptions") ->
     n_excluded = len(corpus.rows) - len(rows)
     if not rows:
         raise DataError(
-            f"{corpus.name}: nothing to suggest, all texts are in the files excluded ({n_excluded:,})",
+            f"{corpus.name}: nothing to suggest: {_all(n_excluded, 'row')} in the excluded files",
             source=corpus.name,
         )
     echo(f"Skipped {counted(n_excluded, 'row')} excluded by {', '.join(exclude)}", err=True)
@@ -151,5 +157,5 @@ def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", labe
             row = replace(row, record={**row.record, label_column: None}, source="")
         label: list[str | None] = [] if has_labels else [None]
         confidences = rounded_down(one.confidence), rounded_down(one.runner_up_confidence)
-        values: list[str | float] = [one.predicted, confidences[0], one.runner_up, confidences[1], one.score, row.line]
-        writer.write(row, [*label, *values])
+        values: list[str | float] = [one.predicted, confidences[0], one.runner_up, confidences[1], one.score]
+        writer.write(row, [*label, *values, *place_values(one.row, corpus)])

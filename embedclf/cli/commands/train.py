@@ -102,9 +102,7 @@ def command(
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
-    warn_of_findings(
-        corpus, job.embedder, _check_command(job.datasets, job.file), has_words=job.recipe.features == "both"
-    )
+    warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
         return
     vectors = job.embed_to_train()
