@@ -6,10 +6,12 @@ from embedclf.formatting import counted
 from embedclf.pages.rendering import Facts, Heading, Section, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.quality.findings import KINDS, DataCheck, Finding
-from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, WORDS, title_of
+from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, WORDS, number_of
 
 # More would make a page that no browser is quick with.
 _MOST_ROWS = 3_000
+# Kinds whose things have a name of their own; those of the others are rows, texts or labels.
+_NAMED = {"label_errors", "duplicates", "near_duplicates", "anomalies"}
 
 
 def check_page(
@@ -54,7 +56,7 @@ def _verdict(result: DataCheck) -> list[str]:
         return [f"No problems found in {rows}.", *said]
     found = f"{counted(result.n_errors, 'error')} and {counted(result.n_warnings, 'warning')} in {rows}."
     end = "Fix the errors before training." if result.n_errors else "Nothing is definitely wrong."
-    kinds = [title_of(kind, len(result.of(kind))) for kind in KINDS if result.of(kind)]
+    kinds = [number_of(kind, len(result.of(kind))) for kind in KINDS if result.of(kind)]
     return [f"{found} {end}", f"{'; '.join(kinds)}.", *said]
 
 
@@ -62,7 +64,7 @@ def _kinds(result: DataCheck) -> list[Section]:
     rows = []
     for kind in KINDS:
         if findings := result.of(kind):
-            rows.append([findings[0].severity, title_of(kind, len(findings)), WORDS[kind].advice])
+            rows.append([findings[0].severity, number_of(kind, len(findings)), WORDS[kind].advice])
     if not rows:
         return []
     return [Section("Problems", parts=[table("Problems", ["severity", "problem", "advice"], rows, left=(0, 1, 2))])]
@@ -91,7 +93,7 @@ def _rows(result: DataCheck, place: RowPlace | None, against_place: RowPlace | N
 
 
 def _kind(kind: str) -> str:
-    return kind.replace("_", " ")
+    return WORDS[kind].thing if kind in _NAMED else kind.replace("_", " ")
 
 
 def _place(finding: Finding, place: RowPlace | None) -> str:
@@ -101,7 +103,7 @@ def _place(finding: Finding, place: RowPlace | None) -> str:
 
 
 def _below(finding: Finding, place: RowPlace | None, against_place: RowPlace | None) -> list[tuple[str, str]]:
-    detail = f"suggested against given label: {finding.detail}" if finding.kind == "label_errors" else finding.detail
+    detail = f"suggested vs given label: {finding.detail}" if finding.kind == "label_errors" else finding.detail
     lines = [(detail, "")] if detail else []
     for other in finding.others:
         where = against_place if other.in_against else place

@@ -21,11 +21,11 @@ from embedclf.formatting import (
 )
 from embedclf.pages import charts
 from embedclf.pages.markup import Markup, breakable, tag
-from embedclf.pages.names import MOST_IN_NAME, shortened
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict
 from embedclf.printing.figures import fold_cells
+from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
 from embedclf.stats.metrics import CoveragePoint
 
@@ -98,7 +98,11 @@ def learning_curve_page(curve: LearningCurve, title: str, *, facts: Facts = (), 
         [f"{one.n_labels:,}", f"{one.accuracy:.3f}", _between(one.interval), str(one.n_draws)] for one in curve.points
     ]
     sections = [
-        Section("Accuracy", "With 95 % intervals, on the same held-out rows.", [charts.learning_chart(curve)]),
+        Section(
+            "Accuracy",
+            "With 95 % intervals, on the same held-out rows.",
+            [_wide("Accuracy by training rows", charts.learning_chart(curve))],
+        ),
         Section(
             "Figures", parts=[table("Figures", ["training rows", "accuracy", "95 % interval", "runs"], rows, left=())]
         ),
@@ -134,8 +138,9 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
     sections = [
         Section(
             "Accuracy",
-            "With 95 % intervals. The paired differences in the table are more precise.",
-            [charts.comparison_chart(result)],
+            "With 95 % intervals."
+            + (" The paired differences in the table are more precise." if len(result.candidates) > 1 else ""),
+            [_wide("Accuracy of each candidate", charts.comparison_chart(result))],
         ),
         Section("Figures", parts=[table("Figures", header, rows, left=(0, 2))]),
     ]
@@ -222,11 +227,12 @@ def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:
     indices = [numbers[name] for name in order if name in numbers]
     n = len(indices)
     note = "Rows are true labels, columns predicted labels; the weakest labels first."
-    if report.wrong:
-        note += " Click on a cell to see its rows."
     # A single remaining label is shown as itself, since "1 other label" would take as much room.
     n_shown = n if n <= _MAX_IN_MATRIX + 1 else _MAX_IN_MATRIX
     parts = [_wide("Confusion matrix", charts.confusion_chart(report, indices, n_shown))]
+    if report.wrong:
+        hint = "Select a cell with the mouse, or with Tab, the arrow keys and Enter, to see its rows."
+        parts.insert(0, tag("p", hint, class_="note hint", hidden=True))
     if n_shown < n:
         note += f" The last row and column combine the {n - n_shown} strongest labels."
         parts.append(
@@ -323,7 +329,7 @@ def _coverage(report: Report) -> Section:
             f"{round(one.coverage * report.n_examples):,}",
             shown_share(one.accuracy or 0),
         ]
-        for one in points
+        for one in charts.main_points(report, points)
     ]
     header = ["threshold", "coverage", "rows", "accuracy"]
     parts = [charts.coverage_chart(report, points)]
@@ -337,7 +343,7 @@ def _coverage(report: Report) -> Section:
 
 def _slider(report: Report, points: Sequence[CoveragePoint]) -> Markup:
     """Return a slider for the threshold, which says what share is answered, and what share of that is wrong."""
-    said = []
+    said, places = [], charts.coverage_places(points)
     for one in points:
         answered, accuracy = round(one.coverage * report.n_examples), one.accuracy or 0.0
         said.append(
@@ -345,19 +351,21 @@ def _slider(report: Report, points: Sequence[CoveragePoint]) -> Markup:
             f"({counted(answered, 'row')}), {shown_share(1 - accuracy)} of these wrong "
             f"({round((1 - accuracy) * answered):,})."
         )
-    places = range(len(points))
+    numbers = range(len(points))
     if report.threshold is None:
-        start = min(places, key=lambda place: abs(points[place].coverage - 0.5))
+        start = min(numbers, key=lambda number: abs(points[number].coverage - 0.5))
     else:
         threshold = report.threshold
-        start = min(places, key=lambda place: abs(points[place].threshold - threshold))
-    slider = tag("input", type="range", min=0, max=len(points) - 1, value=start, aria_describedby="answered")
+        start = min(numbers, key=lambda number: abs(points[number].threshold - threshold))
+    slider = tag("input", type="range", min=0, max=len(points) - 1, value=start)
     return tag(
         "div",
         tag("label", "threshold", slider, hidden=True),
-        tag("output", said[start], id="answered"),
+        tag("output", said[start], aria_live="off"),
         class_="slider",
-        data_points=json.dumps(said, ensure_ascii=False),
+        data_points=json.dumps(
+            [[round(x, 1), round(y, 1), text] for (x, y), text in zip(places, said, strict=True)], ensure_ascii=False
+        ),
     )
 
 
@@ -369,7 +377,7 @@ def _words(report: Report, order: Sequence[str]) -> list[Section]:
         [
             label,
             ", ".join(
-                f"{shortened(one.word, MOST_IN_NAME)}\u00a0{one.weight:+.2f}" for one in report.words_by_label[label]
+                f"{shown_word(one.word)}\u00a0{one.weight:+.2f}" for one in report.words_by_label[label]
             ),
         ]
         for label in order

@@ -74,6 +74,10 @@ ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 
 def title_of(kind: str, number: int) -> str:
+    """Return how many problems of a kind there are, in words, and in which order they are listed, if that matters."""
+    return counted(number, WORDS[kind].thing) + WORDS[kind].rest
+
+
+def number_of(kind: str, number: int) -> str:
     """Return how many problems of a kind there are, in words."""
-    words = WORDS[kind]
-    return f"{counted(number, words.thing)}{words.rest}"
+    return title_of(kind, number).partition(",")[0]
