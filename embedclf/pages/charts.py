@@ -6,7 +6,7 @@ Colours that differ between light and dark mode are given by the style sheet, `r
 from collections.abc import Sequence
 from math import sqrt
 
-from embedclf.evaluation.comparison import Comparison
+from embedclf.evaluation.comparison import Compared, Comparison
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval, shown_share, shown_threshold
@@ -283,10 +283,16 @@ def learning_chart(curve: LearningCurve) -> Markup:
     return drawing(f"Accuracy: {name}.", 640, 290, *parts)
 
 
+def made_of(candidate: Compared) -> str:
+    """Return what distinguishes a candidate from others with the same embedder."""
+    dimensions = f"{candidate.dimensions:,} dimensions, " if candidate.dimensions else ""
+    return f"{dimensions}{candidate.head}, features {candidate.features}"
+
+
 def comparison_chart(result: Comparison) -> Markup:
     """Return a chart of the accuracy of each candidate, with its interval."""
     embedders = [in_one_line(shortened(one.embedder, 2 * MOST_IN_NAME)) for one in result.candidates]
-    below = [f"{one.dimensions:,} dimensions, {one.head}" for one in result.candidates]
+    below = [made_of(one) for one in result.candidates]
     margin = min(260.0, max(map(width_of, [*embedders, *below]))) + 16
     low = min(one.accuracy_interval.low for one in result.candidates)
     high = max(one.accuracy_interval.high for one in result.candidates)
@@ -309,7 +315,7 @@ def comparison_chart(result: Comparison) -> Markup:
             ),
         ]
     pairs = zip(result.candidates, embedders, strict=True)
-    name = "; ".join(f"{one.accuracy:.3f} with {embedder}, {one.head}" for one, embedder in pairs)
+    name = "; ".join(f"{one.accuracy:.3f} with {embedder}, {made_of(one)}" for one, embedder in pairs)
     return drawing(f"Accuracy: {name}.", 640, bottom + 40, *parts)
 
 

@@ -55,7 +55,7 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def breakable(name: str) -> Markup:
-    """Return a name in which a line may break after an underscore or a colon, but not in an option such as ``--top-k``."""
+    """Return a name in which a line may break after an underscore or a colon, but not within an option of a command."""
     marked = _OPTION.sub(r'<span class="whole">\g<0></span>', escaped(name))
     return Markup(marked.replace("_", "_<wbr>").replace(":", ":<wbr>"))
 

@@ -38,12 +38,12 @@
   // --- the threshold ---
   for (const slider of all(".slider")) {
     const input = slider.querySelector("input"), says = slider.querySelector("output");
-    const points = JSON.parse(slider.dataset.points);
+    const points = slider.dataset.points.split("|").map((point) => point.split(";"));
     const now = slider.closest("section").querySelector(".now");
     const show = () => {
-      const [x, y, said] = points[input.value];
-      says.textContent = said;
-      input.setAttribute("aria-valuetext", said);
+      const [x, y, ...figures] = points[input.value];
+      says.textContent = slider.dataset.said.replace(/\{(\d)\}/g, (_, place) => figures[place]);
+      input.setAttribute("aria-valuetext", says.textContent);
       now.setAttribute("transform", `translate(${x} ${y})`);
     };
     now.removeAttribute("visibility");

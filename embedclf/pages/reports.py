@@ -3,7 +3,6 @@
 Each is one self-contained file, which opens from disk and needs no network.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -23,7 +22,7 @@ from embedclf.pages import charts
 from embedclf.pages.markup import Markup, breakable, tag
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
-from embedclf.pages.verdict import percent, verdict
+from embedclf.pages.verdict import percent, verdict, weakest_first
 from embedclf.printing.figures import fold_cells
 from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
@@ -34,6 +33,8 @@ from embedclf.stats.metrics import CoveragePoint
 _MAX_IN_MATRIX = 25
 # With so few, the confusion matrix and the table of labels stand side by side.
 _MAX_BESIDE = 14
+# The script fills it in, too.
+_OF_THRESHOLD = "Threshold {0}: {1} answered ({2}), {3} of these wrong ({4})."
 _INTERVALS = "Intervals are 95 % bootstrap intervals over the rows."
 
 
@@ -59,7 +60,7 @@ def evaluation_page(
     note : str
         A remark to show at the top.
     """
-    order = _ordered(report)
+    order = weakest_first(report)
     said = verdict(report, order, report.accuracy, report.accuracy_interval)
     heading = Heading(title, said, _tiles(report), facts, note)
     return render(heading, _sections(report, order, place, near_place), _INTERVALS)
@@ -78,7 +79,7 @@ def cross_validation_page(
     ]
     header, rows = fold_cells(result)
     folds = Section("Folds", "How much the figures vary between folds.", [table("Folds", header, rows, left=())])
-    order = _ordered(result.report)
+    order = weakest_first(result.report)
     sections = _sections(result.report, order, place)
     if result.n_repeats > 1:
         sections = [replace(section, note=f"{section.note} First repeat only.") for section in sections]
@@ -114,7 +115,7 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
     """Return the page of a comparison."""
     best = result.candidates[0]
     tiles = [
-        ("best", best.embedder, f"{best.dimensions:,} dimensions, {best.head}"),
+        ("best", best.embedder, charts.made_of(best)),
         _tile("best accuracy", best.accuracy, best.accuracy_interval),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation"),
     ]
@@ -125,14 +126,15 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
         dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else shown_dollars(one.dollars)
         rows.append(
             [
-                *(one.embedder, f"{one.dimensions:,}", one.head, f"{one.accuracy:.3f}"),
+                *(one.embedder, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),
+                f"{one.accuracy:.3f}",
                 *(_between(one.accuracy_interval), "best" if place == 0 else difference, tokens, dollars),
                 f"{one.model_bytes / 1_000:,.1f} kB",
                 f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]
         )
     header = [
-        *("embedder", "dimensions", "head", "accuracy", "95 % interval", "Δ accuracy vs best (95 %)"),
+        *("embedder", "dimensions", "head", "features", "accuracy", "95 % interval", "Δ accuracy vs best (95 %)"),
         *("tokens", "dollars", "model size", "ms/text"),
     ]
     sections = [
@@ -142,17 +144,16 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
             + (" The paired differences in the table are more precise." if len(result.candidates) > 1 else ""),
             [_wide("Accuracy of each candidate", charts.comparison_chart(result))],
         ),
-        Section("Figures", parts=[table("Figures", header, rows, left=(0, 2))]),
+        Section("Figures", parts=[table("Figures", header, rows, left=(0, 2, 3))]),
     ]
     return render(Heading(title, _comparison_verdict(result), tiles, facts, note), sections, _INTERVALS)
 
 
 def _comparison_verdict(result: Comparison) -> list[str]:
     best, *others = result.candidates
-    name = f"{best.embedder} with {best.dimensions:,} dimensions, {best.head}"
-    said = [
-        f"The best is {name}: {percent(best.accuracy)} of {counted(result.n_examples, 'text')} get the right label."
-    ]
+    texts = counted(result.n_examples, "text")
+    name = f"{best.embedder} ({charts.made_of(best)})"
+    said = [f"The best is {name}: {percent(best.accuracy)} of {texts} get the right label."]
     if others:
         n_worse = sum(one.worse for one in others)
         verb = "is" if n_worse == 1 else "are"
@@ -196,17 +197,6 @@ def _n_wrong(report: Report) -> str:
         return f"{len(report.wrong):,} misclassified"
     answered = report.out_of_scope.n_answered
     return f"{len(report.wrong) - answered:,} misclassified, {answered:,} out-of-scope answered"
-
-
-def _ordered(report: Report) -> list[str]:
-    """Return all labels, the weakest first: the one order in which a page shows them.
-
-    Labels that are neither right nor predicted anywhere come last; before them, those which only rows that are out of
-    scope have.
-    """
-    known = sorted(report.per_class, key=lambda name: (report.per_class[name].f1, name))
-    others = {name for one in report.wrong for name in (one.label, one.predicted)}
-    return list(dict.fromkeys([*known, *sorted(others), *report.classes]))
 
 
 def _sections(
@@ -343,13 +333,14 @@ def _coverage(report: Report) -> Section:
 
 def _slider(report: Report, points: Sequence[CoveragePoint]) -> Markup:
     """Return a slider for the threshold, which says what share is answered, and what share of that is wrong."""
-    said, places = [], charts.coverage_places(points)
+    figures = []
     for one in points:
         answered, accuracy = round(one.coverage * report.n_examples), one.accuracy or 0.0
-        said.append(
-            f"Threshold {shown_threshold(one.threshold)}: {shown_share(one.coverage)} answered "
-            f"({counted(answered, 'row')}), {shown_share(1 - accuracy)} of these wrong "
-            f"({round((1 - accuracy) * answered):,})."
+        figures.append(
+            [
+                *(shown_threshold(one.threshold), shown_share(one.coverage), counted(answered, "row")),
+                *(shown_share(1 - accuracy), f"{round((1 - accuracy) * answered):,}"),
+            ]
         )
     numbers = range(len(points))
     if report.threshold is None:
@@ -361,10 +352,13 @@ def _slider(report: Report, points: Sequence[CoveragePoint]) -> Markup:
     return tag(
         "div",
         tag("label", "threshold", slider, hidden=True),
-        tag("output", said[start], aria_live="off"),
+        tag("output", _OF_THRESHOLD.format(*figures[start]), aria_live="off"),
         class_="slider",
-        data_points=json.dumps(
-            [[round(x, 1), round(y, 1), text] for (x, y), text in zip(places, said, strict=True)], ensure_ascii=False
+        data_said=_OF_THRESHOLD,
+        # Not as JSON, since each of its quotes would take six characters.
+        data_points="|".join(
+            ";".join([f"{x:.1f}", f"{y:.1f}", *shown])
+            for (x, y), shown in zip(charts.coverage_places(points), figures, strict=True)
         ),
     )
 
@@ -376,9 +370,7 @@ def _words(report: Report, order: Sequence[str]) -> list[Section]:
         # The no-break space keeps each weight on the line of its word.
         [
             label,
-            ", ".join(
-                f"{shown_word(one.word)}\u00a0{one.weight:+.2f}" for one in report.words_by_label[label]
-            ),
+            ", ".join(f"{shown_word(one.word)}\u00a0{one.weight:+.2f}" for one in report.words_by_label[label]),
         ]
         for label in order
         if label in report.words_by_label

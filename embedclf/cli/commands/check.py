@@ -80,8 +80,6 @@ def command(
     check_places({"--against": against}, {"--fix": fix})
     if len(job.datasets) > 1:  # a copy of several files must not replace one of them
         job.check_places(fix=fix)
-        if output is not None:
-            raise click.UsageError("--output names lines, so it needs one FILE: check the files one by one.")
     job.check_places({"--against": against, "--fix": fix}, output=output, report=report)
     page = job.page(report, about)
     whole = _read(job)
@@ -105,7 +103,7 @@ def command(
         return
     if fix is not None:
         _write_copy(whole, fix, job.file)
-    with nullcontext() if output is None else open_suspects(output, corpus) as writer:
+    with nullcontext() if output is None else open_suspects(output, corpus, other) as writer:
         try:
             result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
         except EmbedderError:
@@ -129,7 +127,7 @@ def command(
     else:
         _show(result, corpus, other)
     if output is not None:
-        _say_suspects(n_suspects, output, job.datasets[0])
+        _say_suspects(n_suspects, output, job.datasets)
     _end(result)
 
 
@@ -165,11 +163,14 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
     echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded} ({removed})", err=True)
 
 
-def _say_suspects(n: int, output: str, dataset: str) -> None:
+def _say_suspects(n: int, output: str, datasets: "Sequence[str]") -> None:
+    from embedclf.data.corpus import names_of
+
     say_written(n, output)
     if n:
-        applying = shlex.join(["embedclf", "apply", output, dataset, "-o"])
-        echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE", err=True)
+        applying = shlex.join(["embedclf", "apply", output, datasets[0], "-o"])
+        others = f", and likewise for {names_of(datasets[1:])}" if len(datasets) > 1 else ""
+        echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE{others}", err=True)
 
 
 def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":

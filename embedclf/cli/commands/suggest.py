@@ -91,7 +91,7 @@ def command(
         return
     label_column = job.corpus.label_column or job.file.usual.label
     label = {} if label_column in job.corpus.columns else {label_column: str}
-    writer = job.writer(output, {**label, **_ADDED})
+    writer = job.writer(output, {**label, **_ADDED, **({"file": str} if job.corpus.files else {})}, for_review=True)
     vectors = job.embed()
     result = suggest(classifier, job.corpus.texts, n, vectors=vectors)
     if writer is not None:
@@ -151,5 +151,12 @@ def _write(writer: "CorpusWriter", result: "Suggestions", corpus: "Corpus", labe
             row = replace(row, record={**row.record, label_column: None}, source="")
         label: list[str | None] = [] if has_labels else [None]
         confidences = rounded_down(one.confidence), rounded_down(one.runner_up_confidence)
-        values: list[str | float] = [one.predicted, confidences[0], one.runner_up, confidences[1], one.score, row.line]
-        writer.write(row, [*label, *values])
+        values: list[str | float | None] = [
+            one.predicted,
+            confidences[0],
+            one.runner_up,
+            confidences[1],
+            one.score,
+            row.line,
+        ]
+        writer.write(row, [*label, *values, *([row.file] if corpus.files else [])])
