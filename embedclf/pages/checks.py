@@ -6,12 +6,10 @@ from embedclf.formatting import counted
 from embedclf.pages.rendering import Facts, Heading, Section, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.quality.findings import KINDS, DataCheck, Finding
-from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, WORDS, number_of
+from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, WORDS, name_of, number_of
 
 # More would make a page that no browser is quick with.
 _MOST_ROWS = 3_000
-# Kinds whose things have a name of their own; those of the others are rows, texts or labels.
-_NAMED = {"label_errors", "duplicates", "near_duplicates", "anomalies"}
 
 
 def check_page(
@@ -77,12 +75,12 @@ def _rows(result: DataCheck, place: RowPlace | None, against_place: RowPlace | N
     left = len(result.findings) - len(findings)
     labels = Counter(name for one in findings for name in (one.label, one.suggested or "") if name)
     order = sorted(labels, key=lambda name: (-labels[name], name))
-    kinds = [_kind(kind) for kind in KINDS]
+    kinds = [name_of(kind) for kind in KINDS]
     rows = [
         Listed(
             _place(one, place),
             one.text if one.kind not in ABOUT_LABELS else "",
-            (_kind(one.kind), one.label, one.suggested or ""),
+            (name_of(one.kind), one.label, one.suggested or ""),
             _below(one, place, against_place),
         )
         for one in findings
@@ -90,10 +88,6 @@ def _rows(result: DataCheck, place: RowPlace | None, against_place: RowPlace | N
     choices = {"problem": kinds, "label": ["", *order], "suggested": ["", *order]}
     note = "The most important problems first." + (f" {left:,} more are left out." if left else "")
     return [Section("Rows", note, [row_list(rows, ["problem", "label", "suggested"], choices, wrong="suggested")])]
-
-
-def _kind(kind: str) -> str:
-    return WORDS[kind].thing if kind in _NAMED else kind.replace("_", " ")
 
 
 def _place(finding: Finding, place: RowPlace | None) -> str:

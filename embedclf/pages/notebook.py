@@ -27,6 +27,7 @@ from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.figures import fold_cells
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
+from embedclf.quality.wording import name_of
 
 _MOST_LABELS = 15
 _MOST_ROWS = 20
@@ -79,8 +80,11 @@ def _(result: Report) -> str:
     ]
     if result.threshold is not None:
         (point,) = [one for one in result.coverage if one.threshold == result.threshold]
-        correct = "" if point.accuracy is None else f"{shown_share(point.accuracy)} of them correct"
-        tiles.append((f"answered from {shown_threshold(result.threshold)}", shown_share(point.coverage), correct))
+        accuracy = "" if point.accuracy is None else f"{shown_share(point.accuracy)} accuracy on these"
+        threshold = shown_threshold(result.threshold)
+        tiles.append((f"coverage at threshold {threshold}", shown_share(point.coverage), accuracy))
+    if (baseline := result.baseline) is not None:
+        tiles.insert(1, ("baseline", f"{baseline.accuracy:.3f}", f"always {shown_label(baseline.label)}"))
     return _cell(_tiles(tiles), _matrix(result), _folded("Figures of each label", _labels(result)))
 
 
@@ -140,7 +144,7 @@ def _(result: DataCheck) -> str:
     ]
     rows = [
         [
-            one.kind.replace("_", " "),
+            name_of(one.kind),
             "" if one.row is None else f"{one.row}",
             shown_label(one.label),
             shown_label(one.suggested or ""),
@@ -193,7 +197,7 @@ def _(result: Suggestions) -> str:
         ]
         for one in result.rows[:_MOST_ROWS]
     ]
-    table = _table(["row", "text", "predicted", "or"], rows, left=4)
+    table = _table(["row", "text", "predicted", "runner-up"], rows, left=4)
     about = f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,}"
     return _cell(_paragraph(about), table, _more(len(result.rows)))
 
@@ -214,6 +218,11 @@ def _(result: TextClassifier) -> str:
     if held := card.held_out:
         tiles += [
             ("held-out accuracy", f"{held.accuracy:.3f}", counted(held.n_examples, "row")),
+            *(
+                []
+                if held.baseline_accuracy is None
+                else [("baseline", f"{held.baseline_accuracy:.3f}", "commonest label")]
+            ),
             ("macro-F1", f"{held.macro_f1:.3f}", ""),
             ("calibration error", f"{held.ece:.3f}", "ECE"),
         ]

@@ -156,8 +156,9 @@ def _comparison_verdict(result: Comparison) -> list[str]:
     said = [f"The best is {name}: {percent(best.accuracy)} of {texts} get the right label."]
     if others:
         n_worse = sum(one.worse for one in others)
-        verb = "is" if n_worse == 1 else "are"
-        said.append(f"{n_worse:,} of the {counted(len(others), 'other')} {verb} significantly worse.")
+        which = f"{n_worse:,}" if n_worse else "None"
+        verb = "is" if n_worse < 2 else "are"
+        said.append(f"{which} of the {counted(len(others), 'other')} {verb} significantly worse.")
     return said
 
 

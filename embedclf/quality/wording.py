@@ -70,7 +70,14 @@ SKIPPED = {
     "anomalies": "outliers",
 }
 """What the kinds are called that a check may skip."""
+# Kinds whose things have a name of their own; those of the others are rows, texts or labels.
+_NAMED = {"label_errors", "duplicates", "near_duplicates", "anomalies"}
 ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
+
+
+def name_of(kind: str) -> str:
+    """Return what one problem of a kind is called."""
+    return WORDS[kind].thing if kind in _NAMED else kind.replace("_", " ")
 
 
 def title_of(kind: str, number: int) -> str:

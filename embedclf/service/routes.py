@@ -99,7 +99,7 @@ def add_status(app: FastAPI, state: ServiceState, current: CurrentModel, access:
         response_model_exclude_none=True,
     )
     async def health() -> Health:
-        """Report that the process is alive. Requires no token, and tells nothing about the model if others need one."""
+        """Report that the process is alive and, if no token is needed, which model it serves. Requires no token."""
         version = None if access.needs_token else current.served.version
         return Health(status="alive", model=version and version.sha256)
 
