@@ -385,7 +385,7 @@ def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
     assert page.locator("select, input").evaluate_all("all => all.filter(one => !one.labels.length).length") == 0
     assert page.get_by_role("img", name="Reliability").is_visible()
     reached = set()
-    for _ in range(12):
+    for _ in range(14):
         page.keyboard.press("Tab")
         tag, style = page.evaluate(
             "[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
