@@ -1,6 +1,7 @@
 """The page of a check of labelled texts."""
 
 from collections import Counter
+from pathlib import Path
 
 from embedclf.formatting import counted
 from embedclf.pages.rendering import Facts, Heading, Section, render, table
@@ -92,7 +93,9 @@ def _rows(result: DataCheck, place: RowPlace | None, against_place: RowPlace | N
 
 def _place(finding: Finding, place: RowPlace | None) -> str:
     if finding.row is None:
-        return "" if finding.line is None else f"line {finding.line}"
+        if finding.line is None:
+            return ""
+        return f"line {finding.line}" if finding.file is None else f"{Path(finding.file).name}:{finding.line}"
     return "" if place is None else place(finding.row)
 
 

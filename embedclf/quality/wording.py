@@ -7,11 +7,12 @@ from embedclf.formatting import counted
 
 
 class Words(NamedTuple):
-    """The wording for one kind of finding: its noun, the rest of its title, and the advice."""
+    """The wording for one kind of finding: its noun, the rest of its title, the advice, and the order in a list."""
 
     thing: str
     rest: str
     advice: str
+    order: str = ""
 
 
 WORDS = {
@@ -37,7 +38,7 @@ WORDS = {
         "see whether words help (--features both).",
     ),
     "label_errors": Words(
-        "possible label error", ", most suspicious first", "Review them, and correct those that are wrong."
+        "possible label error", "", "Review them, and correct those that are wrong.", ", most suspicious first"
     ),
     "label_variants": Words(
         "label",
@@ -53,7 +54,7 @@ WORDS = {
         "exact duplicate", "", "Drop them unless they should count more: --fix FILE writes a copy without them."
     ),
     "near_duplicates": Words("near-duplicate", "", "Drop copies. Where the labels differ, decide which is right."),
-    "anomalies": Words("outlier", ", farthest first", "Check whether they belong here."),
+    "anomalies": Words("outlier", "", "Check whether they belong here.", ", farthest first"),
     "imbalance": Words(
         "label", " much rarer than another", "Add texts, and judge a classifier by macro-F1 rather than accuracy."
     ),
@@ -81,10 +82,10 @@ def name_of(kind: str) -> str:
 
 
 def title_of(kind: str, number: int) -> str:
-    """Return how many problems of a kind there are, in words, and in which order they are listed, if that matters."""
-    return counted(number, WORDS[kind].thing) + WORDS[kind].rest
+    """Return the title of a list of problems of a kind: how many there are, and in which order."""
+    return number_of(kind, number) + WORDS[kind].order
 
 
 def number_of(kind: str, number: int) -> str:
     """Return how many problems of a kind there are, in words."""
-    return title_of(kind, number).partition(",")[0]
+    return counted(number, WORDS[kind].thing) + WORDS[kind].rest

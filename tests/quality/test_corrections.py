@@ -123,7 +123,8 @@ class TestFromCheckToApply:
         odd = 'Größe "L"\r\npasst nicht, schade\rDanke'
         with Path("b.csv").open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([("id", "text", "label"), ("1", odd, "refund"), ("2", odd, "refund")])
-        done = cli("check", data, "b.csv", "-o", "s.csv", "--embedder", "words")
+        done = cli("check", data, "b.csv", "-o", "s.csv", "--embedder", "words", "--report", "r.html")
+        assert f"<bdi>{data.name} and b.csv (6 rows, 2 labels)</bdi>" in Path("r.html").read_text()
         assert f"run embedclf apply s.csv {data} -o FILE, and likewise for b.csv\n" in done.stderr
         assert Path("s.csv").read_bytes().startswith(codecs.BOM_UTF8)
         with Path("s.csv").open(newline="", encoding="utf-8-sig") as file:
