@@ -16,8 +16,10 @@ import numpy.typing as npt
 from embedclf.arrays import Floats, Hashes, Ints, Vectors
 from embedclf.classifier.decisions import first_of_largest
 from embedclf.classifier.linear import LinearModel, WordWeights, softmax
+from embedclf.data_frames import data_frame
 from embedclf.embedding.base import Embedder, TokenShares
 from embedclf.features.ngrams import normalized, original_places, words_of
+from embedclf.records import Printable
 
 # How far the sum over tokens may differ from the product with the whole vector. Rounding in float32 stays well below.
 _TOLERANCE = 1e-3
@@ -58,7 +60,7 @@ class Neighbour(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Printable):
     """Why a text gets its label rather than the runner-up.
 
     The weights of the spans, `vector` and `bias` sum to `difference`.
@@ -83,6 +85,8 @@ class Explanation:
         Contribution of the intercepts, the same for every text with these two labels.
     supporting, opposing : tuple of Neighbour
         The nearest training examples of this label and of all other labels; empty without training examples.
+    text : str
+        The text itself.
     """
 
     label: str
@@ -95,6 +99,16 @@ class Explanation:
     bias: float
     supporting: tuple[Neighbour, ...] = ()
     opposing: tuple[Neighbour, ...] = ()
+    text: str = ""
+
+    def __repr__(self) -> str:
+        return f"<Explanation: {self.label!r} ({self.confidence:.4f}) over {self.runner_up!r}>"
+
+    def to_frame(self) -> Any:
+        """Return the words with their weights as a data frame of pandas, or of Polars if only that is installed."""
+        rows = [{"word": self.text[start:end], "start": start, "end": end, "weight": weight}
+                for start, end, weight in self.spans]  # fmt: skip
+        return data_frame(rows, ("word", "start", "end", "weight"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the explanation as plain types, for JSON."""
@@ -163,6 +177,7 @@ def explanations(
             spans=spans,
             vector=whole,
             bias=bias,
+            text=text,
         )
 
 

@@ -155,6 +155,8 @@ class Job:
         path: str | None,
         added: Sequence[str] | Mapping[str, type],
         columns: Sequence[str] | None = None,
+        *,
+        for_review: bool = False,
     ) -> "CorpusWriter | None":
         """Open the output file before the work starts; return None if no path is given.
 
@@ -165,6 +167,8 @@ class Job:
             Columns to add to those of the file; see `CorpusWriter`.
         columns : sequence of str, optional
             Columns to write instead of those of the file.
+        for_review : bool
+            Whether the output will be opened in a spreadsheet, which recognizes UTF-8 by its byte order mark.
         """
         from embedclf.data.writer import CorpusWriter
 
@@ -173,8 +177,9 @@ class Job:
         if columns is not None:
             return self._stack.enter_context(CorpusWriter(path, columns, added))
         own = self.corpus
+        bom = own.has_bom or (for_review and not all(text.isascii() for text in [*own.texts, *own.labels]))
         return self._stack.enter_context(
-            CorpusWriter(path, own.columns, added, delimiter=own.delimiter, bom=own.has_bom, schema=own.schema)
+            CorpusWriter(path, own.columns, added, delimiter=own.delimiter, bom=bom, schema=own.schema)
         )
 
     def embed(self) -> "Vectors":

@@ -9,8 +9,9 @@ from embedclf.cli.screen import echo, echo_json, echo_lines, wants_colour
 from embedclf.errors import RowFault
 from embedclf.formatting import rounded_down, shown_confidence
 from embedclf.phases import phase
-from embedclf.printing.lines import DIM, HEADING, PLAIN, WRONG, Line, Piece, pieces_of
-from embedclf.printing.tables import add_lines, coloured, in_one_line, nearby, shown_label, weighed
+from embedclf.printing.explained import explanation_lines
+from embedclf.printing.lines import DIM, HEADING, PLAIN, WRONG, Line, Piece
+from embedclf.printing.tables import add_lines, in_one_line
 from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _embedded(
 def _show(one: _Shown, trained_on: "Corpus | None") -> None:
     echo_lines([_answer(one.answer)])
     if one.explanation is not None:
-        _show_why(one.row.text, one.explanation, trained_on)
+        echo_lines(explanation_lines(one.explanation, trained_on, in_colour=wants_colour()))
 
 
 def _answer(answer: "Answer") -> Line:
@@ -139,27 +140,6 @@ def _answer(answer: "Answer") -> Line:
     for label, confidence in others:
         pieces += [space, (in_one_line(label), PLAIN), space, (shown_confidence(confidence), PLAIN)]
     return pieces
-
-
-def _show_why(text: str, why: "Explanation", trained_on: "Corpus | None") -> None:
-    from embedclf.classifier.explanation import by_word
-
-    second = f"{shown_label(why.runner_up)} ({shown_confidence(why.runner_up_confidence)})"
-    echo_lines([f"  {shown_label(why.label)} over {second}"])
-    if wants_colour():
-        echo_lines([[("  ", PLAIN), *coloured(text, why.spans)]])
-    else:
-        words = by_word(text, why.spans)
-        for side, sign in (("for", 1), ("against", -1)):
-            if line := weighed({word: weight for word, weight in words.items() if weight * sign > 0}):
-                echo_lines([f"  {f'words {side}':<13}  {line}"])
-    if why.vector:
-        echo_lines([f"  {'vector':<13}  {why.vector:+.2f}"])
-    if trained_on is not None:
-        for side, neighbours in (("for", why.supporting), ("against", why.opposing)):
-            for other in neighbours:
-                before: Piece = (f"  {f'near {side}':<13}  ", PLAIN)
-                echo_lines([[before, *pieces_of(nearby(other, trained_on, len(before[0])))]])
 
 
 def _record(one: _Shown, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:

@@ -110,11 +110,14 @@ def _shareable(value: object) -> str:
     return Path(word).name if Path(word).is_absolute() else word
 
 
-def facts_of_file(corpus: "Corpus") -> str:
-    """Return a file as a page names it: without its directory, with its size."""
+def facts_of_file(corpus: "Corpus", n_rows: int | None = None) -> str:
+    """Return a file as a page names it: without its directory, with its size; by default, that of its usable rows."""
+    from embedclf.data.corpus import names_of
+
     n_labels = len(set(corpus.labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
-    return f"{Path(corpus.name).name} ({counted(len(corpus.texts), 'row')}{labels})"
+    name = names_of([Path(file).name for file in corpus.files or (corpus.name,)])
+    return f"{name} ({counted(n_rows or len(corpus.texts), 'row')}{labels})"
 
 
 def facts_of_model(path: str, classifier: "TextClassifier") -> str:

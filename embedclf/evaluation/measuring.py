@@ -21,7 +21,7 @@ from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
 from embedclf.validation import group_duplicates
 
-_THRESHOLDS = (*(step / 20 for step in range(20)), 0.99)
+_THRESHOLDS = tuple(step / 100 for step in range(100))
 
 
 def evaluate(

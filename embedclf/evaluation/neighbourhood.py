@@ -10,7 +10,7 @@ from embedclf.arrays import Mask, Vectors
 from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
-from embedclf.data_frames import DataFrame, is_data_frame
+from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError
 from embedclf.formatting import counted
@@ -22,9 +22,10 @@ N_NEAREST = 3
 
 def explain(
     classifier: TextClassifier,
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[str]] | None = None,
     *,
+    text: str | None = None,
     vectors: Vectors | None = None,
 ) -> list[Explanation]:
     """Explain the most likely label of each text by its words and the nearest training examples for and against it.
@@ -32,10 +33,12 @@ def explain(
     Parameters
     ----------
     classifier : TextClassifier
-    texts : iterable of str, or EmbeddedTexts
+    texts : iterable of str, DataFrame or EmbeddedTexts
         `EmbeddedTexts` have their own vectors.
     train_set : EmbeddedTexts or (texts, labels), optional
         The examples that the classifier was trained on; None explains by words only.
+    text : str, optional
+        The column of a data frame; None means "text".
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The texts' vectors from the classifier's embedder, if known; None embeds the texts.
 
@@ -50,8 +53,8 @@ def explain(
         trained on.
     """
     if train_set is None and not isinstance(texts, EmbeddedTexts):
-        return classifier.explain(texts, vectors=vectors)
-    given = texts_for(classifier, texts, vectors=vectors)
+        return classifier.explain(texts_and_labels(texts, None, text=text)[0], vectors=vectors)
+    given = texts_for(classifier, texts, text=text, vectors=vectors)
     if train_set is None:
         return classifier.explain(given.texts, vectors=given.vectors)
     vectors = given.vectors

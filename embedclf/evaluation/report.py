@@ -139,6 +139,7 @@ class Report(WithPage):
         How often each of `classes` (rows) was predicted as each (columns).
     reliability : tuple of ReliabilityBin
     coverage : tuple of CoveragePoint
+        At each threshold of two decimals below 1, and at the classifier's own.
     threshold : float or None
         The confidence below which the classifier abstains.
     wrong : tuple of WrongRow

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words
 from embedclf.formatting import counted
 from embedclf.phases import phase
-from embedclf.records import Printable
+from embedclf.records import WithPage
 from embedclf.stats.neighbours import nearest, of_unit_length
 from embedclf.validation import check_whole, group_duplicates
 
@@ -76,7 +76,7 @@ class Cluster:
 
 
 @dataclass(frozen=True, slots=True)
-class Clustering(Printable):
+class Clustering(WithPage):
     """Texts assigned to clusters.
 
     Attributes
@@ -85,10 +85,12 @@ class Clustering(Printable):
         The largest first.
     assigned : tuple of (int or None)
         For each text, the index of its cluster, counted from 0; None if it is unassigned.
+    texts : tuple of str
     """
 
     clusters: tuple[Cluster, ...]
     assigned: tuple[int | None, ...]
+    texts: tuple[str, ...]
 
     def __repr__(self) -> str:
         n = len(self.assigned)
@@ -136,9 +138,10 @@ class Clustering(Printable):
 
 
 def cluster(
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     n_clusters: int | None = None,
     *,
+    text: str | None = None,
     embedder: Any = None,
     vectors: Vectors | None = None,
 ) -> Clustering:
@@ -151,10 +154,12 @@ def cluster(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
+    texts : iterable of str, DataFrame or EmbeddedTexts
         An EmbeddedTexts brings its own embedder and vectors.
     n_clusters : int, optional
         Number of clusters. None selects it automatically, and leaves texts without similar ones unassigned.
+    text : str, optional
+        The column of a data frame; None means "text".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -169,7 +174,7 @@ def cluster(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    embedded = EmbeddedTexts.of(texts, embedder=embedder, vectors=vectors)
+    embedded = EmbeddedTexts.of(texts, text=text, embedder=embedder, vectors=vectors)
     check_clusters(embedded.texts, n_clusters)
     vectors = of_unit_length(embedded.vectors)
     # Equal vectors are one, or each would be surrounded by copies of itself.
@@ -276,7 +281,7 @@ def _described(texts: Sequence[str], groups: Ints, near: Floats) -> Clustering:
         # Numbers are padded to equal length, so that search-and-replace of one name cannot hit another.
         name = "_".join([f"{number + 1:0{digits}}", *of_group[:N_WORDS_OF_NAME]])
         clusters.append(Cluster(name, len(rows), tuple(of_group), _central(texts, rows, near)))
-    return Clustering(tuple(clusters), tuple(assigned))
+    return Clustering(tuple(clusters), tuple(assigned), tuple(texts))
 
 
 def _central(texts: Sequence[str], rows: Ints, near: Floats) -> tuple[Central, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Mask, Vectors
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.retrieval import Hit, SearchedTexts, check_text
@@ -65,7 +65,7 @@ class Recommendation(Printable):
 
 
 def recommend(
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     *,
     row: int | None = None,
     text: str | None = None,
@@ -83,8 +83,10 @@ def recommend(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts brings its own labels, embedder and vectors.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame has its texts in the column "text", and its labels in "label", if there is one; if they are called
+        otherwise, pass ``EmbeddedTexts(df, text="…", label="…")``. An EmbeddedTexts brings labels, embedder and
+        vectors.
     row : int, optional
         Index of the text to find similar texts for.
     text : str, optional

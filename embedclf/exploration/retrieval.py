@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame, texts_and_labels
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
@@ -69,11 +69,13 @@ class SearchResult(Printable):
 
 
 def search(
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     query: str,
     k: int = 5,
     *,
     labels: Iterable[str] | None = None,
+    text: str | None = None,
+    label: str | None = None,
     embedder: Any = None,
     vectors: Vectors | None = None,
     query_vector: Vectors | None = None,
@@ -84,13 +86,15 @@ def search(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts brings its own labels, embedder and vectors.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame brings its labels; an EmbeddedTexts brings labels, embedder and vectors.
     query : str
     k : int
         How many to find; fewer are returned if there are fewer texts.
     labels : iterable of str, optional
         One per text, empty if it has none.
+    text, label : str, optional
+        The columns of a data frame; None means "text" and, if there is one, "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As for `embedclf.train`.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -109,7 +113,7 @@ def search(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    searched = SearchedTexts(texts, labels, embedder=embedder, vectors=vectors)
+    searched = SearchedTexts(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     check_text(query, "query")
     check_whole(k, "k", least=1)
     of_texts, of_query = searched.vectors_with(query, "query", query_vector)
@@ -140,7 +144,7 @@ class SearchedTexts:
 
     Parameters
     ----------
-    texts, labels, embedder, vectors
+    texts, labels, text, label, embedder, vectors
         As for `search`.
 
     Attributes
@@ -159,9 +163,11 @@ class SearchedTexts:
 
     def __init__(
         self,
-        texts: Iterable[str] | EmbeddedTexts,
+        texts: Iterable[str] | DataFrame | EmbeddedTexts,
         labels: Iterable[str] | None = None,
         *,
+        text: str | None = None,
+        label: str | None = None,
         embedder: Any = None,
         vectors: Vectors | None = None,
     ) -> None:
@@ -169,12 +175,13 @@ class SearchedTexts:
         self._embedded: EmbeddedTexts | None = None
         self._vectors: Vectors | None = None
         if vectors is None or isinstance(texts, EmbeddedTexts):
-            self._embedded = EmbeddedTexts.of(texts, labels, embedder=embedder, vectors=vectors)
+            self._embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
             self.texts, names = self._embedded.texts, self._embedded.labels
         else:
             # Texts that come with vectors are not checked again: for a million texts, that takes longer than the search
             # itself. A text without a vector is not found.
-            self.texts = list_of_strings(texts, "texts")
+            own_texts, labels = texts_and_labels(texts, labels, text=text, label=label)
+            self.texts = list_of_strings(own_texts, "texts")
             names = None if labels is None else list_of_labels(labels)
             if names is not None and len(names) != len(self.texts):
                 raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(names), 'label')}")

@@ -11,7 +11,7 @@ import numpy as np
 from embedclf.arrays import Floats32, Ints, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.formatting import counted
 from embedclf.phases import phase
@@ -87,9 +87,10 @@ class Suggestions(Printable):
 
 def suggest(
     classifier: TextClassifier,
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     n: int = 20,
     *,
+    text: str | None = None,
     vectors: Vectors | None = None,
 ) -> Suggestions:
     """Choose the texts to label next that are likely to improve the classifier most (active learning).
@@ -105,11 +106,13 @@ def suggest(
     ----------
     classifier : TextClassifier
         Its threshold is ignored.
-    texts : iterable of str or EmbeddedTexts
+    texts : iterable of str, DataFrame or EmbeddedTexts
         Unlabelled texts. The vectors of an EmbeddedTexts must come from the classifier's embedder.
     n : int
         How many to choose. Fewer are returned if all remaining texts are near-duplicates of these (cosine similarity of
         0.95 or more).
+    text : str, optional
+        The column of a data frame; None means "text".
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         Precomputed embeddings of the texts, from the classifier's embedder and of unit length; None embeds them.
 
@@ -123,7 +126,7 @@ def suggest(
         If the embedder fails, or the vectors do not have the length that the classifier was trained on.
     """
     own = isinstance(texts, EmbeddedTexts)
-    embedded = EmbeddedTexts.of(texts, embedder=None if own else classifier.embedder, vectors=vectors)
+    embedded = EmbeddedTexts.of(texts, text=text, embedder=None if own else classifier.embedder, vectors=vectors)
     n = check_whole(n, "n", least=1)
     if not len(embedded):
         return Suggestions(0, ())

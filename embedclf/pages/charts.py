@@ -6,7 +6,7 @@ Colours that differ between light and dark mode are given by the style sheet, `r
 from collections.abc import Sequence
 from math import sqrt
 
-from embedclf.evaluation.comparison import Comparison
+from embedclf.evaluation.comparison import Compared, Comparison
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval, shown_share, shown_threshold
@@ -24,6 +24,8 @@ _PALE_ERROR, _STRONG_ERROR = (0xFD, 0xE3, 0xC4), (0xF5, 0x8A, 0x3C)
 _CORRECT_COLOUR = "#7c8a99"
 _STRONG_SHARE = 0.5
 _ACCENT, _FAINT = "#0b5cad", "#57606a"
+# Thresholds that have a dot in the coverage chart, in hundredths.
+_ROUND = {*range(0, 100, 5), 99}
 _PERCENT = [(step / 5, f"{20 * step} %") for step in range(6)]
 
 
@@ -176,25 +178,43 @@ def reliability_chart(report: Report) -> Markup:
 
 
 def coverage_points(report: Report) -> list[CoveragePoint]:
-    """Return the points of the coverage chart, leaving out those with too few answers."""
+    """Return the points of the coverage chart, without those that have too few answers."""
     least = min(_MIN_ANSWERED, report.n_examples)
     return [
         one for one in report.coverage if one.accuracy is not None and one.coverage * report.n_examples >= least - 0.5
     ]
 
 
-def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Markup:
-    """Return a chart of accuracy by coverage, with a dot at the model's threshold."""
+def main_points(report: Report, points: Sequence[CoveragePoint]) -> list[CoveragePoint]:
+    """Return the points that have a dot and a line in the table: at round thresholds, at 0.99, and at the model's."""
+    return [one for one in points if round(100 * one.threshold) in _ROUND or one.threshold == report.threshold]
+
+
+def coverage_places(points: Sequence[CoveragePoint]) -> list[tuple[float, float]]:
+    """Return where the points are in the coverage chart."""
+    x, y = _coverage_axes(points)
+    return [(x.at(one.coverage), y.at(one.accuracy or 0.0)) for one in points]
+
+
+def _coverage_axes(points: Sequence[CoveragePoint]) -> tuple[Axis, Axis]:
     accuracies = [one.accuracy or 0.0 for one in points]
-    x, y = Axis(0, 1, 52, 380), Axis(*around(min(accuracies, default=0), max(accuracies, default=1)), 250, 8)
-    places = [(x.at(one.coverage), y.at(accuracy)) for one, accuracy in zip(points, accuracies, strict=True)]
+    return Axis(0, 1, 52, 380), Axis(*around(min(accuracies, default=0), max(accuracies, default=1)), 250, 8)
+
+
+def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Markup:
+    """Return a chart of accuracy by coverage, with a dot at the model's threshold, and one for a slider to move."""
+    x, y = _coverage_axes(points)
+    places = coverage_places(points)
+    dotted = main_points(report, points)
     up = ticks(*y.ends, 5)
     decimals = 0 if len(up) > 1 and up[1] - up[0] >= 0.0099 else 1
     dots = []
-    for one, accuracy, (across, height) in zip(points, accuracies, places, strict=True):
+    for one, (across, height) in zip(points, places, strict=True):
+        if one not in dotted:
+            continue
         used = one.threshold == report.threshold
         title = f"threshold {shown_threshold(one.threshold)}, coverage {shown_share(one.coverage)}, "
-        title += f"accuracy {shown_share(accuracy)}"
+        title += f"accuracy {shown_share(one.accuracy or 0.0)}"
         dots.append(
             tag(
                 "g",
@@ -214,13 +234,14 @@ def coverage_chart(report: Report, points: Sequence[CoveragePoint]) -> Markup:
         ),
         tag("path", class_="line", d=_path(places), stroke=_ACCENT, fill="none"),
         *dots,
+        tag("circle", class_="now", r=7, visibility="hidden"),
     ]
     name = "Coverage"
     if points:
         first, last = points[0], points[-1]
         name += (
-            f": {shown_share(accuracies[0])} correct if {shown_share(first.coverage)} of the texts are answered, "
-            f"{shown_share(accuracies[-1])} if {shown_share(last.coverage)} are"
+            f": {shown_share(first.accuracy or 0)} correct if {shown_share(first.coverage)} of the texts are answered, "
+            f"{shown_share(last.accuracy or 0)} if {shown_share(last.coverage)} are"
         )
     return drawing(f"{name}.", 400, 290, *parts)
 
@@ -262,10 +283,16 @@ def learning_chart(curve: LearningCurve) -> Markup:
     return drawing(f"Accuracy: {name}.", 640, 290, *parts)
 
 
+def made_of(candidate: Compared) -> str:
+    """Return what distinguishes a candidate from others with the same embedder."""
+    dimensions = f"{candidate.dimensions:,} dimensions, " if candidate.dimensions else ""
+    return f"{dimensions}{candidate.head}, features {candidate.features}"
+
+
 def comparison_chart(result: Comparison) -> Markup:
     """Return a chart of the accuracy of each candidate, with its interval."""
     embedders = [in_one_line(shortened(one.embedder, 2 * MOST_IN_NAME)) for one in result.candidates]
-    below = [f"{one.dimensions:,} dimensions, {one.head}" for one in result.candidates]
+    below = [made_of(one) for one in result.candidates]
     margin = min(260.0, max(map(width_of, [*embedders, *below]))) + 16
     low = min(one.accuracy_interval.low for one in result.candidates)
     high = max(one.accuracy_interval.high for one in result.candidates)
@@ -288,7 +315,7 @@ def comparison_chart(result: Comparison) -> Markup:
             ),
         ]
     pairs = zip(result.candidates, embedders, strict=True)
-    name = "; ".join(f"{one.accuracy:.3f} with {embedder}, {one.head}" for one, embedder in pairs)
+    name = "; ".join(f"{one.accuracy:.3f} with {embedder}, {made_of(one)}" for one, embedder in pairs)
     return drawing(f"Accuracy: {name}.", 640, bottom + 40, *parts)
 
 

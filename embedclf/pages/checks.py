@@ -1,12 +1,13 @@
 """The page of a check of labelled texts."""
 
 from collections import Counter
+from pathlib import Path
 
 from embedclf.formatting import counted
 from embedclf.pages.rendering import Facts, Heading, Section, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.quality.findings import KINDS, DataCheck, Finding
-from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, advice_on, title_of
+from embedclf.quality.wording import ABOUT_LABELS, SKIPPED, advice_on, name_of, number_of
 
 # More would make a page that no browser is quick with.
 _MOST_ROWS = 3_000
@@ -56,7 +57,7 @@ def _verdict(result: DataCheck) -> list[str]:
         return [f"No problems found in {rows}.", *said]
     found = f"{counted(result.n_errors, 'error')} and {counted(result.n_warnings, 'warning')} in {rows}."
     end = "Fix the errors before training." if result.n_errors else "Nothing is definitely wrong."
-    kinds = [title_of(kind, len(result.of(kind))) for kind in KINDS if result.of(kind)]
+    kinds = [number_of(kind, len(result.of(kind))) for kind in KINDS if result.of(kind)]
     return [f"{found} {end}", f"{'; '.join(kinds)}.", *said]
 
 
@@ -64,7 +65,7 @@ def _kinds(result: DataCheck) -> list[Section]:
     rows = []
     for kind in KINDS:
         if findings := result.of(kind):
-            rows.append([findings[0].severity, title_of(kind, len(findings)), advice_on(kind, len(findings))])
+            rows.append([findings[0].severity, number_of(kind, len(findings)), advice_on(kind, len(findings))])
     if not rows:
         return []
     return [Section("Problems", parts=[table("Problems", ["severity", "problem", "advice"], rows, left=(0, 1, 2))])]
@@ -77,12 +78,12 @@ def _rows(result: DataCheck, place: RowPlace | None, against_place: RowPlace | N
     left = len(result.findings) - len(findings)
     labels = Counter(name for one in findings for name in (one.label, one.suggested or "") if name)
     order = sorted(labels, key=lambda name: (-labels[name], name))
-    kinds = [_kind(kind) for kind in KINDS]
+    kinds = [name_of(kind) for kind in KINDS]
     rows = [
         Listed(
             _place(one, place),
             one.text if one.kind not in ABOUT_LABELS else "",
-            (_kind(one.kind), one.label, one.suggested or ""),
+            (name_of(one.kind), one.label, one.suggested or ""),
             _below(one, place, against_place),
         )
         for one in findings
@@ -92,18 +93,16 @@ def _rows(result: DataCheck, place: RowPlace | None, against_place: RowPlace | N
     return [Section("Rows", note, [row_list(rows, ["problem", "label", "suggested"], choices, wrong="suggested")])]
 
 
-def _kind(kind: str) -> str:
-    return kind.replace("_", " ")
-
-
 def _place(finding: Finding, place: RowPlace | None) -> str:
     if finding.row is None:
-        return "" if finding.line is None else f"line {finding.line}"
+        if finding.line is None:
+            return ""
+        return f"line {finding.line}" if finding.file is None else f"{Path(finding.file).name}:{finding.line}"
     return "" if place is None else place(finding.row)
 
 
 def _below(finding: Finding, place: RowPlace | None, against_place: RowPlace | None) -> list[tuple[str, str]]:
-    detail = f"suggested against given label: {finding.detail}" if finding.kind == "label_errors" else finding.detail
+    detail = f"suggested vs given label: {finding.detail}" if finding.kind == "label_errors" else finding.detail
     lines = [(detail, "")] if detail else []
     for other in finding.others[:_MOST_OTHERS]:
         where = against_place if other.in_against else place

@@ -1,7 +1,5 @@
 """The page of a clustering."""
 
-from collections.abc import Sequence
-
 from embedclf.exploration.clustering import Clustering
 from embedclf.formatting import counted
 from embedclf.pages.charts import bar
@@ -19,7 +17,6 @@ _MOST_CHARACTERS = 160
 def cluster_page(
     result: Clustering,
     title: str,
-    texts: Sequence[str],
     place: RowPlace | None = None,
     *,
     facts: Facts = (),
@@ -31,8 +28,6 @@ def cluster_page(
     ----------
     result : Clustering
     title : str
-    texts : sequence of str
-        The texts that were clustered.
     place : callable, optional
         Returns the origin of a row as `file:line`; None does not show it.
     facts : sequence of (str, str)
@@ -54,7 +49,7 @@ def cluster_page(
         f"The largest is {largest.name}, with {percent(largest.size / n)} of the rows. Clusters follow topics rather "
         "than intents: treat them as a starting point for labels.",
     ]
-    sections = [_clusters(result, place), _rows(result, texts, place)]
+    sections = [_clusters(result, place), _rows(result, place)]
     return render(Heading(title, said, tiles, facts, note), sections)
 
 
@@ -82,12 +77,12 @@ def _clusters(result: Clustering, place: RowPlace | None) -> Section:
     return Section("Clusters", "The largest first, each with the words that set it apart.", [shown])
 
 
-def _rows(result: Clustering, texts: Sequence[str], place: RowPlace | None) -> Section:
+def _rows(result: Clustering, place: RowPlace | None) -> Section:
     names = [name or _UNASSIGNED for name in result.names]
     order = [*(one.name for one in result.clusters), _UNASSIGNED]
     of_each = max(20, _MOST_ROWS // len(order))
     rows, listed = [], dict.fromkeys(order, 0)
-    for row, (text, name) in enumerate(zip(texts, names, strict=True)):
+    for row, (text, name) in enumerate(zip(result.texts, names, strict=True)):
         if listed[name] < of_each:
             listed[name] += 1
             rows.append(Listed("" if place is None else place(row), text, (name,)))

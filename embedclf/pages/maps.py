@@ -15,7 +15,7 @@ from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.formatting import counted, shown_share
 from embedclf.pages import palette
 from embedclf.pages.markup import Markup, escaped
-from embedclf.pages.rendering import Facts, asset, facts_and_note, filled, whole_page
+from embedclf.pages.rendering import Facts, asset, facts_and_note, filled, spaced, whole_page
 
 # Coordinates are integers; this is the longer side of the map.
 _SIDE = 65_535
@@ -98,7 +98,7 @@ def map_page(
     values = {
         "title": escaped(title),
         "about": facts_and_note(facts, note),
-        "kept": _fidelity_note(text_map) + (_rings_note(len(suspected)) if predictions is not None else ""),
+        "kept": spaced(_fidelity_note(text_map) + (_rings_note(len(suspected)) if predictions is not None else "")),
         # Only a "<" could end the script element.
         "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
@@ -116,7 +116,7 @@ def _fidelity_note(text_map: TextMap) -> str:
 
 def _rings_note(n_suspected: int) -> str:
     if not n_suspected:
-        return " No row has another label than the one that is predicted with a confidence of 0.5 or more."
+        return " No row is suspected: for none is another label predicted with a confidence of 0.5 or more."
     return (
         f" Rings mark {counted(n_suspected, 'suspected row')}: another label is predicted, with a confidence of 0.5 or "
         "more."

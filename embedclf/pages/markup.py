@@ -1,11 +1,14 @@
 """HTML and SVG as text in which everything that is not markup is escaped."""
 
 import html
+import re
 from collections.abc import Iterable
 
 # Elements of HTML without an end tag, and shapes of SVG, which have no content.
 _VOID = {"input", "wbr"}
 _SHAPES = {"circle", "line", "path", "rect"}
+# An option of a command, within which no line may break.
+_OPTION = re.compile(r"(?<!\S)--[a-z-]{1,30}(?!\S)")
 
 
 class Markup(str):
@@ -52,8 +55,9 @@ def tag(name: str, /, *children: object, **attributes: object) -> Markup:
 
 
 def breakable(name: str) -> Markup:
-    """Return a name in which a line may break after an underscore or a colon."""
-    return Markup(escaped(name).replace("_", "_<wbr>").replace(":", ":<wbr>"))
+    """Return a name in which a line may break after an underscore or a colon, but not within an option of a command."""
+    marked = _OPTION.sub(r'<span class="whole">\g<0></span>', escaped(name))
+    return Markup(marked.replace("_", "_<wbr>").replace(":", ":<wbr>"))
 
 
 def _attribute(name: str, value: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import singledispatch
 from html import escape
 
+from embedclf.classifier.explanation import Explanation
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
@@ -20,14 +21,19 @@ from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence, shown_interval, shown_share, shown_shares, shown_threshold
 from embedclf.pages.names import distinct_names
+from embedclf.pages.row_list import shaded_text
+from embedclf.pages.verdict import weakest_first
+from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.figures import fold_cells
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
+from embedclf.quality.wording import name_of
 
 _MOST_LABELS = 15
 _MOST_ROWS = 20
 # A cell with more characters may be broken into lines.
 _MOST_IN_LINE = 40
+_MOST_CHARACTERS = 2_000
 _STYLE = """<style>
 .embedclf{font-size:13px;line-height:1.45}
 .embedclf .tiles{display:flex;flex-wrap:wrap;gap:8px;margin:4px 0 10px}
@@ -45,6 +51,14 @@ _STYLE = """<style>
 .embedclf .wide .matrix td{text-align:center;min-width:20px;padding:2px 4px;border:1px solid rgba(128,128,128,.15)}
 .embedclf .wide .matrix .up{writing-mode:vertical-rl;transform:rotate(180deg);text-align:left;padding:8px 2px}
 .embedclf .wide .matrix .of{font-weight:400}
+.embedclf .text{white-space:pre-line}
+.embedclf mark{color:inherit;background:none;border-radius:3px}
+.embedclf .for1{background:rgba(56,139,253,.15)}
+.embedclf .for2{background:rgba(56,139,253,.33)}
+.embedclf .for3{background:rgba(56,139,253,.55)}
+.embedclf .against1{background:rgba(245,138,60,.15)}
+.embedclf .against2{background:rgba(245,138,60,.33)}
+.embedclf .against3{background:rgba(245,138,60,.55)}
 </style>"""
 
 Tile = tuple[str, str, str]
@@ -70,6 +84,8 @@ def _(result: Report) -> str:
         if answered.accuracy is not None and answered.accuracy_interval is not None:
             interval = shown_interval(answered.accuracy_interval)
             tiles.append(("accuracy on these", f"{answered.accuracy:.3f}", interval))
+    if (baseline := result.baseline) is not None:
+        tiles.insert(1, ("baseline", f"{baseline.accuracy:.3f}", f"always {shown_label(baseline.label)}"))
     return _cell(_tiles(tiles), _matrix(result), _folded("Figures of each label", _labels(result)))
 
 
@@ -129,7 +145,7 @@ def _(result: DataCheck) -> str:
     ]
     rows = [
         [
-            one.kind.replace("_", " "),
+            name_of(one.kind),
             "" if one.row is None else f"{one.row}",
             shown_label(one.label),
             shown_label(one.suggested or ""),
@@ -182,7 +198,7 @@ def _(result: Suggestions) -> str:
         ]
         for one in result.rows[:_MOST_ROWS]
     ]
-    table = _table(["row", "text", "predicted", "or"], rows, left=4)
+    table = _table(["row", "text", "predicted", "runner-up"], rows, left=4)
     about = f"{counted(len(result.rows), 'row')} to label next, of {result.n_texts:,}"
     return _cell(_paragraph(about), table, _more(len(result.rows)))
 
@@ -203,6 +219,11 @@ def _(result: TextClassifier) -> str:
     if held := card.held_out:
         tiles += [
             ("held-out accuracy", f"{held.accuracy:.3f}", counted(held.n_examples, "row")),
+            *(
+                []
+                if held.baseline_accuracy is None
+                else [("baseline", f"{held.baseline_accuracy:.3f}", "commonest label")]
+            ),
             ("macro-F1", f"{held.macro_f1:.3f}", ""),
             ("calibration error", f"{held.ece:.3f}", "ECE"),
         ]
@@ -212,6 +233,38 @@ def _(result: TextClassifier) -> str:
     if len(result.classes) > _MOST_LABELS:
         classes = _folded("Classes", classes)
     return _cell(_tiles(tiles), _paragraph(f"{card.head.capitalize()} on {result.features}"), classes)
+
+
+@notebook_html.register
+def _(result: Explanation) -> str:
+    tiles = [
+        ("label", result.label, f"confidence {shown_confidence(result.confidence)}"),
+        ("runner-up", result.runner_up, f"confidence {shown_confidence(result.runner_up_confidence)}"),
+    ]
+    text = f'<p class="text" dir="auto">{shaded_text(result.text, result.spans, _MOST_CHARACTERS)}</p>'
+    note = "Words in blue support the label, words in orange the runner-up."
+    if result.vector:
+        note += f" The embedding as a whole adds {result.vector:+.2f}."
+    rows = [
+        [side, f"{one.row:,}", shown_label(one.label), shortened(one.text), f"{one.similarity:z.3f}"]
+        for side, neighbours in (("for", result.supporting), ("against", result.opposing))
+        for one in neighbours
+    ]
+    header = ["", "train row", "label", "text", "similarity"]
+    near = _table(header, rows, left=4) if rows else ""
+    return _cell(_tiles(tiles), text, f'<p class="dim">{_escaped(note)}</p>', near)
+
+
+@notebook_html.register
+def _(result: FilePrediction) -> str:
+    before = f"{result.rows_before:,} by an earlier run" if result.rows_before else ""
+    tiles = [
+        ("rows", f"{result.rows:,}", before),
+        ("not classified", f"{result.n_faults:,}", ""),
+        ("seconds", f"{result.seconds:,.1f}", ""),
+    ]
+    rows = [[str(fault.line), fault.reason] for fault in result.faults]
+    return _cell(_tiles(tiles), _table(["line", "reason"], rows, left=2) if rows else "")
 
 
 def _cell(*parts: str) -> str:
@@ -258,7 +311,7 @@ def _table(header: Sequence[str], rows: Iterable[Sequence[str]], *, left: int) -
 
 
 def _labels(report: Report) -> str:
-    ordered = sorted(report.per_class.items(), key=lambda pair: pair[1].f1)
+    ordered = [(name, report.per_class[name]) for name in weakest_first(report) if name in report.per_class]
     rows = [
         [shown_label(name), f"{one.f1:.3f}", f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.support:,}"]
         for name, one in ordered
@@ -267,18 +320,18 @@ def _labels(report: Report) -> str:
 
 
 def _matrix(report: Report) -> str:
-    """Return the confusion matrix of the labels with the most errors; shades are shares of a label's rows."""
+    """Return the confusion matrix of the weakest labels; shades are shares of a label's rows."""
     counts, n = report.confusion_matrix, len(report.classes)
-    errors = [sum(counts[i]) + sum(row[i] for row in counts) - 2 * counts[i][i] for i in range(n)]
-    shown = sorted(range(n), key=lambda i: -errors[i])[:_MOST_LABELS]
+    numbers = {name: number for number, name in enumerate(report.classes)}
+    shown = [numbers[name] for name in weakest_first(report) if name in numbers][:_MOST_LABELS]
     names = [_escaped(name) for name in distinct_names([report.classes[i] for i in shown])]
     head = "".join(f'<th class="up">{name}</th>' for name in names)
     body = ""
     for name, i in zip(names, shown, strict=True):
         cells = "".join(_cell_of_matrix(counts[i][j], sum(counts[i]), right=i == j) for j in shown)
         body += f'<tr><th class="of">{name}</th>{cells}</tr>'
-    of_all = f"; the {_MOST_LABELS} of {n:,} labels with the most errors" if n > _MOST_LABELS else ""
-    note = f'<p class="dim">Rows are true labels, columns predicted labels{of_all}.</p>'
+    of_all = f"; the {_MOST_LABELS} weakest of {n:,} labels" if n > _MOST_LABELS else ""
+    note = f'<p class="dim">Rows are true labels, columns predicted labels, the weakest first{of_all}.</p>'
     table = f'<table class="matrix"><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'{note}<div class="wide">{table}</div>'
 

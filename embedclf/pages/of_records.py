@@ -9,8 +9,9 @@ from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
+from embedclf.exploration.clustering import Clustering
 from embedclf.exploration.projection import TextMap
-from embedclf.pages import checks, maps, reports
+from embedclf.pages import checks, clusters, maps, reports
 from embedclf.quality.findings import DataCheck
 
 # What makes the page of each kind of result, and its usual title.
@@ -20,6 +21,7 @@ _PAGES: dict[type, tuple[Callable[[Any, str], str], str]] = {
     LearningCurve: (reports.learning_curve_page, "Learning curve"),
     Comparison: (reports.comparison_page, "Comparison"),
     DataCheck: (checks.check_page, "Check"),
+    Clustering: (clusters.cluster_page, "Clusters"),
     TextMap: (maps.map_page, "Map"),
 }
 

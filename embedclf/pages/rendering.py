@@ -74,7 +74,7 @@ def render(heading: Heading, sections: Sequence[Section], footer: str = "") -> s
             "header",
             tag("h1", tag("bdi", heading.title)),
             facts_and_note(heading.facts, heading.note),
-            tag("div", *(tag("p", _spaced(one), class_="verdict") for one in heading.verdict), class_="verdicts"),
+            tag("div", *(tag("p", spaced(one), class_="verdict") for one in heading.verdict), class_="verdicts"),
         ),
         tag(
             "main",
@@ -154,7 +154,7 @@ def folded(summary: str, *parts: Markup, printed: bool = True) -> Markup:
     return tag("details", tag("summary", summary), *parts, class_="figures" if printed else None)
 
 
-def _spaced(text: str) -> str:
+def spaced(text: str) -> str:
     """Return a text in which no line breaks before a per cent sign."""
     return text.replace(" %", "\u00a0%")
 
@@ -167,7 +167,7 @@ def _section(section: Section) -> Markup:
     return tag(
         "section",
         tag("h2", section.title),
-        tag("p", _spaced(section.note), class_="note") if section.note else "",
+        tag("p", spaced(section.note), class_="note") if section.note else "",
         *section.parts,
         class_="half" if section.half else None if section.printed else "screen",
     )

@@ -13,15 +13,15 @@
     title.parentNode.dataset.tip = title.textContent;
     title.remove();
   }
-  document.addEventListener("pointermove", (event) => {
-    const over = event.target.closest?.("[data-tip]");
+  const tipOf = (over, x, y) => {
     tip.hidden = !over;
     if (!over) return;
     tip.textContent = over.dataset.tip;
-    const left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8);
-    const below = event.clientY + 18 + tip.offsetHeight < innerHeight;
-    tip.style.transform = `translate(${Math.max(8, left)}px, ${event.clientY + (below ? 18 : -tip.offsetHeight - 12)}px)`;
-  });
+    const left = Math.min(x + 14, innerWidth - tip.offsetWidth - 8);
+    const below = y + 18 + tip.offsetHeight < innerHeight;
+    tip.style.transform = `translate(${Math.max(8, left)}px, ${y + (below ? 18 : -tip.offsetHeight - 12)}px)`;
+  };
+  document.addEventListener("pointermove", (event) => tipOf(event.target.closest?.("[data-tip]"), event.clientX, event.clientY));
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") tip.hidden = true; });
   document.addEventListener("scroll", () => { tip.hidden = true; }, { capture: true, passive: true });
 
@@ -38,12 +38,15 @@
   // --- the threshold ---
   for (const slider of all(".slider")) {
     const input = slider.querySelector("input"), says = slider.querySelector("output");
-    const points = JSON.parse(slider.dataset.points);
-    const dots = all(".dot", slider.closest("section"));
+    const points = slider.dataset.points.split("|").map((point) => point.split(";"));
+    const now = slider.closest("section").querySelector(".now");
     const show = () => {
-      says.textContent = points[input.value];
-      dots.forEach((dot, at) => dot.classList.toggle("now", at === Number(input.value)));
+      const [x, y, ...figures] = points[input.value];
+      says.textContent = slider.dataset.said.replace(/\{(\d)\}/g, (_, place) => figures[place]);
+      input.setAttribute("aria-valuetext", says.textContent);
+      now.setAttribute("transform", `translate(${x} ${y})`);
     };
+    now.removeAttribute("visibility");
     slider.querySelector("label").hidden = false;
     input.addEventListener("input", show);
     show();
@@ -84,6 +87,48 @@
       form.scrollIntoView();
       selects[0].focus({ preventScroll: true });
     });
+
+    // Each matrix is one stop of the Tab key. Left and Right go from cell to cell, Up and Down to the nearest in the next row.
+    for (const matrix of all("svg.matrix:has([data-label])")) {
+      const cells = all("[data-label]", matrix);
+      matrix.setAttribute("role", "group");
+      const row = (cell) => Number(cell.dataset.label), column = (cell) => Number(cell.dataset.predicted);
+      const go = (cell) => {
+        for (const one of cells) one.setAttribute("tabindex", one === cell ? 0 : -1);
+        return cell;
+      };
+      for (const cell of cells) {
+        cell.setAttribute("role", "button");
+        cell.setAttribute("aria-label", cell.dataset.tip);
+        cell.addEventListener("focus", () => {
+          if (!cell.matches(":focus-visible")) return;
+          cell.scrollIntoView({ block: "nearest", inline: "nearest" });
+          const { right, bottom } = cell.getBoundingClientRect();
+          tipOf(cell, right - 14, bottom - 14);
+        });
+        cell.addEventListener("blur", () => { tip.hidden = true; });
+      }
+      matrix.addEventListener("keydown", (event) => {
+        const cell = event.target.closest("[data-label]");
+        if (!cell || event.ctrlKey || event.altKey || event.metaKey) return;
+        const place = cells.indexOf(cell), down = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+        let next = null;
+        if (event.key === "ArrowRight") next = cells[place + 1];
+        else if (event.key === "ArrowLeft") next = cells[place - 1];
+        else if (event.key === "Home") next = cells[0];
+        else if (event.key === "End") next = cells.at(-1);
+        else if (event.key === "Enter" || event.key === " ") cell.dispatchEvent(new MouseEvent("click", { bubbles: true }));
+        else if (down) {
+          const beyond = cells.filter((one) => (row(one) - row(cell)) * down > 0);
+          const distance = (one) => Math.abs(row(one) - row(cell)) * cells.length + Math.abs(column(one) - column(cell));
+          next = beyond.sort((one, other) => distance(one) - distance(other))[0];
+        } else return;
+        event.preventDefault();
+        if (next) go(next).focus();
+      });
+      go(cells[0]);
+    }
+    for (const hint of all(".hint")) hint.hidden = false;
   }
 
   // Collapsed tables are expanded for print, since they cannot be clicked there.

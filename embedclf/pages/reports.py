@@ -3,7 +3,6 @@
 Each is one self-contained file, which opens from disk and needs no network.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -22,11 +21,11 @@ from embedclf.formatting import (
 )
 from embedclf.pages import charts
 from embedclf.pages.markup import Markup, breakable, tag
-from embedclf.pages.names import MOST_IN_NAME, shortened
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
-from embedclf.pages.verdict import percent, verdict
+from embedclf.pages.verdict import percent, verdict, weakest_first
 from embedclf.printing.figures import fold_cells
+from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
 from embedclf.stats.metrics import CoveragePoint
 
@@ -35,6 +34,8 @@ from embedclf.stats.metrics import CoveragePoint
 _MAX_IN_MATRIX = 25
 # With so few, the confusion matrix and the table of labels stand side by side.
 _MAX_BESIDE = 14
+# The script fills it in, too.
+_OF_THRESHOLD = "Threshold {0}: {1} answered ({2}), {3} of these wrong ({4})."
 _INTERVALS = "Intervals are 95 % bootstrap intervals over the rows."
 
 
@@ -60,7 +61,7 @@ def evaluation_page(
     note : str
         A remark to show at the top.
     """
-    order = _ordered(report)
+    order = weakest_first(report)
     said = verdict(report, order, report.accuracy, report.accuracy_interval)
     heading = Heading(title, said, _tiles(report), facts, note)
     return render(heading, _sections(report, order, place, near_place), _INTERVALS)
@@ -79,7 +80,7 @@ def cross_validation_page(
     ]
     header, rows = fold_cells(result)
     folds = Section("Folds", "How much the figures vary between folds.", [table("Folds", header, rows, left=())])
-    order = _ordered(result.report)
+    order = weakest_first(result.report)
     sections = _sections(result.report, order, place)
     if result.n_repeats > 1:
         sections = [replace(section, note=f"{section.note} First repeat only.") for section in sections]
@@ -99,7 +100,11 @@ def learning_curve_page(curve: LearningCurve, title: str, *, facts: Facts = (), 
         [f"{one.n_labels:,}", f"{one.accuracy:.3f}", _between(one.interval), str(one.n_draws)] for one in curve.points
     ]
     sections = [
-        Section("Accuracy", "With 95 % intervals, on the same held-out rows.", [charts.learning_chart(curve)]),
+        Section(
+            "Accuracy",
+            "With 95 % intervals, on the same held-out rows.",
+            [_wide("Accuracy by training rows", charts.learning_chart(curve))],
+        ),
         Section(
             "Figures", parts=[table("Figures", ["training rows", "accuracy", "95 % interval", "runs"], rows, left=())]
         ),
@@ -111,7 +116,7 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
     """Return the page of a comparison."""
     best = result.candidates[0]
     tiles = [
-        ("best", best.embedder, f"{best.dimensions:,} dimensions, {best.head}"),
+        ("best", best.embedder, charts.made_of(best)),
         _tile("best accuracy", best.accuracy, best.accuracy_interval),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation"),
     ]
@@ -122,37 +127,39 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
         dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else shown_dollars(one.dollars)
         rows.append(
             [
-                *(one.embedder, f"{one.dimensions:,}", one.head, f"{one.accuracy:.3f}"),
+                *(one.embedder, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),
+                f"{one.accuracy:.3f}",
                 *(_between(one.accuracy_interval), "best" if place == 0 else difference, tokens, dollars),
                 f"{one.model_bytes / 1_000:,.1f} kB",
                 f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]
         )
     header = [
-        *("embedder", "dimensions", "head", "accuracy", "95 % interval", "Δ accuracy vs best (95 %)"),
+        *("embedder", "dimensions", "head", "features", "accuracy", "95 % interval", "Δ accuracy vs best (95 %)"),
         *("tokens", "dollars", "model size", "ms/text"),
     ]
     sections = [
         Section(
             "Accuracy",
-            "With 95 % intervals. The paired differences in the table are more precise.",
-            [charts.comparison_chart(result)],
+            "With 95 % intervals."
+            + (" The paired differences in the table are more precise." if len(result.candidates) > 1 else ""),
+            [_wide("Accuracy of each candidate", charts.comparison_chart(result))],
         ),
-        Section("Figures", parts=[table("Figures", header, rows, left=(0, 2))]),
+        Section("Figures", parts=[table("Figures", header, rows, left=(0, 2, 3))]),
     ]
     return render(Heading(title, _comparison_verdict(result), tiles, facts, note), sections, _INTERVALS)
 
 
 def _comparison_verdict(result: Comparison) -> list[str]:
     best, *others = result.candidates
-    name = f"{best.embedder} with {best.dimensions:,} dimensions, {best.head}"
-    said = [
-        f"The best is {name}: {percent(best.accuracy)} of {counted(result.n_examples, 'text')} get the right label."
-    ]
+    texts = counted(result.n_examples, "text")
+    name = f"{best.embedder} ({charts.made_of(best)})"
+    said = [f"The best is {name}: {percent(best.accuracy)} of {texts} get the right label."]
     if others:
         n_worse = sum(one.worse for one in others)
-        verb = "is" if n_worse == 1 else "are"
-        said.append(f"{n_worse:,} of the {counted(len(others), 'other')} {verb} significantly worse.")
+        which = f"{n_worse:,}" if n_worse else "None"
+        verb = "is" if n_worse < 2 else "are"
+        said.append(f"{which} of the {counted(len(others), 'other')} {verb} significantly worse.")
     return said
 
 
@@ -194,17 +201,6 @@ def _n_wrong(report: Report) -> str:
     return f"{len(report.wrong) - answered:,} misclassified, {answered:,} out-of-scope answered"
 
 
-def _ordered(report: Report) -> list[str]:
-    """Return all labels, the weakest first: the one order in which a page shows them.
-
-    Labels that are neither right nor predicted anywhere come last; before them, those which only rows that are out of
-    scope have.
-    """
-    known = sorted(report.per_class, key=lambda name: (report.per_class[name].f1, name))
-    others = {name for one in report.wrong for name in (one.label, one.predicted)}
-    return list(dict.fromkeys([*known, *sorted(others), *report.classes]))
-
-
 def _sections(
     report: Report, order: Sequence[str], place: RowPlace | None, near_place: RowPlace | None = None
 ) -> list[Section]:
@@ -223,11 +219,12 @@ def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:
     indices = [numbers[name] for name in order if name in numbers]
     n = len(indices)
     note = "Rows are true labels, columns predicted labels; the weakest labels first."
-    if report.wrong:
-        note += " Click on a cell to see its rows."
     # A single remaining label is shown as itself, since "1 other label" would take as much room.
     n_shown = n if n <= _MAX_IN_MATRIX + 1 else _MAX_IN_MATRIX
     parts = [_wide("Confusion matrix", charts.confusion_chart(report, indices, n_shown))]
+    if report.wrong:
+        hint = "Select a cell with the mouse, or with Tab, the arrow keys and Enter, to see its rows."
+        parts.insert(0, tag("p", hint, class_="note hint", hidden=True))
     if n_shown < n:
         note += f" The last row and column combine the {n - n_shown} strongest labels."
         parts.append(
@@ -324,7 +321,7 @@ def _coverage(report: Report) -> Section:
             f"{round(one.coverage * report.n_examples):,}",
             shown_share(one.accuracy or 0),
         ]
-        for one in points
+        for one in charts.main_points(report, points)
     ]
     header = ["threshold", "coverage", "rows", "accuracy"]
     parts = [charts.coverage_chart(report, points)]
@@ -338,27 +335,33 @@ def _coverage(report: Report) -> Section:
 
 def _slider(report: Report, points: Sequence[CoveragePoint]) -> Markup:
     """Return a slider for the threshold, which says what share is answered, and what share of that is wrong."""
-    said = []
+    figures = []
     for one in points:
         answered, accuracy = round(one.coverage * report.n_examples), one.accuracy or 0.0
-        said.append(
-            f"Threshold {shown_threshold(one.threshold)}: {shown_share(one.coverage)} answered "
-            f"({counted(answered, 'row')}), {shown_share(1 - accuracy)} of these wrong "
-            f"({round((1 - accuracy) * answered):,})."
+        figures.append(
+            [
+                *(shown_threshold(one.threshold), shown_share(one.coverage), counted(answered, "row")),
+                *(shown_share(1 - accuracy), f"{round((1 - accuracy) * answered):,}"),
+            ]
         )
-    places = range(len(points))
+    numbers = range(len(points))
     if report.threshold is None:
-        start = min(places, key=lambda place: abs(points[place].coverage - 0.5))
+        start = min(numbers, key=lambda number: abs(points[number].coverage - 0.5))
     else:
         threshold = report.threshold
-        start = min(places, key=lambda place: abs(points[place].threshold - threshold))
-    slider = tag("input", type="range", min=0, max=len(points) - 1, value=start, aria_describedby="answered")
+        start = min(numbers, key=lambda number: abs(points[number].threshold - threshold))
+    slider = tag("input", type="range", min=0, max=len(points) - 1, value=start)
     return tag(
         "div",
         tag("label", "threshold", slider, hidden=True),
-        tag("output", said[start], id="answered"),
+        tag("output", _OF_THRESHOLD.format(*figures[start]), aria_live="off"),
         class_="slider",
-        data_points=json.dumps(said, ensure_ascii=False),
+        data_said=_OF_THRESHOLD,
+        # Not as JSON, since each of its quotes would take six characters.
+        data_points="|".join(
+            ";".join([f"{x:.1f}", f"{y:.1f}", *shown])
+            for (x, y), shown in zip(charts.coverage_places(points), figures, strict=True)
+        ),
     )
 
 
@@ -369,9 +372,7 @@ def _words(report: Report, order: Sequence[str]) -> list[Section]:
         # The no-break space keeps each weight on the line of its word.
         [
             label,
-            ", ".join(
-                f"{shortened(one.word, MOST_IN_NAME)}\u00a0{one.weight:+.2f}" for one in report.words_by_label[label]
-            ),
+            ", ".join(f"{shown_word(one.word)}\u00a0{one.weight:+.2f}" for one in report.words_by_label[label]),
         ]
         for label in order
         if label in report.words_by_label

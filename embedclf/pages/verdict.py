@@ -26,6 +26,17 @@ def verdict(report: Report, order: Sequence[str], accuracy: float, interval: Int
     return list(filter(None, [_accuracy(report, accuracy, interval), _answering(report), _weakest(report, order)]))
 
 
+def weakest_first(report: Report) -> list[str]:
+    """Return all labels, the weakest first: the one order in which a page shows them.
+
+    Labels that are neither right nor predicted anywhere come last; before them, those which only rows that are out of
+    scope have.
+    """
+    known = sorted(report.per_class, key=lambda name: (report.per_class[name].f1, name))
+    others = {name for one in report.wrong for name in (one.label, one.predicted)}
+    return list(dict.fromkeys([*known, *sorted(others), *report.classes]))
+
+
 def percent(share: float) -> str:
     """Return a share in whole percent; with a decimal where that would be 0 or 100 without being so."""
     whole = f"{100 * share:.0f} %"

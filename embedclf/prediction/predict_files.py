@@ -16,13 +16,14 @@ from embedclf.errors import RowFault
 from embedclf.formatting import counted
 from embedclf.prediction.resumable_run import JOURNAL_FIELDS, OnChunk, ResumableRun
 from embedclf.prediction.row_sources import FileRows, RowSource
+from embedclf.records import Printable
 from embedclf.validation import check_whole
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class FilePrediction:
+class FilePrediction(Printable):
     """The result of classifying a file.
 
     Attributes
@@ -48,6 +49,9 @@ class FilePrediction:
     faults: tuple[RowFault, ...]
     seconds: float
     usage: Usage = field(default_factory=Usage)
+
+    def __repr__(self) -> str:
+        return f"<FilePrediction: {counted(self.rows, 'row')}, {self.n_faults:,} not classified>"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain types, for JSON."""

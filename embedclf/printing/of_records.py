@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import singledispatch
 from typing import TYPE_CHECKING
 
+from embedclf.classifier.explanation import Explanation
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
@@ -14,9 +15,11 @@ from embedclf.exploration.projection import TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
-from embedclf.printing import explored, figures, findings
+from embedclf.formatting import counted, shown_confidence, shown_dollars
+from embedclf.prediction.predict_files import FilePrediction
+from embedclf.printing import explained, explored, figures, findings
 from embedclf.printing.lines import Line, plain
-from embedclf.printing.tables import Rows
+from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
 
 if TYPE_CHECKING:
@@ -85,6 +88,31 @@ def _(result: Suggestions) -> list[Line]:
 @lines_of.register
 def _(result: TextMap) -> list[Line]:
     return explored.map_lines(result)
+
+
+@lines_of.register
+def _(result: Explanation) -> list[Line]:
+    trained_on = Rows("train row") if result.supporting or result.opposing else None
+    return [
+        shortened(result.text),
+        f"{shown_label(result.label)}  {shown_confidence(result.confidence)}",
+        *explained.explanation_lines(result, trained_on),
+    ]
+
+
+@lines_of.register
+def _(result: FilePrediction) -> list[Line]:
+    before = f" ({result.rows_before:,} by an earlier run)" if result.rows_before else ""
+    lines: list[Line] = [f"Wrote {counted(result.rows, 'row')}{before} in {result.seconds:,.1f} s"]
+    if result.usage.tokens:
+        dollars = "" if result.usage.dollars is None else f", {shown_dollars(result.usage.dollars)}"
+        lines.append(f"{counted(result.usage.tokens, 'token')}{dollars}")
+    if result.n_faults:
+        lines.append(f"{counted(result.n_faults, 'row')} could not be classified:")
+        lines += [f"  line {fault.line}: {fault.reason}" for fault in result.faults]
+        if left := result.n_faults - len(result.faults):
+            lines.append(f"  … and {left:,} more")
+    return lines
 
 
 def _found(hits: "Sequence[Hit]") -> list[Line]:

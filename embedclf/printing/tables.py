@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+from unicodedata import category
 
 from embedclf.formatting import shown_interval, shown_share
 from embedclf.printing.lines import (
@@ -119,8 +120,10 @@ def weighed(words: Mapping[str, float]) -> str:
 
 
 def shown_word(word: str) -> str:
-    """Return a word in at most 24 characters."""
+    """Return a word in at most 24 characters; punctuation in quotes, which sets it apart from that between words."""
     line = in_one_line(word)
+    if all(category(one).startswith("P") for one in line):
+        return f"“{line}”"
     return line if len(line) <= _WORD_WIDTH else f"{line[: _WORD_WIDTH - 1]}…"
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
@@ -33,12 +34,15 @@ class Applied:
     n_relabelled, n_dropped : int
     new_labels : tuple of str
         Labels that the corrections brought into a labelled file, which may be misspelt.
+    other_files : tuple of str
+        Other files that the corrections are also about; nothing was done about these.
     """
 
     n_rows: int
     n_relabelled: int
     n_dropped: int
     new_labels: tuple[str, ...]
+    other_files: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the result as plain types, for JSON."""
@@ -55,6 +59,7 @@ class _Correction(NamedTuple):
     original: str | None
     suggested: str
     action: str
+    file: str
 
 
 class _Change(NamedTuple):
@@ -84,7 +89,8 @@ def apply_corrections(
     The corrections are a file from ``check --output`` or ``suggest --output`` that a person has edited, or any file
     with the columns ``line`` and ``text``, and ``label``, ``action`` or both. A changed label is applied. An action of
     ``drop`` drops the row, ``relabel`` applies the suggested label unless another has been entered, and ``keep`` or an
-    empty cell changes nothing by itself. Rows of the dataset that no correction names stay as they are.
+    empty cell changes nothing by itself. Rows of the dataset that no correction names stay as they are. Corrections of
+    several files name each row's in their column ``file``, and only those of the dataset are applied.
 
     A correction applies to the row that starts on its line and has its text and, if there is a column
     ``original_label``, that label. If any does not match, nothing is written.
@@ -130,6 +136,7 @@ def apply_corrections(
         rows = list(reader)
     label_column = reader.label_column or label_column or "label"
     asked, name = _read_corrections(corrections, reader.text_column, label_column)
+    asked, other_files = _about(asked, reader.name)
     changes = _changes(asked, name, rows, reader.name)
     # A JSON object has its label among its own keys, whether or not the first one has.
     is_new = reader.format != "jsonl" and label_column not in reader.columns and bool(changes)
@@ -161,7 +168,8 @@ def apply_corrections(
     ) as writer:
         for row in kept:
             writer.write(row, [row.label or None] if is_new else [])
-    return Applied(len(kept), n_relabelled, len(rows) - len(kept) - len(unreadable), _new_labels(changes, rows, name))
+    n_dropped = len(rows) - len(kept) - len(unreadable)
+    return Applied(len(kept), n_relabelled, n_dropped, _new_labels(changes, rows, name), other_files)
 
 
 def _read_corrections(
@@ -222,8 +230,29 @@ def _correction(row: Row, label_name: str) -> _Correction:
         raise _Fault(f"unknown action {action[:40]!r}; use {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
     suggested = optional("suggested_label") or ""
     return _Correction(
-        row.line, line, row.text, optional(label_name), optional("original_label"), suggested.strip(), action
+        row.line,
+        line,
+        row.text,
+        optional(label_name),
+        optional("original_label"),
+        suggested.strip(),
+        action,
+        optional("file") or "",
     )
+
+
+def _about(asked: list[_Correction], source: str) -> tuple[list[_Correction], tuple[str, ...]]:
+    """Return the corrections that are about a file, and the names of the other files that they are about.
+
+    If none names the file, they are taken to be about it: it may have been renamed, or the column may be its own.
+    """
+    files = dict.fromkeys(one.file for one in asked if one.file)
+    same = [name for name in files if name == source]
+    named = same or [name for name in files if Path(name).name == Path(source).name]
+    if len(named) != 1:
+        return asked, ()
+    others = tuple(name for name in files if name != named[0])
+    return [one for one in asked if one.file in ("", named[0])], others
 
 
 def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> dict[int, _Change]:

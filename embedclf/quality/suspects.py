@@ -25,7 +25,19 @@ COLUMNS = {
 """The columns of the file and their types. `label` and `action` are there to be edited."""
 
 
-def open_suspects(path: str | os.PathLike[str], corpus: Corpus) -> CorpusWriter:
+def columns_for(corpus: Corpus) -> dict[str, type]:
+    """Return the columns of the file, with the names of files if the corpus is several."""
+    if not corpus.files:
+        return COLUMNS
+    columns: dict[str, type] = {}
+    for name, kind in COLUMNS.items():
+        if name in ("line", "other_line"):
+            columns[name.replace("line", "file")] = str
+        columns[name] = kind
+    return columns
+
+
+def open_suspects(path: str | os.PathLike[str], corpus: Corpus, against: Corpus | None = None) -> CorpusWriter:
     """Open a file for the suspects of a corpus; the extension determines its format.
 
     Raises
@@ -34,8 +46,12 @@ def open_suspects(path: str | os.PathLike[str], corpus: Corpus) -> CorpusWriter:
         If the file cannot be written.
     """
     # Spreadsheets recognize UTF-8 by its byte order mark; plain ASCII needs none.
-    needs_bom = not all(text.isascii() for texts in (corpus.texts, corpus.labels) for text in texts)
-    return CorpusWriter(path, [], COLUMNS, bom=corpus.has_bom or needs_bom)
+    shown = [corpus.texts, corpus.labels] if against is None else [corpus.texts, corpus.labels, against.texts]
+    needs_bom = not all(text.isascii() for texts in shown for text in texts)
+    bom = corpus.has_bom or needs_bom
+    # A spreadsheet that wrote semicolons expects them.
+    delimiter = ";" if corpus.delimiter == ";" else None
+    return CorpusWriter(path, [], columns_for(corpus), delimiter=delimiter, bom=bom)
 
 
 def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, against: Corpus | None = None) -> int:
@@ -55,37 +71,40 @@ def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, agai
         The rows that they were compared with, to which `other_line` refers in the kinds ``leakage`` and
         ``near_leakage``.
     """
-    n = 0
+    n, columns = 0, columns_for(corpus)
     for finding in result.findings:
-        for line, text, label in _rows(finding, corpus):
+        for file, line, text, label in _rows(finding, corpus):
             other = finding.others[0] if finding.others and finding.kind != "placeholders" else None
             of = against if other is not None and other.in_against and against is not None else corpus
-            values: list[str | float | None] = [
-                finding.kind,
-                line,
-                text,
-                label,
-                finding.suggested,
-                finding.score,
-                None if other is None else of.lines[other.row],
-                None if other is None else other.label,
-                None if other is None else other.text,
-                finding.detail,
-                None,
-                label,
-            ]
-            writer.write(Row(line, {}, text, label, None), values)
+            values: dict[str, str | float | None] = {
+                "kind": finding.kind,
+                "file": file,
+                "line": line,
+                "text": text,
+                "label": label,
+                "suggested_label": finding.suggested,
+                "score": finding.score,
+                "other_file": None if other is None else of.file(other.row),
+                "other_line": None if other is None else of.lines[other.row],
+                "other_label": None if other is None else other.label,
+                "other_text": None if other is None else other.text,
+                "detail": finding.detail,
+                "action": None,
+                "original_label": label,
+            }
+            writer.write(Row(line, {}, text, label, None), [values[name] for name in columns])
             n += 1
     return n
 
 
-def _rows(finding: Finding, corpus: Corpus) -> Iterator[tuple[int, str, str]]:
-    """Yield the line, text and label of each row that a finding is about."""
+def _rows(finding: Finding, corpus: Corpus) -> Iterator[tuple[str, int, str, str]]:
+    """Yield the file, line, text and label of each row that a finding is about."""
     if finding.row is None:
-        yield finding.line or 0, finding.text, finding.label
+        yield finding.file or corpus.name, finding.line or 0, finding.text, finding.label
     elif finding.kind == "label_variants":
-        yield from ((row.line, row.text, row.label) for row in corpus.rows if row.label == finding.label)
+        of_label = (row for row in corpus.rows if row.label == finding.label)
+        yield from ((row.file or corpus.name, row.line, row.text, row.label) for row in of_label)
     else:
-        yield corpus.lines[finding.row], finding.text, finding.label
+        yield corpus.file(finding.row), corpus.lines[finding.row], finding.text, finding.label
         if finding.kind == "placeholders":
-            yield from ((corpus.lines[one.row], one.text, one.label) for one in finding.others)
+            yield from ((corpus.file(one.row), corpus.lines[one.row], one.text, one.label) for one in finding.others)

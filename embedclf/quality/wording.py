@@ -18,6 +18,8 @@ class Words(NamedTuple):
         The advice if there is one only; empty if it is the same.
     by_command : str
         What the command line has to help, added to the advice there.
+    order : str
+        In which order a list of them is.
     """
 
     thing: str
@@ -25,6 +27,7 @@ class Words(NamedTuple):
     advice: str
     of_one: str = ""
     by_command: str = ""
+    order: str = ""
 
 
 WORDS = {
@@ -55,9 +58,10 @@ WORDS = {
     ),
     "label_errors": Words(
         "possible label error",
-        ", most suspicious first",
+        "",
         "Review them, and correct those that are wrong.",
         "Review it, and correct it if it is wrong.",
+        order=", most suspicious first",
     ),
     "label_variants": Words(
         "label",
@@ -84,7 +88,11 @@ WORDS = {
     ),
     "near_duplicates": Words("near-duplicate", "", "Drop copies. Where the labels differ, decide which is right."),
     "anomalies": Words(
-        "outlier", ", farthest first", "Check whether they belong here.", "Check whether it belongs here."
+        "outlier",
+        "",
+        "Check whether they belong here.",
+        "Check whether it belongs here.",
+        order=", farthest first",
     ),
     "imbalance": Words(
         "label", " much rarer than another", "Add texts, and judge a classifier by macro-F1 rather than accuracy."
@@ -102,14 +110,24 @@ SKIPPED = {
     "anomalies": "outliers",
 }
 """What the kinds are called that a check may skip."""
+# Kinds whose things have a name of their own; those of the others are rows, texts or labels.
+_NAMED = {"label_errors", "duplicates", "near_duplicates", "anomalies"}
 ABOUT_LABELS = {"single_class", "small_classes", "label_variants", "imbalance"}
 
 
+def name_of(kind: str) -> str:
+    """Return what one problem of a kind is called."""
+    return WORDS[kind].thing if kind in _NAMED else kind.replace("_", " ")
+
+
 def title_of(kind: str, number: int) -> str:
+    """Return the title of a list of problems of a kind: how many there are, and in which order."""
+    return number_of(kind, number) + ("" if number == 1 else WORDS[kind].order)
+
+
+def number_of(kind: str, number: int) -> str:
     """Return how many problems of a kind there are, in words."""
-    words = WORDS[kind]
-    rest = words.rest.partition(",")[0] if number == 1 else words.rest  # one is in no order
-    return f"{counted(number, words.thing)}{rest}"
+    return counted(number, WORDS[kind].thing) + WORDS[kind].rest
 
 
 def advice_on(kind: str, number: int, *, in_python: bool = True) -> str:

@@ -64,13 +64,15 @@ _TRY = """<form id="token" hidden><label for="given">Token</label>
 <input id="given" type="password" autocomplete="off" spellcheck="false" required aria-describedby="memory">
 <p id="memory" class="note">Kept in the memory of this page only; gone when you close it or load it again.</p>
 <button type="submit">Use token</button></form>
-<form id="try"{hidden}><label for="text">Text</label>
+<form id="try" hidden><label for="text">Text</label>
 <textarea id="text" dir="auto" aria-describedby="keys" placeholder="{text}"></textarea>
 <button type="submit">Classify</button> <span id="keys" class="note">or Ctrl+Enter</span></form>
 <p id="fault" role="alert"></p>
 <div id="verdict" role="status"></div>
 <div id="details"></div>
-<noscript><p>Trying a text needs JavaScript.</p></noscript>
+<noscript><p>To try a text here, allow JavaScript.</p></noscript>
+"""
+_MODEL = """<div id="card"><noscript><p>Without JavaScript, <code>GET /model</code> describes it.</p></noscript></div>
 """
 
 
@@ -96,8 +98,8 @@ def page(description: dict[str, Any], root: str, *, needs_token: bool) -> str:
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head>\n'
         f"<body><header><h1>{escape(title)}</h1>"
         f'<p class="note">{escape(description["info"].get("description", ""))}</p></header>\n<main>\n'
-        + _section("Try a text", _TRY.format(hidden=" hidden" if needs_token else "", text=escape(_EXAMPLE)))
-        + _section("Model", '<div id="card"></div>\n')
+        + _section("Try a text", _TRY.format(text=escape(_EXAMPLE)))
+        + _section("Model", _MODEL)
         + _section("Use it", _snippets(f"{_ADDRESS}{root}/predict", needs_token=needs_token))
         + _section("Request and response", _fields(schemas))
         + _section("Paths", _paths(description["paths"], root, schemas))

@@ -42,7 +42,7 @@ class Metrics:
 
     def watch(self, current: CurrentModel, *, in_flight: Callable[[], int]) -> None:
         """Include the model in use, what its embedder has spent, and how many requests wait and are in flight."""
-        self._waiting.set_function(lambda: current.served.batcher.n_waiting)
+        self._waiting.set_function(lambda: current.n_waiting)
         self._in_flight.set_function(in_flight)
         self._registry.register(_Spending(lambda: current.embedders))
         self._registry.register(_Model(current))

@@ -17,7 +17,9 @@ function element(name, content = [], attributes = {}) {
 const name = (label) => element("bdi", label);
 const counted = (number) => number.toLocaleString("en");
 const moment = (utc) => `${utc.slice(0, 16).replace("T", " ")} UTC`;
-const percent = (share) => `${(Math.floor(share * 1000 + 1e-9) / 10).toFixed(1)} %`;
+// Confidences are rounded down, as everywhere, and shares to the nearest.
+const percent = (confidence) => `${(Math.floor(confidence * 1000 + 1e-9) / 10).toFixed(1)}\u00a0%`;
+const shared = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
 
 class Refused extends Error {}
 
@@ -61,9 +63,11 @@ function card(model) {
   const features = { both: "words and embedding", words: "words", embedding: "embedding" }[model.features];
   const quality = held === null
     ? "not measured"
-    : `${percent(held.accuracy)} of ${counted(held.n_examples)} held-out texts`;
+    : `${shared(held.accuracy)} of ${counted(held.n_examples)} held-out texts`;
+  const baseline = held?.baseline_accuracy != null
+    ? `; always guessing the commonest label would get ${shared(held.baseline_accuracy)}` : "";
   const answered = held?.coverage != null && held.answered_accuracy != null
-    ? `; answers ${percent(held.coverage)}, ${percent(held.answered_accuracy)} of these correctly` : "";
+    ? `; answers ${shared(held.coverage)} of them, ${shared(held.answered_accuracy)} of these correctly` : "";
   const classes = model.classes.flatMap((label, place) => [place ? ", " : "", name(label)]);
   const shown = model.classes.length <= 12
     ? element("span", classes)
@@ -72,9 +76,9 @@ function card(model) {
     ["Classes", [`${counted(model.classes.length)}: `, shown]],
     ["Features", features],
     ["Embedder", `${embedder} (${counted(model.embedder.dimensions)} dimensions)`],
-    ["Accuracy", quality + answered],
+    ["Accuracy", quality + baseline + answered],
     ["Threshold", model.threshold === null
-      ? "none; always answers" : `abstains below a confidence of ${percent(model.threshold)}`],
+      ? "none; always answers" : `abstains below a confidence of ${Number((100 * model.threshold).toFixed(4))}\u00a0%`],
     ["Trained", `on ${counted(model.n_examples)} texts with embedclf ${model.version}`],
   ];
   if (model.file) {

@@ -192,6 +192,7 @@ class CurrentModel:
         self._batcher = batcher
         self._lock = asyncio.Lock()
         self.n_reloads = self.n_failed = 0
+        self._replaced: list[Batcher[Any, bytes]] = []
         version = None if source is None else source.version
         self.served = Served(classifier, batcher(classifier), version, time.time())
 
@@ -204,6 +205,11 @@ class CurrentModel:
     def embedders(self) -> list[Embedder]:
         """All embedders used so far."""
         return (self._source and self._source.embedders) or [self.served.classifier.embedder]
+
+    @property
+    def n_waiting(self) -> int:
+        """Number of requests that wait for their call to start, including those to a replaced classifier."""
+        return sum(batcher.n_waiting for batcher in [*self._replaced, self.served.batcher])
 
     async def reload(self) -> Served:
         """Load the file in a thread, and use it for all requests from then on; only one reload runs at a time.
@@ -223,6 +229,7 @@ class CurrentModel:
                 logger.error("cannot reload; still serving %s: %s", _shown(self.served.version), reason)
                 raise
             before, version = self.served.version, self._source.version
+            self._replaced = [one for one in [*self._replaced, self.served.batcher] if one.n_waiting]
             self.served = Served(classifier, self._batcher(classifier), version, time.time())
             self.n_reloads += 1
             logger.info("reloaded %s; before: %s", _shown(version), _shown(before))

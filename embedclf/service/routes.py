@@ -15,7 +15,7 @@ from embedclf.service.limits import Limits
 from embedclf.service.metrics import Metrics
 from embedclf.service.middleware import CLIENT_GONE, N_TEXTS, ServiceState
 from embedclf.service.reloading import CurrentModel
-from embedclf.service.schemas import PROBLEMS, Health, Predictions, Problem, Reloaded, Status, predict_body
+from embedclf.service.schemas import PROBLEMS, Health, Model, Predictions, Problem, Reloaded, Status, predict_body
 
 Responses = dict[int | str, dict[str, Any]]
 
@@ -49,6 +49,7 @@ def add_predict(app: FastAPI, current: CurrentModel, limits: Limits, access: Acc
 
     @app.post(
         "/predict",
+        operation_id="predict",
         response_model=Predictions,
         responses=access.refusals | PROBLEMS,
         dependencies=access.with_token,
@@ -91,14 +92,20 @@ def add_predict(app: FastAPI, current: CurrentModel, limits: Limits, access: Acc
 def add_status(app: FastAPI, state: ServiceState, current: CurrentModel, access: Access) -> None:
     """Add ``/health`` and ``/ready``."""
 
-    @app.get("/health", summary="Whether the process is alive", response_model_exclude_none=True)
+    @app.get(
+        "/health",
+        operation_id="health",
+        summary="Whether the process is alive",
+        response_model_exclude_none=True,
+    )
     async def health() -> Health:
-        """Report that the process is alive. Requires no token, and tells nothing about the model if others need one."""
+        """Report that the process is alive and, if no token is needed, which model it serves. Requires no token."""
         version = None if access.needs_token else current.served.version
         return Health(status="alive", model=version and version.sha256)
 
     @app.get(
         "/ready",
+        operation_id="ready",
         responses={503: {"model": Status, "description": "Shutting down."}},
         summary="Whether the service accepts requests",
     )
@@ -114,19 +121,22 @@ def add_model(app: FastAPI, current: CurrentModel, access: Access) -> None:
 
     @app.get(
         "/model",
+        operation_id="model",
         responses=access.refusals,
         dependencies=access.with_token,
+        response_model_exclude_unset=True,
         summary="Describe the classifier",
     )
-    async def model() -> dict[str, Any]:
+    async def model() -> Model:
         """Return the classes, embedder, settings and measured quality of the classifier, and the file in use."""
-        return current.served.about()
+        return Model.model_validate(current.served.about())
 
     if not (access.needs_token and current.can_reload):
         return
 
     @app.post(
         "/reload",
+        operation_id="reload",
         responses=access.refusals | {409: {"model": Problem, "description": "The file cannot be used."}},
         dependencies=access.with_token,
         summary="Load the model file again",
@@ -149,6 +159,7 @@ def add_metrics(app: FastAPI, counts: Metrics, access: Access) -> None:
 
     @app.get(
         "/metrics",
+        operation_id="metrics",
         response_class=Response,
         responses=access.refusals | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         dependencies=access.with_token,

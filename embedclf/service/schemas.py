@@ -1,6 +1,6 @@
 """JSON schemas of requests and responses."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -94,6 +94,52 @@ class ModelFile(BaseModel):
     sha256: str
     modified: str = Field(description="when the file was last modified, in UTC")
     loaded: str = Field(description="when the service loaded it, in UTC")
+
+
+class Embedder(BaseModel):
+    """The model that vectors come from."""
+
+    provider: str
+    model: str
+    dimensions: int | None = Field(description="length of a vector")
+    endpoint: str | None = Field(description="the server's URL; null if the model runs in the service")
+
+
+class HeldOut(BaseModel):
+    """Quality measured on texts that the classifier was not trained on."""
+
+    accuracy: float
+    macro_f1: float
+    ece: float = Field(description="expected calibration error")
+    n_examples: int
+    coverage: float | None = Field(description="share answered at the threshold; null without a threshold")
+    answered_accuracy: float | None = Field(description="accuracy on these; null if there are none")
+    out_of_scope_recall: float | None = Field(description="share of the out-of-scope texts that are rejected")
+    baseline_accuracy: float | None = Field(description="accuracy of always predicting the commonest label")
+    words_accuracy: float | None = Field(description="accuracy of words alone")
+
+
+class Model(BaseModel):
+    """The classifier: what it is made of, and how good it is."""
+
+    # What a later version knows about a classifier is passed on.
+    model_config = ConfigDict(extra="allow")
+
+    classes: list[str]
+    features: Literal["embedding", "words", "both"]
+    embedder: Embedder
+    head: Literal["logistic", "centroid"]
+    threshold: float | None = Field(description="the confidence below which it abstains; null if it never does")
+    out_of_scope_label: str | None = Field(description="the label of the texts that it learned to reject")
+    n_examples: int = Field(description="number of training texts")
+    held_out: HeldOut | None = Field(description="null if no texts were held out")
+    regularization: float | None = Field(description="scikit-learn's C")
+    temperature: float = Field(description="what scores were divided by for calibration")
+    word_scale: float = Field(description="weight of the words relative to the embedding; 0 without words")
+    text_column: str = Field(description="column of the texts in the training file")
+    label_column: str = Field(description="column of the labels in the training file")
+    version: str = Field(description="version of embedclf that trained the classifier")
+    file: ModelFile | None = Field(default=None, description="the file in use; omitted if there is none")
 
 
 class Reloaded(BaseModel):

@@ -385,7 +385,7 @@ def test_it_can_be_used_without_a_mouse_or_eyes(show: Any):
     assert page.locator("select, input").evaluate_all("all => all.filter(one => !one.labels.length).length") == 0
     assert page.get_by_role("img", name="Reliability").is_visible()
     reached = set()
-    for _ in range(12):
+    for _ in range(14):
         page.keyboard.press("Tab")
         tag, style = page.evaluate(
             "[document.activeElement.tagName, getComputedStyle(document.activeElement).outlineStyle]"
@@ -495,6 +495,30 @@ def test_a_click_in_the_matrix_lists_its_rows(show: Any, pages: Path):
 
 
 @pytest.mark.slow
+def test_the_matrix_is_one_stop_of_the_keyboard(show: Any, pages: Path):
+    """Arrow keys go from cell to cell, each with its tooltip, and Enter lists its rows."""
+    page = show(pages / "evaluation.html")
+    cells = page.locator("svg.matrix [role=button]")
+    assert page.locator("svg.matrix [tabindex='0']").count() == 1
+    page.locator(".wide:has(svg.matrix)").focus()
+    page.keyboard.press("Tab")
+    seen = []
+    for _ in range(cells.count()):
+        name = page.evaluate("document.activeElement.getAttribute('aria-label')")
+        assert page.locator("#tip").text_content() == name
+        seen.append(name)
+        page.keyboard.press("ArrowRight")
+    assert seen == cells.evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    name = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert name.split(",")[0] != seen[0].split(",")[0]
+    page.keyboard.press("Enter")
+    n = re.search(r"(\d+) rows?$", name)[1]
+    assert page.locator("#shown").text_content().startswith(f"{n} of ")
+
+
+@pytest.mark.slow
 def test_a_slider_for_the_threshold(show: Any, pages: Path):
     """It says what share would be answered and how much of that is wrong, and marks the point of the chart."""
     page = show(pages / "evaluation.html")
@@ -505,9 +529,10 @@ def test_a_slider_for_the_threshold(show: Any, pages: Path):
     assert page.locator("output").text_content() == (
         f"Threshold 0.0000: 100.0 % answered ({n} rows), {100 * n_wrong / n:.1f} % of these wrong ({n_wrong})."
     )
-    assert page.locator(".dot.now").count() == 1
+    assert page.locator(".now").get_attribute("transform").startswith("translate(")
     slider.press("ArrowRight")
-    assert page.locator("output").text_content().startswith("Threshold 0.0500: ")
+    assert page.locator("output").text_content().startswith("Threshold 0.0100: ")
+    assert slider.get_attribute("aria-valuetext").startswith("Threshold 0.0100: ")
 
 
 @pytest.mark.slow

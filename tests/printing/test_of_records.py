@@ -99,6 +99,25 @@ class TestPrint:
             f"<TextClassifier: 3 classes, logistic on wordllama:l2_supercat, held-out accuracy {accuracy:.3f}>"
         )
 
+    def test_an_explanation(self, cli: Cli, model: Path, trained: embedclf.TextClassifier, dataset: Path):
+        """The text, its label, and what the command shows below it."""
+        shown = cli("predict", TEXTS[0], "-m", model, "--explain", "--train-set", dataset).stdout
+        (why,) = embedclf.explain(trained, pd.DataFrame({"m": TEXTS[:1]}), (TEXTS, LABELS), text="m")
+        places = re.sub(r"train row (\d+)", lambda found: f":{int(found[1]) + 2}", str(why))
+        assert places.split() == f"{TEXTS[0]}\n{shown}".split()
+        assert repr(why).startswith(f"<Explanation: {why.label!r} (")
+        assert why.to_frame()["word"][0] == TEXTS[0][why.spans[0].start : why.spans[0].end]
+        assert '<mark class="for3">' in why._repr_html_()
+
+    def test_a_file_of_predictions(self, trained: embedclf.TextClassifier):
+        Path("in.csv").write_text('text\nWhere is it?\n""\n')
+        done = embedclf.predict_file(trained, "in.csv", "out.csv")
+        assert re.sub(r"[\d.]+ s$", "0.1 s", str(done), flags=re.MULTILINE) == (
+            "Wrote 2 rows in 0.1 s\n1 row could not be classified:\n  line 3: the text is empty"
+        )
+        assert repr(done) == "<FilePrediction: 2 rows, 1 not classified>"
+        assert "the text is empty" in done._repr_html_()
+
     def test_labels_do_not_move_the_cursor(self):
         classifier = embedclf.train(TEXTS, [label.replace("refund", "\x1b[2Jmoney") for label in LABELS], **QUICK)
         report = embedclf.evaluate(classifier, TEXTS[:21], [*classifier.predict(TEXTS[:20]), "delivery"])
@@ -128,6 +147,20 @@ class TestFrames:
         frame = report.to_frame()
         assert list(frame.columns) == ["label", "precision", "recall", "f1", "support"]
         assert frame["recall"].tolist() == [one.recall for one in report.per_class.values()]
+
+    def test_into_a_question(self, trained: embedclf.TextClassifier):
+        """Each function takes a data frame, whose columns have any name."""
+        frame = pd.DataFrame({"message": TEXTS, "team": LABELS})
+        usual = frame.rename(columns={"message": "text", "team": "label"})
+        named = {"text": "message", "label": "team"}
+        hit = embedclf.search(frame, "my refund", **named).hits[0]
+        assert (hit.label, hit.text) == (LABELS[hit.row], TEXTS[hit.row])
+        assert (
+            embedclf.search(frame, "my refund", vectors=embedclf.EmbeddedTexts(TEXTS).vectors, **named).hits[0] == hit
+        )
+        assert embedclf.recommend(usual, row=3) == embedclf.recommend(TEXTS, row=3, labels=LABELS)
+        assert embedclf.suggest(trained, frame, 2, text="message") == embedclf.suggest(trained, TEXTS, 2)
+        assert embedclf.cluster(frame, 2, text="message") == embedclf.cluster(TEXTS, 2)
 
     @pytest.mark.slow
     def test_of_the_others(self, trained: embedclf.TextClassifier):
@@ -206,7 +239,7 @@ class TestNotebook:
         result = embedclf.cross_validate(texts, labels, folds=2, **SETTINGS)
         shown = result.report._repr_html_()
         assert shown.count('<th class="up">') == 15
-        assert "the 15 of 20 labels with the most errors" in shown
+        assert "the 15 weakest of 20 labels" in shown
 
     def test_texts_and_labels_are_escaped(self):
         hostile = "<img src=x onerror=alert(1)>"

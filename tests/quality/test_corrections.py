@@ -1,5 +1,6 @@
 """From what a check found, by way of a spreadsheet, back into the file."""
 
+import codecs
 import csv
 import json
 from pathlib import Path
@@ -100,6 +101,7 @@ class TestFromCheckToApply:
             "n_relabelled": 2,
             "n_dropped": 0,
             "new_labels": [],
+            "other_files": [],
         }
         assert Path("f.csv").read_text().endswith("parcel one,delivery\nparcel two,delivery\n")
 
@@ -115,6 +117,32 @@ class TestFromCheckToApply:
         assert done.stderr == "Wrote 3 rows to labelled.csv (1 relabelled)\n"
         rows = list(csv.DictReader(Path("labelled.csv").read_text().splitlines()))
         assert [row["label"] for row in rows] == ["other" if row["id"] == first["id"] else "" for row in rows]
+
+    def test_several_files_are_checked_together_and_corrected_one_by_one(self, cli: Cli, data: Path):
+        """Each row found names its file; a line break, a quote and an umlaut come through a spreadsheet unharmed."""
+        odd = 'Größe "L"\r\npasst nicht, schade\rDanke'
+        with Path("b.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("id", "text", "label"), ("1", odd, "refund"), ("2", odd, "refund")])
+        done = cli("check", data, "b.csv", "-o", "s.csv", "--embedder", "words", "--report", "r.html")
+        assert f"<bdi>{data.name} and b.csv (6 rows, 2 labels)</bdi>" in Path("r.html").read_text()
+        assert f"run embedclf apply s.csv {data} -o FILE, and likewise for b.csv\n" in done.stderr
+        assert Path("s.csv").read_bytes().startswith(codecs.BOM_UTF8)
+        with Path("s.csv").open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+        copies = [(row["file"], row["text"], row["other_file"]) for row in rows if row["kind"] == "duplicates"]
+        assert copies == [(str(data), "I want my money back", str(data)), ("b.csv", odd, "b.csv")]
+        with Path("s.csv").open("w", newline="", encoding="utf-8-sig") as file:
+            writer = csv.DictWriter(file, rows[0], delimiter=";")
+            writer.writeheader()
+            # Spreadsheets write one kind of line break.
+            writer.writerows({**row, "text": " ".join(row["text"].split()), "action": "drop"} for row in rows[-2:])
+        done = cli("apply", "s.csv", data, "-o", "a.csv")
+        assert done.stderr == (
+            "s.csv: delimiter ';'\n"
+            "Wrote 3 rows to a.csv (1 dropped)\ns.csv is also about b.csv: run embedclf apply s.csv b.csv -o FILE\n"
+        )
+        assert cli("apply", "s.csv", "b.csv", "-o", "c.csv").exit_code == 0
+        assert Path("c.csv").read_bytes() == b'id,text,label\n1,"' + odd.replace('"', '""').encode() + b'",refund\n'
 
     def test_the_rows_found_can_be_json_lines(self, cli: Cli, data: Path):
         """By the extension, as everywhere."""

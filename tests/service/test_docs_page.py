@@ -81,7 +81,7 @@ class TestWithoutToken:
             said = page.locator("#card").text_content()
         assert "Classes3: delivery, password, refund" in said
         assert "Embedderwordllama:l2_supercat (256 dimensions)" in said
-        assert re.search(r"Accuracy[\d.]+ % of 6 held-out texts", said)
+        assert re.search(r"Accuracy[\d.]+\s% of 6 held-out texts", said)
 
     @pytest.mark.slow
     def test_abstaining_and_faults_are_said(self, trained: embedclf.TextClassifier, show: Any):

@@ -1,5 +1,6 @@
 """A later version of the model file takes the place of the one in use, without a restart."""
 
+import asyncio
 import gc
 import hashlib
 import os
@@ -13,7 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import httpx
 import pytest
@@ -24,7 +27,7 @@ from corpus import LABELS, QUICK, TEXTS
 from embedclf.classifier.model_file import write_model
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.service import reloading
-from embedclf.service.reloading import ModelFile
+from embedclf.service.reloading import CurrentModel, ModelFile
 from running import PATIENCE, wait_until
 from serving import TEXT, Process, ask, client_of, count, serving
 
@@ -73,6 +76,17 @@ class TestReload:
             assert count(client, f'embedclf_model_info{{file="model.safetensors",sha256="{after}"}}') == 1
             assert before not in client.get("/metrics").text
         assert f"reloaded model.safetensors (SHA-256 {after[:12]}); before: " in caplog.text
+
+    def test_those_that_wait_for_the_replaced_model_count(self, trained: embedclf.TextClassifier):
+        """Until they have been answered."""
+        trained.save(PATH)
+        source = ModelFile(PATH)
+        old, new = SimpleNamespace(n_waiting=2), SimpleNamespace(n_waiting=1)
+        current = CurrentModel(source.load(), source, batcher=Mock(side_effect=[old, new]))
+        asyncio.run(current.reload())
+        assert current.n_waiting == 3
+        old.n_waiting = new.n_waiting = 0
+        assert current.n_waiting == 0
 
     def test_only_the_token_allows_it(self, trained: embedclf.TextClassifier):
         """Without one, or without a file, there is no such path, and none is described."""

@@ -609,6 +609,13 @@ class TestDescription:
         """As its to_dict has it, and what its features are."""
         with serving(embedclf.create_app(trained)) as client:
             assert client.get("/model").json() == json.loads(json.dumps(trained.to_dict())) | {"features": "embedding"}
+            described = client.get("/openapi.json").json()
+            operations = {one["operationId"] for path in described["paths"].values() for one in path.values()}
+            assert operations == {"predict", "health", "ready", "model", "metrics"}
+            assert described["components"]["schemas"]["Model"]["required"][0] == "classes"
+            for path in ("/health", "/ready"):
+                answer = client.head(path)
+                assert (answer.status_code, answer.content) == (200, b"")
 
     def test_each_application_counts_for_itself(self, trained: embedclf.TextClassifier):
         """Two in one process do not get in each other's way; paths that are not ours are one."""

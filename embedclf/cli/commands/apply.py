@@ -1,5 +1,6 @@
 """``embedclf apply``."""
 
+import shlex
 from dataclasses import asdict
 
 import click
@@ -35,8 +36,8 @@ def command(corrections: str, dataset: str, output: str, as_json: bool, file: Fi
 
     CORRECTIONS is a file from check --output or suggest --output, edited in a spreadsheet or otherwise. Enter the right
     label in its column label; in its column action, enter drop to drop the row, or relabel to accept the suggested
-    label. All other rows stay as they are. If a line to change no longer has the same text in FILE, nothing is
-    written.
+    label. All other rows stay as they are. If CORRECTIONS is about several files, apply it to one after the other. If a
+    line to change no longer has the same text in FILE, nothing is written.
     """
     if corrections == dataset == "-":
         raise click.UsageError("CORRECTIONS and FILE cannot both be standard input.")
@@ -48,5 +49,8 @@ def command(corrections: str, dataset: str, output: str, as_json: bool, file: Fi
     changed = [(done.n_relabelled, "relabelled"), (done.n_dropped, "dropped")]
     said = ", ".join(f"{number:,} {what}" for number, what in changed if number) or "nothing changed"
     echo(f"Wrote {counted(done.n_rows, 'row')} to {output} ({said})", err=True)
+    for other in done.other_files:
+        rest = shlex.join(["embedclf", "apply", corrections, other, "-o"])
+        echo(f"{corrections} is also about {other}: run {rest} FILE", err=True)
     if as_json:
         echo_json({"output": output, **done.to_dict()})

@@ -81,8 +81,6 @@ def command(
     check_places({"--against": against}, {"--fix": fix})
     if len(job.datasets) > 1:  # a copy of several files must not replace one of them
         job.check_places(fix=fix)
-        if output is not None:
-            raise click.UsageError("--output names lines, so it needs one FILE: check the files one by one.")
     job.check_places({"--against": against, "--fix": fix}, output=output, report=report)
     page = job.page(report, about)
     whole = _read(job)
@@ -106,7 +104,7 @@ def command(
         return
     if fix is not None:
         _write_copy(whole, fix, job.file)
-    with nullcontext() if output is None else open_suspects(output, corpus) as writer:
+    with nullcontext() if output is None else open_suspects(output, corpus, other) as writer:
         try:
             result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
         except EmbedderError:
@@ -121,7 +119,7 @@ def command(
             result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
         result = _with(faulty, result)
         n_suspects = 0 if writer is None else write_suspects(writer, result, corpus, other)
-    facts = {"data": facts_of_file(corpus), "embedder": str(opened.spec)}
+    facts = {"data": facts_of_file(corpus, result.n_rows), "embedder": str(opened.spec)}
     if other is not None:
         facts["against"] = facts_of_file(other)
     page.write(check_page, result, f"Check of {job.name}", places_in(corpus), places_in(other), **facts)
@@ -130,7 +128,7 @@ def command(
     else:
         _show(result, corpus, other)
     if output is not None:
-        _say_suspects(n_suspects, output, job.datasets[0], job.file)
+        _say_suspects(n_suspects, output, job.datasets, job.file)
     _end(result)
 
 
@@ -166,13 +164,16 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
     echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded} ({removed})", err=True)
 
 
-def _say_suspects(n: int, output: str, dataset: str, file: FileOptions) -> None:
+def _say_suspects(n: int, output: str, datasets: "Sequence[str]", file: FileOptions) -> None:
+    from embedclf.data.corpus import names_of
+
     say_written(n, output)
     if n:
         columns = [part for name in names_in(file.text_column or ()) for part in ("--text-column", name)]
         columns += [] if file.label_column is None else ["--label-column", file.label_column]
-        applying = shlex.join(["embedclf", "apply", output, dataset, *columns, "-o"])
-        echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE", err=True)
+        applying = shlex.join(["embedclf", "apply", output, datasets[0], *columns, "-o"])
+        others = f", and likewise for {names_of(datasets[1:])}" if len(datasets) > 1 else ""
+        echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE{others}", err=True)
 
 
 def _with(faulty: "Sequence[Finding]", result: "DataCheck") -> "DataCheck":

@@ -1,7 +1,5 @@
 """``embedclf cluster``."""
 
-from functools import partial
-
 import click
 
 from embedclf.cli.help import Command
@@ -66,8 +64,7 @@ def command(
             writer.write(row, [name])
     job.end_writing(output, len(job.corpus.rows))
     facts = {"data": facts_of_file(job.corpus), "embedder": str(job.embedder.spec)}
-    make = partial(cluster_page, texts=job.corpus.texts, place=places_in(job.corpus))
-    page.write(make, result, f"Clusters of {job.name}", **facts)
+    page.write(cluster_page, result, f"Clusters of {job.name}", places_in(job.corpus), **facts)
     if job.as_json:
         shown = result.to_dict()
         job.print_json(shown, *(one["central"] for one in shown["clusters"]), shown["texts"])

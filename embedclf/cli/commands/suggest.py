@@ -91,7 +91,7 @@ def command(
         return
     label_column = job.corpus.label_column or job.file.usual.label
     label = {} if label_column in job.corpus.columns else {label_column: str}
-    writer = job.writer(output, {**label, **_ADDED, **place_columns(job.corpus)})
+    writer = job.writer(output, {**label, **_ADDED, **place_columns(job.corpus)}, for_review=True)
     vectors = job.embed()
     result = suggest(classifier, job.corpus.texts, n, vectors=vectors)
     if writer is not None:
