@@ -174,7 +174,15 @@ class Job:
             return self._stack.enter_context(CorpusWriter(path, columns, added))
         own = self.corpus
         return self._stack.enter_context(
-            CorpusWriter(path, own.columns, added, delimiter=own.delimiter, bom=own.has_bom, schema=own.schema)
+            CorpusWriter(
+                path,
+                own.columns,
+                added,
+                delimiter=own.delimiter,
+                bom=own.has_bom,
+                schema=own.schema,
+                header=own.has_header,
+            )
         )
 
     def embed(self) -> "Vectors":

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -89,7 +90,7 @@ def find_delimiter(line: str, default: str, has_texts: Callable[[list[str]], boo
     has_texts : callable
         Whether a header has a column of texts.
     """
-    headers = {delimiter: _fields(line, delimiter) for delimiter in (default, *_DELIMITERS)}
+    headers = {delimiter: fields_of(line, delimiter) for delimiter in (default, *_DELIMITERS)}
     own = headers.pop(default)
     if has_texts(own):
         return default
@@ -99,7 +100,19 @@ def find_delimiter(line: str, default: str, has_texts: Callable[[list[str]], boo
     return found[0] if len(found) == 1 else default
 
 
-def _fields(line: str, delimiter: str) -> list[str]:
+def common_delimiter(lines: Sequence[str], default: str) -> str:
+    """Return the delimiter that divides most of some lines into the same number of fields, at least two."""
+    best, most = default, 0
+    for delimiter in (default, *_DELIMITERS):
+        sizes = Counter(len(fields_of(line, delimiter) or line.split(delimiter)) for line in lines if line.strip())
+        size, number = sizes.most_common(1)[0] if sizes else (0, 0)
+        if size > 1 and number > most:
+            best, most = delimiter, number
+    return best
+
+
+def fields_of(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line of its own; none if its quoting is invalid."""
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True), [])
     except csv.Error:
@@ -118,8 +131,8 @@ def looks_like_header(line: str) -> bool:
     if line.strip().casefold() == DEFAULT.text:  # nobody classifies the word itself
         return True
     for delimiter in _DELIMITERS:
-        header = _fields(line.rstrip("\r\n"), delimiter)
-        if not all(header) or len(set(header)) < len(header) or any(map(_is_sentence, header)):
+        header = fields_of(line.rstrip("\r\n"), delimiter)
+        if not all(header) or len(set(header)) < len(header) or any(map(is_sentence, header)):
             continue
         if len(header) > 1 and candidates(header, "text", DEFAULT.text):
             return True
@@ -134,7 +147,8 @@ def looks_like_record(line: str) -> bool:
         return False
 
 
-def _is_sentence(name: str) -> bool:
+def is_sentence(name: str) -> bool:
+    """Return whether a name has so many words that it is a text."""
     return len(name.split()) >= _WORDS_OF_A_SENTENCE
 
 
@@ -148,7 +162,7 @@ def closest(name: str, names: Sequence[str]) -> str | None:
 
 
 def no_column_problem(
-    name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None, labelled: bool = True
+    name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None
 ) -> str:
     """Return what is wrong with a file that lacks a column, and what to do about it.
 
@@ -162,12 +176,8 @@ def no_column_problem(
         Whether the name was given explicitly.
     taken : str, optional
         The column that holds something else.
-    labelled : bool
-        Whether the file should have labels, too.
     """
     option, problem = f"--{kind}-column", f"no column {name!r} (found: {_listed(header)})"
-    if "\0" in "".join(header):
-        return f"{problem}. The header contains NUL characters: try --encoding utf-16"
     if len(header) == 1:
         for delimiter, signs in _DELIMITERS.items():
             if delimiter in header[0]:
@@ -175,10 +185,6 @@ def no_column_problem(
                 return f"{problem}. The header contains {signs}: try --delimiter '{value}'"
     if asked and (similar := closest(name, header)) is not None:
         return f"{problem}. Did you mean {option} {shlex.quote(similar)}?"
-    if any(map(_is_sentence, header)):
-        if labelled:
-            return f"{problem}. The first line must be a header: if it is not, add one, such as text,label"
-        return f"{problem}. The first line must be a header: if each line is a text, use predict - < FILE"
     left = [one for one in header if one != taken]
     if not asked and len(left) == 1 and left[0].isprintable() and left[0].strip():
         return f"{problem}. Use {option} {shlex.quote(left[0])}"

@@ -22,6 +22,8 @@ class CsvRecords:
     ----------
     header : list of str
         The first record, which is not iterated over.
+    header_line : int
+        The line where it starts.
 
     Raises
     ------
@@ -32,7 +34,7 @@ class CsvRecords:
     def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         # Without `strict`, an unclosed quote silently swallows the rest of the file.
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        _, self.header = next(self, (0, []))
+        self.header_line, self.header = next(self, (0, []))
         if not self.header:
             raise FormatError("the file is empty; expected a header with column names")
 

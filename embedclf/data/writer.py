@@ -41,6 +41,8 @@ class CorpusWriter:
     schema : pyarrow.Schema, optional
         Schema of the Parquet file from which the rows were read. A Parquet output keeps its types; without it, all
         original columns become strings.
+    header : bool
+        Whether a CSV file starts with the names of the columns.
     file : PartFile, optional
         The file to write to, if it should be resumable; its existing content is the beginning of the output.
 
@@ -59,6 +61,7 @@ class CorpusWriter:
         delimiter: str | None = None,
         bom: bool = False,
         schema: Any = None,
+        header: bool = True,
         file: PartFile | None = None,
     ) -> None:
         check_delimiter(delimiter)
@@ -87,7 +90,8 @@ class CorpusWriter:
             # If the first name itself starts with a byte order mark, readers would strip that one.
             bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
             self._file.write(codecs.BOM_UTF8 if bom else b"")
-            self._write_csv([*self._columns, *self._added])
+            if header:
+                self._write_csv([*self._columns, *self._added])
 
     @contextmanager
     def _as_output_errors(self) -> Iterator[None]:

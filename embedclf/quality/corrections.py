@@ -76,6 +76,7 @@ def apply_corrections(
     label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
     skip_bad_rows: bool = False,
 ) -> Applied:
     """Write a copy of a file of labelled texts with corrected labels, and without the rows that were marked to drop.
@@ -101,6 +102,9 @@ def apply_corrections(
         Column delimiter of the dataset and its copy.
     encoding : str
         Encoding of the dataset; the copy is in UTF-8.
+    header : bool
+        Whether the first line of a dataset in CSV has the names of the columns; if not, that of the copy has none
+        either.
     skip_bad_rows : bool
         Whether to leave out rows of the dataset that cannot be read instead of raising.
 
@@ -125,6 +129,7 @@ def apply_corrections(
         labels="optional",
         delimiter=delimiter,
         encoding=encoding,
+        header=header,
     ) as reader:
         rows = list(reader)
     label_column = reader.label_column or label_column or "label"
@@ -157,6 +162,7 @@ def apply_corrections(
         delimiter=reader.delimiter,
         bom=reader.has_bom,
         schema=reader.schema,
+        header=reader.has_header,
     ) as writer:
         for row in kept:
             writer.write(row, [row.label or None] if is_new else [])
@@ -196,9 +202,6 @@ def _open(path: str | os.PathLike[str], text_column: str) -> CorpusReader:
             return CorpusReader(path, text_column=name, labels="none")
         except DataError as error:
             first = first or error
-    if isinstance(first.__cause__ if first else None, UnicodeDecodeError):
-        where = os.fspath(path)
-        raise DataError(f"{where}: not in UTF-8: save it from the spreadsheet as 'CSV UTF-8'", source=where) from first
     assert first is not None  # noqa: S101 - the loop runs at least once
     raise first
 

@@ -140,4 +140,5 @@ def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
         ("--encoding", file.encoding, "utf-8"),
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
+    given += [] if file.header else ["--no-header"]
     return shlex.join(["embedclf", "check", *datasets, *given])
