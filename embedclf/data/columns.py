@@ -161,9 +161,7 @@ def closest(name: str, names: Sequence[str]) -> str | None:
     return by_key[found[0]] if found else None
 
 
-def no_column_problem(
-    name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None
-) -> str:
+def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None) -> str:
     """Return what is wrong with a file that lacks a column, and what to do about it.
 
     Parameters

@@ -117,7 +117,9 @@ def guess_encodings(sample: bytes, failed: str) -> list[Guess]:
         The encoding that does not read it, which is not tried.
     """
     marked = _by_mark(sample)
-    read = _read_by([marked] if marked else _wide(sample) or [name for name in _JUDGES if not _same(name, failed)], sample)
+    read = _read_by(
+        [marked] if marked else _wide(sample) or [name for name in _JUDGES if not _same(name, failed)], sample
+    )
     scores = {name: _score(text, name) for name, text in read.items()}
     best = sorted(scores, key=lambda name: -scores[name])
     least = scores[best[0]] * _FEWEST_OF_BEST if best else 0.0
@@ -207,7 +209,9 @@ def _oddness(before: str, character: str, after: str) -> float:
             return 0.0
         return 0.8 * (before.isalpha() and (after.isalpha() or character in "€£©«¿¡“‘"))
     letters = [other for other in (before, after) if other.isalpha()]
-    odd = 1.5 * (character.isupper() and before.islower()) + 0.4 * (not letters)  # a capital within a word; a lone letter
+    odd = 1.5 * (character.isupper() and before.islower()) + 0.4 * (
+        not letters
+    )  # a capital within a word; a lone letter
     if unicodedata.name(character, "").startswith("LATIN"):  # whose words are mostly plain letters
         return odd + 0.5 * sum(not other.isascii() for other in letters)
     return odd + 0.5 * sum(other.isascii() for other in letters)  # the letters of a word are of one alphabet

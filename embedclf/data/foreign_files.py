@@ -1,5 +1,6 @@
 """Files that are something else than rows of text: what they are, by their first bytes, and what to do about it."""
 
+import codecs
 import io
 import re
 import shlex
@@ -11,10 +12,15 @@ LONGEST = 512
 """How many first bytes of a file are looked at."""
 
 _MOST_NAMED = 3
+_LEAST_CONTROL = 0.05
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SAVE = "save it as CSV (UTF-8)"
-_PICKLE = "loading it could run code, so embedclf does not; in the program that made it, write CSV (df.to_csv) or Parquet"
-_PANDAS = """python3 -c 'import pandas as pd, sys; pd.{reader}(sys.argv[1]).to_csv(sys.argv[2], index=False)' {path} {stem}.csv"""
+_PICKLE = (
+    "loading it could run code, so embedclf does not; in the program that made it, write CSV (df.to_csv) or Parquet"
+)
+_PANDAS = (
+    "python3 -c 'import pandas as pd, sys; pd.{reader}(sys.argv[1]).to_csv(sys.argv[2], index=False)' {path} {stem}.csv"
+)
 _ARROW = (
     "python3 -c 'import pyarrow.feather as f, pyarrow.parquet as p, sys; "
     "p.write_table(f.read_table(sys.argv[1]), sys.argv[2])' {path} {stem}.parquet"
@@ -39,7 +45,8 @@ _BY_START: tuple[tuple[bytes, str, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first: 7z x {path}"),
     (b"Rar!\x1a\x07", "a RAR archive", "unpack it first: unrar x {path}"),
     (_OLD_OFFICE, "an old Excel or Word file", f"open it in a spreadsheet and {_SAVE}"),
-    (b"SQLite format 3\x00", "an SQLite database", "export the table: sqlite3 -header -csv {path} 'SELECT * FROM NAME' > {stem}.csv"),
+    (b"SQLite format 3\x00", "an SQLite database",
+     "export the table: sqlite3 -header -csv {path} 'SELECT * FROM NAME' > {stem}.csv"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", f"export it: {_PANDAS.replace('{reader}', 'read_hdf')}"),
     (b"\x93NUMPY", "a NumPy array (.npy)", "it has no columns of texts and labels: write them as CSV"),
     (b"ARROW1", "an Arrow (Feather) file", f"convert it to Parquet: {_ARROW}"),
@@ -63,7 +70,6 @@ _BY_START: tuple[tuple[bytes, str, str], ...] = (
     (b"<stata_dta>", "a Stata file", f"export it: {_PANDAS.replace('{reader}', 'read_stata')}"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "fetch it: git lfs pull --include {path}"),
     (b"-----BEGIN ", "a key or a message in ASCII armour", "expected a file of texts"),
-    (b"{\"nbformat", "a Jupyter notebook", "export the table from it: df.to_csv('data.csv', index=False)"),
 )  # fmt: skip
 _PICKLED = re.compile(rb"\x80[\x02-\x05][\x95}\](cX\x8c]")
 _SAFETENSORS = re.compile(rb'.{6}\x00\x00\{\s*"', re.DOTALL)
@@ -97,7 +103,7 @@ def foreign_problem(start: bytes, path: Path | None) -> str | None:
             if what == "a gzip file" and path is not None and path.name.endswith((".tgz", ".tar.gz")):
                 return f"this is a packed tar archive: unpack it first: tar xzf {name}"
             return f"this is {what}: {advice.replace('{path}', name).replace('{stem}', stem)}"
-    if start.startswith(b"PK\x03\x04") or start.startswith(b"PK\x05\x06"):
+    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_problem(path, name, stem)
     if start[257:262] == b"ustar":
         return f"this is a tar archive: unpack it first: tar xf {name}"
@@ -119,7 +125,7 @@ def _text_problem(start: bytes) -> str | None:
         return f"this is an HTML page{called}, perhaps of a login or an error: download the file itself"
     kinds: tuple[tuple[Callable[[bytes], object], str], ...] = (
         (_XML.match, "this is XML: convert it to CSV, for example by opening it in a spreadsheet"),
-        (_NOTEBOOK.match, "this is a Jupyter notebook: export the table from it, with df.to_csv('data.csv', index=False)"),
+        (_NOTEBOOK.match, "this is a Jupyter notebook: export the table from it: df.to_csv('data.csv', index=False)"),
         (_ANNEX.match, "this is a git-annex pointer, not the file itself: fetch it with git annex get"),
         (_SQL.match, "this is a dump of an SQL database: load it, and export the table as CSV"),
         (_ARFF.match, "this is an ARFF file (Weka): save it as CSV"),
@@ -153,8 +159,11 @@ def _zip_problem(path: Path | None, name: str, stem: str) -> str:
 
 
 def binary_problem(start: bytes) -> str | None:
-    """Return that a file is no text, if its first bytes have control characters that no text has."""
-    control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b\0" for byte in start)
-    if start and control > max(2, len(start) // 50):
-        return "this is binary data, not text: expected a file of texts"
+    """Return that a file is no text, if its first bytes are not UTF-8 and have control characters that no text has."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        control = sum(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in start)
+        if control >= _LEAST_CONTROL * len(start):
+            return "this is binary data, not text: expected a file of texts"
     return None

@@ -40,7 +40,7 @@ def looks_like_row(first: Sequence[str], others: Sequence[Sequence[str]]) -> boo
 
 def looks_like_names(first: Sequence[str]) -> bool:
     """Return whether the first line of a file that is said to have no header looks like one."""
-    text, label = (candidates(first, kind, getattr(DEFAULT, kind)) for kind in ("text", "label"))  # type: ignore[arg-type]
+    text, label = (candidates(first, kind, getattr(DEFAULT, kind)) for kind in ("text", "label"))
     return len(text) == 1 and len(label) == 1 and text != label
 
 

@@ -61,6 +61,11 @@ _OF_OBJECTS: tuple[_Shape, ...] = (
         "[dict(zip(d['columns'], r)) for r in d['data']]",
     ),
     _Shape(
+        "a table by rows, as df.to_json(orient='index') writes it",
+        lambda d: isinstance(d, dict) and bool(d) and all(isinstance(r, dict) and _has_text(r) for r in d.values()),
+        "list(d.values())",
+    ),
+    _Shape(
         "a table by columns, as df.to_json() writes it",
         lambda d: _by_columns(d, dict) and len(d) > 1,
         "[dict(zip(d, r)) for r in zip(*(c.values() for c in d.values()))]",
@@ -69,11 +74,6 @@ _OF_OBJECTS: tuple[_Shape, ...] = (
         "a table by columns",
         lambda d: _by_columns(d, list) and len(d) > 1 and not _records(next(iter(d.values()))),
         "[dict(zip(d, r)) for r in zip(*d.values())]",
-    ),
-    _Shape(
-        "a table by rows, as df.to_json(orient='index') writes it",
-        lambda d: isinstance(d, dict) and bool(d) and all(isinstance(r, dict) and _has_text(r) for r in d.values()),
-        "list(d.values())",
     ),
 )
 # Of each record of a file.
@@ -125,7 +125,7 @@ _OF_LISTS: tuple[_Shape, ...] = (
 )
 
 
-def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: bool) -> str | None:
+def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: bool, lacks_column: bool) -> str | None:
     """Return what a file is if its first value has one of these shapes, and how to convert it; None if it has none.
 
     Parameters
@@ -137,6 +137,8 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
     layout : {"lines", "array", "values"}
     is_alone : bool
         Whether the file has no other value.
+    lacks_column : bool
+        Whether no column of texts, or of labels that are needed, is known.
     """
     load = _LINES if layout == "lines" else _WHOLE
     if isinstance(value, list):
@@ -150,10 +152,10 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
             if shape.is_it(value):
                 return _problem(shape.what, _WHOLE, shape.records, path)
         for key, one in value.items():
-            if _records(one) and _has_text(one[0]):
+            if _records(one) and _has_text(one[0]) and not _has_text(value):
                 return _problem(f"one object, whose list {key!r} has the records", _WHOLE, f"d[{key!r}]", path)
     for shape in _OF_RECORDS:
-        if layout != "values" and shape.is_it(value):
+        if lacks_column and layout != "values" and shape.is_it(value):
             return _problem(shape.what, load, shape.records, path)
     return None
 
@@ -164,7 +166,9 @@ def python_problem(path: Path | None) -> str:
 
 
 def _problem(what: str, load: str, records: str, path: Path | None) -> str:
-    script = f"import {'ast, ' if load is _PYTHON else ''}json, sys; d = {load}; [print(json.dumps(r)) for r in {records}]"
+    script = (
+        f"import {'ast, ' if load is _PYTHON else ''}json, sys; d = {load}; [print(json.dumps(r)) for r in {records}]"
+    )
     if path is None:
         return f"this is {what}; expected one JSON object for each text. Write its records one to a line"
     output = path.with_suffix(".records.jsonl" if path.suffix == ".jsonl" else ".jsonl")

@@ -17,6 +17,8 @@ _NESTED_TOO_DEEPLY = "the JSON on this line is nested too deeply"
 _LONGEST = 1 << 26
 _LINES_AT_ONCE = 256
 _BETWEEN = re.compile(r"[\s,\ufeff]*")
+# Where the record after a damaged one begins, or the array ends.
+_NEXT = re.compile(r"\}\s*,?\s*(?=\{)|\}\s*(?=\]\s*$)")
 _NOT_BLANK = re.compile(r"[^\s\ufeff]")
 _COMMENT = re.compile(r"(//|#|/\*)")
 
@@ -60,7 +62,7 @@ def _takes_several_lines(first: str, second: str = "") -> bool:
     first = first.lstrip("\ufeff").strip()
     if first.startswith("["):
         value = _value_of(first)
-        return not isinstance(value, list) or (not second and isinstance(next(iter(value), None), dict))
+        return not isinstance(value, list) or (not second and isinstance(next(iter(value), {}), dict | list))
     return first.startswith("{") and _value_of(first) is None and not second.lstrip().startswith("{")
 
 
@@ -143,12 +145,19 @@ def _streamed(lines: Iterable[tuple[int, str]]) -> Iterator[JsonRecord]:
         except RecursionError:
             raise FormatError(_NESTED_TOO_DEEPLY, line) from None
         except ValueError as error:
-            added = more() if _may_be_cut_off(error, text, place) else ""
-            if not added:
-                detail = error.msg if isinstance(error, json.JSONDecodeError) else "a number is too long"
+            is_cut_off = _may_be_cut_off(error, text, place)
+            if is_cut_off and (added := more()):
+                text, place = text[place:] + added, 0
+                continue
+            after = None if is_cut_off else _NEXT.search(text, getattr(error, "pos", place))
+            detail = error.msg if isinstance(error, json.JSONDecodeError) else "a number is too long"
+            problem = f"this is not valid JSON ({detail})"
+            if after is None:
                 at = line + text.count("\n", place, getattr(error, "pos", place))
-                raise FormatError(f"this is not valid JSON ({detail})", at) from error
-            text, place = text[place:] + added, 0
+                raise FormatError(f"{problem}{': is the file complete?' if is_cut_off else ''}", at) from error
+            yield JsonRecord(line, {}, text[place : after.end()], problem, None, "array" if in_array else "values")
+            line += text.count("\n", place, after.end())
+            place = after.end()
             continue
         source = text[place:end]
         if "\n" in source or "\r" in source:  # only between its parts: in a string they are escaped

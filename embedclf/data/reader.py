@@ -38,7 +38,7 @@ from embedclf.data.damaged_lines import (
 )
 from embedclf.data.fasttext_lines import PREFIX, fasttext_records
 from embedclf.data.foreign_files import LONGEST, binary_problem, foreign_problem
-from embedclf.data.formats import Format, FormatError, check_delimiter, file_format
+from embedclf.data.formats import Format, FormatError, WrongEncodingError, check_delimiter, file_format
 from embedclf.data.headers import LOOKED_AT, find_columns, looks_like_names, looks_like_row
 from embedclf.data.json_shapes import json_problem, python_problem
 from embedclf.data.jsonl_records import JsonRecord, is_python, jsonl_records
@@ -171,13 +171,13 @@ class CorpusReader:
         }
         try:
             with self._as_data_errors():
-                header, self._rows = read.get(self.format, self._read_csv)()
-                if self.format != "jsonl" and self.has_header and (damage := self._damage_of(1, header)) is not None:
+                names, self._rows = read.get(self.format, self._read_csv)()
+                if self.format != "jsonl" and self.has_header and (damage := self._damage_of(1, names)) is not None:
                     raise FormatError(f"the header is damaged: {damage}", 1)
-                self._choose_columns(header)
+                self._choose_columns(names)
                 if self.delimiter != delimiter:
                     self._notes.append(f"delimiter {shown_delimiter(cast(str, self.delimiter))}")
-                self.columns = header if self.format == "jsonl" else numbered_names(header)
+                self.columns = names if self.format == "jsonl" else numbered_names(names)
         except BaseException:
             self.close()
             raise
@@ -256,7 +256,7 @@ class CorpusReader:
         """Return why the first bytes of a file cannot be read as they should be; None if they can."""
         if start.startswith(MAGIC) or not start:
             return None
-        if self._is_wide(start) == ("\n".encode(self._encoding) == b"\n"):
+        if self._is_wide(start) != codecs.lookup(self._encoding).name.startswith(("utf-16", "utf-32")):
             return f"this is not {shown_encoding(self._encoding)}. {encoding_advice(start, self._encoding)}"
         return binary_problem(start)
 
@@ -284,7 +284,7 @@ class CorpusReader:
         """Return some of the bytes around those that were read last."""
         if self._sampled is not None:
             return self._sampled.sample
-        return sample_of(cast(Path, self._path), self._bytes.tell()) if self._path is not None else b""
+        return sample_of(self._path, self._bytes.tell()) if self._path is not None else b""
 
     def _damage_of(self, line: int, parts: Iterable[str]) -> str | None:
         """Return the fault of the row that starts at a line, if its bytes are damaged.
@@ -302,7 +302,7 @@ class CorpusReader:
             sample = self._sample()
             if not is_damaged_only(sample, self._encoding):
                 problem = f"{damage} is not valid {shown_encoding(self._encoding)}, nor is the file as a whole"
-                raise FormatError(f"{problem}. {encoding_advice(sample, self._encoding)}", damage.line)
+                raise WrongEncodingError(f"{problem}. {encoding_advice(sample, self._encoding)}", damage.line)
         return self._damaged.fault(damage, line)
 
     def _choose_columns(self, header: list[str]) -> None:
@@ -351,9 +351,7 @@ class CorpusReader:
         name = usual if usual in header else getattr(DEFAULT, kind)
         if name in header:  # a Parquet column that holds no strings
             return name
-        raise self._header_error(
-            no_column_problem(name, kind, header, asked=False, taken=taken)
-        )
+        raise self._header_error(no_column_problem(name, kind, header, asked=False, taken=taken))
 
     def _checked(self, kind: Kind, header: list[str], column: str) -> str:
         """Check that a column exists exactly once, and return its name."""
@@ -438,7 +436,9 @@ class CorpusReader:
                     self._asked[kind] = column
                     self._notes.append(f"{kind}s in column {column}")
                 elif not column and (kind == "text" or self._labels == "needed"):
-                    first = ", ".join(f"{name}: {value[:30]!r}" for name, value in zip(names, records.header, strict=True))
+                    first = ", ".join(
+                        f"{name}: {value[:30]!r}" for name, value in zip(names, records.header, strict=True)
+                    )
                     raise FormatError(f"which column has the {kind}s? ({first}). Choose it with --{kind}-column", 1)
         return names, self._csv_rows(numbered, names)
 
@@ -486,12 +486,21 @@ class CorpusReader:
             if self._has_texts(list(one.record)):
                 header = list(one.record)
                 break
-            if len(ahead) == LOOKED_AT and header:
+            if len(ahead) == LOOKED_AT:
                 break
         if not ahead:
-            raise self._error("the file is empty; expected JSON Lines")
+            raise self._error("the file is empty; expected JSON Lines, or an array of records")
         self._check_shape(ahead, records)
-        return header, map(self._jsonl_row, itertools.chain(ahead, records))
+        rows = map(self._jsonl_row, itertools.chain(ahead, records))
+        return header, rows if header else self._checked_jsonl(ahead[0], rows)
+
+    def _checked_jsonl(self, first: JsonRecord, rows: Iterator[Row]) -> Iterator[Row]:
+        """Iterate over rows none of the first of which is an object, unless the file is no JSON at all."""
+        if is_python(first.source):
+            raise FormatError(python_problem(self._path))
+        if looks_like_header(first.source):
+            raise FormatError("this is not JSON; it looks like CSV: give it a name that ends in .csv")
+        yield from rows
 
     def _undamaged(self, one: JsonRecord) -> JsonRecord:
         if (damage := self._damage_of(one.line, [one.source])) is None:
@@ -510,12 +519,17 @@ class CorpusReader:
         if len(ahead) == 1:
             ahead += itertools.islice(records, 1)
         first = ahead[0]
-        problem = json_problem(first.value or first.record, self._path, first.layout, is_alone=len(ahead) == 1)
-        if problem is None and not any(one.record for one in ahead):
-            if is_python(first.source):
-                problem = python_problem(self._path)
-            elif looks_like_header(first.source):
-                problem = "this is not JSON; it looks like CSV: give it a name that ends in .csv"
+        names = list(first.record)
+        lacks_label = self._labels == "needed" and not (
+            self._asked["label"] or candidates(names, "label", self._usual.label)
+        )
+        problem = json_problem(
+            first.value or first.record,
+            self._path,
+            first.layout,
+            is_alone=len(ahead) == 1,
+            lacks_column=lacks_label or not self._has_texts(names),
+        )
         if problem is not None:
             raise FormatError(problem)
 

@@ -71,6 +71,13 @@ def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
         if kind == "language":
             shares = ", ".join(f"{one.detail} ({_place_of(one, corpus)[0]})" for one in first)
             lines.append(f"{shares}, which the embedder was not made for. {WORDS[kind].advice}")
+        elif kind == "garbled":
+            places = [_place_of(one, corpus)[0] for one in first]
+            others = f"{', '.join(places[1:])}{more}" if places[1:] else ""
+            lines.append(
+                f"{title}: {shortened(first[0].text, _TEXT_WIDTH)!r} {first[0].detail} ({places[0]})"
+                f"{f'; also {others}' if others else ''}"
+            )
         elif kind in ABOUT_LABELS:
             labels = ", ".join(f"{shown_label(one.label)} ({_place_of(one, corpus)[0]})" for one in first)
             lines.append(f"{title}: {labels}{more}")

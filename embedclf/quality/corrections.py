@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
+from embedclf.data.formats import WrongEncodingError
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row, cell_text, relabelled
@@ -133,7 +134,15 @@ def apply_corrections(
     ) as reader:
         rows = list(reader)
     label_column = reader.label_column or label_column or "label"
-    asked, name = _read_corrections(corrections, reader.text_column, label_column)
+    try:
+        asked, name = _read_corrections(corrections, reader.text_column, label_column)
+    except DataError as error:
+        if isinstance(error.__cause__, WrongEncodingError):
+            where = os.fspath(corrections)
+            raise DataError(
+                f"{where}: not in UTF-8: save it from the spreadsheet as 'CSV UTF-8'", source=where
+            ) from error
+        raise
     changes = _changes(asked, name, rows, reader.name)
     # A JSON object has its label among its own keys, whether or not the first one has.
     is_new = reader.format != "jsonl" and label_column not in reader.columns and bool(changes)
