@@ -33,6 +33,8 @@ _BETWEEN_WORDS = re.compile(r"[\s_\-.\ufeff]+|(?<=[a-z])(?=[A-Z])")
 _MOST_LISTED = 20
 # A header is a row of data if a name in it is a sentence: this many words.
 _WORDS_OF_A_SENTENCE = 4
+# Of some lines, the share that a delimiter divides alike.
+_MOST_LINES = 0.75
 
 
 def candidates(header: Sequence[str], kind: Kind, first: str, taken: str | None = None) -> list[str]:
@@ -100,9 +102,9 @@ def find_delimiter(line: str, default: str, has_texts: Callable[[list[str]], boo
     return found[0] if len(found) == 1 else default
 
 
-def common_delimiter(lines: Sequence[str], default: str) -> str:
-    """Return the delimiter that divides most of some lines into the same number of fields, at least two."""
-    best, most = default, 0
+def common_delimiter(lines: Sequence[str], default: str) -> str | None:
+    """Return the delimiter that divides most of some lines into the same number of fields, at least two, or None."""
+    best, most = None, _MOST_LINES * sum(not line.isspace() for line in lines)
     for delimiter in (default, *_DELIMITERS):
         sizes = Counter(len(fields_of(line, delimiter) or line.split(delimiter)) for line in lines if line.strip())
         size, number = sizes.most_common(1)[0] if sizes else (0, 0)

@@ -85,7 +85,9 @@ def shown_encoding(encoding: str) -> str:
 
 
 def is_damaged_only(sample: bytes, encoding: str) -> bool:
-    """Return whether a sample with bytes that are not in an encoding is otherwise in it."""
+    """Return whether a sample with bytes that are not in an encoding is otherwise in it, and not in UTF-8."""
+    if utf8_line(sample) is not None:
+        return False
     lines = sample.decode(encoding, ERRORS).splitlines()
     text = "".join(lines)
     n_bad = len(_ESCAPED.findall(text))

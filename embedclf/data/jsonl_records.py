@@ -63,7 +63,18 @@ def _takes_several_lines(first: str, second: str = "") -> bool:
     if first.startswith("["):
         value = _value_of(first)
         return not isinstance(value, list) or (not second and isinstance(next(iter(value), {}), dict | list))
-    return first.startswith("{") and _value_of(first) is None and not second.lstrip().startswith("{")
+    return first.startswith("{") and _goes_on(first) and not second.lstrip().startswith("{")
+
+
+def _goes_on(line: str) -> bool:
+    """Return whether a line is the beginning of a value, which goes on in the next: not within a string."""
+    try:
+        json.loads(line)
+    except json.JSONDecodeError as error:
+        return error.pos >= len(line) and not error.msg.startswith("Unterminated")
+    except (ValueError, RecursionError):
+        pass
+    return False
 
 
 def _value_of(line: str) -> Any:

@@ -16,6 +16,8 @@ _RUN = re.compile(f"[{re.escape(''.join(_BYTES))}]{{2,}}")
 # Others in which UTF-8 is read by mistake, and what texts then have: nothing of their own is UTF-8 by chance.
 _OTHERS = ("cp1251", "mac_roman", "cp437", "cp850")
 _OF_OTHERS = re.compile("[√├]|[РС][\u0080-\u00bf\u0402-\u040f\u0452-\u045f\u2010-\u2122]")
+# What may come out, though it does not show: control characters if the text was encoded twice.
+_UNSEEN = "".join(map(chr, range(0x80, 0xA1))) + "\u00ad\u200b\u200d\ufeff\ufe0f"
 _QUOTES = "“”‘’„‚"
 _MOST_TIMES = 3
 _ENOUGH_TO_JUDGE = 20
@@ -56,7 +58,7 @@ def _decoded(run: re.Match[str]) -> str:
         after = run.string[run.end() : run.end() + 1]
         if read > "\u017f" or (run[0][1] in _QUOTES and not after.isalpha()):
             return run[0]
-    return read if all(one.isprintable() or one in "\u00a0\u00ad\u200b\u200d\ufeff\ufe0f" for one in read) else run[0]
+    return read if all(one.isprintable() or one in _UNSEEN for one in read) else run[0]
 
 
 def wrong_encoding(texts: Iterable[str]) -> str | None:

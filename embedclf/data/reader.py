@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,6 +64,7 @@ _AT_FIRST = 64
 _NO_HEADER = (
     "the first line looks like a row: pass --no-header (columns are then 1, 2, …), or add a header such as text,label"
 )
+_ONLY_TEXTS = "the first line looks like a text: if each line is one, use predict - < {}; else add a header"
 _JSON_START = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[\[{])")
 
 
@@ -256,9 +258,10 @@ class CorpusReader:
         """Return why the first bytes of a file cannot be read as they should be; None if they can."""
         if start.startswith(MAGIC) or not start:
             return None
-        if self._is_wide(start) != codecs.lookup(self._encoding).name.startswith(("utf-16", "utf-32")):
+        expects_wide = codecs.lookup(self._encoding).name.startswith(("utf-16", "utf-32"))
+        if self._is_wide(start) != expects_wide:
             return f"this is not {shown_encoding(self._encoding)}. {encoding_advice(start, self._encoding)}"
-        return binary_problem(start)
+        return None if expects_wide else binary_problem(start)
 
     def _warn_of_utf8(self) -> None:
         """Warn of a file that is UTF-8 but is to be read in another encoding, in which each byte is a character."""
@@ -375,10 +378,12 @@ class CorpusReader:
         """
         if self._head and self.has_header:
             lines = [*self._head[-1:], *itertools.islice(self._lines, LOOKED_AT)]
-            delimiter = self.delimiter or common_delimiter(lines, self._usual_delimiter)
+            common = self.delimiter or common_delimiter(lines, self._usual_delimiter)
+            delimiter = common or self._usual_delimiter
             first, *others = [fields_of(line, delimiter) or line.split(delimiter) for line in lines]
             if looks_like_row(first, others):
-                raise FormatError(_NO_HEADER, 1)
+                is_text = common is None and self._labels == "none"
+                raise FormatError(_ONLY_TEXTS.format(shlex.quote(self.name)) if is_text else _NO_HEADER, 1)
 
     @property
     def _usual_delimiter(self) -> str:
@@ -401,7 +406,7 @@ class CorpusReader:
         if not self.has_header or self._is_known_headerless(ahead[-1], self.delimiter or found):
             self.has_header = False
             ahead += itertools.islice(self._lines, LOOKED_AT)
-            found = common_delimiter(ahead, found)
+            found = common_delimiter(ahead, found) or found
         if self.delimiter is None and found != usual:
             self.delimiter = found
         records = CsvRecords(itertools.chain(ahead, self._lines), self.delimiter or usual)

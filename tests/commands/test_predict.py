@@ -290,7 +290,9 @@ class TestTextOrFile:
         """A file of plain lines is told how it can be read."""
         Path("lines.txt").write_text("Where is my parcel today, please?\nI forgot my password\n")
         result = cli("predict", "lines.txt")
-        assert result.stderr.endswith("The first line must be a header: if each line is a text, use predict - < FILE\n")
+        assert result.stderr.endswith(
+            "the first line looks like a text: if each line is one, use predict - < lines.txt; else add a header\n"
+        )
 
 
 def test_the_columns_of_training_come_first(cli: Cli, trained: embedclf.TextClassifier):
