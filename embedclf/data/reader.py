@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,7 +26,7 @@ from embedclf.data.columns import (
     several_columns_problem,
     shown_delimiter,
 )
-from embedclf.data.csv_records import CsvRecords
+from embedclf.data.csv_records import CsvRecords, PlainLines
 from embedclf.data.damaged_lines import (
     ERRORS,
     DamagedLines,
@@ -64,7 +63,6 @@ _AT_FIRST = 64
 _NO_HEADER = (
     "the first line looks like a row: pass --no-header (columns are then 1, 2, …), or add a header such as text,label"
 )
-_ONLY_TEXTS = "the first line looks like a text: if each line is one, use predict - < {}; else add a header"
 _JSON_START = re.compile(rb"(\xef\xbb\xbf)?\s*(\{\s*[\"}]|\[\s*[\[{])")
 
 
@@ -378,12 +376,11 @@ class CorpusReader:
         """
         if self._head and self.has_header:
             lines = [*self._head[-1:], *itertools.islice(self._lines, LOOKED_AT)]
-            common = self.delimiter or common_delimiter(lines, self._usual_delimiter)
-            delimiter = common or self._usual_delimiter
+            usual = self._usual_delimiter
+            delimiter = self.delimiter or common_delimiter(lines, usual) or usual
             first, *others = [fields_of(line, delimiter) or line.split(delimiter) for line in lines]
             if looks_like_row(first, others):
-                is_text = common is None and self._labels == "none"
-                raise FormatError(_ONLY_TEXTS.format(shlex.quote(self.name)) if is_text else _NO_HEADER, 1)
+                raise FormatError(_NO_HEADER, 1)
 
     @property
     def _usual_delimiter(self) -> str:
@@ -406,7 +403,10 @@ class CorpusReader:
         if not self.has_header or self._is_known_headerless(ahead[-1], self.delimiter or found):
             self.has_header = False
             ahead += itertools.islice(self._lines, LOOKED_AT)
-            found = common_delimiter(ahead, found) or found
+            common = common_delimiter(ahead, found)
+            if common is None and self.delimiter is None:
+                return self._read_headerless(PlainLines(itertools.chain(ahead, self._lines)))
+            found = common or found
         if self.delimiter is None and found != usual:
             self.delimiter = found
         records = CsvRecords(itertools.chain(ahead, self._lines), self.delimiter or usual)
@@ -421,7 +421,7 @@ class CorpusReader:
         names = fields_of(line, delimiter)
         return self._usual.text not in names and not candidates(names, "text", DEFAULT.text)
 
-    def _read_headerless(self, records: CsvRecords) -> tuple[list[str], Iterator[Row]]:
+    def _read_headerless(self, records: CsvRecords | PlainLines) -> tuple[list[str], Iterator[Row]]:
         """Return the numbers of the columns, found by what they hold if they are not known, and the rows."""
         names = [str(number) for number in range(1, len(records.header) + 1)]
         known = Columns(*(asked or (usual if usual in names else "")
