@@ -163,7 +163,9 @@ def closest(name: str, names: Sequence[str]) -> str | None:
     return by_key[found[0]] if found else None
 
 
-def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None) -> str:
+def no_column_problem(
+    name: str, kind: Kind, header: Sequence[str], *, asked: bool, taken: str | None = None, labelled: bool = True
+) -> str:
     """Return what is wrong with a file that lacks a column, and what to do about it.
 
     Parameters
@@ -176,6 +178,8 @@ def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bo
         Whether the name was given explicitly.
     taken : str, optional
         The column that holds something else.
+    labelled : bool
+        Whether the file should have labels, too.
     """
     option, problem = f"--{kind}-column", f"no column {name!r} (found: {_listed(header)})"
     if len(header) == 1:
@@ -185,6 +189,8 @@ def no_column_problem(name: str, kind: Kind, header: Sequence[str], *, asked: bo
                 return f"{problem}. The header contains {signs}: try --delimiter '{value}'"
     if asked and (similar := closest(name, header)) is not None:
         return f"{problem}. Did you mean {option} {shlex.quote(similar)}?"
+    if len(header) == 1 and labelled:
+        return f"{problem}. A file of labelled texts has two columns: is this the right file?"
     left = [one for one in header if one != taken]
     if not asked and len(left) == 1 and left[0].isprintable() and left[0].strip():
         return f"{problem}. Use {option} {shlex.quote(left[0])}"

@@ -2,8 +2,8 @@
 
 Each candidate decodes the bytes, and the characters that come out are judged: whether they are what is written in the
 languages that this encoding is used for, and whether they stand where such characters do. Of the libraries for this,
-charset-normalizer finds fewer encodings of small tables, and chardet 7 a few more (`benchmarks/encodings.py`), but where it
-is installed, the versions of requests that people have warn of it in each run.
+charset-normalizer finds fewer encodings of small tables, and chardet 7 a few more (`benchmarks/encodings.py`); where
+that is installed, older versions of requests warn of it in each run.
 """
 
 import codecs

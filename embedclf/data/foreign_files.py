@@ -82,6 +82,8 @@ _SQL = re.compile(
 )
 _NOTEBOOK = re.compile(rb'\{\s*"(cells|metadata)"\s*:\s*[\[{].*?"(cell_type|kernelspec|nbformat)"', re.DOTALL)
 _ANNEX = re.compile(rb"(/annex/objects/|(\.\./)*\.git/annex/objects/)\S+\s*$")
+_DVC = re.compile(rb"(md5: \S+\s+)?outs:\s*\n\s*-\s*(md5|hash|etag)")
+_NOT_FOUND = re.compile(rb"[45]\d\d:? [A-Z][A-Za-z ]+\s*$")
 _ARFF = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
 _YAML = re.compile(rb"---\s*\r?\n\s*(- )?[\w-]+:\s")
 
@@ -127,6 +129,8 @@ def _text_problem(start: bytes) -> str | None:
         (_XML.match, "this is XML: convert it to CSV, for example by opening it in a spreadsheet"),
         (_NOTEBOOK.match, "this is a Jupyter notebook: export the table from it: df.to_csv('data.csv', index=False)"),
         (_ANNEX.match, "this is a git-annex pointer, not the file itself: fetch it with git annex get"),
+        (_DVC.match, "this is a DVC pointer, not the file itself: fetch it with dvc pull"),
+        (_NOT_FOUND.match, "this is the error of a server, not the file that was asked for: download it again"),
         (_SQL.match, "this is a dump of an SQL database: load it, and export the table as CSV"),
         (_ARFF.match, "this is an ARFF file (Weka): save it as CSV"),
         (_YAML.match, "this is YAML: convert it to CSV or JSON Lines"),

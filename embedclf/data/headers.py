@@ -30,11 +30,19 @@ def looks_like_row(first: Sequence[str], others: Sequence[Sequence[str]]) -> boo
     names = [name.strip() for name in first]
     if names == [str(number) for number in range(len(names))]:  # the header that pandas writes if there is none
         return False
-    if any(is_sentence(name) or len(name) > _LONGEST_NAME or _NUMBER.fullmatch(name) for name in names):
-        return True
+    return is_doubtful(names) or recurs(names, others, names)
+
+
+def is_doubtful(names: Sequence[str]) -> bool:
+    """Return whether some name of a header is a sentence or a number."""
+    return any(is_sentence(name) or len(name) > _LONGEST_NAME or _NUMBER.fullmatch(name.strip()) for name in names)
+
+
+def recurs(first: Sequence[str], others: Sequence[Sequence[str]], names: Sequence[str]) -> bool:
+    """Return whether one of some names in a header is a value of its column, too, as the label of a row would be."""
     return any(
-        len(name) > 1 and any(len(fields) > place and fields[place].strip() == name for fields in others)
-        for place, name in enumerate(names)
+        len(name) > 1 and name in names and any(fields[place : place + 1] == [name] for fields in others)
+        for place, name in enumerate(first)
     )
 
 

@@ -38,11 +38,48 @@ def _by_columns(value: Any, kind: type) -> bool:
     )
 
 
+def _labels_by_text(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) > 1 and all(isinstance(one, str) for one in value.values())
+
+
+def _texts_by_label(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) > 1
+        and all(isinstance(texts, list) and texts and isinstance(texts[0], str) for texts in value.values())
+        and not candidates(list(value), "text", DEFAULT.text)
+    )
+
+
+def _pairs_by_part(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(part, list)
+        and part
+        and isinstance(part[0], list)
+        and len(part[0]) == 2
+        and isinstance(part[0][0], str)
+        for part in value.values()
+    )
+
+
+def _path_to_records(value: Any, depth: int = 0) -> tuple[str, ...] | None:
+    """Return the keys that lead to a list of records with texts, or whose part `_source` has them; None if none do."""
+    if isinstance(value, dict) and depth < _MOST_DEEP:
+        for key, inner in value.items():
+            if _records(inner) and (_has_text(inner[0]) or isinstance(_in(inner[0], "_source"), dict)):
+                return (key,)
+            if (path := _path_to_records(inner, depth + 1)) is not None:
+                return (key, *path)
+    return None
+
+
 def _in(value: Any, *keys: str) -> Any:
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value
 
+
+_MOST_DEEP = 3
 
 _OF_OBJECTS: tuple[_Shape, ...] = (
     _Shape(
@@ -69,6 +106,21 @@ _OF_OBJECTS: tuple[_Shape, ...] = (
         "a table by columns, as df.to_json() writes it",
         lambda d: _by_columns(d, dict) and len(d) > 1,
         "[dict(zip(d, r)) for r in zip(*(c.values() for c in d.values()))]",
+    ),
+    _Shape(
+        "an object with the texts of each label",
+        _texts_by_label,
+        "[{'text': t, 'label': k} for k, texts in d.items() for t in texts]",
+    ),
+    _Shape(
+        "an object of lists of pairs, such as a text and its label",
+        lambda d: bool(d) and _pairs_by_part(d),
+        "[dict(zip(['text', 'label'], r)) for part in d.values() for r in part]",
+    ),
+    _Shape(
+        "an object with a label for each text",
+        lambda d: _labels_by_text(d) and not _has_text(d),
+        "[{'text': t, 'label': k} for t, k in d.items()]",
     ),
     _Shape(
         "a table by columns",
@@ -130,7 +182,7 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
 
     Parameters
     ----------
-    value : dict or list
+    value : dict, list or str
         The first value of the file, or of the array that the file is.
     path : Path or None
         None for standard input.
@@ -141,6 +193,8 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
         Whether no column of texts, or of labels that are needed, is known.
     """
     load = _LINES if layout == "lines" else _WHOLE
+    if isinstance(value, str):
+        return _problem("a list of texts", load, "[{'text': t} for t in d]", path)
     if isinstance(value, list):
         found = next((shape for shape in _OF_LISTS if shape.is_it(value)), None)
         if found is None:
@@ -151,9 +205,14 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
         for shape in _OF_OBJECTS:
             if shape.is_it(value):
                 return _problem(shape.what, _WHOLE, shape.records, path)
-        for key, one in value.items():
-            if _records(one) and _has_text(one[0]) and not _has_text(value):
-                return _problem(f"one object, whose list {key!r} has the records", _WHOLE, f"d[{key!r}]", path)
+        keys = None if _has_text(value) else _path_to_records(value)
+        if keys is not None:
+            found, records = value, f"d{''.join(f'[{key!r}]' for key in keys)}"
+            for key in keys:
+                found = found[key]
+            if not _has_text(found[0]):
+                records = f"[r['_source'] for r in {records}]"
+            return _problem(f"one object, whose list {'.'.join(keys)!r} has the records", _WHOLE, records, path)
     for shape in _OF_RECORDS:
         if lacks_column and layout != "values" and shape.is_it(value):
             return _problem(shape.what, load, shape.records, path)

@@ -62,7 +62,7 @@ def _takes_several_lines(first: str, second: str = "") -> bool:
     first = first.lstrip("\ufeff").strip()
     if first.startswith("["):
         value = _value_of(first)
-        return not isinstance(value, list) or (not second and isinstance(next(iter(value), {}), dict | list))
+        return not isinstance(value, list) or (not second and isinstance(next(iter(value), {}), dict | list | str))
     return first.startswith("{") and _goes_on(first) and not second.lstrip().startswith("{")
 
 

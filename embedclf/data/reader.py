@@ -39,7 +39,7 @@ from embedclf.data.damaged_lines import (
 from embedclf.data.fasttext_lines import PREFIX, fasttext_records
 from embedclf.data.foreign_files import LONGEST, binary_problem, foreign_problem
 from embedclf.data.formats import Format, FormatError, WrongEncodingError, check_delimiter, file_format
-from embedclf.data.headers import LOOKED_AT, find_columns, looks_like_names, looks_like_row
+from embedclf.data.headers import LOOKED_AT, find_columns, is_doubtful, looks_like_names, looks_like_row, recurs
 from embedclf.data.json_shapes import json_problem, python_problem
 from embedclf.data.jsonl_records import JsonRecord, is_python, jsonl_records
 from embedclf.data.parquet_source import ParquetSource
@@ -202,6 +202,10 @@ class CorpusReader:
                 raise self._error("is a folder; expected a file of texts")
             return self._path.open("rb")
         except FileNotFoundError:
+            if self._path.is_symlink():
+                target = str(self._path.readlink())
+                advice = ": fetch it with git annex get" if "/annex/objects/" in target else ""
+                raise self._error(f"is a link to {target}, which is not there{advice}") from None
             raise self._error("file not found") from None
         except OSError as error:
             raise self._error(f"cannot be read ({error.strerror})") from error
@@ -352,7 +356,9 @@ class CorpusReader:
         name = usual if usual in header else getattr(DEFAULT, kind)
         if name in header:  # a Parquet column that holds no strings
             return name
-        raise self._header_error(no_column_problem(name, kind, header, asked=False, taken=taken))
+        raise self._header_error(
+            no_column_problem(name, kind, header, asked=False, taken=taken, labelled=self._labels == "needed")
+        )
 
     def _checked(self, kind: Kind, header: list[str], column: str) -> str:
         """Check that a column exists exactly once, and return its name."""
@@ -375,7 +381,8 @@ class CorpusReader:
             If it looks like a row.
         """
         if self._head and self.has_header:
-            lines = [*self._head[-1:], *itertools.islice(self._lines, LOOKED_AT)]
+            read = itertools.chain(self._head, itertools.islice(self._lines, LOOKED_AT))
+            lines = [line for line in read if not line.isspace()]
             usual = self._usual_delimiter
             delimiter = self.delimiter or common_delimiter(lines, usual) or usual
             first, *others = [fields_of(line, delimiter) or line.split(delimiter) for line in lines]
@@ -392,7 +399,8 @@ class CorpusReader:
         self._lines = self._damaged.watch(self._file)
         ahead = self._head = [next(self._lines, "")]
         if (sep := _SEP.fullmatch(ahead[0])) is not None:
-            found, ahead = sep[1], ["\n"]  # a blank line in its place, so that the others keep their numbers
+            found, self._head = sep[1], []
+            ahead = ["\n"]  # a blank line in its place, so that the others keep their numbers
         else:
             while ahead[-1] in ("\n", "\r\n", "\r"):
                 ahead.append(next(self._lines, ""))
@@ -409,6 +417,12 @@ class CorpusReader:
             found = common or found
         if self.delimiter is None and found != usual:
             self.delimiter = found
+        elif is_doubtful(first := fields_of(ahead[-1], self.delimiter or found)):
+            rest = list(itertools.islice(self._lines, LOOKED_AT))
+            texts = candidates(first, "text", self._usual.text)
+            if recurs(first, [fields_of(line, self.delimiter or found) for line in rest], texts):
+                raise FormatError(_NO_HEADER, 1)
+            ahead += rest
         records = CsvRecords(itertools.chain(ahead, self._lines), self.delimiter or usual)
         if self.has_header:
             return records.header, self._csv_rows(records, numbered_names(records.header))

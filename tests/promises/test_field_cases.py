@@ -136,6 +136,18 @@ ADVICE: dict[str, Case] = {
         0,
         ("d.txt: no header, texts in column 1, labels in column 2, delimiter ';'", "4 rows, 2 labels"),
     ),
+    "no header, a label as name": Case(
+        "predict d.csv -m {model}",
+        {"d.csv": "what is the capital of Peru ?,question\nwho was it ?,question\n"},
+        1,
+        (_NO_HEADER,),
+    ),
+    "one column": Case(
+        "train d.csv",
+        {"d.csv": "Message\na\n"},
+        1,
+        ("A file of labelled texts has two columns: is this the right file?",),
+    ),
     "a header all the same": Case(
         "check d.csv --no-header --dry-run",
         {"d.csv": "text,label\na b,x\nc d,x\n"},
@@ -214,6 +226,8 @@ _FOREIGN: dict[str, tuple[bytes, str]] = {
     "annex.csv": (b"/annex/objects/SHA256E-s1--abc.csv\n", "a git-annex pointer"),
     "d.ipynb": (b'{"cells": [{"cell_type": "code"}]}', "a Jupyter notebook"),
     "dump.csv": (b"-- MySQL dump\nCREATE TABLE t (a int);", "a dump of an SQL database"),
+    "dvc.csv": (b"outs:\n- md5: abc\n  path: d.csv\n", "a DVC pointer"),
+    "missing.csv": (b"404: Not Found", "the error of a server"),
     "noise.csv": (bytes(range(256)), "binary data"),
 }
 ADVICE |= {
@@ -273,6 +287,10 @@ SHAPES: dict[str, Any] = {
     "lists.json": {"text": ["a parcel", "my money"], "label": ["d", "r"]},
     "wrapped.json": {"version": 1, "data": _RECORDS},
     "server.json": {"features": [], "rows": [{"row_idx": 0, "row": record} for record in _RECORDS]},
+    "search.json": {"took": 1, "hits": {"total": 2, "hits": [{"_id": "1", "_source": record} for record in _RECORDS]}},
+    "by_label.json": {"d": ["a parcel"], "r": ["my money"]},
+    "by_text.json": {"a parcel": "d", "my money": "r"},
+    "parts.json": {"train": [["a parcel", "d"]], "test": [["my money", "r"]]},
     "rasa.json": {"rasa_nlu_data": {"common_examples": _RECORDS}},
     "studio.json": [
         {"data": {"text": one["text"]}, "annotations": [{"result": [{"value": {"choices": [one["label"]]}}]}]}
