@@ -47,10 +47,17 @@ class DamagedLines:
     def watch(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield the lines as they are."""
         for number, line in enumerate(lines, 1):
-            if not line.isascii() and (found := _ESCAPED.search(line)) is not None:
-                byte = len(line[: found.start()].encode(self.encoding, ERRORS)) + 1
-                self.found.append(Damage(number, byte, ord(found[0]) - 0xDC00))
+            if not line.isascii():
+                try:
+                    line.encode()  # faster than any search
+                except UnicodeEncodeError:
+                    self._note(number, line)
             yield line
+
+    def _note(self, number: int, line: str) -> None:
+        if (found := _ESCAPED.search(line)) is not None:
+            byte = len(line[: found.start()].encode(self.encoding, ERRORS)) + 1
+            self.found.append(Damage(number, byte, ord(found[0]) - 0xDC00))
 
     def first_from(self, line: int, parts: Iterable[str]) -> Damage | None:
         """Return the damage in the row that starts at a line and has these parts; None if there is none."""

@@ -470,7 +470,7 @@ class CorpusReader:
     def _csv_rows(self, records: Iterable[tuple[int, list[str]]], keys: list[str]) -> Iterator[Row]:
         for line, fields in records:
             record = dict(zip(keys, fields, strict=False))
-            if (damage := self._damage_of(line, fields)) is not None:
+            if self._damaged.found and (damage := self._damage_of(line, fields)) is not None:
                 yield Row(line, {key: undamaged(value) for key, value in record.items()}, "", "", damage)
                 continue
             if len(fields) == len(keys):
