@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from embedclf.data.encodings import guess_encodings, telling_line
-
 ERRORS = "surrogateescape"
 """How a file is decoded, so that `DamagedLines` can tell its damaged lines."""
 
@@ -106,6 +104,8 @@ def is_damaged_only(sample: bytes, encoding: str) -> bool:
 
 def utf8_line(sample: bytes) -> str | None:
     """Return the first line with characters beyond ASCII of a sample that is UTF-8; None if it has none, or is not."""
+    from embedclf.data.encodings import telling_line
+
     try:
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(sample)
     except UnicodeDecodeError:
@@ -115,6 +115,8 @@ def utf8_line(sample: bytes) -> str | None:
 
 def encoding_advice(sample: bytes, failed: str) -> str:
     """Return the encodings that read a sample, with a line as each reads it, as lines of advice."""
+    from embedclf.data.encodings import guess_encodings
+
     guesses = guess_encodings(sample, failed)
     if not guesses:
         return "No other encoding reads it: is it a text file?"

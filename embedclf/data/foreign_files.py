@@ -4,7 +4,6 @@ import codecs
 import io
 import re
 import shlex
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -139,6 +138,8 @@ def _text_problem(start: bytes) -> str | None:
 
 
 def _zip_problem(path: Path | None, name: str, stem: str) -> str:
+    import zipfile
+
     try:
         with zipfile.ZipFile(path if path is not None else io.BytesIO()) as archive:
             names = [one for one in archive.namelist() if not one.endswith("/")]

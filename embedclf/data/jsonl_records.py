@@ -1,6 +1,5 @@
 """Records of JSON: an object on each line, or an array of objects, or objects that take several lines each."""
 
-import ast
 import contextlib
 import itertools
 import json
@@ -117,6 +116,8 @@ def _problem(source: str, error: ValueError) -> str:
 def is_python(source: str) -> bool:
     """Return whether a line is a dict as Python writes it, with single quotes."""
     if source.lstrip().startswith("{") and len(source) < 1_000_000:
+        import ast
+
         with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
             return isinstance(ast.literal_eval(source.strip().removesuffix(",")), dict)
     return False
