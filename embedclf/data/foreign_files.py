@@ -11,6 +11,7 @@ LONGEST = 512
 """How many first bytes of a file are looked at."""
 
 _MOST_NAMED = 3
+_FIRST = 64
 _LEAST_CONTROL = 0.05
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _SAVE = "save it as CSV (UTF-8)"
@@ -76,8 +77,8 @@ _HTML = re.compile(rb"(<!--.*?-->\s*|<\?xml[^>]*\?>\s*)*<(!doctype\s+html|html|h
 _XML = re.compile(rb"(<\?xml\s|<[A-Za-z][\w:.-]*(\s[^<>]*)?>\s*<|<[A-Za-z][\w:.-]*\s[^<>]*xmlns)")
 _TITLE = re.compile(r"<title[^>]*>\s*([^<]*?)\s*<", re.IGNORECASE)
 _SQL = re.compile(
-    rb"(--[^\n]*\n|/\*.*?\*/;?|\s)*(CREATE\s+(TABLE|DATABASE)|INSERT\s+INTO|DROP\s+TABLE|SET\s+\w+|BEGIN\s+TRANSACTION|PRAGMA)\b",
-    re.IGNORECASE | re.DOTALL,
+    rb"(--[^\n]*\n|/\*.*?\*/;?|\s)*(CREATE (TABLE|DATABASE)|INSERT INTO|DROP TABLE|BEGIN TRANSACTION;|PRAGMA )",
+    re.DOTALL,
 )
 _NOTEBOOK = re.compile(rb'\{\s*"(cells|metadata)"\s*:\s*[\[{].*?"(cell_type|kernelspec|nbformat)"', re.DOTALL)
 _ANNEX = re.compile(rb"(/annex/objects/|(\.\./)*\.git/annex/objects/)\S+\s*$")
@@ -100,7 +101,7 @@ def foreign_problem(start: bytes, path: Path | None) -> str | None:
     name = shlex.quote("FILE" if path is None else str(path))
     stem = shlex.quote("FILE" if path is None else str(path.with_suffix("")))
     for mark, what, advice in _BY_START:
-        if start.startswith(mark):
+        if start.startswith(mark) and not (mark.isalnum() and _is_plain(start[:_FIRST])):
             if what == "a gzip file" and path is not None and path.name.endswith((".tgz", ".tar.gz")):
                 return f"this is a packed tar archive: unpack it first: tar xzf {name}"
             return f"this is {what}: {advice.replace('{path}', name).replace('{stem}', stem)}"
@@ -110,11 +111,16 @@ def foreign_problem(start: bytes, path: Path | None) -> str | None:
         return f"this is a tar archive: unpack it first: tar xf {name}"
     if _PICKLED.match(start):
         return f"this is a Python pickle: {_PICKLE}"
-    if start[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda"):
+    if start[:2] in (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda") and not start.isascii():
         return f"this is zlib data, perhaps of joblib: {_PICKLE}"
     if _SAFETENSORS.match(start):
         return f"this is a model (safetensors), not a dataset: give a model with --model {name}"
     return _text_problem(start)
+
+
+def _is_plain(start: bytes) -> bool:
+    """Return whether some bytes are ASCII text, such as a header that begins with the letters of a mark."""
+    return start.isascii() and min(start) >= ord("\t")
 
 
 def _text_problem(start: bytes) -> str | None:

@@ -137,6 +137,8 @@ def test_a_file_that_is_not_there(cli: Cli, model: Path, tmp_path: Path, command
         ("d.jsonl", '{"id": 1, "text": "a, b", "label": "007"}\r{"label": "x", "text": "c"}', {}),
         ("d.txt", '{"text": "a, b", "label": "007"}\n{"label": "x", "text": "c"}', {}),
         ("d.txt", "__label__007 a, b\nc __label__x\n", {}),
+        ("d.csv", 'ORCs,text,label\n1,"a, b",007\n2,c,x\n', {}),
+        ("d.csv", 'set id,text,label\n1,"a, b",007\n2,c,x\n', {}),
         ("d.txt", "a, b;007\nc;x\n", {"header": False, "text_column": "1", "label_column": "2"}),
         ("d.tsv", "007\ta, b\nx\tc\n", {"header": False, "text_column": "2", "label_column": "1"}),
     ],
