@@ -24,9 +24,10 @@ import numpy as np
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, names_in
+from embedclf.data.formats import is_data_file
 from embedclf.data.plain_file import open_plain
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.errors import ModelFileError
+from embedclf.errors import ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
 
 FORMAT = 2
@@ -34,6 +35,9 @@ Head = Literal["logistic", "centroid"]
 Features = Literal["embedding", "words", "both"]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
+_OTHER_FORMATS = re.compile(
+    r"\.(joblib|pkl|pickle|skops|pt|pth|bin|ckpt|onnx|h5|hdf5|npy|npz|zip|csv|tsv|jsonl?|parquet|html)", re.IGNORECASE
+)
 # Inside the entry, since safetensors writes several entries in no fixed order.
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
@@ -134,9 +138,23 @@ def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCar
     OutputError
         If the file cannot be written.
     """
+    check_model_name(path)
     data = model_bytes(model, card)
     with AtomicFile(path) as file:
         file.write(data)
+
+
+def check_model_name(path: str | os.PathLike[str]) -> None:
+    """Check that a model file is not given the name of a file of another format.
+
+    Raises
+    ------
+    OutputError
+        If it is.
+    """
+    if _OTHER_FORMATS.fullmatch(Path(path).suffix):
+        name, better = os.fspath(path), os.fspath(Path(path).with_suffix(".safetensors"))
+        raise OutputError(f"cannot write {name}: a model is a safetensors file, so call it {better}", path=name)
 
 
 def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
@@ -205,6 +223,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
     except OSError as error:
         raise ModelFileError(f"{name} cannot be read ({error.strerror or error})", path=name) from error
     except (SafetensorError, TypeError, ValueError) as error:
+        if is_data_file(name):
+            raise ModelFileError(f"{name} is a data file, not a model: give a .safetensors file", path=name) from error
         raise ModelFileError(
             f"{name} is not a model file, or is damaged or truncated ({error}); train or copy it again", path=name
         ) from error

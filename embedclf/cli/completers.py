@@ -44,6 +44,7 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
 
     names = ("text_column", "label_column", "delimiter", "encoding")
     how = {name: ctx.params[name] for name in names if ctx.params.get(name)}
+    how["header"] = ctx.params.get("header", True)
     # The option that is being completed has no value yet, at which click stops, and leaves the arguments as they are.
     for path in map(Path, ctx.args):
         # No error may get in the way of the line that is being typed.

@@ -26,6 +26,7 @@ class FileOptions:
     text_column: TextColumn | None
     delimiter: str | None
     encoding: str
+    header: bool = True
     label_column: str | None = None
     labels: Literal["needed", "optional", "none"] = "needed"
     skip_bad_rows: bool = False
@@ -63,6 +64,13 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
             show_default=True,
             callback=_encoding,
             help="File encoding; a byte order mark is accepted.",
+        ),
+        "header": click.option(
+            "--no-header",
+            "header",
+            is_flag=True,
+            callback=lambda ctx, param, value: not value,
+            help="The first line of a CSV file is a row; the columns are 1, 2, …",
         ),
         "skip_bad_rows": click.option(
             "--skip-bad-rows", is_flag=True, help="Skip rows that cannot be used instead of stopping."

@@ -22,6 +22,7 @@ _GROUPS = {
         "against",
         "delimiter",
         "exclude",
+        "header",
         "encoding",
         "label_column",
         "skip_bad_rows",

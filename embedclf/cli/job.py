@@ -179,7 +179,15 @@ class Job:
         own = self.corpus
         bom = own.has_bom or (for_review and not all(text.isascii() for text in [*own.texts, *own.labels]))
         return self._stack.enter_context(
-            CorpusWriter(path, own.columns, added, delimiter=own.delimiter, bom=bom, schema=own.schema)
+            CorpusWriter(
+                path,
+                own.columns,
+                added,
+                delimiter=own.delimiter,
+                bom=bom,
+                schema=own.schema,
+                header=own.has_header,
+            )
         )
 
     def embed(self) -> "Vectors":

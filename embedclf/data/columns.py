@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
@@ -39,6 +40,8 @@ _BETWEEN_WORDS = re.compile(r"[\s_\-.\ufeff]+|(?<=[a-z])(?=[A-Z])")
 _MOST_LISTED = 20
 # A header is a row of data if a name in it is a sentence: this many words.
 _WORDS_OF_A_SENTENCE = 4
+# Of some lines, the share that a delimiter divides alike.
+_MOST_LINES = 0.75
 
 
 def as_text_column(names: str | Sequence[str] | None) -> TextColumn | None:
@@ -69,7 +72,7 @@ def shown_columns(column: TextColumn) -> str:
     return f"{', '.join(names)} and {last}" if names else last
 
 
-def candidates(header: Sequence[str], kind: Kind, first: str, taken: TextColumn | None = None) -> list[str]:
+def candidates(header: Sequence[str], kind: Kind, first: TextColumn, taken: TextColumn | None = None) -> list[str]:
     """Return the columns that may hold the texts or the labels: the best match, or several that match equally well.
 
     The best match is the column called `first`, then ``text`` or ``label``, then one called so but for case and
@@ -80,13 +83,14 @@ def candidates(header: Sequence[str], kind: Kind, first: str, taken: TextColumn 
     ----------
     header : sequence of str
     kind : {"text", "label"}
-    first : str
-        The name to look for first.
+    first : str or tuple of str
+        The name to look for first; of several columns, none is.
     taken : str or tuple of str, optional
         Columns that hold something else.
     """
     names = [name for name in dict.fromkeys(header) if name not in names_in(taken or ())]
     default, usual = getattr(DEFAULT, kind), _USUAL[kind]
+    first = first if isinstance(first, str) else default
     for name in (first, default):
         if name in names:
             return [name]
@@ -124,7 +128,7 @@ def find_delimiter(line: str, default: str, has_texts: Callable[[list[str]], boo
     has_texts : callable
         Whether a header has a column of texts.
     """
-    headers = {delimiter: _fields(line, delimiter) for delimiter in (default, *_DELIMITERS)}
+    headers = {delimiter: fields_of(line, delimiter) for delimiter in (default, *_DELIMITERS)}
     own = headers.pop(default)
     if has_texts(own):
         return default
@@ -134,7 +138,19 @@ def find_delimiter(line: str, default: str, has_texts: Callable[[list[str]], boo
     return found[0] if len(found) == 1 else default
 
 
-def _fields(line: str, delimiter: str) -> list[str]:
+def common_delimiter(lines: Sequence[str], default: str) -> str | None:
+    """Return the delimiter that divides most of some lines into the same number of fields, at least two, or None."""
+    best, most = None, _MOST_LINES * sum(not line.isspace() for line in lines)
+    for delimiter in (default, *_DELIMITERS):
+        sizes = Counter(len(fields_of(line, delimiter) or line.split(delimiter)) for line in lines if line.strip())
+        size, number = sizes.most_common(1)[0] if sizes else (0, 0)
+        if size > 1 and number > most:
+            best, most = delimiter, number
+    return best
+
+
+def fields_of(line: str, delimiter: str) -> list[str]:
+    """Return the fields of a line of its own; none if its quoting is invalid."""
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True), [])
     except csv.Error:
@@ -153,8 +169,8 @@ def looks_like_header(line: str) -> bool:
     if line.strip().casefold() == _TEXT:  # nobody classifies the word itself
         return True
     for delimiter in _DELIMITERS:
-        header = _fields(line.rstrip("\r\n"), delimiter)
-        if not all(header) or len(set(header)) < len(header) or any(map(_is_sentence, header)):
+        header = fields_of(line.rstrip("\r\n"), delimiter)
+        if not all(header) or len(set(header)) < len(header) or any(map(is_sentence, header)):
             continue
         if len(header) > 1 and candidates(header, "text", _TEXT):
             return True
@@ -169,7 +185,8 @@ def looks_like_record(line: str) -> bool:
         return False
 
 
-def _is_sentence(name: str) -> bool:
+def is_sentence(name: str) -> bool:
+    """Return whether a name has so many words that it is a text."""
     return len(name.split()) >= _WORDS_OF_A_SENTENCE
 
 
@@ -201,8 +218,6 @@ def no_column_problem(
         Whether the file should have labels, too.
     """
     option, problem = f"--{kind}-column", f"no column {name!r} (found: {_listed(header)})"
-    if "\0" in "".join(header):
-        return f"{problem}. The header contains NUL characters: try --encoding utf-16"
     if len(header) == 1:
         for delimiter, signs in _DELIMITERS.items():
             if delimiter in header[0]:
@@ -210,10 +225,8 @@ def no_column_problem(
                 return f"{problem}. The header contains {signs}: try --delimiter '{value}'"
     if asked and (similar := closest(name, header)) is not None:
         return f"{problem}. Did you mean {option} {shlex.quote(similar)}?"
-    if any(map(_is_sentence, header)):
-        if labelled:
-            return f"{problem}. The first line must be a header: if it is not, add one, such as text,label"
-        return f"{problem}. The first line must be a header: if each line is a text, use predict - < FILE"
+    if len(header) == 1 and labelled:
+        return f"{problem}. A file of labelled texts has two columns: is this the right file?"
     left = [one for one in header if one not in names_in(taken or ())]
     if not asked and len(left) == 1 and left[0].isprintable() and left[0].strip():
         return f"{problem}. Use {option} {shlex.quote(left[0])}"

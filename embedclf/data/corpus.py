@@ -41,6 +41,8 @@ class Corpus:
         The columns that were read, a tuple for several columns of texts; `label_column` is None if there are no labels.
     delimiter : str or None
         The delimiter that was given or found; None if it is the usual one of the format.
+    has_header : bool
+        False for a CSV file without a header.
     files : tuple of str
         Names of the files, if several were joined.
     """
@@ -54,6 +56,7 @@ class Corpus:
     text_column: TextColumn = DEFAULT.text
     label_column: str | None = DEFAULT.label
     delimiter: str | None = None
+    has_header: bool = True
     files: tuple[str, ...] = ()
 
     @cached_property
@@ -122,6 +125,7 @@ def read_corpus(
     usual: Columns = DEFAULT,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
     skip_bad_rows: bool = False,
 ) -> Corpus:
     """Read a file of texts and labels; see `CorpusReader`.
@@ -142,6 +146,7 @@ def read_corpus(
         usual=usual,
         delimiter=delimiter,
         encoding=encoding,
+        header=header,
     ) as reader:
         for row in read_all(reader):
             if row.fault is not None:
@@ -152,9 +157,14 @@ def read_corpus(
     if faults and not skip_bad_rows:
         raise bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", {name: faults})
     if not rows:
-        problem = "none of its rows can be used" if faults else "the file has a header but no rows"
+        problem = "none of its rows can be used" if faults else no_rows_problem(reader)
         raise DataError(f"{name}: {problem}", source=name)
     return corpus_of(reader, rows, faults)
+
+
+def no_rows_problem(reader: CorpusReader) -> str:
+    """Return what is wrong with a file that has been read, and has no rows."""
+    return "the file has a header but no rows" if reader.format in ("csv", "tsv") else "the file has no rows"
 
 
 def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) -> Corpus:
@@ -169,6 +179,7 @@ def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) ->
         reader.text_column,
         reader.label_column,
         reader.delimiter,
+        reader.has_header,
     )
 
 

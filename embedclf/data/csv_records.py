@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 
+from embedclf.data.columns import fields_of
 from embedclf.data.formats import FormatError
 
 # The csv module stores this limit in a C long, which has 32 bits on some platforms.
@@ -22,6 +23,8 @@ class CsvRecords:
     ----------
     header : list of str
         The first record, which is not iterated over.
+    header_line : int
+        The line where it starts.
 
     Raises
     ------
@@ -32,7 +35,7 @@ class CsvRecords:
     def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         # Without `strict`, an unclosed quote silently swallows the rest of the file.
         self._reader = csv.reader(lines, delimiter=delimiter, strict=True)
-        _, self.header = next(self, (0, []))
+        self.header_line, self.header = next(self, (0, []))
         if not self.header:
             raise FormatError("the file is empty; expected a header with column names")
 
@@ -51,6 +54,31 @@ class CsvRecords:
                 csv.field_size_limit(before)
             if fields:  # a blank line has no fields
                 return line, fields
+
+
+class PlainLines:
+    """The lines of a file as records of one field, as `CsvRecords` has them; quotes around a whole line are removed.
+
+    Parameters
+    ----------
+    lines : iterable of str
+    """
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._numbered = enumerate(lines, 1)
+        self.header_line, self.header = next(self, (0, []))
+        if not self.header:
+            raise FormatError("the file is empty; expected a text on each line")
+
+    def __iter__(self) -> Iterator[tuple[int, list[str]]]:
+        return self
+
+    def __next__(self) -> tuple[int, list[str]]:
+        for number, line in self._numbered:
+            if not line.isspace():
+                fields = fields_of(line, ",")
+                return number, fields if len(fields) == 1 else [line.rstrip("\r\n")]
+        raise StopIteration
 
 
 def _quotes_problem(error: csv.Error) -> str:

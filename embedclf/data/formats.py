@@ -44,6 +44,10 @@ class FormatError(Exception):
         self.line = line
 
 
+class WrongEncodingError(FormatError):
+    """A file as a whole is in another encoding."""
+
+
 def file_format(path: str | os.PathLike[str]) -> Format:
     """Return the format that a file's extension stands for; CSV for an unknown extension."""
     return FORMATS.get(Path(path).suffix.lower(), "csv")

@@ -5,7 +5,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, one_line, pyarrow_or_error, with_parts
+from embedclf.data.parquet_types import (
+    BATCH_ROWS,
+    ParquetError,
+    Record,
+    label_names,
+    one_line,
+    pyarrow_or_error,
+    with_parts,
+)
 
 
 class ParquetSource:
@@ -22,6 +30,8 @@ class ParquetSource:
     columns : list of str
         Names may repeat.
     n_rows : int
+    label_names : dict of str to list of str
+        Names of the labels that a column holds the numbers of, as Hugging Face's ``datasets`` writes them.
 
     Raises
     ------
@@ -39,6 +49,7 @@ class ParquetSource:
         self.schema = self._file.schema_arrow
         self.columns: list[str] = list(self.schema.names)
         self.n_rows: int = self._file.metadata.num_rows
+        self.label_names = label_names(self.schema)
 
     def _damaged(self, error: Exception) -> ParquetError:
         return ParquetError(f"the Parquet file is damaged or incomplete ({one_line(error)})")
@@ -70,12 +81,23 @@ class ParquetSource:
                     return
                 # Offsets in a damaged file may point outside it, and Arrow checks them only on request.
                 batch.validate(full=True)
-                columns = [self._plain(column) for column in batch.columns]
+                columns = [
+                    self._named(name, self._plain(column))
+                    for name, column in zip(self.columns, batch.columns, strict=True)
+                ]
             except (self._pa.ArrowException, OSError) as error:
                 raise self._damaged(error) from error
             self._read += batch.num_rows
             for place, values in enumerate(zip(*columns, strict=True)):
                 yield values, Record(batch, place)
+
+    def _named(self, name: str, values: list[Any]) -> list[Any]:
+        """Return the values of a column, with the names of labels for their numbers; −1 stands for no label."""
+        names = self.label_names.get(name)
+        if names is None or not all(value is None or isinstance(value, int) for value in values):
+            return values
+        named = dict(enumerate(names)) | {-1: None, None: None}
+        return [named.get(value, value) for value in values]
 
     def _plain(self, column: Any) -> list[Any]:
         """Return a column's values as JSON types; values that JSON cannot represent become strings."""

@@ -1,5 +1,7 @@
 """Common parts of reading and writing Parquet: importing pyarrow, its types and its errors."""
 
+import contextlib
+import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -36,6 +38,18 @@ def pyarrow_or_error() -> Any:
     return pyarrow
 
 
+def label_names(schema: Any) -> dict[str, list[str]]:
+    """Return the names of labels in the metadata that Hugging Face's ``datasets`` writes, by column."""
+    names: dict[str, list[str]] = {}
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        features = json.loads((schema.metadata or {})[b"huggingface"])["info"]["features"]
+        for column, feature in features.items():
+            of = feature.get("names") if feature.get("_type") == "ClassLabel" else None
+            if isinstance(of, list) and all(isinstance(name, str) for name in of):
+                names[column] = of
+    return names
+
+
 def with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
     """Return a nested type with `changed` applied to the types of its parts; any other type unchanged."""
     types = pa.types
@@ -65,6 +79,9 @@ def with_value(record: Record, column: str, value: str) -> Record:
     batch = record.batch.slice(record.place, 1)
     number = batch.schema.get_field_index(column)
     of = batch.schema.field(number)
+    names = label_names(batch.schema).get(column, [])
+    if value in names:
+        value = str(names.index(value))
     try:
         changed = _array_of(pa, value, of.type, batch.column(number))
     except pa.ArrowException as error:

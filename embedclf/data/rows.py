@@ -71,6 +71,9 @@ class RowMaker:
         label = ""
         if self.label_column is not None:
             value = record.get(self.label_column)
+            if isinstance(value, list):
+                value, many = _only_label(value)
+                fault = fault or many
             if is_missing(value):
                 value = None
             if isinstance(value, int | float):
@@ -104,6 +107,18 @@ class RowMaker:
         return text, text_fault(text)
 
 
+def _only_label(labels: list[Any]) -> tuple[Any, str | None]:
+    """Return the label in a list of one, as Doccano writes it, and the fault of a list of others."""
+    if not labels:
+        return None, None
+    if not all(isinstance(label, str) for label in labels):
+        return labels, None
+    if len(set(labels)) == 1:
+        return labels[0], None
+    listed = ", ".join(labels)[:60]
+    return labels[0], f"{len(labels)} labels ({listed}): several labels of one text are not supported yet"
+
+
 def relabelled(row: Row, column: str, label: str) -> Row:
     """Return a row with another label, which has the type of the present one: 2 stays a number in JSONL and Parquet.
 
@@ -117,6 +132,8 @@ def relabelled(row: Row, column: str, label: str) -> Row:
         with contextlib.suppress(ValueError):
             parsed = json.loads(label)
             value = parsed if isinstance(parsed, int | float) else label
+    if isinstance(row.record.get(column), list):
+        value = [label]
     source = with_value(row.source, column, label) if isinstance(row.source, Record) else ""
     return replace(row, record={**row.record, column: value}, label=label, fault=None, source=source)
 

@@ -6,9 +6,20 @@ import sys
 from collections.abc import Iterator
 from typing import cast
 
+from embedclf.data.damaged_lines import (
+    ERRORS,
+    DamagedLines,
+    encoding_advice,
+    is_damaged_only,
+    shown_encoding,
+    undamaged,
+)
+from embedclf.data.formats import WrongEncodingError
 from embedclf.data.rows import Row
 from embedclf.errors import DataError
 from embedclf.validation import text_fault
+
+_MOST_SEEN = 1 << 16
 
 
 def accepting_bom(encoding: str) -> str:
@@ -38,10 +49,16 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
         If it is not in this encoding.
     """
     number = 0
+    damaged = DamagedLines(encoding)
     try:
-        for number, line in enumerate(_decoded_lines(encoding), 1):
+        for number, line in enumerate(damaged.watch(_decoded_lines(encoding)), 1):
             text = line.rstrip("\r\n")
-            yield Row(number, {"text": text}, text, "", text_fault(text))
+            damage = damaged.first_from(number, [text])
+            fault = text_fault(text) if damage is None else damaged.fault(damage, number)
+            text = undamaged(text)
+            yield Row(number, {"text": text}, text, "", fault)
+    except WrongEncodingError as error:
+        raise DataError(f"stdin:{number + 1}: {error.problem}", source="stdin", line=number + 1) from error
     except UnicodeError as error:
         raise DataError(
             f"stdin:{number + 1}: not valid {encoding} ({error}); set its encoding with --encoding",
@@ -54,8 +71,17 @@ def _decoded_lines(encoding: str) -> Iterator[str]:
     if "\n".encode(encoding) == b"\n":
         # Decode line by line, so that each is processed whatever the encoding of the rest.
         decode = codecs.getincrementaldecoder(accepting_bom(encoding))().decode
-        # A last line without a line break may end in the middle of a character.
-        yield from (decode(line, not line.endswith(b"\n")) for line in open_stdin())
+        seen = bytearray()
+        for line in open_stdin():
+            seen = (seen if len(seen) < _MOST_SEEN else bytearray()) + (b"" if line.isascii() else line)
+            try:
+                # A last line without a line break may end in the middle of a character.
+                yield decode(line, not line.endswith(b"\n"))
+            except UnicodeDecodeError:
+                if not is_damaged_only(bytes(seen), encoding):
+                    problem = f"not valid {shown_encoding(encoding)}. {encoding_advice(line, encoding)}"
+                    raise WrongEncodingError(problem) from None
+                yield line.decode(encoding, ERRORS)
     else:
         file = io.TextIOWrapper(open_stdin(), encoding=encoding, newline="")
         yield from file

@@ -28,7 +28,7 @@ class CorpusWriter:
     Parameters
     ----------
     path : str or Path
-        The extension determines the format, as when reading.
+        The extension determines the format, as when reading; ``.json`` is an array of records.
     columns : sequence of str
         Original columns of the rows, which are copied.
     added : sequence of str, or mapping of str to type
@@ -41,6 +41,8 @@ class CorpusWriter:
     schema : pyarrow.Schema, optional
         Schema of the Parquet file from which the rows were read. A Parquet output keeps its types; without it, all
         original columns become strings.
+    header : bool
+        Whether a CSV file starts with the names of the columns.
     file : PartFile, optional
         The file to write to, if it should be resumable; its existing content is the beginning of the output.
 
@@ -59,6 +61,7 @@ class CorpusWriter:
         delimiter: str | None = None,
         bom: bool = False,
         schema: Any = None,
+        header: bool = True,
         file: PartFile | None = None,
     ) -> None:
         check_delimiter(delimiter)
@@ -71,6 +74,8 @@ class CorpusWriter:
         self._warned = False
         self._sink: ParquetSink | None = None
         self._schema = schema
+        self._is_array = Path(path).suffix.lower() == ".json"
+        self._before = b"[\n"
         if self._format == "parquet":
             kinds = added.values() if isinstance(added, Mapping) else [str] * len(self._added)
             with self._as_output_errors():
@@ -80,6 +85,7 @@ class CorpusWriter:
             self._file.discard()
             raise OutputError(f"cannot write {self._path}: Parquet needs a file, not a pipe", path=os.fspath(path))
         if file is not None and file.state is not None:
+            self._before = b",\n" if file.state["bytes"] else self._before
             return
         if self._sink is not None:
             self._file.write(self._sink.start())
@@ -87,7 +93,8 @@ class CorpusWriter:
             # If the first name itself starts with a byte order mark, readers would strip that one.
             bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
             self._file.write(codecs.BOM_UTF8 if bom else b"")
-            self._write_csv([*self._columns, *self._added])
+            if header:
+                self._write_csv([*self._columns, *self._added])
 
     @contextmanager
     def _as_output_errors(self) -> Iterator[None]:
@@ -101,6 +108,8 @@ class CorpusWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *exception: Any) -> None:
+        if self._is_array and kind is None:
+            self._file.write(b"[]\n" if self._before == b"[\n" else b"\n]\n")
         if self._sink is None or kind is not None:
             self._file.__exit__(kind, *exception)
             return
@@ -126,7 +135,10 @@ class CorpusWriter:
         if self._format == "jsonl":
             # A key that only this record has may clash, too.
             names = self._added if row.record.keys().isdisjoint(self._added) else free_names(self._wanted, row.record)
-            self._file.write(_extended(row, dict(zip(names, added, strict=True))))
+            line = _extended(row, dict(zip(names, added, strict=True)))
+            if self._is_array:
+                line, self._before = self._before + line.removesuffix(b"\n"), b",\n"
+            self._file.write(line)
             return
         if not self._warned and (lost := [key for key in row.record if key not in self._columns]):
             self._warned = True

@@ -66,6 +66,7 @@ def predict_file(
     text_column: str | Sequence[str] | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
     top_k: int | None = None,
     resume: bool = False,
     on_chunk: OnChunk | None = None,
@@ -92,6 +93,9 @@ def predict_file(
         Column delimiter of both files; None finds it in the header of the input.
     encoding : str
         Encoding of the input.
+    header : bool
+        Whether the first line of a CSV file has the names of the columns. If not, they are ``1``, ``2``, …, and the
+        output has no header either.
     top_k : int, optional
         Number of labels to write per row, most likely first; None writes one.
     resume : bool
@@ -115,7 +119,9 @@ def predict_file(
     """
     check_output(output)
     usual = classifier.card.columns
-    with FileRows(input, text_column=text_column, usual=usual, delimiter=delimiter, encoding=encoding) as source:
+    with FileRows(
+        input, text_column=text_column, usual=usual, delimiter=delimiter, encoding=encoding, header=header
+    ) as source:
         return predict_rows(classifier, source, output, top_k=top_k, resume=resume, on_chunk=on_chunk)
 
 
@@ -145,7 +151,14 @@ def predict_rows(
                   for what, kind in zip(for_rest, (str, float), strict=True)}  # fmt: skip
         added = {"predicted_label": str, "confidence": float, **others, "error": str}
         writer = CorpusWriter(
-            output, source.columns, added, delimiter=delimiter, bom=source.has_bom, schema=source.schema, file=part
+            output,
+            source.columns,
+            added,
+            delimiter=delimiter,
+            bom=source.has_bom,
+            schema=source.schema,
+            header=source.has_header,
+            file=part,
         )
     except BaseException:
         part.discard()

@@ -44,6 +44,11 @@ class RowSource(Protocol):
         ...
 
     @property
+    def has_header(self) -> bool:
+        """Whether the file starts with the names of its columns, if it is a CSV file."""
+        ...
+
+    @property
     def schema(self) -> Any:
         """The ``pyarrow.Schema`` of a Parquet file; None for other sources."""
         ...
@@ -70,6 +75,7 @@ class TextRows:
 
     delimiter = None
     has_bom = False
+    has_header = True
     schema = None
     share_read = None
 
@@ -121,7 +127,7 @@ class FileRows(CorpusReader):
     ----------
     path : str or Path
         CSV, TSV, JSONL or Parquet; ``-`` is standard input.
-    text_column, usual, delimiter, encoding
+    text_column, usual, delimiter, encoding, header
         As for `CorpusReader`.
     """
 
@@ -133,13 +139,26 @@ class FileRows(CorpusReader):
         usual: Columns = DEFAULT,
         delimiter: str | None = None,
         encoding: str = "utf-8",
+        header: bool = True,
     ) -> None:
         super().__init__(
-            path, text_column=text_column, labels="none", usual=usual, delimiter=delimiter, encoding=encoding
+            path,
+            text_column=text_column,
+            labels="none",
+            usual=usual,
+            delimiter=delimiter,
+            encoding=encoding,
+            header=header,
         )
 
         def again() -> FileRows:
-            return FileRows(path, text_column=self.text_column, delimiter=self.delimiter, encoding=encoding)
+            return FileRows(
+                path,
+                text_column=self.text_column,
+                delimiter=self.delimiter,
+                encoding=encoding,
+                header=self.has_header,
+            )
 
         self._again = None if os.fspath(path) == STDIN else again
         self._kept: list[Row] | None = None

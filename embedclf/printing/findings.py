@@ -71,7 +71,14 @@ def short_lines(findings: "Sequence[Finding]", corpus: Places) -> list[str]:
         first = of_kind[:_MOST_PLACES]
         more = " …" if len(of_kind) > _MOST_PLACES else ""
         title = title_of(kind, len(of_kind))
-        if kind in ABOUT_LABELS:
+        if kind == "garbled":
+            places = [_place_of(one, corpus)[0] for one in first]
+            others = f"{', '.join(places[1:])}{more}" if places[1:] else ""
+            lines.append(
+                f"{title}: {shortened(first[0].text, _TEXT_WIDTH)!r} {first[0].detail} ({places[0]})"
+                f"{f'; also {others}' if others else ''}"
+            )
+        elif kind in ABOUT_LABELS:
             labels = ", ".join(f"{shown_label(one.label)} ({shortened(one.detail, _DETAIL_WIDTH)})" for one in first)
             lines.append(f"{title}: {labels}{more}")
         elif kind == "placeholders":

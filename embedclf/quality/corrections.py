@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
 from embedclf.data.columns import TextColumn
+from embedclf.data.formats import WrongEncodingError
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row, cell_text, relabelled
@@ -82,6 +83,7 @@ def apply_corrections(
     label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
     skip_bad_rows: bool = False,
 ) -> Applied:
     """Write a copy of a file of labelled texts with corrected labels, and without the rows that were marked to drop.
@@ -108,6 +110,9 @@ def apply_corrections(
         Column delimiter of the dataset and its copy.
     encoding : str
         Encoding of the dataset; the copy is in UTF-8.
+    header : bool
+        Whether the first line of a dataset in CSV has the names of the columns; if not, that of the copy has none
+        either.
     skip_bad_rows : bool
         Whether to leave out rows of the dataset that cannot be read instead of raising.
 
@@ -132,10 +137,19 @@ def apply_corrections(
         labels="optional",
         delimiter=delimiter,
         encoding=encoding,
+        header=header,
     ) as reader:
         rows = list(reader)
     label_column = reader.label_column or label_column or "label"
-    asked, name = _read_corrections(corrections, reader.text_column, label_column)
+    try:
+        asked, name = _read_corrections(corrections, reader.text_column, label_column)
+    except DataError as error:
+        if isinstance(error.__cause__, WrongEncodingError):
+            where = os.fspath(corrections)
+            raise DataError(
+                f"{where}: not in UTF-8: save it from the spreadsheet as 'CSV UTF-8'", source=where
+            ) from error
+        raise
     asked, other_files = _about(asked, reader.name)
     changes = _changes(asked, name, rows, reader.name)
     # A JSON object has its label among its own keys, whether or not the first one has.
@@ -165,6 +179,7 @@ def apply_corrections(
         delimiter=reader.delimiter,
         bom=reader.has_bom,
         schema=reader.schema,
+        header=reader.has_header,
     ) as writer:
         for row in kept:
             writer.write(row, [row.label or None] if is_new else [])
@@ -205,9 +220,6 @@ def _open(path: str | os.PathLike[str], text_column: TextColumn) -> CorpusReader
             return CorpusReader(path, text_column=name, labels="none")
         except DataError as error:
             first = first or error
-    if isinstance(first.__cause__ if first else None, UnicodeDecodeError):
-        where = os.fspath(path)
-        raise DataError(f"{where}: not in UTF-8: save it from the spreadsheet as 'CSV UTF-8'", source=where) from first
     assert first is not None  # noqa: S101 - the loop runs at least once
     raise first
 

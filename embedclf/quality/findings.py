@@ -19,6 +19,7 @@ KINDS = (
     "leakage",
     "single_class",
     "small_classes",
+    "garbled",
     "language",
     "label_errors",
     "label_variants",

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from embedclf.data.columns import DEFAULT, Columns
-from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, rows_of
+from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, no_rows_problem, rows_of
 from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
@@ -81,6 +81,7 @@ def repair(
     label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
     skip_bad_rows: bool = False,
 ) -> Repair:
     """Write a copy of a file of labelled texts without exact duplicates and rows that have no text.
@@ -99,6 +100,8 @@ def repair(
         Column delimiter of both files; None finds it in the header.
     encoding : str
         Encoding of `source`; the copy is in UTF-8.
+    header : bool
+        Whether the first line of a CSV file has the names of the columns; if not, that of the copy has none either.
     skip_bad_rows : bool
         Whether to skip rows that cannot be read instead of raising.
 
@@ -117,7 +120,12 @@ def repair(
         If the copy cannot be written.
     """
     file = read_whole(
-        source, text_column=text_column, label_column=label_column, delimiter=delimiter, encoding=encoding
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        delimiter=delimiter,
+        encoding=encoding,
+        header=header,
     )
     return write_repaired(file, output, skip_bad_rows=skip_bad_rows)
 
@@ -131,6 +139,7 @@ def read_whole(
     usual: Columns = DEFAULT,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    header: bool = True,
 ) -> WholeFile:
     """Read all rows of a file, usable or not; see `repair` and `CorpusReader`.
 
@@ -147,10 +156,11 @@ def read_whole(
         usual=usual,
         delimiter=delimiter,
         encoding=encoding,
+        header=header,
     ) as reader:
         rows = list(read_all(reader))
     if not rows:
-        raise DataError(f"{reader.name}: the file has a header but no rows", source=reader.name)
+        raise DataError(f"{reader.name}: {no_rows_problem(reader)}", source=reader.name)
     return _whole(rows, corpus_of(reader, [], []))
 
 
@@ -187,7 +197,13 @@ def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_
     firsts = {(row.text, row.label): row for row in reversed(filled)}
     kept = [row for row in filled if firsts[row.text, row.label] is row]
     with CorpusWriter(
-        output, corpus.columns, [], delimiter=corpus.delimiter, bom=corpus.has_bom, schema=corpus.schema
+        output,
+        corpus.columns,
+        [],
+        delimiter=corpus.delimiter,
+        bom=corpus.has_bom,
+        schema=corpus.schema,
+        header=corpus.has_header,
     ) as writer:
         for row in kept:
             writer.write(row, [])

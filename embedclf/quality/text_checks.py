@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from embedclf.data.mojibake import REPLACED, read_as, repaired, wrong_encoding
 from embedclf.embedding.base import Embedder
 from embedclf.features.languages import notable_languages, shown_language
 from embedclf.formatting import counted
@@ -14,6 +15,7 @@ from embedclf.validation import text_fault
 # With fewer, holding out a fifth holds out none, and some of five folds have none.
 FEWEST_TEXTS = 5
 MOST_IMBALANCE = 10
+_LONGEST = 60
 
 
 def plain_findings(
@@ -41,6 +43,7 @@ def plain_findings(
     if against is not None:
         findings += _leaked(texts, labels, rows, against)
     findings += _of_classes(texts, labels, rows) + _placeholders(texts, labels)
+    findings += _garbled(texts, labels, rows)
     if embedder is not None:
         if embedder.knows_only_english:
             findings += _foreign(texts, labels, rows)
@@ -93,6 +96,29 @@ def _repeated(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) 
             others = tuple(Other(first, text, other) for other, first in first_with[text].items() if other != label)
             conflicts.append(Finding("conflicts", "error", row, text, label, others=others))
     return conflicts + duplicates
+
+
+def _garbled(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
+    """Find texts that were decoded in a wrong encoding, each with how it reads when that is undone."""
+    odd = [row for row in rows if not texts[row].isascii()]
+    encoding = wrong_encoding(texts[row] for row in odd)
+    findings = []
+    for row in odd:
+        text = texts[row]
+        if encoding is not None:
+            detail = f"would read {_cut(read_as(text, encoding))!r} as {encoding}"
+        elif REPLACED in text:
+            detail = "has U+FFFD, which stands for what could not be read"
+        elif (better := repaired(text)) is not None:
+            detail = f"would read {_cut(better)!r}"
+        else:
+            continue
+        findings.append(Finding("garbled", "warning", row, text, labels[row], detail))
+    return findings
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def _leaked(

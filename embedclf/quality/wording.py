@@ -51,6 +51,11 @@ WORDS = {
     ),
     "single_class": Words("label", " only", "Add texts with another label: there is nothing to tell apart."),
     "small_classes": Words("label", " with too few examples", "Add texts, or merge labels."),
+    "garbled": Words(
+        "text",
+        " garbled by a wrong encoding",
+        "Read the file in its own encoding (--encoding), or repair the texts where they come from.",
+    ),
     "language": Words(
         "language",
         " that the embedder was not made for",

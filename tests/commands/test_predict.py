@@ -295,7 +295,9 @@ class TestTextOrFile:
         """A file of plain lines is told how it can be read."""
         Path("lines.txt").write_text("Where is my parcel today, please?\nI forgot my password\n")
         result = cli("predict", "lines.txt")
-        assert result.stderr.endswith("The first line must be a header: if each line is a text, use predict - < FILE\n")
+        assert "lines.txt:1: the first line looks like a row: pass --no-header" in result.stderr
+        assert cli("predict", "lines.txt", "--no-header", "-o", "labelled.csv").exit_code == 0
+        assert Path("labelled.csv").read_text().startswith('"Where is my parcel today, please?",delivery,')
 
 
 def test_the_columns_of_training_come_first(cli: Cli, trained: embedclf.TextClassifier):

@@ -268,6 +268,7 @@ def _rows_of(wanted: _Given, file: FileOptions) -> "FileRows | TextRows":
         usual=file.usual,
         delimiter=file.delimiter,
         encoding=file.encoding,
+        header=file.header,
     )
 
 

@@ -85,6 +85,7 @@ def command(
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
         )
+    from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import warn_of_findings
     from embedclf.data.atomic_file import AtomicFile, check_places
     from embedclf.printing.figures import training_lines
@@ -93,6 +94,7 @@ def command(
     place = Path(output) if output is not None else _usual_place(corpus.files or (corpus.name,))
     for dataset in job.datasets:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
+    check_model_name(place)
     if not job.asked.dry_run:
         check_replaced(place, set(corpus.labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
@@ -142,4 +144,5 @@ def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
         ("--encoding", file.encoding, "utf-8"),
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
+    given += [] if file.header else ["--no-header"]
     return shlex.join(["embedclf", "check", *datasets, *given])

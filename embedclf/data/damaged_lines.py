@@ -1,0 +1,125 @@
+"""Lines with bytes that are not in the encoding of their file: the fault of these rows, or of the file as a whole."""
+
+import bisect
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+ERRORS = "surrogateescape"
+"""How a file is decoded, so that `DamagedLines` can tell its damaged lines."""
+
+_ESCAPED = re.compile("[\udc80-\udcff]")
+# Of the lines of a file that is otherwise ASCII; with more, it is taken to be in another encoding.
+_MOST_DAMAGED = 0.02
+
+
+class Damage(NamedTuple):
+    """The first byte of a line that is not in its encoding: both counted from 1."""
+
+    line: int
+    byte: int
+    value: int
+
+    def __str__(self) -> str:
+        return f"byte {self.byte:,} (0x{self.value:02x})"
+
+
+class DamagedLines:
+    """What is noticed of damage while the lines of a file are read, decoded with `ERRORS`.
+
+    Parameters
+    ----------
+    encoding : str
+
+    Attributes
+    ----------
+    found : list of Damage
+        The first damage of each damaged line.
+    """
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+        self.found: list[Damage] = []
+
+    def watch(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield the lines as they are."""
+        for number, line in enumerate(lines, 1):
+            if not line.isascii():
+                try:
+                    line.encode()  # faster than any search
+                except UnicodeEncodeError:
+                    self._note(number, line)
+            yield line
+
+    def _note(self, number: int, line: str) -> None:
+        if (found := _ESCAPED.search(line)) is not None:
+            byte = len(line[: found.start()].encode(self.encoding, ERRORS)) + 1
+            self.found.append(Damage(number, byte, ord(found[0]) - 0xDC00))
+
+    def first_from(self, line: int, parts: Iterable[str]) -> Damage | None:
+        """Return the damage in the row that starts at a line and has these parts; None if there is none."""
+        if not self.found or not any(map(_ESCAPED.search, parts)):
+            return None
+        place = bisect.bisect_left(self.found, (line,))
+        return self.found[min(place, len(self.found) - 1)]
+
+    def fault(self, damage: Damage, line: int) -> str:
+        """Return what is wrong with the row that starts at a line."""
+        where = "" if damage.line == line else f" of line {damage.line:,}"
+        return f"{damage}{where} is not valid {shown_encoding(self.encoding)}"
+
+    def summary(self) -> str:
+        """Return which rows are damaged, once the whole file has been read."""
+        lines = [damage.line for damage in self.found]
+        rest = f"the rest is {shown_encoding(self.encoding)}"
+        if len(lines) == 1:
+            return f"{rest}: only row {lines[0]} is damaged"
+        first = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
+        return f"{rest}: only {len(lines):,} rows are damaged (lines {first})"
+
+
+def undamaged(text: str) -> str:
+    """Return a text with U+FFFD for each byte that is not in its encoding."""
+    return _ESCAPED.sub("\ufffd", text)
+
+
+def shown_encoding(encoding: str) -> str:
+    """Return the name of an encoding as it is written in messages."""
+    return encoding.upper() if encoding.casefold().startswith("utf") else encoding
+
+
+def is_damaged_only(sample: bytes, encoding: str) -> bool:
+    """Return whether a sample with bytes that are not in an encoding is otherwise in it, and not in UTF-8."""
+    if utf8_line(sample) is not None:
+        return False
+    lines = sample.decode(encoding, ERRORS).splitlines()
+    text = "".join(lines)
+    n_bad = len(_ESCAPED.findall(text))
+    n_good = sum(character > "\x7f" for character in text) - n_bad
+    if n_good:
+        return n_good >= n_bad
+    return sum(map(bool, map(_ESCAPED.search, lines))) <= _MOST_DAMAGED * len(lines)
+
+
+def utf8_line(sample: bytes) -> str | None:
+    """Return the first line with characters beyond ASCII of a sample that is UTF-8; None if it has none, or is not."""
+    from embedclf.data.encodings import telling_line
+
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(sample)
+    except UnicodeDecodeError:
+        return None
+    return None if text.isascii() else telling_line(text)
+
+
+def encoding_advice(sample: bytes, failed: str) -> str:
+    """Return the encodings that read a sample, with a line as each reads it, as lines of advice."""
+    from embedclf.data.encodings import guess_encodings
+
+    guesses = guess_encodings(sample, failed)
+    if not guesses:
+        return "No other encoding reads it: is it a text file?"
+    width = max(len(guess.encoding) for guess in guesses)
+    listed = "\n".join(f"  --encoding {guess.encoding:<{width}}  {guess.line}" for guess in guesses)
+    return f"This is how it would read:\n{listed}"
