@@ -12,7 +12,8 @@ import click
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
 from embedclf.data.columns import DEFAULT, Columns
-from embedclf.errors import DataError
+from embedclf.data.dialect import QUOTINGS, Quoting
+from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
@@ -30,6 +31,8 @@ class FileOptions:
     labels: Literal["needed", "optional", "none"] = "needed"
     skip_bad_rows: bool = False
     usual: Columns = DEFAULT
+    quoting: Quoting = "auto"
+    escape_char: str | None = None
 
     def as_trained(self, classifier: "TextClassifier") -> "FileOptions":
         """Return the same settings, with the columns that a classifier remembers looked for first."""
@@ -60,6 +63,19 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
             show_default=True,
             callback=_encoding,
             help="File encoding; a byte order mark is accepted.",
+        ),
+        "quoting": click.option(
+            "--quoting",
+            type=click.Choice(QUOTINGS),
+            default="auto",
+            show_default=True,
+            help="Whether fields of CSV and TSV may be quoted; auto finds it out for those between tabs.",
+        ),
+        "escape_char": click.option(
+            "--escape-char",
+            metavar="CHAR",
+            callback=_escape_char,
+            help="Character before a quote in a quoted field, such as '\\'.  [default: quotes are doubled]",
         ),
         "skip_bad_rows": click.option(
             "--skip-bad-rows", is_flag=True, help="Skip rows that cannot be used instead of stopping."
@@ -105,6 +121,23 @@ def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) ->
     if value is not None and (len(value) != 1 or value in '"\r\n\0'):
         raise click.BadParameter(r"must be a single character, such as ';' or '\t'.", ctx, param)
     return value
+
+
+def _escape_char(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    from embedclf.data.dialect import check_dialect
+
+    try:
+        check_dialect(ctx.params.get("quoting", "auto"), value, ctx.params.get("delimiter"))
+    except ArgumentError as error:
+        raise click.BadParameter(f"{error}.", ctx, param) from None
+    return value
+
+
+escape_formulas_option = click.option(
+    "--escape-formulas",
+    is_flag=True,
+    help="Put ' in front of cells of .csv and .tsv outputs that a spreadsheet would take for formulas.",
+)
 
 
 def _encoding(ctx: click.Context, param: click.Parameter, value: str) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from embedclf.data.columns import DEFAULT, Columns
+from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
 from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.errors import DataError, RowFault, bad_rows_error
@@ -39,8 +40,8 @@ class Corpus:
         Schema of a Parquet file; None for other formats.
     text_column, label_column : str
         The columns that were read; `label_column` is None if there are no labels.
-    delimiter : str or None
-        The delimiter that was given or found; None if it is the usual one of the format.
+    dialect : Dialect
+        How the fields of a CSV or TSV file are told apart.
     files : tuple of str
         Names of the files, if several were joined.
     """
@@ -53,7 +54,7 @@ class Corpus:
     schema: Any = field(default=None, repr=False)
     text_column: str = DEFAULT.text
     label_column: str | None = DEFAULT.label
-    delimiter: str | None = None
+    dialect: Dialect = DEFAULT_DIALECT
     files: tuple[str, ...] = ()
 
     @cached_property
@@ -118,6 +119,8 @@ def read_corpus(
     usual: Columns = DEFAULT,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
     skip_bad_rows: bool = False,
 ) -> Corpus:
     """Read a file of texts and labels; see `CorpusReader`.
@@ -138,6 +141,8 @@ def read_corpus(
         usual=usual,
         delimiter=delimiter,
         encoding=encoding,
+        quoting=quoting,
+        escape_char=escape_char,
     ) as reader:
         for row in read_all(reader):
             if row.fault is not None:
@@ -164,7 +169,7 @@ def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) ->
         reader.schema,
         reader.text_column,
         reader.label_column,
-        reader.delimiter,
+        reader.dialect,
     )
 
 
@@ -190,6 +195,9 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
                     source=other.name,
                 )
     names = tuple(corpus.name for corpus in corpora)
+    dialect = first.dialect
+    if any(corpus.dialect != dialect for corpus in corpora):  # their rows may not fit into a file without quoting
+        dialect = replace(dialect, unquoted=None)
     schema = first.schema if all(first.schema == other.schema for other in others) else None
     return replace(
         first,
@@ -198,6 +206,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         columns=list(dict.fromkeys(column for corpus in corpora for column in corpus.columns)),
         skipped=[fault for corpus in corpora for fault in corpus.skipped],
         schema=schema,
+        dialect=dialect,
         files=names,
     )
 

@@ -5,7 +5,6 @@ import io
 import itertools
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,7 @@ from embedclf.data.columns import (
     shown_delimiter,
 )
 from embedclf.data.csv_records import CsvRecords
+from embedclf.data.dialect import SEP, Dialect, Quoting, check_dialect
 from embedclf.data.formats import Format, FormatError, check_delimiter, file_format
 from embedclf.data.jsonl_records import JsonRecord, jsonl_records
 from embedclf.data.parquet_source import ParquetSource
@@ -38,8 +38,6 @@ logger = logging.getLogger(__name__)
 Labels = Literal["needed", "optional", "none"]
 
 _REMEMBERED = " (as in training)"
-# The first line of a file that was written for spreadsheets.
-_SEP = re.compile(r"sep=([^\w\s\"]|\t)\r?\n?")
 # First bytes of unsupported files, and what to do about each.
 _FOREIGN = {
     b"PK\x03\x04": "Excel and ZIP files are not supported: save the file as CSV (UTF-8)",
@@ -47,6 +45,7 @@ _FOREIGN = {
     b"\x1f\x8b": "gzip files are not supported: decompress the file first",
 }
 
+_NO_QUOTING = "no quoting found (if fields are quoted, use --quoting csv)"
 _ROWS_A_STEP = 1_024
 
 
@@ -70,6 +69,10 @@ class CorpusReader:
         None finds it in the header: a tab for ``.tsv`` and a comma otherwise, unless only another makes a header of it.
     encoding : str
         A byte order mark is accepted.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of CSV and TSV may be quoted; see `CsvRecords`. What was found is logged if there is no quoting.
+    escape_char : str or None
+        The character before a quote inside a quoted field, where such quotes are not doubled.
 
     Attributes
     ----------
@@ -83,6 +86,8 @@ class CorpusReader:
         The columns that are read; `label_column` is None if labels are not.
     delimiter : str or None
         The delimiter of a CSV or TSV file that was given or found; None if it is the usual one.
+    dialect : Dialect
+        How its fields are told apart.
     has_bom : bool
         Whether the file starts with a UTF-8 byte order mark.
     schema : pyarrow.Schema or None
@@ -104,6 +109,8 @@ class CorpusReader:
         usual: Columns = DEFAULT,
         delimiter: str | None = None,
         encoding: str = "utf-8",
+        quoting: Quoting = "auto",
+        escape_char: str | None = None,
     ) -> None:
         self.name = "stdin" if os.fspath(path) == STDIN else os.fspath(path)
         self.place: Place | None = path
@@ -114,6 +121,10 @@ class CorpusReader:
         self._notes: list[str] = []
         self._encoding = encoding
         check_delimiter(delimiter)
+        check_dialect(quoting, escape_char, delimiter)
+        self._quoting: Quoting = quoting
+        self._escape_char = escape_char
+        self._csv: CsvRecords | None = None
         self._bytes = self._open()
         start = self._bytes.peek(4)
         for mark, advice in _FOREIGN.items():
@@ -141,12 +152,20 @@ class CorpusReader:
                 self._choose_columns(header)
                 if self.delimiter != delimiter:
                     self._notes.append(f"delimiter {shown_delimiter(cast(str, self.delimiter))}")
+                if quoting == "auto" and self.dialect.unquoted is not None:
+                    self._notes.append(_NO_QUOTING)
                 self.columns = header if self.format == "jsonl" else numbered_names(header)
         except BaseException:
             self.close()
             raise
         if self._notes:
             logger.info("%s: %s", self.name, ", ".join(self._notes))
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the fields of a CSV or TSV file are told apart, as far as has been found out."""
+        unquoted = None if self._csv is None or self._csv.is_quoted else self._csv.delimiter
+        return Dialect(self.delimiter, unquoted, None if self._csv is None else self._escape_char)
 
     @property
     def text_column(self) -> str:
@@ -290,7 +309,7 @@ class CorpusReader:
         usual = "\t" if self.format == "tsv" else ","
         ahead = [self._file.readline()]
         found = usual
-        if (sep := _SEP.fullmatch(ahead[0])) is not None:
+        if (sep := SEP.fullmatch(ahead[0])) is not None:
             found, ahead = sep[1], ["\n"]  # a blank line in its place, so that the others keep their numbers
         elif self.delimiter is None:
             while ahead[-1] in ("\n", "\r\n", "\r"):
@@ -298,8 +317,9 @@ class CorpusReader:
             found = find_delimiter(ahead[-1], usual, self._has_texts)
         if self.delimiter is None and found != usual:
             self.delimiter = found
-        records = CsvRecords(itertools.chain(ahead, self._file), self.delimiter or usual)
-        return records.header, self._csv_rows(records)
+        lines = itertools.chain(ahead, self._file)
+        self._csv = CsvRecords(lines, self.delimiter or usual, self._quoting, self._escape_char)
+        return self._csv.header, self._csv_rows(self._csv)
 
     def _has_texts(self, header: list[str]) -> bool:
         asked = self._asked["text"]
@@ -309,8 +329,15 @@ class CorpusReader:
 
     def _csv_rows(self, records: CsvRecords) -> Iterator[Row]:
         keys = numbered_names(records.header)
-        for line, fields in records:
+        was_quoted = records.is_quoted
+        for line, fields, quoting_fault in records:
+            if was_quoted and not records.is_quoted:
+                was_quoted = False
+                logger.info("%s: %s from line %d on", self.name, _NO_QUOTING, line)
             record = dict(zip(keys, fields, strict=False))
+            if quoting_fault is not None:
+                yield Row(line, record, "", "", quoting_fault)
+                continue
             if len(fields) == len(keys):
                 yield self._maker.row(line, record)
                 continue

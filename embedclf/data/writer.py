@@ -6,12 +6,15 @@ import io
 import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from embedclf.data.atomic_file import STDIN, AtomicFile
+from embedclf.data.columns import shown_delimiter
+from embedclf.data.dialect import DEFAULT_DIALECT, SEP, Dialect, takes_in_rows, without_formula
 from embedclf.data.formats import FORMATS, Format, check_delimiter, file_format
 from embedclf.data.parquet_sink import ParquetSink
 from embedclf.data.parquet_types import ParquetError, Record
@@ -34,13 +37,16 @@ class CorpusWriter:
     added : sequence of str, or mapping of str to type
         The added columns. A number is appended to a name that is taken: no column is ever overwritten. The types
         (`str`, `int`, `float`) apply to a Parquet file; without them, all are `str`.
-    delimiter : str or None
-        For CSV; None means a comma.
+    dialect : Dialect
+        How the fields of the input are told apart, which a CSV or TSV output follows. It has no quoting if the input
+        has none and is separated by the same character.
     bom : bool
         Whether to start with a byte order mark, which some spreadsheets need to recognize UTF-8.
     schema : pyarrow.Schema, optional
         Schema of the Parquet file from which the rows were read. A Parquet output keeps its types; without it, all
         original columns become strings.
+    escape_formulas : bool
+        Whether to put an apostrophe in front of cells of CSV and TSV that a spreadsheet may take for formulas.
     file : PartFile, optional
         The file to write to, if it should be resumable; its existing content is the beginning of the output.
 
@@ -56,18 +62,22 @@ class CorpusWriter:
         columns: Sequence[str],
         added: Sequence[str] | Mapping[str, type],
         *,
-        delimiter: str | None = None,
+        dialect: Dialect = DEFAULT_DIALECT,
         bom: bool = False,
         schema: Any = None,
+        escape_formulas: bool = False,
         file: PartFile | None = None,
     ) -> None:
-        check_delimiter(delimiter)
+        check_delimiter(dialect.delimiter)
         self._path = path
         self._format = check_output(path)
         self._columns = list(columns)
         self._wanted = list(added)
         self._added = free_names(self._wanted, self._columns)
-        self._delimiter = "\t" if self._format == "tsv" else delimiter or ","
+        self._delimiter = "\t" if self._format == "tsv" else dialect.delimiter or ","
+        self._is_unquoted = dialect.unquoted == self._delimiter
+        self._escape_char = dialect.escape_char
+        self._escape_formulas = escape_formulas
         self._warned = False
         self._sink: ParquetSink | None = None
         self._schema = schema
@@ -87,7 +97,7 @@ class CorpusWriter:
             # If the first name itself starts with a byte order mark, readers would strip that one.
             bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
             self._file.write(codecs.BOM_UTF8 if bom else b"")
-            self._write_csv([*self._columns, *self._added])
+            self._write_csv([*self._columns, *self._added], 1)
 
     @contextmanager
     def _as_output_errors(self) -> Iterator[None]:
@@ -146,14 +156,69 @@ class CorpusWriter:
                 self.flush()
             return
         numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]
-        self._write_csv([*map(cell_text, own), *map(cell_text, numbers)])
+        self._write_csv([*map(cell_text, own), *map(cell_text, numbers)], row.line)
 
-    def _write_csv(self, fields: Sequence[str]) -> None:
-        line = io.StringIO()
+    def _write_csv(self, fields: Sequence[str], line: int) -> None:
+        if self._escape_formulas:
+            fields = [*map(without_formula, fields)]
+        if self._is_unquoted:
+            text = self._unquoted(fields, line)
+        elif self._escape_char is not None:
+            text = self._escaped(fields, self._escape_char)
+        else:
+            text = self._quoted(fields)
+        self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+
+    def _unquoted(self, fields: Sequence[str], line: int) -> str:
+        # What is wrong with a row is said in our words, which need not be kept to the letter.
+        of_errors = [name == "error" for name in [*[""] * len(self._columns), *self._wanted]]
+        special = re.compile(f"[\r\n{re.escape(self._delimiter)}]")
+        fields = [
+            special.sub(" ", field) if is_error and line > 1 else field
+            for field, is_error in zip(fields, of_errors, strict=True)
+        ]
+        for name, field in zip([*self._columns, *self._added], fields, strict=True):
+            if (found := special.search(field)) is not None:
+                what = shown_delimiter(found[0]) if found[0] == self._delimiter else "line break"
+                raise self._not_without_quoting(f"has a {what} in {name!r}", line)
+        text = self._delimiter.join(fields)
+        if not text or SEP.fullmatch(text):
+            raise self._not_without_quoting(f"has only {text!r}", line)
+        return text
+
+    def _not_without_quoting(self, problem: str, line: int) -> OutputError:
+        path = os.fspath(self._path)
+        return OutputError(
+            f"cannot write {path}: line {line} {problem}, which a file without quoting cannot hold; write to another "
+            "format, such as .jsonl",
+            path=path,
+        )
+
+    def _escaped(self, fields: Sequence[str], escape: str) -> str:
+        special = re.compile(f'["\r\n{re.escape(self._delimiter + escape)}]')
+        is_alone = len(fields) == 1  # it may be empty, or look like another first line
+        return self._delimiter.join(
+            '"' + field.replace(escape, escape * 2).replace('"', f'{escape}"') + '"'
+            if is_alone or special.search(field)
+            else field
+            for field in fields
+        )
+
+    def _quoted(self, fields: Sequence[str]) -> str:
+        line = self._csv_line(fields, csv.QUOTE_MINIMAL)
+        if SEP.fullmatch(line) is None:
+            lines = [*io.StringIO(line, newline="")]
+            if len(lines) == 1 or takes_in_rows(lines, fields, self._delimiter) is None:
+                return line
+        # A quoted field beside it shows that the line breaks in a field are meant.
+        return self._csv_line(fields, csv.QUOTE_ALL)
+
+    def _csv_line(self, fields: Sequence[str], quoting: Literal[0, 1]) -> str:
         # csv quotes a field that contains a character of the line terminator. With \r in the terminator, a carriage
         # return is quoted on every version of Python.
-        csv.writer(line, delimiter=self._delimiter, lineterminator="\r\n").writerow(fields)
-        self._file.write(line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n")
+        text = io.StringIO()
+        csv.writer(text, delimiter=self._delimiter, quoting=quoting, lineterminator="\r\n").writerow(fields)
+        return text.getvalue().removesuffix("\r\n")
 
 
 def check_output(path: str | os.PathLike[str]) -> Format:

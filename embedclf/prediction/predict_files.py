@@ -3,11 +3,12 @@
 import logging
 import os
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.atomic_file import check_places
+from embedclf.data.dialect import Quoting
 from embedclf.data.part_file import PartFile
 from embedclf.data.writer import CorpusWriter, check_output
 from embedclf.embedding.usage import Usage
@@ -61,6 +62,9 @@ def predict_file(
     text_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
+    escape_formulas: bool = False,
     top_k: int | None = None,
     resume: bool = False,
     on_chunk: OnChunk | None = None,
@@ -87,6 +91,13 @@ def predict_file(
         Column delimiter of both files; None finds it in the header of the input.
     encoding : str
         Encoding of the input.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of a CSV or TSV file may be quoted. ``"auto"`` finds out whether one with tabs has no quoting,
+        and finds fault with a row that takes in lines which look like rows.
+    escape_char : str, optional
+        The character before a quote inside a quoted field, such as a backslash, where such quotes are not doubled.
+    escape_formulas : bool
+        Whether to put an apostrophe in front of cells of a CSV or TSV output that a spreadsheet may take for formulas.
     top_k : int, optional
         Number of labels to write per row, most likely first; None writes one.
     resume : bool
@@ -110,8 +121,24 @@ def predict_file(
     """
     check_output(output)
     usual = classifier.card.columns
-    with FileRows(input, text_column=text_column, usual=usual, delimiter=delimiter, encoding=encoding) as source:
-        return predict_rows(classifier, source, output, top_k=top_k, resume=resume, on_chunk=on_chunk)
+    with FileRows(
+        input,
+        text_column=text_column,
+        usual=usual,
+        delimiter=delimiter,
+        encoding=encoding,
+        quoting=quoting,
+        escape_char=escape_char,
+    ) as source:
+        return predict_rows(
+            classifier,
+            source,
+            output,
+            escape_formulas=escape_formulas,
+            top_k=top_k,
+            resume=resume,
+            on_chunk=on_chunk,
+        )
 
 
 def predict_rows(
@@ -121,6 +148,7 @@ def predict_rows(
     *,
     top_k: int | None = None,
     delimiter: str | None = None,
+    escape_formulas: bool = False,
     resume: bool = False,
     on_chunk: OnChunk | None = None,
 ) -> FilePrediction:
@@ -129,18 +157,25 @@ def predict_rows(
     if top_k is not None:
         check_whole(top_k, "top_k", least=1)
     check_output(output)
-    delimiter = delimiter or source.delimiter
+    dialect = source.dialect if delimiter is None else replace(source.dialect, delimiter=delimiter)
     check_places({"the input": source.place}, {"the output": output}, in_parts=True)
     part = PartFile(output, JOURNAL_FIELDS)
     try:
-        run = ResumableRun(classifier, source, part, top_k, delimiter)
+        run = ResumableRun(classifier, source, part, top_k, dialect, escape_formulas=escape_formulas)
         run.begin(resume=resume)
         for_rest = ["label", "confidence"]
         others = {f"top_{place}_{what}": kind for place in range(2, run.top_k + 1)
                   for what, kind in zip(for_rest, (str, float), strict=True)}  # fmt: skip
         added = {"predicted_label": str, "confidence": float, **others, "error": str}
         writer = CorpusWriter(
-            output, source.columns, added, delimiter=delimiter, bom=source.has_bom, schema=source.schema, file=part
+            output,
+            source.columns,
+            added,
+            dialect=dialect,
+            bom=source.has_bom,
+            schema=source.schema,
+            escape_formulas=escape_formulas,
+            file=part,
         )
     except BaseException:
         part.discard()

@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 from embedclf.data.atomic_file import STDIN, Place
 from embedclf.data.columns import DEFAULT, Columns, looks_like_header, looks_like_record
+from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
 from embedclf.data.text_lines import read_lines
@@ -34,8 +35,8 @@ class RowSource(Protocol):
         ...
 
     @property
-    def delimiter(self) -> str | None:
-        """The delimiter of a CSV file that was given or found; None if it is the usual one, or there is none."""
+    def dialect(self) -> Dialect:
+        """How the fields of a CSV or TSV file are told apart."""
         ...
 
     @property
@@ -68,7 +69,7 @@ class TextRows:
     place : str or Path, optional
     """
 
-    delimiter = None
+    dialect = DEFAULT_DIALECT
     has_bom = False
     schema = None
     share_read = None
@@ -121,7 +122,7 @@ class FileRows(CorpusReader):
     ----------
     path : str or Path
         CSV, TSV, JSONL or Parquet; ``-`` is standard input.
-    text_column, usual, delimiter, encoding
+    text_column, usual, delimiter, encoding, quoting, escape_char
         As for `CorpusReader`.
     """
 
@@ -133,13 +134,29 @@ class FileRows(CorpusReader):
         usual: Columns = DEFAULT,
         delimiter: str | None = None,
         encoding: str = "utf-8",
+        quoting: Quoting = "auto",
+        escape_char: str | None = None,
     ) -> None:
         super().__init__(
-            path, text_column=text_column, labels="none", usual=usual, delimiter=delimiter, encoding=encoding
+            path,
+            text_column=text_column,
+            labels="none",
+            usual=usual,
+            delimiter=delimiter,
+            encoding=encoding,
+            quoting=quoting,
+            escape_char=escape_char,
         )
 
         def again() -> FileRows:
-            return FileRows(path, text_column=self.text_column, delimiter=self.delimiter, encoding=encoding)
+            return FileRows(
+                path,
+                text_column=self.text_column,
+                delimiter=self.delimiter,
+                encoding=encoding,
+                quoting="none" if self.dialect.unquoted is not None else quoting,
+                escape_char=escape_char,
+            )
 
         self._again = None if os.fspath(path) == STDIN else again
         self._kept: list[Row] | None = None

@@ -3,11 +3,12 @@
 import difflib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
+from embedclf.data.dialect import Quoting, with_formula
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row, cell_text, relabelled
@@ -76,7 +77,10 @@ def apply_corrections(
     label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
     skip_bad_rows: bool = False,
+    escape_formulas: bool = False,
 ) -> Applied:
     """Write a copy of a file of labelled texts with corrected labels, and without the rows that were marked to drop.
 
@@ -101,6 +105,13 @@ def apply_corrections(
         Column delimiter of the dataset and its copy.
     encoding : str
         Encoding of the dataset; the copy is in UTF-8.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of the dataset and its copy may be quoted; ``"auto"`` finds it out.
+    escape_char : str, optional
+        The character before a quote inside a quoted field of the dataset, where such quotes are not doubled.
+    escape_formulas : bool
+        Whether to put an apostrophe in front of cells of the copy that a spreadsheet may take for formulas. In the
+        corrections, it is removed again.
     skip_bad_rows : bool
         Whether to leave out rows of the dataset that cannot be read instead of raising.
 
@@ -125,6 +136,8 @@ def apply_corrections(
         labels="optional",
         delimiter=delimiter,
         encoding=encoding,
+        quoting=quoting,
+        escape_char=escape_char,
     ) as reader:
         rows = list(reader)
     label_column = reader.label_column or label_column or "label"
@@ -154,9 +167,10 @@ def apply_corrections(
         output,
         reader.columns,
         [label_column] if is_new else [],
-        delimiter=reader.delimiter,
+        dialect=reader.dialect,
         bom=reader.has_bom,
         schema=reader.schema,
+        escape_formulas=escape_formulas,
     ) as writer:
         for row in kept:
             writer.write(row, [row.label or None] if is_new else [])
@@ -193,7 +207,7 @@ def _open(path: str | os.PathLike[str], text_column: str) -> CorpusReader:
     first: DataError | None = None
     for name in dict.fromkeys(["text", text_column]):
         try:
-            return CorpusReader(path, text_column=name, labels="none")
+            return CorpusReader(path, text_column=name, labels="none", quoting="csv")
         except DataError as error:
             first = first or error
     if isinstance(first.__cause__ if first else None, UnicodeDecodeError):
@@ -228,13 +242,15 @@ def _correction(row: Row, label_name: str) -> _Correction:
 def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> dict[int, _Change]:
     """Return what to do with each row of the dataset that changes, by its line."""
     by_line = {row.line: row for row in rows}
+    known = {row.label for row in rows}
     nothing = Row(0, {}, "", "", None)
     lines_of: dict[str, list[int]] = {}
     for row in rows:
         lines_of.setdefault(_bare(row.text), []).append(row.line)
     changes: dict[int, _Change] = {}
     faults = []
-    for one in asked:
+    for each in asked:
+        one = _with_formulas(each, known)
         row = by_line.get(one.line, nothing)
         try:
             label = _new_label(one, row.label)
@@ -254,6 +270,15 @@ def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> d
     if faults:
         raise _cannot_apply(name, faults)
     return changes
+
+
+def _with_formulas(one: _Correction, known: Set[str]) -> _Correction:
+    """Return a correction whose labels are written as in the dataset, also if they were escaped for a spreadsheet."""
+
+    def own(label: str | None) -> str | None:
+        return label if label is None or label in known else with_formula(label)
+
+    return one._replace(label=own(one.label), original=own(one.original), suggested=own(one.suggested) or "")
 
 
 def _new_label(one: _Correction, current: str) -> str | None:
@@ -283,8 +308,8 @@ def _mismatch(one: _Correction, of: str, lines_of: Mapping[str, list[int]]) -> s
 
 
 def _bare(cell: str) -> str:
-    """Return a cell without what spreadsheets change: line ends, and spaces around it."""
-    return " ".join(cell.split())
+    """Return a cell without what spreadsheets change or need: line ends, spaces around it, an apostrophe before it."""
+    return " ".join(with_formula(cell).split())
 
 
 def _cannot_apply(name: str, faults: list[RowFault]) -> BadRowsError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from embedclf.data.columns import DEFAULT, Columns
 from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, rows_of
+from embedclf.data.dialect import Quoting
 from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
@@ -80,6 +81,8 @@ def repair(
     label_column: str | None = None,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
     skip_bad_rows: bool = False,
 ) -> Repair:
     """Write a copy of a file of labelled texts without exact duplicates and rows that have no text.
@@ -98,6 +101,10 @@ def repair(
         Column delimiter of both files; None finds it in the header.
     encoding : str
         Encoding of `source`; the copy is in UTF-8.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of CSV and TSV may be quoted, in both files; ``"auto"`` finds it out.
+    escape_char : str, optional
+        The character before a quote inside a quoted field, in both files, where such quotes are not doubled.
     skip_bad_rows : bool
         Whether to skip rows that cannot be read instead of raising.
 
@@ -116,7 +123,13 @@ def repair(
         If the copy cannot be written.
     """
     file = read_whole(
-        source, text_column=text_column, label_column=label_column, delimiter=delimiter, encoding=encoding
+        source,
+        text_column=text_column,
+        label_column=label_column,
+        delimiter=delimiter,
+        encoding=encoding,
+        quoting=quoting,
+        escape_char=escape_char,
     )
     return write_repaired(file, output, skip_bad_rows=skip_bad_rows)
 
@@ -130,6 +143,8 @@ def read_whole(
     usual: Columns = DEFAULT,
     delimiter: str | None = None,
     encoding: str = "utf-8",
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
 ) -> WholeFile:
     """Read all rows of a file, usable or not; see `repair` and `CorpusReader`.
 
@@ -146,6 +161,8 @@ def read_whole(
         usual=usual,
         delimiter=delimiter,
         encoding=encoding,
+        quoting=quoting,
+        escape_char=escape_char,
     ) as reader:
         rows = list(read_all(reader))
     if not rows:
@@ -174,8 +191,10 @@ def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
     return WholeFile(rows, replace(corpus, rows=usable, skipped=_faults(rows)))
 
 
-def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_rows: bool = False) -> Repair:
-    """Write the cleaned copy of a file that has been read; see `repair`."""
+def write_repaired(
+    file: WholeFile, output: str | os.PathLike[str], *, skip_bad_rows: bool = False, escape_formulas: bool = False
+) -> Repair:
+    """Write the cleaned copy of a file that has been read; see `repair` and `CorpusWriter`."""
     readable = [row for row in file.rows if row.fault is None or row.is_incomplete]
     unreadable = [row for row in file.rows if row.fault is not None and not row.is_incomplete]
     corpus = file.corpus
@@ -186,7 +205,13 @@ def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_
     firsts = {(row.text, row.label): row for row in reversed(filled)}
     kept = [row for row in filled if firsts[row.text, row.label] is row]
     with CorpusWriter(
-        output, corpus.columns, [], delimiter=corpus.delimiter, bom=corpus.has_bom, schema=corpus.schema
+        output,
+        corpus.columns,
+        [],
+        dialect=corpus.dialect,
+        bom=corpus.has_bom,
+        schema=corpus.schema,
+        escape_formulas=escape_formulas,
     ) as writer:
         for row in kept:
             writer.write(row, [])

@@ -25,7 +25,7 @@ COLUMNS = {
 """The columns of the file and their types. `label` and `action` are there to be edited."""
 
 
-def open_suspects(path: str | os.PathLike[str], corpus: Corpus) -> CorpusWriter:
+def open_suspects(path: str | os.PathLike[str], corpus: Corpus, *, escape_formulas: bool = False) -> CorpusWriter:
     """Open a file for the suspects of a corpus; the extension determines its format.
 
     Raises
@@ -35,7 +35,7 @@ def open_suspects(path: str | os.PathLike[str], corpus: Corpus) -> CorpusWriter:
     """
     # Spreadsheets recognize UTF-8 by its byte order mark; plain ASCII needs none.
     needs_bom = not all(text.isascii() for texts in (corpus.texts, corpus.labels) for text in texts)
-    return CorpusWriter(path, [], COLUMNS, bom=corpus.has_bom or needs_bom)
+    return CorpusWriter(path, [], COLUMNS, bom=corpus.has_bom or needs_bom, escape_formulas=escape_formulas)
 
 
 def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, against: Corpus | None = None) -> int:

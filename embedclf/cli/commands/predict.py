@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from embedclf.cli.file_options import FileOptions, file_options, read_texts
+from embedclf.cli.file_options import FileOptions, escape_formulas_option, file_options, read_texts
 from embedclf.cli.help import Command
 from embedclf.cli.options import (
     EmbedderOptions,
@@ -58,6 +58,7 @@ class _Given(NamedTuple):
 @click.option(
     "-o", "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
 )
+@escape_formulas_option
 @click.option("--resume", is_flag=True, help="Continue an interrupted run that wrote to --output, if there is one.")
 @click.option(
     "--engine",
@@ -86,6 +87,7 @@ def command(
     embedder: str | None,
     input_file: str | None,
     output: str | None,
+    escape_formulas: bool,
     resume: bool,
     engine: str | None,
     scheduler: str | None,
@@ -158,6 +160,7 @@ def command(
                     output,
                     top_k=top_k,
                     delimiter=file.delimiter,
+                    escape_formulas=escape_formulas,
                     resume=resume,
                     engine=engine,
                     scheduler=scheduler,
@@ -260,6 +263,8 @@ def _rows_of(wanted: _Given, file: FileOptions) -> "FileRows | TextRows":
         usual=file.usual,
         delimiter=file.delimiter,
         encoding=file.encoding,
+        quoting=file.quoting,
+        escape_char=file.escape_char,
     )
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the rows found to a .csv, .tsv, .jsonl or .parquet file.")
 @embedding_options
-@file_job("optional")
+@file_job("optional", writes_tables=True)
 def command(
     job: Job, line: int | None, text: str | None, k: int, output: str | None, embedding: EmbeddingOptions
 ) -> None:
