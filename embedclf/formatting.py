@@ -1,6 +1,9 @@
-"""Numbers formatted for people to read."""
+"""Values formatted for people, or other programs, to read."""
 
+import json
 import math
+from collections.abc import Mapping
+from typing import Any
 
 
 def shown_dollars(dollars: float) -> str:
@@ -58,3 +61,27 @@ def shown_interval(interval: tuple[float, float]) -> str:
 def shown_share(share: float) -> str:
     """Format a share as a percentage."""
     return f"{100 * share:.1f} %"
+
+
+def to_json(value: Any, **layout: Any) -> str:
+    """Return a value as JSON that every program can read; a number that is not finite becomes null.
+
+    Parameters
+    ----------
+    value : object
+    **layout : object
+        Other arguments of `json.dumps`.
+    """
+    layout = {"ensure_ascii": False, **layout}
+    try:
+        return json.dumps(value, allow_nan=False, **layout)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, **layout)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [*map(_finite, value)] if isinstance(value, list | tuple) else value

@@ -1,6 +1,5 @@
 """Options for reading a file of texts, and the reading itself."""
 
-import codecs
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -141,10 +140,10 @@ escape_formulas_option = click.option(
 
 
 def _encoding(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    from embedclf.data.formats import check_encoding
+
     try:
-        known = codecs.lookup(value)
-        "".encode(known.name)  # some codecs are not text encodings, and "undefined" always fails
-        codecs.getincrementaldecoder(known.name)
-    except (LookupError, UnicodeError):
-        raise click.BadParameter(f"unknown text encoding {value!r}.", ctx, param) from None
+        check_encoding(value)
+    except ArgumentError as error:
+        raise click.BadParameter(f"{error}.", ctx, param) from None
     return value

@@ -23,10 +23,11 @@ from embedclf.data.columns import (
 )
 from embedclf.data.csv_records import CsvRecords
 from embedclf.data.dialect import SEP, Dialect, Quoting, check_dialect
-from embedclf.data.formats import Format, FormatError, check_delimiter, file_format
+from embedclf.data.formats import Format, FormatError, check_delimiter, check_encoding, file_format
 from embedclf.data.jsonl_records import JsonRecord, jsonl_records
 from embedclf.data.parquet_source import ParquetSource
 from embedclf.data.parquet_types import MAGIC, ParquetError
+from embedclf.data.plain_file import meant
 from embedclf.data.rows import Row, RowMaker, numbered_names
 from embedclf.data.text_lines import accepting_bom, open_stdin
 from embedclf.errors import DataError
@@ -121,6 +122,7 @@ class CorpusReader:
         self._notes: list[str] = []
         self._encoding = encoding
         check_delimiter(delimiter)
+        check_encoding(encoding)
         check_dialect(quoting, escape_char, delimiter)
         self._quoting: Quoting = quoting
         self._escape_char = escape_char
@@ -185,7 +187,7 @@ class CorpusReader:
                 raise self._error("is a folder; expected a file of texts")
             return self._path.open("rb")
         except FileNotFoundError:
-            raise self._error("file not found") from None
+            raise self._error(f"file not found{meant(self._path)}") from None
         except OSError as error:
             raise self._error(f"cannot be read ({error.strerror})") from error
 

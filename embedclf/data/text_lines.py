@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import cast
 
+from embedclf.data.formats import check_encoding
 from embedclf.data.rows import Row
 from embedclf.errors import DataError
 from embedclf.validation import text_fault
@@ -37,6 +38,7 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
     DataError
         If it is not in this encoding.
     """
+    check_encoding(encoding)
     number = 0
     try:
         for number, line in enumerate(_decoded_lines(encoding), 1):

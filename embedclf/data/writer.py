@@ -3,7 +3,6 @@
 import codecs
 import csv
 import io
-import json
 import logging
 import os
 import re
@@ -21,8 +20,12 @@ from embedclf.data.parquet_types import ParquetError, Record
 from embedclf.data.part_file import PartFile
 from embedclf.data.rows import Row, cell_text, free_names
 from embedclf.errors import OutputError
+from embedclf.formatting import to_json
 
 logger = logging.getLogger(__name__)
+
+# Python reads these as JSON, most other programs do not. What is in strings stays.
+_NOT_FINITE = re.compile(r'("(?:[^"\\]|\\.)*")|-?Infinity|NaN')
 
 
 class CorpusWriter:
@@ -238,15 +241,21 @@ def check_output(path: str | os.PathLike[str]) -> Format:
 
 
 def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
-    """Return the JSON line of a record with keys added; the original is copied verbatim, every digit of it."""
+    """Return the JSON line of a record with keys added; the original is copied verbatim, every digit of it.
+
+    Only a number that JSON does not have becomes null.
+    """
     if not isinstance(row.source, str) or not row.source:
         return json_line({**row.record, **added})
+    source = row.source.strip()
+    if "NaN" in source or "Infinity" in source:
+        source = _NOT_FINITE.sub(lambda found: found[1] or "null", source)
     if not added:
-        return f"{row.source.strip()}\n".encode("utf-8", "backslashreplace")
-    own = row.source.strip().removesuffix("}").rstrip()
+        return f"{source}\n".encode("utf-8", "backslashreplace")
+    own = source.removesuffix("}").rstrip()
     return f"{own}{', ' if row.record else ''}".encode("utf-8", "backslashreplace") + json_line(added)[1:]
 
 
 def json_line(record: Mapping[str, Any]) -> bytes:
     """Return one line of JSONL. A lone surrogate is written as its JSON escape."""
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+    return (to_json(record) + "\n").encode("utf-8", "backslashreplace")

@@ -3,7 +3,6 @@
 Each is one self-contained file, which opens from disk and needs no network.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -18,6 +17,7 @@ from embedclf.formatting import (
     shown_dollars,
     shown_share,
     shown_threshold,
+    to_json,
 )
 from embedclf.pages import charts
 from embedclf.pages.markup import Markup, breakable, tag
@@ -357,7 +357,7 @@ def _slider(report: Report, points: Sequence[CoveragePoint]) -> Markup:
         tag("label", "threshold", slider, hidden=True),
         tag("output", said[start], id="answered"),
         class_="slider",
-        data_points=json.dumps(said, ensure_ascii=False),
+        data_points=to_json(said),
     )
 
 

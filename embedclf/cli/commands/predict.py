@@ -1,5 +1,7 @@
 """``embedclf predict``."""
 
+import os
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from embedclf.prediction.row_sources import FileRows, TextRows
 
 
+_AS_TEXT = "To classify it as a text, use --text"
+
+
 class _Given(NamedTuple):
     """What to classify: texts, or a file, or, if neither, the lines of standard input."""
 
@@ -34,9 +39,20 @@ class _Given(NamedTuple):
     file: str | None = None
 
 
+class _Predict(Command):
+    """The command, which takes each argument after ``--`` for a text."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        ends = (at for at, arg in enumerate(args) if arg == "--" and args[at - 1 : at] != ["--text"])
+        if (end := next(ends, None)) is not None:
+            args = [*args[:end], *(f"--text={text}" for text in args[end + 1 :])]
+        return super().parse_args(ctx, args)
+
+
 @click.command(
     "predict",
-    cls=Command,
+    cls=_Predict,
     page="predict-at-scale.md",
     examples=[
         'embedclf predict "Where is my parcel?"',
@@ -187,11 +203,21 @@ def _told_apart(given: tuple[str, ...], texts: tuple[str, ...], input_file: str 
         If an argument that looks like the name of a file is none.
     """
     from embedclf.data.formats import is_data_file
+    from embedclf.data.plain_file import meant
 
     files = [one for one in given if is_data_file(one)]
-    for name in files:
-        if not Path(name).exists():
-            raise DataError(f"{name}: file not found; to classify it as a text, use --text", source=name)
+    for name in given:
+        if name in files or _is_path(name):
+            if "://" in name:
+                raise DataError(f"{name}: URLs are not read; download the file. {_AS_TEXT}", source=name)
+            if not os.path.exists(name):  # noqa: PTH110 - Path fails for a long name
+                raise DataError(f"{name}: file not found{meant(Path(name)) or '.'} {_AS_TEXT}", source=name)
+            if Path(name).is_dir():
+                raise DataError(f"{name}: is a folder; expected a file of texts. {_AS_TEXT}", source=name)
+            if name not in files:
+                raise click.UsageError(
+                    f"{name} is a file: label its rows with --input {shlex.quote(name)}. {_AS_TEXT}."
+                )
     if len(files) > 1:
         raise click.UsageError(f"{files[0]} and {files[1]} are both files: predict takes one at a time.")
     if files and (len(given) > 1 or texts):
@@ -207,6 +233,18 @@ def _told_apart(given: tuple[str, ...], texts: tuple[str, ...], input_file: str 
     if files:
         return _Given((), files[0])
     return _Given((), None) if given == ("-",) else _Given((*given, *texts), input_file)
+
+
+def _is_path(name: str) -> bool:
+    """Return whether an argument is a path: it exists, or so does the folder that it names."""
+    if name == "-":
+        return False
+    if os.path.lexists(name):
+        return True
+    folder = name.rpartition("/")[0]
+    if not folder or len(name.split()) > 1:
+        return False
+    return name.startswith(("./", "../")) or os.path.isdir(folder)  # noqa: PTH112 - Path fails for a long name
 
 
 def _check_options(
