@@ -270,7 +270,10 @@ class _QuotedRecords:
                 f"a quoted field in this row takes in {which}; {self._cure(one)}; if they are part of the field, use "
                 "--quoting csv"
             )
-        if len(one.lines) == 1 and len(one.lines[0]) <= _LONGEST_NEIGHBOUR:
+        if len(one.lines) > 1:
+            if fault is None and not self._fits_unquoted(one):
+                self._reads_unquoted = False
+        elif len(one.lines[0]) <= _LONGEST_NEIGHBOUR:
             self._before.append(one)
         return CsvRecord(one.number, one.fields, fault)
 
@@ -298,7 +301,7 @@ class _QuotedRecords:
         self._lines.put_back(rest)
         self._start()
         if problem != _TOO_LONG:
-            problem = _UNCLOSED if is_unclosed else f"the quoting of this row is invalid ({error})"
+            problem = _UNCLOSED if is_unclosed else "the quoting of this row is invalid"
         return _Parsed(number, [first], split(first, self._delimiter, self._n_fields), problem, is_escaped)
 
     def _reads_escaped(self, lines: list[str], *, is_all: bool = True) -> bool:

@@ -11,11 +11,16 @@ import pytest
 
 import embedclf
 from embedclf.data.corpus import read_corpus
+from embedclf.data.dialect import Dialect
 from embedclf.data.reader import CorpusReader
 from embedclf.data.writer import CorpusWriter
 from running import Cli
 
 CLOSED = "double each quote inside a quoted field"
+
+
+def _one_row(fault: str) -> str:
+    return f"1 row of {{path}} cannot be used:\n  {{path}}:{fault}\nFix them, or use --skip-bad-rows."
 
 
 @pytest.mark.parametrize(
@@ -62,14 +67,26 @@ CLOSED = "double each quote inside a quoted field"
         ),
         pytest.param(
             b'text,label\na,b\n"first\nsecond",c\nd,"e\nf,g\nh,i\n',
-            "{path}:5: a quote opened in this row is never closed, so the rest of the file is read as part of it; "
-            + CLOSED,
+            _one_row("5: a quote opened in this row is never closed; " + CLOSED),
             id="unclosed quote",
         ),
         pytest.param(
-            b'text,label\n"a"b,c\n',
-            "{path}:2: the quoting of this row is invalid (',' expected after '\"'); " + CLOSED,
+            b'text,label\n"a"b,c\n"d ""e""",f\n',
+            _one_row("2: the quoting of this row is invalid; " + CLOSED),
             id="stray quote",
+        ),
+        pytest.param(
+            b'text,label\n"a"b,c\nd,e\n',
+            _one_row(
+                f"2: the quoting of this row is invalid; {CLOSED}, or if quotes have no "
+                "meaning in this file, use --quoting none"
+            ),
+            id="quotes without quoting",
+        ),
+        pytest.param(
+            b'te"xt,"label\na,b\n',
+            "{path}:1: a quote opened in this row is never closed; " + CLOSED,
+            id="unclosed quote in the header",
         ),
         pytest.param(
             b"text,label\nok,x\ncaf\xe9,y\n",
@@ -235,7 +252,7 @@ def test_what_cannot_stand_between_columns(trained: embedclf.TextClassifier, dat
     with pytest.raises(ValueError, match=message):
         embedclf.predict_file(trained, dataset, "out.csv", delimiter=delimiter)
     with pytest.raises(ValueError, match=message):
-        CorpusWriter("out.csv", ["text"], [], delimiter=delimiter)
+        CorpusWriter("out.csv", ["text"], [], dialect=Dialect(delimiter))
     assert not list(Path().glob("out*"))
 
 
@@ -306,8 +323,12 @@ def test_a_named_pipe_is_read(process, tmp_path: Path):
     assert done.stderr.startswith("Error: pipe: byte 0xe9 is not valid utf-8; set the file's encoding")
 
 
-@pytest.mark.parametrize("encoding", ["undefined", "base64", "punycode"])
+@pytest.mark.parametrize("encoding", ["undefined", "base64", "rot13", "idna", "", "a\0b", "\ud800"])
 def test_an_encoding_that_is_none(cli: Cli, tmp_path: Path, encoding: str):
-    """Is a wrong command, or a file that it does not read; never a traceback."""
+    """Is a wrong command, and a wrong argument."""
     (tmp_path / "d.csv").write_bytes(b"text,label\n\xff,b\n")
-    assert cli("train", "d.csv", "--encoding", encoding).exit_code in (1, 2)
+    result = cli("train", "d.csv", "--encoding", encoding)
+    assert result.exit_code == 2
+    assert "Invalid value for '--encoding': unknown text encoding" in result.stderr
+    with pytest.raises(embedclf.ArgumentError, match=f"^unknown text encoding {re.escape(repr(encoding))}$"):
+        CorpusReader("d.csv", encoding=encoding)

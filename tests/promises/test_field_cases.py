@@ -35,13 +35,102 @@ class Case:
     """How many requests it may be sent at most."""
 
 
-ANOTHER_FILE: dict[str, Case] = {}
+RAW = (
+    'label\ttext\nham\tsee you at noon\nham\t"no way, she said\nspam\twin a prize now\nspam\tfree cash today\n'
+    'ham\tthe new tv is 55"\nspam\treply to win\n'
+)
+SPARK = 'id,text\n1,"my \\"parcel\\", please"\n2,C:\\new\n3,"a\\\\"\n'
+
+NOTHING_TO_CHANGE = {"c.csv": "line,text,label\n"}
+FORMULAS = "text,n\n=1+1,-1\n@b,+x\n"
+
+ANOTHER_FILE: dict[str, Case] = {
+    "tabs without quoting": Case(
+        "apply c.csv f1.tsv -o f2.tsv",
+        {"f1.tsv": RAW, **NOTHING_TO_CHANGE},
+        says=("f1.tsv: no quoting found (if fields are quoted, use --quoting csv)", "Wrote 6 rows to f2.tsv"),
+        writes={"f2.tsv": RAW},
+    ),
+    "tabs, and fields that are said to be quoted": Case(
+        "apply c.csv f1.tsv -o f2.csv --quoting csv", {"f1.tsv": RAW, **NOTHING_TO_CHANGE}, says=("Wrote 3 rows",)
+    ),
+    "a quote that takes in rows": Case(
+        "apply c.csv d.csv -o o.csv",
+        {"d.csv": RAW.replace("\t", ","), **NOTHING_TO_CHANGE},
+        1,
+        says=(
+            "d.csv:3: a quoted field in this row takes in the next 3 lines, which look like rows; double each quote",
+        ),
+        silent=("--quoting none",),  # the text has a comma
+    ),
+    "rows that are meant to be in a field": Case(
+        "predict -m {model} d.csv -o o.csv --quoting csv",
+        {"d.csv": RAW.replace("\t", ",")},
+        says=("Wrote 3 rows",),
+        silent=("error",),
+    ),
+    "texts of several lines with as many commas as the header": Case(
+        "apply c.csv d.csv -o o.csv",
+        {
+            "d.csv": 'label,text\nhelp,"Dear team,\nI need help, thanks\nregards, Tom"\nhelp,"a\nid,text\n1,b"\nx,ok\n',
+            **NOTHING_TO_CHANGE,
+        },
+        says=("Wrote 3 rows",),
+    ),
+    "one row whose quoting is damaged": Case(
+        "predict -m {model} d.csv -o o.tsv",
+        {"d.csv": 'text,id\n"my" parcel,1\n"a, b",2\n'},
+        1,
+        says=("d.csv:2: the quoting of this row is invalid", "Wrote 2 rows", "1 of 2 texts could not be classified"),
+    ),
+    "a carriage return in a text": Case(
+        "apply c.csv d.csv -o o.csv",
+        {"d.csv": 'id,text\n1,"first line\rsecond line"\n', **NOTHING_TO_CHANGE},
+        writes={"o.csv": 'id,text\n1,"first line\rsecond line"\n'},
+    ),
+    "JSON with numbers that JSON does not have": Case(
+        "apply c.csv d.jsonl -o o.jsonl",
+        {"d.jsonl": '{"text": "NaN, \\"-Infinity", "n": [NaN, -Infinity, 1.10]}\n', **NOTHING_TO_CHANGE},
+        writes={"o.jsonl": '{"text": "NaN, \\"-Infinity", "n": [null, null, 1.10]}\n'},
+    ),
+    "formulas": Case(
+        "apply c.csv d.csv -o o.csv", {"d.csv": FORMULAS, **NOTHING_TO_CHANGE}, writes={"o.csv": FORMULAS}
+    ),
+    "formulas that are escaped": Case(
+        "apply c.csv d.csv -o o.csv --escape-formulas",
+        {"d.csv": FORMULAS, **NOTHING_TO_CHANGE},
+        writes={"o.csv": "text,n\n'=1+1,-1\n'@b,'+x\n"},
+    ),
+    "formulas that were escaped for a spreadsheet": Case(
+        "apply c.csv d.csv -o o.csv",
+        {
+            "d.csv": "text,label\n=1+1,+a\n@b,-b\n",
+            "c.csv": "line,text,label,suggested_label,original_label,action\n2,'=1+1,'+a,'-b,'+a,relabel\n",
+        },
+        writes={"o.csv": "text,label\n=1+1,-b\n@b,-b\n"},
+    ),
+    "quotes that Spark escapes": Case(
+        "apply c.csv d.csv -o o.csv --escape-char '\\'",
+        {"d.csv": SPARK, **NOTHING_TO_CHANGE},
+        writes={"o.csv": SPARK.replace("C:\\new", '"C:\\\\new"')},
+    ),
+}
 """One file read or written as another, without a word."""
 
 MISSING: dict[str, Case] = {}
 """A missing value in one of its many spellings."""
 
-ADVICE: dict[str, Case] = {}
+ADVICE: dict[str, Case] = {
+    "quotes that Spark escapes": Case(
+        "check d.csv --dry-run",
+        {"d.csv": SPARK},
+        1,
+        says=(
+            ":2 the quoting of this row is invalid",
+            "if \\\" stands for a quote inside a field, use --escape-char '\\'",
+        ),
+    ),
+}
 """Advice that must follow from the evidence."""
 
 FAULTS: dict[str, Case] = {}
