@@ -78,7 +78,7 @@ class CsvRecords:
         is_open = quoting == "auto" and delimiter == "\t" and escape_char is None
         if is_open:
             first_line = next((line for line in self._lines.ahead()[0] if line.strip("\r\n")), "")
-            is_open = '"' not in first_line  # what writes quotes in a header quotes fields
+            is_open = not _opens_quote(first_line)  # what quotes the header quotes fields
         without_quotes = is_open or not self.is_quoted
         records = self._unquoted() if without_quotes else _QuotedRecords(self._lines, 0, delimiter, escape_char)
         first = next(records, CsvRecord(1, []))

@@ -199,22 +199,24 @@ class CorpusWriter:
 
     def _escaped(self, fields: Sequence[str], escape: str) -> str:
         special = re.compile(f'["\r\n{re.escape(self._delimiter + escape)}]')
-        is_alone = len(fields) == 1  # it may be empty, or look like another first line
-        return self._delimiter.join(
-            '"' + field.replace(escape, escape * 2).replace('"', f'{escape}"') + '"'
-            if is_alone or special.search(field)
-            else field
-            for field in fields
+        quoted = ['"' + field.replace(escape, escape * 2).replace('"', f'{escape}"') + '"' for field in fields]
+        line = self._delimiter.join(
+            whole if special.search(field) or fields == [""] else field
+            for field, whole in zip(fields, quoted, strict=True)
         )
+        return line if self._is_clear(line, fields) else self._delimiter.join(quoted)
 
     def _quoted(self, fields: Sequence[str]) -> str:
         line = self._csv_line(fields, csv.QUOTE_MINIMAL)
-        if SEP.fullmatch(line) is None:
-            lines = [*io.StringIO(line, newline="")]
-            if len(lines) == 1 or takes_in_rows(lines, fields, self._delimiter) is None:
-                return line
-        # A quoted field beside it shows that the line breaks in a field are meant.
-        return self._csv_line(fields, csv.QUOTE_ALL)
+        return line if self._is_clear(line, fields) else self._csv_line(fields, csv.QUOTE_ALL)
+
+    def _is_clear(self, line: str, fields: Sequence[str]) -> bool:
+        """Return whether a record is read as it is meant, though not all of its fields are quoted."""
+        if SEP.fullmatch(line) is not None:
+            return False
+        if "\n" not in line and "\r" not in line:
+            return True
+        return takes_in_rows([*io.StringIO(line, newline="")], fields, self._delimiter) is None
 
     def _csv_line(self, fields: Sequence[str], quoting: Literal[0, 1]) -> str:
         # csv quotes a field that contains a character of the line terminator. With \r in the terminator, a carriage

@@ -117,6 +117,30 @@ def test_a_file_that_cannot_be_used(cli: Cli, tmp_path: Path, content: bytes, me
     assert result.stdout == ""
 
 
+def test_an_unclosed_quote_in_a_large_file(monkeypatch: pytest.MonkeyPatch):
+    """It is given up before the file fills the memory, and the rows after it are read."""
+    monkeypatch.setattr("embedclf.data.csv_records._MOST_CHARACTERS", 1_000)
+    Path("d.csv").write_text('text,label\n"never closed,x\n' + "a row,y\n" * 1_000)
+    with CorpusReader("d.csv") as reader:
+        first, *others = reader
+    assert first.line == 2
+    assert str(first.fault).startswith("a quote opened in this row is not closed within 4,000,000 characters; ")
+    assert ({row.text for row in others}, others[-1].line) == ({"a row"}, 1_002)
+
+
+def test_quotes_far_down_in_a_file_with_tabs(caplog: pytest.LogCaptureFixture):
+    """Until there is one at the start of a field, the rows read the same either way."""
+    caplog.set_level("INFO", "embedclf")
+    rows = 'a\tthe 55" tv\n' * 6_000
+    for added, unquoted in (('b\t"so" it is\nb\t"\n', "\t"), ('b\t"so\tit is"\n', None), ("", None)):
+        caplog.clear()
+        Path("d.tsv").write_text(f"label\ttext\n{rows}{added}")
+        with CorpusReader("d.tsv") as reader:
+            texts = [row.text for row in reader]
+        assert (reader.dialect.unquoted, caplog.text.count("no quoting found")) == (unquoted, int(unquoted == "\t"))
+        assert texts[6_000:] == {"\t": ['"so" it is', '"']}.get(unquoted or "", ["so\tit is"] if added else [])
+
+
 @pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
 def test_a_file_that_is_not_there(cli: Cli, model: Path, tmp_path: Path, command: str):
     """A missing file and a folder are told apart."""

@@ -119,9 +119,10 @@ def command(
     """Predict the labels of texts with a trained classifier.
 
     Pass each TEXT in quotes, or a single - to read one text per line from standard input. An argument that ends in
-    .csv, .tsv, .jsonl, .parquet or the like is a FILE with a column of texts. One line is printed per text, in order:
-    the label (- if the classifier abstains), a tab and the confidence; with --output, the rows are written to a file
-    with their labels. A text that cannot be classified does not stop the others; the exit code is then 1.
+    .csv, .tsv, .jsonl, .parquet or the like is a FILE with a column of texts, unless it comes after --. One line is
+    printed per text, in order: the label (- if the classifier abstains), a tab and the confidence; with --output, the
+    rows are written to a file with their labels. A text that cannot be classified does not stop the others; the exit
+    code is then 1.
     """
     wanted = _told_apart(given, texts, input_file)
     _check_options(output, resume, engine, scheduler, explain, train_set, label_column, as_json, asked)
