@@ -125,6 +125,8 @@ def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) ->
 def _escape_char(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     from embedclf.data.dialect import check_dialect
 
+    if value == "\\\\":  # as a shell needs it outside quotes
+        value = "\\"
     try:
         check_dialect(ctx.params.get("quoting", "auto"), value, ctx.params.get("delimiter"))
     except ArgumentError as error:

@@ -264,7 +264,7 @@ class _QuotedRecords:
             which = (
                 "the next line, which looks like a row"
                 if n_rows == 1
-                else (f"the next {n_rows:,} lines, which look like rows")
+                else f"the next {n_rows:,} lines, which look like rows"
             )
             fault = (
                 f"a quoted field in this row takes in {which}; {self._cure(one)}; if they are part of the field, use "

@@ -155,7 +155,7 @@ class CorpusWriter:
             return
         own = [row.record.get(column) for column in self._columns]
         if self._sink is not None:
-            if self._sink.add([None if value is None else cell_text(value) for value in own], added):
+            if self._sink.add([value if isinstance(value, str) else cell_text(value) or None for value in own], added):
                 self.flush()
             return
         numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]

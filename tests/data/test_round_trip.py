@@ -15,6 +15,7 @@ from embedclf.data.dialect import Dialect
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
+from embedclf.formatting import to_json
 from running import Cli
 
 # The same examples each time, so that a run fails for what was changed since the last one.
@@ -191,6 +192,16 @@ def test_values_of_any_kind_in_json_lines(trained: embedclf.TextClassifier):
         assert [items[:-3] for items in back] == [list(record.items()) for record in records]
 
     holds()
+
+
+@each_kind
+def test_numbers_that_json_does_not_have(trained: embedclf.TextClassifier, kind: str):
+    """They are missing values in every format, and in all JSON that is printed."""
+    Path("in.jsonl").write_text('{"text": "my parcel", "n": NaN, "of": [-Infinity, 1]}\n')
+    embedclf.predict_file(trained, "in.jsonl", f"out.{kind}")
+    _, ((_, n, of, *_),) = read(Path(f"out.{kind}"), "\t" if kind == "tsv" else ",")
+    assert (n or None, of) == (None, [None, 1] if kind == "jsonl" else "[null, 1]")
+    assert to_json({"a": (float("inf"), "NaN", 0.1), "é": float("nan")}) == '{"a": [null, "NaN", 0.1], "é": null}'
 
 
 @each_kind

@@ -51,6 +51,17 @@ ANOTHER_FILE: dict[str, Case] = {
         says=("f1.tsv: no quoting found (if fields are quoted, use --quoting csv)", "Wrote 6 rows to f2.tsv"),
         writes={"f2.tsv": RAW},
     ),
+    "tabs without quoting, written with commas": Case(
+        "apply c.csv f1.tsv -o f2.csv",
+        {"f1.tsv": 'label\ttext\na\t"b, c\nd\te" f\n', **NOTHING_TO_CHANGE},
+        writes={"f2.csv": 'label,text\na,"""b, c"\nd,"e"" f"\n'},
+    ),
+    "what a file without quoting cannot hold": Case(
+        "apply c.csv f1.tsv -o f2.tsv",
+        {"f1.tsv": RAW, "c.csv": 'line,text,label\n2,see you at noon,"a\tb"\n'},
+        1,
+        says=("cannot write f2.tsv: line 2 has a tab in 'label', which a file without quoting cannot hold; write to",),
+    ),
     "tabs, and fields that are said to be quoted": Case(
         "apply c.csv f1.tsv -o f2.csv --quoting csv", {"f1.tsv": RAW, **NOTHING_TO_CHANGE}, says=("Wrote 3 rows",)
     ),
@@ -110,7 +121,7 @@ ANOTHER_FILE: dict[str, Case] = {
         writes={"o.csv": "text,label\n=1+1,-b\n@b,-b\n"},
     ),
     "quotes that Spark escapes": Case(
-        "apply c.csv d.csv -o o.csv --escape-char '\\'",
+        "apply c.csv d.csv -o o.csv --escape-char '\\\\'",
         {"d.csv": SPARK, **NOTHING_TO_CHANGE},
         writes={"o.csv": SPARK.replace("C:\\new", '"C:\\\\new"')},
     ),
