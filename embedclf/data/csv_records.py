@@ -8,7 +8,7 @@ import csv
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from embedclf.data.dialect import Quoting, escaped_quotes_doubled, split, takes_in_rows
 from embedclf.data.formats import FormatError
@@ -88,7 +88,7 @@ class CsvRecords:
             raise FormatError("the file is empty; expected a header with column names")
         self.header = first.fields
         self._quoted = _QuotedRecords(
-            self._lines, len(self.header), delimiter, escape_char, is_complaining=quoting == "auto"
+            self._lines, len(self.header), delimiter, escape_char, suspects="rows" if quoting == "auto" else None
         )
         if is_open:
             self._records = self._found() or self._until_found()
@@ -134,7 +134,7 @@ def _has_no_quoting(n_fields: int, lines: list[str], *, is_whole: bool) -> bool:
     """Return whether lines with tabs read better without quoting."""
     n_bad = n_quoted = 0
     n_bad_unquoted = sum(len(split(line, "\t")) != n_fields for line in lines if line.strip("\r\n"))
-    for record in _QuotedRecords(_Lines(lines), n_fields, "\t", is_complaining=True):
+    for record in _QuotedRecords(_Lines(lines), n_fields, "\t", suspects="lines"):
         if record.fault is not None:
             may_close_later = not is_whole and record.fault.startswith(_UNCLOSED)
             n_bad += not (may_close_later and record.line > len(lines) - _WINDOW_EDGE)
@@ -218,8 +218,9 @@ class _QuotedRecords:
         The number of fields of the header; 0 before it is read.
     delimiter : str
     escape_char : str, optional
-    is_complaining : bool
-        Whether to find fault with a record that takes in lines which look like rows.
+    suspects : {"rows", "lines"}, optional
+        Whether to find fault with a record that takes in lines with as many fields as the header; with ``"rows"``, only
+        if they also have the values of other rows.
     """
 
     def __init__(
@@ -229,11 +230,11 @@ class _QuotedRecords:
         delimiter: str,
         escape_char: str | None = None,
         *,
-        is_complaining: bool = False,
+        suspects: Literal["rows", "lines"] | None = None,
     ) -> None:
         self._n_fields = n_fields
         self._lines, self._delimiter, self._escape_char = lines, delimiter, escape_char
-        self._is_complaining = is_complaining
+        self._suspects = suspects
         self._is_after_fault = False
         self._before: deque[_Parsed] = deque(maxlen=_NEIGHBOURS)
         self._ahead: deque[_Parsed] = deque()
@@ -259,7 +260,7 @@ class _QuotedRecords:
         elif self._is_after_fault:  # the lines after it may be the rest of its text
             self._is_after_fault = any('"' in field for field in one.fields) and one.fields == self._split(one)
             fault = _STRAY if self._is_after_fault else None
-        elif len(one.lines) > 1 and self._is_complaining and self._takes_in_rows(one):
+        elif len(one.lines) > 1 and self._suspects and self._takes_in_rows(one):
             n_rows = sum(bool(line.strip("\r\n")) for line in one.lines) - 1
             which = (
                 "the next line, which looks like a row"
@@ -353,13 +354,13 @@ class _QuotedRecords:
     def _takes_in_rows(self, one: _Parsed) -> bool:
         """Return whether a field takes in lines that look like rows.
 
-        Tabs are rare in texts, so between them the number of fields is enough. Commas are not: in the other columns,
-        the values must be such as other records have, but for digits.
+        The number of fields alone says little: many texts have a comma in each line. In the other columns, the values
+        must be such as other records have, but for digits.
         """
         if len(one.fields) != self._n_fields:
             return False
         place = takes_in_rows(one.lines, one.fields, self._delimiter)
-        if place is None or self._delimiter == "\t":
+        if place is None or self._suspects == "lines":
             return place is not None
         self._look_ahead()
         n_after = self._n_fields - 1 - place
