@@ -15,7 +15,7 @@ from embedclf.data.formats import FormatError
 
 # The csv module stores this limit in a C long, which has 32 bits on some platforms.
 _ANY_FIELD_SIZE = 2**31 - 1
-# An unclosed quote must not fill the memory with the rest of a large file.
+# An unclosed quote must not fill the memory with the rest of a large file, nor must its rows before the error is seen.
 _MOST_CHARACTERS = 4_000_000
 # How far to look ahead to find out whether there is quoting: no further, since the lines may come from a pipe.
 _WINDOW_CHARACTERS, _WINDOW_LINES = 1_000_000, 5_000
@@ -67,7 +67,7 @@ class CsvRecords:
     Raises
     ------
     FormatError
-        If there is no header, or its quoting is invalid.
+        If there is no header, its quoting is invalid or, while iterating, a quote is not closed for very long.
     """
 
     def __init__(
@@ -256,6 +256,8 @@ class _QuotedRecords:
         fault = None
         if one.problem is not None:
             fault = f"{one.problem}; {self._cure(one)}"
+            if one.problem == _TOO_LONG:
+                raise FormatError(fault, one.number)
             self._is_after_fault = True
         elif self._is_after_fault:  # the lines after it may be the rest of its text
             self._is_after_fault = any('"' in field for field in one.fields) and one.fields == self._split(one)
