@@ -167,10 +167,12 @@ class _Lines:
 
     def __next__(self) -> str:
         line = self._again.popleft() if self._again else next(self._rest)
-        self._taken.append(line)
-        self._characters += len(line)
-        if self._characters > _MOST_CHARACTERS and len(self._taken) > 1:
-            raise csv.Error(_TOO_LONG)
+        taken = self._taken
+        taken.append(line)
+        if len(taken) > 1:
+            self._characters += len(line)
+            if self._characters > _MOST_CHARACTERS:
+                raise csv.Error(_TOO_LONG)
         return line
 
     def take(self) -> list[str]:
@@ -253,6 +255,11 @@ class _QuotedRecords:
 
     def __next__(self) -> CsvRecord:
         one = self._ahead.popleft() if self._ahead else self._parse()
+        lines = one.lines
+        if one.problem is None and len(lines) == 1 and not self._is_after_fault:  # nearly all records
+            if len(lines[0]) <= _LONGEST_NEIGHBOUR:
+                self._before.append(one)
+            return CsvRecord(one.number, one.fields)
         fault = None
         if one.problem is not None:
             fault = f"{one.problem}; {self._cure(one)}"
@@ -273,11 +280,8 @@ class _QuotedRecords:
                 f"a quoted field in this row takes in {which}; {self._cure(one)}; if they are part of the field, use "
                 "--quoting csv"
             )
-        if len(one.lines) > 1:
-            if fault is None and not self._fits_unquoted(one):
-                self._reads_unquoted = False
-        elif len(one.lines[0]) <= _LONGEST_NEIGHBOUR:
-            self._before.append(one)
+        if fault is None and not self._fits_unquoted(one):
+            self._reads_unquoted = False
         return CsvRecord(one.number, one.fields, fault)
 
     def _parse(self) -> _Parsed:
