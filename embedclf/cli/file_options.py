@@ -11,7 +11,7 @@ import click
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
 from embedclf.data.columns import DEFAULT, Columns
-from embedclf.data.dialect import QUOTINGS, Quoting
+from embedclf.data.dialect import QUOTINGS, Quoting, check_dialect
 from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -32,6 +32,13 @@ class FileOptions:
     usual: Columns = DEFAULT
     quoting: Quoting = "auto"
     escape_char: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what only makes sense together, in whatever order it was given."""
+        try:
+            check_dialect(self.quoting, self.escape_char, self.delimiter)
+        except ArgumentError as error:
+            raise click.UsageError(f"Invalid value for '--escape-char': {error}.") from None
 
     def as_trained(self, classifier: "TextClassifier") -> "FileOptions":
         """Return the same settings, with the columns that a classifier remembers looked for first."""
@@ -123,15 +130,7 @@ def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) ->
 
 
 def _escape_char(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    from embedclf.data.dialect import check_dialect
-
-    if value == "\\\\":  # as a shell needs it outside quotes
-        value = "\\"
-    try:
-        check_dialect(ctx.params.get("quoting", "auto"), value, ctx.params.get("delimiter"))
-    except ArgumentError as error:
-        raise click.BadParameter(f"{error}.", ctx, param) from None
-    return value
+    return "\\" if value == r"\\" else value  # as a shell needs it outside quotes
 
 
 escape_formulas_option = click.option(

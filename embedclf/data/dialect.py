@@ -53,9 +53,11 @@ def check_dialect(quoting: str, escape_char: str | None, delimiter: str | None =
     if escape_char is None:
         return
     if len(escape_char) != 1 or escape_char in '"\r\n\0' or escape_char == delimiter:
-        raise ArgumentError(f"escape_char must be one character, such as '\\', not {escape_char!r}")
+        raise ArgumentError(
+            f"escape_char must be one character other than a quote or the delimiter, not {escape_char!r}"
+        )
     if quoting == "none":
-        raise ArgumentError("escape_char is for quoted fields, and quoting='none' reads none")
+        raise ArgumentError("escape_char is for quoted fields, and quoting is 'none'")
 
 
 def split(line: str, delimiter: str, most: int = 0) -> list[str]:

@@ -200,6 +200,8 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
         (["a text", "--input", "x.csv"], "Use either TEXT or --input FILE, not both."),
         (["a text", "--json", "--output", "x.csv"], "--json prints to the screen"),
         (["a text", "--top-k", "0"], "0 is not in the range x>=1"),
+        (["a text", "--escape-char", "x", "--quoting", "none"], "'--escape-char': escape_char is for quoted fields"),
+        (["a text", "--escape-char", ";", "--delimiter", ";"], "escape_char must be one character other than a quote"),
     ],
 )
 def test_usage_errors_exit_2(cli: Cli, args: list[str], message: str):
