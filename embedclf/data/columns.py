@@ -102,8 +102,10 @@ def find_delimiter(line: str, default: str, has_texts: Callable[[list[str]], boo
 def _fields(line: str, delimiter: str) -> list[str]:
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        return []
+    except csv.Error as error:
+        # The header goes on in the next line if a name in it has a line break.
+        is_open = "unexpected end of data" in str(error)
+        return next(csv.reader([line], delimiter=delimiter), []) if is_open else []
 
 
 def shown_delimiter(delimiter: str) -> str:

@@ -99,6 +99,11 @@ ANOTHER_FILE: dict[str, Case] = {
         {"d.csv": 'id,text\n1,"first line\rsecond line"\n', **NOTHING_TO_CHANGE},
         writes={"o.csv": 'id,text\n1,"first line\rsecond line"\n'},
     ),
+    "a column's name with a line break": Case(
+        "apply c.csv d.csv -o o.csv",
+        {"d.csv": 'text,label,"a;b\nc"\nx,y,z\n', **NOTHING_TO_CHANGE},
+        writes={"o.csv": 'text,label,"a;b\nc"\nx,y,z\n'},
+    ),
     "JSON with numbers that JSON does not have": Case(
         "apply c.csv d.jsonl -o o.jsonl",
         {"d.jsonl": '{"text": "NaN, \\"-Infinity", "n": [NaN, -Infinity, 1.10]}\n', **NOTHING_TO_CHANGE},
