@@ -1,7 +1,10 @@
-"""Numbers formatted for people to read."""
+"""Values formatted for people, or other programs, to read."""
 
+import json
 import math
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 
 def shown_dollars(dollars: float) -> str:
@@ -71,3 +74,27 @@ def shown_share(share: float) -> str:
 def shown_shares(interval: tuple[float, float]) -> str:
     """Format an interval of a share as percentages: ``43.3 to 58.4 %``."""
     return f"{100 * interval[0]:.1f} to {shown_share(interval[1])}"
+
+
+def to_json(value: Any, **layout: Any) -> str:
+    """Return a value as JSON that every program can read; a number that is not finite becomes null.
+
+    Parameters
+    ----------
+    value : object
+    **layout : object
+        Other arguments of `json.dumps`.
+    """
+    layout = {"ensure_ascii": False, **layout}
+    try:
+        return json.dumps(value, allow_nan=False, **layout)
+    except ValueError:
+        return json.dumps(_finite(value), allow_nan=False, **layout)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: _finite(inner) for key, inner in value.items()}
+    return [*map(_finite, value)] if isinstance(value, list | tuple) else value

@@ -1,6 +1,5 @@
 """Options for reading a file of texts, and the reading itself."""
 
-import codecs
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
@@ -12,6 +11,7 @@ import click
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column
+from embedclf.data.dialect import QUOTINGS, Quoting, check_dialect
 from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -31,6 +31,15 @@ class FileOptions:
     labels: Literal["needed", "optional", "none"] = "needed"
     skip_bad_rows: bool = False
     usual: Columns = DEFAULT
+    quoting: Quoting = "auto"
+    escape_char: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check what only makes sense together, in whatever order it was given."""
+        try:
+            check_dialect(self.quoting, self.escape_char, self.delimiter)
+        except ArgumentError as error:
+            raise click.UsageError(f"Invalid value for '--escape-char': {error}.") from None
 
     def as_trained(self, classifier: "TextClassifier") -> "FileOptions":
         """Return the same settings, with the columns that a classifier remembers looked for first."""
@@ -71,6 +80,19 @@ def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
             is_flag=True,
             callback=lambda ctx, param, value: not value,
             help="The first line of a CSV file is a row; the columns are 1, 2, …",
+        ),
+        "quoting": click.option(
+            "--quoting",
+            type=click.Choice(QUOTINGS),
+            default="auto",
+            show_default=True,
+            help="Whether fields of CSV and TSV may be quoted; auto finds it out for those between tabs.",
+        ),
+        "escape_char": click.option(
+            "--escape-char",
+            metavar="CHAR",
+            callback=_escape_char,
+            help="Character before a quote in a quoted field, such as '\\'.  [default: quotes are doubled]",
         ),
         "skip_bad_rows": click.option(
             "--skip-bad-rows", is_flag=True, help="Skip rows that cannot be used instead of stopping."
@@ -125,11 +147,22 @@ def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) ->
     return value
 
 
+def _escape_char(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    return "\\" if value == r"\\" else value  # as a shell needs it outside quotes
+
+
+escape_formulas_option = click.option(
+    "--escape-formulas",
+    is_flag=True,
+    help="Put ' in front of cells of .csv and .tsv outputs that a spreadsheet would take for formulas.",
+)
+
+
 def _encoding(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    from embedclf.data.formats import check_encoding
+
     try:
-        known = codecs.lookup(value)
-        "".encode(known.name)  # some codecs are not text encodings, and "undefined" always fails
-        codecs.getincrementaldecoder(known.name)
-    except (LookupError, UnicodeError):
-        raise click.BadParameter(f"unknown text encoding {value!r}.", ctx, param) from None
+        check_encoding(value)
+    except ArgumentError as error:
+        raise click.BadParameter(f"{error}.", ctx, param) from None
     return value

@@ -24,7 +24,9 @@ _GROUPS = {
         "exclude",
         "header",
         "encoding",
+        "escape_char",
         "label_column",
+        "quoting",
         "skip_bad_rows",
         "text_column",
         "train_set",
@@ -34,7 +36,7 @@ _GROUPS = {
         *("out_of_scope_label", "regularization", "target_accuracy"),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
-    "Output": ("as_json", "errors", "explain", "fix", "force", "output", "report"),
+    "Output": ("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "report"),
     "Embedding service": (
         *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "max_cost", "no_cache"),
         *("retries", "timeout"),

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from embedclf.cli.file_options import FileOptions, check_different, file_options, read_texts
+from embedclf.cli.file_options import (
+    FileOptions,
+    check_different,
+    escape_formulas_option,
+    file_options,
+    read_texts,
+)
 from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
 from embedclf.cli.progress import ProgressLine
@@ -44,6 +50,8 @@ class Job:
         Whether to print the result as JSON.
     what : str
         The name of the file in messages.
+    escape_formulas : bool
+        Whether tables are written for spreadsheets; see `CorpusWriter`.
 
     Attributes
     ----------
@@ -64,10 +72,11 @@ class Job:
         *,
         as_json: bool,
         what: str = "the dataset",
+        escape_formulas: bool = False,
     ) -> None:
         check_different(datasets)
         self.datasets, self.file, self.asked, self.as_json = datasets, file, asked, as_json
-        self._what = what
+        self._what, self.escape_formulas = what, escape_formulas
         self._stack = ExitStack()
 
     def __enter__(self) -> "Job":
@@ -175,7 +184,7 @@ class Job:
         if path is None:
             return None
         if columns is not None:
-            return self._stack.enter_context(CorpusWriter(path, columns, added))
+            return self._stack.enter_context(CorpusWriter(path, columns, added, escape_formulas=self.escape_formulas))
         own = self.corpus
         bom = own.has_bom or (for_review and not all(text.isascii() for text in [*own.texts, *own.labels]))
         return self._stack.enter_context(
@@ -183,10 +192,11 @@ class Job:
                 path,
                 own.columns,
                 added,
-                delimiter=own.delimiter,
+                dialect=own.dialect,
                 bom=bom,
                 schema=own.schema,
                 header=own.has_header,
+                escape_formulas=self.escape_formulas,
             )
         )
 
@@ -276,6 +286,7 @@ def file_job(
     kind: type[Job] = Job,
     what: str = "the dataset",
     json_help: str = "Print one JSON object.",
+    writes_tables: bool = False,
 ) -> Decorator:
     """Add the options shared by commands over a file: ``--json``, and those of the file and the embedder.
 
@@ -289,11 +300,13 @@ def file_job(
             dataset: str | tuple[str, ...], file: FileOptions, asked: EmbedderOptions, as_json: bool, **values: Any
         ) -> None:
             datasets = (dataset,) if isinstance(dataset, str) else dataset
-            job = kind(datasets, file, asked, as_json=as_json, what=what)
+            escape_formulas = values.pop("escape_formulas", False)
+            job = kind(datasets, file, asked, as_json=as_json, what=what, escape_formulas=escape_formulas)
             with ProgressLine(reads_stdin="-" in datasets), job:
                 command(job, **values)
 
         as_json = click.option("--json", "as_json", is_flag=True, help=json_help)
-        return add_options([as_json, file_options(labels), embedder_options])(run)
+        for_tables = [escape_formulas_option] if writes_tables else []
+        return add_options([*for_tables, as_json, file_options(labels), embedder_options])(run)
 
     return decorate

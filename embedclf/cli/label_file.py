@@ -20,6 +20,7 @@ def label_into_file(
     *,
     top_k: int | None,
     delimiter: str | None,
+    escape_formulas: bool,
     resume: bool,
     engine: str | None,
     scheduler: str | None,
@@ -28,7 +29,15 @@ def label_into_file(
     from embedclf.prediction.predict_files import predict_rows
 
     with working_on(engine, scheduler):
-        done = predict_rows(classifier, source, output, top_k=top_k, delimiter=delimiter, resume=resume)
+        done = predict_rows(
+            classifier,
+            source,
+            output,
+            top_k=top_k,
+            delimiter=delimiter,
+            escape_formulas=escape_formulas,
+            resume=resume,
+        )
         if engine is not None:
             tell_usage(done.usage)
     return done

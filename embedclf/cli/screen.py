@@ -4,7 +4,6 @@ A file name, a label, a server's response or another library's error may contain
 the window or reverse the line. They are shown as escapes here.
 """
 
-import json
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 
 import click
 
+from embedclf.formatting import to_json
 from embedclf.printing.lines import Line, pieces_of, plain, wrapped
 from embedclf.printing.width import columns
 
@@ -78,7 +78,7 @@ def echo_lines(lines: Iterable[Line]) -> None:
 
 def echo_json(value: Any) -> None:
     """Print a value as one line of JSON; unsafe characters are JSON escapes."""
-    click.echo(safe_json(json.dumps(value, ensure_ascii=False)))
+    click.echo(safe_json(to_json(value)))
 
 
 def safe_json(text: str) -> str:

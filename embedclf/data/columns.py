@@ -153,8 +153,10 @@ def fields_of(line: str, delimiter: str) -> list[str]:
     """Return the fields of a line of its own; none if its quoting is invalid."""
     try:
         return next(csv.reader([line], delimiter=delimiter, strict=True), [])
-    except csv.Error:
-        return []
+    except csv.Error as error:
+        # The header goes on in the next line if a name in it has a line break.
+        is_open = "unexpected end of data" in str(error)
+        return next(csv.reader([line], delimiter=delimiter), []) if is_open else []
 
 
 def shown_delimiter(delimiter: str) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, shown_columns
+from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
 from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.errors import DataError, RowFault, bad_rows_error
@@ -39,8 +40,8 @@ class Corpus:
         Schema of a Parquet file; None for other formats.
     text_column, label_column : str
         The columns that were read, a tuple for several columns of texts; `label_column` is None if there are no labels.
-    delimiter : str or None
-        The delimiter that was given or found; None if it is the usual one of the format.
+    dialect : Dialect
+        How the fields of a CSV or TSV file are told apart.
     has_header : bool
         False for a CSV file without a header.
     files : tuple of str
@@ -55,7 +56,7 @@ class Corpus:
     schema: Any = field(default=None, repr=False)
     text_column: TextColumn = DEFAULT.text
     label_column: str | None = DEFAULT.label
-    delimiter: str | None = None
+    dialect: Dialect = DEFAULT_DIALECT
     has_header: bool = True
     files: tuple[str, ...] = ()
 
@@ -126,6 +127,8 @@ def read_corpus(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     header: bool = True,
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
     skip_bad_rows: bool = False,
 ) -> Corpus:
     """Read a file of texts and labels; see `CorpusReader`.
@@ -147,6 +150,8 @@ def read_corpus(
         delimiter=delimiter,
         encoding=encoding,
         header=header,
+        quoting=quoting,
+        escape_char=escape_char,
     ) as reader:
         for row in read_all(reader):
             if row.fault is not None:
@@ -178,7 +183,7 @@ def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) ->
         reader.schema,
         reader.text_column,
         reader.label_column,
-        reader.delimiter,
+        reader.dialect,
         reader.has_header,
     )
 
@@ -208,6 +213,9 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
                     source=other.name,
                 )
     names = tuple(corpus.name for corpus in corpora)
+    dialect = first.dialect
+    if any(corpus.dialect != dialect for corpus in corpora):  # their rows may not fit into a file without quoting
+        dialect = replace(dialect, unquoted=None)
     schema = first.schema if all(first.schema == other.schema for other in others) else None
     return replace(
         first,
@@ -216,6 +224,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         columns=list(dict.fromkeys(column for corpus in corpora for column in corpus.columns)),
         skipped=[fault for corpus in corpora for fault in corpus.skipped],
         schema=schema,
+        dialect=dialect,
         files=names,
     )
 

@@ -1,5 +1,6 @@
 """File formats of rows, and their extensions."""
 
+import codecs
 import os
 import re
 from pathlib import Path
@@ -19,7 +20,8 @@ FORMATS: dict[str, Format] = {
 
 
 _DATA_FILE = re.compile(
-    r"\S.*\.(csv|txt|tsv|tab|json|jsonl|ndjson|parquet|xlsx|xlsm|xls|ods)(\.(gz|zip))?", re.IGNORECASE
+    r"\S.*\.(csv|txt|tsv|tab|json|jsonl|ndjson|parquet|feather|arrow|xlsx|xlsm|xls|ods)(\.(gz|bz2|xz|zst|zip))?",
+    re.IGNORECASE,
 )
 
 
@@ -63,3 +65,25 @@ def check_delimiter(delimiter: str | None) -> None:
     """
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n\0'):
         raise ArgumentError(f"delimiter must be one character, such as ';' or a tab, not {delimiter!r}")
+
+
+# Codecs of Python that turn bytes into text, but not those of any file.
+_NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined")
+
+
+def check_encoding(encoding: str) -> None:
+    """Check that a file can have this encoding.
+
+    Raises
+    ------
+    ArgumentError
+        If Python does not know it, or it is not an encoding of texts.
+    """
+    try:
+        name = codecs.lookup(encoding).name
+        "".encode(name)  # fails for what turns bytes into bytes
+        codecs.getincrementaldecoder(name)
+    except (LookupError, ValueError):  # also an UnicodeError: the name itself cannot be encoded
+        name = _NOT_OF_FILES[0]
+    if name.replace("_", "-") in _NOT_OF_FILES:
+        raise ArgumentError(f"unknown text encoding {encoding[:60]!r}")

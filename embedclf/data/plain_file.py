@@ -5,6 +5,7 @@ A named pipe would block forever, a device may never end, and a symbolic link ma
 
 import errno
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import BinaryIO
@@ -64,3 +65,15 @@ def read_plain(path: Path, most_bytes: int | None = None) -> bytes:
         if most_bytes is not None and os.fstat(file.fileno()).st_size > most_bytes:
             raise OSError(errno.EFBIG, f"it is larger than {most_bytes:,} bytes")
         return file.read()
+
+
+def meant(path: Path) -> str:
+    """Return the question whether a file of a similar name was meant; empty if there is none."""
+    from difflib import get_close_matches
+
+    try:
+        names = [entry.name for entry in os.scandir(path.parent) if not entry.name.startswith(".") and entry.is_file()]
+    except (OSError, ValueError):
+        return ""
+    found = get_close_matches(path.name, names, 1, cutoff=0.8)
+    return f". Did you mean {shlex.quote(str(path.with_name(found[0])))}?" if found else ""

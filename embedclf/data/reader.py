@@ -31,7 +31,7 @@ from embedclf.data.columns import (
     shown_columns,
     shown_delimiter,
 )
-from embedclf.data.csv_records import CsvRecords, PlainLines
+from embedclf.data.csv_records import CsvRecord, CsvRecords, PlainLines
 from embedclf.data.damaged_lines import (
     ERRORS,
     DamagedLines,
@@ -41,14 +41,23 @@ from embedclf.data.damaged_lines import (
     undamaged,
     utf8_line,
 )
+from embedclf.data.dialect import SEP, Dialect, Quoting, check_dialect
 from embedclf.data.fasttext_lines import PREFIX, fasttext_records
 from embedclf.data.foreign_files import LONGEST, binary_problem, foreign_problem
-from embedclf.data.formats import Format, FormatError, WrongEncodingError, check_delimiter, file_format
+from embedclf.data.formats import (
+    Format,
+    FormatError,
+    WrongEncodingError,
+    check_delimiter,
+    check_encoding,
+    file_format,
+)
 from embedclf.data.headers import LOOKED_AT, find_columns, is_doubtful, looks_like_names, looks_like_row, recurs
 from embedclf.data.json_shapes import json_problem, python_problem
 from embedclf.data.jsonl_records import JsonRecord, is_python, jsonl_records
 from embedclf.data.parquet_source import ParquetSource
 from embedclf.data.parquet_types import MAGIC, ParquetError
+from embedclf.data.plain_file import meant
 from embedclf.data.rows import Row, RowMaker, numbered_names
 from embedclf.data.sampled_file import SampledFile, sample_of
 from embedclf.data.text_lines import accepting_bom, open_stdin
@@ -61,8 +70,7 @@ logger = logging.getLogger(__name__)
 Labels = Literal["needed", "optional", "none"]
 
 _REMEMBERED = " (as in training)"
-# The first line of a file that was written for spreadsheets.
-_SEP = re.compile(r"sep=([^\w\s\"]|\t)\r?\n?")
+_NO_QUOTING = "no quoting found (if fields are quoted, use --quoting csv)"
 _ROWS_A_STEP = 1_024
 _AT_FIRST = 64
 _NO_HEADER = (
@@ -95,6 +103,10 @@ class CorpusReader:
     header : bool
         Whether the first line of a CSV file has the names of the columns. Without it, they are ``1``, ``2``, …; a file
         is also read so if it lacks the column `usual.text`, and that is such a number.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of CSV and TSV may be quoted; see `CsvRecords`. What was found is logged if there is no quoting.
+    escape_char : str or None
+        The character before a quote inside a quoted field, where such quotes are not doubled.
 
     Attributes
     ----------
@@ -108,6 +120,8 @@ class CorpusReader:
         The columns that are read, a tuple for several columns of texts; `label_column` is None if labels are not.
     delimiter : str or None
         The delimiter of a CSV or TSV file that was given or found; None if it is the usual one.
+    dialect : Dialect
+        How its fields are told apart.
     has_bom : bool
         Whether the file starts with a UTF-8 byte order mark.
     has_header : bool
@@ -132,6 +146,8 @@ class CorpusReader:
         delimiter: str | None = None,
         encoding: str = "utf-8",
         header: bool = True,
+        quoting: Quoting = "auto",
+        escape_char: str | None = None,
     ) -> None:
         self.name = "stdin" if os.fspath(path) == STDIN else os.fspath(path)
         self.place: Place | None = path
@@ -142,11 +158,16 @@ class CorpusReader:
         self._notes: list[str] = []
         self._encoding = encoding
         check_delimiter(delimiter)
+        check_encoding(encoding)
+        check_dialect(quoting, escape_char, delimiter)
         self.has_header = header
         self._damaged = DamagedLines(encoding)
         self._lines: Iterator[str] = iter(())
         self._is_judged = False
         self._head: list[str] = []
+        self._quoting: Quoting = quoting
+        self._escape_char = escape_char
+        self._csv: CsvRecords | None = None
         self._bytes = self._open()
         start = self._bytes.peek(LONGEST)
         if (problem := foreign_problem(start, self._path) or self._unreadable(start)) is not None:
@@ -183,12 +204,20 @@ class CorpusReader:
                 self._choose_columns(names)
                 if self.delimiter != delimiter:
                     self._notes.append(f"delimiter {shown_delimiter(cast(str, self.delimiter))}")
+                if quoting == "auto" and self.dialect.unquoted is not None:
+                    self._notes.append(_NO_QUOTING)
                 self.columns = names if self.format == "jsonl" else numbered_names(names)
         except BaseException:
             self.close()
             raise
         if self._notes:
             logger.info("%s: %s", self.name, ", ".join(self._notes))
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the fields of a CSV or TSV file are told apart, as far as has been found out."""
+        unquoted = None if self._csv is None or self._csv.is_quoted else self._csv.delimiter
+        return Dialect(self.delimiter, unquoted, None if self._csv is None else self._escape_char)
 
     @property
     def text_column(self) -> TextColumn:
@@ -212,7 +241,7 @@ class CorpusReader:
                 target = str(self._path.readlink())
                 advice = ": fetch it with git annex get" if "/annex/objects/" in target else ""
                 raise self._error(f"is a link to {target}, which is not there{advice}") from None
-            raise self._error("file not found") from None
+            raise self._error(f"file not found{meant(self._path)}") from None
         except OSError as error:
             raise self._error(f"cannot be read ({error.strerror})") from error
 
@@ -430,7 +459,7 @@ class CorpusReader:
         usual = found = self._usual_delimiter
         self._lines = self._damaged.watch(self._file)
         ahead = self._head = [next(self._lines, "")]
-        if (sep := _SEP.fullmatch(ahead[0])) is not None:
+        if (sep := SEP.fullmatch(ahead[0])) is not None:
             found, self._head = sep[1], []
             ahead = ["\n"]  # a blank line in its place, so that the others keep their numbers
         else:
@@ -455,10 +484,11 @@ class CorpusReader:
             if recurs(first, [fields_of(line, self.delimiter or found) for line in rest], texts):
                 raise FormatError(_NO_HEADER, 1)
             ahead += rest
-        records = CsvRecords(itertools.chain(ahead, self._lines), self.delimiter or usual)
+        lines = itertools.chain(ahead, self._lines)
+        self._csv = CsvRecords(lines, self.delimiter or usual, self._quoting, self._escape_char)
         if self.has_header:
-            return records.header, self._csv_rows(records, numbered_names(records.header))
-        return self._read_headerless(records)
+            return self._csv.header, self._csv_rows(self._csv, numbered_names(self._csv.header))
+        return self._read_headerless(self._csv)
 
     def _is_known_headerless(self, line: str, delimiter: str) -> bool:
         """Return whether a classifier remembers a column by its number, which the first line has not as a name."""
@@ -479,14 +509,14 @@ class CorpusReader:
         )
         if self._labels == "none":
             known = known._replace(label=known.label or "-")
-        numbered: Iterator[tuple[int, list[str]]] = itertools.chain([(records.header_line, records.header)], records)
+        all_records = itertools.chain([CsvRecord(records.header_line, records.header)], records)
         self._notes.append("no header")
         if looks_like_names(records.header):
             logger.warning("%s:1: the first line looks like a header, but is read as a row (--no-header)", self.name)
         if not all(known):
-            ahead = list(itertools.islice(numbered, LOOKED_AT))
-            numbered = itertools.chain(ahead, numbered)
-            found = find_columns(names, [fields for _, fields in ahead], known)
+            ahead = list(itertools.islice(all_records, LOOKED_AT))
+            all_records = itertools.chain(ahead, all_records)
+            found = find_columns(names, [one.fields for one in ahead], known)
             for kind, column, was in zip(self._asked, found, known, strict=True):
                 if column and not was:
                     self._asked[kind] = column
@@ -496,7 +526,7 @@ class CorpusReader:
                         f"{name}: {value[:30]!r}" for name, value in zip(names, records.header, strict=True)
                     )
                     raise FormatError(f"which column has the {kind}s? ({first}). Choose it with --{kind}-column", 1)
-        return names, self._csv_rows(numbered, names)
+        return names, self._csv_rows(all_records, names)
 
     def _has_texts(self, header: list[str]) -> bool:
         asked, usual = self._asked["text"], self._usual.text
@@ -504,11 +534,18 @@ class CorpusReader:
             return True
         return asked is None and bool(candidates(header, "text", usual, self._asked["label"]))
 
-    def _csv_rows(self, records: Iterable[tuple[int, list[str]]], keys: list[str]) -> Iterator[Row]:
-        for line, fields in records:
+    def _csv_rows(self, records: Iterable[CsvRecord], keys: list[str]) -> Iterator[Row]:
+        was_quoted = self.dialect.unquoted is None
+        for line, fields, quoting_fault in records:
+            if was_quoted and self._csv is not None and not self._csv.is_quoted:
+                was_quoted = False
+                logger.info("%s: %s from line %d on", self.name, _NO_QUOTING, line)
             record = dict(zip(keys, fields, strict=False))
             if self._damaged.found and (damage := self._damage_of(line, fields)) is not None:
                 yield Row(line, {key: undamaged(value) for key, value in record.items()}, "", "", damage)
+                continue
+            if quoting_fault is not None:
+                yield Row(line, record, "", "", quoting_fault)
                 continue
             if len(fields) == len(keys):
                 yield self._maker.row(line, record)

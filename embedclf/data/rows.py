@@ -9,6 +9,7 @@ from typing import Any
 
 from embedclf.data.columns import TextColumn
 from embedclf.data.parquet_types import Record, with_value
+from embedclf.formatting import to_json
 from embedclf.missing import is_gap, is_missing, join_parts
 from embedclf.validation import text_fault
 
@@ -157,7 +158,8 @@ def _free_name(name: str, taken: Collection[str]) -> str:
 
 
 def cell_text(value: Any) -> str:
-    """Return the text of a cell for a value: empty for None, JSON for anything but a string."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """Return the text of a cell for a value: empty for what JSON has no value for, JSON for anything but a string."""
+    if isinstance(value, str):
+        return value
+    text = to_json(value)
+    return "" if text == "null" else text

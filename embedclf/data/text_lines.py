@@ -14,7 +14,7 @@ from embedclf.data.damaged_lines import (
     shown_encoding,
     undamaged,
 )
-from embedclf.data.formats import WrongEncodingError
+from embedclf.data.formats import WrongEncodingError, check_encoding
 from embedclf.data.rows import Row
 from embedclf.errors import DataError
 from embedclf.validation import text_fault
@@ -48,6 +48,7 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
     DataError
         If it is not in this encoding.
     """
+    check_encoding(encoding)
     number = 0
     damaged = DamagedLines(encoding)
     try:

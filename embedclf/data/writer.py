@@ -3,23 +3,29 @@
 import codecs
 import csv
 import io
-import json
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from embedclf.data.atomic_file import STDIN, AtomicFile
+from embedclf.data.columns import shown_delimiter
+from embedclf.data.dialect import DEFAULT_DIALECT, SEP, Dialect, takes_in_rows, without_formula
 from embedclf.data.formats import FORMATS, Format, check_delimiter, file_format
 from embedclf.data.parquet_sink import ParquetSink
 from embedclf.data.parquet_types import ParquetError, Record
 from embedclf.data.part_file import PartFile
 from embedclf.data.rows import Row, cell_text, free_names
 from embedclf.errors import OutputError
+from embedclf.formatting import to_json
 
 logger = logging.getLogger(__name__)
+
+# Python reads these as JSON, most other programs do not. What is in strings stays.
+_NOT_FINITE = re.compile(r'("(?:[^"\\]|\\.)*")|-?Infinity|NaN')
 
 
 class CorpusWriter:
@@ -34,8 +40,9 @@ class CorpusWriter:
     added : sequence of str, or mapping of str to type
         The added columns. A number is appended to a name that is taken: no column is ever overwritten. The types
         (`str`, `int`, `float`) apply to a Parquet file; without them, all are `str`.
-    delimiter : str or None
-        For CSV; None means a comma.
+    dialect : Dialect
+        How the fields of the input are told apart, which a CSV or TSV output follows. It has no quoting if the input
+        has none and is separated by the same character.
     bom : bool
         Whether to start with a byte order mark, which some spreadsheets need to recognize UTF-8.
     schema : pyarrow.Schema, optional
@@ -43,6 +50,8 @@ class CorpusWriter:
         original columns become strings.
     header : bool
         Whether a CSV file starts with the names of the columns.
+    escape_formulas : bool
+        Whether to put an apostrophe in front of cells of CSV and TSV that a spreadsheet may take for formulas.
     file : PartFile, optional
         The file to write to, if it should be resumable; its existing content is the beginning of the output.
 
@@ -58,19 +67,23 @@ class CorpusWriter:
         columns: Sequence[str],
         added: Sequence[str] | Mapping[str, type],
         *,
-        delimiter: str | None = None,
+        dialect: Dialect = DEFAULT_DIALECT,
         bom: bool = False,
         schema: Any = None,
         header: bool = True,
+        escape_formulas: bool = False,
         file: PartFile | None = None,
     ) -> None:
-        check_delimiter(delimiter)
+        check_delimiter(dialect.delimiter)
         self._path = path
         self._format = check_output(path)
         self._columns = list(columns)
         self._wanted = list(added)
         self._added = free_names(self._wanted, self._columns)
-        self._delimiter = "\t" if self._format == "tsv" else delimiter or ","
+        self._delimiter = "\t" if self._format == "tsv" else dialect.delimiter or ","
+        self._is_unquoted = dialect.unquoted == self._delimiter
+        self._escape_char = dialect.escape_char
+        self._escape_formulas = escape_formulas
         self._warned = False
         self._sink: ParquetSink | None = None
         self._schema = schema
@@ -94,7 +107,7 @@ class CorpusWriter:
             bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
             self._file.write(codecs.BOM_UTF8 if bom else b"")
             if header:
-                self._write_csv([*self._columns, *self._added])
+                self._write_csv([*self._columns, *self._added], 1)
 
     @contextmanager
     def _as_output_errors(self) -> Iterator[None]:
@@ -154,18 +167,75 @@ class CorpusWriter:
             return
         own = [row.record.get(column) for column in self._columns]
         if self._sink is not None:
-            if self._sink.add([None if value is None else cell_text(value) for value in own], added):
+            if self._sink.add([value if isinstance(value, str) else cell_text(value) or None for value in own], added):
                 self.flush()
             return
         numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]
-        self._write_csv([*map(cell_text, own), *map(cell_text, numbers)])
+        self._write_csv([*map(cell_text, own), *map(cell_text, numbers)], row.line)
 
-    def _write_csv(self, fields: Sequence[str]) -> None:
-        line = io.StringIO()
+    def _write_csv(self, fields: Sequence[str], line: int) -> None:
+        if self._escape_formulas:
+            fields = [*map(without_formula, fields)]
+        if self._is_unquoted:
+            text = self._unquoted(fields, line)
+        elif self._escape_char is not None:
+            text = self._escaped(fields, self._escape_char)
+        else:
+            text = self._quoted(fields)
+        self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+
+    def _unquoted(self, fields: Sequence[str], line: int) -> str:
+        # What is wrong with a row is said in our words, which need not be kept to the letter.
+        of_errors = [name == "error" for name in [*[""] * len(self._columns), *self._wanted]]
+        special = re.compile(f"[\r\n{re.escape(self._delimiter)}]")
+        fields = [
+            special.sub(" ", field) if is_error and line > 1 else field
+            for field, is_error in zip(fields, of_errors, strict=True)
+        ]
+        for name, field in zip([*self._columns, *self._added], fields, strict=True):
+            if (found := special.search(field)) is not None:
+                what = shown_delimiter(found[0]) if found[0] == self._delimiter else "line break"
+                raise self._not_without_quoting(f"has a {what} in {name!r}", line)
+        text = self._delimiter.join(fields)
+        if not text or SEP.fullmatch(text):
+            raise self._not_without_quoting(f"has only {text!r}", line)
+        return text
+
+    def _not_without_quoting(self, problem: str, line: int) -> OutputError:
+        path = os.fspath(self._path)
+        return OutputError(
+            f"cannot write {path}: line {line} {problem}, which a file without quoting cannot hold; write to another "
+            "format, such as .jsonl",
+            path=path,
+        )
+
+    def _escaped(self, fields: Sequence[str], escape: str) -> str:
+        special = re.compile(f'["\r\n{re.escape(self._delimiter + escape)}]')
+        quoted = ['"' + field.replace(escape, escape * 2).replace('"', f'{escape}"') + '"' for field in fields]
+        line = self._delimiter.join(
+            whole if special.search(field) or fields == [""] else field
+            for field, whole in zip(fields, quoted, strict=True)
+        )
+        return line if self._is_clear(line, fields) else self._delimiter.join(quoted)
+
+    def _quoted(self, fields: Sequence[str]) -> str:
+        line = self._csv_line(fields, csv.QUOTE_MINIMAL)
+        return line if self._is_clear(line, fields) else self._csv_line(fields, csv.QUOTE_ALL)
+
+    def _is_clear(self, line: str, fields: Sequence[str]) -> bool:
+        """Return whether a record is read as it is meant, though not all of its fields are quoted."""
+        if SEP.fullmatch(line) is not None:
+            return False
+        if "\n" not in line and "\r" not in line:
+            return True
+        return takes_in_rows([*io.StringIO(line, newline="")], fields, self._delimiter) is None
+
+    def _csv_line(self, fields: Sequence[str], quoting: Literal[0, 1]) -> str:
         # csv quotes a field that contains a character of the line terminator. With \r in the terminator, a carriage
         # return is quoted on every version of Python.
-        csv.writer(line, delimiter=self._delimiter, lineterminator="\r\n").writerow(fields)
-        self._file.write(line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n")
+        text = io.StringIO()
+        csv.writer(text, delimiter=self._delimiter, quoting=quoting, lineterminator="\r\n").writerow(fields)
+        return text.getvalue().removesuffix("\r\n")
 
 
 def check_output(path: str | os.PathLike[str]) -> Format:
@@ -185,15 +255,21 @@ def check_output(path: str | os.PathLike[str]) -> Format:
 
 
 def _extended(row: Row, added: Mapping[str, Any]) -> bytes:
-    """Return the JSON line of a record with keys added; the original is copied verbatim, every digit of it."""
+    """Return the JSON line of a record with keys added; the original is copied verbatim, every digit of it.
+
+    Only a number that JSON does not have becomes null.
+    """
     if not isinstance(row.source, str) or not row.source:
         return json_line({**row.record, **added})
+    source = row.source.strip()
+    if "NaN" in source or "Infinity" in source:
+        source = _NOT_FINITE.sub(lambda found: found[1] or "null", source)
     if not added:
-        return f"{row.source.strip()}\n".encode("utf-8", "backslashreplace")
-    own = row.source.strip().removesuffix("}").rstrip()
+        return f"{source}\n".encode("utf-8", "backslashreplace")
+    own = source.removesuffix("}").rstrip()
     return f"{own}{', ' if row.record else ''}".encode("utf-8", "backslashreplace") + json_line(added)[1:]
 
 
 def json_line(record: Mapping[str, Any]) -> bytes:
     """Return one line of JSONL. A lone surrogate is written as its JSON escape."""
-    return (json.dumps(record, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+    return (to_json(record) + "\n").encode("utf-8", "backslashreplace")

@@ -14,7 +14,7 @@ from embedclf.data.plain_file import open_plain, read_plain
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.usage import Meter, Usage
-from embedclf.formatting import counted
+from embedclf.formatting import counted, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class Ledger:
         try:
             self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0) as file:
-                file.write(json.dumps(line).encode() + b"\n")
+                file.write(to_json(line, ensure_ascii=True).encode() + b"\n")
         except OSError as error:
             logger.debug("the ledger %s cannot be written (%s)", self._path, error.strerror or error)
 

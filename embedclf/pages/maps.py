@@ -4,7 +4,6 @@ The page's own script draws the points on a canvas. Everything that comes from t
 where it is inserted into the page as text, never as markup.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.exploration.projection import N_NEAREST, TextMap
-from embedclf.formatting import counted, shown_share
+from embedclf.formatting import counted, shown_share, to_json
 from embedclf.pages import palette
 from embedclf.pages.markup import Markup, escaped
 from embedclf.pages.rendering import Facts, asset, facts_and_note, filled, spaced, whole_page
@@ -100,7 +99,7 @@ def map_page(
         "about": facts_and_note(facts, note),
         "kept": spaced(_fidelity_note(text_map) + (_rings_note(len(suspected)) if predictions is not None else "")),
         # Only a "<" could end the script element.
-        "data": json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c"),
+        "data": to_json(data, separators=(",", ":")).replace("<", "\\u003c"),
     }
     return whole_page(title, Markup(filled(asset("map.html"), values)), "map")
 

@@ -4,11 +4,12 @@ import logging
 import os
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.atomic_file import check_places
+from embedclf.data.dialect import Quoting
 from embedclf.data.part_file import PartFile
 from embedclf.data.writer import CorpusWriter, check_output
 from embedclf.embedding.usage import Usage
@@ -67,6 +68,9 @@ def predict_file(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     header: bool = True,
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
+    escape_formulas: bool = False,
     top_k: int | None = None,
     resume: bool = False,
     on_chunk: OnChunk | None = None,
@@ -96,6 +100,13 @@ def predict_file(
     header : bool
         Whether the first line of a CSV file has the names of the columns. If not, they are ``1``, ``2``, …, and the
         output has no header either.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of a CSV or TSV file may be quoted. ``"auto"`` finds out whether one with tabs has no quoting,
+        and finds fault with a row that takes in lines which look like rows.
+    escape_char : str, optional
+        The character before a quote inside a quoted field, such as a backslash, where such quotes are not doubled.
+    escape_formulas : bool
+        Whether to put an apostrophe in front of cells of a CSV or TSV output that a spreadsheet may take for formulas.
     top_k : int, optional
         Number of labels to write per row, most likely first; None writes one.
     resume : bool
@@ -120,9 +131,24 @@ def predict_file(
     check_output(output)
     usual = classifier.card.columns
     with FileRows(
-        input, text_column=text_column, usual=usual, delimiter=delimiter, encoding=encoding, header=header
+        input,
+        text_column=text_column,
+        usual=usual,
+        delimiter=delimiter,
+        encoding=encoding,
+        header=header,
+        quoting=quoting,
+        escape_char=escape_char,
     ) as source:
-        return predict_rows(classifier, source, output, top_k=top_k, resume=resume, on_chunk=on_chunk)
+        return predict_rows(
+            classifier,
+            source,
+            output,
+            escape_formulas=escape_formulas,
+            top_k=top_k,
+            resume=resume,
+            on_chunk=on_chunk,
+        )
 
 
 def predict_rows(
@@ -132,6 +158,7 @@ def predict_rows(
     *,
     top_k: int | None = None,
     delimiter: str | None = None,
+    escape_formulas: bool = False,
     resume: bool = False,
     on_chunk: OnChunk | None = None,
 ) -> FilePrediction:
@@ -140,11 +167,11 @@ def predict_rows(
     if top_k is not None:
         check_whole(top_k, "top_k", least=1)
     check_output(output)
-    delimiter = delimiter or source.delimiter
+    dialect = source.dialect if delimiter is None else replace(source.dialect, delimiter=delimiter)
     check_places({"the input": source.place}, {"the output": output}, in_parts=True)
     part = PartFile(output, JOURNAL_FIELDS)
     try:
-        run = ResumableRun(classifier, source, part, top_k, delimiter)
+        run = ResumableRun(classifier, source, part, top_k, dialect, escape_formulas=escape_formulas)
         run.begin(resume=resume)
         for_rest = ["label", "confidence"]
         others = {f"top_{place}_{what}": kind for place in range(2, run.top_k + 1)
@@ -154,10 +181,11 @@ def predict_rows(
             output,
             source.columns,
             added,
-            delimiter=delimiter,
+            dialect=dialect,
             bom=source.has_bom,
             schema=source.schema,
             header=source.has_header,
+            escape_formulas=escape_formulas,
             file=part,
         )
     except BaseException:

@@ -5,6 +5,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import asdict
 from hashlib import blake2b
 from itertools import islice
 from operator import attrgetter
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.dialect import Dialect
 from embedclf.data.part_file import PartFile, noted_beside
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
@@ -34,6 +36,9 @@ _SETTINGS = {
     "min_confidence": "with a different --min-confidence (min_confidence)",
     "top_k": "with a different --top-k (top_k)",
     "delimiter": "with a different --delimiter (delimiter)",
+    "unquoted": "with a different --quoting (quoting)",
+    "escape_char": "with a different --escape-char (escape_char)",
+    "escape_formulas": "with a different --escape-formulas (escape_formulas)",
     "columns": "from a file with different columns",
     "types": "from a file whose columns have different types",
 }
@@ -71,7 +76,9 @@ class ResumableRun:
         source: RowSource,
         part: PartFile,
         top_k: int | None,
-        delimiter: str | None,
+        dialect: Dialect,
+        *,
+        escape_formulas: bool = False,
     ) -> None:
         self.top_k = min(top_k or 1, len(classifier.classes))
         self.rows = self.rows_before = self.n_faults = 0
@@ -85,7 +92,8 @@ class ResumableRun:
             "classifier": _fingerprint(classifier),
             "min_confidence": classifier.card.threshold,
             "top_k": self.top_k,
-            "delimiter": delimiter,
+            **asdict(dialect),
+            "escape_formulas": escape_formulas or None,  # earlier versions did not know it
             "columns": source.columns,
             "types": None if source.schema is None else [str(field.type) for field in source.schema],
         }

@@ -7,6 +7,7 @@ from typing import Any, Protocol, Self
 
 from embedclf.data.atomic_file import STDIN, Place
 from embedclf.data.columns import DEFAULT, Columns, looks_like_header, looks_like_record
+from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
 from embedclf.data.text_lines import read_lines
@@ -34,8 +35,8 @@ class RowSource(Protocol):
         ...
 
     @property
-    def delimiter(self) -> str | None:
-        """The delimiter of a CSV file that was given or found; None if it is the usual one, or there is none."""
+    def dialect(self) -> Dialect:
+        """How the fields of a CSV or TSV file are told apart."""
         ...
 
     @property
@@ -73,7 +74,7 @@ class TextRows:
     place : str or Path, optional
     """
 
-    delimiter = None
+    dialect = DEFAULT_DIALECT
     has_bom = False
     has_header = True
     schema = None
@@ -127,7 +128,7 @@ class FileRows(CorpusReader):
     ----------
     path : str or Path
         CSV, TSV, JSONL or Parquet; ``-`` is standard input.
-    text_column, usual, delimiter, encoding, header
+    text_column, usual, delimiter, encoding, header, quoting, escape_char
         As for `CorpusReader`.
     """
 
@@ -140,6 +141,8 @@ class FileRows(CorpusReader):
         delimiter: str | None = None,
         encoding: str = "utf-8",
         header: bool = True,
+        quoting: Quoting = "auto",
+        escape_char: str | None = None,
     ) -> None:
         super().__init__(
             path,
@@ -149,6 +152,8 @@ class FileRows(CorpusReader):
             delimiter=delimiter,
             encoding=encoding,
             header=header,
+            quoting=quoting,
+            escape_char=escape_char,
         )
 
         def again() -> FileRows:
@@ -158,6 +163,8 @@ class FileRows(CorpusReader):
                 delimiter=self.delimiter,
                 encoding=encoding,
                 header=self.has_header,
+                quoting="none" if self.dialect.unquoted is not None else quoting,
+                escape_char=escape_char,
             )
 
         self._again = None if os.fspath(path) == STDIN else again

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _MOST_SHOWN = 5
 _MOST_PLACES = 3
 _TEXT_WIDTH = 66
-_DETAIL_WIDTH = 120
+_DETAIL_WIDTH = 300
 _OF_SEVERITY: dict[str, Style] = {"error": {**WRONG, **HEADING}, "warning": {**WARNING, **HEADING}}
 
 

@@ -3,13 +3,14 @@
 import difflib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
 from embedclf.data.columns import TextColumn
+from embedclf.data.dialect import Quoting, with_formula
 from embedclf.data.formats import WrongEncodingError
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
@@ -84,7 +85,10 @@ def apply_corrections(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     header: bool = True,
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
     skip_bad_rows: bool = False,
+    escape_formulas: bool = False,
 ) -> Applied:
     """Write a copy of a file of labelled texts with corrected labels, and without the rows that were marked to drop.
 
@@ -113,6 +117,13 @@ def apply_corrections(
     header : bool
         Whether the first line of a dataset in CSV has the names of the columns; if not, that of the copy has none
         either.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of the dataset and its copy may be quoted; ``"auto"`` finds it out.
+    escape_char : str, optional
+        The character before a quote inside a quoted field of the dataset, where such quotes are not doubled.
+    escape_formulas : bool
+        Whether to put an apostrophe in front of cells of the copy that a spreadsheet may take for formulas. In the
+        corrections, it is removed again.
     skip_bad_rows : bool
         Whether to leave out rows of the dataset that cannot be read instead of raising.
 
@@ -138,6 +149,8 @@ def apply_corrections(
         delimiter=delimiter,
         encoding=encoding,
         header=header,
+        quoting=quoting,
+        escape_char=escape_char,
     ) as reader:
         rows = list(reader)
     label_column = reader.label_column or label_column or "label"
@@ -176,10 +189,11 @@ def apply_corrections(
         output,
         reader.columns,
         [label_column] if is_new else [],
-        delimiter=reader.delimiter,
+        dialect=reader.dialect,
         bom=reader.has_bom,
         schema=reader.schema,
         header=reader.has_header,
+        escape_formulas=escape_formulas,
     ) as writer:
         for row in kept:
             writer.write(row, [row.label or None] if is_new else [])
@@ -217,7 +231,7 @@ def _open(path: str | os.PathLike[str], text_column: TextColumn) -> CorpusReader
     first: DataError | None = None
     for name in dict.fromkeys(["text", text_column]):
         try:
-            return CorpusReader(path, text_column=name, labels="none")
+            return CorpusReader(path, text_column=name, labels="none", quoting="csv")
         except DataError as error:
             first = first or error
     assert first is not None  # noqa: S101 - the loop runs at least once
@@ -270,13 +284,15 @@ def _about(asked: list[_Correction], source: str) -> tuple[list[_Correction], tu
 def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> dict[int, _Change]:
     """Return what to do with each row of the dataset that changes, by its line."""
     by_line = {row.line: row for row in rows}
+    known = {row.label for row in rows}
     nothing = Row(0, {}, "", "", None)
     lines_of: dict[str, list[int]] = {}
     for row in rows:
         lines_of.setdefault(_bare(row.text), []).append(row.line)
     changes: dict[int, _Change] = {}
     faults = []
-    for one in asked:
+    for each in asked:
+        one = _with_formulas(each, known)
         row = by_line.get(one.line, nothing)
         try:
             label = _new_label(one, row.label)
@@ -296,6 +312,15 @@ def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> d
     if faults:
         raise _cannot_apply(name, faults)
     return changes
+
+
+def _with_formulas(one: _Correction, known: Set[str]) -> _Correction:
+    """Return a correction whose labels are written as in the dataset, also if they were escaped for a spreadsheet."""
+
+    def own(label: str | None) -> str | None:
+        return label if label is None or label in known else with_formula(label)
+
+    return one._replace(label=own(one.label), original=own(one.original), suggested=own(one.suggested) or "")
 
 
 def _new_label(one: _Correction, current: str) -> str | None:
@@ -325,8 +350,8 @@ def _mismatch(one: _Correction, of: str, lines_of: Mapping[str, list[int]]) -> s
 
 
 def _bare(cell: str) -> str:
-    """Return a cell without what spreadsheets change: line ends, and spaces around it."""
-    return " ".join(cell.split())
+    """Return a cell without what spreadsheets change or need: line ends, spaces around it, an apostrophe before it."""
+    return " ".join(with_formula(cell).split())
 
 
 def _cannot_apply(name: str, faults: list[RowFault]) -> BadRowsError:

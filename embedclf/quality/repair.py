@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from embedclf.data.columns import DEFAULT, Columns
 from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, no_rows_problem, rows_of
+from embedclf.data.dialect import Quoting
 from embedclf.data.reader import CorpusReader, Labels, read_all
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
@@ -82,6 +83,8 @@ def repair(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     header: bool = True,
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
     skip_bad_rows: bool = False,
 ) -> Repair:
     """Write a copy of a file of labelled texts without exact duplicates and rows that have no text.
@@ -102,6 +105,10 @@ def repair(
         Encoding of `source`; the copy is in UTF-8.
     header : bool
         Whether the first line of a CSV file has the names of the columns; if not, that of the copy has none either.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of CSV and TSV may be quoted, in both files; ``"auto"`` finds it out.
+    escape_char : str, optional
+        The character before a quote inside a quoted field, in both files, where such quotes are not doubled.
     skip_bad_rows : bool
         Whether to skip rows that cannot be read instead of raising.
 
@@ -126,6 +133,8 @@ def repair(
         delimiter=delimiter,
         encoding=encoding,
         header=header,
+        quoting=quoting,
+        escape_char=escape_char,
     )
     return write_repaired(file, output, skip_bad_rows=skip_bad_rows)
 
@@ -140,6 +149,8 @@ def read_whole(
     delimiter: str | None = None,
     encoding: str = "utf-8",
     header: bool = True,
+    quoting: Quoting = "auto",
+    escape_char: str | None = None,
 ) -> WholeFile:
     """Read all rows of a file, usable or not; see `repair` and `CorpusReader`.
 
@@ -157,6 +168,8 @@ def read_whole(
         delimiter=delimiter,
         encoding=encoding,
         header=header,
+        quoting=quoting,
+        escape_char=escape_char,
     ) as reader:
         rows = list(read_all(reader))
     if not rows:
@@ -185,8 +198,10 @@ def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
     return WholeFile(rows, replace(corpus, rows=usable, skipped=_faults(rows)))
 
 
-def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_rows: bool = False) -> Repair:
-    """Write the cleaned copy of a file that has been read; see `repair`."""
+def write_repaired(
+    file: WholeFile, output: str | os.PathLike[str], *, skip_bad_rows: bool = False, escape_formulas: bool = False
+) -> Repair:
+    """Write the cleaned copy of a file that has been read; see `repair` and `CorpusWriter`."""
     readable = [row for row in file.rows if row.fault is None or row.is_incomplete]
     unreadable = [row for row in file.rows if row.fault is not None and not row.is_incomplete]
     corpus = file.corpus
@@ -200,10 +215,11 @@ def write_repaired(file: WholeFile, output: str | os.PathLike[str], *, skip_bad_
         output,
         corpus.columns,
         [],
-        delimiter=corpus.delimiter,
+        dialect=corpus.dialect,
         bom=corpus.has_bom,
         schema=corpus.schema,
         header=corpus.has_header,
+        escape_formulas=escape_formulas,
     ) as writer:
         for row in kept:
             writer.write(row, [])

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from embedclf.data.corpus import Corpus
+from embedclf.data.dialect import DEFAULT_DIALECT, Dialect
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.quality.findings import DataCheck, Finding
@@ -37,7 +38,9 @@ def columns_for(corpus: Corpus) -> dict[str, type]:
     return columns
 
 
-def open_suspects(path: str | os.PathLike[str], corpus: Corpus, against: Corpus | None = None) -> CorpusWriter:
+def open_suspects(
+    path: str | os.PathLike[str], corpus: Corpus, against: Corpus | None = None, *, escape_formulas: bool = False
+) -> CorpusWriter:
     """Open a file for the suspects of a corpus; the extension determines its format.
 
     Raises
@@ -50,8 +53,8 @@ def open_suspects(path: str | os.PathLike[str], corpus: Corpus, against: Corpus 
     needs_bom = not all(text.isascii() for texts in shown for text in texts)
     bom = corpus.has_bom or needs_bom
     # A spreadsheet that wrote semicolons expects them.
-    delimiter = ";" if corpus.delimiter == ";" else None
-    return CorpusWriter(path, [], columns_for(corpus), delimiter=delimiter, bom=bom)
+    dialect = Dialect(";") if corpus.dialect.delimiter == ";" else DEFAULT_DIALECT
+    return CorpusWriter(path, [], columns_for(corpus), dialect=dialect, bom=bom, escape_formulas=escape_formulas)
 
 
 def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, against: Corpus | None = None) -> int:

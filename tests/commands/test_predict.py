@@ -177,14 +177,18 @@ def test_an_empty_table_gives_an_empty_table(cli: Cli, model: Path, tmp_path: Pa
     assert Path("out.csv").read_text() == "text,label,predicted_label,confidence,error\n"
 
 
-def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Path):
+def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """The output is written beside its place and moved there only when it is whole."""
+
+    def fail(*args: object) -> None:
+        raise embedclf.EmbedderError("no vectors today")
+
+    monkeypatch.setattr("embedclf.prediction.resumable_run.score_texts", fail)
     path = tmp_path / "new.csv"
-    path.write_text('text\nmy parcel\n"never closed\n')
+    path.write_text("text\nmy parcel\n")
     Path("out.csv").write_text("what was there")
     result = cli("predict", "-m", model, "--input", path, "--output", "out.csv")
-    assert result.exit_code == 1
-    assert f"Error: {path}:3: a quote opened in this row is never closed" in result.stderr
+    assert (result.exit_code, result.stderr) == (1, "Error: no vectors today\n")
     assert Path("out.csv").read_text() == "what was there"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "out.csv"]
 
@@ -197,6 +201,8 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
         (["a text", "--input", "x.csv"], "Use either TEXT or --input FILE, not both."),
         (["a text", "--json", "--output", "x.csv"], "--json prints to the screen"),
         (["a text", "--top-k", "0"], "0 is not in the range x>=1"),
+        (["a text", "--escape-char", "x", "--quoting", "none"], "'--escape-char': escape_char is for quoted fields"),
+        (["a text", "--escape-char", ";", "--delimiter", ";"], "escape_char must be one character other than a quote"),
     ],
 )
 def test_usage_errors_exit_2(cli: Cli, args: list[str], message: str):
@@ -236,13 +242,33 @@ class TestTextOrFile:
         assert cli("predict", "NEW.TSV").stdout.startswith("delivery\t")
 
     def test_a_text_that_looks_like_a_file(self, cli: Cli):
-        """--text takes it; without it, a file that does not exist is an error, not a text."""
-        for name in ("nwe.csv", "my parcels.xlsx", "x.jsonl", "data/x.csv.gz"):
+        """--text takes it, and so does --; without them, a file that does not exist is an error, not a text."""
+        Path("folder").mkdir()
+        for name in ("my parcels.xlsx", "x.jsonl", "data/x.csv.gz", "./reviews", "folder/reviews"):
             result = cli("predict", name)
             assert (result.exit_code, result.stdout) == (1, "")
-            assert result.stderr == f"Error: {name}: file not found; to classify it as a text, use --text\n"
-        result = cli("predict", "my parcel.csv is missing", "--text", "nwe.csv", "--text", "-")
-        assert (result.exit_code, result.stdout.count("\n")) == (0, 3)
+            assert result.stderr == f"Error: {name}: file not found. To classify it as a text, use --text\n"
+        result = cli("predict", "my parcel.csv is missing", "/start", "--text", "--", "--", "nwe.csv", "new.csv", "-")
+        assert (result.exit_code, result.stdout.count("\n")) == (0, 6)
+
+    @pytest.mark.parametrize(
+        ("arg", "exit_code", "message"),
+        [
+            ("nwe.csv", 1, "nwe.csv: file not found. Did you mean new.csv?"),
+            ("folder", 1, "folder: is a folder; expected a file of texts."),
+            ("folder.csv", 1, "folder.csv: is a folder; expected a file of texts."),
+            ("messages", 2, "messages is a file: label its rows with --input messages."),
+            ("https://example.com/a.csv", 1, "https://example.com/a.csv: URLs are not read; download the file."),
+        ],
+    )
+    def test_what_is_no_text(self, cli: Cli, arg: str, exit_code: int, message: str):
+        """What exists under that name, or looks like a file, is not classified by its name."""
+        Path("folder").mkdir()
+        Path("folder.csv").mkdir()
+        Path("messages").write_text("text\nmy parcel\n")
+        result = cli("predict", arg)
+        assert (result.exit_code, result.stdout) == (exit_code, "")
+        assert f"Error: {message} To classify it as a text, use --text" in result.stderr
 
     @pytest.mark.parametrize(
         ("args", "message"),

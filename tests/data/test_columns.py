@@ -56,7 +56,7 @@ def test_a_spreadsheets_first_line_and_the_same_delimiter(tmp_path: Path):
     path = tmp_path / "d.csv"
     path.write_text("sep=;\ntext;label\na;b\n")
     corpus = read_corpus(path, delimiter=";")
-    assert (corpus.texts, corpus.lines, corpus.delimiter) == (["a"], [3], ";")
+    assert (corpus.texts, corpus.lines, corpus.dialect.delimiter) == (["a"], [3], ";")
 
 
 def test_json_lines_and_what_was_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):

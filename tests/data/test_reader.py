@@ -11,11 +11,16 @@ import pytest
 
 import embedclf
 from embedclf.data.corpus import read_corpus
+from embedclf.data.dialect import Dialect
 from embedclf.data.reader import CorpusReader
 from embedclf.data.writer import CorpusWriter
 from running import Cli
 
 CLOSED = "double each quote inside a quoted field"
+
+
+def _one_row(fault: str) -> str:
+    return f"1 row of {{path}} cannot be used:\n  {{path}}:{fault}\nFix them, or use --skip-bad-rows."
 
 
 @pytest.mark.parametrize(
@@ -62,14 +67,26 @@ CLOSED = "double each quote inside a quoted field"
         ),
         pytest.param(
             b'text,label\na,b\n"first\nsecond",c\nd,"e\nf,g\nh,i\n',
-            "{path}:5: a quote opened in this row is never closed, so the rest of the file is read as part of it; "
-            + CLOSED,
+            _one_row("5: a quote opened in this row is never closed; " + CLOSED),
             id="unclosed quote",
         ),
         pytest.param(
-            b'text,label\n"a"b,c\n',
-            "{path}:2: the quoting of this row is invalid (',' expected after '\"'); " + CLOSED,
+            b'text,label\n"a"b,c\n"d ""e""",f\n',
+            _one_row("2: the quoting of this row is invalid; " + CLOSED),
             id="stray quote",
+        ),
+        pytest.param(
+            b'text,label\n"a"b,c\nd,e\n',
+            _one_row(
+                f"2: the quoting of this row is invalid; {CLOSED}, or if quotes have no "
+                "meaning in this file, use --quoting none"
+            ),
+            id="quotes without quoting",
+        ),
+        pytest.param(
+            b'te"xt,"label\na,b\n',
+            "{path}:1: a quote opened in this row is never closed; " + CLOSED,
+            id="unclosed quote in the header",
         ),
         pytest.param(
             b"text,label\nok,x\ncaf\xe9,y\n",
@@ -104,6 +121,30 @@ def test_a_file_that_cannot_be_used(cli: Cli, tmp_path: Path, content: bytes, me
     assert result.exit_code == 1
     assert result.stderr.removeprefix("Error: ").removeprefix("Warning: ") == f"{message.format(path=path)}\n"
     assert result.stdout == ""
+
+
+def test_an_unclosed_quote_in_a_large_file(monkeypatch: pytest.MonkeyPatch):
+    """It is an error of the file before the file fills the memory, and comes after the rows before it."""
+    monkeypatch.setattr("embedclf.data.csv_records._MOST_CHARACTERS", 1_000)
+    Path("d.csv").write_text('text,label\n"a" row,x\nb,x\n"never closed,x\n' + "a row,y\n" * 1_000)
+    rows: list[str] = []
+    message = "^d.csv:4: a quote opened in this row is not closed within 4,000,000 characters; double each quote"
+    with CorpusReader("d.csv") as reader, pytest.raises(embedclf.DataError, match=message):
+        rows.extend(row.record["text"] for row in reader)
+    assert rows == ['"a" row', "b"]
+
+
+def test_quotes_far_down_in_a_file_with_tabs(caplog: pytest.LogCaptureFixture):
+    """Until there is one at the start of a field, the rows read the same either way."""
+    caplog.set_level("INFO", "embedclf")
+    rows = 'a\tthe 55" tv\n' * 6_000
+    for added, unquoted in (('b\t"so" it is\nb\t"\n', "\t"), ('b\t"so\tit is"\n', None), ("", None)):
+        caplog.clear()
+        Path("d.tsv").write_text(f"label\ttext\n{rows}{added}")
+        with CorpusReader("d.tsv") as reader:
+            texts = [row.text for row in reader]
+        assert (reader.dialect.unquoted, caplog.text.count("no quoting found")) == (unquoted, int(unquoted == "\t"))
+        assert texts[6_000:] == {"\t": ['"so" it is', '"']}.get(unquoted or "", ["so\tit is"] if added else [])
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "predict"])
@@ -252,7 +293,7 @@ def test_what_cannot_stand_between_columns(trained: embedclf.TextClassifier, dat
     with pytest.raises(ValueError, match=message):
         embedclf.predict_file(trained, dataset, "out.csv", delimiter=delimiter)
     with pytest.raises(ValueError, match=message):
-        CorpusWriter("out.csv", ["text"], [], delimiter=delimiter)
+        CorpusWriter("out.csv", ["text"], [], dialect=Dialect(delimiter))
     assert not list(Path().glob("out*"))
 
 
@@ -322,8 +363,12 @@ def test_a_named_pipe_is_read(process, tmp_path: Path):
     assert "--encoding cp1252  café,x" in done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["undefined", "base64", "punycode"])
+@pytest.mark.parametrize("encoding", ["undefined", "base64", "rot13", "idna", "", "a\0b", "\ud800"])
 def test_an_encoding_that_is_none(cli: Cli, tmp_path: Path, encoding: str):
-    """Is a wrong command, or a file that it does not read; never a traceback."""
+    """Is a wrong command, and a wrong argument."""
     (tmp_path / "d.csv").write_bytes(b"text,label\n\xff,b\n")
-    assert cli("train", "d.csv", "--encoding", encoding).exit_code in (1, 2)
+    result = cli("train", "d.csv", "--encoding", encoding)
+    assert result.exit_code == 2
+    assert "Invalid value for '--encoding': unknown text encoding" in result.stderr
+    with pytest.raises(embedclf.ArgumentError, match=f"^unknown text encoding {re.escape(repr(encoding))}$"):
+        CorpusReader("d.csv", encoding=encoding)

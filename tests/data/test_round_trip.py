@@ -11,9 +11,11 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 import embedclf
+from embedclf.data.dialect import Dialect
 from embedclf.data.reader import CorpusReader
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
+from embedclf.formatting import to_json
 from embedclf.missing import has_something_to_read
 from running import Cli
 
@@ -87,6 +89,7 @@ def test_written_and_read(kind: str):
     @example((["text"], [["one\rtwo"], ["\r"], [""]]), [], False, ",")
     @example((["\ufeffa", "text"], [["", "x"]]), [], False, ",")
     @example((["\r", "text"], [["\0", " x "]]), ['"'], True, " ")
+    @example((["text", "b"], [['x\ty"\nb\t"', "b"]]), [], False, "\t")
     def holds(table: Table, added: list[str], bom: bool, delimiter: str) -> None:
         names, rows = table
         assume(rows or kind != "jsonl")  # which has no header
@@ -94,7 +97,7 @@ def test_written_and_read(kind: str):
         if kind == "tsv":
             delimiter = "\t"
         expected = ([*names, *added], [row + [f"\r{name}" for name in added] for row in rows])
-        with CorpusWriter(path, names, added, delimiter=delimiter, bom=bom) as writer:
+        with CorpusWriter(path, names, added, dialect=Dialect(delimiter), bom=bom) as writer:
             for number, row in enumerate(rows):
                 record = dict(zip(names, row, strict=True))
                 writer.write(Row(number, record, "", "", None), [f"\r{name}" for name in added])
@@ -103,6 +106,38 @@ def test_written_and_read(kind: str):
         assert (reader.columns, [list(row.record.values()) for row in back]) == expected
         assert [row.text for row in back] == [row[names.index("text")] for row in rows]
         assert read(path, delimiter) == expected
+
+    holds()
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_written_and_read_in_every_dialect(kind: str):
+    """Without a word about the quoting where fields are quoted, and with one where they are not."""
+    path = Path(f"table.{kind}")
+
+    @settings(steadily, max_examples=60)
+    @given(tables(), st.sampled_from([None, "\\", "x"]), st.booleans())
+    @example((["text"], [[""], ["sep=;"]]), "\\", False)
+    @example((["sep=", "text"], [["=1", " x "]]), None, True)
+    @example((["text", "b"], [["\r", "\\\\"], ['\\"', "\\"]]), "\\", False)
+    @example((["b", "text"], [["a", "x\na,b\na,c"], ["a", "x\na\tb\na\tc"], ["a", '"b"']]), None, False)
+    def holds(table: Table, escape: str | None, is_unquoted: bool) -> None:
+        names, rows = table
+        delimiter = "\t" if kind == "tsv" else ","
+        if is_unquoted:
+            escape = None
+            assume(len(names) > 1 and not any(sign in field for row in table[1] for field in row for sign in "\r\n,\t"))
+            assume(not any(sign in name for name in names for sign in "\r\n,\t"))
+        dialect = Dialect(delimiter, delimiter if is_unquoted else None, escape)
+        with CorpusWriter(path, names, [], dialect=dialect) as writer:
+            for number, row in enumerate(rows):
+                writer.write(Row(number, dict(zip(names, row, strict=True)), "", "", None), [])
+        quoting = "none" if is_unquoted else "auto"
+        with CorpusReader(path, text_column="text", labels="none", quoting=quoting, escape_char=escape) as reader:
+            back = list(reader)
+            assert reader.dialect.unquoted == dialect.unquoted
+        assert (reader.columns, [list(row.record.values()) for row in back]) == (names, rows)
+        assert not any("quot" in (row.fault or "") for row in back)
 
     holds()
 
@@ -158,6 +193,16 @@ def test_values_of_any_kind_in_json_lines(trained: embedclf.TextClassifier):
         assert [items[:-3] for items in back] == [list(record.items()) for record in records]
 
     holds()
+
+
+@each_kind
+def test_numbers_that_json_does_not_have(trained: embedclf.TextClassifier, kind: str):
+    """They are missing values in every format, and in all JSON that is printed."""
+    Path("in.jsonl").write_text('{"text": "my parcel", "n": NaN, "of": [-Infinity, 1]}\n')
+    embedclf.predict_file(trained, "in.jsonl", f"out.{kind}")
+    _, ((_, n, of, *_),) = read(Path(f"out.{kind}"), "\t" if kind == "tsv" else ",")
+    assert (n or None, of) == (None, [None, 1] if kind == "jsonl" else "[null, 1]")
+    assert to_json({"a": (float("inf"), "NaN", 0.1), "é": float("nan")}) == '{"a": [null, "NaN", 0.1], "é": null}'
 
 
 @each_kind

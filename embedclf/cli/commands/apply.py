@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 import click
 
-from embedclf.cli.file_options import FileOptions, file_options
+from embedclf.cli.file_options import FileOptions, escape_formulas_option, file_options
 from embedclf.cli.help import Command
 from embedclf.cli.screen import echo, echo_json
 from embedclf.formatting import counted
@@ -29,9 +29,12 @@ from embedclf.formatting import counted
     required=True,
     help="Corrected copy to write, a .csv, .tsv, .jsonl or .parquet file.",
 )
+@escape_formulas_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @file_options("optional")
-def command(corrections: str, dataset: str, output: str, as_json: bool, file: FileOptions) -> None:
+def command(
+    corrections: str, dataset: str, output: str, escape_formulas: bool, as_json: bool, file: FileOptions
+) -> None:
     """Write a copy of FILE with the labels changed in CORRECTIONS, and without the rows to drop.
 
     CORRECTIONS is a file from check --output or suggest --output, edited in a spreadsheet or otherwise. Enter the right
@@ -45,7 +48,7 @@ def command(corrections: str, dataset: str, output: str, as_json: bool, file: Fi
 
     options = asdict(file)
     del options["labels"], options["usual"]
-    done = apply_corrections(corrections, dataset, output, **options)
+    done = apply_corrections(corrections, dataset, output, escape_formulas=escape_formulas, **options)
     changed = [(done.n_relabelled, "relabelled"), (done.n_dropped, "dropped")]
     said = ", ".join(f"{number:,} {what}" for number, what in changed if number) or "nothing changed"
     echo(f"Wrote {counted(done.n_rows, 'row')} to {output} ({said})", err=True)

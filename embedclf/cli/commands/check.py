@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 @page_options
 @embedding_options
 @seed_option
-@file_job("optional")
+@file_job("optional", writes_tables=True)
 def command(
     job: Job,
     against: str | None,
@@ -103,8 +103,12 @@ def command(
         _end(plain)
         return
     if fix is not None:
-        _write_copy(whole, fix, job.file)
-    with nullcontext() if output is None else open_suspects(output, corpus, other) as writer:
+        _write_copy(whole, fix, job)
+    with (
+        nullcontext()
+        if output is None
+        else open_suspects(output, corpus, other, escape_formulas=job.escape_formulas) as writer
+    ):
         try:
             result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
         except EmbedderError:
@@ -145,12 +149,12 @@ def _read(job: Job) -> "WholeFile":
     return whole
 
 
-def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
+def _write_copy(whole: "WholeFile", path: str, job: Job) -> None:
     """Write a copy without exact duplicates and rows without a text, and report what was removed."""
     from embedclf.quality.repair import write_repaired
 
     try:
-        done = write_repaired(whole, path, skip_bad_rows=file.skip_bad_rows)
+        done = write_repaired(whole, path, skip_bad_rows=job.file.skip_bad_rows, escape_formulas=job.escape_formulas)
     except BadRowsError as error:
         raise BadRowsError(f"--fix {error}", source=whole.corpus.name, faults=error.faults) from error
     numbers = [
@@ -159,7 +163,7 @@ def _write_copy(whole: "WholeFile", path: str, file: FileOptions) -> None:
         (done.n_unreadable, "unreadable row"),
     ]
     named = ", ".join(counted(number, thing) for number, thing in numbers if number)
-    recoded = "" if codecs.lookup(file.encoding).name in ("utf-8", "ascii") else ", in UTF-8"
+    recoded = "" if codecs.lookup(job.file.encoding).name in ("utf-8", "ascii") else ", in UTF-8"
     removed = f"removed: {named}" if named else "nothing removed"
     echo(f"Wrote {counted(done.n_rows, 'row')} to {path}{recoded} ({removed})", err=True)
 

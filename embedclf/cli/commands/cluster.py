@@ -31,7 +31,7 @@ from embedclf.cli.training_options import EmbeddingOptions, embedding_options
 @report_option
 @page_options
 @embedding_options
-@file_job("optional", what="the file")
+@file_job("optional", what="the file", writes_tables=True)
 def command(
     job: Job,
     clusters: int | None,

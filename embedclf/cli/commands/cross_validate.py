@@ -38,7 +38,7 @@ _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": in
 @page_options
 @training_options
 @seed_option
-@file_job("needed", kind=TrainingJob)
+@file_job("needed", kind=TrainingJob, writes_tables=True)
 def command(
     job: TrainingJob,
     folds: int,

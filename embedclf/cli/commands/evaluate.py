@@ -51,7 +51,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @page_options
 @train_set_option
 @min_confidence_option
-@file_job("needed")
+@file_job("needed", writes_tables=True)
 def command(
     job: Job,
     model: str | None,

@@ -1,5 +1,7 @@
 """``embedclf predict``."""
 
+import os
+import shlex
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from embedclf.cli.file_options import FileOptions, file_options, read_texts
+from embedclf.cli.file_options import FileOptions, escape_formulas_option, file_options, read_texts
 from embedclf.cli.help import Command
 from embedclf.cli.options import (
     EmbedderOptions,
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from embedclf.prediction.row_sources import FileRows, TextRows
 
 
+_AS_TEXT = "To classify it as a text, use --text"
+
+
 class _Given(NamedTuple):
     """What to classify: texts, or a file, or, if neither, the lines of standard input."""
 
@@ -34,9 +39,20 @@ class _Given(NamedTuple):
     file: str | None = None
 
 
+class _Predict(Command):
+    """The command, which takes each argument after ``--`` for a text."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments."""
+        ends = (at for at, arg in enumerate(args) if arg == "--" and args[at - 1 : at] != ["--text"])
+        if (end := next(ends, None)) is not None:
+            args = [*args[:end], *(f"--text={text}" for text in args[end + 1 :])]
+        return super().parse_args(ctx, args)
+
+
 @click.command(
     "predict",
-    cls=Command,
+    cls=_Predict,
     page="predict-at-scale.md",
     examples=[
         'embedclf predict "Where is my parcel?"',
@@ -58,6 +74,7 @@ class _Given(NamedTuple):
 @click.option(
     "-o", "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
 )
+@escape_formulas_option
 @click.option("--resume", is_flag=True, help="Continue an interrupted run that wrote to --output, if there is one.")
 @click.option(
     "--engine",
@@ -86,6 +103,7 @@ def command(
     embedder: str | None,
     input_file: str | None,
     output: str | None,
+    escape_formulas: bool,
     resume: bool,
     engine: str | None,
     scheduler: str | None,
@@ -101,9 +119,10 @@ def command(
     """Predict the labels of texts with a trained classifier.
 
     Pass each TEXT in quotes, or a single - to read one text per line from standard input. An argument that ends in
-    .csv, .tsv, .jsonl, .parquet or the like is a FILE with a column of texts. One line is printed per text, in order:
-    the label (- if the classifier abstains), a tab and the confidence; with --output, the rows are written to a file
-    with their labels. A text that cannot be classified does not stop the others; the exit code is then 1.
+    .csv, .tsv, .jsonl, .parquet or the like is a FILE with a column of texts, unless it comes after --. One line is
+    printed per text, in order: the label (- if the classifier abstains), a tab and the confidence; with --output, the
+    rows are written to a file with their labels. A text that cannot be classified does not stop the others; the exit
+    code is then 1.
     """
     wanted = _told_apart(given, texts, input_file)
     _check_options(output, resume, engine, scheduler, explain, train_set, label_column, as_json, asked)
@@ -158,6 +177,7 @@ def command(
                     output,
                     top_k=top_k,
                     delimiter=file.delimiter,
+                    escape_formulas=escape_formulas,
                     resume=resume,
                     engine=engine,
                     scheduler=scheduler,
@@ -184,11 +204,21 @@ def _told_apart(given: tuple[str, ...], texts: tuple[str, ...], input_file: str 
         If an argument that looks like the name of a file is none.
     """
     from embedclf.data.formats import is_data_file
+    from embedclf.data.plain_file import meant
 
     files = [one for one in given if is_data_file(one)]
-    for name in files:
-        if not Path(name).exists():
-            raise DataError(f"{name}: file not found; to classify it as a text, use --text", source=name)
+    for name in given:
+        if name in files or _is_path(name):
+            if "://" in name:
+                raise DataError(f"{name}: URLs are not read; download the file. {_AS_TEXT}", source=name)
+            if not os.path.exists(name):  # noqa: PTH110 - Path fails for a long name
+                raise DataError(f"{name}: file not found{meant(Path(name)) or '.'} {_AS_TEXT}", source=name)
+            if Path(name).is_dir():
+                raise DataError(f"{name}: is a folder; expected a file of texts. {_AS_TEXT}", source=name)
+            if name not in files:
+                raise click.UsageError(
+                    f"{name} is a file: label its rows with --input {shlex.quote(name)}. {_AS_TEXT}."
+                )
     if len(files) > 1:
         raise click.UsageError(
             f"predict labels one file at a time. Run it once per file: embedclf predict {files[0]} -o "
@@ -212,6 +242,18 @@ def _told_apart(given: tuple[str, ...], texts: tuple[str, ...], input_file: str 
 def _beside(name: str) -> str:
     """Return a name for an output beside a file: ``labelled_may.csv``."""
     return str(Path(name).with_name(f"labelled_{Path(name).name}"))
+
+
+def _is_path(name: str) -> bool:
+    """Return whether an argument is a path: it exists, or so does the folder that it names."""
+    if name == "-":
+        return False
+    if os.path.lexists(name):
+        return True
+    folder = name.rpartition("/")[0]
+    if not folder or len(name.split()) > 1:
+        return False
+    return name.startswith(("./", "../")) or os.path.isdir(folder)  # noqa: PTH112 - Path fails for a long name
 
 
 def _check_options(
@@ -269,6 +311,8 @@ def _rows_of(wanted: _Given, file: FileOptions) -> "FileRows | TextRows":
         delimiter=file.delimiter,
         encoding=file.encoding,
         header=file.header,
+        quoting=file.quoting,
+        escape_char=file.escape_char,
     )
 
 

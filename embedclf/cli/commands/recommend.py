@@ -48,7 +48,7 @@ def _row(_context: click.Context, _parameter: click.Parameter, value: str | None
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the rows found to a .csv, .tsv, .jsonl or .parquet file.")
 @embedding_options
-@file_job("optional")
+@file_job("optional", writes_tables=True)
 def command(
     job: Job, row: tuple[str, int] | None, text: str | None, k: int, output: str | None, embedding: EmbeddingOptions
 ) -> None:

@@ -27,7 +27,7 @@ from embedclf.printing.explored import found
 )
 @click.option("-o", "--output", metavar="FILE", help="Write the rows found to a .csv, .tsv, .jsonl or .parquet file.")
 @embedding_options
-@file_job("optional")
+@file_job("optional", writes_tables=True)
 def command(job: Job, text: str, k: int, output: str | None, embedding: EmbeddingOptions) -> None:
     """Find the rows of FILE that are most similar to TEXT (in quotes).
 

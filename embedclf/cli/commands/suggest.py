@@ -66,7 +66,7 @@ _ADDED = {
     metavar="FILE",
     help="Write the rows, with a label column to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
 )
-@file_job("optional", what="the file")
+@file_job("optional", what="the file", writes_tables=True)
 def command(
     job: Job, model: str | None, embedder: str | None, n: int, exclude: tuple[str, ...], output: str | None
 ) -> None:

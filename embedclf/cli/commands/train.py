@@ -142,6 +142,8 @@ def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
         ("--label-column", file.label_column, None),
         ("--delimiter", file.delimiter, None),
         ("--encoding", file.encoding, "utf-8"),
+        ("--quoting", file.quoting, "auto"),
+        ("--escape-char", file.escape_char, None),
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
     given += [] if file.header else ["--no-header"]
