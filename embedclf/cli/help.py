@@ -33,7 +33,7 @@ _GROUPS = {
         *("out_of_scope_label", "regularization", "target_accuracy"),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
-    "Output": ("as_json", "errors", "explain", "fix", "output", "report"),
+    "Output": ("as_json", "errors", "explain", "fix", "output", "probabilities", "report"),
     "Embedding service": (
         *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "max_cost", "no_cache"),
         *("retries", "timeout"),
