@@ -61,7 +61,8 @@ def labels_of(y: Any, name: str) -> Any:
     Raises
     ------
     ValueError
-        If there are none, one is missing, they have two dimensions, or they are the target of a regression.
+        If there are none, one is missing, they have two dimensions or several types, or they are the target of a
+        regression.
     """
     if y is None:
         raise ArgumentError(f"This {name} estimator requires y to be passed, but the target y is None.")
@@ -70,20 +71,9 @@ def labels_of(y: Any, name: str) -> Any:
         if is_missing(value):
             raise ArgumentError(f"y[{row}] is missing ({value}): leave out the rows without a label")
     labels = column_or_1d(y, warn=True)
-    check_classification_targets(labels)
-    return labels
-
-
-def numbered(labels: Any) -> tuple[Any, Any]:
-    """Return the sorted classes, and the index of each label's class.
-
-    Raises
-    ------
-    ArgumentError
-        If the labels cannot be sorted.
-    """
     try:
-        return np.unique(labels, return_inverse=True)
-    except TypeError:
+        check_classification_targets(labels)
+    except TypeError:  # they cannot be sorted
         kinds = sorted({type(label).__name__ for label in labels.tolist()})
         raise ArgumentError(f"y mixes labels of several types ({', '.join(kinds)}): convert them to one") from None
+    return labels

@@ -20,7 +20,7 @@ from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import TextError
 from embedclf.training.checks import check_classes
-from embedclf.training.estimator_inputs import labels_of, n_columns, numbered, one_dimension
+from embedclf.training.estimator_inputs import labels_of, n_columns, one_dimension
 from embedclf.training.estimator_state import StoredEstimator
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.recipe import Features, check_recipe
@@ -223,7 +223,7 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         if weights is not None and not weights.all():
             used = np.flatnonzero(weights)
             texts, labels, weights = [texts[row] for row in used], labels[used], weights[used]
-        self.classes_, numbers = numbered(labels)
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
         classes = check_classes(str(name) for name in self.classes_)
         weights = with_class_weight(weights, self.class_weight, self.classes_.tolist(), numbers)
         self.embedder_: Embedder

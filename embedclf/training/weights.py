@@ -51,7 +51,7 @@ def with_class_weight(
         scikit-learn: n / (n_classes · the number of its examples).
     classes : sequence
     y : ndarray of shape (n,)
-        Indices into `classes`.
+        Indices into `classes`; an example with another index keeps its weight.
 
     Raises
     ------
@@ -60,7 +60,8 @@ def with_class_weight(
     """
     if class_weight is None:
         return sample_weight
-    weights = np.ones(len(y)) if sample_weight is None else sample_weight
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight.copy()
+    inside = y < len(classes)
     if isinstance(class_weight, Mapping):
         known = list(classes)
         if unknown := [name for name in class_weight if name not in known]:
@@ -69,7 +70,9 @@ def with_class_weight(
         if not ((of_class > 0) & np.isfinite(of_class)).all():
             raise ArgumentError(f"the weights of class_weight must be positive numbers, got {dict(class_weight)}")
     elif isinstance(class_weight, str) and class_weight == "balanced":
-        of_class = weights.sum() / (len(classes) * np.bincount(y, weights, len(classes)))
+        sums = np.bincount(y[inside], weights[inside], len(classes))
+        of_class = sums.sum() / (len(classes) * sums)
     else:
         raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of labels, got {class_weight!r}")
-    return weights * of_class[y]
+    weights[inside] *= of_class[y[inside]]
+    return weights
