@@ -30,12 +30,12 @@ def one_dimension(X: Any) -> Any:
         If there are more columns, or more dimensions.
     """
     n = n_columns(X)
-    if n == 1:
-        return np.asarray(X, dtype=object)[:, 0]
-    if n is not None:
+    if n == 1 and (table := np.asarray(X, dtype=object)).ndim == 2:
+        return table[:, 0]
+    if n is not None and n != 1:
         raise ArgumentError(
             f"expected texts, or one column of them, got {n:,} columns: choose the column of the texts with "
-            f'ColumnTransformer([("t", EmbeddingTransformer(), "{_column_of_texts(X)}")])'
+            f'ColumnTransformer([("t", EmbeddingTransformer(), {_column_of_texts(X)})])'
         )
     if (shape := getattr(X, "shape", None)) is not None and len(shape) != 1:
         raise ArgumentError(f"expected texts, or one column of them, got an array of shape {tuple(shape)}")
@@ -43,10 +43,14 @@ def one_dimension(X: Any) -> Any:
 
 
 def _column_of_texts(X: Any) -> str:
-    names = [str(name) for name in X.columns] if is_data_frame(X) else []
-    if "text" in names or not len(X):
-        return "text"
-    return next((name for name in names if isinstance(X[name].tolist()[0], str)), "text")
+    """Return the name of the first column of a table that begins with a text, as it is written in Python."""
+    if not is_data_frame(X) or not X.shape[0]:
+        return '"text"'
+    names = list(getattr(X, "column_names", X.columns))  # of Arrow, and of pandas and Polars
+    found = (
+        "text" if "text" in names else next((name for name in names if isinstance(next(iter(X[name])), str)), "text")
+    )
+    return f'"{found}"' if isinstance(found, str) else repr(found)
 
 
 def labels_of(y: Any, name: str) -> Any:

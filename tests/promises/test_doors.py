@@ -178,10 +178,11 @@ class TestOneColumn:
     @pytest.mark.parametrize(
         ("X", "n", "name"),
         [
-            (FRAME, 2, "text"),
-            (FRAME.rename(columns={"text": "body"}), 2, "body"),
-            (FRAME.to_numpy(), 2, "text"),
-            ([[text, "mail", "x"] for text in TEXTS], 3, "text"),
+            (FRAME, 2, '"text"'),
+            (pd.DataFrame({"n": 1, "body": TEXTS}), 2, '"body"'),
+            (pd.DataFrame({0: 1, 1: TEXTS}), 2, "1"),
+            (FRAME.to_numpy(), 2, '"text"'),
+            ([[text, "mail", "x"] for text in TEXTS], 3, '"text"'),
         ],
     )
     def test_the_column_must_be_chosen_among_several(self, X: Any, n: int, name: str):
@@ -191,7 +192,7 @@ class TestOneColumn:
                 estimator.fit(X, LABELS)
             assert str(raised.value) == (
                 f"expected texts, or one column of them, got {n} columns: choose the column of the texts with "
-                f'ColumnTransformer([("t", EmbeddingTransformer(), "{name}")])'
+                f'ColumnTransformer([("t", EmbeddingTransformer(), {name})])'
             )
 
     def test_a_missing_text_of_a_column(self):
