@@ -136,6 +136,12 @@ class LinearModel:
         return softmax(self.scores(vectors, terms))
 
 
+def log_softmax(scores: Vectors) -> Vectors:
+    """Return the logarithm of the softmax over the last axis, which is finite even where the softmax rounds to 0."""
+    shifted = scores - scores.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), dtype=np.float32)
+
+
 def softmax(scores: Vectors) -> Vectors:
     """Return the softmax over the last axis; the maximum is subtracted first, so that nothing overflows."""
     exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))

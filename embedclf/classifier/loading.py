@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import EXTERNAL, OURS
+from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
 from embedclf.errors import EmbedderError, ModelFileError
 
@@ -31,13 +31,40 @@ def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpa
     """
     model, card = read_model(path)
     name, trained_with = os.fspath(path), card.embedder
+    how = "pass it in Python, with embedclf.load(path, embedder=…)"
+    if trained_with.provider != EXTERNAL:
+        how = (
+            f"a model file cannot choose which package to load, so pass it with --embedder {trained_with} (embedder=…)"
+        )
+    return TextClassifier(open_as_trained(trained_with, embedder, name, how=how, **settings), model, card)
+
+
+def open_as_trained(
+    trained_with: EmbedderSpec, embedder: Any, name: str, *, how: str, cache_name: str | None = None, **settings: Any
+) -> Embedder:
+    """Open the embedder that something in a file was trained with, without calling a URL from the file.
+
+    Parameters
+    ----------
+    trained_with : EmbedderSpec
+        From the file.
+    embedder : str, Embedder, langchain_core.embeddings.Embeddings or None
+        None opens the one that the file names.
+    name : str
+        What was trained, for errors.
+    how : str
+        How to pass an embedder of a third party, for errors.
+    cache_name, **settings
+        See `as_embedder`.
+
+    Raises
+    ------
+    ModelFileError
+        If the embedder is another one.
+    EmbedderError
+        If the embedder is unknown or not installed.
+    """
     if embedder is None and trained_with.provider not in OURS:
-        how = "pass it in Python, with embedclf.load(path, embedder=…)"
-        if trained_with.provider != EXTERNAL:
-            how = (
-                "a model file cannot choose which package to load, so pass it with "
-                f"--embedder {trained_with} (embedder=…)"
-            )
         raise EmbedderError(
             f"{name} was trained with a third-party embedder "
             f"({trained_with if trained_with.provider != EXTERNAL else trained_with.model}): {how}"
@@ -47,7 +74,7 @@ def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpa
             given = str(trained_with) if embedder is None else embedder
             opened = open_embedder(given, dimensions=trained_with.dimensions, **settings)
         else:
-            opened = as_embedder(embedder)
+            opened = as_embedder(embedder, cache_name=cache_name, cache=settings.get("cache", False))
     except EmbedderError as error:
         raise EmbedderError(f"{name} was trained with {trained_with}: {error}") from error
     here = opened.spec
@@ -65,4 +92,4 @@ def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpa
             f"{here} ({here.dimensions} dimensions)",
             path=name,
         )
-    return TextClassifier(opened, model, card)
+    return opened

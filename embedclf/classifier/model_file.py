@@ -33,6 +33,7 @@ from embedclf.features.vocabulary import Vocabulary
 FORMAT = 2
 Head = Literal["logistic", "centroid"]
 Features = Literal["embedding", "words", "both"]
+Tensors = dict[str, np.ndarray[Any, Any]]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
 _OTHER_FORMATS = re.compile(
@@ -161,6 +162,12 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
     """Return the content of a model file."""
     from safetensors.numpy import save
 
+    entry, tensors = model_parts(model, card)
+    return bytes(save(tensors, metadata={_ENTRY: entry}))
+
+
+def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
+    """Return the metadata entry and the tensors of a model file."""
     metadata = {"format": 2, "classes": model.classes, **card.to_dict()}
     for column, usual in zip(("text_column", "label_column"), DEFAULT, strict=True):
         names = names_in(metadata[column])
@@ -170,7 +177,7 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
             del metadata[column]
         if any(map(_SURROGATE.search, names)):  # such a file could not be read
             metadata.pop("text_columns" if len(names) > 1 else column)
-    tensors: dict[str, np.ndarray[Any, Any]] = {"weights": model.weights, "bias": model.bias}
+    tensors: Tensors = {"weights": model.weights, "bias": model.bias}
     if model.words is None:  # older versions can read format 1
         metadata["format"] = 1
         del metadata["word_scale"]
@@ -183,8 +190,7 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
     entry = json.dumps(metadata, ensure_ascii=False, sort_keys=True, allow_nan=False)
     # safetensors ignores strides and writes the memory of an array as it is.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    entry = f'{entry[:-1]}, "blake2b": "{_digest(entry, tensors)}"}}'
-    return bytes(save(tensors, metadata={_ENTRY: entry}))
+    return f'{entry[:-1]}, "blake2b": "{_digest(entry, tensors)}"}}', tensors
 
 
 def _digest(entry: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
@@ -230,7 +236,24 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
         ) from error
     if _ENTRY not in metadata:
         raise ModelFileError(f"{name} is a safetensors file that embedclf did not write", path=name)
-    entry = metadata[_ENTRY]
+    return parse_parts(metadata[_ENTRY], tensors, name)
+
+
+def parse_parts(entry: str, tensors: Tensors, name: str) -> tuple[LinearModel, ModelCard]:
+    """Check the metadata entry and the tensors of a model file, and return what they hold.
+
+    Parameters
+    ----------
+    entry, tensors
+        From `model_parts`.
+    name : str
+        Where they are from, for errors.
+
+    Raises
+    ------
+    ModelFileError
+        See `read_model`.
+    """
     if (digest := _DIGEST.search(entry)) is not None:
         entry = entry[: digest.start()] + "}"
         if _digest(entry, tensors) != digest[1]:

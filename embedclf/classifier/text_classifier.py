@@ -10,6 +10,7 @@ import numpy as np
 
 from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import check_min_confidence, rank
+from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, write_model
@@ -115,8 +116,15 @@ class TextClassifier(Printable):
         probabilities, reasons = self.predict_proba_usable(texts)
         return predictions(probabilities, reasons, self.classes, self.card.threshold, top_k)
 
-    def predict_proba(self, texts: Iterable[str]) -> Vectors:
+    def predict_proba(self, texts: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return the calibrated probability of each class for each text.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        on_empty : {"error", "uniform"}
+            Whether a text that is empty or only white space is an error, or has the same probability for each class,
+            for explainers such as LIME and SHAP, which ask about texts of which they removed every word.
 
         Returns
         -------
@@ -128,11 +136,14 @@ class TextClassifier(Printable):
         TypeError, TextError, EmbedderError
             As for `predict`.
         """
-        checked = check_texts(texts)
-        probabilities, reasons = self.predict_proba_usable(checked)
-        if reasons:
-            raise TextError(reasons)
-        return probabilities
+
+        def answer(checked: list[str]) -> Vectors:
+            probabilities, reasons = self.predict_proba_usable(checked)
+            if reasons:
+                raise TextError(reasons)
+            return probabilities
+
+        return around_empty(texts, len(self.classes), on_empty, answer)
 
     def predict_proba_usable(self, texts: Iterable[str | None]) -> tuple[Vectors, dict[int, str]]:
         """Return the probabilities of the texts that can be classified, so that one bad text does not fail the rest.
@@ -224,9 +235,9 @@ class TextClassifier(Printable):
         """Classify texts without blocking the event loop; otherwise the same as `classify`."""
         return await _in_a_thread(partial(self.classify, top_k=top_k), strings_or_none(texts, "texts"))
 
-    async def apredict_proba(self, texts: Iterable[str]) -> Vectors:
+    async def apredict_proba(self, texts: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return the probabilities without blocking the event loop; otherwise the same as `predict_proba`."""
-        return await _in_a_thread(self.predict_proba, list_of_strings(texts, "texts"))
+        return await _in_a_thread(partial(self.predict_proba, on_empty=on_empty), list_of_strings(texts, "texts"))
 
     def probabilities(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
         """Return the calibrated probability of each class for texts whose vectors are known.

@@ -36,7 +36,9 @@ _GROUPS = {
         *("out_of_scope_label", "regularization", "target_accuracy"),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
-    "Output": ("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "report"),
+    "Output": (
+        *("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "probabilities", "report"),
+    ),
     "Embedding service": (
         *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "max_cost", "no_cache"),
         *("retries", "timeout"),

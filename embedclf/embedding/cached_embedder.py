@@ -84,8 +84,12 @@ class CachedEmbedder(PartialEmbedder):
     def __repr__(self) -> str:
         return f"CachedEmbedder({self._behind!r}, dimensions={self._cut}, cache={self._cache!r})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _remake, (self._behind, self._cut, self._cache)
+    def __getstate__(self) -> dict[str, Any]:
+        # Also what skops stores; locks and counts are made anew.
+        return {"behind": self._behind, "dimensions": self._cut, "cache": self._cache}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        CachedEmbedder.__init__(self, **state)
 
     @property
     def spec(self) -> EmbedderSpec:
@@ -310,7 +314,3 @@ class CachedEmbedder(PartialEmbedder):
         embedding.remarks = tuple(filter(None, [sent, shown_dollars(dollars) if dollars else ""]))
         if self._on_event is not None:
             self._on_event(Progress(done, total, in_flight, dollars))
-
-
-def _remake(behind: BatchEmbedder, cut: int | None, cache: VectorCache | None) -> CachedEmbedder:
-    return CachedEmbedder(behind, dimensions=cut, cache=cache)

@@ -89,6 +89,13 @@ class LangChainModel(BatchEmbedder):
     def __repr__(self) -> str:
         return f"LangChainModel({type(self._embeddings).__name__}, {self._name!r})"
 
+    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+        return _remake, (self._embeddings, self._name, self._provider, self._dimensions, self._is_local)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # For skops, which would store whatever the object holds. A pickle uses `__reduce__`.
+        raise EmbedderError(f"{self._name} cannot be stored: it is a third-party embedder, which may hold a key")
+
     @property
     def spec(self) -> EmbedderSpec:
         """The model that its vectors come from; dimensions may be None before the first result."""
@@ -137,6 +144,10 @@ class LangChainModel(BatchEmbedder):
         if not np.isfinite(lengths).all() or not lengths.all():
             raise EmbedderError(f"{self._name} returned vectors that are zero or not finite")
         return np.asarray(vectors / lengths, dtype=np.float32)
+
+
+def _remake(embeddings: Any, name: str, provider: str, dimensions: int | None, is_local: bool) -> LangChainModel:
+    return LangChainModel(embeddings, name, provider=provider, dimensions=dimensions, is_local=is_local)
 
 
 def from_langchain(

@@ -77,8 +77,11 @@ class WordLlamaEmbedder(PartialEmbedder):
     def __repr__(self) -> str:
         return f"WordLlamaEmbedder({_MODEL!r}, dimensions={self._dimensions})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _open, (_MODEL, self._dimensions)
+    def __getstate__(self) -> dict[str, Any]:
+        return {"dimensions": self._dimensions}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        WordLlamaEmbedder.__init__(self, **state)
 
     @property
     def spec(self) -> EmbedderSpec:
@@ -148,10 +151,6 @@ class WordLlamaEmbedder(PartialEmbedder):
             if self._n_converted > _FEW_TOKENS:
                 token_vectors = self._token_vectors = token_vectors.astype(np.float32)
         return token_vectors[token_ids].astype(np.float32, copy=False)
-
-
-def _open(model: str, dimensions: int) -> WordLlamaEmbedder:
-    return WordLlamaEmbedder(model, dimensions=dimensions)
 
 
 def _load() -> tuple[Any, npt.NDArray[np.float16]]:

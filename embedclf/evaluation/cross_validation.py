@@ -1,7 +1,7 @@
 """Cross-validation of the classifier that would be trained on some examples."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -96,6 +96,10 @@ class CrossValidation(WithPage):
         In the order of the repeats, then of the examples.
     report : Report
         The full report on the predictions of the first repeat; its rows are indices of the examples.
+    classes : tuple of str
+        The labels, in the order of the columns of `probabilities`.
+    probabilities_by_repeat : ndarray of shape (n_repeats, n_texts, n_classes), float32
+        The probabilities of each repeat; see `probabilities`.
     """
 
     n_folds: int
@@ -113,6 +117,17 @@ class CrossValidation(WithPage):
     word_scales: tuple[float, ...]
     predictions: tuple[Prediction, ...]
     report: Report
+    classes: tuple[str, ...]
+    probabilities_by_repeat: Vectors = field(compare=False)
+
+    @property
+    def probabilities(self) -> Vectors:
+        """The out-of-fold probability of each class for each text: (n_texts, n_classes), float32; means of the repeats.
+
+        The rows are those of the texts passed in, in their order. A row is NaN if every classifier is fitted on it.
+        """
+        mean: Vectors = self.probabilities_by_repeat.mean(axis=0)
+        return mean
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
@@ -280,6 +295,8 @@ def _summarize(
             prediction for repeat, one in enumerate(repeats, 1) for prediction in _predictions(one, classes, repeat)
         ),
         report=report.at_rows(judged.tolist()),
+        classes=classes,
+        probabilities_by_repeat=np.stack([one.probabilities for one in repeats]),
     )
 
 

@@ -25,7 +25,7 @@ class Judged(NamedTuple):
     in_scope: Mask
 
 
-def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
+def fit_temperature(scores: Floats, y: Ints, sample_weight: Floats | None = None) -> tuple[float, float]:
     """Find the temperature that minimizes the log loss of the scores divided by it.
 
     Guo, Pleiss, Sun & Weinberger, "On Calibration of Modern Neural Networks", ICML 2017, section 4.2. The target of the
@@ -37,6 +37,8 @@ def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
     ----------
     scores : ndarray of shape (n, n_classes)
     y : ndarray of shape (n,)
+    sample_weight : ndarray of shape (n,), optional
+        How much each row counts; None is the same for all.
 
     Returns
     -------
@@ -45,14 +47,18 @@ def fit_temperature(scores: Floats, y: Ints) -> tuple[float, float]:
     from scipy.optimize import minimize_scalar
 
     scores = scores - scores.max(axis=1, keepdims=True)
-    of_true = scores[np.arange(len(y)), y].mean(dtype=np.float64)
-    of_others = (scores.sum(axis=1, dtype=np.float64).mean() - of_true) / (scores.shape[1] - 1)
+
+    def mean(values: Floats) -> float:
+        return float(np.average(values.astype(np.float64), weights=sample_weight))
+
+    of_true = mean(scores[np.arange(len(y)), y])
+    of_others = (mean(scores.sum(axis=1, dtype=np.float64)) - of_true) / (scores.shape[1] - 1)
     weight = (len(y) + 1) / (len(y) + 2)
     target = weight * of_true + (1 - weight) * of_others
 
     def loss(log_inverse: float) -> float:
         inverse = np.exp(log_inverse)
-        return float(np.log(np.exp(scores * inverse).sum(axis=1)).mean(dtype=np.float64) - inverse * target)
+        return mean(np.log(np.exp(scores * inverse).sum(axis=1))) - float(inverse * target)
 
     found = minimize_scalar(loss, bounds=(-7, 7), method="bounded", options={"xatol": 1e-5})
     return float(np.exp(-found.x)), float(found.fun)

@@ -7,29 +7,31 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import rank
-from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.empty_texts import OnEmpty, around_empty
+from embedclf.classifier.linear import LinearModel, log_softmax, softmax
 from embedclf.classifier.model_file import Head
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import Embedder
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
-from embedclf.errors import ArgumentError
-from embedclf.missing import check_none_missing
+from embedclf.errors import TextError
 from embedclf.training.checks import check_classes
+from embedclf.training.estimator_inputs import labels_of, n_columns, one_dimension
+from embedclf.training.estimator_state import StoredEstimator
 from embedclf.training.fitting import fit_classifier
-from embedclf.training.recipe import Features, Recipe, check_recipe
+from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.trainer import open_for
 from embedclf.training.training_set import make_training_set
-from embedclf.validation import check_texts, label_of
+from embedclf.training.weights import ClassWeight, check_sample_weight, with_class_weight
+from embedclf.validation import check_texts, label_of, list_of_strings
 
 
-class _TextEstimator(BaseEstimator):  # type: ignore[misc]
+class _TextEstimator(StoredEstimator, BaseEstimator):  # type: ignore[misc]
     """Base class of both estimators: takes an embedder as a parameter and texts as input.
 
     Unlike in the package's functions, the embedder's settings are separate parameters, so that a grid search can tune
@@ -46,11 +48,20 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
         """Settings for opening the embedder; see `as_embedder`."""
         return {"dimensions": self.dimensions, "cache": self.cache, "cache_name": self.cache_name}
 
-    def _embed(self, X: Any, *, reset: bool) -> Vectors:
-        """Embed the input: (n, n_dimensions). With `reset`, used in fitting, open the embedder first."""
+    def _texts(self, X: Any, *, reset: bool, may_be_empty: bool = False) -> list[str]:
+        """Check the texts and return them as a list; with `reset`, used in fitting, remember the name of their column.
+
+        A column counts as one feature, which may have a name. Texts in one dimension have none, and always fit.
+        """
+        given = one_dimension(X)
+        texts = list_of_strings(given, "texts") if may_be_empty else check_texts(given)
         if reset:
-            self.embedder_: Embedder = as_embedder(self.embedder, **self._settings)
-        return self.embedder_.embed_checked(check_texts(_in_one_dimension(X)))
+            for name in {"n_features_in_", "feature_names_in_"} & vars(self).keys():
+                delattr(self, name)
+        named = hasattr(X, "columns") and hasattr(self, "feature_names_in_")
+        if named or (reset and n_columns(X) is not None):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        return texts
 
     def __sklearn_clone__(self) -> Self:
         # An embedder may hold locks and connections, which cannot be copied: the clone shares it.
@@ -68,15 +79,10 @@ class _TextEstimator(BaseEstimator):  # type: ignore[misc]
         return tags
 
 
-def _in_one_dimension(X: Any) -> Any:
-    shape = getattr(X, "shape", None)
-    if shape is not None and len(shape) != 1:
-        raise ArgumentError(f"expected a one-dimensional array of texts, got shape {tuple(shape)}")
-    return X
-
-
 class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _TextEstimator):  # type: ignore[misc]
     """Embed texts, as a step of a scikit-learn pipeline.
+
+    The texts are a list, array or Series of strings, or a table with one column, such as a data frame.
 
     Parameters
     ----------
@@ -92,6 +98,10 @@ class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _T
     Attributes
     ----------
     embedder_ : Embedder
+    n_features_in_ : int
+        1, if the texts were the column of a table.
+    feature_names_in_ : ndarray of shape (1,)
+        The name of that column, if it has one.
     """
 
     def __init__(
@@ -114,18 +124,27 @@ class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _T
 
     def fit_transform(self, X: Iterable[str], y: object = None, **fit_params: object) -> Vectors:
         """Open the embedder and embed the texts: (n, n_dimensions) float32."""
-        vectors = self._embed(X, reset=True)
+        texts = self._texts(X, reset=True)
+        self.embedder_: Embedder = as_embedder(self.embedder, **self._settings)
+        vectors = self.embedder_.embed_checked(texts)
         self._n_features_out = vectors.shape[1]
         return vectors
 
     def transform(self, X: Iterable[str]) -> Vectors:
         """Embed texts: (n, n_dimensions) float32, unit length."""
         check_is_fitted(self)
-        return self._embed(X, reset=False)
+        return self._opened().embed_checked(self._texts(X, reset=False))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = []  # vectors are float32, whatever the texts are
+        return tags
 
 
 class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc]
     """Text classifier with the interface of scikit-learn.
+
+    The texts are a list, array or Series of strings, or a table with one column, such as a data frame.
 
     Parameters
     ----------
@@ -134,11 +153,15 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
     head : {"logistic", "centroid"}
         Logistic regression or nearest centroid.
     regularization : float or "auto"
-        scikit-learn's C for the logistic head; "auto" chooses it by cross-validated log loss.
+        scikit-learn's C for the logistic head; "auto" chooses it by cross-validated log loss. The centroid head ignores
+        it.
     features : {"auto", "embedding", "words", "both"}
         Which features of a text to use; see `embedclf.train`.
     label_names : bool, optional
         Whether to use the name of each label as a training text; see `embedclf.train`.
+    class_weight : dict, "balanced" or None
+        The weight of each class, 1 if it is not in the dict; the weights of its examples are multiplied by it.
+        "balanced" makes all classes count the same, however many examples they have.
     random_state : int
         Seed for the folds on which C and the temperature are chosen.
 
@@ -148,6 +171,8 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
     model_ : LinearModel
     classes_ : ndarray of shape (n_classes,)
         The labels, in their original type.
+    n_features_in_, feature_names_in_
+        See `EmbeddingTransformer`.
     """
 
     def __init__(
@@ -161,6 +186,7 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         regularization: float | Literal["auto"] = "auto",
         features: Features = "auto",
         label_names: bool | None = None,
+        class_weight: ClassWeight = None,
         random_state: int = 0,
     ) -> None:
         self.embedder = embedder
@@ -171,57 +197,91 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         self.regularization = regularization
         self.features = features
         self.label_names = label_names
+        self.class_weight = class_weight
         self.random_state = random_state
 
-    def fit(self, X: Iterable[str], y: Any) -> Self:
+    def fit(self, X: Iterable[str], y: Any, sample_weight: Any = None) -> Self:
         """Embed the texts and fit the head; C and the temperature are chosen by cross-validation.
+
+        Everything is checked before anything is embedded.
 
         Parameters
         ----------
-        X : list, array or Series of str
+        X : list, array or Series of str, or a table with one column
         y : list, array or Series
             Labels of any sortable type.
+        sample_weight : array of shape (n_texts,), optional
+            How many texts each text counts for, in the fit and in the choice of C and temperature. A text of weight 0
+            is left out.
         """
-        recipe = check_recipe(self.head, self.regularization, self.features, self.label_names)
-        check_none_missing(y, "y")
-        texts, recipe = self._open(X, recipe)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        check_consistent_length(texts.texts, y)
-        self.classes_, numbers = np.unique(y, return_inverse=True)
+        # As in scikit-learn's own estimators, what does not apply is ignored, so that searches can vary both.
+        C = "auto" if self.head == "centroid" else self.regularization
+        recipe = check_recipe(self.head, C, self.features, self.label_names)
+        labels = labels_of(y, type(self).__name__)
+        texts = self._texts(X, reset=True)
+        check_consistent_length(texts, labels)
+        weights = check_sample_weight(sample_weight, len(texts))
+        if weights is not None and not weights.all():
+            used = np.flatnonzero(weights)
+            texts, labels, weights = [texts[row] for row in used], labels[used], weights[used]
+        self.classes_, numbers = np.unique(labels, return_inverse=True)
         classes = check_classes(label_of(name) if isinstance(name, Real) else str(name) for name in self.classes_)
+        weights = with_class_weight(weights, self.class_weight, self.classes_.tolist(), numbers)
+        self.embedder_: Embedder
+        self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
+        embedded = EmbeddedTexts(texts, embedder=self.embedder_)
         self.model_: LinearModel
         self.model_, self._card = fit_classifier(
-            make_training_set(recipe, texts, classes, numbers),
+            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights),
             recipe,
             spec=self.embedder_.spec,
             seed=self.random_state,
         )
         return self
 
-    def _open(self, X: Any, recipe: Recipe) -> tuple[EmbeddedTexts, Recipe]:
-        """Open the embedder that a recipe needs, and check the texts without embedding them."""
-        self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
-        return EmbeddedTexts(_in_one_dimension(X), embedder=self.embedder_), recipe
+    def decision_function(self, X: Iterable[str]) -> Vectors:
+        """Return the scores whose softmax are the probabilities.
 
-    def predict_proba(self, X: Iterable[str]) -> Vectors:
-        """Return calibrated probabilities: (n, n_classes) float32, columns in the order of `classes_`."""
+        Returns
+        -------
+        ndarray of shape (n_texts, n_classes), float32
+            With two classes, (n_texts,): the score of the second class less that of the first.
+        """
+        scores = self._scores(self._fitted_texts(X))
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+
+    def predict_proba(self, X: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
+        """Return calibrated probabilities: (n, n_classes) float32, columns in the order of `classes_`.
+
+        `on_empty` says what to return for an empty text; see `TextClassifier.predict_proba`.
+        """
         check_is_fitted(self)
-        model = self.model_
-        if model.words is None:
-            return model.probabilities(self._embed(X, reset=False))
-        texts = check_texts(_in_one_dimension(X))
-        terms = model.words.vocabulary.terms(texts)
-        if model.uses_vectors:
-            return model.probabilities(self.embedder_.embed_checked(texts), terms)
-        return model.probabilities(np.empty((len(texts), 0), dtype=np.float32), terms)
+        texts = self._texts(X, reset=False, may_be_empty=True)
+        return around_empty(texts, len(self.classes_), on_empty, lambda checked: softmax(self._scores(checked)))
+
+    def predict_log_proba(self, X: Iterable[str]) -> Vectors:
+        """Return the logarithms of the probabilities: (n, n_classes) float32; also finite where one rounds to 0."""
+        return log_softmax(self._scores(self._fitted_texts(X)))
 
     def predict(self, X: Iterable[str]) -> Any:
         """Return the predicted labels: (n,), in their original type."""
-        check_is_fitted(self)
-        return self.classes_[rank(self.predict_proba(X)).likeliest]
+        probabilities = softmax(self._scores(self._fitted_texts(X)))
+        return self.classes_[rank(probabilities).likeliest]
 
     def to_text_classifier(self) -> TextClassifier:
         """Return a `TextClassifier`, which can be saved; its labels are these labels converted to str."""
         check_is_fitted(self)
-        return TextClassifier(self.embedder_, self.model_, self._card)
+        return TextClassifier(self._opened(), self.model_, self._card)
+
+    def _fitted_texts(self, X: Any) -> list[str]:
+        check_is_fitted(self)
+        return self._texts(X, reset=False)
+
+    def _scores(self, texts: list[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, len(self.classes_)), dtype=np.float32)
+        classifier = self.to_text_classifier()
+        vectors, reasons = classifier.embed_partial(texts)
+        if reasons:
+            raise TextError(reasons)
+        return classifier.scores(vectors, texts)

@@ -54,6 +54,7 @@ def fit_classifier(
         See `embedclf.train`.
     """
     held = np.zeros(len(examples), dtype=bool) if held is None else held
+    examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
         job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
         figures, measures = None, (held & examples.in_scope).any()
@@ -70,7 +71,7 @@ def fit_classifier(
     card = ModelCard(
         embedder=replace(spec, dimensions=examples.inputs.vectors.shape[1] or spec.dimensions),
         head=recipe.head,
-        regularization=settings.C,
+        regularization=None if settings.C is None else settings.C / weight,
         temperature=settings.temperature,
         threshold=chosen.threshold,
         out_of_scope_label=None,
@@ -80,6 +81,15 @@ def fit_classifier(
         word_scale=settings.scale,
     )
     return trained.model(settings.temperature, examples.classes), card
+
+
+def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[TrainingSet, Recipe, float]:
+    """Move the mean weight of the examples into C, so that the values of C to choose from suit any weights."""
+    if examples.sample_weight is None:
+        return examples, recipe, 1.0
+    mean = float(examples.sample_weight[examples.in_scope].mean())
+    C = None if recipe.C is None else recipe.C * mean
+    return replace(examples, sample_weight=examples.sample_weight / mean), replace(recipe, C=C), mean
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import Head
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs
+from embedclf.training.lbfgs import Floats
 from embedclf.training.solver import Design, Fit
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Rows:
     ----------
     inputs : Inputs
     y : ndarray of shape (n,)
+    sample_weight : ndarray of shape (n,), optional
+        See `TrainingSet`.
     vocabulary : Vocabulary, optional
         None uses the vocabulary of these rows.
     is_rotated : bool
@@ -67,9 +70,15 @@ class Rows:
     """
 
     def __init__(
-        self, inputs: Inputs, y: Ints, vocabulary: Vocabulary | None = None, *, is_rotated: bool = False
+        self,
+        inputs: Inputs,
+        y: Ints,
+        sample_weight: Floats | None = None,
+        vocabulary: Vocabulary | None = None,
+        *,
+        is_rotated: bool = False,
     ) -> None:
-        self._inputs, self._y, self._is_rotated = inputs, y, is_rotated
+        self._inputs, self._y, self._sample_weight, self._is_rotated = inputs, y, sample_weight, is_rotated
         most = 2 * most_ngrams(int(y.max()) + 1)
         self.vocabulary = inputs.vocabulary(most) if vocabulary is None else vocabulary
         self._words = inputs.words(self.vocabulary)
@@ -82,14 +91,14 @@ class Rows:
         vocabulary = self.vocabulary if scale else None
         words = self._words if scale else None
         if head == "centroid":
-            return Trained(fit_centroid(self._inputs.vectors, words, scale, self._y), vocabulary)
+            return Trained(fit_centroid(self._inputs.vectors, words, scale, self._y, self._sample_weight), vocabulary)
         if C is None:
             raise ValueError("the logistic head needs C")
         if scale not in self._designs:
             design = Design(self._inputs.vectors, words, scale, is_rotated=self._is_rotated)
             self._designs = {scale: design}  # only one, since a design is large
         first = None if start is None else start.start_for(vocabulary)
-        fit = self._designs[scale].fit(self._y, C, start=first, exact=exact)
+        fit = self._designs[scale].fit(self._y, C, start=first, exact=exact, sample_weight=self._sample_weight)
         if exact and not fit.converged:
             logger.warning(
                 "the fit with C = %g did not converge: probabilities may be slightly off; use a smaller C", C
@@ -97,14 +106,14 @@ class Rows:
         return Trained(fit, vocabulary)
 
 
-def fit_centroid(vectors: Vectors, words: object, scale: float, y: Ints) -> Fit:
+def fit_centroid(vectors: Vectors, words: object, scale: float, y: Ints, sample_weight: Floats | None = None) -> Fit:
     """Fit nearest centroid: the squared distance to centroid c, less the common ‖x‖², is ‖c‖² − 2 x·c."""
     from scipy.sparse import csr_array
 
     # Not scikit-learn's NearestCentroid: it rejects vectors that are all equal, due to variances not needed here.
     n_classes = int(y.max()) + 1
-    sizes = np.bincount(y)
-    of_class = csr_array((1 / sizes[y], (y, np.arange(len(y)))), shape=(n_classes, len(y)))
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight
+    of_class = csr_array((weights / np.bincount(y, weights)[y], (y, np.arange(len(y)))), shape=(n_classes, len(y)))
     centroids = of_class @ vectors.astype(np.float64)
     of_words = np.zeros((n_classes, 0)) if words is None else (of_class @ words).toarray()
     squares = (centroids**2).sum(axis=1) + scale**2 * (of_words**2).sum(axis=1)

@@ -121,6 +121,10 @@ class Chooser:
             self._y_judged, self._known = (
                 np.concatenate([values[judged] for _, judged in self._parts]) for values in (examples.y, in_scope)
             )
+            weights = examples.sample_weight
+            self._weights_known = (
+                None if weights is None else np.concatenate([weights[judged & in_scope] for _, judged in self._parts])
+            )
             self._axes = None
             if few and recipe.head == "logistic" and recipe.uses_vectors:
                 # Computed once for all folds and scales, since it takes most of the time for long vectors.
@@ -154,7 +158,7 @@ class Chooser:
         scores = np.concatenate(
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
-        temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known])
+        temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known], self._weights_known)
         confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
         judged = Judged(confidence, first_of_largest(scores) == self._y_judged, self._known)
         return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], judged), fits)

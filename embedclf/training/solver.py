@@ -1,7 +1,7 @@
 """A solver for multinomial logistic regression.
 
 It minimizes C times the sum of log losses plus half the squared weights, with unpenalized intercepts: the objective of
-``sklearn.linear_model.LogisticRegression``.
+``sklearn.linear_model.LogisticRegression``. A row's log loss may have a weight.
 
 A change of coordinates makes it fast. The vectors are centred and rotated into the eigenvectors of X'X, and each
 coordinate of each class is divided by the square root of the objective's curvature along it at the starting point. In
@@ -120,7 +120,15 @@ class Design:
         u, _ = problem.solve(problem.zeros(), _ROUGHEST, np.float32)
         return problem.to_fit(u, converged=True)
 
-    def fit(self, y: Ints, C: float, *, start: Fit | None = None, exact: bool = True) -> Fit:
+    def fit(
+        self,
+        y: Ints,
+        C: float,
+        *,
+        start: Fit | None = None,
+        exact: bool = True,
+        sample_weight: Floats | None = None,
+    ) -> Fit:
         """Fit the classes of the rows.
 
         Parameters
@@ -133,8 +141,10 @@ class Design:
         exact : bool
             Whether to bring each probability to within 1e-3 of the optimum's; otherwise, the fit is only good enough
             to choose C.
+        sample_weight : ndarray of shape (n,), optional
+            How many rows each row counts for, above 0; None is one each.
         """
-        problem = _Problem(self, y, C)
+        problem = _Problem(self, y, C, sample_weight)
         u = problem.zeros() if start is None else problem.from_fit(start)
         cheap = self.rotated.size * problem.n_classes <= _CHEAP
         if not exact:
@@ -186,12 +196,13 @@ class _Problem:
     n_classes : int
     """
 
-    def __init__(self, design: Design, y: Ints, C: float) -> None:
+    def __init__(self, design: Design, y: Ints, C: float, sample_weight: Floats | None = None) -> None:
         self.n_classes = int(y.max()) + 1
         if self.n_classes == 2:
             # scikit-learn fits the difference of the two rows of weights, whose penalty is twice that of both.
             C /= 2
-        self._design, self._y, self._C = design, y, C
+        self._design, self._y, self._C, self._sample_weight = design, y, C, sample_weight
+        self._n_counted = len(y) if sample_weight is None else float(sample_weight.sum())
         self._n_rare = 0 if design.rare is None else design.rare.shape[1]
 
     def zeros(self) -> Floats:
@@ -233,6 +244,17 @@ class _Problem:
         scores -= scores.max(axis=1, keepdims=True)
         return scores
 
+    def _costs(self, part: _Part, kind: Any) -> Floats:
+        """Return C times the weight of each of these rows: (n_rows,), or one number if all have the same."""
+        weights = 1.0 if self._sample_weight is None else self._sample_weight[part.rows]
+        return np.asarray(self._C * weights, dtype=kind)
+
+    def _sum(self, losses: Floats, part: _Part) -> float:
+        """Return the sum of numbers of these rows, times their weights."""
+        if self._sample_weight is None:
+            return float(losses.sum(dtype=np.float64))
+        return float(losses.astype(np.float64) @ self._sample_weight[part.rows])
+
     def _curvature(self, u: Floats, part: _Part) -> Floats:
         """Return the contribution of these rows to the curvature along each coordinate: (n_coordinates,)."""
         if u.any():
@@ -242,7 +264,7 @@ class _Problem:
         else:
             p = np.full((len(part.rotated), self.n_classes), 1 / self.n_classes, dtype=u.dtype)
         p *= 1 - p
-        p *= u.dtype.type(self._C)
+        p *= self._costs(part, u.dtype).reshape(-1, 1)
         curvature = np.empty_like(u)
         U, B, W = self._parts(curvature)
         U[:] = p.T @ part.rotated**2
@@ -255,14 +277,14 @@ class _Problem:
 
     def _loss(self, u: Floats, part: _Part) -> tuple[float, Floats]:
         """Return C times the log loss of these rows, and its gradient."""
-        C = u.dtype.type(self._C)
+        costs = self._costs(part, u.dtype)
         scores, rows, y = self._scores(u, part), np.arange(len(part.rotated)), self._y[part.rows]
-        of_true = scores[rows, y].sum(dtype=np.float64)
+        of_true = self._sum(scores[rows, y], part)
         np.exp(scores, out=scores)
         sums = scores.sum(axis=1)
-        loss = self._C * (float(np.log(sums).sum(dtype=np.float64)) - float(of_true))
-        scores *= (C / sums)[:, None]
-        scores[rows, y] -= C  # now the gradient with respect to the scores
+        loss = self._C * (self._sum(np.log(sums), part) - of_true)
+        scores *= (costs / sums)[:, None]
+        scores[rows, y] -= costs  # now the gradient with respect to the scores
         gradient = np.empty_like(u)
         U, B, W = self._parts(gradient)
         np.matmul(scores.T, part.rotated, out=U)
@@ -274,7 +296,7 @@ class _Problem:
     def solve(self, u: Floats, tolerance: float, kind: type[np.float32] | type[np.float64]) -> tuple[Floats, float]:
         """Minimize until the mean log loss is within a tolerance of its minimum; return u and the estimated excess."""
         # In these coordinates, the loss exceeds its minimum by about half the squared norm of the gradient.
-        enough = float(np.sqrt(2 * tolerance * self._C * len(self._y)))
+        enough = float(np.sqrt(2 * tolerance * self._C * self._n_counted))
         parts = self._design.parts(kind)
         with ThreadPoolExecutor(min(len(parts), n_cores())) as threads:
             each = map if len(parts) == 1 else threads.map

@@ -1,13 +1,13 @@
 """Training of a classifier on labelled texts, with its accuracy measured on held-out examples."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
-from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame
@@ -27,6 +27,7 @@ from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.training_set import make_training_set
+from embedclf.training.weights import ClassWeight, check_sample_weight, with_class_weight
 from embedclf.training.words_alone import predict_by_words
 from embedclf.validation import check_whole, label_of
 
@@ -50,6 +51,8 @@ def train(
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
     out_of_scope_label: str | int | None = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> TextClassifier:
@@ -99,6 +102,13 @@ def train(
     out_of_scope_label : str or int, optional
         The label of examples that should be rejected. It is not a class. The threshold is chosen to separate these
         examples from the others; with `target_accuracy`, answers to them count as wrong.
+    sample_weight : array of shape (n_texts,), optional
+        How many examples each example counts for, above 0, in the fit and in the choice of C and temperature; None is
+        one each. Metrics and thresholds count each example once.
+    class_weight : dict, "balanced" or None
+        The weight of each label, 1 if it is not in the dict; the weights of its examples are multiplied by it.
+        "balanced" makes all labels count the same, however many examples they have. The probabilities are then those of
+        texts in which labels are as frequent as their weights say.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
@@ -134,11 +144,12 @@ def train(
     if not 0 <= holdout < 1:
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     _warn_of_placeholders(examples)
+    weights = _weights_of(sample_weight, class_weight, classes, y)
     opened, recipe = open_for(recipe, examples)
     warn_of_languages(examples.texts, opened, recipe)
     held = _choose_held_out(y, examples.groups, classes, holdout, seed)
     model, card = fit_classifier(
-        make_training_set(recipe, examples, classes, y, name_vectors),
+        make_training_set(recipe, examples, classes, y, name_vectors, sample_weight=weights),
         recipe,
         spec=opened.spec,
         seed=seed,
@@ -166,6 +177,15 @@ def _warn_of_placeholders(examples: EmbeddedTexts) -> None:
                 n,
                 extra={"about_rows": True},
             )
+
+
+def _weights_of(sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints) -> Floats | None:
+    weights = check_sample_weight(sample_weight, len(y))
+    if weights is not None and not weights.all():
+        raise ArgumentError(f"sample_weight[{int(weights.argmin())}] is 0: leave out the texts that should not count")
+    if isinstance(class_weight, Mapping):
+        class_weight = {label_of(name, "a label of class_weight"): weight for name, weight in class_weight.items()}
+    return with_class_weight(weights, class_weight, classes, y)
 
 
 def _with_baseline(

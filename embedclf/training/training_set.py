@@ -11,6 +11,7 @@ from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.training.inputs import Inputs
 from embedclf.training.label_names import names_for
+from embedclf.training.lbfgs import Floats
 from embedclf.training.recipe import Recipe
 
 
@@ -29,6 +30,9 @@ class TrainingSet:
     classes : tuple of str
     names : Inputs or None
         The names of the classes as texts; None if they are not used.
+    sample_weight : ndarray of shape (n,), or None
+        How many examples each example counts for in fits and in the choice of settings; None is one each. Metrics do
+        not use it.
     """
 
     inputs: Inputs
@@ -36,23 +40,32 @@ class TrainingSet:
     groups: Ints
     classes: tuple[str, ...]
     names: Inputs | None = None
+    sample_weight: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __getitem__(self, rows: Mask | Ints) -> Self:
-        return replace(self, inputs=self.inputs[rows], y=self.y[rows], groups=self.groups[rows])
+        weights = None if self.sample_weight is None else self.sample_weight[rows]
+        return replace(self, inputs=self.inputs[rows], y=self.y[rows], groups=self.groups[rows], sample_weight=weights)
 
     @property
     def in_scope(self) -> Mask:
         """Which examples are in scope: (n,)."""
         return self.y < len(self.classes)
 
-    def with_names(self, names: Inputs | None) -> tuple[Inputs, Ints]:
-        """Return inputs and y with the name of each class added as an example of it; None adds nothing."""
+    def with_names(self, names: Inputs | None) -> tuple[Inputs, Ints, Floats | None]:
+        """Return inputs, y and weights with the name of each class added as an example of it; None adds nothing.
+
+        A name weighs as much as an example of its class does on average.
+        """
         if names is None:
-            return self.inputs, self.y
-        return self.inputs.joined(names), np.concatenate([self.y, np.arange(len(names))])
+            return self.inputs, self.y, self.sample_weight
+        weights = self.sample_weight
+        if weights is not None:
+            sums, counts = np.bincount(self.y, weights, len(names)), np.bincount(self.y, minlength=len(names))
+            weights = np.concatenate([weights, (sums / counts)[: len(names)]])
+        return self.inputs.joined(names), np.concatenate([self.y, np.arange(len(names))]), weights
 
 
 def make_training_set(
@@ -63,6 +76,7 @@ def make_training_set(
     name_vectors: Vectors | None = None,
     *,
     fewest: int | None = None,
+    sample_weight: Floats | None = None,
 ) -> TrainingSet:
     """Embed texts and the names of their labels, as far as a recipe needs them.
 
@@ -78,6 +92,8 @@ def make_training_set(
         Vectors of the texts of `names_for`; None embeds them, together with the texts if these are not embedded yet.
     fewest : int, optional
         The size of the smallest training set; None means all texts.
+    sample_weight : ndarray of shape (n_texts,), optional
+        See `TrainingSet`.
 
     Raises
     ------
@@ -99,7 +115,7 @@ def make_training_set(
             vectors = np.vstack([vectors, check_vectors(name_vectors, len(names))])
     inputs = Inputs.of([*texts.texts, *names], vectors, words=recipe.uses_words)
     if not names:
-        return TrainingSet(inputs, y, texts.groups, tuple(classes))
+        return TrainingSet(inputs, y, texts.groups, tuple(classes), None, sample_weight)
     rows = np.arange(len(inputs))
     of_texts, of_names = inputs[rows[: len(texts)]], inputs[rows[len(texts) :]]
-    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names)
+    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, sample_weight)

@@ -123,6 +123,28 @@ class TestCrossValidate:
         ]
         assert json.loads(result.stdout)["accuracy"] == pytest.approx(right)
 
+    def test_probabilities_of_all_labels(self, cli: Cli, dataset: Path):
+        """For the texts as they were passed in; also written, for each repeat."""
+        settings = {"head": "centroid", "features": "embedding", "label_names": False, "folds": 2, "repeats": 2}
+        result = embedclf.cross_validate([*TEXTS, "gift cards"], [*LABELS, "shop"], **settings)
+        assert result.classes == ("delivery", "password", "refund", "shop")
+        assert result.probabilities.shape == (31, 4)
+        assert np.isnan(result.probabilities[30]).all()  # the only text of its label
+        assert result.probabilities[:30].sum(axis=1) == pytest.approx(1)
+        for one in result.predictions:
+            given = result.probabilities_by_repeat[one.repeat - 1, one.row]
+            assert (one.label, one.confidence) == (result.classes[given.argmax()], given.max())
+        options = ("--head", "centroid", "--features", "embedding", "--no-label-names", "--folds", 2, "--repeats", 2)
+        cli("cross-validate", dataset, *options, "--output", "apart.jsonl", "--probabilities")
+        rows = [json.loads(line) for line in Path("apart.jsonl").read_text().splitlines()]
+        assert list(rows[0])[-3:] == ["probability_delivery", "probability_password", "probability_refund"]
+        assert len(rows) == 60
+        for row in rows:
+            assert row[f"probability_{row['predicted_label']}"] == row["confidence"]
+        refused = cli("cross-validate", dataset, "--probabilities")
+        assert refused.exit_code == 2
+        assert "--probabilities needs --output FILE, to which it adds columns." in refused.stderr
+
     @pytest.mark.slow
     def test_a_label_with_one_text_is_named_as_not_measured(self, cli: Cli, dataset: Path):
         """It is trained on wherever one fits."""

@@ -2,13 +2,14 @@
 
 import inspect
 import pickle
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from langchain_core.embeddings import Embeddings
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
@@ -20,9 +21,8 @@ from sklearn.utils.validation import validate_data
 import embedclf
 from aimlapi_server import AimlapiServer
 from corpus import LABELS, TEXTS
-from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.base import Embedder, EmbedderSpec
 from embedclf.training.estimators import EmbeddingClassifier, EmbeddingTransformer
-from embedclf.training.recipe import Recipe
 
 BOTH = [EmbeddingClassifier, EmbeddingTransformer]
 
@@ -145,22 +145,30 @@ def test_texts_come_in_any_container(texts: Any):
     ("X", "y", "error", "message"),
     [
         ("a text", ["a"], TypeError, "texts must be a list of strings, not a single str"),
-        (
-            pd.DataFrame({"text": TEXTS}),
-            LABELS,
-            ValueError,
-            r"expected a one-dimensional array of texts, got shape \(30, 1\)",
-        ),
+        (np.array(TEXTS).reshape(5, 3, 2), LABELS, ValueError, r"got an array of shape \(5, 3, 2\)"),
         ([1, 2, 3], ["a", "b", "c"], TypeError, "texts must be strings"),
         (["a", ""], ["x", "y"], ValueError, "the text is empty"),
         (["a", "b", "c"], ["x", "y"], ValueError, "inconsistent numbers of samples"),
         (["a", "b"], ["x", "x"], ValueError, "only one class, 'x'"),
+        (["a", "b", "c"], ["x", float("nan"), "y"], ValueError, r"y\[1\] is missing \(nan\): leave out the rows"),
+        (["a", "b", "c"], pd.Series(["x", "y", None]), ValueError, r"y\[2\] is missing"),
+        (["a", "b", "c"], [["x"], [None], ["y"]], ValueError, r"y\[1\] is missing"),
+        (
+            ["a", "b"],
+            np.array(["x", 1], dtype=object),
+            ValueError,
+            r"y mixes labels of several types \(int, str\): convert them to one",
+        ),
+        (["a", "b", "c"], [0.5, 1.5, 2.7], ValueError, "Unknown label type: continuous"),
+        (["a", "b"], None, ValueError, "requires y to be passed, but the target y is None"),
     ],
 )
 def test_what_cannot_be_fitted(X: Any, y: Any, error: Any, message: str):
     """A clear error of the kind that scikit-learn's users expect."""
+    embedder = Lengths()
     with pytest.raises(error, match=message):
-        EmbeddingClassifier("wordllama").fit(X, y)
+        EmbeddingClassifier(embedder).fit(X, y)
+    assert not embedder.asked  # nothing was paid for
 
 
 @pytest.mark.slow
@@ -175,11 +183,10 @@ def test_in_a_pipeline():
 @pytest.mark.slow
 def test_a_grid_search_in_two_processes():
     """Parameters of ours are searched like any others."""
-    search = GridSearchCV(
-        EmbeddingClassifier("wordllama"), {"head": ["logistic", "centroid"], "dimensions": [64, 256]}, cv=2, n_jobs=2
-    )
+    grid = {"head": ["logistic", "centroid"], "regularization": [1.0, 10.0], "dimensions": [64, 256]}
+    search = GridSearchCV(EmbeddingClassifier("wordllama", features="embedding"), grid, cv=2, n_jobs=2)
     search.fit(TEXTS, LABELS)
-    assert set(search.best_params_) == {"head", "dimensions"}
+    assert set(search.best_params_) == set(grid)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
 
 
@@ -294,18 +301,120 @@ class TestOurEmbedderInLangChain:
         assert best.page_content in TEXTS[:10]
 
 
+def quick(**settings: Any) -> EmbeddingClassifier:
+    """A classifier that is trained quickly."""
+    return EmbeddingClassifier("wordllama", features="embedding", label_names=False, **settings)
+
+
+class TestWeights:
+    """Weights of texts and of classes."""
+
+    @pytest.mark.parametrize("head", ["logistic", "centroid"])
+    def test_a_text_of_weight_zero_is_left_out(self, head: Any):
+        """It is not even embedded, and its label may be no class."""
+        embedder = Lengths()
+        settings = {"features": "embedding", "label_names": False, "head": head, "regularization": 1.0}
+        weights = np.array([0 if label == "refund" else 1 for label in LABELS])
+        weighted = EmbeddingClassifier(embedder, **settings).fit(TEXTS, LABELS, sample_weight=weights)
+        assert weighted.classes_.tolist() == ["delivery", "password"]
+        assert embedder.asked == TEXTS[:20]
+        removed = EmbeddingClassifier(embedder, **settings).fit(TEXTS[:20], LABELS[:20])
+        assert (weighted.predict_proba(TEXTS) == removed.predict_proba(TEXTS)).all()
+
+    def test_they_scale_the_penalty_as_in_scikit_learn(self):
+        """And a C that is chosen is as good for weights of any size."""
+        three = np.full(30, 3.0)
+        assert quick(regularization=1.0).fit(TEXTS, LABELS, three).predict_proba(TEXTS) == pytest.approx(
+            quick(regularization=3.0).fit(TEXTS, LABELS).predict_proba(TEXTS), abs=1e-6
+        )
+        tiny, plain = quick().fit(TEXTS, LABELS, three / 3000), quick().fit(TEXTS, LABELS)
+        assert tiny.predict_proba(TEXTS) == pytest.approx(plain.predict_proba(TEXTS), abs=1e-6)
+        cards = [one.to_text_classifier().card for one in (tiny, plain)]
+        assert cards[0].regularization == pytest.approx(1000 * cards[1].regularization)
+
+    def test_a_class_weight_multiplies_them(self):
+        """A dict, or "balanced" as in scikit-learn."""
+        rows = slice(0, 24)
+        few, labels = TEXTS[rows], LABELS[rows]
+        of_class = {"delivery": 24 / 30, "password": 24 / 30, "refund": 2.0}
+        balanced = quick(class_weight="balanced", regularization=1.0).fit(few, labels)
+        by_dict = quick(class_weight=of_class, regularization=1.0).fit(few, labels)
+        by_weight = quick(regularization=1.0).fit(few, labels, [of_class[label] for label in labels])
+        assert balanced.predict_proba(TEXTS) == pytest.approx(by_dict.predict_proba(TEXTS), abs=1e-6)
+        assert balanced.predict_proba(TEXTS) == pytest.approx(by_weight.predict_proba(TEXTS), abs=1e-6)
+        plain = quick(regularization=1.0).fit(few, labels)
+        assert balanced.predict_proba(TEXTS)[:, 2].mean() > plain.predict_proba(TEXTS)[:, 2].mean()
+        assert by_dict.score(TEXTS, LABELS, sample_weight=[1] * 20 + [0] * 10) > 0.9
+
+    @pytest.mark.parametrize(
+        ("settings", "weights", "message"),
+        [
+            ({}, [1] * 29, r"must be one number per text, 30 in all, got shape \(29,\)"),
+            ({}, [1] * 28 + [-1, float("nan")], r"sample_weight\[28\] is -1.0, not a positive number \(and 1 other\)"),
+            ({}, [0] * 30, "is zero for every text"),
+            ({}, ["x"] * 30, "must be numbers"),
+            ({"class_weight": {"refunds": 2}}, None, "class_weight has 'refunds', which is not among the labels"),
+            ({"class_weight": {"refund": 0}}, None, "must be positive numbers"),
+            ({"class_weight": "equal"}, None, "must be None, 'balanced' or a dict of labels, got 'equal'"),
+        ],
+    )
+    def test_what_is_no_weight(self, settings: Any, weights: Any, message: str):
+        """Is an error before anything is embedded."""
+        embedder = Lengths()
+        with pytest.raises(embedclf.ArgumentError, match=message):
+            EmbeddingClassifier(embedder, **settings).fit(TEXTS, LABELS, weights)
+        assert not embedder.asked
+
+    @pytest.mark.slow
+    def test_metadata_is_routed(self):
+        """Through a pipeline and a search, to fit and to score."""
+        weights = np.arange(1.0, 31)
+        with config_context(enable_metadata_routing=True):
+            inner = quick(regularization=1.0).set_fit_request(sample_weight=True).set_score_request(sample_weight=True)
+            pipeline = make_pipeline(inner).fit(TEXTS, LABELS, sample_weight=weights)
+            direct = clone(inner).fit(TEXTS, LABELS, sample_weight=weights)
+            assert (pipeline.predict_proba(TEXTS) == direct.predict_proba(TEXTS)).all()
+            search = GridSearchCV(inner, {"class_weight": [None, "balanced"]}, cv=2, error_score="raise")
+            search.fit(TEXTS, LABELS, sample_weight=weights)
+            assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_scores_and_logarithms_agree_with_the_probabilities(n_classes: int):
+    """decision_function has one column with two classes; logarithms are finite where a probability rounds to 0."""
+    texts, labels = TEXTS[: 10 * n_classes], LABELS[: 10 * n_classes]
+    classifier = quick(regularization=1e6).fit(texts, labels)
+    probabilities, scores = classifier.predict_proba(texts), classifier.decision_function(texts)
+    logarithms = classifier.predict_log_proba(texts)
+    assert np.exp(logarithms) == pytest.approx(probabilities, abs=1e-6)
+    assert np.isfinite(logarithms).all()
+    if n_classes == 2:
+        assert 1 / (1 + np.exp(-scores)) == pytest.approx(probabilities[:, 1], abs=1e-6)
+    else:
+        assert (scores.argmax(axis=1) == probabilities.argmax(axis=1)).all()
+    assert classifier.predict_proba([]).shape == (0, n_classes)
+
+
+class Decodes(Embedder):
+    """The stand-in's embedder: reads the numbers of a text that was written from them."""
+
+    def __repr__(self) -> str:
+        return "Decodes()"  # in the names of the tests
+
+    @property
+    def spec(self) -> EmbedderSpec:
+        return EmbedderSpec("external", "numbers", None)
+
+    def embed(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array([np.frombuffer(bytes.fromhex(text)) for text in texts], dtype=np.float32)
+
+
 class TakesMatrices:
-    """Takes matrices as they are, so that scikit-learn's own checks can be run on all the rest."""
+    """Writes the rows of a matrix as texts, so that scikit-learn's own checks can be run on all the rest."""
 
-    def _embed(self, X: Any, *, reset: bool) -> Any:
-        vectors = validate_data(self, X, reset=reset, dtype=np.float64)
-        if reset:
-            self.embedder_ = SimpleNamespace(spec=EmbedderSpec("external", "identity", self.n_features_in_))
-        return vectors
-
-    def _open(self, X: Any, recipe: Recipe) -> tuple[embedclf.EmbeddedTexts, Recipe]:
-        vectors = self._embed(X, reset=True)
-        return embedclf.EmbeddedTexts([row.tobytes().hex() for row in vectors], vectors=vectors), recipe
+    def _texts(self, X: Any, *, reset: bool, may_be_empty: bool = False) -> list[str]:
+        matrix = validate_data(self, X, reset=reset, dtype=np.float64)
+        return [row.tobytes().hex() for row in matrix]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -315,23 +424,35 @@ class TakesMatrices:
         return tags
 
 
-class IdentityClassifier(TakesMatrices, EmbeddingClassifier):
+class NumbersClassifier(TakesMatrices, EmbeddingClassifier):
     """The classifier, of matrices."""
 
 
-class IdentityTransformer(TakesMatrices, EmbeddingTransformer):
+class NumbersTransformer(TakesMatrices, EmbeddingTransformer):
     """The transformer, of matrices."""
 
 
 ON_VECTORS = {"features": "embedding", "label_names": False}
+FOLDS = "the temperature is chosen on folds of texts, and a repeated text is another fold than a weighted one"
+
+
+def expected_to_fail(estimator: Any) -> dict[str, str]:
+    """Return why a check cannot hold."""
+    if isinstance(estimator, NumbersTransformer):
+        return {}
+    out = {"check_sample_weight_equivalence_on_dense_data": FOLDS}
+    if estimator.head == "centroid":
+        out["check_class_weight_classifiers"] = "where a centroid lies does not depend on the weight of its class"
+    return out
 
 
 @parametrize_with_checks(
     [
-        IdentityClassifier(regularization=1.0, **ON_VECTORS),
-        IdentityClassifier(head="centroid", **ON_VECTORS),
-        IdentityTransformer(),
-    ]
+        NumbersClassifier(Decodes(), regularization=1.0, **ON_VECTORS),
+        NumbersClassifier(Decodes(), head="centroid", **ON_VECTORS),
+        NumbersTransformer(Decodes()),
+    ],
+    expected_failed_checks=expected_to_fail,
 )
 @pytest.mark.filterwarnings("default")
 def test_scikit_learns_own_checks(estimator: Any, check: Any):

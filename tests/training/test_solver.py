@@ -61,6 +61,20 @@ def test_its_probabilities_are_those_of_the_optimum(name: str, C: float):
     np.testing.assert_allclose(ours, of_scikit_learn(vectors, y, C), atol=1e-3)
 
 
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_a_weight_counts_as_that_many_rows(n_classes: int):
+    """In float32 and float64; also where the weights are no whole numbers, as scikit-learn has it."""
+    vectors, y = unit(120, 16), np.arange(120) % n_classes
+    whole = np.random.default_rng(0).integers(1, 4, 120)
+    weighted = Design(vectors).fit(y, 10.0, sample_weight=whole.astype(float))
+    repeated = Design(vectors.repeat(whole, axis=0)).fit(y.repeat(whole), 10.0)
+    np.testing.assert_allclose(weighted.scores(vectors), repeated.scores(vectors), atol=1e-3)
+    broken = whole * 0.37
+    theirs = LogisticRegression(C=10.0, tol=1e-10, max_iter=10_000).fit(vectors.astype(np.float64), y, broken)
+    ours = softmax(Design(vectors).fit(y, 10.0, sample_weight=broken).scores(vectors.astype(np.float64)), axis=1)
+    np.testing.assert_allclose(ours, theirs.predict_proba(vectors.astype(np.float64)), atol=1e-3)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("C", [1e-6, 1e6])
 @pytest.mark.parametrize("name", ROWS)

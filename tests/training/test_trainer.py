@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import NearestCentroid
 
 import embedclf
-from corpus import DATASETS, LABELS, TEXTS
+from corpus import DATASETS, LABELS, QUICK, TEXTS
 from embedclf.data.corpus import read_corpus
 from embedclf.training.calibration import fit_temperature
 from embedclf.training.inputs import Inputs
@@ -247,12 +247,37 @@ class TestPython:
             ({"head": "centroid", "regularization": 1.0}, embedclf.ArgumentError, "the centroid head has none"),
             ({"C": "much"}, embedclf.ArgumentError, "^C must be 'auto' or scikit-learn's C, .* got 'much'"),
             ({"C": 1, "regularization": 1.0}, embedclf.ArgumentError, "C and regularization are two names of the same"),
+            ({"sample_weight": [1, 0] * 15}, embedclf.ArgumentError, r"sample_weight\[1\] is 0: leave out the texts"),
+            ({"sample_weight": [1]}, embedclf.ArgumentError, "must be one number per text, 30 in all"),
+            ({"class_weight": {"refunds": 2}}, embedclf.ArgumentError, "'refunds', which is not among the labels"),
         ],
     )
     def test_settings_that_cannot_be(self, settings, error, message):
         """Said before anything is embedded."""
         with pytest.raises(error, match=message):
             embedclf.train(TEXTS, LABELS, **settings)
+
+    @pytest.mark.parametrize("head", ["logistic", "centroid"])
+    def test_weights_count_like_copies(self, head):
+        """With metrics, which they do not change, and beside out-of-scope texts, whose weights mean nothing."""
+        settings = {**QUICK, "regularization": 1.0 if head == "logistic" else "auto"}
+        weighted = embedclf.train(TEXTS, LABELS, **settings, head=head, sample_weight=[3] * 15 + [1] * 15)
+        copied = embedclf.train(TEXTS[:15] * 2 + TEXTS, LABELS[:15] * 2 + LABELS, **settings, head=head)
+        directions = [one.model.weights / np.linalg.norm(one.model.weights) for one in (weighted, copied)]
+        np.testing.assert_allclose(*directions, atol=2e-5)
+        assert weighted.card.n_examples == 30
+
+    def test_class_weights(self):
+        """By label, as it is written or as the whole number it was."""
+        numbers, texts = [len(label) for label in LABELS], TEXTS
+        by_text = embedclf.train(texts, numbers, **QUICK, class_weight={"6": 5})
+        by_number = embedclf.train(texts, numbers, **QUICK, class_weight={6: 5.0})
+        assert (by_text.model.weights == by_number.model.weights).all()
+        plain = embedclf.train(texts, numbers, **QUICK)
+        assert by_text.predict_proba(texts)[:, 0].mean() > plain.predict_proba(texts)[:, 0].mean() + 0.1
+        outside = {**QUICK, "out_of_scope_label": "refund"}
+        balanced = [embedclf.train(TEXTS, LABELS, **outside, class_weight=how) for how in (None, "balanced")]
+        assert (balanced[0].model.weights == balanced[1].model.weights).all()
 
     def test_an_open_embedder_has_its_own_dimensions(self):
         """Two that may differ are refused."""

@@ -34,6 +34,7 @@ _ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": in
 @click.option(
     "-o", "--output", metavar="FILE", help="Write the prediction for each row to a .csv, .tsv, .jsonl or .parquet file."
 )
+@click.option("--probabilities", is_flag=True, help="With --output: also write the probability of each label.")
 @report_option
 @page_options
 @training_options
@@ -44,6 +45,7 @@ def command(
     folds: int,
     repeats: int,
     output: str | None,
+    probabilities: bool,
     report: str | None,
     about: PageOptions,
     seed: int,
@@ -60,12 +62,15 @@ def command(
     from embedclf.pages.reports import cross_validation_page
     from embedclf.printing.figures import cross_validation_lines
 
+    if probabilities and output is None:
+        raise click.UsageError("--probabilities needs --output FILE, to which it adds columns.")
     job.check_places(output=output, report=report)
     job.read()
     job.open_to_train(training)
     if job.is_dry():
         return
-    page, writer = job.page(report, about), job.writer(output, _ADDED, job.corpus.row_columns)
+    added = {**_ADDED, **{f"probability_{name}": float for name in sorted(set(job.corpus.labels)) if probabilities}}
+    page, writer = job.page(report, about), job.writer(output, added, job.corpus.row_columns)
     vectors = job.embed_to_train()
     corpus = job.corpus
     result = cross_validate(
@@ -73,7 +78,9 @@ def command(
     )
     if writer is not None:
         for one in result.predictions:
-            writer.write(corpus.row(one.row), [one.label, rounded_down(one.confidence), one.repeat, one.fold])
+            each = result.probabilities_by_repeat[one.repeat - 1, one.row].tolist() if probabilities else []
+            numbers = [rounded_down(one.confidence), one.repeat, one.fold, *map(rounded_down, each)]
+            writer.write(corpus.row(one.row), [one.label, *numbers])
     job.end_writing(output, len(result.predictions))
     title = f"Cross-validation: {job.embedder.spec}, {result.head}, on {job.name}"
     facts = {"embedder": str(job.embedder.spec), "data": facts_of_file(corpus)}

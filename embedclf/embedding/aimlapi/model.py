@@ -84,6 +84,19 @@ class AimlapiModel(BatchEmbedder):
         # The client holds a lock and open connections, so a copy opens its own.
         return _remake, (self._model, self._known_dimensions, self._settings)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # For skops, whose files hold plain values. A pickle, which can run code anyway, uses `__reduce__`.
+        return {"model": self._model, "dimensions": self._known_dimensions, **asdict(self._settings)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        here = Settings(allow_http=state["allow_http"]).base_url
+        if state["base_url"] != here:
+            raise EmbedderError(
+                f"the file has an embedder of {state['base_url']}, but would now call {here}. A URL in a file is never "
+                "called automatically: if you trust it, set AIMLAPI_BASE_URL to it"
+            )
+        AimlapiModel.__init__(self, **state)
+
     @property
     def _known_dimensions(self) -> int | None:
         """The dimensions to open a copy with, including a length that was observed."""

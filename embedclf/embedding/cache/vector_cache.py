@@ -58,6 +58,12 @@ class VectorCache:
     def __repr__(self) -> str:
         return f"VectorCache({str(self.folder)!r})"
 
+    def __getstate__(self) -> dict[str, str]:
+        return {"folder": str(self.folder)}
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.folder = Path(state["folder"])
+
     def of_model(self, spec: EmbedderSpec, asked_dimensions: int | None = None) -> "ModelCache":
         """Open the cache of one model, at full length or at the length requested from the model."""
         asked = [] if asked_dimensions is None else [asked_dimensions]

@@ -1,0 +1,78 @@
+"""How much each example counts: weights of examples, and of classes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from embedclf.arrays import Floats, Ints
+from embedclf.errors import ArgumentError
+from embedclf.formatting import counted
+
+ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
+
+
+def check_sample_weight(sample_weight: Any, n: int) -> Floats | None:
+    """Return weights of n examples as float64: (n,); None, or a single number, weighs all the same.
+
+    Raises
+    ------
+    ArgumentError
+        If there is not one finite number per example, one is negative, or all are 0.
+    """
+    if sample_weight is None:
+        return None
+    try:
+        weights = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ArgumentError("sample_weight must be numbers, one per text") from None
+    if weights.ndim == 0:
+        weights = np.full(n, weights)
+    if weights.shape != (n,):
+        raise ArgumentError(f"sample_weight must be one number per text, {n:,} in all, got shape {weights.shape}")
+    if len(wrong := np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))):
+        more = "" if len(wrong) == 1 else f" (and {counted(len(wrong) - 1, 'other')})"
+        raise ArgumentError(f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}, not a positive number{more}")
+    if not weights.any():
+        raise ArgumentError("sample_weight is zero for every text")
+    return weights
+
+
+def with_class_weight(
+    sample_weight: Floats | None, class_weight: ClassWeight, classes: Sequence[Any], y: Ints
+) -> Floats | None:
+    """Multiply the weights of examples by those of their classes.
+
+    Parameters
+    ----------
+    sample_weight : ndarray of shape (n,), float64, or None
+    class_weight : dict, "balanced" or None
+        The weight of each class, 1 if it is not in the dict. "balanced" makes all classes count the same, as in
+        scikit-learn: n / (n_classes · the number of its examples).
+    classes : sequence
+    y : ndarray of shape (n,)
+        Indices into `classes`; an example with another index keeps its weight.
+
+    Raises
+    ------
+    ArgumentError
+        If `class_weight` is something else, has a class that does not occur, or a weight that is not positive.
+    """
+    if class_weight is None:
+        return sample_weight
+    weights = np.ones(len(y)) if sample_weight is None else sample_weight.copy()
+    inside = y < len(classes)
+    if isinstance(class_weight, Mapping):
+        known = list(classes)
+        if unknown := [name for name in class_weight if name not in known]:
+            raise ArgumentError(f"class_weight has {unknown[0]!r}, which is not among the labels")
+        of_class = np.array([class_weight.get(name, 1.0) for name in known], dtype=np.float64)
+        if not ((of_class > 0) & np.isfinite(of_class)).all():
+            raise ArgumentError(f"the weights of class_weight must be positive numbers, got {dict(class_weight)}")
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        sums = np.bincount(y[inside], weights[inside], len(classes))
+        of_class = sums.sum() / (len(classes) * sums)
+    else:
+        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of labels, got {class_weight!r}")
+    weights[inside] *= of_class[y[inside]]
+    return weights
