@@ -442,8 +442,7 @@ class CorpusReader:
             If it looks like a row.
         """
         if self._head and self.has_header:
-            read = itertools.chain(self._head, itertools.islice(self._lines, LOOKED_AT))
-            lines = [line for line in read if not line.isspace()]
+            lines = [line for line in self._head if not line.isspace()]
             usual = self._usual_delimiter
             delimiter = self.delimiter or common_delimiter(lines, usual) or usual
             first, *others = [fields_of(line, delimiter) or line.split(delimiter) for line in lines]
@@ -457,34 +456,35 @@ class CorpusReader:
     def _read_csv(self) -> tuple[list[str], Iterator[Row]]:
         """Return the header and the rows."""
         usual = found = self._usual_delimiter
-        self._lines = self._damaged.watch(self._file)
-        ahead = self._head = [next(self._lines, "")]
+        lines = self._damaged.watch(self._file)
+        ahead = [next(lines, "")]
         if (sep := SEP.fullmatch(ahead[0])) is not None:
-            found, self._head = sep[1], []
+            found = sep[1]
             ahead = ["\n"]  # a blank line in its place, so that the others keep their numbers
         else:
             while ahead[-1] in ("\n", "\r\n", "\r"):
-                ahead.append(next(self._lines, ""))
+                ahead.append(next(lines, ""))
             if ahead[-1].startswith(PREFIX) and self.delimiter is None:
-                return self._read_fasttext(itertools.chain(ahead, self._lines))
+                return self._read_fasttext(itertools.chain(ahead, lines))
             if self.delimiter is None:
                 found = find_delimiter(ahead[-1], usual, self._has_texts)
-        if not self.has_header or self._is_known_headerless(ahead[-1], self.delimiter or found):
+        header = ahead[-1]
+        others = list(itertools.islice(lines, LOOKED_AT))
+        lines = itertools.chain(ahead, others, lines)
+        if not self.has_header or self._is_known_headerless(header, self.delimiter or found):
             self.has_header = False
-            ahead += itertools.islice(self._lines, LOOKED_AT)
-            common = common_delimiter(ahead, found)
+            common = common_delimiter([*ahead, *others], found)
             if common is None and self.delimiter is None:
-                return self._read_headerless(PlainLines(itertools.chain(ahead, self._lines)))
+                return self._read_headerless(PlainLines(lines))
             found = common or found
         if self.delimiter is None and found != usual:
             self.delimiter = found
-        elif is_doubtful(first := fields_of(ahead[-1], self.delimiter or found)):
-            rest = list(itertools.islice(self._lines, LOOKED_AT))
+        elif is_doubtful(first := fields_of(header, self.delimiter or found)):
             texts = candidates(first, "text", self._usual.text)
-            if recurs(first, [fields_of(line, self.delimiter or found) for line in rest], texts):
+            if recurs(first, [fields_of(line, self.delimiter or found) for line in others], texts):
                 raise FormatError(_NO_HEADER, 1)
-            ahead += rest
-        lines = itertools.chain(ahead, self._lines)
+        if sep is None:
+            self._head = [*ahead, *others]
         self._csv = CsvRecords(lines, self.delimiter or usual, self._quoting, self._escape_char)
         if self.has_header:
             return self._csv.header, self._csv_rows(self._csv, numbered_names(self._csv.header))

@@ -416,7 +416,7 @@ def test_evaluate_gives_the_words_of_wrong_rows_and_labels(cli: Cli, trained: em
     start = next(place for place, line in enumerate(lines) if "Most confident first; check these labels:" in line)
     assert lines[start + 3] == f"      words: {weighed(by_word(first['text'], why.spans))}"
     table = lines.index("label     strongest words")
-    words_of_label = ", ".join(one["word"] for one in shown["words_by_label"]["delivery"])
+    words_of_label = ", ".join(shown_word(one["word"]) for one in shown["words_by_label"]["delivery"])
     assert lines[table + 1].split() == ["delivery", *words_of_label.split()]
 
 

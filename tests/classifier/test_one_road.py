@@ -69,7 +69,7 @@ def test_of_equals_the_first_class_leads(trained: embedclf.TextClassifier, cli: 
     assert [one.predicted for one in report.wrong] == [order[0], order[0]]
     estimator = embedclf.EmbeddingClassifier(classifier.embedder)
     estimator.embedder_, estimator.model_ = classifier.embedder, classifier.model
-    estimator.classes_ = np.array(list(classifier.classes))
+    estimator.classes_, estimator._card = np.array(list(classifier.classes)), classifier.card
     assert estimator.predict([TEXT]).tolist() == [order[0]]
 
 

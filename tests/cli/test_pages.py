@@ -15,7 +15,7 @@ from running import Cli
 def facts_of(page: str) -> dict[str, str]:
     written = Path(page).read_text(encoding="utf-8")
     pairs = re.findall(r"<dt>([^<]*)</dt><dd><bdi>(.*?)</bdi></dd>", written)
-    return {name: html.unescape(value.replace("<wbr>", "")) for name, value in pairs}
+    return {name: html.unescape(re.sub(r"<[^>]*>", "", value)) for name, value in pairs}
 
 
 def with_rows(dataset: Path, *rows: tuple[str, str]) -> Path:

@@ -150,7 +150,7 @@ def test_texts_come_in_any_container(texts: Any):
         (["a", ""], ["x", "y"], ValueError, "the text is empty"),
         (["a", "b", "c"], ["x", "y"], ValueError, "inconsistent numbers of samples"),
         (["a", "b"], ["x", "x"], ValueError, "only one class, 'x'"),
-        (["a", "b", "c"], ["x", float("nan"), "y"], ValueError, r"y\[1\] is missing \(nan\): leave out the rows"),
+        (["a", "b", "c"], ["x", float("nan"), "y"], ValueError, r"y\[1\] is missing \(nan\): leave such rows out"),
         (["a", "b", "c"], pd.Series(["x", "y", None]), ValueError, r"y\[2\] is missing"),
         (["a", "b", "c"], [["x"], [None], ["y"]], ValueError, r"y\[1\] is missing"),
         (
