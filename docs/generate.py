@@ -45,6 +45,7 @@ CHAPTERS = {
     "Embedders and the cache": [
         "open_embedder",
         "Embedder",
+        "EmbedderSpec",
         "VectorCache",
         "as_langchain",
         "from_langchain",

@@ -38,6 +38,7 @@ Look at texts
 Embed
     open_embedder         Open an embedding model by its name.
     Embedder              The base class of embedders; derive your own from it.
+    EmbedderSpec          Says which model vectors come from; your own embedder has one.
     EmbeddedTexts         Texts that are embedded once and used several times.
     VectorCache           Where vectors are kept, so that no text is paid for twice.
     as_langchain          Use an embedder in LangChain.

@@ -5,12 +5,15 @@ import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from importlib import import_module
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from embedclf.arrays import Ints
 from embedclf.errors import ArgumentError, EmbedclfError, TextError
+
+Label: TypeAlias = str | int | np.integer[Any]
+"""What a label may be; a whole number is a label as it is written."""
 
 
 def check_extra(extra: str, what: str, *packages: str) -> None:

@@ -1,16 +1,18 @@
 """Load a classifier from its file, with the embedder that it was trained with."""
 
 import os
-from typing import Any, Unpack
+from typing import Unpack
 
 from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import EXTERNAL, OURS
+from embedclf.embedding.base import EXTERNAL, OURS, EmbedderLike
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
 from embedclf.errors import EmbedderError, ModelFileError
 
 
-def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpack[EmbedderSettings]) -> TextClassifier:
+def load(
+    path: str | os.PathLike[str], *, embedder: EmbedderLike | None = None, **settings: Unpack[EmbedderSettings]
+) -> TextClassifier:
     """Load a trained classifier from its file. No code in the file is executed, and no URL in it is called.
 
     Parameters

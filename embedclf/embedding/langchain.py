@@ -10,7 +10,7 @@ from langchain_core.embeddings import Embeddings
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE
-from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, Embedder, EmbedderSpec
+from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, Embedder, EmbedderSpec, LangChainEmbeddings
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
@@ -71,7 +71,7 @@ class LangChainModel(BatchEmbedder):
 
     def __init__(
         self,
-        embeddings: Any,
+        embeddings: LangChainEmbeddings,
         name: str,
         *,
         provider: str = EXTERNAL,
@@ -139,7 +139,11 @@ class LangChainModel(BatchEmbedder):
 
 
 def from_langchain(
-    embeddings: Any, *, cache_name: str | None = None, cache: VectorCache | bool = True, is_local: bool = False
+    embeddings: LangChainEmbeddings,
+    *,
+    cache_name: str | None = None,
+    cache: VectorCache | bool = True,
+    is_local: bool = False,
 ) -> Embedder:
     """Return a LangChain ``Embeddings`` as an embedder.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
+from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
@@ -136,10 +137,10 @@ class Clustering(Printable):
 
 
 def cluster(
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     n_clusters: int | None = None,
     *,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     vectors: Vectors | None = None,
 ) -> Clustering:
     """Cluster similar texts.
@@ -151,8 +152,8 @@ def cluster(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts brings its own embedder and vectors.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame has its texts in the column "text"; an EmbeddedTexts brings its own embedder and vectors.
     n_clusters : int, optional
         Number of clusters. None selects it automatically, and leaves texts without similar ones unassigned.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional

@@ -7,15 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
-from embedclf.data_frames import data_frame
-from embedclf.embedding.base import check_vectors
+from embedclf.data_frames import DataFrame, data_frame, texts_and_labels
+from embedclf.embedding.base import EmbedderLike, check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, EmbedclfError, TextError
 from embedclf.formatting import counted
 from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
-from embedclf.validation import check_whole, list_of_labels, list_of_strings, text_fault
+from embedclf.validation import Label, check_whole, list_of_labels, list_of_strings, text_fault
 
 
 class Hit(NamedTuple):
@@ -68,12 +68,12 @@ class SearchResult(Printable):
 
 
 def search(
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     query: str,
     k: int = 5,
     *,
-    labels: Iterable[str] | None = None,
-    embedder: Any = None,
+    labels: Iterable[Label] | None = None,
+    embedder: EmbedderLike | None = None,
     vectors: Vectors | None = None,
     query_vector: Vectors | None = None,
 ) -> SearchResult:
@@ -83,8 +83,9 @@ def search(
 
     Parameters
     ----------
-    texts : iterable of str or EmbeddedTexts
-        An EmbeddedTexts brings its own labels, embedder and vectors.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        A data frame has its texts in the column "text", and labels in "label"; an EmbeddedTexts brings its own labels,
+        embedder and vectors.
     query : str
     k : int
         How many to find; fewer are returned if there are fewer texts.
@@ -156,10 +157,10 @@ class SearchedTexts:
 
     def __init__(
         self,
-        texts: Iterable[str] | EmbeddedTexts,
-        labels: Iterable[str] | None = None,
+        texts: Iterable[str] | DataFrame | EmbeddedTexts,
+        labels: Iterable[Label] | None = None,
         *,
-        embedder: Any = None,
+        embedder: EmbedderLike | None = None,
         vectors: Vectors | None = None,
     ) -> None:
         self._embedder = embedder
@@ -171,7 +172,8 @@ class SearchedTexts:
         else:
             # Texts that come with vectors are not checked again: for a million texts, that takes longer than the search
             # itself. A text without a vector is not found.
-            self.texts = list_of_strings(texts, "texts")
+            own_texts, labels = texts_and_labels(texts, labels)
+            self.texts = list_of_strings(own_texts, "texts")
             names = None if labels is None else list_of_labels(labels)
             if names is not None and len(names) != len(self.texts):
                 raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(names), 'label')}")

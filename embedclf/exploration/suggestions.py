@@ -11,7 +11,7 @@ import numpy as np
 from embedclf.arrays import Floats32, Ints, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.data_frames import data_frame
+from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.formatting import counted
 from embedclf.phases import phase
@@ -87,7 +87,7 @@ class Suggestions(Printable):
 
 def suggest(
     classifier: TextClassifier,
-    texts: Iterable[str] | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
     n: int = 20,
     *,
     vectors: Vectors | None = None,
@@ -105,8 +105,9 @@ def suggest(
     ----------
     classifier : TextClassifier
         Its threshold is ignored.
-    texts : iterable of str or EmbeddedTexts
-        Unlabelled texts. The vectors of an EmbeddedTexts must come from the classifier's embedder.
+    texts : iterable of str, DataFrame or EmbeddedTexts
+        Unlabelled texts; those of a data frame are in the column "text". The vectors of an EmbeddedTexts must come from
+        the classifier's embedder.
     n : int
         How many to choose. Fewer are returned if all remaining texts are near-duplicates of these (cosine similarity of
         0.95 or more).

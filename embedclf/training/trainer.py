@@ -11,7 +11,7 @@ from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame
-from embedclf.embedding.base import WORDS, Embedder
+from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder, open_embedder
 from embedclf.errors import ArgumentError, NotInstalledError
@@ -25,18 +25,18 @@ from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.training_set import make_training_set
 from embedclf.training.words_alone import predict_by_words
-from embedclf.validation import check_whole, label_of
+from embedclf.validation import Label, check_whole, label_of
 
 logger = logging.getLogger(__name__)
 
 
 def train(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | None = None,
     label: str | None = None,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     head: Head = "logistic",
     regularization: float | Literal["auto"] = "auto",
     features: Features = "auto",
