@@ -32,6 +32,7 @@ CHAPTERS = {
         "predict_file",
         "FilePrediction",
         "create_app",
+        "create_router",
         "Limits",
     ],
     "Measure": [

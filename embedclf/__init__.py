@@ -15,6 +15,7 @@ Train and use a classifier
     predict_file          Classify the rows of a file of any size.
     FilePrediction        What `predict_file` has done.
     create_app            Make the HTTP service, to mount in another application.
+    create_router         Make its routes, for a FastAPI application with dependencies of its own.
     Limits                What the service accepts.
 
 Measure

@@ -47,6 +47,7 @@ from .prediction.predict_files import predict_file as predict_file
 from .quality.data_check import check as check
 from .quality.findings import DataCheck as DataCheck
 from .service.app import create_app as create_app
+from .service.app import create_router as create_router
 from .service.limits import Limits as Limits
 from .training.estimators import EmbeddingClassifier as EmbeddingClassifier
 from .training.estimators import EmbeddingTransformer as EmbeddingTransformer
@@ -93,6 +94,7 @@ __all__ = [
     "cluster",
     "compare",
     "create_app",
+    "create_router",
     "cross_validate",
     "evaluate",
     "explain",
