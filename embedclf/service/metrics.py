@@ -72,6 +72,7 @@ class Metrics:
             self._reloads = Counter(
                 "embedclf_reloads", "Reloads of the model file.", ["result"], registry=self._registry
             )
+        self._note_spending()  # so that what was spent before a fork is not counted again in each child
 
     def record(self, path: str, status: int, seconds: float) -> None:
         """Record an answered request."""
@@ -99,17 +100,10 @@ class Metrics:
 
     def _note(self) -> None:
         """Write down what is watched."""
+        self._note_spending()
         models = [current for current, _ in self._watched]
         self._waiting.set(sum(current.served.batcher.n_waiting for current in models))
         self._in_flight.set(sum(in_flight() for _, in_flight in self._watched))
-        used = [embedder.usage for current in models for embedder in current.embedders]
-        self._raise_to(self._sent, sum(usage.requests for usage in used))
-        self._raise_to(self._tokens, sum(usage.tokens for usage in used))
-        self._raise_to(self._cached, sum(usage.from_cache for usage in used))
-        if dollars := [usage.dollars for usage in used if usage.dollars is not None]:
-            if self._dollars is None:
-                self._dollars = Counter("embedclf_dollars", "Estimated embedding cost.", registry=self._registry)
-            self._raise_to(self._dollars, sum(dollars))
         self._loaded.set(max((current.served.loaded for current in models), default=0))
         in_use = {
             (version.name, version.sha256) for current in models if (version := current.served.version) is not None
@@ -125,6 +119,16 @@ class Metrics:
         if self._reloads is not None:
             self._raise_to(self._reloads.labels("loaded"), sum(current.n_reloads for current in models))
             self._raise_to(self._reloads.labels("failed"), sum(current.n_failed for current in models))
+
+    def _note_spending(self) -> None:
+        used = [embedder.usage for current, _ in self._watched for embedder in current.embedders]
+        self._raise_to(self._sent, sum(usage.requests for usage in used))
+        self._raise_to(self._tokens, sum(usage.tokens for usage in used))
+        self._raise_to(self._cached, sum(usage.from_cache for usage in used))
+        if dollars := [usage.dollars for usage in used if usage.dollars is not None]:
+            if self._dollars is None:
+                self._dollars = Counter("embedclf_dollars", "Estimated embedding cost.", registry=self._registry)
+            self._raise_to(self._dollars, sum(dollars))
 
     def _raise_to(self, counter: Counter, total: float) -> None:
         """Count what has been added since: a counter must not fall, and others may have added to it in its file."""
