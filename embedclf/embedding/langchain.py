@@ -197,7 +197,7 @@ def open_provider(
         embeddings = init_embeddings(model, provider=provider)
     except ImportError as error:
         package = re.search(r"[`']pip install (?:-U )?([\w.-]+)[`']", str(error))
-        name = package[1] if package else f"langchain-{provider.replace('_', '-')}"
+        name = (package[1] if package else f"langchain-{provider}").replace("_", "-")
         raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from None
     except Exception as error:  # noqa: BLE001 - each provider raises its own
         raise EmbedderError(f"{provider}:{model} cannot be opened: {redact(str(error))}") from None
