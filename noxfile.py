@@ -43,6 +43,16 @@ def fast(session: nox.Session) -> None:
 
 
 @nox.session
+def lowest(session: nox.Session) -> None:
+    """Run the fast tests with the lowest versions that pyproject.toml allows, whose own warnings are no errors."""
+    session.install("uv")
+    python = Path(session.bin, "python")
+    session.run("uv", "pip", "install", "--python", str(python), "--resolution", "lowest-direct", "-e", ".[dev]")
+    ours = ("-m", "not slow", "-o", "filterwarnings=ignore")
+    session.run("pytest", *ours, "-n", "2", *session.posargs, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session
 def wheel(session: nox.Session) -> None:
     """Build the wheel, and use it where the repository is not."""
     session.install("build")

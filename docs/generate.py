@@ -32,6 +32,7 @@ CHAPTERS = {
         "predict_file",
         "FilePrediction",
         "create_app",
+        "create_router",
         "Limits",
     ],
     "Measure": [
@@ -45,6 +46,7 @@ CHAPTERS = {
     "Embedders and the cache": [
         "open_embedder",
         "Embedder",
+        "EmbedderSpec",
         "VectorCache",
         "as_langchain",
         "from_langchain",

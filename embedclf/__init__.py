@@ -15,6 +15,7 @@ Train and use a classifier
     predict_file          Classify the rows of a file of any size.
     FilePrediction        What `predict_file` has done.
     create_app            Make the HTTP service, to mount in another application.
+    create_router         Make its routes, for a FastAPI application with dependencies of its own.
     Limits                What the service accepts.
 
 Measure
@@ -38,6 +39,7 @@ Look at texts
 Embed
     open_embedder         Open an embedding model by its name.
     Embedder              The base class of embedders; derive your own from it.
+    EmbedderSpec          Says which model vectors come from; your own embedder has one.
     EmbeddedTexts         Texts that are embedded once and used several times.
     VectorCache           Where vectors are kept, so that no text is paid for twice.
     as_langchain          Use an embedder in LangChain.

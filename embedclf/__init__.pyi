@@ -5,6 +5,7 @@ from .classifier.loading import load as load
 from .classifier.predictions import Prediction as Prediction
 from .classifier.text_classifier import TextClassifier as TextClassifier
 from .embedding.base import Embedder as Embedder
+from .embedding.base import EmbedderSpec as EmbedderSpec
 from .embedding.cache.vector_cache import VectorCache as VectorCache
 from .embedding.embedded_texts import EmbeddedTexts as EmbeddedTexts
 from .embedding.factory import open_embedder as open_embedder
@@ -46,8 +47,67 @@ from .prediction.predict_files import predict_file as predict_file
 from .quality.data_check import check as check
 from .quality.findings import DataCheck as DataCheck
 from .service.app import create_app as create_app
+from .service.app import create_router as create_router
 from .service.limits import Limits as Limits
 from .training.estimators import EmbeddingClassifier as EmbeddingClassifier
 from .training.estimators import EmbeddingTransformer as EmbeddingTransformer
 from .training.label_names import label_name_texts as label_name_texts
 from .training.trainer import train as train
+
+__all__ = [
+    "ArgumentError",
+    "BadRowsError",
+    "Baseline",
+    "Clustering",
+    "Comparison",
+    "CrossValidation",
+    "DataCheck",
+    "DataError",
+    "EmbedclfError",
+    "EmbeddedTexts",
+    "Embedder",
+    "EmbedderError",
+    "EmbedderSpec",
+    "EmbeddingClassifier",
+    "EmbeddingTransformer",
+    "Explanation",
+    "FilePrediction",
+    "LearningCurve",
+    "Limits",
+    "LinearModel",
+    "MaxCostError",
+    "ModelFileError",
+    "OutputError",
+    "Prediction",
+    "Recommendation",
+    "Report",
+    "SearchResult",
+    "Suggestions",
+    "TextClassifier",
+    "TextError",
+    "TextMap",
+    "TrainingError",
+    "VectorCache",
+    "__version__",
+    "as_langchain",
+    "check",
+    "cluster",
+    "compare",
+    "create_app",
+    "create_router",
+    "cross_validate",
+    "evaluate",
+    "explain",
+    "from_langchain",
+    "label_name_texts",
+    "learning_curve",
+    "load",
+    "map_page",
+    "open_embedder",
+    "predict_file",
+    "recommend",
+    "search",
+    "suggest",
+    "text_map",
+    "train",
+]

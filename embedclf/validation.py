@@ -4,13 +4,16 @@ import operator
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from importlib import import_module
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from embedclf.arrays import Ints
 from embedclf.errors import ArgumentError, EmbedclfError, MissingValueError, TextError
 from embedclf.missing import is_missing, missing_value, nothing_to_read
+
+Label: TypeAlias = str | int | np.integer[Any]
+"""What a label may be; a whole number is a label as it is written."""
 
 
 def check_extra(extra: str, what: str, *packages: str) -> None:

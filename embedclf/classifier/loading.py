@@ -5,12 +5,14 @@ from typing import Any, Unpack
 
 from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderSpec
+from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
 from embedclf.errors import EmbedderError, ModelFileError
 
 
-def load(path: str | os.PathLike[str], *, embedder: Any = None, **settings: Unpack[EmbedderSettings]) -> TextClassifier:
+def load(
+    path: str | os.PathLike[str], *, embedder: EmbedderLike | None = None, **settings: Unpack[EmbedderSettings]
+) -> TextClassifier:
     """Load a trained classifier from its file. No code in the file is executed, and no URL in it is called.
 
     Parameters

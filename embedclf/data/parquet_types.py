@@ -54,7 +54,7 @@ def with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
     """Return a nested type with `changed` applied to the types of its parts; any other type unchanged."""
     types = pa.types
     if types.is_struct(of):
-        return pa.struct([field.with_type(changed(field.type)) for field in of.fields])
+        return pa.struct([field.with_type(changed(field.type)) for field in of])
     if types.is_map(of):
         key, item = (field.with_type(changed(field.type)) for field in (of.key_field, of.item_field))
         return pa.map_(key, item, keys_sorted=of.keys_sorted)

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -223,6 +223,17 @@ class Embedder(ABC):
     def has_token_shares(self) -> bool:
         """Whether its vectors are sums over tokens, so that each token contributes a separate share to a score."""
         return False
+
+
+class LangChainEmbeddings(Protocol):
+    """LangChain's ``Embeddings``, as far as it is used here."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return one vector per text."""
+
+
+EmbedderLike: TypeAlias = str | Embedder | LangChainEmbeddings
+"""What an argument `embedder` may be: a ``provider:model``, an embedder, or a LangChain ``Embeddings``."""
 
 
 class PartialEmbedder(Embedder):

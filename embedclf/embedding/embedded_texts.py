@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data.columns import DEFAULT, Columns, as_text_column
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
-from embedclf.embedding.base import Embedder, EmbedderSpec, check_vectors
+from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, EmbedderError, NotInstalledError
 from embedclf.formatting import counted
-from embedclf.validation import check_texts, group_duplicates, list_of_labels
+from embedclf.validation import Label, check_texts, group_duplicates, list_of_labels
 
 
 class EmbeddedTexts:
@@ -65,11 +64,11 @@ class EmbeddedTexts:
     def __init__(
         self,
         texts: Iterable[str] | DataFrame,
-        labels: Iterable[Any] | None = None,
+        labels: Iterable[Label] | None = None,
         *,
         text: str | Sequence[str] | None = None,
         label: str | None = None,
-        embedder: Any = None,
+        embedder: EmbedderLike | None = None,
         vectors: Vectors | None = None,
     ) -> None:
         own_texts, own_labels = texts_and_labels(texts, labels, text=text, label=label)
@@ -88,11 +87,11 @@ class EmbeddedTexts:
     def of(
         cls,
         texts: "Iterable[str] | DataFrame | EmbeddedTexts",
-        labels: Iterable[Any] | None = None,
+        labels: Iterable[Label] | None = None,
         *,
         text: str | Sequence[str] | None = None,
         label: str | None = None,
-        embedder: Any = None,
+        embedder: EmbedderLike | None = None,
         vectors: Vectors | None = None,
     ) -> "EmbeddedTexts":
         """Return `texts` if it is an `EmbeddedTexts` already, else create one.
@@ -114,7 +113,7 @@ class EmbeddedTexts:
         cls,
         embedder: Embedder,
         texts: "Iterable[str] | DataFrame | EmbeddedTexts",
-        labels: Iterable[Any] | None = None,
+        labels: Iterable[Label] | None = None,
         *,
         text: str | Sequence[str] | None = None,
         label: str | None = None,

@@ -1,9 +1,9 @@
 """Opening embedders by name."""
 
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 from embedclf.embedding.aimlapi.settings import RequestSettings
-from embedclf.embedding.base import LOCAL_PROVIDERS, WORDS, Embedder
+from embedclf.embedding.base import LOCAL_PROVIDERS, WORDS, Embedder, EmbedderLike
 from embedclf.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def open_embedder(
 
 
 def as_embedder(
-    given: Any,
+    given: EmbedderLike | None,
     *,
     dimensions: int | None = None,
     cache_name: str | None = None,

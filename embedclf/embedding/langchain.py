@@ -10,7 +10,7 @@ from langchain_core.embeddings import Embeddings
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE
-from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, Embedder, EmbedderSpec
+from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, Embedder, EmbedderSpec, LangChainEmbeddings
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
@@ -72,7 +72,7 @@ class LangChainModel(BatchEmbedder):
 
     def __init__(
         self,
-        embeddings: Any,
+        embeddings: LangChainEmbeddings,
         name: str,
         *,
         provider: str = EXTERNAL,
@@ -151,7 +151,11 @@ def _remake(embeddings: Any, name: str, provider: str, dimensions: int | None, i
 
 
 def from_langchain(
-    embeddings: Any, *, cache_name: str | None = None, cache: VectorCache | bool = True, is_local: bool = False
+    embeddings: LangChainEmbeddings,
+    *,
+    cache_name: str | None = None,
+    cache: VectorCache | bool = True,
+    is_local: bool = False,
 ) -> Embedder:
     """Return a LangChain ``Embeddings`` as an embedder.
 
@@ -205,7 +209,7 @@ def open_provider(
         embeddings = init_embeddings(model, provider=provider)
     except ImportError as error:
         package = re.search(r"[`']pip install (?:-U )?([\w.-]+)[`']", str(error))
-        name = package[1] if package else f"langchain-{provider.replace('_', '-')}"
+        name = (package[1] if package else f"langchain-{provider}").replace("_", "-")
         raise EmbedderError(f"{provider}:{model} needs a package that is not installed: pip install {name}") from None
     except Exception as error:  # noqa: BLE001 - each provider raises its own
         raise EmbedderError(f"{provider}:{model} cannot be opened: {redact(str(error))}") from None

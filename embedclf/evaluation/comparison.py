@@ -10,7 +10,7 @@ import numpy as np
 from embedclf.arrays import Floats
 from embedclf.classifier.model_file import Head
 from embedclf.data_frames import DataFrame, data_frame
-from embedclf.embedding.base import Embedder
+from embedclf.embedding.base import Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import EmbedderSettings
 from embedclf.embedding.usage import Usage
@@ -26,7 +26,7 @@ from embedclf.training.checks import check_examples
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.training_set import TrainingSet
-from embedclf.validation import group_duplicates
+from embedclf.validation import Label, group_duplicates
 
 logger = logging.getLogger(__name__)
 
@@ -141,11 +141,11 @@ def _flat(figures: dict[str, Any]) -> dict[str, Any]:
 
 def compare(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
-    embedders: Sequence[Any] = (None,),
+    embedders: Sequence[EmbedderLike | None] = (None,),
     dimensions: Sequence[int | None] = (None,),
     heads: Sequence[Head] = ("logistic",),
     features: Sequence[Features] = ("auto",),

@@ -10,6 +10,7 @@ from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
 from embedclf.data_frames import DataFrame, data_frame
+from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.evaluation.measuring import report_on
@@ -26,7 +27,7 @@ from embedclf.training.splits import assign_folds
 from embedclf.training.trainer import open_for
 from embedclf.training.training_set import TrainingSet, make_training_set
 from embedclf.training.words_alone import predict_by_words
-from embedclf.validation import check_whole
+from embedclf.validation import Label, check_whole
 
 
 class FoldFigures(NamedTuple):
@@ -159,11 +160,11 @@ class CrossValidation(WithPage):
 
 def cross_validate(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     head: Head = "logistic",
     C: float | Literal["auto"] | None = None,
     regularization: float | Literal["auto"] = "auto",

@@ -10,6 +10,7 @@ from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
 from embedclf.data_frames import DataFrame, data_frame
+from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
 from embedclf.records import WithPage
@@ -20,7 +21,7 @@ from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.trainer import open_for
 from embedclf.training.training_set import TrainingSet, make_training_set
-from embedclf.validation import check_whole
+from embedclf.validation import Label, check_whole
 
 _HOLDOUT = 0.2
 _LEAST_PER_CLASS = 1
@@ -110,11 +111,11 @@ class LearningCurve(WithPage):
 
 def learning_curve(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     head: Head = "logistic",
     C: float | Literal["auto"] | None = None,
     regularization: float | Literal["auto"] = "auto",

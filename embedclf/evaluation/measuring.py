@@ -19,7 +19,7 @@ from embedclf.evaluation.report import Answered, OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
-from embedclf.validation import group_duplicates
+from embedclf.validation import Label, group_duplicates
 
 _THRESHOLDS = tuple(step / 100 for step in range(100))
 
@@ -27,12 +27,12 @@ _THRESHOLDS = tuple(step / 100 for step in range(100))
 def evaluate(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
     vectors: Vectors | None = None,
-    train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Any]] | None = None,
+    train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Label]] | None = None,
 ) -> Report:
     """Evaluate a classifier on labelled texts.
 

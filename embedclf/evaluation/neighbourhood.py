@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError
 from embedclf.formatting import counted
 from embedclf.stats.neighbours import nearest
-from embedclf.validation import list_of_labels, list_of_strings
+from embedclf.validation import Label, list_of_labels, list_of_strings
 
 N_NEAREST = 3
 
@@ -23,7 +22,7 @@ N_NEAREST = 3
 def explain(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[str]] | None = None,
+    train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[Label]] | None = None,
     *,
     text: str | None = None,
     vectors: Vectors | None = None,
@@ -72,7 +71,7 @@ def explain(
 def texts_for(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
@@ -103,7 +102,7 @@ def columns_as_trained(
 
 
 def train_set_of(
-    classifier: TextClassifier, train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[str]]
+    classifier: TextClassifier, train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[Label]]
 ) -> EmbeddedTexts:
     """Return the examples that a classifier was trained on, with their vectors.
 

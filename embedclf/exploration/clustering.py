@@ -9,6 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.data_frames import DataFrame, data_frame
+from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
@@ -142,7 +143,7 @@ def cluster(
     n_clusters: int | None = None,
     *,
     text: str | None = None,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     vectors: Vectors | None = None,
 ) -> Clustering:
     """Cluster similar texts.

@@ -12,11 +12,13 @@ import numpy as np
 
 from embedclf.arrays import Floats32, Vectors
 from embedclf.data_frames import DataFrame, data_frame
+from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 from embedclf.phases import Phase, is_watched, phase
 from embedclf.records import WithPage
+from embedclf.validation import Label
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +85,11 @@ class TextMap(WithPage):
 
 def text_map(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     vectors: Vectors | None = None,
 ) -> TextMap:
     """Lay out texts on a plane, with similar texts close together.

@@ -8,13 +8,14 @@ import numpy as np
 
 from embedclf.arrays import Mask, Vectors
 from embedclf.data_frames import DataFrame, data_frame
+from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.exploration.retrieval import Hit, SearchedTexts, check_text
 from embedclf.formatting import counted
 from embedclf.records import Printable
 from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
-from embedclf.validation import check_whole
+from embedclf.validation import Label, check_whole
 
 # Lambda of MMR: the weight of the similarity to the text, against that to the texts already chosen. At 0.6 or less, the
 # last of five are often off topic; at 0.8 or more, they are almost as much alike as the nearest neighbours
@@ -70,8 +71,8 @@ def recommend(
     row: int | None = None,
     text: str | None = None,
     k: int = 5,
-    labels: Iterable[str] | None = None,
-    embedder: Any = None,
+    labels: Iterable[Label] | None = None,
+    embedder: EmbedderLike | None = None,
     vectors: Vectors | None = None,
     text_vector: Vectors | None = None,
 ) -> Recommendation:

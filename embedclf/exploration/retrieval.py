@@ -8,7 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data_frames import DataFrame, data_frame, texts_and_labels
-from embedclf.embedding.base import check_vectors
+from embedclf.embedding.base import EmbedderLike, check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, EmbedclfError, MissingValueError, TextError
@@ -16,7 +16,7 @@ from embedclf.formatting import counted
 from embedclf.missing import is_missing
 from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
-from embedclf.validation import check_whole, list_of_labels, list_of_strings, text_fault
+from embedclf.validation import Label, check_whole, list_of_labels, list_of_strings, text_fault
 
 
 class Hit(NamedTuple):
@@ -73,10 +73,10 @@ def search(
     query: str,
     k: int = 5,
     *,
-    labels: Iterable[str] | None = None,
+    labels: Iterable[Label] | None = None,
     text: str | None = None,
     label: str | None = None,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     vectors: Vectors | None = None,
     query_vector: Vectors | None = None,
 ) -> SearchResult:
@@ -164,11 +164,11 @@ class SearchedTexts:
     def __init__(
         self,
         texts: Iterable[str] | DataFrame | EmbeddedTexts,
-        labels: Iterable[str] | None = None,
+        labels: Iterable[Label] | None = None,
         *,
         text: str | None = None,
         label: str | None = None,
-        embedder: Any = None,
+        embedder: EmbedderLike | None = None,
         vectors: Vectors | None = None,
     ) -> None:
         self._embedder = embedder

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Vectors
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame, texts_and_labels
-from embedclf.embedding.base import Embedder, check_vectors
+from embedclf.embedding.base import Embedder, EmbedderLike, check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
 from embedclf.errors import ArgumentError, TextError
@@ -23,7 +23,15 @@ from embedclf.quality.label_errors import label_errors, why_no_label_errors
 from embedclf.quality.near_duplicates import near_duplicates, near_leakage
 from embedclf.quality.text_checks import plain_findings
 from embedclf.stats.neighbours import of_unit_length
-from embedclf.validation import check_whole, group_duplicates, list_of_labels, list_of_strings, text_fault, text_faults
+from embedclf.validation import (
+    Label,
+    check_whole,
+    group_duplicates,
+    list_of_labels,
+    list_of_strings,
+    text_fault,
+    text_faults,
+)
 
 _BY_VECTORS = ("label_errors", "near_leakage", "near_duplicates", "anomalies")
 
@@ -32,12 +40,12 @@ logger = logging.getLogger(__name__)
 
 def check(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
-    against: DataFrame | tuple[Iterable[str], Iterable[Any]] | None = None,
-    embedder: Any = None,
+    against: DataFrame | tuple[Iterable[str], Iterable[Label]] | None = None,
+    embedder: EmbedderLike | None = None,
     seed: int = 0,
     vectors: Vectors | None = None,
 ) -> DataCheck:

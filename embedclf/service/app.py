@@ -10,12 +10,13 @@ from embedclf.service.limits import LOOPBACK_HOSTS, Limits, check_token, host_na
 from embedclf.validation import check_extra
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import APIRouter, FastAPI
 
     from embedclf.service.answers import PredictRequest
     from embedclf.service.batching import Batcher
     from embedclf.service.metrics import Metrics
-    from embedclf.service.reloading import ModelFile
+    from embedclf.service.middleware import ServiceState
+    from embedclf.service.reloading import CurrentModel, ModelFile
 
 # One call keeps all cores busy with a local model; calls over a network mostly wait.
 _LOCAL_CALLS, _REMOTE_CALLS = 1, 8
@@ -71,15 +72,13 @@ def create_app(
 
     from embedclf.service import routes
     from embedclf.service.invalid_requests import answer_invalid, answer_unreadable
-    from embedclf.service.metrics import Metrics
+    from embedclf.service.metrics import open_metrics
     from embedclf.service.middleware import AccessControl, LoadLimits, RequestLogging, ServiceState
-    from embedclf.service.reloading import CurrentModel
 
     limits = limits or Limits()
     state = ServiceState()
-    metrics = Metrics()
-    current = CurrentModel(classifier, source, partial(_batcher, metrics=metrics))
-    metrics.watch(current, in_flight=lambda: state.in_flight)
+    metrics = open_metrics()
+    current = _current_model(classifier, source, state, metrics)
     app = FastAPI(
         title="embedclf",
         version=__version__,
@@ -91,16 +90,69 @@ def create_app(
     app.state.service = state
     app.state.model = current
     # Starlette makes the one added last the outermost.
-    app.add_middleware(LoadLimits, state=state, limits=limits)
+    app.add_middleware(LoadLimits, state=state, limits=limits, note_change=metrics.note_change)
     app.add_middleware(AccessControl, token=token, hosts=hosts)
     app.add_middleware(RequestLogging, state=state, record=metrics.record)
     access = routes.Access(needs_token=token is not None, needs_host=hosts is not None)
-    routes.add_predict(app, current, limits, access)
+    routes.add_predict(app, current, limits, metrics, access)
     routes.add_status(app, state, current, access)
     routes.add_model(app, current, access)
     routes.add_metrics(app, metrics, access)
     routes.add_docs(app, access)
     return app
+
+
+def create_router(classifier: TextClassifier, *, limits: Limits | None = None) -> "APIRouter":
+    """Return ``/predict``, ``/model`` and ``/metrics`` of `create_app` as a router for your own FastAPI application.
+
+    Include it under a prefix, with the dependencies that your other routes have, so that your application decides who
+    may use it::
+
+        app.include_router(
+            embedclf.create_router(classifier), prefix="/tickets", dependencies=[Depends(signed_in)]
+        )
+
+    ``/predict`` keeps its limits, batches and error responses. FastAPI reads a body, within the limits, before it asks
+    the dependencies. Host names, logs, ``/health`` and a shutdown that waits are left to the application.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    limits : Limits, optional
+
+    Raises
+    ------
+    EmbedclfError
+        If a package is missing.
+    """
+    check_installed()
+    from fastapi import APIRouter
+
+    from embedclf.service import routes
+    from embedclf.service.metrics import open_metrics
+    from embedclf.service.middleware import ServiceState
+    from embedclf.service.own_route import own_route
+
+    limits = limits or Limits()
+    state = ServiceState()
+    metrics = open_metrics()
+    current = _current_model(classifier, None, state, metrics)
+    access = routes.Access(needs_token=False, needs_host=False)
+    router = APIRouter(route_class=own_route(state, limits, metrics), tags=["embedclf"])
+    routes.add_predict(router, current, limits, metrics, access)
+    routes.add_model(router, current, access)
+    routes.add_metrics(router, metrics, access)
+    return router
+
+
+def _current_model(
+    classifier: TextClassifier, source: "ModelFile | None", state: "ServiceState", metrics: "Metrics"
+) -> "CurrentModel":
+    from embedclf.service.reloading import CurrentModel
+
+    current = CurrentModel(classifier, source, partial(_batcher, metrics=metrics))
+    metrics.watch(current, in_flight=lambda: state.in_flight)
+    return current
 
 
 def _batcher(classifier: TextClassifier, metrics: "Metrics") -> "Batcher[PredictRequest, bytes]":

@@ -151,16 +151,30 @@ class LoadLimits:
     app : ASGI application
     state : ServiceState
     limits : Limits
+    note_change : callable
+        Called when a request has begun.
+    path : str or None
+        The path that it limits; None limits all that reaches it.
     """
 
-    def __init__(self, app: App, *, state: ServiceState, limits: Limits) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        state: ServiceState,
+        limits: Limits,
+        note_change: Callable[[], None],
+        path: str | None = "/predict",
+    ) -> None:
         self._app = app
         self._state = state
         self._limits = limits
+        self._note_change = note_change
+        self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, as specified by ASGI."""
-        if scope["type"] != "http" or route_path(scope) != "/predict" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or self._path not in (None, route_path(scope)):
             await self._app(scope, receive, send)
         elif self._state.draining:
             # Read first: the response closes the connection, and a client that is still sending might not read it.
@@ -171,6 +185,7 @@ class LoadLimits:
             await send_error(send, 503, detail, {"retry-after": "1"})
         else:
             self._state.in_flight += 1
+            self._note_change()
             try:
                 await self._receive_and_pass_on(scope, receive, send)
             finally:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 from embedclf.classifier.loading import load
 from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import Embedder, EmbedderSpec
+from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings
 from embedclf.errors import EmbedclfError, ModelFileError
 from embedclf.service.redaction import error_kind
@@ -68,7 +68,7 @@ class ModelFile:
         self,
         path: str | os.PathLike[str],
         *,
-        embedder: Any = None,
+        embedder: EmbedderLike | None = None,
         min_confidence: float | None = None,
         **settings: Unpack[EmbedderSettings],
     ) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Depends, FastAPI, HTTPException, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
@@ -43,7 +43,9 @@ class Access:
             self.refusals[421] = {"model": Problem, "description": "The host name in the Host header is not allowed."}
 
 
-def add_predict(app: FastAPI, current: CurrentModel, limits: Limits, access: Access) -> None:
+def add_predict(
+    app: FastAPI | APIRouter, current: CurrentModel, limits: Limits, metrics: Metrics, access: Access
+) -> None:
     """Add ``/predict``."""
     body_model = predict_body(limits)
 
@@ -71,6 +73,7 @@ def add_predict(app: FastAPI, current: CurrentModel, limits: Limits, access: Acc
                 "per response; send fewer texts or a smaller top_k",
             )
         answer = batcher.submit(wanted, wanted.size(n_classes))
+        metrics.note_change()
         # The body has been received, so the next message means that the client has disconnected.
         gone = asyncio.ensure_future(request.receive())
         gone.add_done_callback(lambda _: answer.cancel())
@@ -116,7 +119,7 @@ def add_status(app: FastAPI, state: ServiceState, current: CurrentModel, access:
         return Status(status="draining" if state.draining else "ready")
 
 
-def add_model(app: FastAPI, current: CurrentModel, access: Access) -> None:
+def add_model(app: FastAPI | APIRouter, current: CurrentModel, access: Access) -> None:
     """Add ``/model``, and ``/reload`` if a token protects it and the model comes from a file."""
 
     @app.get(
@@ -154,7 +157,7 @@ def add_model(app: FastAPI, current: CurrentModel, access: Access) -> None:
         return Reloaded.model_validate({"file": served.file()})
 
 
-def add_metrics(app: FastAPI, counts: Metrics, access: Access) -> None:
+def add_metrics(app: FastAPI | APIRouter, counts: Metrics, access: Access) -> None:
     """Add ``/metrics``."""
 
     @app.get(

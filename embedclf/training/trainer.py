@@ -11,7 +11,7 @@ from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame
-from embedclf.embedding.base import WORDS, Embedder
+from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder, open_embedder
 from embedclf.errors import ArgumentError, NotInstalledError
@@ -29,18 +29,18 @@ from embedclf.training.splits import hold_out
 from embedclf.training.training_set import make_training_set
 from embedclf.training.weights import ClassWeight, check_sample_weight, with_class_weight
 from embedclf.training.words_alone import predict_by_words
-from embedclf.validation import check_whole, label_of
+from embedclf.validation import Label, check_whole, label_of
 
 logger = logging.getLogger(__name__)
 
 
 def train(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Any] | None = None,
+    labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
-    embedder: Any = None,
+    embedder: EmbedderLike | None = None,
     head: Head = "logistic",
     C: float | Literal["auto"] | None = None,
     regularization: float | Literal["auto"] = "auto",

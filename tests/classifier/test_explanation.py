@@ -23,7 +23,7 @@ from embedclf.embedding.wordllama import _PIECE_CHARACTERS, WordLlamaEmbedder
 from embedclf.evaluation.words import strongest_words
 from embedclf.features import ngrams
 from embedclf.features.ngrams import normalized, original_places, words_of
-from embedclf.printing.tables import coloured, weighed
+from embedclf.printing.tables import coloured, shown_word, weighed
 from running import Cli
 
 LONG = "where is my parcel, the courier never came with my refund " * 400

@@ -106,10 +106,12 @@ def test_what_benchmarks_and_examples_import_is_there():
 
 
 def test_every_public_name_is_there():
-    """The lazy names load, stand in dir(), and an unknown one is an AttributeError."""
+    """The lazy names load, stand in dir() and in the stub's own list, and an unknown one is an AttributeError."""
     for name in embedclf.__all__:
         assert getattr(embedclf, name) is not None
     assert set(embedclf.__all__) <= set(dir(embedclf))
+    stub = (PACKAGE / "__init__.pyi").read_text(encoding="utf-8")
+    assert ast.literal_eval(stub.partition("__all__ = ")[2]) == embedclf.__all__
     with pytest.raises(AttributeError, match="No embedclf attribute nothing"):
         _ = embedclf.nothing
 

@@ -7,15 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 import embedclf
-from embedclf.embedding.base import EmbedderSpec
 
 
 class Own(embedclf.Embedder):
     """An embedder of one's own."""
 
     @property
-    def spec(self) -> EmbedderSpec:
-        return EmbedderSpec("own", "constant", 2)
+    def spec(self) -> embedclf.EmbedderSpec:
+        return embedclf.EmbedderSpec("own", "constant", 2)
 
     def embed(self, texts: Any) -> npt.NDArray[np.float32]:
         return np.ones((len(texts), 2), dtype=np.float32)

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import Depends, FastAPI, Header, HTTPException
 
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error, html
@@ -627,10 +628,34 @@ class TestDescription:
             assert count(client, 'embedclf_requests_total{path="other",status="404"}') == 2
             assert count(other, 'embedclf_texts_total{result="labelled"}') == 0
 
+    def test_its_routes_can_be_included_in_another(self, trained: embedclf.TextClassifier):
+        """The application's own dependencies guard them; their limits, errors and counts are the service's."""
+
+        def signed_in(user: str | None = Header(None)) -> None:
+            if user is None:
+                raise HTTPException(401, "sign in first")
+
+        app = FastAPI()
+        router = embedclf.create_router(trained, limits=embedclf.Limits(body_bytes=100))
+        app.include_router(router, prefix="/tickets", dependencies=[Depends(signed_in)])
+        app.include_router(embedclf.create_router(trained), prefix="/open")
+        assert {"/tickets/predict", "/tickets/model", "/tickets/metrics"} <= app.openapi()["paths"].keys()
+        with serving(app) as client:
+            assert client.post("/open/predict", json={"text": TEXT}).status_code == 200
+            asked = [{"text": TEXT}, {"text": "x" * 100}, {"text": 1}]
+            assert [client.post("/tickets/predict", json=body).status_code for body in asked] == [401, 413, 401]
+            client.headers["user"] = "me"
+            answers = [client.post("/tickets/predict", json=body) for body in asked]
+            assert [answer.status_code for answer in answers] == [200, 413, 422]
+            assert answers[0].json()["predictions"][0]["label"] == trained.predict([TEXT])[0]
+            assert answers[2].json() == {"detail": "text: a text must be a string"}
+            assert client.get("/tickets/model").json()["classes"] == list(trained.classes)
+            counted = client.get("/tickets/metrics").text
+            assert 'embedclf_requests_total{path="/predict",status="200"} 1.0' in counted
+            assert 'embedclf_requests_total{path="/predict",status="401"} 2.0' in counted
+
     def test_it_can_be_mounted_in_another(self, trained: embedclf.TextClassifier):
         """Its door goes with it."""
-        from fastapi import FastAPI
-
         app = FastAPI()
         app.mount("/labels", embedclf.create_app(trained, token="a-good-token"))
         with serving(app) as client:
