@@ -33,11 +33,14 @@ class Answer(NamedTuple):
         Tokens billed; None if the server does not say.
     credits : float
         Cost in AI/ML API's own unit; 0 if the server does not say.
+    is_numbered : bool
+        Whether the server says which vector is of which text; if not, they are in the order of the texts.
     """
 
     vectors: Vectors
     tokens: int | None
     credits: float
+    is_numbered: bool = True
 
 
 class AnswerError(Exception):
@@ -90,11 +93,11 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
     tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
     credits_used = _count(_part(_part(answer, "meta"), "usage").get("credits_used")) or 0
     try:
-        vectors = _vectors(answer, n_texts, n_dimensions)
+        vectors, is_numbered = _vectors(answer, n_texts, n_dimensions)
     except AnswerError as error:
         error.tokens, error.credits = round(tokens or 0), credits_used
         raise
-    return Answer(vectors, None if tokens is None else round(tokens), credits_used)
+    return Answer(vectors, None if tokens is None else round(tokens), credits_used, is_numbered)
 
 
 def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
@@ -110,15 +113,15 @@ def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
         raise AnswerError(f"it contains too many values for the vectors of {counted(n_texts, 'text')}", unread=True)
 
 
-def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> Vectors:
-    data = answer.get("data")
+def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> tuple[Vectors, bool]:
+    data: Any = answer.get("data")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         message = error_message(answer)
         quoted = f", but the message “{message}”{request_note(answer.get('requestId'))}" if message else ""
         raise AnswerError(f"it contains no list of vectors{quoted}")
     if len(data) != n_texts:
         raise AnswerError(f"it contains {len(data)} vectors for {n_texts} texts")
-    order = [item.get("index") for item in data]
+    order = _order(data)
     if any(type(index) not in (int, float) for index in order) or sorted(order) != list(range(n_texts)):
         raise AnswerError("the indices of its vectors do not match the texts")
     rows = [_decode(item.get("embedding")) for item in data]
@@ -136,7 +139,17 @@ def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> 
     if not squares.all():
         raise AnswerError("some of its vectors are zero")
     vectors /= np.sqrt(squares)[:, None]
-    return vectors
+    return vectors, n_texts == 1 or any(item.get("index") is not None for item in data)
+
+
+def _order(data: list[dict[str, Any]]) -> list[Any]:
+    """Return the indices of the items; those of the texts if the server numbers none."""
+    order = [item.get("index") for item in data]
+    if all(index is None for index in order):
+        return list(range(len(data)))
+    if all(isinstance(index, str) and index.isascii() and index.isdecimal() for index in order):
+        return [int(str(index)[:9]) for index in order]
+    return order
 
 
 def error_message(body: dict[str, Any]) -> str:
@@ -144,7 +157,9 @@ def error_message(body: dict[str, Any]) -> str:
 
     AI/ML API sends `message`, OpenAI an object `error` with a `message`, other servers a string `error` or `detail`.
     """
-    message = body.get("message") or _part(body, "error").get("message") or body.get("error") or body.get("detail")
+    error = body.get("error")
+    of_error = error.get("message", error) if isinstance(error, dict) else error
+    message = body.get("message") or of_error or body.get("detail")
     return redact(message if isinstance(message, str) else json.dumps(message)) if message else ""
 
 

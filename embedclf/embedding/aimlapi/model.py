@@ -4,6 +4,7 @@ The stock client sends one request after another and does not check what it gets
 and read its raw responses, which also report their cost, and each batch is stored as soon as it arrives.
 """
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -11,13 +12,17 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from embedclf.embedding.aimlapi.advice import is_aimlapi
 from embedclf.embedding.aimlapi.answers import Answer, AnswerError, read_answer
 from embedclf.embedding.aimlapi.api_key import read_key, redact, request_note
-from embedclf.embedding.aimlapi.batches import Places, RejectionDetector, batches_of, default_batch_size, halves
+from embedclf.embedding.aimlapi.base_url import is_loopback_url
+from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job, Learned
+from embedclf.embedding.aimlapi.batches import batches_of, default_batch_size
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 from embedclf.embedding.aimlapi.client import READERS, Client
-from embedclf.embedding.aimlapi.refusals import Refusal
+from embedclf.embedding.aimlapi.refusals import Kind, Refusal
 from embedclf.embedding.aimlapi.request_fields import Fields, RequestFields
+from embedclf.embedding.aimlapi.sending import Sending
 from embedclf.embedding.aimlapi.settings import RequestSettings, Settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
@@ -25,13 +30,14 @@ from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
+from embedclf.formatting import counted
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "text-embedding-3-small"
 
 # Texts shorter than this, in bytes, are not cut when they are rejected as too long.
 _MIN_PIECE = 64
-# If a request with only this text is rejected, every request would be.
-_HARMLESS = "hello"
 
 
 class AimlapiModel(BatchEmbedder):
@@ -74,6 +80,8 @@ class AimlapiModel(BatchEmbedder):
         if self.max_cost is not None and self.meter.price is None:
             raise EmbedderError(f"the price of {self.spec} is unknown, so --max-cost (max_cost) cannot be enforced")
         self._fields = RequestFields(self._facts, self._dimensions, is_asked=self._asked_dimensions is not None)
+        self._learned = Learned()
+        self._remarked = False
         self._client: Client | None = None
         self._making = ForkSafeLock()
 
@@ -149,44 +157,52 @@ class AimlapiModel(BatchEmbedder):
 
         A request that is rejected for its content is split in half and sent again, until each offending text is alone.
         """
-        read_key()  # fail before importing the client or sending anything
-        self._connected()
-        sizes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
-        refused: dict[int, Refused] = {}
-        detector = RejectionDetector(lambda: isinstance(self._ask([_HARMLESS]), Answer))
+        read_key(needed=not is_loopback_url(self._base_url))  # fail before importing the client or sending anything
+        client = self._connected()
+        n_bytes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
+        sizes = BatchSizes(self._learned, self._settings.timeout)
 
-        def work(places: Places) -> list[Places]:
-            answer = self._ask([texts[place] for place in places])
-            if isinstance(answer, Answer):
-                keep(Batch(places, answer.vectors, answer.tokens or 0))
-                # Only after `keep`, which raises if the cache has vectors of another length for this model.
-                self._dimensions = answer.vectors.shape[1]
-                detector.note_accepted()
-                return []
-            if detector.note_rejected():
-                raise answer.error(self.spec)
-            if len(places) > 1:
-                return halves(places)
-            (place,) = places.tolist()
-            reason = f"rejected by {self._model}: “{answer.reason}”{answer.request}"
-            refused[place] = Refused(reason, self._piece_of(int(sizes[place]), answer))
-            return []
+        def keep_answer(job: Job, answer: Answer) -> None:
+            keep(Batch(job.places, answer.vectors, answer.tokens or 0))
+            # Only after `keep`, which raises if the cache has vectors of another length for this model.
+            self._dimensions = answer.vectors.shape[1]
 
+        sending = Sending(texts, self._ask, keep_answer, client, sizes, self._settings.retries)
         batch_size = self._settings.batch_size
         if batch_size is None:
             batch_size = default_batch_size(len(texts), self.max_concurrency, self._dimensions)
+        jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts)]
         # A few more threads than requests, so that some can read responses while the others wait.
-        work_through(list(batches_of(sizes, batch_size, self._facts)), work, self.max_concurrency + READERS)
-        return refused
+        work_through(jobs, sending.send, self.max_concurrency + READERS)
+        self._remark_on(sizes)
+        return {
+            place: Refused(refusal.of_text(self._model), self._piece_of(int(n_bytes[place]), refusal))
+            for place, refusal in sending.refused.items()
+        }
+
+    def _remark_on(self, sizes: BatchSizes) -> None:
+        """Say once how many texts the server accepts per request."""
+        if sizes.most is not None and not self._remarked:
+            self._remarked = True
+            texts = counted(sizes.most, "text")
+            logger.info(
+                "%s: the server accepts at most %s per request: --batch-size %d (batch_size) saves refused requests",
+                *(self.spec, texts, sizes.most),
+            )
 
     def _piece_of(self, size: int, refusal: Refusal) -> int | None:
         """Return the maximum bytes per piece of a rejected text; None if cutting would not help."""
-        fits = self._model in CATALOGUE and size <= self._facts.input_tokens
+        # Elsewhere, another model may answer to the name.
+        fits = self._model in CATALOGUE and is_aimlapi(self._base_url) and size <= self._facts.input_tokens
         if fits or not refusal.about_length or size < _MIN_PIECE:
             return None
         return min(self._facts.input_tokens, -(-size // 2))
 
-    def _ask(self, texts: list[str]) -> Answer | Refusal:
+    @property
+    def _base_url(self) -> str:
+        return str(self._settings.base_url)
+
+    def _ask(self, texts: list[str], n_retries: int) -> Answer | Refusal:
         """Send a request, and repeat it without the fields that the server rejects.
 
         Raises
@@ -196,19 +212,23 @@ class AimlapiModel(BatchEmbedder):
         """
         fields, proven = self._fields.present, self._fields.proven
         while True:
-            answer = self._send(texts, fields)
+            answer = self._send(texts, fields, n_retries)
+            if isinstance(answer, Refusal) and answer.kind is Kind.FINAL:
+                answer = answer.error()
             if isinstance(answer, EmbedderError):
                 raise answer
             if isinstance(answer, Answer):
                 self._fields.accept(fields)
                 return answer
             # Once the fields have been accepted, a rejection concerns a text, whatever its message says.
-            fewer = fields if proven else self._fields.without_refused(fields, answer.reason)
+            if proven or answer.kind is not Kind.CONTENT:
+                return answer
+            fewer = self._fields.without_refused(fields, answer.reason)
             if fewer == fields:
                 return answer
             fields = fewer
 
-    def _send(self, texts: list[str], fields: Fields) -> Answer | Refusal | EmbedderError:
+    def _send(self, texts: list[str], fields: Fields, n_retries: int) -> Answer | Refusal | EmbedderError:
         """Send a request; return the answer, or a refusal or error.
 
         Errors are returned, not raised: the exception they would be chained to holds the request, and so the key.
@@ -219,7 +239,7 @@ class AimlapiModel(BatchEmbedder):
         with client.budget.room_for(sum(sizes)) as settle:
             try:
                 asked = texts[0] if self._facts.request_texts == 1 else texts
-                response = client.response(asked, fields, self._dimensions)
+                response = client.response(asked, fields, self._dimensions, n_retries)
                 if isinstance(response, Refusal | EmbedderError):
                     return response
                 request = request_note(response.headers.get("x-request-id"))
