@@ -15,7 +15,7 @@ from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, write_model
 from embedclf.classifier.predictions import Prediction, predictions
 from embedclf.embedding.base import Embedder, check_vectors
-from embedclf.embedding.requests.cancellation import stopped_with
+from embedclf.embedding.requests.cancellation import in_a_thread
 from embedclf.errors import EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.records import Printable
@@ -301,8 +301,4 @@ class TextClassifier(Printable):
 
 
 async def _in_a_thread(call: Callable[[list[str]], Result], texts: Iterable[str]) -> Result:
-    from anyio.to_thread import run_sync
-
-    strings = list_of_strings(texts, "texts")
-    with stopped_with():
-        return await run_sync(call, strings, abandon_on_cancel=True)
+    return await in_a_thread(call, list_of_strings(texts, "texts"))

@@ -76,7 +76,10 @@ class CachedEmbedder(PartialEmbedder):
         self._single_flight: SingleFlight | None = None
         self._account: Account | None = None
         if cache is not None:
-            self._part = cache.of_model(behind.spec, behind.asked_dimensions)
+            self._part = cache.of_model(behind.spec)
+            asked = behind.asked_dimensions
+            if asked is not None and self._part.dimensions != asked:  # not just the model's own length
+                self._part = cache.of_model(behind.spec, asked)
             self._single_flight = SingleFlight(self._part)
             self._account = Account(cache.ledger, behind.spec, behind.meter)
             self._account.record_at_exit_of(self)

@@ -7,7 +7,8 @@ from embedclf.embedding.aimlapi.api_key import KEY_PAGE, is_set, key_name, look_
 
 _FUNDS = re.compile(
     r"\bcredits?\b|\bbalance\b|\bfunds?\b|\bpayment|\bunpaid\b|top(ped)? up|insufficient[_ ](\w+_)?quota"
-    r"|overdue|past due|arrear|spending limit|hard limit|billing (limit|not|is)|enable billing|\bprepa(id|y)|recharge|plan and billing",
+    r"|overdue|past due|arrear|spending limit|hard limit"
+    r"|billing (limit|not|is)|enable billing|\bprepa(id|y)|recharge|plan and billing",
     re.IGNORECASE,
 )
 _MODEL = re.compile(

@@ -35,12 +35,15 @@ class Answer(NamedTuple):
         Cost in AI/ML API's own unit; 0 if the server does not say.
     is_numbered : bool
         Whether the server says which vector is of which text; if not, they are in the order of the texts.
+    seconds : float
+        How long it took.
     """
 
     vectors: Vectors
     tokens: int | None
     credits: float
     is_numbered: bool = True
+    seconds: float = 0.0
 
 
 class AnswerError(Exception):
@@ -53,14 +56,20 @@ class AnswerError(Exception):
         What the response cost nevertheless; 0 if it does not say.
     unread : bool
         Whether it was not read to the end, so that its cost is unknown.
+    n_dimensions : int or None
+        The length of its vectors if that is all that is wrong with it.
+    request : str
+        The request id, formatted for messages.
     """
 
     tokens = 0
     credits = 0.0
+    request = ""
 
-    def __init__(self, message: str, *, unread: bool = False) -> None:
+    def __init__(self, message: str, *, unread: bool = False, n_dimensions: int | None = None) -> None:
         super().__init__(message)
         self.unread = unread
+        self.n_dimensions = n_dimensions
 
 
 def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answer:
@@ -129,7 +138,8 @@ def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> 
     expected = n_dimensions if n_dimensions is not None else len(rows[0])
     if lengths != {expected} or not expected:
         found = ", ".join(map(str, sorted(lengths)))
-        raise AnswerError(f"its vectors have {found} dimensions, expected {expected}")
+        length = lengths.pop() if len(lengths) == 1 else None
+        raise AnswerError(f"its vectors have {found} dimensions, expected {expected}", n_dimensions=length)
     vectors = np.empty((n_texts, expected), dtype=np.float32)
     for index, row in zip(order, rows, strict=True):
         vectors[int(index)] = row

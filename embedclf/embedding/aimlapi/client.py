@@ -37,7 +37,7 @@ RETRIES_OF_TEXTS = 2
 # A server that no request has reached is probably not there.
 _RETRIES_UNREACHED = 3
 # Of a hold after a time-out, in timeouts: the server may still work on what was given up.
-_MOST_HELD = 2.0
+_MOST_HELD = 1.0
 # Without any response for longer than this many seconds, and than two timeouts, a run ends.
 _SECONDS_OF_SILENCE = 60.0
 _SECONDS_BETWEEN_REMARKS = 10.0
@@ -111,6 +111,7 @@ class Client:
                     except Exception as error:
                         watch.note_failure(error, began, n_tried)
                         raise
+                response.extensions["seconds"] = time.monotonic() - began
                 watch.note_answer(response, began, n_tried)
                 return response
 
@@ -146,7 +147,7 @@ class Client:
         self.embeddings.client._client._custom_headers = {}
 
     def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None, n_retries: int) -> Any:
-        """Send a request; return the response, or a refusal or error.
+        """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
 
         Parameters
         ----------
@@ -227,10 +228,7 @@ class Client:
             raise _PermanentError from error
         if is_late(error):
             # The server is too slow for so many texts at once, and may go on with them: not sent again as they are.
-            if (
-                self.limiter.note_late(began, _MOST_HELD * self._seconds)
-                and self.limiter.n_setbacks <= self._retries
-            ):
+            if self.limiter.note_late(began, _MOST_HELD * self._seconds) and self.limiter.n_setbacks <= self._retries:
                 self._remark(
                     f"no response within {self._seconds:g} s: sending fewer texts at once, in at most "
                     f"{counted(self.limiter.limit, 'request')} (--batch-size, --concurrency)",

@@ -14,15 +14,15 @@ import numpy as np
 
 from embedclf.embedding.aimlapi.advice import is_aimlapi
 from embedclf.embedding.aimlapi.answers import Answer, AnswerError, read_answer
-from embedclf.embedding.aimlapi.api_key import read_key, redact, request_note
+from embedclf.embedding.aimlapi.api_key import is_set, read_key, redact, request_note
 from embedclf.embedding.aimlapi.base_url import is_loopback_url
 from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job, Learned
-from embedclf.embedding.aimlapi.batches import batches_of, default_batch_size
+from embedclf.embedding.aimlapi.batches import MIN_BATCH, batches_of, default_batch_size
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 from embedclf.embedding.aimlapi.client import READERS, Client
 from embedclf.embedding.aimlapi.refusals import Kind, Refusal
 from embedclf.embedding.aimlapi.request_fields import Fields, RequestFields
-from embedclf.embedding.aimlapi.sending import Sending
+from embedclf.embedding.aimlapi.sending import HARMLESS, Sending
 from embedclf.embedding.aimlapi.settings import RequestSettings, Settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
@@ -74,14 +74,19 @@ class AimlapiModel(BatchEmbedder):
                 f"aimlapi:{model} supports {lengths[0]:,} to {lengths[1]:,} dimensions, got {dimensions:,}"
             )
         self._dimensions = self._facts.dimensions if self._facts.dimensions and not lengths else dimensions
-        self._asked_dimensions = dimensions if lengths and dimensions != self._facts.dimensions else None
+        is_asked = dimensions != self._facts.dimensions if lengths else model not in CATALOGUE
+        self._asked_dimensions = dimensions if is_asked else None
         self._opened_with = dimensions
-        self.meter = Meter(self._facts.dollars_per_million_tokens)
+        # What runs on this machine without a key is free, whatever its name is.
+        is_free = is_loopback_url(self._base_url) and not is_set()
+        self.meter = Meter(None if is_free else self._facts.dollars_per_million_tokens)
+        # Whether to request the length, since nothing is known of the model, if it turns out not to be its own.
+        self._can_ask = dimensions is not None and model not in CATALOGUE
         if self.max_cost is not None and self.meter.price is None:
             raise EmbedderError(f"the price of {self.spec} is unknown, so --max-cost (max_cost) cannot be enforced")
-        self._fields = RequestFields(self._facts, self._dimensions, is_asked=self._asked_dimensions is not None)
+        self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked)
         self._learned = Learned()
-        self._remarked = False
+        self._said: set[str] = set()
         self._client: Client | None = None
         self._making = ForkSafeLock()
 
@@ -95,7 +100,7 @@ class AimlapiModel(BatchEmbedder):
     @property
     def _known_dimensions(self) -> int | None:
         """The dimensions to open a copy with, including a length that was observed."""
-        return self._opened_with if self._facts.lengths else self._dimensions
+        return self._opened_with if self._facts.lengths or self._can_ask else self._dimensions
 
     @property
     def spec(self) -> EmbedderSpec:
@@ -160,6 +165,8 @@ class AimlapiModel(BatchEmbedder):
         read_key(needed=not is_loopback_url(self._base_url))  # fail before importing the client or sending anything
         client = self._connected()
         n_bytes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
+        if self._can_ask and not self._fields.proven and len(texts) > MIN_BATCH:
+            self._ask([HARMLESS], 0)  # shows whether the length must be requested before much is sent
         sizes = BatchSizes(self._learned, self._settings.timeout)
 
         def keep_answer(job: Job, answer: Answer) -> None:
@@ -182,12 +189,10 @@ class AimlapiModel(BatchEmbedder):
 
     def _remark_on(self, sizes: BatchSizes) -> None:
         """Say once how many texts the server accepts per request."""
-        if sizes.most is not None and not self._remarked:
-            self._remarked = True
-            texts = counted(sizes.most, "text")
-            logger.info(
-                "%s: the server accepts at most %s per request: --batch-size %d (batch_size) saves refused requests",
-                *(self.spec, texts, sizes.most),
+        if sizes.most is not None:
+            self._say_once(
+                f"the server accepts at most {counted(sizes.most, 'text')} per request: --batch-size {sizes.most} "
+                f"(batch_size={sizes.most}) saves refused requests"
             )
 
     def _piece_of(self, size: int, refusal: Refusal) -> int | None:
@@ -215,6 +220,15 @@ class AimlapiModel(BatchEmbedder):
             answer = self._send(texts, fields, n_retries)
             if isinstance(answer, Refusal) and answer.kind is Kind.FINAL:
                 answer = answer.error()
+            if isinstance(answer, AnswerError):
+                if (
+                    self._can_ask
+                    and "dimensions" not in fields
+                    and (answer.n_dimensions or 0) > (self._dimensions or 0)
+                ):
+                    fields, proven = {**fields, "dimensions": self._dimensions}, False
+                    continue
+                answer = self._unusable(answer, fields)
             if isinstance(answer, EmbedderError):
                 raise answer
             if isinstance(answer, Answer):
@@ -228,8 +242,8 @@ class AimlapiModel(BatchEmbedder):
                 return answer
             fields = fewer
 
-    def _send(self, texts: list[str], fields: Fields, n_retries: int) -> Answer | Refusal | EmbedderError:
-        """Send a request; return the answer, or a refusal or error.
+    def _send(self, texts: list[str], fields: Fields, n_retries: int) -> Answer | AnswerError | Refusal | EmbedderError:
+        """Send a request; return the answer, or why there is none.
 
         Errors are returned, not raised: the exception they would be chained to holds the request, and so the key.
         """
@@ -248,16 +262,39 @@ class AimlapiModel(BatchEmbedder):
             except AnswerError as error:
                 # Billed even though it cannot be used.
                 tokens = sum(map(about_tokens, sizes)) if error.unread else error.tokens
-                self.meter.add(tokens=tokens, credits=error.credits)
+                self._count(tokens, error.credits)
                 settle(tokens)
-                return EmbedderError(
-                    f"{self.spec} at {self.spec.endpoint} returned an unusable response: {redact(str(error))}"
-                    f"{request}. Nothing from it was kept; try again, and report it to the provider if it persists"
-                )
+                error.request = request
+                return error
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
-            self.meter.add(tokens=tokens, credits=answer.credits)
+            self._count(tokens, answer.credits)
             settle(tokens)
-            return answer._replace(tokens=tokens)
+            if not answer.is_numbered:
+                self._say_once("the server does not number its vectors: they are taken in the order of the texts")
+            return answer._replace(tokens=tokens, seconds=response.extensions["seconds"])
+
+    def _count(self, tokens: int, charged: float) -> None:
+        if not charged and tokens and is_loopback_url(self._base_url):
+            self.meter.price = None  # a server on this machine, and not a way to AI/ML API, which reports its charge
+        self.meter.add(tokens=tokens, credits=charged)
+
+    def _unusable(self, error: AnswerError, fields: Fields) -> EmbedderError:
+        """Return the error for a response that cannot be used."""
+        hint = "try again, and report it to the provider if it persists"
+        if error.n_dimensions and self._can_ask:
+            asked = "was asked for them" if "dimensions" in fields else "was not asked for them"
+            hint = f"the server {asked}: leave out --dimensions, or name another model"
+        elif error.n_dimensions and self._model in CATALOGUE and not is_aimlapi(self._base_url):
+            hint = "if another model answers here, name it: aimlapi:ITS-NAME"
+        return EmbedderError(
+            f"{self.spec} at {self.spec.endpoint} returned an unusable response: {redact(str(error))}{error.request}. "
+            f"Nothing from it was kept; {hint}"
+        )
+
+    def _say_once(self, remark: str) -> None:
+        if remark not in self._said:
+            self._said.add(remark)
+            logger.info("%s: %s", self.spec, remark)
 
     def _connected(self) -> Client:
         """Return this process's client, created on first use.

@@ -1,6 +1,5 @@
 """Sending the texts of one call: again, in smaller requests, or not at all, going by what the server says and does."""
 
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -10,8 +9,8 @@ from embedclf.embedding.aimlapi.batches import RejectionDetector, ServerState
 from embedclf.embedding.aimlapi.client import RETRIES_OF_TEXTS, Client
 from embedclf.embedding.aimlapi.refusals import Kind, Refusal
 
-# If a request with only this text is rejected, every request would be.
-_HARMLESS = "hello"
+HARMLESS = "hello"
+"""If a request with only this text is rejected, every request would be."""
 # A text that fails although others pass is left out after so many rounds of retries.
 _ROUNDS = 2
 # If so many texts are left out for failures that may pass, and none was embedded, the server is at fault.
@@ -68,11 +67,10 @@ class Sending:
         with self._sizes.turn(job) as parts:
             if len(parts) > 1:
                 return parts
-            began = time.monotonic()
             answer = self._ask([self._texts[place] for place in job.places], RETRIES_OF_TEXTS)
             if isinstance(answer, Answer):
                 self._keep(job, answer)
-                self._sizes.note_accepted(job, time.monotonic() - began)
+                self._sizes.note_accepted(job, answer.seconds)
                 self._detector.note_accepted()
                 return []
         match answer.kind:
@@ -127,7 +125,7 @@ class Sending:
 
 # Not a method, which would make a cycle of references to the embedder.
 def _accepts_harmless(ask: Callable[[list[str], int], Answer | Refusal], n_retries: int) -> bool:
-    answer = ask([_HARMLESS], n_retries)
+    answer = ask([HARMLESS], n_retries)
     if isinstance(answer, Refusal) and answer.kind in (Kind.RATE, Kind.LATE):
         raise answer.error()
     return isinstance(answer, Answer)
