@@ -76,10 +76,11 @@ class CachedEmbedder(PartialEmbedder):
         self._single_flight: SingleFlight | None = None
         self._account: Account | None = None
         if cache is not None:
-            self._part = cache.of_model(behind.spec)
             asked = behind.asked_dimensions
-            if asked is not None and self._part.dimensions != asked:  # not just the model's own length
-                self._part = cache.of_model(behind.spec, asked)
+            own = replace(behind.spec, dimensions=None)
+            # Where the length requested is that of the model itself, they are the same vectors.
+            is_own = asked is None or cache.of_model(own).dimensions == asked
+            self._part = cache.of_model(behind.spec, None if is_own else asked)
             self._single_flight = SingleFlight(self._part)
             self._account = Account(cache.ledger, behind.spec, behind.meter)
             self._account.record_at_exit_of(self)

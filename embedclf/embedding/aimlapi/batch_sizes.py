@@ -20,12 +20,15 @@ class Learned:
 
     Attributes
     ----------
+    accepted : float
+        The largest number of texts that it has accepted.
     too_many : float
         The smallest number of texts that it refuses because of their number.
     in_time : float
         The number of texts that it can embed in time.
     """
 
+    accepted: float = 1.0
     too_many: float = float("inf")
     in_time: float = float("inf")
 
@@ -103,19 +106,10 @@ class BatchSizes:
         self.has_accepted = False
         self._learned = learned
         self._timeout = timeout
-        self._accepted = 1.0
-        if learned.too_many < float("inf"):
-            self._accepted = learned.too_many - 1
         self._suspicions: list[Suspicion] = []
         self._n_sending = 0
         self._is_trying = False
         self._changed = threading.Condition()
-
-    @property
-    def most(self) -> int | None:
-        """The number of texts that the server accepts per request, if it is known."""
-        most = self._learned.too_many - 1
-        return int(most) if most == self._accepted else None
 
     @contextmanager
     def turn(self, job: Job) -> Iterator[list[Job]]:
@@ -134,7 +128,7 @@ class BatchSizes:
             most = int(max(1, min(most, n_texts, self._learned.in_time)))
             if is_sent := most == n_texts:
                 self._n_sending += 1
-                is_trial = self._accepted < n_texts and self._bound() < float("inf")
+                is_trial = self._learned.accepted < n_texts and self._bound() < float("inf")
                 self._is_trying |= is_trial
         if not is_sent:
             yield job.split(most)
@@ -154,17 +148,17 @@ class BatchSizes:
         if bound == float("inf") or (self._suspicions and self._suspicions[0] in job.within):
             return self._learned.too_many - 1
         if not self._suspicions and not self._is_trying:
-            return max(self._accepted, (self._accepted + bound) // 2)
-        if self._accepted > 1:
-            return self._accepted
-        return None if self._n_sending else (self._accepted + bound) // 2
+            return max(self._learned.accepted, (self._learned.accepted + bound) // 2)
+        if self._learned.accepted > 1:
+            return self._learned.accepted
+        return None if self._n_sending else (self._learned.accepted + bound) // 2
 
     def note_accepted(self, job: Job, seconds: float) -> None:
         """Record that a request was accepted, and how long that took."""
         n_texts = len(job.places)
         with self._changed:
             self.has_accepted = True
-            self._accepted = max(self._accepted, n_texts)
+            self._learned.accepted = max(self._learned.accepted, n_texts)
             if n_texts >= self._learned.too_many:
                 self._learned.too_many = float("inf")
             if self._learned.in_time < float("inf"):
@@ -184,9 +178,9 @@ class BatchSizes:
         n_texts = len(job.places)
         with self._changed:
             if most is not None:
-                self._learned.too_many, self._accepted = most + 1, most
+                self._learned.too_many, self._learned.accepted = most + 1, most
                 return job.split(most)
-            if n_texts > self._accepted:
+            if n_texts > self._learned.accepted:
                 suspicion = Suspicion(n_texts, n_texts)
                 self._suspicions.append(suspicion)
                 job = Job(job.places, (*job.within, suspicion))
@@ -206,7 +200,7 @@ class BatchSizes:
 
     def _bound(self) -> float:
         """Return the smallest number of texts that is, or may be, too many."""
-        known, too_many = self._accepted, self._learned.too_many
+        known, too_many = self._learned.accepted, self._learned.too_many
         self._suspicions = [one for one in self._suspicions if one.is_open and known < one.n_texts < too_many]
         return min([self._learned.too_many, *(one.n_texts for one in self._suspicions)])
 
@@ -214,6 +208,6 @@ class BatchSizes:
         for suspicion in job.within:
             suspicion.n_left -= len(job.places)
             suspicion.is_open &= is_open
-            if suspicion.is_open and not suspicion.n_left and suspicion.n_texts > self._accepted:
+            if suspicion.is_open and not suspicion.n_left and suspicion.n_texts > self._learned.accepted:
                 self._learned.too_many = min(self._learned.too_many, suspicion.n_texts)
         self._changed.notify_all()

@@ -30,7 +30,6 @@ from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
-from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
 
@@ -178,21 +177,25 @@ class AimlapiModel(BatchEmbedder):
         batch_size = self._settings.batch_size
         if batch_size is None:
             batch_size = default_batch_size(len(texts), self.max_concurrency, self._dimensions)
+        batch_size = int(min(batch_size, self._learned.too_many - 1))
         jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts)]
         # A few more threads than requests, so that some can read responses while the others wait.
         work_through(jobs, sending.send, self.max_concurrency + READERS)
-        self._remark_on(sizes)
+        self._remark_on_sizes()
         return {
             place: Refused(refusal.of_text(self._model), self._piece_of(int(n_bytes[place]), refusal))
             for place, refusal in sending.refused.items()
         }
 
-    def _remark_on(self, sizes: BatchSizes) -> None:
+    def _remark_on_sizes(self) -> None:
         """Say once how many texts the server accepts per request."""
-        if sizes.most is not None:
+        accepted, too_many = self._learned.accepted, self._learned.too_many
+        if too_many < float("inf"):
+            most = f"at most {accepted:g}" if accepted == too_many - 1 else f"{accepted:g}, but not {too_many:g}"
             self._say_once(
-                f"the server accepts at most {counted(sizes.most, 'text')} per request: --batch-size {sizes.most} "
-                f"(batch_size={sizes.most}) saves refused requests"
+                f"the server accepts {most} texts per request: --batch-size {accepted:g} (batch_size={accepted:g}) "
+                "saves refused requests",
+                kind="sizes",
             )
 
     def _piece_of(self, size: int, refusal: Refusal) -> int | None:
@@ -226,7 +229,7 @@ class AimlapiModel(BatchEmbedder):
                     and "dimensions" not in fields
                     and (answer.n_dimensions or 0) > (self._dimensions or 0)
                 ):
-                    fields, proven = {**fields, "dimensions": self._dimensions}, False
+                    fields, proven = {**fields, "dimensions": self._dimensions}, True
                     continue
                 answer = self._unusable(answer, fields)
             if isinstance(answer, EmbedderError):
@@ -270,7 +273,8 @@ class AimlapiModel(BatchEmbedder):
             self._count(tokens, answer.credits)
             settle(tokens)
             if not answer.is_numbered:
-                self._say_once("the server does not number its vectors: they are taken in the order of the texts")
+                remark = "the server does not number its vectors: they are taken in the order of the texts"
+                self._say_once(remark, kind="order")
             return answer._replace(tokens=tokens, seconds=response.extensions["seconds"])
 
     def _count(self, tokens: int, charged: float) -> None:
@@ -291,9 +295,9 @@ class AimlapiModel(BatchEmbedder):
             f"Nothing from it was kept; {hint}"
         )
 
-    def _say_once(self, remark: str) -> None:
-        if remark not in self._said:
-            self._said.add(remark)
+    def _say_once(self, remark: str, *, kind: str) -> None:
+        if kind not in self._said:
+            self._said.add(kind)
             logger.info("%s: %s", self.spec, remark)
 
     def _connected(self) -> Client:

@@ -90,7 +90,7 @@ class Sending:
     def _after_failure(self, job: Job, refusal: Refusal) -> list[Job]:
         """Look for the text at fault if the server works otherwise."""
         state = self._detector.state_after_failure(self._n_retries - RETRIES_OF_TEXTS)
-        if state is ServerState.FAILS or job.n_failed > self._n_retries:
+        if state is ServerState.FAILS or job.n_failed > max(self._n_retries, _ROUNDS):
             raise refusal.error()
         if state is ServerState.RECOVERED:
             return [job.failed()]

@@ -149,14 +149,15 @@ class RequestLimiter:
         return _FIRST_HOLD * (1 - random.random() / 4)  # noqa: S311 - see `slot`
 
     def hold(self, seconds: float) -> bool:
-        """Start no request for some seconds; return whether this extends the current hold."""
+        """Start no request for some seconds; return whether that is over half a second more than now."""
         with self._changed:
             until = time.monotonic() + seconds
-            if not seconds or until <= self._held_until + 0.5:
+            if not seconds or until <= self._held_until:
                 return False
+            is_longer = until > self._held_until + 0.5
             self._held_until = until
             self._spread = min(1.0, seconds / 4)
-            return True
+            return is_longer
 
     def speed_up(self) -> None:
         """Raise the limit after a successful response."""
