@@ -134,8 +134,8 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
     "a page": (
         always(html()),
         [],
-        rf"{USELESS}it is not JSON, or was cut off \(it starts with '<!DOCTYPE html>.*'\); is the base URL "
-        rf"right\?{AGAIN}",
+        rf"{USELESS}it is not JSON, or was cut off \(it starts with '<!DOCTYPE html>.*'\): a page, "
+        rf"perhaps a login; check the network and the base URL{AGAIN}",
         1,
     ),
     "hangs": (

@@ -95,7 +95,7 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
         answer = jiter.from_json(content)
     except ValueError:
         start = redact(content[:2_000].decode("utf-8", "replace"))[:60]
-        hint = "; is the base URL right?" if start.lstrip().startswith("<") else ""
+        hint = ": a page, perhaps a login; check the network and the base URL" if start.lstrip().startswith("<") else ""
         raise AnswerError(f"it is not JSON, or was cut off (it starts with {start!r}){hint}") from None
     answer = answer if isinstance(answer, dict) else {}
     usage = _part(answer, "usage")

@@ -52,8 +52,8 @@ def _connection_fault(causes: list[BaseException], kinds: list[str], endpoint: s
                 f"{unreached}{named} asks for a user name and a password ({reason}); put them into the variable: "
                 "http://USER:PASSWORD@HOST:PORT"
             )
-        what_to_do = "check that variable, or except the host in NO_PROXY"
-        return f"{unreached}{named} does not let it through ({reason}); {what_to_do}"
+        fault = "cannot be reached" if "ProxyError" not in kinds else "does not let it through"
+        return f"{unreached}{named} {fault} ({reason}); check that variable, or except the host in NO_PROXY"
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         where = proxy or "the network"
         return f"{unreached}host not found ({reason}); check the base URL and {where}"
