@@ -214,7 +214,8 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
     "another length": (
         tampered(lambda a: [item["embedding"].pop() for item in a["data"]]),
         [],
-        rf"{USELESS}its vectors have 1535 dimensions, expected 1536{AGAIN}",
+        rf"{USELESS}its vectors have 1535 dimensions, expected 1536\. Nothing from it was kept; "
+        "if another model answers here, name it: aimlapi:ITS-NAME",
         1,
     ),
 }

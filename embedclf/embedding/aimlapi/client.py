@@ -40,6 +40,8 @@ _RETRIES_UNREACHED = 3
 _MOST_HELD = 1.0
 # Without any response for longer than this many seconds, and than two timeouts, a run ends.
 _SECONDS_OF_SILENCE = 60.0
+# After an error that all other requests would get as well, none starts until the run has ended.
+_SECONDS_TO_STOP = 0.5
 _SECONDS_BETWEEN_REMARKS = 10.0
 _PLACEHOLDER = "the key is set on each request"
 
@@ -146,7 +148,7 @@ class Client:
         # From OPENAI_CUSTOM_HEADERS; an invalid header would fail before `_prepare` could remove it.
         self.embeddings.client._client._custom_headers = {}
 
-    def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None, n_retries: int) -> Any:
+    def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None, n_retries: int = 0) -> Any:
         """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
 
         Parameters
@@ -219,6 +221,8 @@ class Client:
             self.limiter.hold(seconds)
             retries = n_tried < _retries.get()
             self._remark_on_retry(f"server returned {status}", n_tried)
+        elif kind is Kind.FINAL:
+            self.limiter.hold(_SECONDS_TO_STOP)
         response.headers["x-should-retry"] = str(retries).lower()
 
     def note_failure(self, error: Exception, began: float, n_tried: int) -> None:
