@@ -1,7 +1,7 @@
 """The public class of trained classifiers."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from embedclf.classifier.model_file import ModelCard, write_model
 from embedclf.classifier.predictions import Prediction, predictions
 from embedclf.data.columns import as_text_column
 from embedclf.embedding.base import Embedder, check_vectors
-from embedclf.embedding.requests.cancellation import stopped_with
+from embedclf.embedding.requests.cancellation import in_a_thread
 from embedclf.errors import EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.records import Printable
@@ -229,15 +229,15 @@ class TextClassifier(Printable):
         The work runs in one of the event loop's worker threads, whose number limits how many calls run at once. After
         a cancellation no more requests are sent; those in flight are still billed, and their results are cached.
         """
-        return await _in_a_thread(self.predict, list_of_strings(texts, "texts"))
+        return await in_a_thread(self.predict, list_of_strings(texts, "texts"))
 
     async def aclassify(self, texts: Iterable[str | None], top_k: int | None = None) -> list[Prediction]:
         """Classify texts without blocking the event loop; otherwise the same as `classify`."""
-        return await _in_a_thread(partial(self.classify, top_k=top_k), strings_or_none(texts, "texts"))
+        return await in_a_thread(partial(self.classify, top_k=top_k), strings_or_none(texts, "texts"))
 
     async def apredict_proba(self, texts: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return the probabilities without blocking the event loop; otherwise the same as `predict_proba`."""
-        return await _in_a_thread(partial(self.predict_proba, on_empty=on_empty), list_of_strings(texts, "texts"))
+        return await in_a_thread(partial(self.predict_proba, on_empty=on_empty), list_of_strings(texts, "texts"))
 
     def probabilities(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
         """Return the calibrated probability of each class for texts whose vectors are known.
@@ -323,10 +323,3 @@ class TextClassifier(Printable):
             If the file cannot be written.
         """
         write_model(path, self.model, self.card)
-
-
-async def _in_a_thread(call: Callable[[list[Text]], Result], texts: list[Text]) -> Result:
-    from anyio.to_thread import run_sync
-
-    with stopped_with():
-        return await run_sync(call, texts, abandon_on_cancel=True)

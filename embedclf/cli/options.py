@@ -137,7 +137,7 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
             type=click.IntRange(0, 1_000),
             default=retries,
             show_default=True,
-            help="Retries per request; 14 take over a minute.",
+            help="Retries per request; 10 take over half a minute.",
         ),
         "timeout": click.option(
             "--timeout",
@@ -157,7 +157,7 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
     }
 
 
-embedder_options = collected("asked", EmbedderOptions, _embedder_options(retries=14, timeout=60))
+embedder_options = collected("asked", EmbedderOptions, _embedder_options(retries=10, timeout=60))
 
 # Clients of a service need errors sooner than people at a terminal, and a service has nothing to estimate.
 _OF_A_SERVICE = _embedder_options(retries=2, timeout=10)

@@ -76,7 +76,11 @@ class CachedEmbedder(PartialEmbedder):
         self._single_flight: SingleFlight | None = None
         self._account: Account | None = None
         if cache is not None:
-            self._part = cache.of_model(behind.spec, behind.asked_dimensions)
+            asked = behind.asked_dimensions
+            own = replace(behind.spec, dimensions=None)
+            # Where the length requested is that of the model itself, they are the same vectors.
+            is_own = asked is None or cache.of_model(own).dimensions == asked
+            self._part = cache.of_model(behind.spec, None if is_own else asked)
             self._single_flight = SingleFlight(self._part)
             self._account = Account(cache.ledger, behind.spec, behind.meter)
             self._account.record_at_exit_of(self)

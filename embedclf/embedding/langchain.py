@@ -14,17 +14,14 @@ from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, Embedder, Embedde
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
-from embedclf.embedding.requests.cancellation import check_not_stopped
+from embedclf.embedding.requests.cancellation import check_not_stopped, in_a_thread
 from embedclf.embedding.usage import Meter, OnEvent
 from embedclf.errors import EmbedderError
 from embedclf.validation import check_texts
 
 
 class EmbedclfEmbeddings(Embeddings):
-    """A LangChain ``Embeddings`` backed by an embedder and its cache.
-
-    LangChain's default asynchronous methods run the synchronous ones in a thread.
-    """
+    """A LangChain ``Embeddings`` backed by an embedder and its cache."""
 
     def __init__(self, embedder: Embedder) -> None:
         self.embedder = embedder
@@ -38,15 +35,26 @@ class EmbedclfEmbeddings(Embeddings):
         """Return the vector of one text, the same as from `embed_documents`."""
         return self.embed_documents([text])[0]
 
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Embed texts without blocking the event loop; a cancellation stops it like `apredict`."""
+        return await in_a_thread(self.embed_documents, texts)
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Embed one text without blocking the event loop."""
+        return await in_a_thread(self.embed_query, text)
+
 
 def as_langchain(embedder: Embedder) -> Embeddings:
     """Return an embedder as a LangChain ``Embeddings``.
 
     Parameters
     ----------
-    embedder : Embedder
+    embedder : Embedder or str
         From `embedclf.open_embedder`; open it with ``cache=True`` to cache its vectors.
     """
+    if not isinstance(embedder, Embedder):
+        open_it = f"as_langchain(embedclf.open_embedder({embedder!r}))" if isinstance(embedder, str) else ""
+        raise TypeError(f"embedder must be an Embedder, got {type(embedder).__name__}{open_it and f': {open_it}'}")
     return EmbedclfEmbeddings(embedder)
 
 

@@ -117,7 +117,7 @@ class Claims:
             mine = np.ones(len(hashes), dtype=bool)
             others = []
             for claimed, done in self._claims:
-                theirs = np.isin(hashes, claimed)
+                theirs = np.isin(hashes, claimed, kind="sort")  # numpy 2.0.0's table overflows with uint64
                 if theirs.any():
                     mine &= ~theirs
                     others.append(done)

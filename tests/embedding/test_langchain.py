@@ -1,5 +1,6 @@
 """Embedders beside the three of AI/ML API's model card: its other models, and LangChain's providers."""
 
+import asyncio
 import gc
 import json
 import pickle
@@ -7,6 +8,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -272,3 +274,19 @@ def test_a_classifier_of_any_embeddings_goes_to_another_process():
     assert classifier.embedder.usage.texts == len(TEXTS)
     assert again.embedder.usage.texts == 0
     assert again.predict(TEXTS) == classifier.predict(TEXTS)
+
+
+def test_a_cancelled_aembed_documents_sends_nothing_more(api: AimlapiServer):
+    """What is in flight is finished, as with `apredict`."""
+    api.delay = 0.05
+    embeddings = embedclf.as_langchain(embedclf.open_embedder("aimlapi", batch_size=1, concurrency=2))
+
+    async def cancelled() -> None:
+        await embeddings.aembed_query("one that opens the client")
+        await asyncio.wait_for(embeddings.aembed_documents([f"text {number}" for number in range(40)]), 0.2)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cancelled())
+    sent = api.n_requests
+    time.sleep(0.3)
+    assert api.n_requests <= sent + 2 < 40

@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import embedclf
-from aimlapi_server import AimlapiServer
+from aimlapi_server import AimlapiServer, Response
 from embedclf.data.corpus import read_corpus
 from embedclf.errors import MissingValueError
 from running import Cli
@@ -440,7 +440,39 @@ ADVICE |= {
     for name, (content, what) in _FOREIGN.items()
 }
 
-FAULTS: dict[str, Case] = {}
+_TRAIN_API = "train d.csv --embedder aimlapi --head centroid --features embedding"
+_ROWS = {"d.csv": "text,label\n" + "".join(f"text {number},{'ab'[number % 2]}\n" for number in range(12))}
+
+
+def _says(status: int, message: str) -> Callable[[AimlapiServer], None]:
+    """Answer every request with this error."""
+
+    def arrange(api: AimlapiServer) -> None:
+        body = json.dumps({"error": {"message": message}}).encode()
+        api.fault = lambda request: Response(status, body)
+
+    return arrange
+
+
+FAULTS: dict[str, Case] = {
+    "an account without money is asked once": Case(
+        _TRAIN_API,
+        _ROWS,
+        exit=1,
+        says=("You exceeded your current quota”; check the plan, or top up the account",),
+        server=_says(429, "You exceeded your current quota"),
+        requests=1,
+    ),
+    "a place that is not served": Case(
+        _TRAIN_API,
+        _ROWS,
+        exit=1,
+        says=("the provider does not serve the place that the request comes from",),
+        silent=("top up",),
+        server=_says(403, "Country, region, or territory not supported"),
+        requests=1,
+    ),
+}
 """A server's fault that stays must end soon; one that passes must not end the run."""
 
 CASES = {**ANOTHER_FILE, **MISSING, **ADVICE, **FAULTS}
@@ -519,6 +551,10 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
     "a number among the texts": (
         lambda classifier: classifier.classify(["my parcel", 5, None]),
         TypeError("texts must be strings, but texts[1] is of type int; to convert them, pass map(str, texts)"),
+    ),
+    "a name in place of an embedder": (
+        lambda classifier: embedclf.as_langchain("wordllama"),  # type: ignore[arg-type]
+        TypeError("embedder must be an Embedder, got str: as_langchain(embedclf.open_embedder('wordllama'))"),
     ),
 }
 """Python calls with a small trained classifier, and what they return or raise (an error with its whole message)."""

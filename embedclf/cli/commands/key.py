@@ -38,7 +38,7 @@ def set_(ctx: click.Context) -> None:
 
     Nothing is shown as you type. If standard input is not a terminal, its first line is the key.
     """
-    from embedclf.embedding.aimlapi.api_key import KEY_PAGE, KEY_VARIABLE, is_possible, key_source
+    from embedclf.embedding.aimlapi.api_key import KEY_PAGE, KEY_VARIABLE, cleaned, is_possible, key_source
     from embedclf.embedding.aimlapi.system_keyring import name, store
 
     if ctx.args:
@@ -50,6 +50,7 @@ def set_(ctx: click.Context) -> None:
         key = click.prompt(f"AI/ML API key ({KEY_PAGE})", hide_input=True, err=True).strip()
     else:
         key = sys.stdin.readline().strip()
+    key = cleaned(key)
     if not is_possible(key):
         raise EmbedclfError("this cannot be a key: it is empty, or has spaces or unusual characters")
     store(key)

@@ -33,11 +33,17 @@ class Answer(NamedTuple):
         Tokens billed; None if the server does not say.
     credits : float
         Cost in AI/ML API's own unit; 0 if the server does not say.
+    is_numbered : bool
+        Whether the server says which vector is of which text; if not, they are in the order of the texts.
+    seconds : float
+        How long it took.
     """
 
     vectors: Vectors
     tokens: int | None
     credits: float
+    is_numbered: bool = True
+    seconds: float = 0.0
 
 
 class AnswerError(Exception):
@@ -50,14 +56,20 @@ class AnswerError(Exception):
         What the response cost nevertheless; 0 if it does not say.
     unread : bool
         Whether it was not read to the end, so that its cost is unknown.
+    n_dimensions : int or None
+        The length of its vectors if that is all that is wrong with it.
+    request : str
+        The request id, formatted for messages.
     """
 
     tokens = 0
     credits = 0.0
+    request = ""
 
-    def __init__(self, message: str, *, unread: bool = False) -> None:
+    def __init__(self, message: str, *, unread: bool = False, n_dimensions: int | None = None) -> None:
         super().__init__(message)
         self.unread = unread
+        self.n_dimensions = n_dimensions
 
 
 def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answer:
@@ -83,18 +95,18 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
         answer = jiter.from_json(content)
     except ValueError:
         start = redact(content[:2_000].decode("utf-8", "replace"))[:60]
-        hint = "; is the base URL right?" if start.lstrip().startswith("<") else ""
+        hint = ": a page, perhaps a login; check the network and the base URL" if start.lstrip().startswith("<") else ""
         raise AnswerError(f"it is not JSON, or was cut off (it starts with {start!r}){hint}") from None
     answer = answer if isinstance(answer, dict) else {}
     usage = _part(answer, "usage")
     tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
     credits_used = _count(_part(_part(answer, "meta"), "usage").get("credits_used")) or 0
     try:
-        vectors = _vectors(answer, n_texts, n_dimensions)
+        vectors, is_numbered = _vectors(answer, n_texts, n_dimensions)
     except AnswerError as error:
         error.tokens, error.credits = round(tokens or 0), credits_used
         raise
-    return Answer(vectors, None if tokens is None else round(tokens), credits_used)
+    return Answer(vectors, None if tokens is None else round(tokens), credits_used, is_numbered)
 
 
 def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
@@ -110,15 +122,15 @@ def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:
         raise AnswerError(f"it contains too many values for the vectors of {counted(n_texts, 'text')}", unread=True)
 
 
-def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> Vectors:
-    data = answer.get("data")
+def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> tuple[Vectors, bool]:
+    data: Any = answer.get("data")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         message = error_message(answer)
         quoted = f", but the message “{message}”{request_note(answer.get('requestId'))}" if message else ""
         raise AnswerError(f"it contains no list of vectors{quoted}")
     if len(data) != n_texts:
         raise AnswerError(f"it contains {len(data)} vectors for {n_texts} texts")
-    order = [item.get("index") for item in data]
+    order = _order(data)
     if any(type(index) not in (int, float) for index in order) or sorted(order) != list(range(n_texts)):
         raise AnswerError("the indices of its vectors do not match the texts")
     rows = [_decode(item.get("embedding")) for item in data]
@@ -126,7 +138,8 @@ def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> 
     expected = n_dimensions if n_dimensions is not None else len(rows[0])
     if lengths != {expected} or not expected:
         found = ", ".join(map(str, sorted(lengths)))
-        raise AnswerError(f"its vectors have {found} dimensions, expected {expected}")
+        length = lengths.pop() if len(lengths) == 1 else None
+        raise AnswerError(f"its vectors have {found} dimensions, expected {expected}", n_dimensions=length)
     vectors = np.empty((n_texts, expected), dtype=np.float32)
     for index, row in zip(order, rows, strict=True):
         vectors[int(index)] = row
@@ -136,7 +149,17 @@ def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> 
     if not squares.all():
         raise AnswerError("some of its vectors are zero")
     vectors /= np.sqrt(squares)[:, None]
-    return vectors
+    return vectors, n_texts == 1 or any(item.get("index") is not None for item in data)
+
+
+def _order(data: list[dict[str, Any]]) -> list[Any]:
+    """Return the indices of the items; those of the texts if the server numbers none."""
+    order = [item.get("index") for item in data]
+    if all(index is None for index in order):
+        return list(range(len(data)))
+    if all(isinstance(index, str) and index.isascii() and index.isdecimal() for index in order):
+        return [int(str(index)[:9]) for index in order]
+    return order
 
 
 def error_message(body: dict[str, Any]) -> str:
@@ -144,7 +167,9 @@ def error_message(body: dict[str, Any]) -> str:
 
     AI/ML API sends `message`, OpenAI an object `error` with a `message`, other servers a string `error` or `detail`.
     """
-    message = body.get("message") or _part(body, "error").get("message") or body.get("error") or body.get("detail")
+    error = body.get("error")
+    of_error = error.get("message", error) if isinstance(error, dict) else error
+    message = body.get("message") or of_error or body.get("detail")
     return redact(message if isinstance(message, str) else json.dumps(message)) if message else ""
 
 

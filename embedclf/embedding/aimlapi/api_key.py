@@ -16,6 +16,21 @@ _ENDINGS_OF_SECRETS = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 _MIN_SECRET = 8
 # Redacting takes time quadratic in the length of a message, and only its beginning is shown.
 _MAX_SEARCHED = 2_000
+_QUOTES = {"'": "'", '"': '"', "`": "`", "“": "”", "‘": "’", "«": "»"}
+_BEFORE = re.compile(r"^(export\s+)?\w*API_KEY\s*=\s*|^(authorization:\s*)?bearer\s+", re.IGNORECASE)
+_LOOKS = {
+    "sk-ant-": "Anthropic",
+    "sk-or-": "OpenRouter",
+    "sk-proj-": "OpenAI",
+    "gsk_": "Groq",
+    "hf_": "Hugging Face",
+    "AIza": "Google",
+    "pa-": "Voyage AI",
+    "jina_": "Jina",
+    "r8_": "Replicate",
+    "nvapi-": "NVIDIA",
+    "ghp_": "GitHub",
+}
 
 
 def key_source() -> Literal["environment", "keyring"] | None:
@@ -40,17 +55,34 @@ def key_reason() -> str:
     return f"{KEY_VARIABLE} is {'not set' if source is None else 'set'}"
 
 
-def read_key() -> str:
+def read_key(*, needed: bool = True) -> str:
     """Return the key: that of the environment, else that in the system's keyring.
+
+    Parameters
+    ----------
+    needed : bool
+        Whether to raise if there is none; otherwise it is empty then.
 
     Raises
     ------
     EmbedderError
         If there is no key, its value cannot be a key, or the keyring cannot be opened.
     """
+    if not needed and not is_set():
+        return ""
     if fault := _key_fault():
         raise EmbedderError(fault)
     return _from_environment() or system_keyring.fetch() or ""
+
+
+def is_set() -> bool:
+    """Return whether there is a key."""
+    return key_source() is not None
+
+
+def look_of_key() -> str | None:
+    """Return the other provider that the environment's key seems to be of; None if it looks like none."""
+    return next((name for start, name in _LOOKS.items() if _from_environment().startswith(start)), None)
 
 
 def is_possible(key: str) -> bool:
@@ -59,7 +91,15 @@ def is_possible(key: str) -> bool:
 
 
 def _from_environment() -> str:
-    return os.environ.get(KEY_VARIABLE, "").strip()
+    return cleaned(os.environ.get(KEY_VARIABLE, ""))
+
+
+def cleaned(value: str) -> str:
+    """Return a key without what is copied along with it: quotes, ``export NAME=``, ``Bearer``."""
+    value = _BEFORE.sub("", value.strip())
+    while len(value) >= 2 and value[0] in _QUOTES and value[-1] == _QUOTES[value[0]]:
+        value = value[1:-1].strip()
+    return _BEFORE.sub("", value)
 
 
 def _key_fault() -> str | None:
@@ -77,8 +117,13 @@ def _key_fault() -> str | None:
             f"{KEY_VARIABLE} is not set, but this model needs AI/ML API: get a key at {KEY_PAGE} and set it with: "
             f"export {KEY_VARIABLE}=… (or keep it in the system's keyring: embedclf key set)"
         )
+    if key.lower().startswith(("http://", "https://")):
+        return f"{KEY_VARIABLE} is a web address, not a key: set it again (create keys at {KEY_PAGE})"
+    if key.startswith(("$", "%", "<", "{")):
+        return f"{KEY_VARIABLE} holds a placeholder in place of the key: set it again (create keys at {KEY_PAGE})"
     if not is_possible(key):
-        return f"{KEY_VARIABLE} contains characters that no key has: set it again"
+        what = "spaces or line breaks" if key.isascii() else "letters or signs outside ASCII"
+        return f"{KEY_VARIABLE} contains characters that no key has ({what}): set it again"
     return None
 
 
@@ -86,7 +131,7 @@ def redact(message: str) -> str:
     """Return a third-party message fit to show: secrets removed, on one line, at most 500 characters."""
     message = message[:_MAX_SEARCHED]
     in_environment = [value.strip() for name, value in os.environ.items() if name.endswith(_ENDINGS_OF_SECRETS)]
-    for secret in [*in_environment, *system_keyring.fetched()]:
+    for secret in [*in_environment, *map(cleaned, in_environment), *system_keyring.fetched()]:
         if len(secret) >= _MIN_SECRET:
             # A quoted key may be truncated at either end.
             start, end = re.escape(secret[:_MIN_SECRET]), re.escape(secret[-_MIN_SECRET:])

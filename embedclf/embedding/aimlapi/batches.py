@@ -1,7 +1,9 @@
-"""Dividing texts into requests, and dividing rejected requests further."""
+"""Dividing texts into requests, and finding out what a failed request means."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from enum import Enum
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +18,14 @@ MIN_BATCH = 32
 # The default batch size keeps a response below this many bytes; base64 takes 4/3 of the floats' bytes.
 _MAX_RESPONSE_BYTES = 2**24
 _REJECTED_IN_A_ROW = 16
+
+
+class ServerState(Enum):
+    """What a harmless text shows about a server after a request has failed."""
+
+    WORKS = "accepts it at once, so the failure is about the request's texts"
+    RECOVERED = "accepts it again"
+    FAILS = "does not accept it either"
 
 
 def default_batch_size(n_texts: int, concurrency: int, dimensions: int | None) -> int:
@@ -54,11 +64,6 @@ def batches_of(sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts)
             yield places[start:end]
 
 
-def halves(places: Places) -> list[Places]:
-    """Split a rejected request, to find which of its texts is at fault."""
-    return list(np.array_split(places, 2))
-
-
 class RejectionDetector:
     """Detects that a server rejects every request, and not just some texts. Thread-safe.
 
@@ -68,13 +73,14 @@ class RejectionDetector:
     Parameters
     ----------
     try_harmless : callable
-        Sends a harmless text; returns whether it was accepted.
+        Sends a harmless text, with up to the given number of retries; returns whether it was accepted.
     """
 
-    def __init__(self, try_harmless: Callable[[], bool]) -> None:
+    def __init__(self, try_harmless: Callable[[int], bool]) -> None:
         self._try_harmless = try_harmless
         self._n_rejected = 0
         self._tolerated = 1
+        self._passed_at = 0.0
         self._lock, self._trying = threading.Lock(), threading.Lock()
 
     def note_accepted(self) -> None:
@@ -90,4 +96,25 @@ class RejectionDetector:
                 if self._n_rejected < self._tolerated:
                     return False
                 self._tolerated = max(2 * self._tolerated, _REJECTED_IN_A_ROW)
-            return not self._try_harmless()
+            return not self._try_harmless(0)
+
+    def state_after_failure(self, n_retries: int) -> ServerState:
+        """Return what a request means that failed for a reason that may pass, after some retries.
+
+        Parameters
+        ----------
+        n_retries : int
+            How often a harmless text may be sent again until the server accepts it.
+        """
+        failed_at = time.monotonic()
+        with self._trying:
+            if self._passed_at > failed_at:
+                return ServerState.RECOVERED
+            if self._try_harmless(0):
+                state = ServerState.WORKS
+            elif n_retries > 0 and self._try_harmless(n_retries - 1):
+                state = ServerState.RECOVERED
+            else:
+                return ServerState.FAILS
+            self._passed_at = time.monotonic()
+            return state

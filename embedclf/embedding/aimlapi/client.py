@@ -7,21 +7,17 @@ import threading
 import time
 import weakref
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 from embedclf._version import __version__
 from embedclf.embedding.aimlapi.answers import AnswerError
 from embedclf.embedding.aimlapi.api_key import read_key, redact
+from embedclf.embedding.aimlapi.base_url import is_loopback_url
 from embedclf.embedding.aimlapi.bounds import CONTENT_ENCODING, read_within
+from embedclf.embedding.aimlapi.connections import from_connection, is_late, is_permanent, is_unconnected
 from embedclf.embedding.aimlapi.deadlines import keep_deadlines, within
-from embedclf.embedding.aimlapi.refusals import (
-    MAX_RETRY_AFTER,
-    from_connection,
-    from_status,
-    is_final,
-    is_permanent,
-    seconds_to_wait,
-)
+from embedclf.embedding.aimlapi.refusals import MAX_RETRY_AFTER, Kind, Refusal, from_status, kind_of, seconds_to_wait
 from embedclf.embedding.aimlapi.request_fields import Fields
 from embedclf.embedding.aimlapi.settings import Settings
 from embedclf.embedding.base import EmbedderSpec
@@ -30,11 +26,22 @@ from embedclf.embedding.requests.cancellation import this_run
 from embedclf.embedding.requests.limiter import RequestLimiter
 from embedclf.embedding.usage import Meter
 from embedclf.errors import EmbedderError
+from embedclf.formatting import counted
 
 logger = logging.getLogger(__name__)
 
 # Reading a response takes several times its size in memory, up to 60 MB, and more readers would not be faster.
 READERS = 2
+# The same request is sent so many times again before it is tested whether the server fails on its texts only.
+RETRIES_OF_TEXTS = 2
+# A server that no request has reached is probably not there.
+_RETRIES_UNREACHED = 3
+# Of a hold after a time-out, in timeouts: the server may still work on what was given up.
+_MOST_HELD = 1.0
+# Without any response for longer than this many seconds, and than two timeouts, a run ends.
+_SECONDS_OF_SILENCE = 60.0
+# After an error that all other requests would get as well, none starts until the run has ended.
+_SECONDS_TO_STOP = 0.5
 _SECONDS_BETWEEN_REMARKS = 10.0
 _PLACEHOLDER = "the key is set on each request"
 
@@ -49,6 +56,8 @@ _HEADERS = {
 
 # The number of vectors that this thread has requested, and their length if known, which bound the response's size.
 _asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
+# How often the openai client may retry this thread's request if it fails for a reason that may pass.
+_retries: ContextVar[int] = ContextVar("_retries")
 
 
 class _PermanentError(BaseException):
@@ -102,8 +111,9 @@ class Client:
                     except AnswerError as error:
                         raise _PermanentError from error
                     except Exception as error:
-                        watch.note_failure(error, n_tried)
+                        watch.note_failure(error, began, n_tried)
                         raise
+                response.extensions["seconds"] = time.monotonic() - began
                 watch.note_answer(response, began, n_tried)
                 return response
 
@@ -113,7 +123,7 @@ class Client:
         http_client = WatchedHttpxClient(
             verify=True if is_encrypted else no_certificates,
             follow_redirects=False,
-            event_hooks={"request": [_prepare]},
+            event_hooks={"request": [partial(_prepare, needs_key=not is_loopback_url(str(spec.endpoint)))]},
             # A proxy from the environment could read unencrypted requests.
             trust_env=is_encrypted,
         )
@@ -138,8 +148,17 @@ class Client:
         # From OPENAI_CUSTOM_HEADERS; an invalid header would fail before `_prepare` could remove it.
         self.embeddings.client._client._custom_headers = {}
 
-    def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None) -> Any:
-        """Send a request; return the response, or a refusal or error.
+    def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None, n_retries: int = 0) -> Any:
+        """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
+
+        Parameters
+        ----------
+        texts, fields
+            The request's content.
+        n_dimensions : int or None
+            The length of the vectors; None if unknown.
+        n_retries : int
+            How often to retry a failure that may pass and is not one of too many requests.
 
         Raises
         ------
@@ -149,6 +168,7 @@ class Client:
         import openai
 
         _asked_for.set((1 if isinstance(texts, str) else len(texts), n_dimensions))
+        _retries.set(min(n_retries, self._retries))
         # Extra fields are sent unchanged. As regular arguments, the client would inspect each text, which takes three
         # times as long as sending it, and would set its own encoding.
         body = {"input": texts, "encoding_format": openai.Omit(), **fields}
@@ -167,35 +187,64 @@ class Client:
             kind = type(error).__name__
             return EmbedderError(f"requests to {self._spec.endpoint} cannot be sent: {redact(str(error))} ({kind})")
 
+    def may_pass(self, refusal: Refusal) -> bool:
+        """Return whether to send a request again that came too fast for the server.
+
+        That is as long as other requests succeed meanwhile: the server then has a limit, but is not at its end.
+        """
+        if self.limiter.n_setbacks > self._retries:
+            return False
+        silent = self.limiter.seconds_of_silence > max(_SECONDS_OF_SILENCE, 2 * self._seconds)
+        return not (refusal.kind is Kind.LATE and silent)
+
     def note_answer(self, response: Any, began: float, n_tried: int) -> None:
-        """Slow down or speed up according to a response."""
+        """Slow down or speed up according to a response, and say whether the openai client is to retry."""
         status = response.status_code
         if status < 400:
             self.limiter.speed_up()
             return
         _end_request()
-        if status == 429 and is_final(response):
-            response.headers["x-should-retry"] = "false"
-        elif status == 429:
-            seconds = min(seconds_to_wait(response), MAX_RETRY_AFTER)
+        kind = kind_of(response)
+        seconds = min(seconds_to_wait(response), MAX_RETRY_AFTER)
+        retries = False
+        if kind is Kind.RATE:
             changed = self.limiter.slow_down(began, seconds)
+            retries = self.limiter.n_setbacks <= self._retries
             wait = f"waiting {round(seconds, 1):g} s as requested, then " if seconds else ""
-            if n_tried < self._retries and changed:
+            if retries and n_tried < self._retries and changed:
                 self._remark(
-                    f"too many requests (429): {wait}sending at most {self.limiter.limit} at once", seconds >= 1
+                    f"too many requests ({status}): {wait}sending at most {self.limiter.limit} at once", seconds >= 1
                 )
-        elif status in (408, 409) or status >= 500:
-            self.limiter.hold(min(seconds_to_wait(response), MAX_RETRY_AFTER))
+            # The limiter holds all requests together, so this one need not wait by itself as well.
+            response.headers["retry-after-ms"] = f"{1_000 * (seconds or self.limiter.first_wait()):.0f}"
+        elif kind is Kind.PASSING:
+            self.limiter.hold(seconds)
+            retries = n_tried < _retries.get()
             self._remark_on_retry(f"server returned {status}", n_tried)
+        elif kind is Kind.FINAL:
+            self.limiter.hold(_SECONDS_TO_STOP)
+        response.headers["x-should-retry"] = str(retries).lower()
 
-    def note_failure(self, error: Exception, n_tried: int) -> None:
+    def note_failure(self, error: Exception, began: float, n_tried: int) -> None:
         """Log a failed connection; raise an error that is not retried if retrying cannot help."""
         _end_request()
         if isinstance(error, EmbedderError) or is_permanent(error):
             raise _PermanentError from error
-        late = "Timeout" in type(error).__name__
-        problem = f"no response within {self._seconds:g} s" if late else f"connection failed ({redact(str(error))})"
-        self._remark_on_retry(problem, n_tried)
+        if is_late(error):
+            # The server is too slow for so many texts at once, and may go on with them: not sent again as they are.
+            if self.limiter.note_late(began, _MOST_HELD * self._seconds) and self.limiter.n_setbacks <= self._retries:
+                self._remark(
+                    f"no response within {self._seconds:g} s: sending fewer texts at once, in at most "
+                    f"{counted(self.limiter.limit, 'request')} (--batch-size, --concurrency)",
+                    False,
+                )
+            raise _PermanentError from error
+        most = _retries.get()
+        if is_unconnected(error):
+            most = self._retries if self.limiter.has_succeeded else min(self._retries, _RETRIES_UNREACHED)
+        self._remark_on_retry(f"connection failed ({redact(str(error))})", n_tried)
+        if n_tried >= most:
+            raise _PermanentError from error
 
     def _remark_on_retry(self, problem: str, n_tried: int) -> None:
         if n_tried < self._retries:
@@ -214,7 +263,7 @@ def _end_request() -> None:
         run.end()
 
 
-def _prepare(request: Any) -> None:
+def _prepare(request: Any, *, needs_key: bool) -> None:
     """Set the headers of a request, including the key, and remove all others."""
     for name in list(request.headers):
         # The openai client reads the last one to see that the raw response is wanted.
@@ -222,4 +271,5 @@ def _prepare(request: Any) -> None:
             del request.headers[name]
     request.headers.update(_HEADERS)
     request.headers["host"] = request.url.netloc.decode("ascii")
-    request.headers["authorization"] = f"Bearer {read_key()}"
+    if key := read_key(needed=needs_key):
+        request.headers["authorization"] = f"Bearer {key}"

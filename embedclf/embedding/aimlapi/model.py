@@ -4,6 +4,7 @@ The stock client sends one request after another and does not check what it gets
 and read its raw responses, which also report their cost, and each batch is stored as soon as it arrives.
 """
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
@@ -11,13 +12,17 @@ from typing import Any, Unpack
 
 import numpy as np
 
+from embedclf.embedding.aimlapi.advice import is_aimlapi
 from embedclf.embedding.aimlapi.answers import Answer, AnswerError, read_answer
-from embedclf.embedding.aimlapi.api_key import read_key, redact, request_note
-from embedclf.embedding.aimlapi.batches import Places, RejectionDetector, batches_of, default_batch_size, halves
+from embedclf.embedding.aimlapi.api_key import is_set, read_key, redact, request_note
+from embedclf.embedding.aimlapi.base_url import is_loopback_url
+from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job, Learned
+from embedclf.embedding.aimlapi.batches import MIN_BATCH, batches_of, default_batch_size
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 from embedclf.embedding.aimlapi.client import READERS, Client
-from embedclf.embedding.aimlapi.refusals import Refusal
+from embedclf.embedding.aimlapi.refusals import Kind, Refusal
 from embedclf.embedding.aimlapi.request_fields import Fields, RequestFields
+from embedclf.embedding.aimlapi.sending import HARMLESS, Sending
 from embedclf.embedding.aimlapi.settings import RequestSettings, Settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
@@ -26,12 +31,12 @@ from embedclf.embedding.requests.workers import work_through
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_MODEL = "text-embedding-3-small"
 
 # Texts shorter than this, in bytes, are not cut when they are rejected as too long.
 _MIN_PIECE = 64
-# If a request with only this text is rejected, every request would be.
-_HARMLESS = "hello"
 
 
 class AimlapiModel(BatchEmbedder):
@@ -68,12 +73,19 @@ class AimlapiModel(BatchEmbedder):
                 f"aimlapi:{model} supports {lengths[0]:,} to {lengths[1]:,} dimensions, got {dimensions:,}"
             )
         self._dimensions = self._facts.dimensions if self._facts.dimensions and not lengths else dimensions
-        self._asked_dimensions = dimensions if lengths and dimensions != self._facts.dimensions else None
+        is_asked = dimensions != self._facts.dimensions if lengths else model not in CATALOGUE
+        self._asked_dimensions = dimensions if is_asked else None
         self._opened_with = dimensions
-        self.meter = Meter(self._facts.dollars_per_million_tokens)
+        # What runs on this machine without a key is free, whatever its name is.
+        is_free = is_loopback_url(self._base_url) and not is_set()
+        self.meter = Meter(None if is_free else self._facts.dollars_per_million_tokens)
+        # Whether to request the length, since nothing is known of the model, if it turns out not to be its own.
+        self._can_ask = dimensions is not None and model not in CATALOGUE
         if self.max_cost is not None and self.meter.price is None:
             raise EmbedderError(f"the price of {self.spec} is unknown, so --max-cost (max_cost) cannot be enforced")
-        self._fields = RequestFields(self._facts, self._dimensions, is_asked=self._asked_dimensions is not None)
+        self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked)
+        self._learned = Learned()
+        self._said: set[str] = set()
         self._client: Client | None = None
         self._making = ForkSafeLock()
 
@@ -100,7 +112,7 @@ class AimlapiModel(BatchEmbedder):
     @property
     def _known_dimensions(self) -> int | None:
         """The dimensions to open a copy with, including a length that was observed."""
-        return self._opened_with if self._facts.lengths else self._dimensions
+        return self._opened_with if self._facts.lengths or self._can_ask else self._dimensions
 
     @property
     def spec(self) -> EmbedderSpec:
@@ -162,44 +174,56 @@ class AimlapiModel(BatchEmbedder):
 
         A request that is rejected for its content is split in half and sent again, until each offending text is alone.
         """
-        read_key()  # fail before importing the client or sending anything
-        self._connected()
-        sizes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
-        refused: dict[int, Refused] = {}
-        detector = RejectionDetector(lambda: isinstance(self._ask([_HARMLESS]), Answer))
+        read_key(needed=not is_loopback_url(self._base_url))  # fail before importing the client or sending anything
+        client = self._connected()
+        n_bytes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
+        if self._can_ask and not self._fields.proven and len(texts) > MIN_BATCH:
+            self._ask([HARMLESS], 0)  # shows whether the length must be requested before much is sent
+        sizes = BatchSizes(self._learned, self._settings.timeout)
 
-        def work(places: Places) -> list[Places]:
-            answer = self._ask([texts[place] for place in places])
-            if isinstance(answer, Answer):
-                keep(Batch(places, answer.vectors, answer.tokens or 0))
-                # Only after `keep`, which raises if the cache has vectors of another length for this model.
-                self._dimensions = answer.vectors.shape[1]
-                detector.note_accepted()
-                return []
-            if detector.note_rejected():
-                raise answer.error(self.spec)
-            if len(places) > 1:
-                return halves(places)
-            (place,) = places.tolist()
-            reason = f"rejected by {self._model}: “{answer.reason}”{answer.request}"
-            refused[place] = Refused(reason, self._piece_of(int(sizes[place]), answer))
-            return []
+        def keep_answer(job: Job, answer: Answer) -> None:
+            keep(Batch(job.places, answer.vectors, answer.tokens or 0))
+            # Only after `keep`, which raises if the cache has vectors of another length for this model.
+            self._dimensions = answer.vectors.shape[1]
 
+        sending = Sending(texts, self._ask, keep_answer, client, sizes, self._settings.retries)
         batch_size = self._settings.batch_size
         if batch_size is None:
             batch_size = default_batch_size(len(texts), self.max_concurrency, self._dimensions)
+        batch_size = int(min(batch_size, self._learned.too_many - 1))
+        jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts)]
         # A few more threads than requests, so that some can read responses while the others wait.
-        work_through(list(batches_of(sizes, batch_size, self._facts)), work, self.max_concurrency + READERS)
-        return refused
+        work_through(jobs, sending.send, self.max_concurrency + READERS)
+        self._remark_on_sizes()
+        return {
+            place: Refused(refusal.of_text(self._model), self._piece_of(int(n_bytes[place]), refusal))
+            for place, refusal in sending.refused.items()
+        }
+
+    def _remark_on_sizes(self) -> None:
+        """Say once how many texts the server accepts per request."""
+        accepted, too_many = self._learned.accepted, self._learned.too_many
+        if too_many < float("inf"):
+            most = f"at most {accepted:g}" if accepted == too_many - 1 else f"{accepted:g}, but not {too_many:g}"
+            self._say_once(
+                f"the server accepts {most} texts per request: --batch-size {accepted:g} (batch_size={accepted:g}) "
+                "saves refused requests",
+                kind="sizes",
+            )
 
     def _piece_of(self, size: int, refusal: Refusal) -> int | None:
         """Return the maximum bytes per piece of a rejected text; None if cutting would not help."""
-        fits = self._model in CATALOGUE and size <= self._facts.input_tokens
+        # Elsewhere, another model may answer to the name.
+        fits = self._model in CATALOGUE and is_aimlapi(self._base_url) and size <= self._facts.input_tokens
         if fits or not refusal.about_length or size < _MIN_PIECE:
             return None
         return min(self._facts.input_tokens, -(-size // 2))
 
-    def _ask(self, texts: list[str]) -> Answer | Refusal:
+    @property
+    def _base_url(self) -> str:
+        return str(self._settings.base_url)
+
+    def _ask(self, texts: list[str], n_retries: int) -> Answer | Refusal:
         """Send a request, and repeat it without the fields that the server rejects.
 
         Raises
@@ -209,20 +233,33 @@ class AimlapiModel(BatchEmbedder):
         """
         fields, proven = self._fields.present, self._fields.proven
         while True:
-            answer = self._send(texts, fields)
+            answer = self._send(texts, fields, n_retries)
+            if isinstance(answer, Refusal) and answer.kind is Kind.FINAL:
+                answer = answer.error()
+            if isinstance(answer, AnswerError):
+                if (
+                    self._can_ask
+                    and "dimensions" not in fields
+                    and (answer.n_dimensions or 0) > (self._dimensions or 0)
+                ):
+                    fields, proven = {**fields, "dimensions": self._dimensions}, True
+                    continue
+                answer = self._unusable(answer, fields)
             if isinstance(answer, EmbedderError):
                 raise answer
             if isinstance(answer, Answer):
                 self._fields.accept(fields)
                 return answer
             # Once the fields have been accepted, a rejection concerns a text, whatever its message says.
-            fewer = fields if proven else self._fields.without_refused(fields, answer.reason)
+            if proven or answer.kind is not Kind.CONTENT:
+                return answer
+            fewer = self._fields.without_refused(fields, answer.reason)
             if fewer == fields:
                 return answer
             fields = fewer
 
-    def _send(self, texts: list[str], fields: Fields) -> Answer | Refusal | EmbedderError:
-        """Send a request; return the answer, or a refusal or error.
+    def _send(self, texts: list[str], fields: Fields, n_retries: int) -> Answer | AnswerError | Refusal | EmbedderError:
+        """Send a request; return the answer, or why there is none.
 
         Errors are returned, not raised: the exception they would be chained to holds the request, and so the key.
         """
@@ -232,7 +269,7 @@ class AimlapiModel(BatchEmbedder):
         with client.budget.room_for(sum(sizes)) as settle:
             try:
                 asked = texts[0] if self._facts.request_texts == 1 else texts
-                response = client.response(asked, fields, self._dimensions)
+                response = client.response(asked, fields, self._dimensions, n_retries)
                 if isinstance(response, Refusal | EmbedderError):
                     return response
                 request = request_note(response.headers.get("x-request-id"))
@@ -241,16 +278,40 @@ class AimlapiModel(BatchEmbedder):
             except AnswerError as error:
                 # Billed even though it cannot be used.
                 tokens = sum(map(about_tokens, sizes)) if error.unread else error.tokens
-                self.meter.add(tokens=tokens, credits=error.credits)
+                self._count(tokens, error.credits)
                 settle(tokens)
-                return EmbedderError(
-                    f"{self.spec} at {self.spec.endpoint} returned an unusable response: {redact(str(error))}"
-                    f"{request}. Nothing from it was kept; try again, and report it to the provider if it persists"
-                )
+                error.request = request
+                return error
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
-            self.meter.add(tokens=tokens, credits=answer.credits)
+            self._count(tokens, answer.credits)
             settle(tokens)
-            return answer._replace(tokens=tokens)
+            if not answer.is_numbered:
+                remark = "the server does not number its vectors: they are taken in the order of the texts"
+                self._say_once(remark, kind="order")
+            return answer._replace(tokens=tokens, seconds=response.extensions["seconds"])
+
+    def _count(self, tokens: int, charged: float) -> None:
+        if not charged and tokens and is_loopback_url(self._base_url):
+            self.meter.price = None  # a server on this machine, and not a way to AI/ML API, which reports its charge
+        self.meter.add(tokens=tokens, credits=charged)
+
+    def _unusable(self, error: AnswerError, fields: Fields) -> EmbedderError:
+        """Return the error for a response that cannot be used."""
+        hint = "try again, and report it to the provider if it persists"
+        if error.n_dimensions and self._can_ask:
+            asked = "was asked for them" if "dimensions" in fields else "was not asked for them"
+            hint = f"the server {asked}: leave out --dimensions, or name another model"
+        elif error.n_dimensions and self._model in CATALOGUE and not is_aimlapi(self._base_url):
+            hint = "if another model answers here, name it: aimlapi:ITS-NAME"
+        return EmbedderError(
+            f"{self.spec} at {self.spec.endpoint} returned an unusable response: {redact(str(error))}{error.request}. "
+            f"Nothing from it was kept; {hint}"
+        )
+
+    def _say_once(self, remark: str, *, kind: str) -> None:
+        if kind not in self._said:
+            self._said.add(kind)
+            logger.info("%s: %s", self.spec, remark)
 
     def _connected(self) -> Client:
         """Return this process's client, created on first use.

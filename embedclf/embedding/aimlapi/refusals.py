@@ -1,66 +1,174 @@
-"""Turn failed requests into errors that quote the provider and say what to do."""
+"""Turn failed requests into errors that quote the provider and say what to do, and tell which of them may pass.
 
-import errno
+What the server says counts for more than its status: a 429 may mean a moment's rush or an empty account, and a 500 may
+mean a text that is too long.
+"""
+
 import json
 import re
-import socket
-import ssl
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from typing import Any
 
+from embedclf.embedding.aimlapi import advice
 from embedclf.embedding.aimlapi.answers import error_message
-from embedclf.embedding.aimlapi.api_key import KEY_PAGE, key_name, redact, request_note
+from embedclf.embedding.aimlapi.api_key import redact, request_note
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import EmbedderError
 
-# AI/ML API's free tier has an hourly quota, so waiting a few minutes does not help against such a 429.
-_FREE_TIER = re.compile(rb"free[- ]tier|free limit", re.IGNORECASE)
 # The openai client ignores a longer Retry-After.
 MAX_RETRY_AFTER = 120.0
+_COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp", "error", "detail"}
+
 _ABOUT_LENGTH = re.compile(
-    r"\btokens?\b|context length|input length|maximum\b.*\blength|too (long|large)|longer than|at most \d",
+    r"\btokens?\b|context length|context size|input length|maximum\b.*\blength|too (long|large|big)|longer than"
+    r"|out of memory|at most \d",
     re.IGNORECASE,
 )
-_COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp", "error", "detail"}
+# Strict, since other errors with these statuses may pass.
+_TOO_LARGE = re.compile(
+    r"too (long|large|big)\b|context (length|size|window)|maximum (context|input|sequence)? ?length"
+    r"|(physical )?batch size|exceeds? the (maximum|max|limit|model)|longer than|maximum allowed batch",
+    re.IGNORECASE,
+)
+# "Limit 40000, Requested 52000": no waiting makes room for it.
+_LIMIT_AND_REQUESTED = re.compile(r"limit:? *([\d,]+)\b.*\brequested:? *([\d,]+)", re.IGNORECASE)
+_FLAGGED = re.compile(
+    r"content[ _-]?(policy|filter|management|moderation)|moderat|flagged|safety (system|filter|policy)|inappropriate"
+    r"|prohibited content|sensitive content|data_inspection",
+    re.IGNORECASE,
+)
+_PER_MINUTE = re.compile(r"per[ -_]?(min(ute)?|sec(ond)?)\b|\b[rt]p[ms]\b|/ ?(min|sec|s)\b", re.IGNORECASE)
+_PER_DAY = re.compile(
+    r"(per[ -_]?|/ ?)(day|month|week)|\b(daily|monthly|weekly)\b|\b[rt]pd\b|free[- ]tier|free limit", re.IGNORECASE
+)
+_OVERLOADED = re.compile(r"overload|too many requests|rate.?limit|at capacity", re.IGNORECASE)
+_USED_UP = re.compile(
+    r"insufficient[_ ](user_)?quota|quota_exceeded|(exceeded|out of|used up) (your )?(current )?quota", re.IGNORECASE
+)
+_WAIT = re.compile(
+    r"(?:try again|retry|wait|available|resets?)\D{0,30}?(?=\d)"
+    r"((?:\d+ ?h(?:ours?)?)? ?(?:\d+ ?m(?:in(?:ute)?s?)?)? ?(?:\d+(?:\.\d+)? ?(?:ms|s(?:ec(?:ond)?s?)?))?)(?![a-z\d])",
+    re.IGNORECASE,
+)
+_UNITS = {"h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
+
+_NUMBER = r"(\d[\d,]*)(?!\d|\.\d|\s*-?\s*(?:tokens?|char|bytes?|[kmg]i?b\b|dimension|second|minute|ms\b|%))"
+_MOST_TEXTS = [
+    re.compile(pattern + r"\D{0,40}?" + _NUMBER, re.IGNORECASE)
+    for pattern in (
+        r"\b(?:maximum|max\.?|max_?\w*|maximum allowed \w+|largest)",
+        r"\b(?:at most|up to|(?:more|larger|greater|bigger|longer) than|less than or equal to|exceeds?)",
+        r"\b(?:limit(?:ed)?|allows?|allowed|accepts?|only|<=|≤)",
+    )
+]
+_OF_ONE_TEXT = re.compile(r"context|token|char|model|sequence|prompt", re.IGNORECASE)
+_OF_LISTS = re.compile(r"batch|array|\blist\b|items|elements", re.IGNORECASE)
+_OF_TEXTS = re.compile(
+    r"batch|inputs?\b|texts?\b|items?\b|elements?\b|array|\blist\b|requests?\b|documents?\b|strings?\b|sentences?\b",
+    re.IGNORECASE,
+)
+
+
+class Kind(Enum):
+    """What a failed request means for the next one."""
+
+    CONTENT = "rejected for its texts or their number"
+    PASSING = "may pass"
+    RATE = "too many requests"
+    LATE = "no response in time"
+    FINAL = "no other request would fare better"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that the server rejected because of its content.
+    """A request that failed.
 
     Attributes
     ----------
+    kind : Kind
+    message : str
+        The whole message of the error, with what to do.
     reason : str
-        The provider's message.
+        The provider's own words, or ours if there are none.
     about_length : bool
         Whether the message says that something was too long.
     request : str
         The request id, formatted for messages.
-    status : int
+    status : int or None
+        None if there was no response.
     """
 
+    kind: Kind
+    message: str
     reason: str
-    about_length: bool
-    request: str
-    status: int
+    about_length: bool = False
+    request: str = ""
+    status: int | None = None
 
-    def error(self, spec: EmbedderSpec) -> EmbedderError:
+    def error(self) -> EmbedderError:
         """Return it as an error, for when the request itself is at fault rather than one of its texts."""
-        message = f"{spec} at {spec.endpoint} returned {self.status}: “{self.reason}”{self.request}"
-        return EmbedderError(message, status=self.status)
+        return EmbedderError(self.message, status=self.status, late=self.kind is Kind.LATE)
+
+    def of_text(self, model: str) -> str:
+        """Return it as the reason why one text has no vector."""
+        if self.kind is Kind.CONTENT:
+            return f"rejected by {model}: “{self.reason}”{self.request}"
+        return f"{model} fails on it each time: “{self.reason}”{self.request}"
+
+    def most_texts(self, n_texts: int) -> int | None:
+        """Return how many texts a request may have, if the message says so and it is fewer than `n_texts`."""
+        if self.kind is not Kind.CONTENT or not _OF_TEXTS.search(self.reason):
+            return None
+        for pattern in _MOST_TEXTS:
+            for match in pattern.finditer(self.reason):
+                most = int(match[1].replace(",", "")[:9])
+                is_of_one = _OF_ONE_TEXT.search(match[0]) or (
+                    "length" in match[0] and not _OF_LISTS.search(self.reason)
+                )
+                if 0 < most < n_texts and not is_of_one:
+                    return most
+        return None
 
 
-def is_final(response: Any) -> bool:
-    """Return whether a 429 response will persist for too long to wait."""
-    return bool(_FREE_TIER.search(response.content)) or seconds_to_wait(response) > MAX_RETRY_AFTER
+def kind_of(response: Any) -> Kind:
+    """Return what a response with an error status means for the next request."""
+    status, words = response.status_code, _words(response)
+    if status == 429:
+        return _kind_of_429(response, words)
+    if status in (400, 413, 422):
+        return Kind.CONTENT
+    if status >= 500:
+        if status in (501, 505) or advice.is_about_funds(words):
+            return Kind.FINAL
+        if status == 529 or _OVERLOADED.search(words):
+            return Kind.RATE
+        return Kind.CONTENT if _TOO_LARGE.search(words) else Kind.PASSING
+    if status in (408, 409, 424, 425):
+        return Kind.PASSING
+    # Some providers answer so when a text is flagged.
+    return Kind.CONTENT if status in (403, 451) and _FLAGGED.search(words) else Kind.FINAL
+
+
+def _kind_of_429(response: Any, words: str) -> Kind:
+    amounts = _LIMIT_AND_REQUESTED.search(words)
+    if amounts and int(amounts[2].replace(",", "")) > int(amounts[1].replace(",", "")):
+        return Kind.CONTENT
+    if re.search(r"request too large|too many (tokens|inputs) in", words, re.IGNORECASE):
+        return Kind.CONTENT
+    seconds = seconds_to_wait(response)
+    if seconds > MAX_RETRY_AFTER or "insufficient_quota" in words:
+        return Kind.FINAL
+    if seconds or _PER_MINUTE.search(words):
+        return Kind.FINAL if _PER_DAY.search(words) and not seconds else Kind.RATE
+    return Kind.FINAL if _PER_DAY.search(words) or _USED_UP.search(words) or advice.is_about_funds(words) else Kind.RATE
 
 
 def seconds_to_wait(response: Any) -> float:
-    """Return how many seconds a response asks to wait; 0 if it does not say."""
+    """Return how many seconds a response asks to wait, in its headers or its words; 0 if it does not say."""
     headers = response.headers
     for name, unit in (("retry-after-ms", 1e-3), ("retry-after", 1.0)):
         value = headers.get(name, "")
@@ -70,7 +178,15 @@ def seconds_to_wait(response: Any) -> float:
             seconds = _seconds_until(value)
         if 0 < seconds < 1e9:
             return seconds
-    return 0.0
+    if response.status_code not in (429, 503, 529):
+        return 0.0
+    words = error_message(_body(response))
+    return max((_seconds_of(match[1]) for match in _WAIT.finditer(words)), default=0.0)
+
+
+def _seconds_of(time_said: str) -> float:
+    parts = re.findall(r"(\d+(?:\.\d+)?) ?(ms|[hms])", time_said.lower())
+    return min(sum(float(number[:9]) * _UNITS[unit] for number, unit in parts), 1e9)
 
 
 def _seconds_until(date: str) -> float:
@@ -81,8 +197,36 @@ def _seconds_until(date: str) -> float:
         return 0.0
 
 
-def from_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
-    """Return the refusal or error that a response with an error status stands for.
+def _body(response: Any) -> dict[str, Any]:
+    import jiter
+
+    try:
+        body = jiter.from_json(response.content)
+    except ValueError:
+        return {}
+    if isinstance(body, list) and body:  # Gemini sends its error in a list
+        body = body[0]
+    return body if isinstance(body, dict) else {}
+
+
+def _words(response: Any) -> str:
+    """Return all that an error says, including its code and type."""
+    body = _body(response)
+    error = body.get("error")
+    parts = [body, error] if isinstance(error, dict) else [body]
+    codes = [part[name] for part in parts for name in ("code", "type", "status", "error_type") if name in part]
+    return " ".join([_reason(response, body), *(code for code in codes if isinstance(code, str))])[:4_000]
+
+
+def _reason(response: Any, body: dict[str, Any]) -> str:
+    reason = error_message(body) or redact(response.reason_phrase)
+    if not reason and (title := re.search(rb"<title>([^<]{1,200})", response.content, re.IGNORECASE)):
+        reason = redact(title[1].decode("utf-8", "replace"))
+    return reason
+
+
+def from_status(response: Any, spec: EmbedderSpec) -> Refusal:
+    """Return the refusal that a response with an error status stands for.
 
     Parameters
     ----------
@@ -90,104 +234,38 @@ def from_status(response: Any, spec: EmbedderSpec) -> Refusal | EmbedderError:
     spec : EmbedderSpec
         The model that was requested.
     """
-    import jiter
-
-    status = response.status_code
-    try:
-        body = jiter.from_json(response.content)
-    except ValueError:
-        body = {}
-    body = body if isinstance(body, dict) else {}
-    reason = error_message(body) or redact(response.reason_phrase)
+    status, body = response.status_code, _body(response)
+    reason = _reason(response, body)
     more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and value}
     if "message" in body and more:
         reason += redact(f" {json.dumps(more, ensure_ascii=False)}")[:300]
     request = request_note(body.get("requestId") or response.headers.get("x-request-id"))
-    if status in (400, 413, 422):
-        return Refusal(reason, status == 413 or bool(_ABOUT_LENGTH.search(reason)), request, status)
-    message = f"{spec} at {spec.endpoint} returned {status}: “{reason}”{request}{_advice(response)}"
-    return EmbedderError(message, status=status)
-
-
-def _advice(response: Any) -> str:
-    status = response.status_code
-    if 300 <= status < 400:
-        return (
-            "; redirects are not followed, since the texts would go to another address. If the API has moved, pass its "
-            "new URL with --base-url"
-        )
-    if status == 429 and is_final(response):
-        # The quota may reset on the hour or an hour after the first request; an hour covers both.
-        until = datetime.now().astimezone() + timedelta(seconds=seconds_to_wait(response) or 3_600)
-        return f"; quota used up: try again after {until:%H:%M}, or top up the account"
-    advice = {
-        401: f"check {key_name()} (create keys at {KEY_PAGE})",
-        403: "top up the account",
-        404: "check the model name and the base URL",
-        429: "try again later, or lower --concurrency",
-    }.get(status, "try again, and report it to the provider if it persists" if status >= 500 else "")
-    return f"; {advice}" if advice else ""
-
-
-def from_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> EmbedderError:
-    """Return the error for a request that got no response.
-
-    Parameters
-    ----------
-    error : Exception
-        Raised by the HTTP client.
-    spec : EmbedderSpec
-        The model that was requested.
-    seconds : float
-        The timeout.
-    """
-    late = any("Timeout" in type(cause).__name__ for cause in _causes(error))
-    return EmbedderError(_connection_fault(error, spec, seconds, late), late=late)
-
-
-def _connection_fault(error: BaseException, spec: EmbedderSpec, seconds: float, late: bool) -> str:
-    endpoint = spec.endpoint
-    causes = list(_causes(error))
-    kinds = [type(cause).__name__ for cause in causes]
-    if late:
-        return (
-            f"{endpoint} did not respond within {seconds:g} s: try again, raise --timeout or lower --batch-size "
-            "(the request may still be billed)"
-        )
-    reason = redact(next((str(cause) for cause in reversed(causes) if str(cause)), kinds[-1]))
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return f"{endpoint} cannot be reached: host not found ({reason}); check the base URL and the network"
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return (
-            f"{endpoint} cannot be reached: its certificate is not trusted ({reason}); behind a proxy, point "
-            "SSL_CERT_FILE at the proxy's certificates"
-        )
-    if any(map(_is_without_tls, causes)):
-        return f"{endpoint} cannot be reached: it does not speak TLS ({reason}); should its URL start with http://?"
-    if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return f"{endpoint} cannot be reached: nothing is listening there ({reason}); check the base URL"
-    if any(kind in ("RemoteProtocolError", "ReadError", "DecodingError") for kind in kinds):
-        return f"{endpoint} closed the connection in the middle of a response ({reason})"
-    return f"{endpoint} cannot be reached: {reason}"
-
-
-def is_permanent(error: BaseException) -> bool:
-    """Return whether retrying cannot help: unknown host, no TLS, untrusted certificate, unsupported address family."""
-    return any(
-        isinstance(cause, ssl.SSLCertVerificationError)
-        or _is_without_tls(cause)
-        or (isinstance(cause, socket.gaierror) and cause.errno == socket.EAI_NONAME)
-        or (isinstance(cause, OSError) and cause.errno == errno.EAFNOSUPPORT)
-        for cause in _causes(error)
+    kind, words = kind_of(response), _words(response)
+    return Refusal(
+        kind,
+        f"{spec} at {spec.endpoint} returned {status}: “{reason}”{request}{_advice(response, spec, kind, words)}",
+        reason,
+        status == 413 or bool(_ABOUT_LENGTH.search(reason)),
+        request,
+        status,
     )
 
 
-def _is_without_tls(cause: BaseException) -> bool:
-    return isinstance(cause, ssl.SSLError) and getattr(cause, "reason", None) == "WRONG_VERSION_NUMBER"
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    cause: BaseException | None = error
-    while cause is not None:
-        yield cause
-        cause = cause.__cause__ or cause.__context__
+def _advice(response: Any, spec: EmbedderSpec, kind: Kind, words: str) -> str:
+    status = response.status_code
+    if status == 429 and kind is Kind.FINAL:
+        if advice.is_about_funds(words) or _USED_UP.search(words):
+            return "; check the plan, or top up the account"
+        # The quota may reset on the hour or an hour after the first request; an hour covers both.
+        seconds = seconds_to_wait(response) or (0 if re.search(r"day|daily|month|week", words, re.I) else 3_600)
+        if not seconds:
+            return "; quota used up: try again when it has been renewed, or choose a larger plan"
+        until = datetime.now().astimezone() + timedelta(seconds=seconds)
+        when = f"{until:%H:%M}" if seconds < 12 * 3_600 else f"{until:%Y-%m-%d %H:%M}"
+        return f"; quota used up: try again after {when}, or top up the account"
+    if kind is Kind.CONTENT and status == 429:
+        return "; lower --batch-size"
+    is_aimlapi = advice.is_aimlapi(str(spec.endpoint)) or {"requestId", "statusCode"} <= _body(response).keys()
+    is_page = response.content.lstrip()[:1] == b"<"
+    said = advice.for_status(status, words, str(spec.endpoint), is_page=is_page, is_aimlapi=is_aimlapi)
+    return f"; {said}" if said else ""

@@ -8,8 +8,8 @@ from embedclf.embedding.aimlapi.base_url import BASE_URL, checked_base_url
 from embedclf.errors import EmbedderError
 
 CONCURRENCY = 16
-# The openai client waits 0.5, 1, 2, 4 and then 8 s, minus up to a quarter: 14 retries span more than a minute.
-RETRIES = 14
+# The openai client waits 0.5, 1, 2, 4 and then 8 s, minus up to a quarter: 10 retries span more than half a minute.
+RETRIES = 10
 SECONDS = 60.0
 MAX_BATCH = 2_048
 
@@ -28,7 +28,8 @@ class RequestSettings(TypedDict, total=False):
     concurrency : int
         Maximum concurrent requests. It is lowered temporarily when the server is overloaded.
     retries : int
-        Retries per request, done by the openai client.
+        Retries per request, done by the openai client. Requests that come too fast for the server are retried as long
+        as others succeed meanwhile.
     timeout : float
         Seconds to wait for a complete response.
     max_cost : float

@@ -1,9 +1,13 @@
 """Cancelling requests."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 POLL_SECONDS = 0.2
 
@@ -90,6 +94,14 @@ def stopped_with() -> Iterator[None]:
         raise
     finally:
         _this_run.reset(token)
+
+
+async def in_a_thread(call: Callable[[Given], Result], given: Given) -> Result:
+    """Call a function in one of the event loop's threads; a cancellation stops the requests that it started."""
+    from anyio.to_thread import run_sync
+
+    with stopped_with():
+        return await run_sync(call, given, abandon_on_cancel=True)
 
 
 def check_not_stopped() -> None:

@@ -220,8 +220,8 @@ def test_an_answer_that_trickles(api: AimlapiServer, name: str):
     with pytest.raises(embedclf.EmbedderError) as caught:
         embedclf.open_embedder(SMALL_MODEL, timeout=0.5, retries=1).embed(["a"])
     assert str(caught.value) == (
-        f"{api.base_url} did not respond within 0.5 s: try again, raise --timeout or lower --batch-size "
-        "(the request may still be billed)"
+        f"{api.base_url} did not respond within 0.5 s: try again, raise --timeout, or lower --batch-size and "
+        "--concurrency (the request may still be billed)"
     )
     assert caught.value.late
     assert api.n_requests == 2

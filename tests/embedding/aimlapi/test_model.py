@@ -120,8 +120,8 @@ def test_an_unknown_model_is_observed(api: AimlapiServer):
     classifier.save("m.safetensors")
     assert embedclf.load("m.safetensors").predict(TEXTS[:2]) == classifier.predict(TEXTS[:2])
     assert pickle.loads(pickle.dumps(embedder)).spec.dimensions == 48
-    api.models = {**api.models, "other-model": 50}
-    with pytest.raises(embedclf.EmbedderError, match="its vectors have 50 dimensions, expected 48"):
+    api.models = {**api.models, "other-model": 40}
+    with pytest.raises(embedclf.EmbedderError, match="its vectors have 40 dimensions, expected 48"):
         embedclf.load("m.safetensors").predict(["something else"])
 
 
@@ -285,7 +285,7 @@ def test_no_proxy_stands_before_this_machine(api: AimlapiServer, monkeypatch: py
 
 @pytest.mark.parametrize("key", ["", "  \n"])
 def test_without_a_key_the_error_says_where_to_get_one(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, key: str):
-    """And nothing is sent; what is cached needs none."""
+    """What is cached needs none; a server on this machine says itself whether it does, any other is not asked."""
     embedder = embedclf.open_embedder(SMALL_MODEL, cache=True)
     embedder.embed(["a text"])
     monkeypatch.setenv("AIMLAPI_API_KEY", key)
@@ -294,7 +294,9 @@ def test_without_a_key_the_error_says_where_to_get_one(api: AimlapiServer, monke
         embedclf.EmbedderError, match=r"get a key at https://aimlapi.com/app/keys and set it with: export"
     ):
         embedder.embed(["another text"])
-    assert api.n_requests == 1
+    assert [request.headers.get("authorization") for request in api.requests] == ["Bearer test-key", None]
+    with pytest.raises(embedclf.EmbedderError, match=r"^AIMLAPI_API_KEY is not set, but this model needs AI/ML API"):
+        embedclf.open_embedder(SMALL_MODEL, base_url="https://api.nowhere.example/v1").embed(["another text"])
 
 
 def test_a_key_with_a_line_break_at_its_end_works(api: AimlapiServer, monkeypatch: pytest.MonkeyPatch):
@@ -313,7 +315,9 @@ def test_a_key_with_a_line_break_at_its_end_works(api: AimlapiServer, monkeypatc
         ("http://example.com/v1", "is not encrypted, so anyone on the network could read the key and the texts"),
         ("http://127.0.0.1.example.com/v1", "is not encrypted"),
         ("ftp://example.com", "is not a valid URL (expected something like https://api.aimlapi.com/v1"),
-        ("api.aimlapi.com/v1", "is not a valid URL (expected something like https://api.aimlapi.com/v1"),
+        ("api.aimlapi.com/v1", "is not a valid URL (did you mean https://api.aimlapi.com/v1?)"),
+        ("localhost:8080/v1", "is not a valid URL (did you mean http://localhost:8080/v1?)"),
+        ("https://example.com/v1/embeddings", "give the base URL without /embeddings: https://example.com/v1"),
         ("https://", "is not a valid URL"),
         ("https://a\tb/v1", "is not a valid URL"),
         ("https://a b/v1", "is not a valid URL"),
@@ -464,7 +468,7 @@ def test_a_model_is_used_with_the_embedder_that_it_was_trained_with(
     monkeypatch.delenv("AIMLAPI_API_KEY")
     result = cli("predict", "-m", "api.safetensors", "my other parcel")
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: AIMLAPI_API_KEY is not set, but this model needs AI/ML API: get a")
+    assert "; the server asks for a key, but AIMLAPI_API_KEY is not set: get a key at " in result.stderr
 
 
 def test_a_model_file_cannot_make_anyone_call_an_address(cli: Cli, api: AimlapiServer, dataset, monkeypatch):
