@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -29,9 +29,6 @@ from embedclf.validation import (
     text_faults,
     usable_texts,
 )
-
-Result = TypeVar("Result")
-Text = TypeVar("Text", str, str | None)
 
 
 class TextClassifier(Printable):
