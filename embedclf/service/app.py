@@ -85,6 +85,7 @@ def create_app(
         description="Classify texts with a trained classifier.",
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,  # a generated client has a method of this name
         exception_handlers={RequestValidationError: answer_invalid, 400: answer_unreadable},
     )
     app.state.service = state

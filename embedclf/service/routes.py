@@ -51,7 +51,6 @@ def add_predict(
 
     @app.post(
         "/predict",
-        operation_id="predict",
         response_model=Predictions,
         responses=access.refusals | PROBLEMS,
         dependencies=access.with_token,
@@ -97,7 +96,6 @@ def add_status(app: FastAPI, state: ServiceState, current: CurrentModel, access:
 
     @app.get(
         "/health",
-        operation_id="health",
         summary="Whether the process is alive",
         response_model_exclude_none=True,
     )
@@ -108,7 +106,6 @@ def add_status(app: FastAPI, state: ServiceState, current: CurrentModel, access:
 
     @app.get(
         "/ready",
-        operation_id="ready",
         responses={503: {"model": Status, "description": "Shutting down."}},
         summary="Whether the service accepts requests",
     )
@@ -124,7 +121,6 @@ def add_model(app: FastAPI | APIRouter, current: CurrentModel, access: Access) -
 
     @app.get(
         "/model",
-        operation_id="model",
         responses=access.refusals,
         dependencies=access.with_token,
         response_model_exclude_unset=True,
@@ -139,7 +135,6 @@ def add_model(app: FastAPI | APIRouter, current: CurrentModel, access: Access) -
 
     @app.post(
         "/reload",
-        operation_id="reload",
         responses=access.refusals | {409: {"model": Problem, "description": "The file cannot be used."}},
         dependencies=access.with_token,
         summary="Load the model file again",
@@ -162,7 +157,6 @@ def add_metrics(app: FastAPI | APIRouter, counts: Metrics, access: Access) -> No
 
     @app.get(
         "/metrics",
-        operation_id="metrics",
         response_class=Response,
         responses=access.refusals | {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
         dependencies=access.with_token,

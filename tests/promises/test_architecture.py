@@ -128,9 +128,12 @@ Usage: embedclf [OPTIONS] COMMAND [ARGS]...
 
   Train, evaluate and serve text classifiers built on embeddings.
 
-    embedclf train tickets.csv               a CSV with columns text and label
-    embedclf evaluate tickets_test.csv
-    embedclf predict "Where is my parcel?"
+  A dataset is a CSV file, or the like, with a column of texts and one of
+  labels.
+
+  embedclf train tickets.csv
+  embedclf evaluate tickets_test.csv
+  embedclf predict "Where is my parcel?"
 
 Options:
   --version   Show the version and exit.
@@ -168,7 +171,8 @@ Set up:
   key             Keep the AI/ML API key in the system's keyring.
   completion      Complete command lines with the Tab key.
 
-Options of a command, and examples: embedclf COMMAND --help
+Options and examples of a command:
+  embedclf COMMAND --help
 Docs: https://github.com/embedclf/embedclf/blob/main/docs/index.md
 """
     )

@@ -69,11 +69,11 @@ class TestWhatAPersonSees:
             result.stdout
             == """\
 Error: 1 row that cannot be read
-  Fix them in the file.
+  Fix it in the file.
     :9  expected 3 fields as in the header, got 5 (extra: 'c', 'd')
 
 Error: 2 rows without a text or label
-  Fill them in, or write a copy without the empty texts with --fix FILE.
+  Fill them in, or drop them. --fix FILE writes a copy without the empty texts.
     :6  the text is empty: refund
     :10  the label is empty: The courier never came with my package
 

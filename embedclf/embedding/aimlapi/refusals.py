@@ -24,8 +24,8 @@ MAX_RETRY_AFTER = 120.0
 _COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp", "error", "detail"}
 
 _ABOUT_LENGTH = re.compile(
-    r"\btokens?\b|context length|context size|input length|maximum\b.*\blength|too (long|large|big)|longer than"
-    r"|out of memory|at most \d",
+    r"\btokens?\b.*(\d|limit|maximum|exceed|too )|(\d|limit|maximum|exceed|too many).*\btokens?\b|context length"
+    r"|context size|input length|maximum\b.*\blength|too (long|large|big)|longer than|out of memory|at most \d",
     re.IGNORECASE,
 )
 # Strict, since other errors with these statuses may pass.
