@@ -83,7 +83,7 @@ Error: 2 rows with conflicting labels for the same text
     :4  delivery: I want my money back
 
 Error: 1 row with a text that is in both files
-  Drop them from one file: accuracy on texts that were trained on means nothing.
+  Drop it from one file: accuracy on texts that were trained on means nothing.
     :14, same text as other.csv:2 login  password: I forgot my password
 
 Error: 2 labels with too few examples
@@ -96,12 +96,12 @@ Warning: 1 label identical to another except for case, spaces or Unicode form
     :7  Refund: 1 row; 'refund' has 5
 
 Warning: 1 row with a near-duplicate in the other file
-  Drop the copies from one file: they inflate the measured accuracy.
+  Drop the copy from one file: it inflates the measured accuracy.
     :18  delivery: Tracking has not moved since Monday
       identical except for case, spaces and punctuation: other.csv:3  delivery: Tracking has not moved since monday!
 
 Warning: 1 exact duplicate
-  Drop them unless they should count more: --fix FILE writes a copy without them.
+  Drop it unless it should count more. --fix FILE writes a copy without duplicates.
     :5, same text as :2  delivery: Where is my parcel?
 
 Warning: 2 near-duplicates
