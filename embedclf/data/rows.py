@@ -66,8 +66,10 @@ class RowMaker:
     label_column: str | None
     needs_labels: bool
 
-    def row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
-        """Return the row for a record; see `Row`."""
+    def row(self, line: int, record: dict[str, Any], source: str | Record = "", known_fault: str | None = None) -> Row:
+        """Return the row for a record; one that is known to be faulty has neither text nor label. See `Row`."""
+        if known_fault is not None:
+            return Row(line, record, "", "", known_fault, source)
         text, fault = self._text(record)
         label = ""
         if self.label_column is not None:
