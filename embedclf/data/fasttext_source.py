@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from embedclf.data.damaged_lines import undamaged
 from embedclf.data.open_file import OpenFile
 from embedclf.data.reading import Reading
+from embedclf.data.rows import several_labels_fault
 from embedclf.data.source import Source, SourceRecord
 
 PREFIX = "__label__"
@@ -37,6 +38,5 @@ class FastTextSource(Source):
             label = labels[0] if labels else ""
             fault = self.file.damaged.fault_of(line, [text, label])
             if fault is None and len(labels) > 1:
-                listed = ", ".join(labels)[:60]
-                fault = f"{len(labels)} labels ({listed}): several labels of one text are not supported yet"
+                fault = several_labels_fault(labels)
             yield SourceRecord(line, {"text": undamaged(text), "label": undamaged(label)}, "", fault)

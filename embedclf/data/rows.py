@@ -118,8 +118,12 @@ def _only_label(labels: list[Any]) -> tuple[Any, str | None]:
         return labels, None
     if len(set(labels)) == 1:
         return labels[0], None
-    listed = ", ".join(labels)[:60]
-    return labels[0], f"{len(labels)} labels ({listed}): several labels of one text are not supported yet"
+    return labels[0], several_labels_fault(labels)
+
+
+def several_labels_fault(labels: Sequence[str]) -> str:
+    """Return what is wrong with a row that has several labels."""
+    return f"{len(labels)} labels ({', '.join(labels)[:60]}): several labels of one text are not supported yet"
 
 
 def relabelled(row: Row, column: str, label: str) -> Row:
