@@ -44,7 +44,8 @@ class DamagedLines:
     """
 
     def __init__(self, encoding: str, sample: Callable[[], bytes] | None = None) -> None:
-        self._encoding, self._sample = encoding, sample
+        self.encoding = encoding
+        self._sample_around = sample
         self.found: list[Damage] = []
 
     def watch(self, lines: Iterable[str]) -> Iterator[str]:
@@ -59,7 +60,7 @@ class DamagedLines:
 
     def _note(self, number: int, line: str) -> None:
         if (found := _ESCAPED.search(line)) is not None:
-            byte = len(line[: found.start()].encode(self._encoding, ERRORS)) + 1
+            byte = len(line[: found.start()].encode(self.encoding, ERRORS)) + 1
             self.found.append(Damage(number, byte, ord(found[0]) - 0xDC00))
 
     def fault_of(self, line: int, parts: Iterable[str]) -> str | None:
@@ -74,19 +75,19 @@ class DamagedLines:
             return None
         place = bisect.bisect_left(self.found, (line,))
         damage = self.found[min(place, len(self.found) - 1)]
-        shown = shown_encoding(self._encoding)
-        if self._sample is not None:
-            sample, self._sample = self._sample(), None
-            if not is_damaged_only(sample, self._encoding):
+        shown = shown_encoding(self.encoding)
+        if self._sample_around is not None:
+            sample, self._sample_around = self._sample_around(), None
+            if not is_damaged_only(sample, self.encoding):
                 problem = f"{damage} is not valid {shown}, nor is the file as a whole"
-                raise WrongEncodingError(f"{problem}. {encoding_advice(sample, self._encoding)}", damage.line)
+                raise WrongEncodingError(f"{problem}. {encoding_advice(sample, self.encoding)}", damage.line)
         where = "" if damage.line == line else f" of line {damage.line:,}"
         return f"{damage}{where} is not valid {shown}"
 
     def summary(self) -> str:
         """Return which rows are damaged, once the whole file has been read."""
         lines = [damage.line for damage in self.found]
-        rest = f"the rest is {shown_encoding(self._encoding)}"
+        rest = f"the rest is {shown_encoding(self.encoding)}"
         if len(lines) == 1:
             return f"{rest}: only row {lines[0]} is damaged"
         first = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")

@@ -201,7 +201,7 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
             return None
         names = "['text', 'label']" if len(str(value[0])) >= len(str(value[-1])) else "['label', 'text']"
         return _problem(found.what, load, found.records.replace("{names}", names), path)
-    if not isinstance(value, dict):  # a number, which is no row, and is reported as one
+    if not isinstance(value, dict):
         return None
     if is_alone and layout != "array":
         for shape in _OF_OBJECTS:
