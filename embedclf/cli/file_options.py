@@ -4,14 +4,15 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
-from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column
-from embedclf.data.dialect import QUOTINGS, Quoting, check_dialect
+from embedclf.data.columns import TextColumn, as_text_column
+from embedclf.data.dialect import QUOTINGS
+from embedclf.data.reading import Labels, Reading
 from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -20,24 +21,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class FileOptions:
+class FileOptions(Reading):
     """Settings for reading a file of texts, as arguments of `read_corpus`."""
 
-    text_column: TextColumn | None
-    delimiter: str | None
-    encoding: str
-    header: bool = True
-    label_column: str | None = None
-    labels: Literal["needed", "optional", "none"] = "needed"
     skip_bad_rows: bool = False
-    usual: Columns = DEFAULT
-    quoting: Quoting = "auto"
-    escape_char: str | None = None
 
     def __post_init__(self) -> None:
         """Check what only makes sense together, in whatever order it was given."""
         try:
-            check_dialect(self.quoting, self.escape_char, self.delimiter)
+            super().__post_init__()
         except ArgumentError as error:
             raise click.UsageError(f"Invalid value for '--escape-char': {error}.") from None
 
@@ -46,7 +38,7 @@ class FileOptions:
         return replace(self, usual=classifier.card.columns)
 
 
-def file_options(labels: Literal["needed", "optional", "none"]) -> Decorator:
+def file_options(labels: Labels) -> Decorator:
     """Add the options for reading a file of texts; the command receives them as `file`."""
     options = {
         "text_column": click.option(

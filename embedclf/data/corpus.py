@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from embedclf.data.columns import DEFAULT, Columns, TextColumn, shown_columns
+from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, shown_columns
 from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
-from embedclf.data.reader import CorpusReader, Labels, read_all
+from embedclf.data.reader import CorpusReader, read_all
+from embedclf.data.reading import Labels, Reading
 from embedclf.data.rows import Row
 from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
@@ -131,7 +132,7 @@ def read_corpus(
     escape_char: str | None = None,
     skip_bad_rows: bool = False,
 ) -> Corpus:
-    """Read a file of texts and labels; see `CorpusReader`.
+    """Read a file of texts and labels; see `Reading` for how.
 
     Raises
     ------
@@ -140,10 +141,8 @@ def read_corpus(
     DataError
         If the file as a whole cannot be used, or has no usable rows.
     """
-    rows, faults = [], []
-    with CorpusReader(
-        path,
-        text_column=text_column,
+    reading = Reading(
+        text_column=as_text_column(text_column),
         label_column=label_column,
         labels=labels,
         usual=usual,
@@ -152,7 +151,9 @@ def read_corpus(
         header=header,
         quoting=quoting,
         escape_char=escape_char,
-    ) as reader:
+    )
+    rows, faults = [], []
+    with CorpusReader(path, reading) as reader:
         for row in read_all(reader):
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))

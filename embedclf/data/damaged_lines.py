@@ -3,8 +3,10 @@
 import bisect
 import codecs
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
+
+from embedclf.data.formats import WrongEncodingError
 
 ERRORS = "surrogateescape"
 """How a file is decoded, so that `DamagedLines` can tell its damaged lines."""
@@ -31,6 +33,9 @@ class DamagedLines:
     Parameters
     ----------
     encoding : str
+    sample : callable, optional
+        Returns bytes of the file from around the first damaged row, by which to judge whether the file as a whole is in
+        another encoding. Without it, each row is judged by itself.
 
     Attributes
     ----------
@@ -38,8 +43,9 @@ class DamagedLines:
         The first damage of each damaged line.
     """
 
-    def __init__(self, encoding: str) -> None:
+    def __init__(self, encoding: str, sample: Callable[[], bytes] | None = None) -> None:
         self.encoding = encoding
+        self._sample_around = sample
         self.found: list[Damage] = []
 
     def watch(self, lines: Iterable[str]) -> Iterator[str]:
@@ -57,17 +63,26 @@ class DamagedLines:
             byte = len(line[: found.start()].encode(self.encoding, ERRORS)) + 1
             self.found.append(Damage(number, byte, ord(found[0]) - 0xDC00))
 
-    def first_from(self, line: int, parts: Iterable[str]) -> Damage | None:
-        """Return the damage in the row that starts at a line and has these parts; None if there is none."""
+    def fault_of(self, line: int, parts: Iterable[str]) -> str | None:
+        """Return what is wrong with the row that starts at a line and has these parts; None if it is not damaged.
+
+        Raises
+        ------
+        WrongEncodingError
+            At the first damaged row, if not this row is at fault but the file as a whole is in another encoding.
+        """
         if not self.found or not any(map(_ESCAPED.search, parts)):
             return None
         place = bisect.bisect_left(self.found, (line,))
-        return self.found[min(place, len(self.found) - 1)]
-
-    def fault(self, damage: Damage, line: int) -> str:
-        """Return what is wrong with the row that starts at a line."""
+        damage = self.found[min(place, len(self.found) - 1)]
+        shown = shown_encoding(self.encoding)
+        if self._sample_around is not None:
+            sample, self._sample_around = self._sample_around(), None
+            if not is_damaged_only(sample, self.encoding):
+                problem = f"{damage} is not valid {shown}, nor is the file as a whole"
+                raise WrongEncodingError(f"{problem}. {encoding_advice(sample, self.encoding)}", damage.line)
         where = "" if damage.line == line else f" of line {damage.line:,}"
-        return f"{damage}{where} is not valid {shown_encoding(self.encoding)}"
+        return f"{damage}{where} is not valid {shown}"
 
     def summary(self) -> str:
         """Return which rows are damaged, once the whole file has been read."""

@@ -2,11 +2,13 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Iterator
+from typing import Any, BinaryIO, cast
 
+from embedclf.data.open_file import OpenFile
 from embedclf.data.parquet_types import (
     BATCH_ROWS,
+    MAGIC,
     ParquetError,
     Record,
     label_names,
@@ -14,42 +16,51 @@ from embedclf.data.parquet_types import (
     pyarrow_or_error,
     with_parts,
 )
+from embedclf.data.reading import Reading
+from embedclf.data.rows import numbered_names
+from embedclf.data.source import Source, SourceRecord
 
 
-class ParquetSource:
-    """An open Parquet file whose rows can be iterated over once.
+class ParquetSource(Source):
+    """The rows of an open Parquet file; their lines are their numbers, counted from 1.
 
     Parameters
     ----------
-    file : binary file
+    file : OpenFile
         Must be seekable: Parquet stores the column names at the end.
+    reading : Reading
 
     Attributes
     ----------
-    schema : pyarrow.Schema
-    columns : list of str
-        Names may repeat.
-    n_rows : int
     label_names : dict of str to list of str
         Names of the labels that a column holds the numbers of, as Hugging Face's ``datasets`` writes them.
 
     Raises
     ------
     ParquetError
-        If pyarrow is not installed, or the file is damaged.
+        If pyarrow is not installed, or the file is not of Parquet, is damaged, or has no columns.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    header_line = None
+
+    def __init__(self, file: OpenFile, reading: Reading) -> None:
+        super().__init__(file, reading)
+        if file.path is None:
+            raise ParquetError("Parquet cannot be read from standard input: pass the path of the file with --input")
+        if not file.start.startswith(MAGIC):
+            raise ParquetError("not a Parquet file, despite its name")
         self._pa = pyarrow_or_error()
         self._read = 0
         try:
-            self._file = self._pa.parquet.ParquetFile(file, pre_buffer=False)
+            self._file = self._pa.parquet.ParquetFile(cast(BinaryIO, file.binary), pre_buffer=False)
         except (self._pa.ArrowException, OSError) as error:
             raise self._damaged(error) from error
         self.schema = self._file.schema_arrow
-        self.columns: list[str] = list(self.schema.names)
-        self.n_rows: int = self._file.metadata.num_rows
+        self.columns = list(self.schema.names)
+        if not self.columns:
+            raise ParquetError("the file has no columns")
         self.label_names = label_names(self.schema)
+        self._n_rows: int = self._file.metadata.num_rows
 
     def _damaged(self, error: Exception) -> ParquetError:
         return ParquetError(f"the Parquet file is damaged or incomplete ({one_line(error)})")
@@ -70,9 +81,10 @@ class ParquetSource:
     @property
     def share_read(self) -> float:
         """The share of the rows that has been read, from 0 to 1."""
-        return self._read / max(self.n_rows, 1)
+        return self._read / max(self._n_rows, 1)
 
-    def __iter__(self) -> Iterator[tuple[Sequence[Any], Record]]:
+    def __iter__(self) -> Iterator[SourceRecord]:
+        keys = numbered_names(self.columns)
         batches = self._file.iter_batches(BATCH_ROWS)
         while True:
             try:
@@ -87,9 +99,10 @@ class ParquetSource:
                 ]
             except (self._pa.ArrowException, OSError) as error:
                 raise self._damaged(error) from error
+            first = self._read + 1
             self._read += batch.num_rows
             for place, values in enumerate(zip(*columns, strict=True)):
-                yield values, Record(batch, place)
+                yield SourceRecord(first + place, dict(zip(keys, values, strict=True)), Record(batch, place))
 
     def _named(self, name: str, values: list[Any]) -> list[Any]:
         """Return the values of a column, with the names of labels for their numbers; −1 stands for no label."""

@@ -66,8 +66,10 @@ class RowMaker:
     label_column: str | None
     needs_labels: bool
 
-    def row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
-        """Return the row for a record; see `Row`."""
+    def row(self, line: int, record: dict[str, Any], source: str | Record = "", known_fault: str | None = None) -> Row:
+        """Return the row for a record; one that is known to be faulty has neither text nor label. See `Row`."""
+        if known_fault is not None:
+            return Row(line, record, "", "", known_fault, source)
         text, fault = self._text(record)
         label = ""
         if self.label_column is not None:
@@ -116,8 +118,12 @@ def _only_label(labels: list[Any]) -> tuple[Any, str | None]:
         return labels, None
     if len(set(labels)) == 1:
         return labels[0], None
-    listed = ", ".join(labels)[:60]
-    return labels[0], f"{len(labels)} labels ({listed}): several labels of one text are not supported yet"
+    return labels[0], several_labels_fault(labels)
+
+
+def several_labels_fault(labels: Sequence[str]) -> str:
+    """Return what is wrong with a row that has several labels."""
+    return f"{len(labels)} labels ({', '.join(labels)[:60]}): several labels of one text are not supported yet"
 
 
 def relabelled(row: Row, column: str, label: str) -> Row:

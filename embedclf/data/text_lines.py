@@ -1,10 +1,8 @@
-"""Standard input, as bytes or as one text per line."""
+"""Standard input as one text per line."""
 
 import codecs
 import io
-import sys
 from collections.abc import Iterator
-from typing import cast
 
 from embedclf.data.damaged_lines import (
     ERRORS,
@@ -15,29 +13,12 @@ from embedclf.data.damaged_lines import (
     undamaged,
 )
 from embedclf.data.formats import WrongEncodingError, check_encoding
+from embedclf.data.open_file import accepting_bom, open_stdin
 from embedclf.data.rows import Row
 from embedclf.errors import DataError
 from embedclf.validation import text_fault
 
 _MOST_SEEN = 1 << 16
-
-
-def accepting_bom(encoding: str) -> str:
-    """Return the encoding; for UTF-8, the variant that skips a byte order mark at the start."""
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-
-
-def open_stdin() -> io.BufferedReader:
-    """Return standard input as a binary file.
-
-    Raises
-    ------
-    DataError
-        If it is closed.
-    """
-    if sys.stdin is None:
-        raise DataError("stdin: standard input is closed", source="stdin")
-    return cast(io.BufferedReader, sys.stdin.buffer)
 
 
 def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
@@ -54,8 +35,7 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
     try:
         for number, line in enumerate(damaged.watch(_decoded_lines(encoding)), 1):
             text = line.rstrip("\r\n")
-            damage = damaged.first_from(number, [text])
-            fault = text_fault(text) if damage is None else damaged.fault(damage, number)
+            fault = damaged.fault_of(number, [text]) or text_fault(text)
             text = undamaged(text)
             yield Row(number, {"text": text}, text, "", fault)
     except WrongEncodingError as error:

@@ -9,8 +9,10 @@ from typing import Any
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.atomic_file import check_places
+from embedclf.data.columns import as_text_column
 from embedclf.data.dialect import Quoting
 from embedclf.data.part_file import PartFile
+from embedclf.data.reading import Reading
 from embedclf.data.writer import CorpusWriter, check_output
 from embedclf.embedding.usage import Usage
 from embedclf.errors import RowFault
@@ -129,17 +131,17 @@ def predict_file(
         If the embedder fails; finished rows are kept for `resume`.
     """
     check_output(output)
-    usual = classifier.card.columns
-    with FileRows(
-        input,
-        text_column=text_column,
-        usual=usual,
+    reading = Reading(
+        text_column=as_text_column(text_column),
+        labels="none",
+        usual=classifier.card.columns,
         delimiter=delimiter,
         encoding=encoding,
         header=header,
         quoting=quoting,
         escape_char=escape_char,
-    ) as source:
+    )
+    with FileRows(input, reading) as source:
         return predict_rows(
             classifier,
             source,

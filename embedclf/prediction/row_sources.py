@@ -2,13 +2,15 @@
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, Protocol, Self
 
 from embedclf.data.atomic_file import STDIN, Place
-from embedclf.data.columns import DEFAULT, Columns, looks_like_header, looks_like_record
-from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
+from embedclf.data.columns import looks_like_header, looks_like_record
+from embedclf.data.dialect import DEFAULT_DIALECT, Dialect
 from embedclf.data.reader import CorpusReader
+from embedclf.data.reading import Reading
 from embedclf.data.rows import Row
 from embedclf.data.text_lines import read_lines
 from embedclf.validation import text_fault
@@ -128,44 +130,21 @@ class FileRows(CorpusReader):
     ----------
     path : str or Path
         CSV, TSV, JSONL or Parquet; ``-`` is standard input.
-    text_column, usual, delimiter, encoding, header, quoting, escape_char
-        As for `CorpusReader`.
+    reading : Reading
     """
 
-    def __init__(
-        self,
-        path: Place,
-        *,
-        text_column: str | Sequence[str] | None = None,
-        usual: Columns = DEFAULT,
-        delimiter: str | None = None,
-        encoding: str = "utf-8",
-        header: bool = True,
-        quoting: Quoting = "auto",
-        escape_char: str | None = None,
-    ) -> None:
-        super().__init__(
-            path,
-            text_column=text_column,
-            labels="none",
-            usual=usual,
-            delimiter=delimiter,
-            encoding=encoding,
-            header=header,
-            quoting=quoting,
-            escape_char=escape_char,
-        )
+    def __init__(self, path: Place, reading: Reading) -> None:
+        super().__init__(path, reading)
 
         def again() -> FileRows:
-            return FileRows(
-                path,
+            found = replace(
+                reading,
                 text_column=self.text_column,
-                delimiter=self.delimiter,
-                encoding=encoding,
+                delimiter=self.dialect.delimiter,
                 header=self.has_header,
-                quoting="none" if self.dialect.unquoted is not None else quoting,
-                escape_char=escape_char,
+                quoting=reading.quoting if self.dialect.unquoted is None else "none",
             )
+            return FileRows(path, found)
 
         self._again = None if os.fspath(path) == STDIN else again
         self._kept: list[Row] | None = None

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
-from embedclf.data.columns import TextColumn
+from embedclf.data.columns import TextColumn, as_text_column
 from embedclf.data.dialect import Quoting, with_formula
 from embedclf.data.formats import WrongEncodingError
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
+from embedclf.data.reading import Reading
 from embedclf.data.rows import Row, cell_text, relabelled
 from embedclf.data.writer import CorpusWriter
 from embedclf.errors import BadRowsError, DataError, RowFault, bad_rows_error, list_faults
@@ -141,9 +142,8 @@ def apply_corrections(
         If the copy cannot be written, or is one of the other two files.
     """
     check_places({"the corrections": corrections, "the dataset": source}, {"the output": output})
-    with CorpusReader(
-        source,
-        text_column=text_column,
+    reading = Reading(
+        text_column=as_text_column(text_column),
         label_column=label_column,
         labels="optional",
         delimiter=delimiter,
@@ -151,7 +151,8 @@ def apply_corrections(
         header=header,
         quoting=quoting,
         escape_char=escape_char,
-    ) as reader:
+    )
+    with CorpusReader(source, reading) as reader:
         rows = list(reader)
     label_column = reader.label_column or label_column or "label"
     try:
@@ -231,7 +232,7 @@ def _open(path: str | os.PathLike[str], text_column: TextColumn) -> CorpusReader
     first: DataError | None = None
     for name in dict.fromkeys(["text", text_column]):
         try:
-            return CorpusReader(path, text_column=name, labels="none", quoting="csv")
+            return CorpusReader(path, Reading(text_column=name, labels="none", quoting="csv"))
         except DataError as error:
             first = first or error
     assert first is not None  # noqa: S101 - the loop runs at least once

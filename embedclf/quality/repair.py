@@ -4,10 +4,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from embedclf.data.columns import DEFAULT, Columns
+from embedclf.data.columns import as_text_column
 from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, no_rows_problem, rows_of
 from embedclf.data.dialect import Quoting
-from embedclf.data.reader import CorpusReader, Labels, read_all
+from embedclf.data.reader import CorpusReader, read_all
+from embedclf.data.reading import Reading
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.errors import DataError, RowFault, bad_rows_error
@@ -126,51 +127,28 @@ def repair(
     OutputError
         If the copy cannot be written.
     """
-    file = read_whole(
-        source,
-        text_column=text_column,
+    reading = Reading(
+        text_column=as_text_column(text_column),
         label_column=label_column,
+        labels="optional",
         delimiter=delimiter,
         encoding=encoding,
         header=header,
         quoting=quoting,
         escape_char=escape_char,
     )
-    return write_repaired(file, output, skip_bad_rows=skip_bad_rows)
+    return write_repaired(read_whole(source, reading), output, skip_bad_rows=skip_bad_rows)
 
 
-def read_whole(
-    source: str | os.PathLike[str],
-    *,
-    text_column: str | Sequence[str] | None = None,
-    label_column: str | None = None,
-    labels: Labels = "optional",
-    usual: Columns = DEFAULT,
-    delimiter: str | None = None,
-    encoding: str = "utf-8",
-    header: bool = True,
-    quoting: Quoting = "auto",
-    escape_char: str | None = None,
-) -> WholeFile:
-    """Read all rows of a file, usable or not; see `repair` and `CorpusReader`.
+def read_whole(source: str | os.PathLike[str], reading: Reading) -> WholeFile:
+    """Read all rows of a file, usable or not; see `repair`.
 
     Raises
     ------
     DataError
         If the file as a whole cannot be read, or has no rows.
     """
-    with CorpusReader(
-        source,
-        text_column=text_column,
-        label_column=label_column,
-        labels=labels,
-        usual=usual,
-        delimiter=delimiter,
-        encoding=encoding,
-        header=header,
-        quoting=quoting,
-        escape_char=escape_char,
-    ) as reader:
+    with CorpusReader(source, reading) as reader:
         rows = list(read_all(reader))
     if not rows:
         raise DataError(f"{reader.name}: {no_rows_problem(reader)}", source=reader.name)

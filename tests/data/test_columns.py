@@ -9,6 +9,7 @@ from corpus import QUICKLY, SMALL
 from embedclf.data.columns import Columns, closest, looks_like_header
 from embedclf.data.corpus import join, read_corpus
 from embedclf.data.reader import CorpusReader
+from embedclf.data.reading import Reading
 from embedclf.errors import DataError
 from running import Cli
 
@@ -52,11 +53,12 @@ def test_found_and_said(tmp_path: Path, caplog: pytest.LogCaptureFixture, name: 
 
 
 def test_a_spreadsheets_first_line_and_the_same_delimiter(tmp_path: Path):
-    """It is left out, too, if the delimiter was given."""
+    """It is left out, too, if the delimiter was given, or a classifier remembers columns by their numbers."""
     path = tmp_path / "d.csv"
     path.write_text("sep=;\ntext;label\na;b\n")
     corpus = read_corpus(path, delimiter=";")
     assert (corpus.texts, corpus.lines, corpus.dialect.delimiter) == (["a"], [3], ";")
+    assert read_corpus(path, usual=Columns("2", "1")).texts == ["a"]
 
 
 def test_json_lines_and_what_was_asked_for(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -79,6 +81,10 @@ def test_strings_only(tmp_path: Path):
     pq.write_table(pa.table({"text": [1], "label": ["x"]}), tmp_path / "d.parquet")
     with pytest.raises(DataError, match=r"the column 'text' contains int64, not strings\. Choose another with --text"):
         read_corpus(tmp_path / "d.parquet")
+    twice = pa.Table.from_arrays([pa.array(["a"])] * 2, names=["text", "text"])
+    pq.write_table(twice, tmp_path / "d.parquet")
+    with pytest.raises(DataError, match=r"d\.parquet: the column 'text' appears 2 times in the header"):
+        read_corpus(tmp_path / "d.parquet")
 
 
 def test_labels_that_may_be_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture):
@@ -90,7 +96,7 @@ def test_labels_that_may_be_missing(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert caplog.messages == [f"{path}: no labels read (choose 'category' or 'sentiment' with --label-column)"]
     path.write_text("text,predicted_label,top_2_label\na,b,c\n")
     assert read_corpus(path, labels="optional").label_column is None, "a prediction is not a label"
-    with CorpusReader(path, labels="none") as reader:
+    with CorpusReader(path, Reading(labels="none")) as reader:
         assert [row.label for row in reader] == [""]
 
 

@@ -13,9 +13,11 @@ import embedclf
 from embedclf.data.corpus import read_corpus
 from embedclf.data.dialect import Dialect
 from embedclf.data.reader import CorpusReader
+from embedclf.data.reading import Reading
 from embedclf.data.writer import CorpusWriter
 from running import Cli
 
+UNLABELLED = Reading(labels="none")
 CLOSED = "double each quote inside a quoted field"
 
 
@@ -125,7 +127,7 @@ def test_a_file_that_cannot_be_used(cli: Cli, tmp_path: Path, content: bytes, me
 
 def test_an_unclosed_quote_in_a_large_file(monkeypatch: pytest.MonkeyPatch):
     """It is an error of the file before the file fills the memory, and comes after the rows before it."""
-    monkeypatch.setattr("embedclf.data.csv_records._MOST_CHARACTERS", 1_000)
+    monkeypatch.setattr("embedclf.data.record_lines._MOST_CHARACTERS", 1_000)
     Path("d.csv").write_text('text,label\n"a" row,x\nb,x\n"never closed,x\n' + "a row,y\n" * 1_000)
     rows: list[str] = []
     message = "^d.csv:4: a quote opened in this row is not closed within 4,000,000 characters; double each quote"
@@ -248,7 +250,7 @@ def test_reading_leaves_the_csv_module_as_it_was(tmp_path: Path):
 def test_columns_of_the_same_name_are_all_carried(tmp_path: Path):
     """Those that come again are numbered, so that none is lost."""
     (tmp_path / "d.csv").write_text("text,x,x,\na,1,2,3\n")
-    with CorpusReader(tmp_path / "d.csv", labels="none") as reader:
+    with CorpusReader(tmp_path / "d.csv", UNLABELLED) as reader:
         (row,) = reader
         assert reader.columns == ["text", "x", "x_2", ""]
         assert list(row.record.values()) == ["a", "1", "2", "3"]
@@ -302,7 +304,7 @@ def test_half_a_character_in_a_name(trained: embedclf.TextClassifier):
     Path("d.jsonl").write_text('{"text": "my parcel", "a\\ud800": "b\\ud800"}\n')
     for output in ("out.csv", "out.jsonl", "out.parquet"):
         embedclf.predict_file(trained, "d.jsonl", output)
-        with CorpusReader(output, labels="none") as reader:
+        with CorpusReader(output, UNLABELLED) as reader:
             (row,) = reader
         name, value = ("a\ud800", "b\ud800") if output == "out.jsonl" else ("a\\ud800", "b\\ud800")
         assert row.record[name] == value
@@ -328,7 +330,7 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
     for place in range(4, len(whole)):
         Path("d.parquet").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
-            with CorpusReader("d.parquet", labels="none") as reader:
+            with CorpusReader("d.parquet", UNLABELLED) as reader:
                 list(reader)
         except embedclf.DataError as error:
             n_damaged += "the Parquet file is damaged or incomplete" in str(error)
@@ -371,4 +373,4 @@ def test_an_encoding_that_is_none(cli: Cli, tmp_path: Path, encoding: str):
     assert result.exit_code == 2
     assert "Invalid value for '--encoding': unknown text encoding" in result.stderr
     with pytest.raises(embedclf.ArgumentError, match=f"^unknown text encoding {re.escape(repr(encoding))}$"):
-        CorpusReader("d.csv", encoding=encoding)
+        read_corpus("d.csv", encoding=encoding)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import embedclf
 from embedclf.data.dialect import Dialect
 from embedclf.data.reader import CorpusReader
+from embedclf.data.reading import Reading
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.formatting import to_json
@@ -101,7 +102,7 @@ def test_written_and_read(kind: str):
             for number, row in enumerate(rows):
                 record = dict(zip(names, row, strict=True))
                 writer.write(Row(number, record, "", "", None), [f"\r{name}" for name in added])
-        with CorpusReader(path, labels="none", delimiter=delimiter) as reader:
+        with CorpusReader(path, Reading(labels="none", delimiter=delimiter)) as reader:
             back = list(reader)
         assert (reader.columns, [list(row.record.values()) for row in back]) == expected
         assert [row.text for row in back] == [row[names.index("text")] for row in rows]
@@ -133,7 +134,8 @@ def test_written_and_read_in_every_dialect(kind: str):
             for number, row in enumerate(rows):
                 writer.write(Row(number, dict(zip(names, row, strict=True)), "", "", None), [])
         quoting = "none" if is_unquoted else "auto"
-        with CorpusReader(path, text_column="text", labels="none", quoting=quoting, escape_char=escape) as reader:
+        reading = Reading(text_column="text", labels="none", quoting=quoting, escape_char=escape)
+        with CorpusReader(path, reading) as reader:
             back = list(reader)
             assert reader.dialect.unquoted == dialect.unquoted
         assert (reader.columns, [list(row.record.values()) for row in back]) == (names, rows)

@@ -25,6 +25,7 @@ from click.testing import CliRunner
 
 from embedclf.cli import main as embedclf_main
 from embedclf.data.reader import CorpusReader
+from embedclf.data.reading import Reading
 from embedclf.embedding import wordllama
 
 MODEL = Path(__file__).parents[2] / "models" / "example.safetensors"
@@ -125,7 +126,7 @@ def not_read(output: Path, n_rows: int, delimiter: str | None, args: list[str]) 
     elif delimiter == "\\t":
         delimiter = "\t"
     try:
-        with CorpusReader(output, text_column=column, labels="none", delimiter=delimiter) as reader:
+        with CorpusReader(output, Reading(text_column=column, labels="none", delimiter=delimiter)) as reader:
             n_read = sum(1 for _ in reader)
     except Exception as error:
         return f"written, but not read again: {type(error).__name__}: {error}"

@@ -338,6 +338,21 @@ ADVICE: dict[str, Case] = {
         1,
         (_NO_HEADER,),
     ),
+    "no header, a label as name between semicolons": Case(
+        "predict d.csv -m {model}",
+        {"d.csv": "what is the capital of Peru ?;question\nwho was it ?;question\n"},
+        1,
+        (_NO_HEADER,),
+    ),
+    "no header, as told, a label as name": Case(
+        "check d.csv --no-header --dry-run",
+        {"d.csv": "what is the capital of Peru ?,question\nwho was it ?,question\nI like it,praise\nso good,praise\n"},
+        0,
+        ("d.csv: no header, texts in column 1, labels in column 2", "4 rows, 2 labels"),
+    ),
+    "nothing but a number": Case(
+        "check d.json --dry-run", {"d.json": "3\n"}, 1, (":1 the line is valid JSON, but not an object",)
+    ),
     "one column": Case(
         "train d.csv",
         {"d.csv": "Message\na\n"},

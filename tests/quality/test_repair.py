@@ -6,6 +6,7 @@ import pytest
 
 import embedclf
 from corpus import write_csv
+from embedclf.data.reading import Reading
 from embedclf.quality.repair import Repair, read_whole, repair
 
 ROWS = [("late", "delivery"), ("", "refund"), ("late", "delivery"), ("late", "refund"), ("money", ""), (" ", "")]
@@ -53,7 +54,7 @@ def test_a_file_without_rows_is_no_file(tmp_path: Path):
 
 def test_rows_at_fault_are_findings(ugly: Path):
     """Of the kinds that a check has for them, each at its line."""
-    file = read_whole(ugly)
+    file = read_whole(ugly, Reading(labels="optional"))
     assert [(one.kind, one.line) for one in file.findings] == [("empty", 3), ("empty", 6), ("empty", 7)]
     assert file.corpus.texts == ["late", "late", "late"]
 

@@ -3,7 +3,7 @@
 import codecs
 import shlex
 from contextlib import nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -140,9 +140,7 @@ def _read(job: Job) -> "WholeFile":
     """Read all rows, usable or not; the job works on the usable ones."""
     from embedclf.quality.repair import join_whole, read_whole
 
-    options = asdict(job.file)
-    del options["skip_bad_rows"]
-    whole = join_whole([read_whole(dataset, **options) for dataset in job.datasets])
+    whole = join_whole([read_whole(dataset, job.file) for dataset in job.datasets])
     job.corpus = whole.corpus
     if job.file.skip_bad_rows and whole.corpus.skipped:
         show_left_out(faults_by_file(whole.corpus.name, whole.rows))

@@ -304,16 +304,7 @@ def _rows_of(wanted: _Given, file: FileOptions) -> "FileRows | TextRows":
         return given_texts(wanted.texts)
     if wanted.file is None:
         return stdin_lines(file.encoding)
-    return FileRows(
-        wanted.file,
-        text_column=file.text_column,
-        usual=file.usual,
-        delimiter=file.delimiter,
-        encoding=file.encoding,
-        header=file.header,
-        quoting=file.quoting,
-        escape_char=file.escape_char,
-    )
+    return FileRows(wanted.file, file)
 
 
 def _usable(rows: "Iterable[Row]") -> Iterator[str]:

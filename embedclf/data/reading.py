@@ -1,0 +1,71 @@
+"""How a file of texts is to be read: what was asked for, and what is usual."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from embedclf.data.columns import DEFAULT, Columns, TextColumn, candidates, names_in
+from embedclf.data.dialect import Quoting, check_dialect
+from embedclf.data.formats import check_delimiter, check_encoding
+
+Labels = Literal["needed", "optional", "none"]
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How to read a file of texts, with or without labels.
+
+    Attributes
+    ----------
+    text_column, label_column : str or None
+        The names of several columns of texts are a tuple; they are joined by line breaks. None finds the column: it is
+        called as `usual` says, or ``text`` and ``label``, or is the only one with another usual name, such as
+        ``Message`` or ``category``. What was found is logged.
+    labels : {"needed", "optional", "none"}
+        Whether a row without a label is an error, whether the column may be missing, too, and whether labels are read
+        at all. A column that was asked for must exist, unless it is called ``label`` and optional.
+    usual : Columns
+        The names to look for first.
+    delimiter : str or None
+        None finds it in the header: a tab for ``.tsv`` and a comma otherwise, unless only another makes a header of it.
+    encoding : str
+        A byte order mark is accepted.
+    header : bool
+        Whether the first line of a CSV file has the names of the columns. Without it, they are ``1``, ``2``, …; a file
+        is also read so if it lacks the column `usual.text`, and that is such a number.
+    quoting : {"auto", "csv", "none"}
+        Whether fields of CSV and TSV may be quoted; see `CsvRecords`. What was found is logged if there is no quoting.
+    escape_char : str or None
+        The character before a quote inside a quoted field, where such quotes are not doubled.
+
+    Raises
+    ------
+    ArgumentError
+        If no file can be read like this.
+    """
+
+    text_column: TextColumn | None = None
+    label_column: str | None = None
+    labels: Labels = "needed"
+    usual: Columns = DEFAULT
+    delimiter: str | None = None
+    encoding: str = "utf-8"
+    header: bool = True
+    quoting: Quoting = "auto"
+    escape_char: str | None = None
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        check_delimiter(self.delimiter)
+        check_encoding(self.encoding)
+        check_dialect(self.quoting, self.escape_char, self.delimiter)
+
+    def has_texts(self, header: Sequence[str]) -> bool:
+        """Return whether a header has the column of the texts, or one that may hold them."""
+        asked, usual = self.text_column, self.usual.text
+        if set(names_in(asked or usual)) <= set(header):
+            return True
+        return asked is None and bool(candidates(header, "text", usual, self.label_column))
+
+
+DEFAULT_READING = Reading()
