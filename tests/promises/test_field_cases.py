@@ -371,6 +371,12 @@ ADVICE: dict[str, Case] = {
         1,
         ("fastText's format (__label__)", "d.txt:3: 2 labels (joy, sad)", "2 rows, 2 labels"),
     ),
+    "fastText, with labels at the end": Case(
+        "check d.txt --dry-run",
+        {"d.txt": "i feel fine __label__joy\nso alone __label__sad\n"},
+        1,
+        ("fastText's format (__label__)", "2 rows, 2 labels"),
+    ),
     "several labels in a list": Case(
         "check d.jsonl --dry-run",
         {"d.jsonl": '{"text": "a", "label": ["x", "y"]}\n' + _LABELLED},
