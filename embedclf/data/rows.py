@@ -68,6 +68,8 @@ class RowMaker:
 
     def row(self, line: int, record: dict[str, Any], source: str | Record = "") -> Row:
         """Return the row for a record; see `Row`."""
+        if not source and _repeats_names(record):
+            return Row(line, record, "", "", "the header appears again in this line")
         text, fault = self._text(record)
         label = ""
         if self.label_column is not None:
@@ -106,6 +108,11 @@ class RowMaker:
             return "", "the text is missing"
         text = join_parts(parts)
         return text, text_fault(text)
+
+
+def _repeats_names(record: Mapping[str, Any]) -> bool:
+    """Return whether a row is the header again, as in files that were put together, even with their marks."""
+    return len(record) > 1 and all(value.removeprefix("\ufeff") == name for name, value in record.items())
 
 
 def _only_label(labels: list[Any]) -> tuple[Any, str | None]:

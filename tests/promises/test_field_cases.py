@@ -185,6 +185,17 @@ ANOTHER_FILE: dict[str, Case] = {
         {"d.csv": SPARK, **NOTHING_TO_CHANGE},
         writes={"o.csv": SPARK.replace("C:\\new", '"C:\\\\new"')},
     ),
+    "a text column without a name": Case(
+        "predict -m {model} d.csv --text-column ''",
+        {"d.csv": "text,label\na,b\n"},
+        2,
+        says=("Invalid value for '--text-column': the name of a text column is empty.",),
+    ),
+    "files put together, each with its header and mark": Case(
+        "train d.csv --dry-run --skip-bad-rows",
+        {"d.csv": 2 * "\ufefftext,label\na,x\nb,y\n"},
+        says=("Skipped 1 row: d.csv:4: the header appears again in this line", "d.csv: 4 rows, 2 labels"),
+    ),
 }
 """One file read or written as another, without a word."""
 
@@ -338,6 +349,18 @@ ADVICE: dict[str, Case] = {
         1,
         (_NO_HEADER,),
     ),
+    "lines without a header": Case(
+        "predict d.txt -m {model}",
+        {"d.txt": "i am down\nfine\n"},
+        1,
+        ("Use --text-column 'i am down', or --no-header if that is a row",),
+    ),
+    "one conversation": Case(
+        "train d.jsonl",
+        {"d.jsonl": '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "x"}]}\n'},
+        1,
+        ("d.jsonl: this is a file of conversations, with a list of messages in each record",),
+    ),
     "one column": Case(
         "train d.csv",
         {"d.csv": "Message\na\n"},
@@ -383,6 +406,12 @@ ADVICE: dict[str, Case] = {
         1,
         ("d.json:2:", "is the file complete?"),
     ),
+    "an address": Case(
+        "train https://example.org/d.csv",
+        {},
+        1,
+        ("https://example.org/d.csv: file not found. URLs are not read; download the file: curl -LO https://",),
+    ),
     "CSV under another name": Case("train d.json", {"d.json": "text,label\na,b\n"}, 1, ("it looks like CSV",)),
     "rows written to .json": Case(
         "check d.jsonl --dry-run --fix out.json",
@@ -412,6 +441,7 @@ ADVICE: dict[str, Case] = {
 """Advice that must follow from the evidence."""
 
 _FOREIGN: dict[str, tuple[bytes, str]] = {
+    "bz2.csv": (bz2.compress(b"x"), "a bzip2 file: decompress it first: bunzip2 -c bz2.csv > bz2.unpacked.csv"),
     "d.csv.bz2": (bz2.compress(b"x"), "a bzip2 file: decompress it first: bunzip2 -k d.csv.bz2"),
     "d.zip": (_zipped("train.csv", "test.csv"), "a ZIP archive, which holds train.csv, test.csv: unpack it first"),
     "d.xlsx": (
@@ -422,6 +452,10 @@ _FOREIGN: dict[str, tuple[bytes, str]] = {
     "d.npz": (_zipped("x.npy"), "a file of NumPy arrays"),
     "d.tar": (bytes(257) + b"ustar", "a tar archive"),
     "d.pkl": (pickle.dumps(["a"]), "a Python pickle: loading it could run code"),
+    "db.csv": (
+        b"SQLite format 3\x00",
+        "an SQLite database: export the table: sqlite3 -header -csv db.csv 'SELECT * FROM NAME' > db.converted.csv",
+    ),
     "d.db": (b"SQLite format 3\x00", "an SQLite database"),
     "d.feather": (b"ARROW1\0\0", "an Arrow (Feather) file: convert it to Parquet: python3 -c"),
     "d.pdf": (b"%PDF-1.4\n", "a PDF document"),
@@ -431,8 +465,11 @@ _FOREIGN: dict[str, tuple[bytes, str]] = {
     "annex.csv": (b"/annex/objects/SHA256E-s1--abc.csv\n", "a git-annex pointer"),
     "d.ipynb": (b'{"cells": [{"cell_type": "code"}]}', "a Jupyter notebook"),
     "dump.csv": (b"-- MySQL dump\nCREATE TABLE t (a int);", "a dump of an SQL database"),
+    "list.yaml": (b"- text: a\n  label: b\n", "YAML"),
+    "table.md": (b"| text | label |\n|------|-------|\n| a | b |\n", "a Markdown table"),
     "dvc.csv": (b"outs:\n- md5: abc\n  path: d.csv\n", "a DVC pointer"),
     "missing.csv": (b"404: Not Found", "the error of a server"),
+    "missing.json": (b'{"error":"The dataset does not exist."}', "the error of a server"),
     "noise.csv": (bytes(range(256)), "binary data"),
 }
 ADVICE |= {
@@ -551,6 +588,12 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
     "a number among the texts": (
         lambda classifier: classifier.classify(["my parcel", 5, None]),
         TypeError("texts must be strings, but texts[1] is of type int; to convert them, pass map(str, texts)"),
+    ),
+    "bytes among the texts": (
+        lambda classifier: classifier.classify(["my parcel", b"x"]),  # type: ignore[list-item]
+        TypeError(
+            "texts must be strings, but texts[1] is of type bytes; to convert them, pass map(bytes.decode, texts)"
+        ),
     ),
     "a name in place of an embedder": (
         lambda classifier: embedclf.as_langchain("wordllama"),  # type: ignore[arg-type]
