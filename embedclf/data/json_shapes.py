@@ -201,6 +201,8 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
             return None
         names = "['text', 'label']" if len(str(value[0])) >= len(str(value[-1])) else "['label', 'text']"
         return _problem(found.what, load, found.records.replace("{names}", names), path)
+    if not isinstance(value, dict):
+        return None
     if is_alone and layout != "array":
         for shape in _OF_OBJECTS:
             if shape.is_it(value):
@@ -208,10 +210,11 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
         is_record = any(shape.is_it(value) for shape in _OF_RECORDS)
         keys = None if is_record or _has_text(value) else _path_to_records(value)
         if keys is not None:
-            found, records = value, f"d{''.join(f'[{key!r}]' for key in keys)}"
+            inner: Any = value
+            records = f"d{''.join(f'[{key!r}]' for key in keys)}"
             for key in keys:
-                found = found[key]
-            if not _has_text(found[0]):
+                inner = inner[key]
+            if not _has_text(inner[0]):
                 records = f"[r['_source'] for r in {records}]"
             return _problem(f"one object, whose list {'.'.join(keys)!r} has the records", _WHOLE, records, path)
     for shape in _OF_RECORDS:

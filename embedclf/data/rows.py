@@ -116,11 +116,12 @@ def _repeats_names(record: Mapping[str, Any]) -> bool:
 
 
 def _only_label(labels: list[Any]) -> tuple[Any, str | None]:
-    """Return the label in a list of one, as Doccano writes it, and the fault of a list of others."""
+    """Return the label in a list of one, as Doccano and `datasets` write it, and the fault of a list of others."""
     if not labels:
         return None, None
-    if not all(isinstance(label, str) for label in labels):
+    if not all(isinstance(label, str | int) for label in labels):
         return labels, None
+    labels = [label if isinstance(label, str) else json.dumps(label) for label in labels]
     if len(set(labels)) == 1:
         return labels[0], None
     listed = ", ".join(labels)[:60]
@@ -136,12 +137,14 @@ def relabelled(row: Row, column: str, label: str) -> Row:
         If the type of a Parquet column has no such value.
     """
     value: Any = label
-    if isinstance(row.record.get(column), int | float):
+    before = row.record.get(column)
+    old = before[0] if isinstance(before, list) and before else before
+    if isinstance(old, int | float):
         with contextlib.suppress(ValueError):
             parsed = json.loads(label)
             value = parsed if isinstance(parsed, int | float) else label
-    if isinstance(row.record.get(column), list):
-        value = [label]
+    if isinstance(before, list):
+        value = [value]
     source = with_value(row.source, column, label) if isinstance(row.source, Record) else ""
     return replace(row, record={**row.record, column: value}, label=label, fault=None, source=source)
 

@@ -379,6 +379,21 @@ ADVICE: dict[str, Case] = {
         1,
         ("fastText's format (__label__)", "d.txt:3: 2 labels (joy, sad)", "2 rows, 2 labels"),
     ),
+    "a number in a list": Case(
+        "apply c.csv d.jsonl -o o.jsonl",
+        {
+            "d.jsonl": '{"text": "a", "labels": [3]}\n',
+            "c.csv": "line,text,label,suggested_label,original_label,action\n1,a,3,4,3,relabel\n",
+        },
+        writes={"o.jsonl": '{"text": "a", "labels": [4]}\n'},
+    ),
+    "a number as file": Case("train d.json", {"d.json": "5\n"}, 1, ("d.json:1: the line is valid JSON, but not an",)),
+    "an object without keys": Case(
+        "predict d.json -m {model}", {"d.json": "{}\n"}, 1, ("d.json:1: 'text' is missing",)
+    ),
+    "two arrays": Case(
+        "train d.jsonl", {"d.jsonl": '[{"text": "a"}]\n[{"text": "b"}]\n'}, 1, ("d.jsonl:1: the line is an array of",)
+    ),
     "several labels in a list": Case(
         "check d.jsonl --dry-run",
         {"d.jsonl": '{"text": "a", "label": ["x", "y"]}\n' + _LABELLED},
