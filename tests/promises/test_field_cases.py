@@ -284,6 +284,18 @@ ADVICE: dict[str, Case] = {
         ("d.csv: the rest is UTF-8: only row 4 is damaged", "d.csv:4: byte 7 (0xe9) is not valid UTF-8"),
         silent=("--encoding",),
     ),
+    "a last character that is cut off": Case(
+        "train d.csv",
+        {"d.csv": "text,label\nle café,a\nplain é".encode()[:-1]},
+        1,
+        ("d.csv: the rest is UTF-8: only row 3 is damaged",),
+        silent=("--encoding",),
+    ),
+    "one row with accents": Case(
+        "train d.csv --dry-run --skip-bad-rows",
+        {"d.csv": b"text,label\n" + 30 * b"plain,a\nother,b\n" + b"Cr\xe8me br\xfbl\xe9e,a\n"},
+        says=("the rest is ASCII: only row 62 is damaged; --encoding cp1252 reads 'Crème brûlée,a'",),
+    ),
     "one damaged row, skipped": Case(
         "check d.csv --skip-bad-rows --dry-run", {"d.csv": _DAMAGED}, 1, ("Skipped 1 row: d.csv:4:", "3 rows, 2 labels")
     ),
