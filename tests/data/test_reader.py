@@ -385,5 +385,5 @@ def test_an_encoding_that_is_none(cli: Cli, tmp_path: Path, encoding: str):
 def test_a_number_that_is_remembered_is_no_name_of_a_column(line: str, header: bool):
     """A class, rather, unless all that is remembered is in the first line."""
     Path("d.csv").write_text(f"{line}\n")
-    with CorpusReader("d.csv", usual=Columns(("2", "3"), "1"), labels="optional") as reader:
+    with CorpusReader("d.csv", Reading(usual=Columns(("2", "3"), "1"), labels="optional")) as reader:
         assert (reader.has_header, reader.text_column) == (header, ("2", "3"))
