@@ -83,7 +83,7 @@ def columns_of(frame: DataFrame, text: str | Sequence[str] | None, label: str | 
     ArgumentError
         If there is no such column.
     """
-    names = [str(name) for name in frame.columns]
+    names = [str(name) for name in getattr(frame, "column_names", frame.columns)]  # pyarrow's columns are the values
     parts: list[str | None] = [text] if text is None or isinstance(text, str) else list(text) or [None]
     for name, given, meaning in (*((part, "text", _TEXT) for part in parts), (label, "label", _LABEL)):
         if (name or meaning) not in names and (name is not None or meaning == _TEXT):

@@ -104,9 +104,10 @@ def _strings_or_none(checked: list[Any], name: str) -> list[str | None]:
         elif is_missing(value):
             strings.append(None)
         else:
+            convert = f"map(bytes.decode, {name})" if isinstance(value, bytes) else f"map(str, {name})"
             raise TypeError(
                 f"{name} must be strings, but {name}[{index}] is of type {type(value).__name__}; "
-                f"to convert them, pass map(str, {name})"
+                f"to convert them, pass {convert}"
             )
     return strings
 

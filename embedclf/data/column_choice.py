@@ -127,7 +127,7 @@ class ColumnChoice:
         if times == 0:
             raise self._missing(no_column_problem(column, kind, self._header, asked=True))
         if times > 1:
-            problem = f"the column {column!r} appears {times} times in the header"
+            problem = f"the column {column!r} appears {times} times in the header: rename all but one"
             raise FormatError(problem, self._source.header_line)
         return column
 

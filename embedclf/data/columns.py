@@ -50,12 +50,14 @@ def as_text_column(names: str | Sequence[str] | None) -> TextColumn | None:
     Raises
     ------
     ArgumentError
-        If a column is named twice.
+        If a column is named twice, or has no name.
     """
-    if names is None or isinstance(names, str):
-        return names
-    given = tuple(names)
+    if names is None:
+        return None
+    given = (names,) if isinstance(names, str) else tuple(names)
     for name in given:
+        if not name:
+            raise ArgumentError("the name of a text column is empty")
         if given.count(name) > 1:
             raise ArgumentError(f"the text column {name!r} was given twice")
     return None if not given else given[0] if len(given) == 1 else given
@@ -231,7 +233,8 @@ def no_column_problem(
         return f"{problem}. A file of labelled texts has two columns: is this the right file?"
     left = [one for one in header if one not in names_in(taken or ())]
     if not asked and len(left) == 1 and left[0].isprintable() and left[0].strip():
-        return f"{problem}. Use {option} {shlex.quote(left[0])}"
+        or_row = ", or --no-header if that is a row" if " " in left[0].strip() else ""
+        return f"{problem}. Use {option} {shlex.quote(left[0])}{or_row}"
     return f"{problem}. Choose one with {option}"
 
 

@@ -9,7 +9,7 @@ from embedclf.data.columns import DEFAULT, Columns, candidates, common_delimiter
 from embedclf.data.csv_records import CsvRecords, PlainLines
 from embedclf.data.damaged_lines import undamaged
 from embedclf.data.dialect import SEP, Dialect
-from embedclf.data.fasttext_source import PREFIX, FastTextSource
+from embedclf.data.fasttext_source import FastTextSource, is_fasttext
 from embedclf.data.formats import FormatError
 from embedclf.data.headers import LOOKED_AT, find_columns, is_doubtful, looks_like_names, looks_like_row, recurs
 from embedclf.data.open_file import OpenFile
@@ -36,7 +36,7 @@ def source_of_lines(file: OpenFile, reading: Reading, usual_delimiter: str) -> S
         ahead = ["\n"]  # a blank line in its place, so that the others keep their numbers
     while ahead[-1] in _BLANK:
         ahead.append(next(lines, ""))
-    if ahead[-1].startswith(PREFIX) and sep is None and reading.delimiter is None:
+    if is_fasttext(ahead[-1]) and sep is None and reading.delimiter is None:
         return FastTextSource(file, reading, itertools.chain(ahead, lines))
     return CsvSource(file, reading, usual_delimiter, None if sep is None else sep[1], ahead, lines)
 
@@ -104,7 +104,10 @@ class CsvSource(Source):
         if not all(map(str.isdecimal, names_in(usual))) or asked not in (None, usual):
             return False
         names = fields_of(line, delimiter)
-        return set(names_in(usual)).isdisjoint(names) and not candidates(names, "text", DEFAULT.text)
+        numbers = [str(number) for number in range(len(names) + 1)]
+        if names in (numbers[:-1], numbers[1:]) or {*names_in(usual), self.reading.usual.label} <= set(names):
+            return False  # a header of numbers, as pandas writes it, or the one that is remembered
+        return not candidates(names, "text", DEFAULT.text)
 
     def _check_no_row(self, first: str, others: list[str], delimiter: str) -> None:
         """Check that the first line is not a row in which a label is called as a column of texts may be.

@@ -14,6 +14,8 @@ ERRORS = "surrogateescape"
 _ESCAPED = re.compile("[\udc80-\udcff]")
 # Of the lines of a file that is otherwise ASCII; with more, it is taken to be in another encoding.
 _MOST_DAMAGED = 0.02
+# Of damaged rows, how much is looked at, and how much they must look like text in another encoding to name that.
+_LONGEST_SAMPLE, _LEAST_SCORE = 10_000, 0.7
 
 
 class Damage(NamedTuple):
@@ -47,6 +49,8 @@ class DamagedLines:
         self.encoding = encoding
         self._sample_around = sample
         self.found: list[Damage] = []
+        self._seen = b""
+        self._is_ascii = True
 
     def watch(self, lines: Iterable[str]) -> Iterator[str]:
         """Yield the lines as they are."""
@@ -54,6 +58,7 @@ class DamagedLines:
             if not line.isascii():
                 try:
                     line.encode()  # faster than any search
+                    self._is_ascii = False
                 except UnicodeEncodeError:
                     self._note(number, line)
             yield line
@@ -62,6 +67,8 @@ class DamagedLines:
         if (found := _ESCAPED.search(line)) is not None:
             byte = len(line[: found.start()].encode(self.encoding, ERRORS)) + 1
             self.found.append(Damage(number, byte, ord(found[0]) - 0xDC00))
+            if len(self._seen) < _LONGEST_SAMPLE:
+                self._seen += line.encode(self.encoding, ERRORS)
 
     def fault_of(self, line: int, parts: Iterable[str]) -> str | None:
         """Return what is wrong with the row that starts at a line and has these parts; None if it is not damaged.
@@ -87,11 +94,21 @@ class DamagedLines:
     def summary(self) -> str:
         """Return which rows are damaged, once the whole file has been read."""
         lines = [damage.line for damage in self.found]
-        rest = f"the rest is {shown_encoding(self.encoding)}"
-        if len(lines) == 1:
-            return f"{rest}: only row {lines[0]} is damaged"
+        rest = f"the rest is {'ASCII' if self._is_ascii else shown_encoding(self.encoding)}"
         first = ", ".join(map(str, lines[:3])) + (", …" if len(lines) > 3 else "")
-        return f"{rest}: only {len(lines):,} rows are damaged (lines {first})"
+        several = f"{len(lines):,} rows are damaged (lines {first})"
+        return f"{rest}: only {f'row {lines[0]} is damaged' if len(lines) == 1 else several}{self._advice()}"
+
+    def _advice(self) -> str:
+        """Return which encoding reads the damaged rows, if all others read the same in it."""
+        from embedclf.data.encodings import guess_encodings, judged
+
+        if not self._is_ascii or _begins_as_utf8(self._seen):
+            return ""
+        guesses = guess_encodings(self._seen, self.encoding)
+        if not guesses or max(judged(self._seen).values()) < _LEAST_SCORE:
+            return ""
+        return f"; --encoding {guesses[0].encoding} reads {guesses[0].line!r}"
 
 
 def undamaged(text: str) -> str:
@@ -106,7 +123,10 @@ def shown_encoding(encoding: str) -> str:
 
 def is_damaged_only(sample: bytes, encoding: str) -> bool:
     """Return whether a sample with bytes that are not in an encoding is otherwise in it, and not in UTF-8."""
-    if utf8_line(sample) is not None:
+    if codecs.lookup(encoding).name.startswith("utf-8"):
+        if _begins_as_utf8(sample):  # and is cut off in the middle of a character, or damaged elsewhere
+            return True
+    elif utf8_line(sample) is not None:
         return False
     lines = sample.decode(encoding, ERRORS).splitlines()
     text = "".join(lines)
@@ -115,6 +135,14 @@ def is_damaged_only(sample: bytes, encoding: str) -> bool:
     if n_good:
         return n_good >= n_bad
     return sum(map(bool, map(_ESCAPED.search, lines))) <= _MOST_DAMAGED * len(lines)
+
+
+def _begins_as_utf8(sample: bytes) -> bool:
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(sample)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def utf8_line(sample: bytes) -> str | None:

@@ -1,5 +1,6 @@
 """Files of fastText: lines of labels that begin with ``__label__``, and a text."""
 
+import re
 from collections.abc import Iterable, Iterator
 
 from embedclf.data.damaged_lines import undamaged
@@ -9,6 +10,12 @@ from embedclf.data.rows import several_labels_fault
 from embedclf.data.source import Source, SourceRecord
 
 PREFIX = "__label__"
+_LAST = re.compile(rf"\s{PREFIX}\S+\s*$")
+
+
+def is_fasttext(line: str) -> bool:
+    """Return whether a line begins or ends with a label of fastText."""
+    return line.startswith(PREFIX) or _LAST.search(line) is not None
 
 
 class FastTextSource(Source):

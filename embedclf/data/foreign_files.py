@@ -14,6 +14,9 @@ _MOST_NAMED = 3
 _FIRST = 64
 _LEAST_CONTROL = 0.05
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+# These name what they write themselves, if the file has such a suffix.
+_PACKED = frozenset([".gz", ".bz2", ".xz", ".zst", ".lz4", ".Z"])
+_DECOMPRESS = "decompress it first"
 _SAVE = "save it as CSV (UTF-8)"
 _PICKLE = (
     "loading it could run code, so embedclf does not; in the program that made it, write CSV (df.to_csv) or Parquet"
@@ -36,12 +39,12 @@ _ORC = (
 
 # First bytes, what such a file is, and what to do. {path} and {stem} are the file's, quoted for a shell.
 _BY_START: tuple[tuple[bytes, str, str], ...] = (
-    (b"\x1f\x8b", "a gzip file", "decompress it first: gunzip -k {path}"),
-    (b"BZh", "a bzip2 file", "decompress it first: bunzip2 -k {path}"),
-    (b"\xfd7zXZ\x00", "an xz file", "decompress it first: unxz -k {path}"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file", "decompress it first: unzstd {path}"),
-    (b"\x04\x22\x4d\x18", "an LZ4 file", "decompress it first: unlz4 {path}"),
-    (b"\x1f\x9d", "a file packed with compress", "decompress it first: uncompress {path}"),
+    (b"\x1f\x8b", "a gzip file", _DECOMPRESS + ": gunzip -k {path}"),
+    (b"BZh", "a bzip2 file", _DECOMPRESS + ": bunzip2 -k {path}"),
+    (b"\xfd7zXZ\x00", "an xz file", _DECOMPRESS + ": unxz -k {path}"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file", _DECOMPRESS + ": unzstd {path}"),
+    (b"\x04\x22\x4d\x18", "an LZ4 file", _DECOMPRESS + ": unlz4 {path}"),
+    (b"\x1f\x9d", "a file packed with compress", _DECOMPRESS + ": uncompress {path}"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first: 7z x {path}"),
     (b"Rar!\x1a\x07", "a RAR archive", "unpack it first: unrar x {path}"),
     (_OLD_OFFICE, "an old Excel or Word file", f"open it in a spreadsheet and {_SAVE}"),
@@ -83,9 +86,13 @@ _SQL = re.compile(
 _NOTEBOOK = re.compile(rb'\{\s*"(cells|metadata)"\s*:\s*[\[{].*?"(cell_type|kernelspec|nbformat)"', re.DOTALL)
 _ANNEX = re.compile(rb"(/annex/objects/|(\.\./)*\.git/annex/objects/)\S+\s*$")
 _DVC = re.compile(rb"(md5: \S+\s+)?outs:\s*\n\s*-\s*(md5|hash|etag)")
-_NOT_FOUND = re.compile(rb"[45]\d\d:? [A-Z][A-Za-z ]+\s*$")
+_NOT_FOUND = re.compile(
+    rb'([45]\d\d:? [A-Z][A-Za-z ]+|((Entry|Repository) not|Not) found|\{\s*"error"\s*:\s*"[^"]*"\s*\})\s*$',
+    re.IGNORECASE,
+)
 _ARFF = re.compile(rb"(%[^\n]*\n|\s)*@relation\s", re.IGNORECASE)
-_YAML = re.compile(rb"---\s*\r?\n\s*(- )?[\w-]+:\s")
+_YAML = re.compile(rb"---\s*\r?\n\s*(- )?[\w-]+:\s|- [\w-]+: [^\n]*\n  [\w-]+: ")
+_MARKDOWN = re.compile(rb"\|[^\n]*\|[ \r]*\n\|[ :|-]+\|[ \r]*\n")
 
 
 def foreign_problem(start: bytes, path: Path | None) -> str | None:
@@ -99,11 +106,14 @@ def foreign_problem(start: bytes, path: Path | None) -> str | None:
         The file, which is looked into if it is an archive; None for standard input.
     """
     name = shlex.quote("FILE" if path is None else str(path))
-    stem = shlex.quote("FILE" if path is None else str(path.with_suffix("")))
+    stem = shlex.quote("FILE" if path is None else _free_stem(path))
     for mark, what, advice in _BY_START:
         if start.startswith(mark) and not (mark.isalnum() and _is_plain(start[:_FIRST])):
             if what == "a gzip file" and path is not None and path.name.endswith((".tgz", ".tar.gz")):
                 return f"this is a packed tar archive: unpack it first: tar xzf {name}"
+            if advice.startswith(_DECOMPRESS) and path is not None and path.suffix not in _PACKED:
+                output = shlex.quote(str(path.with_suffix(f".unpacked{path.suffix}")))
+                advice = advice.replace(" -k", "").replace("{path}", f"-c {{path}} > {output}")
             return f"this is {what}: {advice.replace('{path}', name).replace('{stem}', stem)}"
     if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zip_problem(path, name, stem)
@@ -116,6 +126,12 @@ def foreign_problem(start: bytes, path: Path | None) -> str | None:
     if _SAFETENSORS.match(start):
         return f"this is a model (safetensors), not a dataset: give a model with --model {name}"
     return _text_problem(start)
+
+
+def _free_stem(path: Path) -> str:
+    """Return what to call a converted file, without its suffix, so that no file is overwritten, such as this one."""
+    taken = any(path.with_suffix(suffix).exists() for suffix in (".csv", ".parquet"))
+    return str(path.with_suffix(".converted" if taken else ""))
 
 
 def _is_plain(start: bytes) -> bool:
@@ -139,6 +155,7 @@ def _text_problem(start: bytes) -> str | None:
         (_SQL.match, "this is a dump of an SQL database: load it, and export the table as CSV"),
         (_ARFF.match, "this is an ARFF file (Weka): save it as CSV"),
         (_YAML.match, "this is YAML: convert it to CSV or JSON Lines"),
+        (_MARKDOWN.match, "this is a Markdown table: write it as CSV"),
     )  # fmt: skip
     return next((problem for matches, problem in kinds if matches(text)), None)
 

@@ -207,7 +207,8 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
         for shape in _OF_OBJECTS:
             if shape.is_it(value):
                 return _problem(shape.what, _WHOLE, shape.records, path)
-        keys = None if _has_text(value) else _path_to_records(value)
+        is_record = any(shape.is_it(value) for shape in _OF_RECORDS)
+        keys = None if is_record or _has_text(value) else _path_to_records(value)
         if keys is not None:
             inner: Any = value
             records = f"d{''.join(f'[{key!r}]' for key in keys)}"
@@ -233,7 +234,9 @@ def _problem(what: str, load: str, records: str, path: Path | None) -> str:
     )
     if path is None:
         return f"this is {what}; expected one JSON object for each text. Write its records one to a line"
-    output = path.with_suffix(".records.jsonl" if path.suffix == ".jsonl" else ".jsonl")
+    output = path.with_suffix(".jsonl")
+    if output.exists():  # this file, or another
+        output = path.with_suffix(".records.jsonl")
     quoted = shlex.quote(script) if set(script) & set('"$`\\!') else f'"{script}"'
     command = f"python3 -c {quoted} {shlex.quote(str(path))} > {shlex.quote(str(output))}"
     return f"this is {what}; expected one JSON object for each text. Convert it:\n  {command}"

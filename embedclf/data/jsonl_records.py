@@ -119,7 +119,8 @@ def is_python(source: str) -> bool:
         import ast
 
         with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-            return isinstance(ast.literal_eval(source.strip().removesuffix(",")), dict)
+            value = ast.literal_eval(source.strip().removesuffix(","))
+            return isinstance(value, dict) and bool(value)
     return False
 
 
@@ -191,7 +192,10 @@ def _checked(line: int, value: Any, source: str, layout: Layout = "lines") -> Js
         return JsonRecord(line, {}, source, _NESTED_TOO_DEEPLY, None, layout)
     if not isinstance(value, dict):
         what = "line" if layout == "lines" else "value"
-        return JsonRecord(line, {}, source, f"the {what} is valid JSON, but not an object", value, layout)
+        problem = f"the {what} is valid JSON, but not an object"
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            problem = f"the {what} is an array of records, which is read only if nothing else is in the file"
+        return JsonRecord(line, {}, source, problem, value, layout)
     return JsonRecord(line, value, source, None, None, layout)
 
 

@@ -5,6 +5,7 @@ A named pipe would block forever, a device may never end, and a symbolic link ma
 
 import errno
 import os
+import re
 import shlex
 import stat
 from pathlib import Path
@@ -16,6 +17,8 @@ _FLAGS = (
     | getattr(os, "O_BINARY", 0)
     | getattr(os, "O_CLOEXEC", 0)
 )
+# As a Path writes it, with one slash.
+_ADDRESS = re.compile(r"([a-z][a-z0-9]+):/+")
 
 
 def open_plain(path: Path, flags: int = os.O_RDONLY) -> int:
@@ -68,9 +71,13 @@ def read_plain(path: Path, most_bytes: int | None = None) -> bytes:
 
 
 def meant(path: Path) -> str:
-    """Return the question whether a file of a similar name was meant; empty if there is none."""
+    """Return what may have been meant by a file that is not there: an address, or a similar name; empty if nothing."""
     from difflib import get_close_matches
 
+    if (address := _ADDRESS.match(str(path))) is not None:
+        url = f"{address[1]}://{str(path)[address.end() :]}"
+        command = f": curl -LO {shlex.quote(url)}" if address[1].startswith("http") else ""
+        return f". URLs are not read; download the file{command}"
     try:
         names = [entry.name for entry in os.scandir(path.parent) if not entry.name.startswith(".") and entry.is_file()]
     except (OSError, ValueError):

@@ -70,6 +70,8 @@ class RowMaker:
         """Return the row for a record; one that is known to be faulty has neither text nor label. See `Row`."""
         if known_fault is not None:
             return Row(line, record, "", "", known_fault, source)
+        if not source and _repeats_names(record):
+            return Row(line, record, "", "", "the header appears again in this line")
         text, fault = self._text(record)
         label = ""
         if self.label_column is not None:
@@ -110,12 +112,18 @@ class RowMaker:
         return text, text_fault(text)
 
 
+def _repeats_names(record: Mapping[str, Any]) -> bool:
+    """Return whether a row is the header again, as in files that were put together, even with their marks."""
+    return len(record) > 1 and all(value.removeprefix("\ufeff") == name for name, value in record.items())
+
+
 def _only_label(labels: list[Any]) -> tuple[Any, str | None]:
-    """Return the label in a list of one, as Doccano writes it, and the fault of a list of others."""
+    """Return the label in a list of one, as Doccano and `datasets` write it, and the fault of a list of others."""
     if not labels:
         return None, None
-    if not all(isinstance(label, str) for label in labels):
+    if not all(isinstance(label, str | int) for label in labels):
         return labels, None
+    labels = [label if isinstance(label, str) else json.dumps(label) for label in labels]
     if len(set(labels)) == 1:
         return labels[0], None
     return labels[0], several_labels_fault(labels)
@@ -135,12 +143,14 @@ def relabelled(row: Row, column: str, label: str) -> Row:
         If the type of a Parquet column has no such value.
     """
     value: Any = label
-    if isinstance(row.record.get(column), int | float):
+    before = row.record.get(column)
+    old = before[0] if isinstance(before, list) and before else before
+    if isinstance(old, int | float):
         with contextlib.suppress(ValueError):
             parsed = json.loads(label)
             value = parsed if isinstance(parsed, int | float) else label
-    if isinstance(row.record.get(column), list):
-        value = [label]
+    if isinstance(before, list):
+        value = [value]
     source = with_value(row.source, column, label) if isinstance(row.source, Record) else ""
     return replace(row, record={**row.record, column: value}, label=label, fault=None, source=source)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import embedclf
+from embedclf.data.columns import Columns
 from embedclf.data.corpus import read_corpus
 from embedclf.data.dialect import Dialect
 from embedclf.data.reader import CorpusReader
@@ -65,7 +66,9 @@ def _one_row(fault: str) -> str:
             id="no header",
         ),
         pytest.param(
-            b"text,label,text\na,b,c\n", "{path}:1: the column 'text' appears 2 times in the header", id="column twice"
+            b"text,label,text\na,b,c\n",
+            "{path}:1: the column 'text' appears 2 times in the header: rename all but one",
+            id="column twice",
         ),
         pytest.param(
             b'text,label\na,b\n"first\nsecond",c\nd,"e\nf,g\nh,i\n',
@@ -374,3 +377,13 @@ def test_an_encoding_that_is_none(cli: Cli, tmp_path: Path, encoding: str):
     assert "Invalid value for '--encoding': unknown text encoding" in result.stderr
     with pytest.raises(embedclf.ArgumentError, match=f"^unknown text encoding {re.escape(repr(encoding))}$"):
         read_corpus("d.csv", encoding=encoding)
+
+
+@pytest.mark.parametrize(
+    ("line", "header"), [("3,Wall St,b", False), ("2,a,3", False), ("1,2,3", True), ("0,1,2,3", True), ("2,1,3", True)]
+)
+def test_a_number_that_is_remembered_is_no_name_of_a_column(line: str, header: bool):
+    """A class, rather, unless all that is remembered is in the first line."""
+    Path("d.csv").write_text(f"{line}\n")
+    with CorpusReader("d.csv", Reading(usual=Columns(("2", "3"), "1"), labels="optional")) as reader:
+        assert (reader.has_header, reader.text_column) == (header, ("2", "3"))

@@ -185,6 +185,17 @@ ANOTHER_FILE: dict[str, Case] = {
         {"d.csv": SPARK, **NOTHING_TO_CHANGE},
         writes={"o.csv": SPARK.replace("C:\\new", '"C:\\\\new"')},
     ),
+    "a text column without a name": Case(
+        "predict -m {model} d.csv --text-column ''",
+        {"d.csv": "text,label\na,b\n"},
+        2,
+        says=("Invalid value for '--text-column': the name of a text column is empty.",),
+    ),
+    "files put together, each with its header and mark": Case(
+        "train d.csv --dry-run --skip-bad-rows",
+        {"d.csv": 2 * "\ufefftext,label\na,x\nb,y\n"},
+        says=("Skipped 1 row: d.csv:4: the header appears again in this line", "d.csv: 4 rows, 2 labels"),
+    ),
 }
 """One file read or written as another, without a word."""
 
@@ -273,6 +284,18 @@ ADVICE: dict[str, Case] = {
         ("d.csv: the rest is UTF-8: only row 4 is damaged", "d.csv:4: byte 7 (0xe9) is not valid UTF-8"),
         silent=("--encoding",),
     ),
+    "a last character that is cut off": Case(
+        "train d.csv",
+        {"d.csv": "text,label\nle café,a\nplain é".encode()[:-1]},
+        1,
+        ("d.csv: the rest is UTF-8: only row 3 is damaged",),
+        silent=("--encoding",),
+    ),
+    "one row with accents": Case(
+        "train d.csv --dry-run --skip-bad-rows",
+        {"d.csv": b"text,label\n" + 30 * b"plain,a\nother,b\n" + b"Cr\xe8me br\xfbl\xe9e,a\n"},
+        says=("the rest is ASCII: only row 62 is damaged; --encoding cp1252 reads 'Crème brûlée,a'",),
+    ),
     "one damaged row, skipped": Case(
         "check d.csv --skip-bad-rows --dry-run", {"d.csv": _DAMAGED}, 1, ("Skipped 1 row: d.csv:4:", "3 rows, 2 labels")
     ),
@@ -353,6 +376,18 @@ ADVICE: dict[str, Case] = {
     "nothing but a number": Case(
         "check d.json --dry-run", {"d.json": "3\n"}, 1, (":1 the line is valid JSON, but not an object",)
     ),
+    "lines without a header": Case(
+        "predict d.txt -m {model}",
+        {"d.txt": "i am down\nfine\n"},
+        1,
+        ("Use --text-column 'i am down', or --no-header if that is a row",),
+    ),
+    "one conversation": Case(
+        "train d.jsonl",
+        {"d.jsonl": '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "x"}]}\n'},
+        1,
+        ("d.jsonl: this is a file of conversations, with a list of messages in each record",),
+    ),
     "one column": Case(
         "train d.csv",
         {"d.csv": "Message\na\n"},
@@ -370,6 +405,26 @@ ADVICE: dict[str, Case] = {
         {"d.txt": "__label__joy i feel fine\n__label__sad so alone\n__label__joy __label__sad both\n"},
         1,
         ("fastText's format (__label__)", "d.txt:3: 2 labels (joy, sad)", "2 rows, 2 labels"),
+    ),
+    "fastText, with labels at the end": Case(
+        "check d.txt --dry-run",
+        {"d.txt": "i feel fine __label__joy\nso alone __label__sad\n"},
+        1,
+        ("fastText's format (__label__)", "2 rows, 2 labels"),
+    ),
+    "a number in a list": Case(
+        "apply c.csv d.jsonl -o o.jsonl",
+        {
+            "d.jsonl": '{"text": "a", "labels": [3]}\n',
+            "c.csv": "line,text,label,suggested_label,original_label,action\n1,a,3,4,3,relabel\n",
+        },
+        writes={"o.jsonl": '{"text": "a", "labels": [4]}\n'},
+    ),
+    "an object without keys": Case(
+        "predict d.json -m {model}", {"d.json": "{}\n"}, 1, ("d.json:1: 'text' is missing",)
+    ),
+    "two arrays": Case(
+        "train d.jsonl", {"d.jsonl": '[{"text": "a"}]\n[{"text": "b"}]\n'}, 1, ("d.jsonl:1: the line is an array of",)
     ),
     "several labels in a list": Case(
         "check d.jsonl --dry-run",
@@ -397,6 +452,12 @@ ADVICE: dict[str, Case] = {
         {"d.json": '[{"text": "a", "label": "x"},\n{"text": "b"'},
         1,
         ("d.json:2:", "is the file complete?"),
+    ),
+    "an address": Case(
+        "train https://example.org/d.csv",
+        {},
+        1,
+        ("https://example.org/d.csv: file not found. URLs are not read; download the file: curl -LO https://",),
     ),
     "CSV under another name": Case("train d.json", {"d.json": "text,label\na,b\n"}, 1, ("it looks like CSV",)),
     "rows written to .json": Case(
@@ -427,6 +488,7 @@ ADVICE: dict[str, Case] = {
 """Advice that must follow from the evidence."""
 
 _FOREIGN: dict[str, tuple[bytes, str]] = {
+    "bz2.csv": (bz2.compress(b"x"), "a bzip2 file: decompress it first: bunzip2 -c bz2.csv > bz2.unpacked.csv"),
     "d.csv.bz2": (bz2.compress(b"x"), "a bzip2 file: decompress it first: bunzip2 -k d.csv.bz2"),
     "d.zip": (_zipped("train.csv", "test.csv"), "a ZIP archive, which holds train.csv, test.csv: unpack it first"),
     "d.xlsx": (
@@ -437,6 +499,10 @@ _FOREIGN: dict[str, tuple[bytes, str]] = {
     "d.npz": (_zipped("x.npy"), "a file of NumPy arrays"),
     "d.tar": (bytes(257) + b"ustar", "a tar archive"),
     "d.pkl": (pickle.dumps(["a"]), "a Python pickle: loading it could run code"),
+    "db.csv": (
+        b"SQLite format 3\x00",
+        "an SQLite database: export the table: sqlite3 -header -csv db.csv 'SELECT * FROM NAME' > db.converted.csv",
+    ),
     "d.db": (b"SQLite format 3\x00", "an SQLite database"),
     "d.feather": (b"ARROW1\0\0", "an Arrow (Feather) file: convert it to Parquet: python3 -c"),
     "d.pdf": (b"%PDF-1.4\n", "a PDF document"),
@@ -446,8 +512,11 @@ _FOREIGN: dict[str, tuple[bytes, str]] = {
     "annex.csv": (b"/annex/objects/SHA256E-s1--abc.csv\n", "a git-annex pointer"),
     "d.ipynb": (b'{"cells": [{"cell_type": "code"}]}', "a Jupyter notebook"),
     "dump.csv": (b"-- MySQL dump\nCREATE TABLE t (a int);", "a dump of an SQL database"),
+    "list.yaml": (b"- text: a\n  label: b\n", "YAML"),
+    "table.md": (b"| text | label |\n|------|-------|\n| a | b |\n", "a Markdown table"),
     "dvc.csv": (b"outs:\n- md5: abc\n  path: d.csv\n", "a DVC pointer"),
     "missing.csv": (b"404: Not Found", "the error of a server"),
+    "missing.json": (b'{"error":"The dataset does not exist."}', "the error of a server"),
     "noise.csv": (bytes(range(256)), "binary data"),
 }
 ADVICE |= {
@@ -566,6 +635,12 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
     "a number among the texts": (
         lambda classifier: classifier.classify(["my parcel", 5, None]),
         TypeError("texts must be strings, but texts[1] is of type int; to convert them, pass map(str, texts)"),
+    ),
+    "bytes among the texts": (
+        lambda classifier: classifier.classify(["my parcel", b"x"]),  # type: ignore[list-item]
+        TypeError(
+            "texts must be strings, but texts[1] is of type bytes; to convert them, pass map(bytes.decode, texts)"
+        ),
     ),
     "a name in place of an embedder": (
         lambda classifier: embedclf.as_langchain("wordllama"),  # type: ignore[arg-type]
