@@ -6,9 +6,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from embedclf.embedding.aimlapi.batches import Places
+from embedclf.embedding.aimlapi.settings import MAX_BATCH, SECONDS, Settings
 from embedclf.embedding.requests.cancellation import POLL_SECONDS, check_not_stopped
 
-# After a time-out, requests get this many times fewer texts, and with each response this many times more,
+# A server that embeds one text after another may need so long for each (30 ms): the first requests are small enough.
+_SECONDS_PER_TEXT = SECONDS / MAX_BATCH
+# After a time-out, requests get this many times fewer texts, and with each response up to this many times more,
 # as long as a response takes less than this part of the timeout.
 _SHRINK, _GROW = 64, 4
 _PART_OF_TIMEOUT = 0.25
@@ -31,6 +34,13 @@ class Learned:
     accepted: float = 1.0
     too_many: float = float("inf")
     in_time: float = float("inf")
+
+
+def texts_at_first(settings: Settings) -> float:
+    """Return how many texts to send per request until the server has shown how fast it is."""
+    if settings.batch_size is not None and settings.timeout >= SECONDS:
+        return float("inf")
+    return max(1.0, settings.timeout / _SECONDS_PER_TEXT / settings.concurrency)
 
 
 @dataclass(eq=False)
@@ -163,7 +173,7 @@ class BatchSizes:
                 self._learned.too_many = float("inf")
             if self._learned.in_time < float("inf"):
                 room = n_texts * self._timeout * _PART_OF_TIMEOUT / max(seconds, 1e-3)
-                self._learned.in_time = max(1.0, min(_GROW * self._learned.in_time, room))
+                self._learned.in_time = max(self._learned.in_time, min(_GROW * self._learned.in_time, room))
             self._settle(job, is_open=True)
 
     def note_refused(self, job: Job, most: int | None) -> list[Job]:

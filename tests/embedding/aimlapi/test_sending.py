@@ -11,6 +11,7 @@ import pytest
 import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error
+from corpus import QUICK
 
 TINY = "aimlapi:tiny"
 TEXTS = [f"text {number}" for number in range(320)]
@@ -146,6 +147,13 @@ def test_the_dimensions_of_an_unknown_model_are_asked_for(api: AimlapiServer):
         np.testing.assert_allclose(vectors, wanted, atol=1e-6)
     sent = [(len(request.body["input"]), request.body.get("dimensions")) for request in api.requests]
     assert sorted(sent, key=str) == sorted([(1, None), (1, 4), (32, 4), (8, 4), (32, None), (8, None)], key=str)
+    api.reset()
+    embedclf.train(TEXTS[:6], ["a", "b"] * 3, embedder=embedclf.open_embedder(TINY, dimensions=4), **QUICK).save(
+        "m.safetensors"
+    )
+    loaded = embedclf.load("m.safetensors")
+    loaded.predict(["new"])
+    assert api.requests[-1].body["dimensions"] == loaded.embedder.spec.dimensions == 4
     api.fault = lambda request: error(400, "dimensions: not supported") if "dimensions" in request.body else None
     with pytest.raises(embedclf.EmbedderError, match="dimensions: not supported"):
         embedclf.open_embedder(TINY, dimensions=2).embed(["a"])

@@ -144,7 +144,7 @@ class TestGate:
             limiter.slow_down(time.monotonic(), 0.0)
         assert limiter.limit == 1
         for _ in range(100):
-            limiter.speed_up()
+            limiter.speed_up(time.monotonic())
         assert limiter.limit == 4
 
     def test_it_grows_by_one_for_a_round_of_answers(self):
@@ -152,7 +152,7 @@ class TestGate:
         limiter = RequestLimiter(32)
         limiter.slow_down(time.monotonic(), 0.0)
         for _ in range(17):
-            limiter.speed_up()
+            limiter.speed_up(time.monotonic())
         assert limiter.limit == 17
 
     def test_retry_after_holds_all(self):
