@@ -41,7 +41,7 @@ class EmbedderSpec:
     endpoint : str or None
         The server's URL; None if the model runs in this process. It is only compared, never called.
     shortened : bool
-        Whether a model that is not in the catalogue has vectors of another length, and its server was asked for this one.
+        Whether the own vectors of a model that is not in the catalogue have another length, and this one is requested.
     """
 
     provider: str

@@ -14,7 +14,7 @@ _SECONDS_PER_TEXT = SECONDS / MAX_BATCH
 # After a time-out, requests get this many times fewer texts, and with each response up to this many times more,
 # as long as a response takes less than this part of the timeout.
 _SHRINK, _GROW = 64, 4
-_PART_OF_TIMEOUT = 0.25
+_PART_OF_TIMEOUT = 0.5
 
 
 @dataclass

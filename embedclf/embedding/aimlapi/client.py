@@ -17,7 +17,15 @@ from embedclf.embedding.aimlapi.base_url import is_loopback_url
 from embedclf.embedding.aimlapi.bounds import CONTENT_ENCODING, read_within
 from embedclf.embedding.aimlapi.connections import from_connection, is_late, is_permanent, is_unconnected
 from embedclf.embedding.aimlapi.deadlines import keep_deadlines, within
-from embedclf.embedding.aimlapi.refusals import MAX_RETRY_AFTER, Kind, Refusal, from_status, kind_of, seconds_to_wait
+from embedclf.embedding.aimlapi.refusals import (
+    MAX_RETRY_AFTER,
+    Kind,
+    Refusal,
+    from_status,
+    kind_of,
+    seconds_to_wait,
+    status_of,
+)
 from embedclf.embedding.aimlapi.request_fields import Fields
 from embedclf.embedding.aimlapi.settings import Settings
 from embedclf.embedding.base import EmbedderSpec
@@ -117,7 +125,9 @@ class Client:
                     except Exception as error:
                         watch.note_failure(error, began, n_tried)
                         raise
-                in_a_row = max(1.0, watch.limiter.limit / n_at_once)
+                response.status_code = status_of(response)
+                # One of them may be as good as answered.
+                in_a_row = max(1.0, watch.limiter.limit / max(1, n_at_once - 1))
                 response.extensions["seconds"] = in_a_row * (time.monotonic() - began)
                 watch.note_answer(response, began, n_tried)
                 return response

@@ -14,7 +14,7 @@ _SECONDS_HEAD_START = 0.1
 # server, rather than its rate limit, is the likely cause.
 _FIRST_HOLD = 0.5
 _LONGEST_HOLD = 30.0
-_LONGEST_HOLD_AT_FIRST = 6.0
+_LONGEST_HOLD_AT_FIRST = 5.0
 # Beyond the limit that the last time-out left, it grows this much slower: more requests would only wait for each other.
 _SLOWER = 16
 

@@ -26,8 +26,8 @@ def work_through(
     """Run jobs in several threads; each job may return more jobs.
 
     After the first error no new request starts. Those in flight are given time to finish, so that their results, which
-    are billed, are kept; then the error is raised here. The work is part of the caller's run. Meanwhile, `watch` is called
-    several times a second.
+    are billed, are kept; then the error is raised here. The work is part of the caller's run. Meanwhile, `watch` is
+    called several times a second.
 
     Raises
     ------
