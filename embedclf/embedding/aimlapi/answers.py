@@ -36,7 +36,7 @@ class Answer(NamedTuple):
     is_numbered : bool
         Whether the server says which vector is of which text; if not, they are in the order of the texts.
     seconds : float
-        How long it would have taken if all requests that may be in flight had been answered before it.
+        How long it took.
     """
 
     vectors: Vectors

@@ -116,7 +116,6 @@ class Client:
             def send(self, request: Any, **kwargs: Any) -> Any:
                 n_tried = int(request.headers.get("x-stainless-retry-count", 0))
                 with watch.limiter.slot() as began, within(watch._seconds):
-                    n_at_once = watch.limiter.in_flight
                     meter.add(requests=1)
                     try:
                         response = read_within(super().send(request, **{**kwargs, "stream": True}), *_asked_for.get())
@@ -126,9 +125,7 @@ class Client:
                         watch.note_failure(error, began, n_tried)
                         raise
                 response.status_code = status_of(response)
-                # One of them may be as good as answered.
-                in_a_row = max(1.0, watch.limiter.limit / max(1, n_at_once - 1))
-                response.extensions["seconds"] = in_a_row * (time.monotonic() - began)
+                response.extensions["seconds"] = time.monotonic() - began
                 watch.note_answer(response, began, n_tried)
                 return response
 
@@ -164,10 +161,7 @@ class Client:
         self.embeddings.client._client._custom_headers = {}
 
     def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None, n_retries: int = 0) -> Any:
-        """Send a request; return the response, or a refusal or error.
-
-        Its extension ``seconds`` is how long it would have taken with as many requests in flight as are allowed, if the
-        server answers one after another.
+        """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
 
         Parameters
         ----------
