@@ -6,7 +6,7 @@ from typing import Any, Unpack
 from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderLike, EmbedderSpec
-from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
+from embedclf.embedding.factory import EmbedderSettings, as_embedder, reopen_embedder
 from embedclf.errors import EmbedderError, ModelFileError
 
 
@@ -74,7 +74,7 @@ def open_as_trained(
     try:
         if embedder is None or isinstance(embedder, str):
             given = str(trained_with) if embedder is None else embedder
-            opened = open_embedder(given, dimensions=trained_with.dimensions, **settings)
+            opened = reopen_embedder(given, trained_with, **settings)
         else:
             opened = as_embedder(embedder, cache_name=cache_name, cache=settings.get("cache", False))
     except EmbedderError as error:

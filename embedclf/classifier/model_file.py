@@ -128,7 +128,10 @@ class ModelCard:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as plain types, for JSON."""
-        return asdict(self)
+        card = asdict(self)
+        if not self.embedder.shortened:
+            del card["embedder"]["shortened"]
+        return card
 
 
 def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCard) -> None:
@@ -308,6 +311,7 @@ def _parse(
         model=_typed(spec["model"], str, "model"),
         dimensions=_typed(spec["dimensions"], int, "dimensions"),
         endpoint=_typed(spec["endpoint"], str | None, "endpoint"),
+        shortened=spec.get("shortened") is True,
     )
     if model.uses_vectors and embedder.dimensions != model.weights.shape[1]:
         raise ValueError(

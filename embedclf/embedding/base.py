@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -40,12 +40,15 @@ class EmbedderSpec:
         Length of a vector; None while unknown.
     endpoint : str or None
         The server's URL; None if the model runs in this process. It is only compared, never called.
+    shortened : bool
+        Whether the own vectors of a model that is not in the catalogue have another length, and this one is requested.
     """
 
     provider: str
     model: str
     dimensions: int | None
     endpoint: str | None = None
+    shortened: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.model}"

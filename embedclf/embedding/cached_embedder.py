@@ -100,7 +100,7 @@ class CachedEmbedder(PartialEmbedder):
         """The model that its vectors come from; dimensions is None while unknown."""
         of = self._behind.spec
         known = of.dimensions or (self._part.dimensions if self._part is not None else None)
-        return EmbedderSpec(of.provider, of.model, self._cut or known, of.endpoint)
+        return replace(of, dimensions=self._cut or known)
 
     @property
     def usage(self) -> Usage:

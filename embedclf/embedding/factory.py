@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Unpack, cast
 
 from embedclf.embedding.aimlapi.settings import RequestSettings
-from embedclf.embedding.base import LOCAL_PROVIDERS, WORDS, Embedder, EmbedderLike
+from embedclf.embedding.base import LOCAL_PROVIDERS, WORDS, Embedder, EmbedderLike, EmbedderSpec
 from embedclf.errors import EmbedderError
 
 if TYPE_CHECKING:
@@ -58,6 +58,15 @@ def open_embedder(
     EmbedderError
         If the provider or model is unknown or not installed, or does not support the dimensions.
     """
+    return _open(name, dimensions, is_own=False, settings=settings)
+
+
+def reopen_embedder(name: str, spec: EmbedderSpec, **settings: Unpack[EmbedderSettings]) -> Embedder:
+    """Open an embedder by name, to make vectors like those of `spec`; see `open_embedder`."""
+    return _open(name, spec.dimensions, is_own=not spec.shortened, settings=settings)
+
+
+def _open(name: str | None, dimensions: int | None, *, is_own: bool, settings: EmbedderSettings) -> Embedder:
     if dimensions is not None and dimensions < 1:
         raise EmbedderError(f"dimensions must be positive, got {dimensions}")
     provider, _, model = (default_embedder()[0] if name is None else name).partition(":")
@@ -76,7 +85,8 @@ def open_embedder(
         from embedclf.embedding.cached_embedder import CachedEmbedder
 
         asked = {name: value for name, value in settings.items() if name in RequestSettings.__annotations__}
-        behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, **cast(RequestSettings, asked))
+        requests = cast(RequestSettings, asked)
+        behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, is_own=is_own, **requests)
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
     if settings.get("max_cost") is not None and provider not in LOCAL_PROVIDERS:
         raise EmbedderError(f"the price of {provider}:{model} is unknown, so --max-cost (max_cost) cannot be enforced")

@@ -530,9 +530,14 @@ _ROWS = {"d.csv": "text,label\n" + "".join(f"text {number},{'ab'[number % 2]}\n"
 
 def _says(status: int, message: str) -> Callable[[AimlapiServer], None]:
     """Answer every request with this error."""
+    return _answers(status, {"error": {"message": message}})
+
+
+def _answers(status: int, content: object) -> Callable[[AimlapiServer], None]:
+    """Answer every request with this JSON."""
 
     def arrange(api: AimlapiServer) -> None:
-        body = json.dumps({"error": {"message": message}}).encode()
+        body = json.dumps(content).encode()
         api.fault = lambda request: Response(status, body)
 
     return arrange
@@ -554,6 +559,22 @@ FAULTS: dict[str, Case] = {
         says=("the provider does not serve the place that the request comes from",),
         silent=("top up",),
         server=_says(403, "Country, region, or territory not supported"),
+        requests=1,
+    ),
+    "an account without money, in a list of errors": Case(
+        _TRAIN_API,
+        _ROWS,
+        exit=1,
+        says=("check the plan, or top up the account",),
+        server=_answers(429, {"errors": [{"code": "insufficient_quota", "message": "no"}]}),
+        requests=1,
+    ),
+    "an account without money, with the status of a success": Case(
+        _TRAIN_API,
+        _ROWS,
+        exit=1,
+        says=("returned 402: “no”; top up the account",),
+        server=_answers(200, {"error": {"message": "no", "code": 402}}),
         requests=1,
     ),
 }

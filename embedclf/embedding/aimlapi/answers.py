@@ -165,11 +165,11 @@ def _order(data: list[dict[str, Any]]) -> list[Any]:
 def error_message(body: dict[str, Any]) -> str:
     """Return the error message of a response; empty if there is none.
 
-    AI/ML API sends `message`, OpenAI an object `error` with a `message`, other servers a string `error` or `detail`.
+    AI/ML API sends `message`, OpenAI an object `error` with a `message`, other servers `error`, `detail` or `errors`.
     """
     error = body.get("error")
     of_error = error.get("message", error) if isinstance(error, dict) else error
-    message = body.get("message") or of_error or body.get("detail")
+    message = body.get("message") or of_error or body.get("detail") or body.get("errors")
     return redact(message if isinstance(message, str) else json.dumps(message)) if message else ""
 
 

@@ -1,17 +1,21 @@
 """Learning how many texts a server takes per request: as many as it accepts, and as it answers in time."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from embedclf.embedding.aimlapi.batches import Places
+from embedclf.embedding.aimlapi.settings import MAX_BATCH, SECONDS, Settings
 from embedclf.embedding.requests.cancellation import POLL_SECONDS, check_not_stopped
 
-# After a time-out, requests get this many times fewer texts, and with each response this many times more,
-# as long as a response takes less than this part of the timeout.
+# A server that embeds one text after another may need so long for each (30 ms): the first requests are small enough.
+_SECONDS_PER_TEXT = SECONDS / MAX_BATCH
+# After a time-out, requests get this many times fewer texts, and with each round of responses up to this many times
+# more, as long as the server embeds those in flight within this part of the timeout.
 _SHRINK, _GROW = 64, 4
-_PART_OF_TIMEOUT = 0.25
+_PART_OF_TIMEOUT = 0.5
 
 
 @dataclass
@@ -31,6 +35,13 @@ class Learned:
     accepted: float = 1.0
     too_many: float = float("inf")
     in_time: float = float("inf")
+
+
+def texts_at_first(settings: Settings) -> float:
+    """Return how many texts to send per request until the server has shown how fast it is."""
+    if settings.batch_size is not None and settings.timeout >= SECONDS:
+        return float("inf")
+    return max(1.0, settings.timeout / _SECONDS_PER_TEXT / settings.concurrency)
 
 
 @dataclass(eq=False)
@@ -82,6 +93,27 @@ class Job:
         return Job(self.places, self.within, self.n_failed + 1)
 
 
+class _Round:
+    """Responses that show how fast a server is."""
+
+    def __init__(self) -> None:
+        self.n_responses = 0
+        self._n_texts = 0
+        self._seconds = 0.0
+        self._began = time.monotonic()
+
+    def add(self, n_texts: int, seconds: float) -> None:
+        """Count a response."""
+        self.n_responses += 1
+        self._n_texts += n_texts
+        self._seconds += seconds
+
+    @property
+    def texts_per_second(self) -> float:
+        """How many texts it embeds; what it answers at once counts together, and pauses between requests do not."""
+        return self._n_texts / max(1e-3, min(self._seconds, time.monotonic() - self._began))
+
+
 class BatchSizes:
     """Decides how many texts to send per request. Thread-safe.
 
@@ -108,6 +140,7 @@ class BatchSizes:
         self._timeout = timeout
         self._suspicions: list[Suspicion] = []
         self._n_sending = 0
+        self._round = _Round()
         self._is_trying = False
         self._changed = threading.Condition()
 
@@ -153,8 +186,17 @@ class BatchSizes:
             return self._learned.accepted
         return None if self._n_sending else (self._learned.accepted + bound) // 2
 
-    def note_accepted(self, job: Job, seconds: float) -> None:
-        """Record that a request was accepted, and how long that took."""
+    def note_accepted(self, job: Job, seconds: float, limit: int) -> None:
+        """Record that a request was accepted.
+
+        Parameters
+        ----------
+        job : Job
+        seconds : float
+            How long that took.
+        limit : int
+            How many requests may be in flight.
+        """
         n_texts = len(job.places)
         with self._changed:
             self.has_accepted = True
@@ -162,8 +204,11 @@ class BatchSizes:
             if n_texts >= self._learned.too_many:
                 self._learned.too_many = float("inf")
             if self._learned.in_time < float("inf"):
-                room = n_texts * self._timeout * _PART_OF_TIMEOUT / max(seconds, 1e-3)
-                self._learned.in_time = max(1.0, min(_GROW * self._learned.in_time, room))
+                self._round.add(n_texts, seconds)
+                if self._round.n_responses >= limit:
+                    room = self._round.texts_per_second * self._timeout * _PART_OF_TIMEOUT / limit
+                    self._learned.in_time = max(self._learned.in_time, min(_GROW * self._learned.in_time, room))
+                    self._round = _Round()
             self._settle(job, is_open=True)
 
     def note_refused(self, job: Job, most: int | None) -> list[Job]:

@@ -17,7 +17,15 @@ from embedclf.embedding.aimlapi.base_url import is_loopback_url
 from embedclf.embedding.aimlapi.bounds import CONTENT_ENCODING, read_within
 from embedclf.embedding.aimlapi.connections import from_connection, is_late, is_permanent, is_unconnected
 from embedclf.embedding.aimlapi.deadlines import keep_deadlines, within
-from embedclf.embedding.aimlapi.refusals import MAX_RETRY_AFTER, Kind, Refusal, from_status, kind_of, seconds_to_wait
+from embedclf.embedding.aimlapi.refusals import (
+    MAX_RETRY_AFTER,
+    Kind,
+    Refusal,
+    from_status,
+    kind_of,
+    seconds_to_wait,
+    status_of,
+)
 from embedclf.embedding.aimlapi.request_fields import Fields
 from embedclf.embedding.aimlapi.settings import Settings
 from embedclf.embedding.base import EmbedderSpec
@@ -38,8 +46,10 @@ RETRIES_OF_TEXTS = 2
 _RETRIES_UNREACHED = 3
 # Of a hold after a time-out, in timeouts: the server may still work on what was given up.
 _MOST_HELD = 1.0
-# Without any response for longer than this many seconds, and than two timeouts, a run ends.
-_SECONDS_OF_SILENCE = 60.0
+# Without any response for this many seconds, and for two timeouts (one if there was never any), a run ends.
+_SECONDS_OF_SILENCE = 40.0
+# So long after a request was sent, a remark says what is waited for.
+_SECONDS_TO_REMARK = 15.0
 # After an error that all other requests would get as well, none starts until the run has ended.
 _SECONDS_TO_STOP = 0.5
 _SECONDS_BETWEEN_REMARKS = 10.0
@@ -99,6 +109,7 @@ class Client:
         self._retries = settings.retries
         self._seconds = settings.timeout
         self._remarked_at = float("-inf")
+        self._has_waited = False
         watch = weakref.proxy(self)
 
         class WatchedHttpxClient(openai.DefaultHttpxClient):
@@ -113,6 +124,7 @@ class Client:
                     except Exception as error:
                         watch.note_failure(error, began, n_tried)
                         raise
+                response.status_code = status_of(response)
                 response.extensions["seconds"] = time.monotonic() - began
                 watch.note_answer(response, began, n_tried)
                 return response
@@ -194,14 +206,25 @@ class Client:
         """
         if self.limiter.n_setbacks > self._retries:
             return False
-        silent = self.limiter.seconds_of_silence > max(_SECONDS_OF_SILENCE, 2 * self._seconds)
-        return not (refusal.kind is Kind.LATE and silent)
+        most = max(_SECONDS_OF_SILENCE, self._seconds * (2 if self.limiter.has_succeeded else 1))
+        return not (refusal.kind is Kind.LATE and self.limiter.seconds_of_silence >= most)
+
+    def watch(self) -> None:
+        """Say once that a response takes long."""
+        if not self._has_waited and self.limiter.longest_wait > _SECONDS_TO_REMARK:
+            self._has_waited = True
+            logger.info(
+                "%s: waiting for a response for %g s, at most %g s (--timeout)",
+                self._spec,
+                _SECONDS_TO_REMARK,
+                self._seconds,
+            )
 
     def note_answer(self, response: Any, began: float, n_tried: int) -> None:
         """Slow down or speed up according to a response, and say whether the openai client is to retry."""
         status = response.status_code
         if status < 400:
-            self.limiter.speed_up()
+            self.limiter.speed_up(began, is_slow=time.monotonic() - began > self._seconds / 2)
             return
         _end_request()
         kind = kind_of(response)

@@ -16,7 +16,7 @@ from embedclf.embedding.aimlapi.advice import is_aimlapi
 from embedclf.embedding.aimlapi.answers import Answer, AnswerError, read_answer
 from embedclf.embedding.aimlapi.api_key import is_set, read_key, redact, request_note
 from embedclf.embedding.aimlapi.base_url import is_loopback_url
-from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job, Learned
+from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job, Learned, texts_at_first
 from embedclf.embedding.aimlapi.batches import MIN_BATCH, batches_of, default_batch_size
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 from embedclf.embedding.aimlapi.client import READERS, Client
@@ -51,6 +51,9 @@ class AimlapiModel(BatchEmbedder):
     dimensions : int, optional
         The known length of the vectors of a model that is not in the catalogue, or the length to request where the
         catalogue allows it; None takes the length from the first response.
+    is_own : bool
+        Whether `dimensions` is known to be the own length of a model that is not in the catalogue. It is then never
+        requested: a model of another length would be another model, and its shortened vectors silently wrong.
     **settings
         See `RequestSettings`.
 
@@ -62,7 +65,12 @@ class AimlapiModel(BatchEmbedder):
     """
 
     def __init__(
-        self, model: str = DEFAULT_MODEL, *, dimensions: int | None = None, **settings: Unpack[RequestSettings]
+        self,
+        model: str = DEFAULT_MODEL,
+        *,
+        dimensions: int | None = None,
+        is_own: bool = False,
+        **settings: Unpack[RequestSettings],
     ) -> None:
         self._model = model
         self._settings = Settings(**settings)
@@ -73,18 +81,18 @@ class AimlapiModel(BatchEmbedder):
                 f"aimlapi:{model} supports {lengths[0]:,} to {lengths[1]:,} dimensions, got {dimensions:,}"
             )
         self._dimensions = self._facts.dimensions if self._facts.dimensions and not lengths else dimensions
-        is_asked = dimensions != self._facts.dimensions if lengths else model not in CATALOGUE
+        is_asked = dimensions != self._facts.dimensions if lengths else model not in CATALOGUE and not is_own
         self._asked_dimensions = dimensions if is_asked else None
-        self._opened_with = dimensions
+        self._opened_with, self._is_own = dimensions, is_own
         # What runs on this machine without a key is free, whatever its name is.
         is_free = is_loopback_url(self._base_url) and not is_set()
         self.meter = Meter(None if is_free else self._facts.dollars_per_million_tokens)
         # Whether to request the length, since nothing is known of the model, if it turns out not to be its own.
-        self._can_ask = dimensions is not None and model not in CATALOGUE
+        self._can_ask = dimensions is not None and model not in CATALOGUE and not is_own
         if self.max_cost is not None and self.meter.price is None:
             raise EmbedderError(f"the price of {self.spec} is unknown, so --max-cost (max_cost) cannot be enforced")
         self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked)
-        self._learned = Learned()
+        self._learned = Learned(in_time=texts_at_first(self._settings))
         self._said: set[str] = set()
         self._client: Client | None = None
         self._making = ForkSafeLock()
@@ -94,11 +102,16 @@ class AimlapiModel(BatchEmbedder):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds a lock and open connections, so a copy opens its own.
-        return _remake, (self._model, self._known_dimensions, self._settings)
+        return _remake, (self._model, self._known_dimensions, self._settings, self._has_own_length)
 
     def __getstate__(self) -> dict[str, Any]:
         # For skops, whose files hold plain values. A pickle, which can run code anyway, uses `__reduce__`.
-        return {"model": self._model, "dimensions": self._known_dimensions, **asdict(self._settings)}
+        return {
+            "model": self._model,
+            "dimensions": self._known_dimensions,
+            "is_own": self._has_own_length,
+            **asdict(self._settings),
+        }
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         here = Settings(allow_http=state["allow_http"]).base_url
@@ -115,9 +128,16 @@ class AimlapiModel(BatchEmbedder):
         return self._opened_with if self._facts.lengths or self._can_ask else self._dimensions
 
     @property
+    def _has_own_length(self) -> bool:
+        """Whether its length, if known, is the model's own, so that a copy must not request it."""
+        return self._is_own or (self._opened_with is None and self._model not in CATALOGUE)
+
+    @property
     def spec(self) -> EmbedderSpec:
         """The model that its vectors come from; dimensions is None while unknown."""
-        return EmbedderSpec("aimlapi", self._model, self._dimensions, self._settings.base_url)
+        # Unknown if nothing was sent, since all came from the cache; then it was requested before.
+        shortened = self._can_ask and ("dimensions" in self._fields.present or not self._fields.proven)
+        return EmbedderSpec("aimlapi", self._model, self._dimensions, self._settings.base_url, shortened)
 
     @property
     def knows_only_english(self) -> bool:
@@ -167,7 +187,9 @@ class AimlapiModel(BatchEmbedder):
     def split(self, n: int) -> "AimlapiModel":
         """Return the same model with 1/n of the concurrent requests, at least one, for each of n processes."""
         share = max(1, self.max_concurrency // n)
-        return _remake(self._model, self._known_dimensions, replace(self._settings, concurrency=share))
+        return _remake(
+            self._model, self._known_dimensions, replace(self._settings, concurrency=share), self._has_own_length
+        )
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts with concurrent requests; see `BatchEmbedder`.
@@ -193,7 +215,7 @@ class AimlapiModel(BatchEmbedder):
         batch_size = int(min(batch_size, self._learned.too_many - 1))
         jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts)]
         # A few more threads than requests, so that some can read responses while the others wait.
-        work_through(jobs, sending.send, self.max_concurrency + READERS)
+        work_through(jobs, sending.send, self.max_concurrency + READERS, client.watch)
         self._remark_on_sizes()
         return {
             place: Refused(refusal.of_text(self._model), self._piece_of(int(n_bytes[place]), refusal))
@@ -336,5 +358,5 @@ class AimlapiModel(BatchEmbedder):
         raise EmbedderError(fault)
 
 
-def _remake(model: str, dimensions: int | None, settings: Settings) -> AimlapiModel:
-    return AimlapiModel(model, dimensions=dimensions, **asdict(settings))
+def _remake(model: str, dimensions: int | None, settings: Settings, is_own: bool) -> AimlapiModel:
+    return AimlapiModel(model, dimensions=dimensions, is_own=is_own, **asdict(settings))

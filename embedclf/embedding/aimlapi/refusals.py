@@ -21,6 +21,8 @@ from embedclf.errors import EmbedderError
 
 # The openai client ignores a longer Retry-After.
 MAX_RETRY_AFTER = 120.0
+# No error is longer, in bytes.
+_MOST_OF_ERROR = 2**16
 _COMMON_KEYS = {"message", "path", "requestId", "statusCode", "timestamp", "error", "detail"}
 
 _ABOUT_LENGTH = re.compile(
@@ -134,6 +136,20 @@ class Refusal:
         return None
 
 
+def status_of(response: Any) -> int:
+    """Return the status of a response: the one in its content if it is an error that arrived as a success."""
+    content = response.content
+    if not response.is_success or len(content) > _MOST_OF_ERROR:
+        return int(response.status_code)
+    body = _body(response)
+    error = body.get("error")
+    if not error or body.get("data"):
+        return int(response.status_code)
+    parts = [error, body] if isinstance(error, dict) else [body]
+    said = [str(part.get(name)) for part in parts for name in ("code", "status", "statusCode", "status_code")]
+    return next((int(status) for status in said if re.fullmatch("[45][0-9]{2}", status)), int(response.status_code))
+
+
 def kind_of(response: Any) -> Kind:
     """Return what a response with an error status means for the next request."""
     status, words = response.status_code, _words(response)
@@ -238,7 +254,7 @@ def from_status(response: Any, spec: EmbedderSpec) -> Refusal:
     reason = _reason(response, body)
     more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and value}
     if "message" in body and more:
-        reason += redact(f" {json.dumps(more, ensure_ascii=False)}")[:300]
+        reason += f" {redact(json.dumps(more, ensure_ascii=False))[:300]}"
     request = request_note(body.get("requestId") or response.headers.get("x-request-id"))
     kind, words = kind_of(response), _words(response)
     return Refusal(

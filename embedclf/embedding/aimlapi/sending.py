@@ -70,7 +70,7 @@ class Sending:
             answer = self._ask([self._texts[place] for place in job.places], RETRIES_OF_TEXTS)
             if isinstance(answer, Answer):
                 self._keep(job, answer)
-                self._sizes.note_accepted(job, answer.seconds)
+                self._sizes.note_accepted(job, answer.seconds, self._client.limiter.limit)
                 self._detector.note_accepted()
                 return []
         match answer.kind:

@@ -14,7 +14,7 @@ _SECONDS_HEAD_START = 0.1
 # server, rather than its rate limit, is the likely cause.
 _FIRST_HOLD = 0.5
 _LONGEST_HOLD = 30.0
-_LONGEST_HOLD_AT_FIRST = 6.0
+_LONGEST_HOLD_AT_FIRST = 5.0
 # Beyond the limit that the last time-out left, it grows this much slower: more requests would only wait for each other.
 _SLOWER = 16
 
@@ -43,7 +43,7 @@ class RequestLimiter:
         self._most = most
         self._limit = float(most)
         self._ceiling = self._limit
-        self._in_flight = 0
+        self._began: list[float] = []
         self._held_until = 0.0
         self._spread = 0.0
         self._slowed_at = 0.0
@@ -62,7 +62,13 @@ class RequestLimiter:
     @property
     def in_flight(self) -> int:
         """The number of requests in flight."""
-        return self._in_flight
+        return len(self._began)
+
+    @property
+    def longest_wait(self) -> float:
+        """The seconds since the oldest request in flight was sent."""
+        with self._changed:
+            return time.monotonic() - min(self._began) if self._began else 0.0
 
     @property
     def seconds_of_silence(self) -> float:
@@ -85,11 +91,11 @@ class RequestLimiter:
                 check_not_stopped()
                 now = time.monotonic()
                 seconds = max(self._held_until + lateness * self._spread, self._head_start_until or 0.0) - now
-                if seconds <= 0 and self._in_flight < self.limit:
+                if seconds <= 0 and self.in_flight < self.limit:
                     break
                 # Polls, since stopping a run does not notify this condition.
                 self._changed.wait(min(seconds, POLL_SECONDS) if seconds > 0 else POLL_SECONDS)
-            self._in_flight += 1
+            self._began.append(now)
             if self._alive_at is None:
                 self._alive_at = now
             if self._head_start_until is None:
@@ -97,10 +103,10 @@ class RequestLimiter:
         try:
             if run is not None:
                 run.begin()
-            yield time.monotonic()
+            yield now
         finally:
             with self._changed:
-                self._in_flight -= 1
+                self._began.remove(now)
                 self._changed.notify_all()
 
     def slow_down(self, began: float, seconds: float) -> bool:
@@ -159,14 +165,18 @@ class RequestLimiter:
             self._spread = min(1.0, seconds / 4)
             return is_longer
 
-    def speed_up(self) -> None:
-        """Raise the limit after a successful response."""
+    def speed_up(self, began: float, *, is_slow: bool = False) -> None:
+        """Raise the limit after a successful response; halve it if that came slowly and others did not come in time."""
         with self._changed:
             self._head_start_until = 0.0
             self._alive_at = time.monotonic()
             self.n_setbacks, self.has_succeeded = 0, True
             # Remembered longer than the setbacks, so that the next hold starts near to what was needed.
             self._level = max(0, self._level - 1)
-            step = 1.0 if self._limit < self._ceiling else 1.0 / _SLOWER
-            self._limit = min(float(self._most), self._limit + step / self._limit)
+            if not is_slow or self._ceiling == self._most:
+                step = 1.0 if self._limit < self._ceiling else 1.0 / _SLOWER
+                self._limit = min(float(self._most), self._limit + step / self._limit)
+            elif began > self._slowed_at:
+                self._slowed_at = time.monotonic()
+                self._limit = self._ceiling = max(1.0, self._limit / 2)
             self._changed.notify_all()

@@ -20,11 +20,14 @@ _SECONDS_AFTER_INTERRUPT = 3.0
 _SECONDS_AFTER_ERROR = 60.0
 
 
-def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_threads: int) -> None:
+def work_through(
+    jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_threads: int, watch: Callable[[], None] = lambda: None
+) -> None:
     """Run jobs in several threads; each job may return more jobs.
 
     After the first error no new request starts. Those in flight are given time to finish, so that their results, which
-    are billed, are kept; then the error is raised here. The work is part of the caller's run.
+    are billed, are kept; then the error is raised here. The work is part of the caller's run. Meanwhile, `watch` is
+    called several times a second.
 
     Raises
     ------
@@ -35,7 +38,7 @@ def work_through(jobs: Sequence[Job], work: Callable[[Job], Sequence[Job]], n_th
     workers = _Workers(work, run, n_threads)
     try:
         workers.add(jobs)
-        workers.wait()
+        workers.wait(watch)
     except BaseException:
         run.stop()
         with suppress(KeyboardInterrupt):
@@ -82,12 +85,12 @@ class _Workers(Generic[Job]):
                     self._started += 1
             self._changed.notify_all()
 
-    def wait(self) -> None:
+    def wait(self, watch: Callable[[], None]) -> None:
         """Wait until every job is done, or the run is stopped."""
         with self._changed:
             # Polls, since stopping the enclosing run does not notify this condition.
             while not self._changed.wait_for(lambda: self._run.stopped or not (self._jobs or self._busy), POLL_SECONDS):
-                pass
+                watch()
 
     def _work_loop(self) -> None:
         work_for(self._run)

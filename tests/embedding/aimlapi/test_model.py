@@ -120,9 +120,12 @@ def test_an_unknown_model_is_observed(api: AimlapiServer):
     classifier.save("m.safetensors")
     assert embedclf.load("m.safetensors").predict(TEXTS[:2]) == classifier.predict(TEXTS[:2])
     assert pickle.loads(pickle.dumps(embedder)).spec.dimensions == 48
-    api.models = {**api.models, "other-model": 40}
-    with pytest.raises(embedclf.EmbedderError, match="its vectors have 40 dimensions, expected 48"):
-        embedclf.load("m.safetensors").predict(["something else"])
+    # A model of another length is another model, even if it can be asked for vectors as long as those.
+    for length in (40, 50):
+        api.models = {**api.models, "other-model": length}
+        for copy in (embedclf.load("m.safetensors").embedder, pickle.loads(pickle.dumps(embedder))):
+            with pytest.raises(embedclf.EmbedderError, match=f"its vectors have {length} dimensions, expected 48"):
+                copy.embed(["something else"])
 
 
 def floats(answer: dict) -> None:

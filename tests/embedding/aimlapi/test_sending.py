@@ -11,6 +11,8 @@ import pytest
 import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error
+from corpus import QUICK
+from embedclf.embedding.aimlapi import client
 
 TINY = "aimlapi:tiny"
 TEXTS = [f"text {number}" for number in range(320)]
@@ -113,7 +115,34 @@ def test_a_slow_server_gets_less_at_once(api: AimlapiServer):
 
     api.fault = one_worker
     embedder = embedclf.open_embedder(TINY, timeout=0.25, concurrency=2)
-    np.testing.assert_allclose(embedder.embed(TEXTS), vectors_of(TEXTS), atol=1e-6)
+    np.testing.assert_allclose(embedder.embed(TEXTS[:80]), vectors_of(TEXTS[:80]), atol=1e-6)
+    assert len(api.requests[0].body["input"]) == 4  # 30 ms a text for each of both requests would still be in time
+    assert len(api.texts_sent) < 160
+
+
+def test_a_server_that_says_nothing_is_left(
+    api: AimlapiServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    """After a remark that says what is waited for."""
+    caplog.set_level("INFO", "embedclf")
+    monkeypatch.setattr(client, "_SECONDS_TO_REMARK", 0.1)
+    monkeypatch.setattr(client, "_SECONDS_OF_SILENCE", 0.1)
+    left = threading.Event()
+    api.fault = lambda request: left.wait(5) and None
+    with pytest.raises(embedclf.EmbedderError, match=r"did not respond within 0.4 s: try again, raise --timeout"):
+        embedclf.open_embedder(TINY, timeout=0.4, concurrency=2).embed(TEXTS)
+    left.set()
+    assert api.n_requests == 2
+    assert [line for line in caplog.messages if "waiting" in line] == [
+        f"{TINY}: waiting for a response for 0.1 s, at most 0.4 s (--timeout)"
+    ]
+
+
+def test_an_error_that_arrives_as_a_success_may_pass(api: AimlapiServer):
+    """By the status in its words."""
+    passing = Response(200, b'{"error": {"message": "no capacity", "code": "503"}, "data": []}')
+    api.fault = lambda request: passing if request.number == 0 else None
+    assert embedclf.open_embedder(TINY).embed(["a"]).shape == (1, 8)
 
 
 def test_vectors_without_numbers_are_in_the_order_of_the_texts(api: AimlapiServer, caplog: pytest.LogCaptureFixture):
@@ -146,6 +175,13 @@ def test_the_dimensions_of_an_unknown_model_are_asked_for(api: AimlapiServer):
         np.testing.assert_allclose(vectors, wanted, atol=1e-6)
     sent = [(len(request.body["input"]), request.body.get("dimensions")) for request in api.requests]
     assert sorted(sent, key=str) == sorted([(1, None), (1, 4), (32, 4), (8, 4), (32, None), (8, None)], key=str)
+    api.reset()
+    embedclf.train(TEXTS[:6], ["a", "b"] * 3, embedder=embedclf.open_embedder(TINY, dimensions=4), **QUICK).save(
+        "m.safetensors"
+    )
+    loaded = embedclf.load("m.safetensors")
+    loaded.predict(["new"])
+    assert api.requests[-1].body["dimensions"] == loaded.embedder.spec.dimensions == 4
     api.fault = lambda request: error(400, "dimensions: not supported") if "dimensions" in request.body else None
     with pytest.raises(embedclf.EmbedderError, match="dimensions: not supported"):
         embedclf.open_embedder(TINY, dimensions=2).embed(["a"])

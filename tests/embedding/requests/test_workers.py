@@ -144,7 +144,7 @@ class TestGate:
             limiter.slow_down(time.monotonic(), 0.0)
         assert limiter.limit == 1
         for _ in range(100):
-            limiter.speed_up()
+            limiter.speed_up(time.monotonic())
         assert limiter.limit == 4
 
     def test_it_grows_by_one_for_a_round_of_answers(self):
@@ -152,8 +152,19 @@ class TestGate:
         limiter = RequestLimiter(32)
         limiter.slow_down(time.monotonic(), 0.0)
         for _ in range(17):
-            limiter.speed_up()
+            limiter.speed_up(time.monotonic())
         assert limiter.limit == 17
+
+    def test_slow_answers_halve_it_once_some_did_not_come_in_time(self):
+        """And not before: a server may be slow and yet answer many at once."""
+        limiter = RequestLimiter(8)
+        limiter.speed_up(time.monotonic(), is_slow=True)
+        assert limiter.limit == 8
+        limiter.note_late(time.monotonic(), 0.0)
+        began = time.monotonic()
+        for _ in range(3):
+            limiter.speed_up(began, is_slow=True)
+        assert limiter.limit == 2
 
     def test_retry_after_holds_all(self):
         """No slot before the time, and those that waited do not come all at once."""
