@@ -5,6 +5,7 @@ are looked at.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 
 from embedclf.data.columns import fields_of
 from embedclf.data.dialect import Quoting, split
@@ -29,6 +30,8 @@ class CsvRecords:
         record that takes in lines which look like rows; ``"csv"`` reads such a record as it is.
     escape_char : str, optional
         The character before a quote inside a quoted field, where such quotes are not doubled.
+    skip_spaces : bool
+        Whether spaces after a delimiter are no part of the field, so that a quote after them opens it.
 
     Attributes
     ----------
@@ -47,7 +50,13 @@ class CsvRecords:
     """
 
     def __init__(
-        self, lines: Iterable[str], delimiter: str, quoting: Quoting = "csv", escape_char: str | None = None
+        self,
+        lines: Iterable[str],
+        delimiter: str,
+        quoting: Quoting = "csv",
+        escape_char: str | None = None,
+        *,
+        skip_spaces: bool = False,
     ) -> None:
         self._lines, self.delimiter = RecordLines(lines), delimiter
         self.is_quoted = quoting != "none"
@@ -56,16 +65,15 @@ class CsvRecords:
             first_line = next((line for line in self._lines.ahead()[0] if line.strip("\r\n")), "")
             is_open = not _opens_quote(first_line)  # what quotes the header quotes fields
         without_quotes = is_open or not self.is_quoted
-        records = self._unquoted() if without_quotes else QuotedRecords(self._lines, 0, delimiter, escape_char)
+        quoted = partial(QuotedRecords, escape_char=escape_char, skip_spaces=skip_spaces)
+        records = self._unquoted() if without_quotes else quoted(self._lines, 0, delimiter)
         first = next(records, CsvRecord(1, []))
         if first.fault is not None:
             raise FormatError(first.fault, first.line)
         if not first.fields:
             raise FormatError("the file is empty; expected a header with column names")
         self.header_line, self.header, _ = first
-        self._quoted = QuotedRecords(
-            self._lines, len(self.header), delimiter, escape_char, suspects="rows" if quoting == "auto" else None
-        )
+        self._quoted = quoted(self._lines, len(self.header), delimiter, suspects="rows" if quoting == "auto" else None)
         if is_open:
             self._records = self._found() or self._until_found()
         else:

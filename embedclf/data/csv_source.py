@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -25,7 +26,10 @@ NO_QUOTING = "no quoting found (if fields are quoted, use --quoting csv)"
 _NO_HEADER = (
     "the first line looks like a row: pass --no-header (columns are then 1, 2, …), or add a header such as text,label"
 )
+_BY_SPACES = "the fields are separated by spaces, as R's write.table does it: use write.csv(…, row.names = FALSE) there"
 _BLANK = ("\n", "\r\n", "\r")
+_OF_R = re.compile(r'"[^"]*"(?: "[^"]*")+\s*')
+_SPACED_QUOTES = re.compile(r' +".*" *', re.DOTALL)
 
 
 def source_of_lines(file: OpenFile, reading: Reading, usual_delimiter: str) -> Source:
@@ -77,6 +81,8 @@ class CsvSource(Source):
         self._head = [*ahead, *itertools.islice(lines, LOOKED_AT)]
         lines = itertools.chain(self._head, lines)
         told = reading.delimiter or said_delimiter
+        if told is None and _OF_R.fullmatch(first):
+            raise FormatError(_BY_SPACES, 1)
         delimiter: str | None = told or find_delimiter(first, usual_delimiter, reading.has_texts)
         self.has_header = reading.header and not self._is_known_headerless(first, cast(str, delimiter))
         if self.has_header:
@@ -88,7 +94,13 @@ class CsvSource(Source):
         self._parsed = (
             PlainLines(lines)
             if delimiter is None
-            else CsvRecords(lines, delimiter, reading.quoting, reading.escape_char)
+            else CsvRecords(
+                lines,
+                delimiter,
+                reading.quoting,
+                reading.escape_char,
+                skip_spaces=self._has_spaces_before_quotes(delimiter),
+            )
         )
         self._records: Iterator[CsvRecord] = iter(self._parsed)
         if self.has_header:
@@ -97,6 +109,17 @@ class CsvSource(Source):
                 raise FormatError(f"the header is damaged: {damage}", 1)
         else:
             self._read_without_header()
+
+    def _has_spaces_before_quotes(self, delimiter: str) -> bool:
+        """Return whether many lines have a quoted field after a space, which would keep its quotes otherwise."""
+        if self.reading.quoting == "none" or delimiter == "\t":
+            return False
+        lines = [line for line in self._head if not line.isspace()]
+        spaced = [line for line in lines if any(map(_SPACED_QUOTES.fullmatch, fields_of(line, delimiter)))]
+        if not spaced or 3 * len(spaced) < len(lines):
+            return False
+        self.notes.append("spaces before quotes skipped")
+        return True
 
     def _is_known_headerless(self, line: str, delimiter: str) -> bool:
         """Return whether a classifier remembers a column by its number, which the first line has not as a name."""

@@ -57,6 +57,8 @@ class QuotedRecords:
         The number of fields of the header; 0 before it is read.
     delimiter : str
     escape_char : str, optional
+    skip_spaces : bool
+        Whether spaces after a delimiter are no part of the field.
     suspects : {"rows", "lines"}, optional
         Whether to find fault with a record that takes in lines with as many fields as the header; with ``"rows"``, only
         if they also have the values of other rows.
@@ -69,11 +71,12 @@ class QuotedRecords:
         delimiter: str,
         escape_char: str | None = None,
         *,
+        skip_spaces: bool = False,
         suspects: Literal["rows", "lines"] | None = None,
     ) -> None:
         self._n_fields = n_fields
         self._lines, self._delimiter, self._escape_char = lines, delimiter, escape_char
-        self._suspects = suspects
+        self._skip_spaces, self._suspects = skip_spaces, suspects
         self._is_after_fault = False
         self._before: deque[_Parsed] = deque(maxlen=_NEIGHBOURS)
         self._ahead: deque[_Parsed] = deque()
@@ -85,7 +88,7 @@ class QuotedRecords:
         if self._escape_char is not None:
             lines = escaped_quotes_doubled(lines, self._delimiter, self._escape_char)
         # Without `strict`, an unclosed quote silently swallows the rest of the file.
-        self._reader = csv.reader(lines, delimiter=self._delimiter, strict=True)
+        self._reader = csv.reader(lines, delimiter=self._delimiter, skipinitialspace=self._skip_spaces, strict=True)
 
     def __iter__(self) -> Iterator[CsvRecord]:
         return self

@@ -180,6 +180,12 @@ ANOTHER_FILE: dict[str, Case] = {
         },
         writes={"o.csv": "text,label\n=1+1,-b\n@b,-b\n"},
     ),
+    "spaces before quotes": Case(
+        "apply c.csv d.csv -o o.csv",
+        {"d.csv": 'text, label\n"late, again", "a"\nplain, b\n', **NOTHING_TO_CHANGE},
+        says=("d.csv: spaces before quotes skipped",),
+        writes={"o.csv": 'text,label\n"late, again",a\nplain,b\n'},
+    ),
     "quotes that Spark escapes": Case(
         "apply c.csv d.csv -o o.csv --escape-char '\\\\'",
         {"d.csv": SPARK, **NOTHING_TO_CHANGE},
@@ -474,6 +480,12 @@ ADVICE: dict[str, Case] = {
         "predict hello -m d.csv", {"d.csv": "text,label\n"}, 1, ("d.csv is a data file, not a model",)
     ),
     "a model as dataset": Case("train {model}", {}, 1, ("this is a model (safetensors), not a dataset",)),
+    "fields that R separates by spaces": Case(
+        "train d.txt",
+        {"d.txt": '"text" "label"\n"1" "my parcel" "a"\n'},
+        1,
+        ("as R's write.table does it: use write.csv",),
+    ),
     "blank lines only": Case("train d.csv", {"d.csv": "\n\n"}, 1, ("the file is empty",)),
     "quotes that Spark escapes": Case(
         "check d.csv --dry-run",

@@ -96,10 +96,15 @@ def _from_environment() -> str:
 
 def cleaned(value: str) -> str:
     """Return a key without what is copied along with it: quotes, ``export NAME=``, ``Bearer``."""
-    value = _BEFORE.sub("", value.strip())
+    return _BEFORE.sub("", unquoted(_BEFORE.sub("", value.strip())))
+
+
+def unquoted(value: str) -> str:
+    """Return what stands between quotes, as an environment file may have them around a value; and without spaces."""
+    value = value.strip()
     while len(value) >= 2 and value[0] in _QUOTES and value[-1] == _QUOTES[value[0]]:
         value = value[1:-1].strip()
-    return _BEFORE.sub("", value)
+    return value
 
 
 def _key_fault() -> str | None:

@@ -5,7 +5,7 @@ import re
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from embedclf.embedding.aimlapi.api_key import redact
+from embedclf.embedding.aimlapi.api_key import redact, unquoted
 from embedclf.errors import EmbedderError
 
 BASE_URL = "https://api.aimlapi.com/v1"
@@ -25,7 +25,7 @@ def checked_base_url(url: str, allow_http: bool) -> str:
     EmbedderError
         If it is not a valid URL, could contain a secret, or is not encrypted.
     """
-    url = url.strip().rstrip("/")
+    url = unquoted(url).rstrip("/")
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port

@@ -340,7 +340,8 @@ def test_plain_http_can_be_allowed():
     """By the person who knows the way; loopback needs no leave."""
     embedclf.open_embedder(SMALL_MODEL, base_url="http://10.0.0.1/v1", allow_http=True)
     for host in ("127.0.0.1", "localhost", "[::1]", "127.8.9.1", "LocalHost"):
-        embedder = embedclf.open_embedder(SMALL_MODEL, base_url=f"HTTP://{host}:8080/v1/")
+        # Some programs keep the quotes of an environment file.
+        embedder = embedclf.open_embedder(SMALL_MODEL, base_url=f'"HTTP://{host}:8080/v1/" ')
         assert embedder.spec.endpoint == f"http://{host.lower()}:8080/v1"
 
 
