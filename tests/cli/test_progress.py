@@ -221,6 +221,7 @@ def test_it_shows_while_a_command_works_below_what_it_says(api: AimlapiServer, m
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_it_stays_out_of_pipes_and_files(
     process: Callable[..., Any], api: AimlapiServer, many: Path, model_of_api: Path
 ):
@@ -248,6 +249,7 @@ def model_of_api(api: AimlapiServer, tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_results_on_the_same_terminal_stand_above_it(api: AimlapiServer, many: Path, model_of_api: Path):
     api.delay = 0.3
     written, code = in_terminal("predict", "-m", model_of_api, "--input", many, *SLOWLY)
@@ -278,6 +280,7 @@ def test_where_somebody_types_there_is_none(model: Path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}])
+@pytest.mark.exhaustive
 def test_a_terminal_gets_only_what_it_can_show(api: AimlapiServer, many: Path, environment: dict[str, str]):
     """One that cannot erase a line gets none, and one without Unicode gets ASCII."""
     api.delay = 0.3
@@ -311,6 +314,7 @@ def test_in_python_events_come_one_at_a_time(api: AimlapiServer):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_long_training_shows_its_phases():
     """What is tried, and how many fits there are about; nothing of it is left when it is done."""
     written, code = in_terminal("train", DATASETS / "support_tickets.csv", columns=160)

@@ -101,6 +101,7 @@ def test_it_can_be_sent_to_another_process(embedder: WordLlamaEmbedder):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of its memory from /proc")
+@pytest.mark.exhaustive
 def test_a_huge_text_among_short_ones_takes_little_memory():
     """A 10 MB text among 63 short ones: under 500 MB, everything included."""
     code = (

@@ -184,6 +184,7 @@ def test_on_other_cores(trained: embedclf.TextClassifier, table: Path, backend: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
+@pytest.mark.exhaustive
 def test_a_worker_is_lost_in_the_middle(cluster: str, trained: embedclf.TextClassifier, table: Path):
     """Killed with -9, its chunks are done by another, and the file is that of one process; then the run is broken off,
     and gone on with on the cluster.
@@ -214,6 +215,7 @@ def test_a_worker_is_lost_in_the_middle(cluster: str, trained: embedclf.TextClas
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
+@pytest.mark.exhaustive
 def test_requests_are_bounded_over_all_workers(
     cluster: str, cli: Cli, api: AimlapiServer, monkeypatch: pytest.MonkeyPatch, table: Path
 ):
@@ -303,6 +305,7 @@ def rows_done() -> int:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
+@pytest.mark.exhaustive
 def test_a_chunk_that_kills_its_workers_is_given_up(cluster: str):
     """It is no endless wait: who died at it is said, what comes before it is kept, and --resume goes on from there."""
     classifier = crashing("killed")
@@ -374,6 +377,7 @@ def test_an_answer_that_cannot_be_read(cluster: str):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_workers_without_embedclf_are_told_of(trained: embedclf.TextClassifier, table: Path):
     """Whether they are to predict or to fit."""
     Path("blocked/embedclf").mkdir(parents=True)
@@ -430,6 +434,7 @@ def running_there(cluster: BareCluster, model: Path) -> "Iterator[subprocess.Pop
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_scheduler_goes_away(bare_cluster: BareCluster, model: Path):
     """That is said in one line, and at once."""
     with running_there(bare_cluster, model) as running:
@@ -445,6 +450,7 @@ def test_the_scheduler_goes_away(bare_cluster: BareCluster, model: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_workers_go_away(bare_cluster: BareCluster, model: Path):
     """That is said, and one that comes does the work."""
     alone = (
@@ -465,6 +471,7 @@ def test_all_workers_go_away(bare_cluster: BareCluster, model: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ctrl_c_while_chunks_are_out(bare_cluster: BareCluster, model: Path):
     """With nobody who works on them, too, it ends at once, and says how to go on."""
     with running_there(bare_cluster, model) as running:
@@ -481,6 +488,7 @@ def test_ctrl_c_while_chunks_are_out(bare_cluster: BareCluster, model: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_cluster_without_workers(bare_cluster: BareCluster, cli: Cli, model: Path, table: Path):
     """Is told of before anything is done."""
     bare_cluster.worker.kill()

@@ -71,6 +71,7 @@ def stuck_in_the_middle(model: Path, kind: str, output: str, *more: str) -> Iter
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "tsv", "jsonl"])
+@pytest.mark.exhaustive
 def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str):
     """After kill -9, --resume makes the file of an unbroken run, byte for byte, and leaves nothing beside it."""
     out = f"out.{kind}"
@@ -345,6 +346,7 @@ class TestFilesOfOthers:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ended_at_any_step(model: Path):
     """A run that is killed at any step leaves what the next one takes over, and its output is that of one run."""
     Path("in.csv").write_text("text\n" + "".join(f"{text.replace(',', ' ')}\n" for text in TEXTS))
@@ -441,6 +443,7 @@ def test_in_python(trained: embedclf.TextClassifier):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_memory_stays_flat(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch):
     """Three times the rows take no more of it at once: not 10 bytes a row, which is less than any text or answer.
 

@@ -143,7 +143,7 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
         ["--retries", "1", "--timeout", "0.1"],
         rf"{URL} did not respond within 0\.1 s: try again, raise --timeout, or lower --batch-size and --concurrency "
         r"\(the request may still be billed\)",
-        2,
+        3,
     ),
     "hangs up": (
         always(Response(drop=True)),

@@ -6,6 +6,7 @@ from fuzzing.api_answers import main
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_broken_answers_break_nothing():
     """Each brings its vectors, or an error of embedclf's own in one line."""
     done = main(400, 0)

@@ -6,6 +6,7 @@ from fuzzing import data_files
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_no_file_breaks_a_command():
     """Whatever stands in it; a long run by hand tries more."""
     pytest.importorskip("pyarrow", reason="needs embedclf[parquet]")

@@ -8,6 +8,7 @@ from fuzzing.http_heads import main
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_broken_requests_break_nothing(model: Path):
     """The service lives, answers others soon, and takes no memory for them."""
     done = main(300, 0, model)

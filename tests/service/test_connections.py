@@ -254,6 +254,7 @@ class TestUnread:
             assert client.get("/health").status_code == 200
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_all_unread_answers_are_bounded(self, large: TextClassifier, monkeypatch: pytest.MonkeyPatch):
         """Those that have waited longest are cut off; who reads gets it all."""
         monkeypatch.setattr(connections, "_UNREAD_BYTES", 100_000)
@@ -275,6 +276,7 @@ class TestUnread:
             assert _n_answers(second) < N_UNREAD
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_they_do_not_delay_the_end(self, model: Path, large: TextClassifier):
         """SIGTERM ends the process within seconds, and not after the time that a client has to read."""
         large.save("large.safetensors")

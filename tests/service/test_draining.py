@@ -91,6 +91,7 @@ def test_a_body_that_is_still_coming_is_answered(model: Path):
     [b"", b"GET /hea", b"POST /predict HTTP/1.1\r\nhost: localhost\r\ncontent-length: 20\r\n\r\n{"],
     ids=["nothing", "a part of a head", "a part of a body"],
 )
+@pytest.mark.exhaustive
 def test_a_client_that_does_nothing_does_not_delay_the_end(model: Path, started: bytes):
     """It is waited for only a few seconds, in which it could still ask."""
     with Process("-m", model) as served, socket.create_connection(served.address, timeout=PATIENCE) as opened:

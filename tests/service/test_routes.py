@@ -684,6 +684,7 @@ class TestDescription:
         assert asyncio.run(statuses()) == [401, 200]
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_it_does_as_its_description_says(self, trained: embedclf.TextClassifier):
         """Whatever schemathesis makes of it."""
         pytest.importorskip("schemathesis", reason="schemathesis is not installed")

@@ -78,6 +78,7 @@ def test_of_truth_values_they_are_exact(n: int, n_right: int):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_they_hold_the_truth_as_often_as_they_say():
     """About 95 of 100 times; macro-F1 of many classes of few rows, too, which comes out too low."""
     rng = np.random.default_rng(2)
@@ -140,6 +141,7 @@ def test_many_classes_and_groups_take_little_memory():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_many_kinds_of_rows_take_little_memory():
     """They are drawn block by block; the same seed gives the same interval."""
     values = np.random.default_rng(3).random(20_000)

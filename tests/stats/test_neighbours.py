@@ -17,6 +17,7 @@ from running import Cli
 @pytest.mark.slow
 @pytest.mark.parametrize("most", [60, 900, 10**7])
 @pytest.mark.parametrize("n_queries", [0, 1, 7, 1_100])
+@pytest.mark.exhaustive
 def test_they_are_those_of_a_full_sort(monkeypatch: pytest.MonkeyPatch, most: int, n_queries: int):
     """In blocks of any size, of any number of queries; of equals, the first row."""
     monkeypatch.setattr(neighbours, "_MOST_NUMBERS", most)

@@ -181,6 +181,7 @@ def test_in_a_pipeline():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_a_grid_search_in_two_processes():
     """Parameters of ours are searched like any others."""
     grid = {"head": ["logistic", "centroid"], "regularization": [1.0, 10.0], "dimensions": [64, 256]}

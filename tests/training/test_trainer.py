@@ -104,6 +104,7 @@ def test_the_measured_quality_is_that_of_unseen_rows(tickets):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_calibration_beats_scikit_learns_default(tickets):
     """On unseen rows, the mean confidence is near the accuracy; scikit-learn's C = 1 is far below it."""
     texts, labels, _ = tickets
@@ -117,6 +118,7 @@ def test_calibration_beats_scikit_learns_default(tickets):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_c_is_the_one_with_the_smallest_loss(tickets):
     """Of the grid, after the best temperature, on rows not fitted on: found again with scikit-learn alone."""
     texts, labels, vectors = tickets

@@ -596,6 +596,7 @@ class TestKills:
     """Processes that end at any moment."""
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_killed_at_random_moments_at_most_a_batch_is_asked_again(self, tmp_path: Path, api: AimlapiServer):
         """What had been answered before the last request in flight is never asked for twice."""
         texts = [f"text number {number}" for number in range(2_500)]
@@ -642,6 +643,7 @@ class TestKills:
         assert len(api.texts_sent) == len(asked)
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_eight_processes_share_a_folder(self, tmp_path: Path):
         """They read, write, merge and prune, some killed on the way: nothing wrong is served, nothing else is lost."""
         rng = random.Random(2)

@@ -199,6 +199,7 @@ def test_no_job_is_lost():
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ctrl_c_keeps_what_was_paid_for(api: AimlapiServer, tmp_path: Path):
     """No new request starts, those under way are kept, and the exit code is 130."""
     path = tmp_path / "many.csv"
@@ -222,6 +223,7 @@ def test_ctrl_c_keeps_what_was_paid_for(api: AimlapiServer, tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ctrl_c_does_not_wait_for_a_server_that_hangs(api: AimlapiServer, tmp_path: Path):
     """Three seconds are enough."""
     path = tmp_path / "many.csv"
@@ -256,6 +258,7 @@ def test_a_run_that_was_stopped_does_not_try_again(api: AimlapiServer):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_memory_beyond_the_vectors_is_bounded(monkeypatch: pytest.MonkeyPatch):
     """With a duplicate among many texts, the vectors are not copied; from the server, and then from the cache."""
     monkeypatch.setenv("AIMLAPI_API_KEY", "test-key")
