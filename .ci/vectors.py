@@ -8,7 +8,7 @@ import embedclf
 TEXTS = [
     "where is my parcel?",
     "  spaces,  tabs\tand\nlines  ",
-    "\0",
+    "a\0b",
     "日本語のテキスト",
     "emoji 🙂 👩‍👩‍👧‍👦",
     "ünï, e\u0301, n\u0303, ﷺ, 𝔘𝔫𝔦, \u202eabc",

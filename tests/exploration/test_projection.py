@@ -535,6 +535,7 @@ def test_texts_are_text(show: Any):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1_100])
+@pytest.mark.exhaustive
 def test_it_fits_and_can_be_read(show: Any, reviews: Path, width: int, scheme: str):
     """On a phone and a desk, by day and by night: nothing sticks out, every label is in the legend."""
     page = show(reviews, width=width, scheme=scheme)

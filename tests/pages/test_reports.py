@@ -151,6 +151,7 @@ def test_texts_are_text(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1_100])
+@pytest.mark.exhaustive
 def test_it_fits_and_can_be_read(show: Any, pages: Path, width: int, scheme: str):
     """On a phone and a desk, by day and by night: nothing sticks out, and the contrast is that of WCAG's AA."""
     page = show(pages / "evaluation.html", width=width, scheme=scheme)
@@ -562,6 +563,7 @@ def test_labels_have_one_order(show: Any, pages: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_it_prints_on_four_pages(show: Any, pages: Path):
     """Whatever there is: 77 labels, and thousands of long rows."""
     rng = np.random.default_rng(0)

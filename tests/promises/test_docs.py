@@ -38,9 +38,18 @@ def links_of(path: Path) -> list[str]:
 WRITTEN = [*shown.pages(), *(ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"))]
 
 
+# What these show trains for longest.
+LONGEST = {"docs/comparing.md", "docs/tutorial.md"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "path", [page for page in shown.pages() if "```" in page.read_text(encoding="utf-8")], ids=name_of
+    "path",
+    [
+        pytest.param(page, id=name_of(page), marks=pytest.mark.exhaustive if name_of(page) in LONGEST else ())
+        for page in shown.pages()
+        if "```" in page.read_text(encoding="utf-8")
+    ],
 )
 def test_a_page_shows_what_is_printed(path: Path, tmp_path: Path):
     """Its commands end well, its Python runs, its requests are answered, and each shown output is a real one."""
