@@ -58,21 +58,25 @@ def is_missing(value: object) -> bool:
     return kind.__module__.partition(".")[0] == "pyarrow" and hasattr(value, "as_py") and is_missing(value.as_py())
 
 
-def check_none_missing(values: Any, name: str) -> None:
-    """Check that none of some values is missing, in a list, an array or a column.
+def check_none_missing(values: Sequence[Any], name: str, given: object = None) -> None:
+    """Check that none of some values is missing.
+
+    Parameters
+    ----------
+    values : sequence
+    name : str
+        What they are called.
+    given : object
+        What they came from; a Series knows the index of its rows and the name of its column.
 
     Raises
     ------
     MissingValueError
         If one is; its place is named.
     """
-    if getattr(values, "ndim", 1) == 2:  # a data frame of one column, whose iterator yields names
-        values = np.ravel(values)
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        return  # what it should have been is for others to say
-    for index, value in enumerate(values):
-        if is_missing(value):
-            raise missing_value(name, index, value, values)
+    index = next((index for index, value in enumerate(values) if is_missing(value)), None)
+    if index is not None:
+        raise missing_value(name, index, values[index], given)
 
 
 def missing_value(name: str, index: int, value: object, values: object = None) -> MissingValueError:

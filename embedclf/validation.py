@@ -10,7 +10,7 @@ import numpy as np
 
 from embedclf.arrays import Ints
 from embedclf.errors import ArgumentError, EmbedclfError, MissingValueError, TextError
-from embedclf.missing import is_missing, missing_value, nothing_to_read
+from embedclf.missing import check_none_missing, is_missing, nothing_to_read
 
 Label: TypeAlias = str | int | np.integer[Any]
 """What a label may be; a whole number is a label as it is written."""
@@ -73,14 +73,8 @@ def list_of_strings(values: Iterable[str], name: str, *, missing_is_empty: bool 
     if set(map(type, checked)) <= {str}:  # fast, even for a million strings
         return checked
     if not missing_is_empty:
-        _check_none_missing(checked, values, name)
+        check_none_missing(checked, name, values)
     return [string or "" for string in _strings_or_none(checked, name)]
-
-
-def _check_none_missing(checked: list[Any], values: object, name: str) -> None:
-    index = next((index for index, value in enumerate(checked) if is_missing(value)), None)
-    if index is not None:
-        raise missing_value(name, index, checked[index], values)
 
 
 def strings_or_none(values: Iterable[str | None], name: str) -> list[str | None]:
@@ -171,7 +165,7 @@ def list_of_labels(values: Iterable[object], name: str = "labels", *, missing_is
     if set(map(type, checked)) <= {str}:
         return checked
     if not missing_is_empty:
-        _check_none_missing(checked, values, name)
+        check_none_missing(checked, name, values)
     return [
         "" if missing_is_empty and is_missing(value) else label_of(value, f"{name}[{index}]")
         for index, value in enumerate(checked)

@@ -71,8 +71,7 @@ def labels_of(y: Any, name: str) -> Any:
     if y is None:
         raise ArgumentError(f"This {name} estimator requires y to be passed, but the target y is None.")
     # Looked for before numpy could turn them into texts: np.asarray(["a", nan]) has the label "nan".
-    check_none_missing(y, "y")
-    check_none_missing(np.asarray(y, dtype=object).ravel().tolist(), "y")  # in a list of lists, too
+    check_none_missing(np.asarray(y, dtype=object).ravel().tolist(), "y", y if getattr(y, "ndim", 0) == 1 else None)
     labels = column_or_1d(y, warn=True)
     try:
         check_classification_targets(labels)
