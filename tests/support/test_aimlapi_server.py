@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 import aimlapi_server
-from aimlapi_server import CREDITS_PER_TOKEN, AimlapiServer, Request, Response, error, html
+from aimlapi_server import AimlapiServer, Request, Response, charge, error, html
 
 SMALL = "text-embedding-3-small"
 ADA = "text-embedding-ada-002"
@@ -38,11 +38,12 @@ def connect(url: str) -> http.client.HTTPConnection:
 
 
 def post(
-    url: str, body: object, key: str = "test-key", path: str = "/v1/embeddings"
+    url: str, body: object, key: str = "test-key", path: str = "/v1/embeddings", own_id: str | None = None
 ) -> tuple[int, Any, dict[str, str]]:
     with closing(connect(url)) as connection:
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-        connection.request("POST", path, raw, {"Authorization": f"Bearer {key}"})
+        headers = {"Authorization": f"Bearer {key}"} | ({"X-Client-Request-Id": own_id} if own_id else {})
+        connection.request("POST", path, raw, headers)
         answer = connection.getresponse()
         content = answer.read()
         is_json = answer.headers["content-type"] == "application/json"
@@ -65,7 +66,7 @@ def test_the_answer_has_the_shape_of_the_sample_answers(server: AimlapiServer):
     assert status == 200
     assert len(answer.pop("data")[0]["embedding"]) == 1536
     usage = {"prompt_tokens": 3, "total_tokens": 3}
-    meta = {"usage": {"credits_used": 3 * CREDITS_PER_TOKEN}}
+    meta = {"usage": {"credits_used": 1, "usd_spent": 5e-7}}
     assert answer == {"object": "list", "model": SMALL, "usage": usage, "meta": meta}
 
 
@@ -148,6 +149,96 @@ def test_a_wrong_key_and_a_wrong_path_are_refused(server: AimlapiServer):
         assert connection.getresponse().status == 404
     server.allow_base64 = False
     assert post(server.base_url, body)[0] == 400
+
+
+def test_what_is_charged_is_rounded_up_for_each_request():
+    """In whole credits, at a factor of the price; the answer says so in two headers and its body, or where it is told to."""
+    assert [charge(5, 0.02), charge(1_000, 0.02, 1.3), charge(25, 0.02)] == [1, 52, 1]
+    with AimlapiServer(factor=1.3, tells=["usd", "credits"]) as server:
+        status, answer, headers = post(server.base_url, {"model": SMALL, "input": ["a" * 4_000]})
+        assert (headers["x-aimlapi-usd-spent"], headers["x-aimlapi-credits-used"]) == ("0.000026000", "52")
+        assert "meta" not in answer
+        assert server.credits_charged == server.requests[0].credits == 52
+        server.tells = ()
+        status, answer, headers = post(server.base_url, {"model": SMALL, "input": ["a"]})
+        assert not [name for name in headers if name.startswith("x-aimlapi")]
+        assert server.dollars_charged == 53 / 2_000_000
+
+
+def test_a_request_can_be_followed(server: AimlapiServer):
+    """Each answer has an id of its own; the client's comes back if it is well-formed."""
+    body = {"model": SMALL, "input": "a"}
+    for own, echoed in (("run:1-a.b_c", "run:1-a.b_c"), ("two words", None), ("a" * 129, None)):
+        _, _, headers = post(server.base_url, body, own_id=own)
+        assert headers.get("x-client-request-id") == echoed
+        assert headers["x-inference-id"] == server.requests[-1].inference_id
+
+
+def get(server: AimlapiServer, path: str, **headers: str) -> tuple[int, Any, dict[str, str]]:
+    with closing(connect(server.base_url)) as connection:
+        connection.request("GET", path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+        response = connection.getresponse()
+        raw = response.read()
+        return response.status, json.loads(raw) if raw else None, dict(response.getheaders())
+
+
+def test_models_and_balance(server: AimlapiServer):
+    """The models with aliases and prices per so many tokens, by their ETag; the balance for the key."""
+    path = "/v1/models?id=text-embedding-3-small,voyage-2,gone&include=pricing"
+    status, answer, headers = get(server, path)
+    prices = {one["id"]: one["pricing"]["units"][0] for one in answer["data"]}
+    assert prices == {
+        "openai/text-embedding-3-small": {"name": "token", "measure": "input", "price": 0.02, "per": 1_000_000},
+        "voyage-2": {"name": "token", "measure": "input", "price": 0.00012, "per": 1_000},
+    }
+    assert get(server, path, if_none_match=headers["etag"])[:2] == (304, None)
+    server.hidden.add("voyage-2")
+    assert [one["id"] for one in get(server, path)[1]["data"]] == ["openai/text-embedding-3-small"]
+    assert get(server, "/v2/billing")[0] == 401
+    server.balance = 3.0
+    balance = get(server, "/v2/billing", authorization=f"Bearer {server.api_key}")
+    assert balance[1] == {"current_balance": 3.0, "currency": "USD"}
+    assert len(server.lookups) == 5
+
+
+@pytest.mark.parametrize(
+    ("model", "value", "fields"),
+    [
+        ("voyage-2", "a" * 8_001, {}),
+        ("voyage-2", ["a" * 801], {}),
+        ("voyage-2", "a", {"encoding_format": "float"}),
+        ("voyage-2", "a", {"dimensions": 1024}),
+        ("voyage-2", "a", {"input_type": "query"}),
+        ("text-multilingual-embedding-002", "a" * 8_193, {"auto_truncate": False}),
+        ("text-multilingual-embedding-002", "a", {"task_type": "classification"}),
+        ("text-multilingual-embedding-002", "a", {"encoding_format": "base64"}),
+        ("alibaba/qwen-text-embedding-v3", "a", {"dimensions": 2048}),
+        ("alibaba/qwen-text-embedding-v4", "a", {"dimensions": 100}),
+        ("alibaba/qwen-text-embedding-v4", ["a"] * 11, {}),
+        (SMALL, "a", {"task_type": "CLASSIFICATION"}),
+    ],
+)
+def test_what_the_schema_of_a_model_refuses_is_refused(server: AimlapiServer, model: str, value: Any, fields: dict):
+    """Its own fields only, and inputs of its own lengths."""
+    assert post(server.base_url, {"model": model, "input": value, **fields})[0] == 400
+
+
+def test_what_it_takes(server: AimlapiServer):
+    """A long text alone, a long text that is cut in silence, lengths, and a task, which has other vectors."""
+    assert vectors(server, *["a" * 800] * 2, model="voyage-2").shape == (2, 1024)
+    assert post(server.base_url, {"model": "voyage-2", "input": "a" * 8_000})[0] == 200
+    google = "text-multilingual-embedding-002"
+    cut = vectors(server, "a" * 8_192, "a" * 9_000, model=google)
+    np.testing.assert_array_equal(cut[0], cut[1])
+    plain, classed = (vectors(server, "a b", model=google, **task) for task in ({}, {"task_type": "CLASSIFICATION"}))
+    assert 0.9 < plain[0] @ classed[0] < 0.9999
+    assert vectors(server, "a", model="alibaba/qwen-text-embedding-v4", dimensions=2048).shape == (1, 2048)
+
+
+def test_a_spent_balance_ends_it(server: AimlapiServer):
+    """What is asked for after that is refused."""
+    server.balance = 1e-7
+    assert [post(server.base_url, {"model": SMALL, "input": "a"})[0] for _ in range(2)] == [200, 403]
 
 
 def test_it_counts(server: AimlapiServer):
