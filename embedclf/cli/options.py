@@ -61,6 +61,13 @@ class Share(click.FloatRange):
         return super().convert(value, param, ctx)
 
 
+base_url_option = click.option(
+    "--base-url",
+    metavar="URL",
+    help="OpenAI-compatible server for aimlapi embedders.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
+)
+allow_http_option = click.option("--allow-http", is_flag=True, help="Allow an unencrypted server (http://).")
+
 cache_dir_option = click.option(
     "--cache-dir",
     metavar="DIR",
@@ -109,12 +116,8 @@ class EmbedderOptions:
 
 def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
     return {
-        "base_url": click.option(
-            "--base-url",
-            metavar="URL",
-            help="OpenAI-compatible server for aimlapi embedders.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
-        ),
-        "allow_http": click.option("--allow-http", is_flag=True, help="Allow an unencrypted server (http://)."),
+        "base_url": base_url_option,
+        "allow_http": allow_http_option,
         "cache_dir": cache_dir_option,
         "no_cache": click.option("--no-cache", is_flag=True, help="Bypass the cache."),
         "batch_size": click.option(
