@@ -27,6 +27,17 @@ def exact_dollars(dollars: float) -> str:
     return f"${int(whole):,}.{decimals.rstrip('0'):0<2}"
 
 
+def charged_dollars(dollars: float) -> str:
+    """Format an amount of money that was charged, to the last fraction of a cent: ``$0.01046``, ``$12.34``."""
+    whole, _, decimals = f"{dollars:,.9f}".partition(".")
+    return f"${whole}.{decimals.rstrip('0'):0<2}"
+
+
+def price_per_million(dollars: float) -> str:
+    """Format a price per million tokens: ``$0.02 per 1M tokens``."""
+    return f"{exact_dollars(dollars)} per 1M tokens"
+
+
 def counted(number: int, thing: str) -> str:
     """Format a number with its noun: ``1 row``, ``1,008 rows``."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"

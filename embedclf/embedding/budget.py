@@ -1,12 +1,23 @@
 """Enforcing a spending limit in dollars."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from embedclf.embedding.usage import Estimate, Meter, about_tokens
+from embedclf.embedding.charges import CREDIT, Charge, Price
+from embedclf.embedding.usage import Estimate, Meter
 from embedclf.errors import MaxCostError
 from embedclf.formatting import counted, exact_dollars
+
+# The first request shows what the server charges, so it is small: it costs at most about this part of the limit, if
+# tokens cost no more than so many times what is expected, or so many dollars per million where nothing is.
+_FIRST_PART = 0.1
+_MOST_TIMES_EXPECTED = 4.0
+_MOST_UNEXPECTED = 1.0
+_FIRST_BYTES = 2_000
+# A token has at least one byte, but a server may count tokens that are not of the text. Then what was seen counts, with
+# this margin.
+_TOKENS_MARGIN = 1.25
 
 
 def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
@@ -20,86 +31,230 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
     spent, dollars = meter.usage.dollars or 0.0, estimate.dollars or 0.0
     if dollars > limit - spent:
         already = f" ({exact_dollars(spent)} already spent)" if spent else ""
+        source = f" {estimate.price_source}" if estimate.price_source else ""
         raise MaxCostError(
-            f"embedding {counted(estimate.to_embed, 'text')} would cost about {exact_dollars(dollars)} (at most "
-            f"{exact_dollars(estimate.most_dollars or 0.0)}), but --max-cost is {exact_dollars(limit)}{already}: "
-            f"nothing {'more ' if spent else ''}was sent",
+            f"embedding {counted(estimate.to_embed, 'text')} would cost about {exact_dollars(dollars)}{source} "
+            f"(at most {exact_dollars(estimate.most_dollars or 0.0)}), but --max-cost is {exact_dollars(limit)}"
+            f"{already}: nothing {'more ' if spent else ''}was sent",
             spent=spent,
             limit=limit,
         )
 
 
+class TooManyTextsError(Exception):
+    """A request has more texts than the limit has room for.
+
+    Attributes
+    ----------
+    most : int
+        How many of them, from the first, there is room for.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+
+class _SeenPrice:
+    """Bounds of what a token costs, in dollars, from what answers were charged.
+
+    A charge is rounded up by less than one credit, so each answer gives a lower and an upper bound.
+    """
+
+    def __init__(self) -> None:
+        self.least = 0.0
+        self.most: float | None = None
+        self.tokens_per_byte = 1.0
+
+    def add(self, n_bytes: int, tokens: int, dollars: float, *, is_exact: bool) -> None:
+        tokens = max(tokens, 1)
+        least, most = max(0.0, dollars if is_exact else dollars - CREDIT) / tokens, dollars / tokens
+        if self.most is None:
+            self.least, self.most = least, most
+        elif max(self.least, least) <= min(self.most, most):
+            self.least, self.most = max(self.least, least), min(self.most, most)
+        else:  # the price depends on more than the tokens, or has changed
+            self.least, self.most = least, max(self.most, most)
+        self.tokens_per_byte = max(self.tokens_per_byte, _TOKENS_MARGIN * tokens / n_bytes)
+
+
+class Reservation:
+    """What a request may cost, kept free until it is known what it did cost.
+
+    Attributes
+    ----------
+    most_dollars : float
+    """
+
+    def __init__(self, budget: "Budget", sizes: Sequence[int], most_dollars: float) -> None:
+        self._budget, self._n_bytes = budget, max(1, sum(sizes))
+        self.most_dollars = most_dollars
+
+    def settle(self, tokens: int, charge: Charge | None, price: Price | None) -> None:
+        """Note what it cost: what the answer says, else its tokens at a price."""
+        if charge is not None:
+            self._budget.note_price(self._n_bytes, tokens, charge.dollars, is_exact=False)
+        elif tokens:
+            self._budget.note_price(self._n_bytes, tokens, None if price is None else price.of(tokens), is_exact=True)
+
+    def lose(self) -> None:
+        """Note that there is no answer, though the server may charge for it."""
+        self._budget.note_lost(self.most_dollars)
+
+
 class Budget:
     """Enforces a spending limit request by request. Thread-safe.
 
-    A request may start if its cost, that of the requests in flight and the amount spent are within the limit. Costs are
-    predicted from the tokens per byte seen so far, so the first request goes alone. Spending in other processes is not
-    counted.
+    A request may start if the most that it can cost fits beside what was spent and the most that the requests in flight
+    can cost: a token per byte, at the highest price that agrees with what was charged so far. So the first request is
+    small and goes alone, and near the limit requests get smaller, until there is no room for a single text. Spending in
+    other processes is not counted.
 
     Parameters
     ----------
     limit : float or None
         In dollars; None sets no limit.
     meter : Meter
-        Knows the amount spent and the price, which must be known.
+        Knows what was spent, and the price that is expected.
+    most_tokens : int or None
+        The maximum tokens per text; None if unknown.
+    is_free : bool
+        Whether a server that does not say what it charges, and whose price is unknown, is free.
     """
 
-    def __init__(self, limit: float | None, meter: Meter) -> None:
+    def __init__(
+        self, limit: float | None, meter: Meter, *, most_tokens: int | None = None, is_free: bool = False
+    ) -> None:
         self._limit = limit
         self._meter = meter
+        self._most_tokens = most_tokens
+        self._is_free = is_free
         self._changed = threading.Condition()
-        self._bytes_in_flight = 0
-        self._settled_bytes = 0
-        self._settled_tokens = 0
+        self._seen = _SeenPrice()
+        self._is_priceless = False
+        self._n_in_flight = 0
+        self._reserved = 0.0
+        self._lost = 0.0
+        self._n_lost = 0
+
+    def first_bytes(self) -> int | None:
+        """Return how large the next request may be, in bytes, if it is to show what the server charges; else None."""
+        if self._limit is None or self._seen.most is not None:
+            return None
+        price = self._meter.price
+        expected = _MOST_UNEXPECTED if price is None else _MOST_TIMES_EXPECTED * price.dollars_per_million_tokens
+        if not expected:
+            return _FIRST_BYTES
+        return int(min(_FIRST_BYTES, _FIRST_PART * self._limit * 1e6 / expected))
 
     @contextmanager
-    def room_for(self, n_bytes: int) -> Iterator[Callable[[int], None]]:
-        """Wait until a request of `n_bytes` may start; yield a function to call with the tokens that it used.
+    def room_for(self, sizes: Sequence[int]) -> Iterator[Reservation]:
+        """Wait until a request with texts of these sizes in bytes may start; yield its reservation.
 
         Raises
         ------
+        TooManyTextsError
+            If there is room for fewer texts only.
         MaxCostError
-            If the request would exceed the limit.
+            If there is no room for the first of them.
         """
         if self._limit is None:
-            yield lambda taken: None
+            yield Reservation(self, sizes, 0.0)
             return
         with self._changed:
-            while not self._has_room(n_bytes, self._limit):
-                if not self._bytes_in_flight:
-                    spent = self._spent()
-                    raise MaxCostError(
-                        f"{exact_dollars(spent)} spent of --max-cost {exact_dollars(self._limit)}: stopped before the "
-                        "request that would exceed it",
-                        spent=spent,
-                        limit=self._limit,
-                    )
+            while (most := self._most_texts(sizes, self._limit)) < len(sizes):
+                if not self._n_in_flight:
+                    if most:
+                        raise TooManyTextsError(most)
+                    raise self._spent_error(self._limit)
                 self._changed.wait()
-            self._bytes_in_flight += n_bytes
-        tokens = 0
-
-        def settle(taken: int) -> None:
-            nonlocal tokens
-            tokens = taken
-
+            reserved = self._most_dollars(sizes)
+            self._reserved += reserved
+            self._n_in_flight += 1
         try:
-            yield settle
+            yield Reservation(self, sizes, reserved)
         finally:
             with self._changed:
-                self._bytes_in_flight -= n_bytes
-                if tokens:
-                    self._settled_bytes += n_bytes
-                    self._settled_tokens += tokens
+                self._reserved -= reserved
+                self._n_in_flight -= 1
                 self._changed.notify_all()
 
-    def _has_room(self, n_bytes: int, limit: float) -> bool:
-        if not self._settled_bytes:
-            return (
-                not self._bytes_in_flight
-                and self._spent() + (self._meter.dollars(about_tokens(n_bytes)) or 0.0) <= limit
-            )
-        expected = self._settled_tokens * (self._bytes_in_flight + n_bytes) // self._settled_bytes
-        return self._spent() + (self._meter.dollars(expected) or 0.0) <= limit
+    def note_price(self, n_bytes: int, tokens: int, dollars: float | None, *, is_exact: bool) -> None:
+        """Note what an answer cost; None if it does not say and the price is unknown."""
+        with self._changed:
+            if dollars is None:
+                self._is_priceless = not self._is_free
+                dollars = 0.0
+            self._seen.add(n_bytes, tokens, dollars, is_exact=is_exact)
+
+    def note_lost(self, most_dollars: float) -> None:
+        """Note a request that was sent and not answered."""
+        with self._changed:
+            self._lost += most_dollars
+            self._n_lost += 1
+
+    def _most_texts(self, sizes: Sequence[int], limit: float) -> int:
+        """Return how many of the texts, from the first, there is room for now."""
+        first = self.first_bytes()
+        if first is not None:
+            # Until it is known what the server charges, one small request at a time.
+            fits = not self._n_in_flight and 0 < self._room(limit) >= self._most_dollars(sizes[:1])
+            return max(1, _n_within(sizes, first)) if fits else 0
+        if self._is_priceless:
+            return 0
+        if self._most_dollars(sizes) <= self._room(limit):
+            return len(sizes)
+        least, most = 0, len(sizes)  # there is room for `least` texts, and none for `most`
+        while most - least > 1:
+            middle = (least + most) // 2
+            if self._most_dollars(sizes[:middle]) <= self._room(limit):
+                least = middle
+            else:
+                most = middle
+        return least
+
+    def _most_dollars(self, sizes: Sequence[int]) -> float:
+        """Return the most that a request with texts of these sizes can cost."""
+        cap = float("inf") if self._most_tokens is None else self._most_tokens
+        tokens = sum(min(self._seen.tokens_per_byte * size, cap) for size in sizes)
+        if self._seen.most is None:
+            price = self._meter.price
+            return 0.0 if price is None else _MOST_TIMES_EXPECTED * price.of(tokens)
+        return tokens * self._seen.most + (CREDIT if self._seen.most else 0.0)
+
+    def _room(self, limit: float) -> float:
+        # A sum of many charges is rounded, but never by as much.
+        return limit * (1 + 1e-9) - self._spent() - self._lost - self._reserved
 
     def _spent(self) -> float:
         return self._meter.usage.dollars or 0.0
+
+    def _spent_error(self, limit: float) -> MaxCostError:
+        spent = self._spent()
+        if self._is_priceless:
+            return MaxCostError(
+                f"the server does not say what it charges, and the price of its model is unknown: --max-cost "
+                f"{exact_dollars(limit)} cannot be enforced, so nothing more was sent",
+                spent=spent,
+                limit=limit,
+            )
+        lost = ""
+        if self._n_lost:
+            requests = counted(self._n_lost, "request")
+            lost = f", and up to {exact_dollars(self._lost)} more for {requests} without an answer"
+        return MaxCostError(
+            f"{exact_dollars(spent)} spent of --max-cost {exact_dollars(limit)}{lost}: stopped before the request that "
+            "could exceed it",
+            spent=spent,
+            limit=limit,
+        )
+
+
+def _n_within(sizes: Sequence[int], most: int) -> int:
+    """Return how many of the sizes, from the first, add up to at most `most`."""
+    total = 0
+    for n, size in enumerate(sizes):
+        total += size
+        if total > most:
+            return n
+    return len(sizes)

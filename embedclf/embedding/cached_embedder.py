@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -82,6 +83,7 @@ class CachedEmbedder(PartialEmbedder):
             is_own = asked is None or cache.of_model(own).dimensions == asked
             self._part = cache.of_model(behind.spec, None if is_own else asked)
             self._single_flight = SingleFlight(self._part)
+            behind.meter.look_back = partial(cache.ledger.charges, behind.spec)
             self._account = Account(cache.ledger, behind.spec, behind.meter)
             self._account.record_at_exit_of(self)
 

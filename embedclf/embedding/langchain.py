@@ -92,7 +92,7 @@ class LangChainModel(BatchEmbedder):
         self._provider = provider
         self._dimensions = dimensions
         self._is_local = is_local
-        self.meter = Meter(0.0 if is_local else None)
+        self.meter = Meter(0.0 if is_local else None, counts_tokens=False)
 
     def __repr__(self) -> str:
         return f"LangChainModel({type(self._embeddings).__name__}, {self._name!r})"

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from embedclf.data.plain_file import open_plain, read_plain
 from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.charges import Charges
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.usage import Meter, Usage
 from embedclf.formatting import counted, to_json
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 # Lines without spending are limited, since a service answered from the cache would fill the disk with them.
 _SECONDS_BETWEEN_FREE_LINES = 60.0
+# A price may change, so no more than the latest so many tokens tell it.
+_ENOUGH_TOKENS = 1_000_000
 
 
 class Entry(NamedTuple):
@@ -70,6 +73,18 @@ class Ledger:
             logger.warning("the ledger %s has %s: skipped", self._path, skipped)
         return entries
 
+    def charges(self, spec: EmbedderSpec) -> Charges:
+        """Return what the latest answers of a model were charged, as many as are enough to tell its price."""
+        charges = Charges()
+        for entry in reversed(self.entries()):
+            if (entry.provider, entry.model, entry.endpoint) == (spec.provider, spec.model, spec.endpoint):
+                # Small requests say little, since each is rounded up.
+                if entry.usage.charges.dollars_per_million_tokens is not None:
+                    charges = charges.plus(entry.usage.charges)
+                if charges.tokens > _ENOUGH_TOKENS:
+                    break
+        return charges
+
     def totals(self) -> list[Entry]:
         """Return the sums per model."""
         sums: dict[tuple[str, str, str | None], Usage] = {}
@@ -82,6 +97,8 @@ class Ledger:
 def _entry(line: bytes) -> Entry | None:
     try:
         content = json.loads(line)
+        # Lines of earlier versions say nothing of what was charged.
+        content = {"charged_answers": 0, "charged_tokens": 0, "charged_dollars": 0.0, **content}
         counts = {field.name: content[field.name] for field in fields(Usage)}
         provider, model, endpoint = content["provider"], content["model"], content["endpoint"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -95,7 +112,7 @@ def _entry(line: bytes) -> Entry | None:
 def _is_count(value: Any, name: str) -> bool:
     if name == "dollars" and value is None:
         return True
-    kinds = (int, float) if name in ("credits", "dollars") else (int,)
+    kinds = (int, float) if name in ("credits", "dollars", "charged_dollars") else (int,)
     return type(value) in kinds and 0 <= value < 1e18
 
 

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
+from functools import partial
 from typing import Any
 
+from embedclf.embedding.charges import Charge, Charges, Price
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
+from embedclf.formatting import price_per_million
 
 # English has about four bytes per token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
 BYTES_PER_TOKEN = 4
@@ -31,9 +34,13 @@ class Usage:
     credits : float
         Cost in AI/ML API's own unit; 0 if the server does not say.
     dollars : float or None
-        Cost of the tokens at the published price; None if the price is unknown.
+        What the server says it charged, or the tokens × the price where it does not say; None if neither is known.
     saved_tokens : int
         About how many tokens the cached texts would have cost.
+    charged_answers, charged_tokens : int
+        How many answers said what they cost, and their tokens.
+    charged_dollars : float
+        What they cost: the part of `dollars` that is not estimated.
     """
 
     texts: int = 0
@@ -44,6 +51,23 @@ class Usage:
     credits: float = 0
     dollars: float | None = 0.0
     saved_tokens: int = 0
+    charged_answers: int = 0
+    charged_tokens: int = 0
+    charged_dollars: float = 0.0
+
+    @property
+    def charges(self) -> Charges:
+        """What the answers that say what they cost have cost."""
+        return Charges(self.charged_answers, self.charged_tokens, self.charged_dollars)
+
+    @property
+    def dollars_source(self) -> str | None:
+        """Where `dollars` is from: charged, estimated, or partly estimated; None if nothing was spent or is known."""
+        if self.dollars is None or not (self.tokens or self.charged_answers):
+            return None
+        if self.charged_tokens >= self.tokens:
+            return "charged"
+        return "partly estimated" if self.charged_answers else "estimated"
 
     def plus(self, other: "Usage", sign: int = 1) -> "Usage":
         """Return the sum with another `Usage`, or the difference if the sign is −1."""
@@ -54,8 +78,8 @@ class Usage:
         return Usage(**counts)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain types, for JSON."""
-        return asdict(self)
+        """Return it as plain types, for JSON, with `dollars_source`."""
+        return {**asdict(self), "dollars_source": self.dollars_source}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,8 @@ class Estimate:
         Estimate and upper bound of the tokens to embed.
     dollars, most_dollars : float or None
         Their cost; None if the price is unknown.
+    price_source : str or None
+        Where the price is from: ``at the list price``. None if it is unknown, or embedding is free.
     """
 
     texts: int
@@ -80,6 +106,7 @@ class Estimate:
     most_tokens: int
     dollars: float | None
     most_dollars: float | None
+    price_source: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types, for JSON."""
@@ -114,17 +141,33 @@ class Meter:
 
     Parameters
     ----------
-    dollars_per_million_tokens : float or None
-        None if the price is unknown.
+    list_price : float or None
+        In dollars per million tokens; None if it is unknown.
+    counts_tokens : bool
+        Whether the tokens of every answer are known; if not, what requests cost is unknown unless they are free.
+
+    Attributes
+    ----------
+    list_price : float or None
+        As passed.
+    quoted : Price or None
+        The price that the server names, if it was asked.
+    look_back : callable
+        Returns what was charged in earlier runs; called when a price is first needed.
     """
 
-    def __init__(self, dollars_per_million_tokens: float | None) -> None:
-        self.price = dollars_per_million_tokens
+    def __init__(self, list_price: float | None, *, counts_tokens: bool = True) -> None:
+        self.list_price = list_price
+        self._counts_tokens = counts_tokens
+        self.quoted: Price | None = None
+        self.look_back: Callable[[], Charges] = Charges
+        self._history: Charges | None = None
         self._lock = ForkSafeLock()
         self._counts = {field.name: 0 for field in fields(Usage) if field.name != "dollars"}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Meter, (self.price,)  # a copy in another process counts from zero
+        # A copy in another process counts from zero.
+        return partial(Meter, counts_tokens=self._counts_tokens), (self.list_price,)
 
     def add(self, **counts: float) -> None:
         """Add to some of the counts of `Usage`."""
@@ -132,20 +175,54 @@ class Meter:
             for name, count in counts.items():
                 self._counts[name] += count  # type: ignore[assignment]
 
-    def dollars(self, tokens: int) -> float | None:
-        """Return the price of some tokens; None if unknown."""
-        return None if self.price is None else self.price * tokens / 1e6
+    def add_answer(self, tokens: int, charge: Charge | None) -> None:
+        """Count an answer: its tokens, and what it says it cost."""
+        if charge is None:
+            self.add(tokens=tokens)
+            return
+        self.add(
+            tokens=tokens,
+            credits=charge.credits,
+            charged_answers=1,
+            charged_tokens=tokens,
+            charged_dollars=charge.dollars,
+        )
+
+    @property
+    def price(self) -> Price | None:
+        """What tokens cost: as the server says now, as it has charged so far, or as listed; None if unknown."""
+        if self.quoted is not None:
+            return self.quoted
+        with self._lock:
+            counts = self._counts
+            charges = Charges(counts["charged_answers"], counts["charged_tokens"], counts["charged_dollars"])
+        if self._history is None:
+            self._history = self.look_back()
+        charged = charges.plus(self._history).dollars_per_million_tokens
+        if charged is None:
+            return None if self.list_price is None else Price(self.list_price, "at the list price")
+        if self.list_price:
+            return Price(charged, f"at {charged / self.list_price:.2f} × the list price, as charged so far")
+        return Price(charged, f"at {price_per_million(charged)}, as charged so far")
 
     @property
     def usage(self) -> Usage:
         """The counts so far."""
         with self._lock:
             counts = dict(self._counts)
-        return Usage(**counts, dollars=self.dollars(counts["tokens"]))
+        dollars: float | None = counts["charged_dollars"]
+        uncharged = counts["tokens"] - counts["charged_tokens"]
+        if uncharged or (counts["requests"] and not self._counts_tokens):
+            price = self.price
+            dollars = None if price is None else counts["charged_dollars"] + price.of(uncharged)
+        return Usage(**counts, dollars=dollars)
 
     def estimate(self, sizes: Iterable[int], *, texts: int, unique: int) -> Estimate:
         """Estimate the tokens and cost of embedding texts of the given sizes in bytes."""
         n, tokens, most = 0, 0, 0
         for size in sizes:
             n, tokens, most = n + 1, tokens + about_tokens(size), most + size
-        return Estimate(texts, unique, unique - n, n, tokens, most, self.dollars(tokens), self.dollars(most))
+        price = self.price
+        if price is None:
+            return Estimate(texts, unique, unique - n, n, tokens, most, None, None)
+        return Estimate(texts, unique, unique - n, n, tokens, most, price.of(tokens), price.of(most), price.source)

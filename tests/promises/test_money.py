@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import embedclf
-from aimlapi_server import CREDITS_PER_TOKEN, AimlapiServer, tokens
+from aimlapi_server import AimlapiServer, tokens
 from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.usage import Usage

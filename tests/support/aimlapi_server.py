@@ -540,7 +540,7 @@ class AimlapiServer:
         self._accept(texts, recorded, cost)
         if self._closing.wait(self.delay):
             return Response(drop=True)
-        answer = self._answer(texts, body, n_tokens)
+        answer = self._answer(texts, body)
         headers = {}
         dollars = Decimal(cost) / CREDITS_PER_DOLLAR
         if "usd" in self.tells:
@@ -655,7 +655,8 @@ class AimlapiServer:
                 with self.count_file.open("a", encoding="utf-8") as file:
                     file.writelines(json.dumps(text) + "\n" for text in texts)
 
-    def _answer(self, texts: list[str], body: dict[str, Any], n_tokens: int) -> dict[str, Any]:
+    def _answer(self, texts: list[str], body: dict[str, Any]) -> dict[str, Any]:
+        n_tokens = sum(map(tokens, texts))
         schema = OTHER_MODELS.get(body["model"])
         if schema is not None and "auto_truncate" in schema.fields:
             # Cut silently where that was not refused.

@@ -5,12 +5,14 @@ response is checked, and decoded straight into float32.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import redact, request_note
+from embedclf.embedding.charges import Charge, read_charge
 from embedclf.formatting import counted
 
 # Assumed as the maximum where the length of vectors is unknown: hardly any model has more.
@@ -31,8 +33,8 @@ class Answer(NamedTuple):
         Of unit length, in the order of the texts.
     tokens : int or None
         Tokens billed; None if the server does not say.
-    credits : float
-        Cost in AI/ML API's own unit; 0 if the server does not say.
+    charge : Charge or None
+        What it says it cost; None if it does not say.
     is_numbered : bool
         Whether the server says which vector is of which text; if not, they are in the order of the texts.
     seconds : float
@@ -41,7 +43,7 @@ class Answer(NamedTuple):
 
     vectors: Vectors
     tokens: int | None
-    credits: float
+    charge: Charge | None
     is_numbered: bool = True
     seconds: float = 0.0
 
@@ -52,8 +54,8 @@ class AnswerError(Exception):
     Attributes
     ----------
     tokens : int
-    credits : float
-        What the response cost nevertheless; 0 if it does not say.
+    charge : Charge or None
+        What the response cost nevertheless; 0 and None if it does not say.
     unread : bool
         Whether it was not read to the end, so that its cost is unknown.
     n_dimensions : int or None
@@ -63,22 +65,26 @@ class AnswerError(Exception):
     """
 
     tokens = 0
-    credits = 0.0
     request = ""
 
-    def __init__(self, message: str, *, unread: bool = False, n_dimensions: int | None = None) -> None:
+    def __init__(
+        self, message: str, *, unread: bool = False, n_dimensions: int | None = None, charge: Charge | None = None
+    ) -> None:
         super().__init__(message)
         self.unread = unread
+        self.charge = charge
         self.n_dimensions = n_dimensions
 
 
-def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answer:
+def read_answer(content: bytes, n_texts: int, n_dimensions: int | None, headers: Mapping[str, str]) -> Answer:
     """Decode and check the body of a response.
 
     Parameters
     ----------
     content : bytes
         JSON.
+    headers : mapping of str to str
+        Looked up in lower case.
     n_texts : int
     n_dimensions : int or None
         The expected length of the vectors; None if unknown.
@@ -90,23 +96,28 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None) -> Answe
     """
     import jiter  # four times as fast as json with floats; the openai client requires it, too
 
-    _check_size(content, n_texts, n_dimensions)
+    charge = read_charge(headers, {})
     try:
+        _check_size(content, n_texts, n_dimensions)
         answer = jiter.from_json(content)
+    except AnswerError as error:
+        error.charge = charge
+        raise
     except ValueError:
         start = redact(content[:2_000].decode("utf-8", "replace"))[:60]
         hint = ": a page, perhaps a login; check the network and the base URL" if start.lstrip().startswith("<") else ""
-        raise AnswerError(f"it is not JSON, or was cut off (it starts with {start!r}){hint}") from None
+        fault = f"it is not JSON, or was cut off (it starts with {start!r}){hint}"
+        raise AnswerError(fault, charge=charge) from None
     answer = answer if isinstance(answer, dict) else {}
     usage = _part(answer, "usage")
     tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
-    credits_used = _count(_part(_part(answer, "meta"), "usage").get("credits_used")) or 0
+    charge = read_charge(headers, answer)
     try:
         vectors, is_numbered = _vectors(answer, n_texts, n_dimensions)
     except AnswerError as error:
-        error.tokens, error.credits = round(tokens or 0), credits_used
+        error.tokens, error.charge = round(tokens or 0), charge
         raise
-    return Answer(vectors, None if tokens is None else round(tokens), credits_used, is_numbered)
+    return Answer(vectors, None if tokens is None else round(tokens), charge, is_numbered)
 
 
 def _check_size(content: bytes, n_texts: int, n_dimensions: int | None) -> None:

@@ -35,7 +35,9 @@ def default_batch_size(n_texts: int, concurrency: int, dimensions: int | None) -
     return min(max(fills, MIN_BATCH), max(answered, MIN_BATCH), MAX_BATCH)
 
 
-def batches_of(sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts) -> Iterator[Places]:
+def batches_of(
+    sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts, first_bytes: int | None = None
+) -> Iterator[Places]:
     """Divide texts into requests that the model accepts; texts that may be too long go into requests of their own.
 
     Parameters
@@ -45,6 +47,8 @@ def batches_of(sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts)
     most_texts : int
         Maximum texts per request.
     facts : ModelFacts
+    first_bytes : int, optional
+        If the first request is to be small: it gets the shortest texts that fit into so many bytes, at least one.
 
     Yields
     ------
@@ -52,6 +56,14 @@ def batches_of(sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts)
         The indices of a request's texts.
     """
     most_texts = min(most_texts, facts.request_texts)
+    if first_bytes is not None and len(sizes):
+        shortest = np.argsort(sizes, kind="stable")[:most_texts]
+        n_first = max(1, int(np.searchsorted(np.cumsum(sizes[shortest]), first_bytes, side="right")))
+        first = np.sort(shortest[:n_first])
+        yield first
+        others = np.setdiff1d(np.arange(len(sizes)), first)
+        yield from (others[places] for places in batches_of(sizes[others], most_texts, facts))
+        return
     # A token has at least one byte.
     for places in (np.flatnonzero(sizes <= facts.input_tokens), np.flatnonzero(sizes > facts.input_tokens)):
         ends = np.concatenate([[0], np.cumsum(sizes[places])])

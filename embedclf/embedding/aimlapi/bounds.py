@@ -10,6 +10,7 @@ from typing import Any
 
 from embedclf.embedding.aimlapi.answers import MAX_DIMENSIONS, AnswerError
 from embedclf.embedding.aimlapi.api_key import redact, request_note
+from embedclf.embedding.charges import read_charge
 from embedclf.formatting import counted
 
 CONTENT_ENCODING = "gzip"
@@ -84,7 +85,8 @@ def read_bounded(response: Any, most: int, allowed_for: str = "") -> Any:
     finally:
         response.close()
     if fault and response.is_success:
-        raise AnswerError(f"{fault}{request_note(response.headers.get('x-request-id'))}", unread=True)
+        request = request_note(response.headers.get("x-request-id"))
+        raise AnswerError(f"{fault}{request}", unread=True, charge=read_charge(response.headers, {}))
     headers = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
     return type(response)(
         response.status_code,

@@ -5,6 +5,7 @@ import os
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
 from typing import Any
@@ -68,6 +69,8 @@ _HEADERS = {
 _asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
 # How often the openai client may retry this thread's request if it fails for a reason that may pass.
 _retries: ContextVar[int] = ContextVar("_retries")
+# Called if this thread's request was sent but not answered.
+_lose: ContextVar[Callable[[], None]] = ContextVar("_lose")
 
 
 class _PermanentError(BaseException):
@@ -84,6 +87,8 @@ class Client:
     meter : Meter
         Counts the requests.
     settings : Settings
+    most_tokens : int or None
+        The maximum tokens per text; None if unknown.
 
     Attributes
     ----------
@@ -97,14 +102,15 @@ class Client:
         Limits the dollars spent.
     """
 
-    def __init__(self, spec: EmbedderSpec, meter: Meter, settings: Settings) -> None:
+    def __init__(self, spec: EmbedderSpec, meter: Meter, settings: Settings, most_tokens: int | None = None) -> None:
         import openai
         from langchain_openai import OpenAIEmbeddings
 
         self.made_in = os.getpid()
         self.limiter = RequestLimiter(settings.concurrency)
         self.reader_slots = threading.BoundedSemaphore(READERS)
-        self.budget = Budget(settings.max_cost, meter)
+        is_local = is_loopback_url(str(spec.endpoint))
+        self.budget = Budget(settings.max_cost, meter, most_tokens=most_tokens, is_free=is_local)
         self._spec = spec
         self._retries = settings.retries
         self._seconds = settings.timeout
@@ -130,7 +136,7 @@ class Client:
                 return response
 
         http_client = WatchedHttpxClient(
-            event_hooks={"request": [partial(_prepare, needs_key=not is_loopback_url(str(spec.endpoint)))]},
+            event_hooks={"request": [partial(_prepare, needs_key=not is_local)]},
             **transport_settings(str(spec.endpoint)),
         )
         keep_deadlines(http_client)
@@ -154,7 +160,14 @@ class Client:
         # From OPENAI_CUSTOM_HEADERS; an invalid header would fail before `_prepare` could remove it.
         self.embeddings.client._client._custom_headers = {}
 
-    def response(self, texts: str | list[str], fields: Fields, n_dimensions: int | None, n_retries: int = 0) -> Any:
+    def response(
+        self,
+        texts: str | list[str],
+        fields: Fields,
+        n_dimensions: int | None,
+        n_retries: int,
+        lose: Callable[[], None],
+    ) -> Any:
         """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
 
         Parameters
@@ -165,6 +178,8 @@ class Client:
             The length of the vectors; None if unknown.
         n_retries : int
             How often to retry a failure that may pass and is not one of too many requests.
+        lose : callable
+            Called each time that the request was sent but not answered, though it may be charged.
 
         Raises
         ------
@@ -175,6 +190,7 @@ class Client:
 
         _asked_for.set((1 if isinstance(texts, str) else len(texts), n_dimensions))
         _retries.set(min(n_retries, self._retries))
+        _lose.set(lose)
         # Extra fields are sent unchanged. As regular arguments, the client would inspect each text, which takes three
         # times as long as sending it, and would set its own encoding.
         body = {"input": texts, "encoding_format": openai.Omit(), **fields}
@@ -247,6 +263,8 @@ class Client:
         _end_request()
         if isinstance(error, EmbedderError) or is_permanent(error):
             raise _PermanentError from error
+        if not is_unconnected(error):
+            _lose.get()()
         if is_late(error):
             # The server is too slow for so many texts at once, and may go on with them: not sent again as they are.
             if self.limiter.note_late(began, _MOST_HELD * self._seconds) and self.limiter.n_setbacks <= self._retries:

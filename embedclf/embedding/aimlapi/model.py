@@ -26,6 +26,8 @@ from embedclf.embedding.aimlapi.sending import HARMLESS, Sending
 from embedclf.embedding.aimlapi.settings import RequestSettings, Settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
+from embedclf.embedding.budget import Reservation
+from embedclf.embedding.charges import Charge
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
@@ -60,8 +62,7 @@ class AimlapiModel(BatchEmbedder):
     Raises
     ------
     EmbedderError
-        If a setting is invalid, the model does not support the dimensions, or `max_cost` is set for a model whose price
-        is unknown.
+        If a setting is invalid, or the model does not support the dimensions.
     """
 
     def __init__(
@@ -89,8 +90,6 @@ class AimlapiModel(BatchEmbedder):
         self.meter = Meter(None if is_free else self._facts.dollars_per_million_tokens)
         # Whether to request the length, since nothing is known of the model, if it turns out not to be its own.
         self._can_ask = dimensions is not None and model not in CATALOGUE and not is_own
-        if self.max_cost is not None and self.meter.price is None:
-            raise EmbedderError(f"the price of {self.spec} is unknown, so --max-cost (max_cost) cannot be enforced")
         self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked)
         self._learned = Learned(in_time=texts_at_first(self._settings))
         self._said: set[str] = set()
@@ -209,11 +208,12 @@ class AimlapiModel(BatchEmbedder):
             self._dimensions = answer.vectors.shape[1]
 
         sending = Sending(texts, self._ask, keep_answer, client, sizes, self._settings.retries)
+        first = client.budget.first_bytes()
         batch_size = self._settings.batch_size
         if batch_size is None:
             batch_size = default_batch_size(len(texts), self.max_concurrency, self._dimensions)
         batch_size = int(min(batch_size, self._learned.too_many - 1))
-        jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts)]
+        jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts, first)]
         # A few more threads than requests, so that some can read responses while the others wait.
         work_through(jobs, sending.send, self.max_concurrency + READERS, client.watch)
         self._remark_on_sizes()
@@ -288,34 +288,32 @@ class AimlapiModel(BatchEmbedder):
         client = self._connected()
         sizes = [len(text.encode()) for text in texts]
         request = ""
-        with client.budget.room_for(sum(sizes)) as settle:
+        with client.budget.room_for(sizes) as reserved:
             try:
                 asked = texts[0] if self._facts.request_texts == 1 else texts
-                response = client.response(asked, fields, self._dimensions, n_retries)
+                response = client.response(asked, fields, self._dimensions, n_retries, reserved.lose)
                 if isinstance(response, Refusal | EmbedderError):
                     return response
                 request = request_note(response.headers.get("x-request-id"))
                 with client.reader_slots:
-                    answer = read_answer(response.content, len(texts), self._dimensions)
+                    answer = read_answer(response.content, len(texts), self._dimensions, response.headers)
             except AnswerError as error:
                 # Billed even though it cannot be used.
-                tokens = sum(map(about_tokens, sizes)) if error.unread else error.tokens
-                self._count(tokens, error.credits)
-                settle(tokens)
+                self._count(sum(map(about_tokens, sizes)) if error.unread else error.tokens, error.charge, reserved)
                 error.request = request
                 return error
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
-            self._count(tokens, answer.credits)
-            settle(tokens)
+            self._count(tokens, answer.charge, reserved)
             if not answer.is_numbered:
                 remark = "the server does not number its vectors: they are taken in the order of the texts"
                 self._say_once(remark, kind="order")
             return answer._replace(tokens=tokens, seconds=response.extensions["seconds"])
 
-    def _count(self, tokens: int, charged: float) -> None:
-        if not charged and tokens and is_loopback_url(self._base_url):
-            self.meter.price = None  # a server on this machine, and not a way to AI/ML API, which reports its charge
-        self.meter.add(tokens=tokens, credits=charged)
+    def _count(self, tokens: int, charge: Charge | None, reserved: Reservation) -> None:
+        if charge is None and tokens and is_loopback_url(self._base_url):
+            self.meter.list_price = None  # a server on this machine, and not a way to AI/ML API, which says its charge
+        self.meter.add_answer(tokens, charge)
+        reserved.settle(tokens, charge, self.meter.price)
 
     def _unusable(self, error: AnswerError, fields: Fields) -> EmbedderError:
         """Return the error for a response that cannot be used."""
@@ -351,7 +349,9 @@ class AimlapiModel(BatchEmbedder):
 
     def _new_client(self) -> Client:
         try:
-            return Client(self.spec, self.meter, self._settings)
+            # More tokens than a model accepts are refused, and cost nothing; elsewhere, another may answer to its name.
+            most_tokens = self._facts.input_tokens if self._model in CATALOGUE else None
+            return Client(self.spec, self.meter, self._settings, most_tokens)
         except Exception as error:  # noqa: BLE001 - proxies and certificates fail in many ways
             kind = type(error).__name__
             fault = f"requests to {self._settings.base_url} cannot be sent: {redact(str(error))} ({kind})"

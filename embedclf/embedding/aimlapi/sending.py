@@ -8,6 +8,7 @@ from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job
 from embedclf.embedding.aimlapi.batches import RejectionDetector, ServerState
 from embedclf.embedding.aimlapi.client import RETRIES_OF_TEXTS, Client
 from embedclf.embedding.aimlapi.refusals import Kind, Refusal
+from embedclf.embedding.budget import TooManyTextsError
 
 HARMLESS = "hello"
 """If a request with only this text is rejected, every request would be."""
@@ -67,7 +68,10 @@ class Sending:
         with self._sizes.turn(job) as parts:
             if len(parts) > 1:
                 return parts
-            answer = self._ask([self._texts[place] for place in job.places], RETRIES_OF_TEXTS)
+            try:
+                answer = self._ask([self._texts[place] for place in job.places], RETRIES_OF_TEXTS)
+            except TooManyTextsError as error:
+                return job.split(error.most)
             if isinstance(answer, Answer):
                 self._keep(job, answer)
                 self._sizes.note_accepted(job, answer.seconds, self._client.limiter.limit)
