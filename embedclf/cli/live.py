@@ -4,16 +4,21 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from embedclf.cli.screen import echo, echo_json, echo_lines
-from embedclf.formatting import counted, exact_dollars, shown_dollars
+from embedclf.formatting import counted, exact_dollars, price_per_million, shown_dollars
 from embedclf.printing.tables import table
 
 if TYPE_CHECKING:
+    from embedclf.cli.options import EmbedderOptions
     from embedclf.embedding.aimlapi.balance import Balance
     from embedclf.embedding.aimlapi.live_models import LiveModel, LiveModels
+    from embedclf.embedding.base import Embedder
     from embedclf.embedding.cache.vector_cache import VectorCache
 
 _PREFIX = "aimlapi:"
+_MOST_NAMES = 12
 
 
 def ask_for_models(base_url: str | None, *, allow_http: bool, cache: "VectorCache | None") -> "LiveModels":
@@ -55,6 +60,42 @@ def tell(
             echo(_balance_line(left))
     if as_json:
         echo_json(told)
+
+
+def quote_listed(embedders: "Sequence[Embedder]", asked: "EmbedderOptions") -> dict[str, Any]:
+    """Let embedders estimate at the prices that the server lists now; see `costs.quote`."""
+    from embedclf.embedding.charges import Price
+
+    of_server = {str(one.spec): one for one in embedders if one.spec.provider == "aimlapi"}
+    if not of_server:
+        raise click.UsageError(
+            "--live only applies to aimlapi embedders: set AIMLAPI_API_KEY, or use --embedder aimlapi:MODEL."
+        )
+    listed = ask_for_models(asked.base_url, allow_http=asked.allow_http, cache=asked.cache())
+    rows = live_rows([{"embedder": name} for name in of_server], listed)
+    for row in rows:
+        name, price = row["embedder"], row["live_dollars_per_million_tokens"]
+        if price is not None:
+            source = Price(price, f"at {price_per_million(price)}, as listed {age_of(listed)}")
+            for one in embedders:
+                if str(one.spec) == name:
+                    one.quote(source)
+        elif row["served"]:
+            echo(f"{name}: the server lists no price per token ({row['live_price_note']})", err=True)
+        else:
+            _warn_of_gone(name, listed)
+    return {"live": {"listed": source_of(listed), "embedders": rows}}
+
+
+def _warn_of_gone(name: str, listed: "LiveModels") -> None:
+    from embedclf.embedding.aimlapi.catalogue import CATALOGUE
+
+    known = {model.id: one for one in CATALOGUE if (model := listed.find(one)) is not None}
+    others = [model.id for model in listed.embedding_models if model.id not in known]
+    served = [*known.values(), *others]
+    names = f"{', '.join(served[:_MOST_NAMES])}{' …' if len(served) > _MOST_NAMES else ''}" or "none"
+    gone = "no longer served" if name.removeprefix(_PREFIX) in CATALOGUE else "not served"
+    echo(f"Warning: {name} is {gone}; these are: {names} (prices: embedclf embedders --live)", err=True)
 
 
 def live_rows(rows: Sequence[Mapping[str, Any]], listed: "LiveModels") -> list[dict[str, Any]]:

@@ -90,6 +90,11 @@ class EmbedderOptions:
     timeout: float
     max_cost: float | None
     dry_run: bool
+    live: bool
+
+    def __post_init__(self) -> None:
+        if self.live and not self.dry_run:
+            raise click.UsageError("--live needs --dry-run: it is about what the run would cost.")
 
     def settings(self) -> "EmbedderSettings":
         """Return the settings as arguments of `embedclf.open_embedder` and `embedclf.load`."""
@@ -105,6 +110,12 @@ class EmbedderOptions:
             "timeout": self.timeout,
             "max_cost": self.max_cost,
         }
+
+    def cache(self) -> "VectorCache | None":
+        """Return the cache; None if it is bypassed."""
+        from embedclf.embedding.cache.vector_cache import open_cache
+
+        return open_cache(self._cache())
 
     def _cache(self) -> "VectorCache | bool":
         if self.cache_dir is None:
@@ -157,6 +168,11 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
             help="Do not start if the estimate is higher, and stop before spending more.",
         ),
         "dry_run": click.option("--dry-run", is_flag=True, help="Estimate requests and cost; send nothing."),
+        "live": click.option(
+            "--live",
+            is_flag=True,
+            help="With --dry-run: ask the server for its price now, and whether it serves the model; no key is sent.",
+        ),
     }
 
 
@@ -164,8 +180,8 @@ embedder_options = collected("asked", EmbedderOptions, _embedder_options(retries
 
 # Clients of a service need errors sooner than people at a terminal, and a service has nothing to estimate.
 _OF_A_SERVICE = _embedder_options(retries=2, timeout=10)
-del _OF_A_SERVICE["dry_run"]
-service_embedder_options = collected("asked", partial(EmbedderOptions, dry_run=False), _OF_A_SERVICE)
+del _OF_A_SERVICE["dry_run"], _OF_A_SERVICE["live"]
+service_embedder_options = collected("asked", partial(EmbedderOptions, dry_run=False, live=False), _OF_A_SERVICE)
 
 model_option = click.option(
     "-m",

@@ -17,6 +17,7 @@ from embedclf.embedding.budget import check_cost
 from embedclf.embedding.cache.keys import Keys, hash_texts
 from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.charges import Price
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.ledger import Account
 from embedclf.embedding.long_texts import embed_any_length
@@ -152,6 +153,10 @@ class CachedEmbedder(PartialEmbedder):
         if self._behind.max_cost is not None:
             raise EmbedderError("--max-cost (max_cost) cannot be enforced across several processes")
         return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache)
+
+    def quote(self, price: Price) -> None:
+        """Go by a price that the server has named when estimating."""
+        self._behind.meter.quoted = price
 
     def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
         """Estimate the tokens and cost of embedding texts, without sending anything or needing a key.

@@ -329,3 +329,71 @@ def test_the_key_is_sent_for_a_balance_to_aimlapi_only(url: str, cli: Cli, monke
 def test_which_hosts_are_aimlapis():
     assert all(map(is_aimlapi, ["https://api.aimlapi.com/v1", "https://aimlapi.com.", "https://a.b.aimlapi.com:443"]))
     assert not any(map(is_aimlapi, ["https://evilaimlapi.com", "https://aimlapi.com.evil.io", "https://x/aimlapi.com"]))
+
+
+def test_a_dry_run_goes_by_the_price_that_is_listed_now(known: AimlapiServer, cli: Cli, dataset: Path):
+    known.factor = 1.3
+    listed = ", about $0.0157 at $65.00 per 1M tokens, as listed "
+    train = ("train", dataset, "--dry-run", "--embedder", "aimlapi:text-embedding-3-small")
+    assert "at the list price\n" in cli(*train).stdout
+    assert not known.lookups
+    known.prices = {"text-embedding-3-small": 50.0}
+    done = cli(*train, "--live")
+    assert done.stdout.endswith(f"{listed}now\n")
+    assert done.stderr.endswith("\nDry run: no text was sent.\n")
+    told = json.loads(cli(*train, "--live", "--json").stdout)
+    assert told["estimate"]["price_source"] == "at $65.00 per 1M tokens, as listed now"
+    assert told["live"]["embedders"] == [
+        {
+            "embedder": "aimlapi:text-embedding-3-small",
+            "served": True,
+            "live_dollars_per_million_tokens": 65.0,
+            "live_price_note": None,
+        }
+    ]
+    assert len(known.lookups) == 1
+    cli(*train, "--live", "--no-cache")  # which keeps no answer either
+    assert len(known.lookups) == 2
+    grow_old(7_300)
+    compared = cli("compare", *train[1:], "--embedder", "wordllama", "--live").stdout
+    assert f"{listed}2 hours ago\n" in compared
+    assert "wordllama:l2_supercat: free (runs locally)\n" in compared
+    assert f"{listed}2 hours ago\n" in cli("check", *train[1:], "--live").stdout
+    assert json.loads(cli("check", *train[1:], "--live", "--json").stdout)["live"]["embedders"][0]["served"]
+    assert "authorization" not in {name for one in known.lookups for name in one.headers}
+    assert not known.requests
+
+
+def test_a_dry_run_warns_of_a_model_that_is_not_served(known: AimlapiServer, cli: Cli, dataset: Path):
+    train = ("train", dataset, "--dry-run", "--live", "--embedder")
+    assert (
+        "Warning: aimlapi:voyage-2 is no longer served; these are: text-embedding-3-small, voyage-law-2, "
+        "openai/text-embedding-4 (prices: embedclf embedders --live)\n"
+    ) in cli(*train, "aimlapi:voyage-2").stderr
+    done = cli(*train, "aimlapi:other")
+    assert "Warning: aimlapi:other is not served; these are: " in done.stderr
+    assert (done.exit_code, done.stdout.endswith(", price unknown\n")) == (0, True)
+    known.lookup_fault = listing("text-embedding-3-small")
+    done = cli(*train, "aimlapi:text-embedding-3-small", "--no-cache")
+    assert "\naimlapi:text-embedding-3-small: the server lists no price per token (not given)\n" in done.stderr
+    assert done.stdout.endswith(" at the list price\n")
+    known.lookup_fault = lambda path: error(500, "down")
+    assert cli(*train, "aimlapi:text-embedding-3-small", "--no-cache").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--live", "Error: --live needs --dry-run: it is about what the run would cost."),
+        ("--live --embedder words", "Error: --live needs --dry-run: it is about what the run would cost."),
+        (
+            "--live --dry-run --embedder words",
+            "Error: --live only applies to aimlapi embedders: set AIMLAPI_API_KEY, or",
+        ),
+        ("--live --dry-run --embedder wordllama", "Error: --live only applies to aimlapi embedders"),
+    ],
+)
+def test_where_live_does_not_apply(options: str, message: str, api: AimlapiServer, cli: Cli, dataset: Path):
+    done = cli("train", dataset, *options.split())
+    assert (done.exit_code, message in done.stderr) == (2, True)
+    assert not api.lookups

@@ -19,7 +19,9 @@ from embedclf.printing.tables import table
     ],
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("--live", is_flag=True, help="Ask the server which models it serves now, and at which prices; no key is sent.")
+@click.option(
+    "--live", is_flag=True, help="Ask the server which models it serves now, and at which prices; no key is sent."
+)
 @click.option("--balance", is_flag=True, help="Show the balance of the key's account at AI/ML API.")
 @base_url_option
 @allow_http_option
