@@ -15,46 +15,36 @@ if TYPE_CHECKING:
     from embedclf.embedding.aimlapi.balance import Balance
     from embedclf.embedding.aimlapi.live_models import LiveModel, LiveModels
     from embedclf.embedding.base import Embedder
-    from embedclf.embedding.cache.vector_cache import VectorCache
 
 _PREFIX = "aimlapi:"
 _MOST_NAMES = 12
 
 
-def ask_for_models(base_url: str | None, *, allow_http: bool, cache: "VectorCache | None") -> "LiveModels":
-    """Ask a server for its models and prices, or take what the cache's folder has kept; see `live_models`."""
-    from embedclf.embedding.aimlapi.live_models import live_models
+def server_url(base_url: str | None, allow_http: bool) -> str:
+    """Return the base URL of the server that options and environment name, in its normal form."""
     from embedclf.embedding.aimlapi.settings import Settings
 
-    url = str(Settings(base_url=base_url, allow_http=allow_http).base_url)
-    return live_models(url, None if cache is None else cache.folder)
+    return str(Settings(base_url=base_url, allow_http=allow_http).base_url)
 
 
 def tell(
-    rows: Sequence[Mapping[str, Any]],
-    base_url: str | None,
-    *,
-    allow_http: bool,
-    cache_dir: str | None,
-    live: bool,
-    balance: bool,
-    as_json: bool,
+    rows: Sequence[Mapping[str, Any]], url: str, cache_dir: str | None, *, live: bool, balance: bool, as_json: bool
 ) -> None:
     """Print what a server serves of some embedders (`live`), and the balance (`balance`)."""
     from embedclf.embedding.aimlapi.api_key import key_source
     from embedclf.embedding.aimlapi.balance import read_balance
-    from embedclf.embedding.aimlapi.settings import Settings
+    from embedclf.embedding.aimlapi.live_models import live_models
     from embedclf.embedding.cache.vector_cache import VectorCache
 
     told: dict[str, Any] = {}
     if live:
-        listed = ask_for_models(base_url, allow_http=allow_http, cache=VectorCache(cache_dir))
+        listed = live_models(url, VectorCache(cache_dir).folder)
         rows, others = live_rows(rows, listed), other_rows(rows, listed)
         told = {"embedders": rows, "others": others, "listed": source_of(listed), "key": key_source()}
         if not as_json:
             _show_live(rows, others, listed)
     if balance:
-        left = read_balance(str(Settings(base_url=base_url, allow_http=allow_http).base_url))
+        left = read_balance(url)
         told |= {"balance": left.amount, "currency": left.currency}
         if not as_json:
             echo(_balance_line(left))
@@ -64,6 +54,7 @@ def tell(
 
 def quote_listed(embedders: "Sequence[Embedder]", asked: "EmbedderOptions") -> dict[str, Any]:
     """Let embedders estimate at the prices that the server lists now; see `costs.quote`."""
+    from embedclf.embedding.aimlapi.live_models import live_models
     from embedclf.embedding.charges import Price
 
     of_server = {str(one.spec): one for one in embedders if one.spec.provider == "aimlapi"}
@@ -71,7 +62,8 @@ def quote_listed(embedders: "Sequence[Embedder]", asked: "EmbedderOptions") -> d
         raise click.UsageError(
             "--live only applies to aimlapi embedders: set AIMLAPI_API_KEY, or use --embedder aimlapi:MODEL."
         )
-    listed = ask_for_models(asked.base_url, allow_http=asked.allow_http, cache=asked.cache())
+    cache = asked.cache()
+    listed = live_models(server_url(asked.base_url, asked.allow_http), None if cache is None else cache.folder)
     rows = live_rows([{"embedder": name} for name in of_server], listed)
     for row in rows:
         name, price = row["embedder"], row["live_dollars_per_million_tokens"]

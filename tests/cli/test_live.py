@@ -248,6 +248,12 @@ def test_a_server_that_is_not_there_or_takes_too_long(known: AimlapiServer, cli:
     )
 
 
+def test_an_answer_that_cannot_be_kept_is_shown_all_the_same(known: AimlapiServer, cli: Cli, dataset: Path):
+    done = cli("embedders", "--live", "--cache-dir", dataset.parent / "small.csv" / "x")
+    assert (done.exit_code, len(done.stdout.splitlines())) == (0, 8)
+    assert f"Warning: the list of models cannot be kept in {dataset}/x (Not a directory)\n" in done.stderr
+
+
 def test_nothing_is_asked_without_live_or_balance(known: AimlapiServer, cli: Cli):
     assert cli("embedders").exit_code == cli("embedders", "--json").exit_code == 0
     assert not known.lookups

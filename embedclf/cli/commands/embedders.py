@@ -3,8 +3,9 @@
 import click
 
 from embedclf.cli.help import Command
-from embedclf.cli.live import tell
+from embedclf.cli.live import server_url, tell
 from embedclf.cli.options import allow_http_option, base_url_option, cache_dir_option
+from embedclf.cli.progress import ProgressLine
 from embedclf.cli.screen import echo, echo_json, echo_lines
 from embedclf.printing.tables import table
 
@@ -65,7 +66,8 @@ def command(
         }
     )
     if live or balance:
-        tell(rows, base_url, allow_http=allow_http, cache_dir=cache_dir, live=live, balance=balance, as_json=as_json)
+        with ProgressLine():
+            tell(rows, server_url(base_url, allow_http), cache_dir, live=live, balance=balance, as_json=as_json)
         return
     if as_json:
         echo_json({"embedders": rows, "key": key_source()})

@@ -204,8 +204,10 @@ def _write(path: Path, found: LiveModels) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with AtomicFile(path) as file:
             file.write(to_json(record, ensure_ascii=True).encode())
-    except (OSError, OutputError) as error:
-        logger.warning("the list of models is not kept (%s)", error)
+    except OSError as error:
+        logger.warning("the list of models cannot be kept in %s (%s)", path.parent, error.strerror or error)
+    except OutputError as error:
+        logger.warning("the list of models is not kept: %s", error)
 
 
 def _read(path: Path, url: str) -> LiveModels | None:

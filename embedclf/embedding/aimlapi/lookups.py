@@ -17,6 +17,7 @@ from embedclf.embedding.aimlapi.refusals import from_lookup, status_of
 from embedclf.embedding.aimlapi.transport import transport_settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import EmbedderError
+from embedclf.phases import phase
 
 _SECONDS = 30.0
 # AI/ML API's list of models with prices has 1.3 MB. In memory, JSON may take 27 times its size.
@@ -46,7 +47,8 @@ def look_up(url: str, base_url: str, *, with_key: bool = False, etag: str | None
     EmbedderError
         If there is no usable response.
     """
-    found = _response(url, base_url, with_key=with_key, etag=etag)
+    with phase("Asking the server"):
+        found = _response(url, base_url, with_key=with_key, etag=etag)
     if isinstance(found, EmbedderError):
         raise found
     return found
