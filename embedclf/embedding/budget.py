@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from embedclf.embedding.charges import CREDIT, Charge, Price
-from embedclf.embedding.usage import Estimate, Meter
+from embedclf.embedding.usage import Estimate, Meter, about_tokens
 from embedclf.errors import MaxCostError
 from embedclf.formatting import counted, exact_dollars
 
@@ -18,7 +18,8 @@ _FIRST_BYTES = 2_000
 # A token has at least one byte, but a server may count tokens that are not of the text. Then what was seen counts, with
 # this margin.
 _TOKENS_MARGIN = 1.25
-_LAST_MARGIN = 2.0
+# A single text may go alone if there is room for so many times what it is expected to cost.
+_SINGLE_MARGIN = 2.0
 
 
 def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
@@ -112,7 +113,7 @@ class Budget:
     A request may start if the most that it can cost fits beside what was spent and the most that the requests in flight
     can cost: a token per byte, at the highest price that agrees with what was charged so far. So the first request is
     small and goes alone, and near the limit requests get smaller. At last single texts go alone, as long as there is
-    room for twice the tokens that what was seen suggests. Spending in other processes is not counted.
+    room for twice what they are expected to cost. Spending in other processes is not counted.
 
     Parameters
     ----------
@@ -205,7 +206,7 @@ class Budget:
         first = self.first_bytes()
         if first is not None:
             # Until it is known what the server charges, one small request at a time.
-            fits = not self._n_in_flight and self._most_dollars(sizes[:1]) <= room
+            fits = not self._n_in_flight and self._likely_dollars(sizes[0]) <= room
             return list(range(max(1, _n_within(sizes, first)))) if fits else []
         if self._most_dollars(sizes) <= room:
             return list(range(len(sizes)))
@@ -216,8 +217,7 @@ class Budget:
         n = self._n_fitting([sizes[index] for index in by_size], room)
         if n:
             return sorted(by_size[:n])
-        tokens = _LAST_MARGIN * (self._seen.likely_tokens_per_byte * sizes[by_size[0]] + 1)
-        return by_size[:1] if self._dollars(tokens) <= room else []
+        return by_size[:1] if self._likely_dollars(sizes[by_size[0]]) <= room else []
 
     def _n_fitting(self, sizes: Sequence[int], room: float) -> int:
         """Return how many of the texts, from the first, there is room for, if it is not for all of them."""
@@ -235,6 +235,13 @@ class Budget:
         cap = float("inf") if self._most_tokens is None else self._most_tokens
         tokens = sum(min(self._seen.tokens_per_byte * size, cap) for size in sizes)
         return self._dollars(tokens)
+
+    def _likely_dollars(self, size: int) -> float:
+        """Return what a single text costs at most if tokens and price are not over twice what is expected."""
+        if self._seen.most is None:
+            price = self._meter.price
+            return 0.0 if price is None else _SINGLE_MARGIN * price.of(about_tokens(size))
+        return self._dollars(_SINGLE_MARGIN * (self._seen.likely_tokens_per_byte * size + 1))
 
     def _dollars(self, tokens: float) -> float:
         """Return the most that a request with so many tokens can cost."""

@@ -216,14 +216,13 @@ class TestMaxCost:
         lengths = np.geomspace(1, 8_000, 300).astype(int)
         texts = [(f"{number} words " * 1_000)[:length] for number, length in enumerate(lengths, 1_000)]
         listed = sum(map(tokens, texts)) * api.prices[model] / 1e6
-        limit = 0.6 * factor * listed if model == "of-unknown-price" else 1.08 * listed
+        limit = 0.6 * factor * listed if model == "of-unknown-price" else 1.03 * listed
         embedder = embedclf.open_embedder(f"aimlapi:{model}", max_cost=limit, concurrency=32)
-        if limit < factor * listed:
-            with pytest.raises(embedclf.MaxCostError, match="could exceed it"):
-                embedder.embed(texts)
-            assert api.dollars_charged >= 0.9 * limit
-        else:
+        try:
             embedder.embed(texts)
+            assert factor < 1.1
+        except embedclf.MaxCostError:
+            assert api.dollars_charged >= 0.9 * limit
         assert api.dollars_charged <= limit
         assert embedder.usage.credits == api.credits_charged
         assert embedder.usage.dollars == pytest.approx(api.dollars_charged, abs=1e-12)
@@ -255,7 +254,7 @@ class TestMaxCost:
             embedder.embed(TEXTS)
         api.fault = None
         with pytest.raises(embedclf.MaxCostError, match=r"and up to \$[\d.]+ more for \d+ requests without an answer"):
-            embedder.embed(["word " * 800])
+            embedder.embed(["word " * 3_000])
 
     def test_predict_looks_at_the_whole_file_first(self, cli: Cli, api: AimlapiServer, many: Path):
         """Before the first row is labelled."""
