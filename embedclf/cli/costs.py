@@ -26,7 +26,7 @@ def tell_usage(usage: "Usage") -> None:
         counted(usage.duplicates, "duplicate"),
         counted(usage.requests, "request"),
         counted(usage.tokens, "token"),
-        f"{usage.credits:,.10g} credits",
+        f"{usage.credits:,.10g} credit{'' if usage.credits == 1 else 's'}",
         spent(usage),
     ]
     echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
