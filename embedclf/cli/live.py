@@ -57,20 +57,21 @@ def quote_listed(embedders: "Sequence[Embedder]", asked: "EmbedderOptions") -> d
     from embedclf.embedding.aimlapi.live_models import live_models
     from embedclf.embedding.charges import Price
 
-    of_server = {str(one.spec): one for one in embedders if one.spec.provider == "aimlapi"}
+    of_server = [one for one in embedders if one.spec.provider == "aimlapi"]
     if not of_server:
         raise click.UsageError(
             "--live only applies to aimlapi embedders: set AIMLAPI_API_KEY, or use --embedder aimlapi:MODEL."
         )
     cache = asked.cache()
     listed = live_models(server_url(asked.base_url, asked.allow_http), None if cache is None else cache.folder)
-    rows = live_rows([{"embedder": name} for name in of_server], listed)
+    models = dict.fromkeys(one.spec.model for one in of_server)
+    rows = live_rows([{"embedder": f"{_PREFIX}{model}"} for model in models], listed)
     for row in rows:
         name, price = row["embedder"], row["live_dollars_per_million_tokens"]
         if price is not None:
             source = Price(price, f"at {price_per_million(price)}, as listed {age_of(listed)}")
-            for one in embedders:
-                if str(one.spec) == name:
+            for one in of_server:
+                if one.spec.model == name.removeprefix(_PREFIX):
                     one.quote(source)
         elif row["served"]:
             echo(f"{name}: the server lists no price per token ({row['live_price_note']})", err=True)
