@@ -254,7 +254,7 @@ class AimlapiModel(BatchEmbedder):
     def _piece_of(self, size: int, refusal: Refusal) -> int | None:
         """Return the maximum bytes per piece of a rejected text; None if cutting would not help."""
         # Elsewhere, another model may answer to the name.
-        fits = self._model in CATALOGUE and is_aimlapi(self._base_url) and size <= self._facts.input_tokens
+        fits = self._model in CATALOGUE and is_aimlapi(self._base_url) and size <= self._facts.piece_bytes
         if fits or not refusal.about_length or size < _MIN_PIECE:
             return None
         return min(self._facts.piece_bytes, -(-size // 2))
