@@ -38,11 +38,19 @@ def load(
         how = (
             f"a model file cannot choose which package to load, so pass it with --embedder {trained_with} (embedder=…)"
         )
-    return TextClassifier(open_as_trained(trained_with, embedder, name, how=how, **settings), model, card)
+    opened = open_as_trained(trained_with, embedder, name, how=how, trained_file=name, **settings)
+    return TextClassifier(opened, model, card)
 
 
 def open_as_trained(
-    trained_with: EmbedderSpec, embedder: Any, name: str, *, how: str, cache_name: str | None = None, **settings: Any
+    trained_with: EmbedderSpec,
+    embedder: Any,
+    name: str,
+    *,
+    how: str,
+    trained_file: str | None = None,
+    cache_name: str | None = None,
+    **settings: Any,
 ) -> Embedder:
     """Open the embedder that something in a file was trained with, without calling a URL from the file.
 
@@ -56,6 +64,8 @@ def open_as_trained(
         What was trained, for errors.
     how : str
         How to pass an embedder of a third party, for errors.
+    trained_file : str, optional
+        The file, if it is a model file; see `reopen_embedder`.
     cache_name, **settings
         See `as_embedder`.
 
@@ -74,7 +84,7 @@ def open_as_trained(
     try:
         if embedder is None or isinstance(embedder, str):
             given = str(trained_with) if embedder is None else embedder
-            opened = reopen_embedder(given, trained_with, **settings)
+            opened = reopen_embedder(given, trained_with, trained_file=trained_file, **settings)
         else:
             opened = as_embedder(embedder, cache_name=cache_name, cache=settings.get("cache", False))
     except EmbedderError as error:

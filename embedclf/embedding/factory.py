@@ -56,17 +56,33 @@ def open_embedder(
     Raises
     ------
     EmbedderError
-        If the provider or model is unknown or not installed, or does not support the dimensions.
+        If the provider or model is unknown, not installed or no longer served, or does not support the dimensions.
     """
     return _open(name, dimensions, is_own=False, settings=settings)
 
 
-def reopen_embedder(name: str, spec: EmbedderSpec, **settings: Unpack[EmbedderSettings]) -> Embedder:
-    """Open an embedder by name, to make vectors like those of `spec`; see `open_embedder`."""
-    return _open(name, spec.dimensions, is_own=not spec.shortened, settings=settings)
+def reopen_embedder(
+    name: str, spec: EmbedderSpec, *, trained_file: str | None = None, **settings: Unpack[EmbedderSettings]
+) -> Embedder:
+    """Open an embedder by name, to make vectors like those of `spec`; see `open_embedder`.
+
+    A model that AI/ML API no longer serves is opened as well, for vectors that are in the cache. If other texts are to
+    be embedded, the error names `trained_file`, the model file that was trained with it.
+    """
+    return _open(
+        name, spec.dimensions, is_own=not spec.shortened, settings=settings, reopens=True, trained_file=trained_file
+    )
 
 
-def _open(name: str | None, dimensions: int | None, *, is_own: bool, settings: EmbedderSettings) -> Embedder:
+def _open(
+    name: str | None,
+    dimensions: int | None,
+    *,
+    is_own: bool,
+    settings: EmbedderSettings,
+    reopens: bool = False,
+    trained_file: str | None = None,
+) -> Embedder:
     if dimensions is not None and dimensions < 1:
         raise EmbedderError(f"dimensions must be positive, got {dimensions}")
     provider, _, model = (default_embedder()[0] if name is None else name).partition(":")
@@ -80,6 +96,7 @@ def _open(name: str | None, dimensions: int | None, *, is_own: bool, settings: E
 
         return WordLlamaEmbedder(model or None, dimensions=dimensions, on_event=on_event)
     if provider == "aimlapi":
+        from embedclf.embedding.aimlapi.gone import check_served
         from embedclf.embedding.aimlapi.model import DEFAULT_MODEL, AimlapiModel
         from embedclf.embedding.cache.vector_cache import open_cache
         from embedclf.embedding.cached_embedder import CachedEmbedder
@@ -87,6 +104,9 @@ def _open(name: str | None, dimensions: int | None, *, is_own: bool, settings: E
         asked = {name: value for name, value in settings.items() if name in RequestSettings.__annotations__}
         requests = cast(RequestSettings, asked)
         behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, is_own=is_own, **requests)
+        if not reopens:
+            check_served(behind.spec)
+        behind.trained_file = trained_file
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
     if settings.get("max_cost") is not None and provider not in LOCAL_PROVIDERS:
         raise EmbedderError(f"the price of {provider}:{model} is unknown, so --max-cost (max_cost) cannot be enforced")

@@ -44,7 +44,7 @@ def test_few_options_are_in_one_list(cli: Cli):
 Usage: embedclf embedders [OPTIONS]
 
   List known embedding models with dimensions, input limits, prices and
-  published quality.
+  published accuracy.
 
   Other models of AI/ML API work by name; anything unknown is learned from the
   first response. All other providers are opened with LangChain, for example

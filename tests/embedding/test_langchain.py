@@ -33,7 +33,6 @@ def test_the_other_models_work_without_the_fields_that_they_refuse(cli: Cli, api
     result = cli("train", dataset, *QUICKLY, "--embedder", f"aimlapi:{model}", "-o", "m.safetensors")
     assert result.exit_code == 0, result.stderr
     assert {request.status for request in api.requests} == {200}
-    assert all(isinstance(request.body["input"], str) == schema.one_string for request in api.requests)
     assert sorted(api.texts_sent) == sorted(TEXTS)
     assert "price unknown" in result.stderr
     classifier = embedclf.load("m.safetensors", cache=True)
@@ -54,13 +53,15 @@ def test_a_length_that_can_be_asked_for(api: AimlapiServer):
         wanted = [aimlapi_server.embed(text, name.partition(":")[2], 1024, dimensions) for text in TEXTS[:3]]
         np.testing.assert_allclose(vectors, wanted, atol=1e-6)
     assert [request.body.get("dimensions") for request in api.requests] == [64, 128, None]
-    with pytest.raises(embedclf.EmbedderError, match="supports 64 to 2,048 dimensions, got 32"):
+    with pytest.raises(
+        embedclf.EmbedderError, match="supports 64, 128, 256, 512, 768, 1024, 1536 or 2048 dimensions, got 32"
+    ):
         embedclf.open_embedder(name, dimensions=32)
 
 
 def test_a_model_that_cuts_by_itself_is_told_not_to(api: AimlapiServer):
     """Nothing is silently truncated."""
-    embedclf.open_embedder("aimlapi:textembedding-gecko@003").embed(["a text"])
+    embedclf.open_embedder("aimlapi:text-multilingual-embedding-002").embed(["a text"])
     assert api.requests[0].body["auto_truncate"] is False
 
 
@@ -85,20 +86,22 @@ def test_a_field_that_is_refused_is_left_out_from_then_on(api: AimlapiServer, fi
 
 
 def test_embedders_lists_them(process):
-    """Dimensions, input limit, price, pages per dollar and score as published; what is not is a dash."""
+    """Dimensions, input limit, price and accuracy as published; what is not is a dash. Then which to take."""
     shown = process("embedders")
     assert shown.returncode == 0
     lines = shown.stdout.splitlines()
     columns = [re.split(r"\s{2,}", line) for line in lines]
     assert len({len(line) for line in lines}) == 1
     assert columns[:5] == [
-        ["embedder", "dimensions", "shortened to", "input tokens", "$ per 1M tokens", "pages per $", "MTEB %"],
-        ["aimlapi:text-embedding-3-small", "1536", "1 to 1,536", "8,191", "0.02", "62,500", "62.3"],
-        ["aimlapi:text-embedding-3-large", "3072", "1 to 3,072", "8,191", "0.13", "9,615", "64.6"],
-        ["aimlapi:text-embedding-ada-002", "1536", "-", "8,191", "0.10", "12,500", "61.0"],
-        ["aimlapi:voyage-2", "-", "-", "4,000", "-", "-", "-"],
+        ["embedder", "dimensions", "max tokens", "$/1M", "accuracy"],
+        ["aimlapi:text-embedding-3-small", "1536*", "8,191", "0.02", "76.6"],
+        ["aimlapi:text-embedding-3-large", "3072*", "8,191", "0.13", "77.6"],
+        ["aimlapi:text-embedding-ada-002", "1536", "8,191", "0.10", "75.5"],
+        ["aimlapi:voyage-2", "1024", "4,000", "-", "71.5"],
     ]
-    assert columns[-1] == ["wordllama:l2_supercat", "256", "64 or 128", "-", "free", "-", "-"]
+    assert columns[-1] == ["wordllama:l2_supercat", "256*", "-", "free", "-"]
+    assert len(lines[0]) <= 80
+    assert "Which to take:\n  English: aimlapi:text-multilingual-embedding-002 (82.9 %), aimlapi:voyage" in shown.stderr
     listed = json.loads(process("embedders", "--json").stdout)["embedders"]
     assert listed[0] == {
         "embedder": "aimlapi:text-embedding-3-small",
@@ -108,8 +111,26 @@ def test_embedders_lists_them(process):
         "dollars_per_million_tokens": 0.02,
         "pages_per_dollar": 62500,
         "mteb": 62.3,
+        "mteb_classification": 76.6,
+        "mteb_classification_tasks": {
+            "Banking77Classification": 83.0,
+            "EmotionClassification": 50.6,
+            "AmazonCounterfactualClassification": 76.4,
+            "ImdbClassification": 83.7,
+            "MTOPDomainClassification": 93.9,
+            "MassiveIntentClassification": 72.9,
+            "ToxicConversationsClassification": 71.9,
+            "TweetSentimentExtractionClassification": 61.7,
+        },
+    }
+    assert {one["embedder"]: one["dimensions"] for one in listed[:-1]} == {
+        f"aimlapi:{name}": size for name, size in (aimlapi_server.MODELS | _sizes()).items()
     }
     assert len(listed) == len(lines) - 1
+
+
+def _sizes() -> dict[str, int]:
+    return {name: schema.size for name, schema in OTHER_MODELS.items()}
 
 
 class _Ollama(BaseHTTPRequestHandler):

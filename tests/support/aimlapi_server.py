@@ -55,8 +55,6 @@ class Schema:
     size: int
     fields: frozenset[str] = frozenset()
     """Beside ``model`` and ``input``; any other is refused."""
-    one_string: bool = False
-    """Whether ``input`` must be a string."""
     lengths: tuple[int, ...] | None = None
     """What ``dimensions`` may be; None is any whole number up to the full length."""
     max_inputs: int = MAX_INPUTS
@@ -93,7 +91,6 @@ OTHER_MODELS = {
     "voyage-law-2": _voyage(1024, 16_000),
     "voyage-multilingual-2": _voyage(1024, 32_000),
     "text-multilingual-embedding-002": Schema(768, _GOOGLES, max_inputs=250, max_tokens=2_048),
-    "BAAI/bge-base-en-v1.5": Schema(768, frozenset({"encoding_format"}), one_string=True),
     "alibaba/qwen-text-embedding-v3": Schema(
         1024, frozenset({"dimensions"}), lengths=(512, 768, 1024), max_inputs=10, max_tokens=8_192
     ),
@@ -104,7 +101,6 @@ OTHER_MODELS = {
         max_inputs=10,
         max_tokens=8_192,
     ),
-    "textembedding-gecko@003": Schema(768, frozenset({"encoding_format", "dimensions", "auto_truncate"})),
 }
 """The other models, as AI/ML API's schemas have them (repository aimlapi/api-docs), and their makers' limits."""
 
@@ -572,8 +568,6 @@ class AimlapiServer:
         if model not in self.models or model in self.hidden:
             raise _RefusedError(404, f"The model {model!r} does not exist")
 
-        if schema is not None and schema.one_string and not isinstance(body["input"], str):
-            raise _invalid(f"input: Expected string, received {_json_type(body['input'])}")
         texts = self._checked_texts(body["input"], schema or Schema(self.models[model]), body)
         self._check_format(body.get("encoding_format"))
         self._check_dimensions(body.get("dimensions"), model, schema)

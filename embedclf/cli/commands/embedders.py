@@ -1,5 +1,7 @@
 """``embedclf embedders``."""
 
+from typing import Any
+
 import click
 
 from embedclf.cli.help import Command
@@ -30,7 +32,7 @@ from embedclf.printing.tables import table
 def command(
     as_json: bool, live: bool, balance: bool, base_url: str | None, allow_http: bool, cache_dir: str | None
 ) -> None:
-    """List known embedding models with dimensions, input limits, prices and published quality.
+    """List known embedding models with dimensions, input limits, prices and published accuracy.
 
     Other models of AI/ML API work by name; anything unknown is learned from the first response. All other providers are
     opened with LangChain, for example ollama:nomic-embed-text. Nothing is sent without --live or --balance.
@@ -40,9 +42,35 @@ def command(
             if value:
                 raise click.UsageError(f"{name} only applies with --live or --balance.")
     from embedclf.embedding.aimlapi.api_key import key_reason, key_source
-    from embedclf.embedding.aimlapi.catalogue import CATALOGUE
 
-    rows = [
+    rows = _rows()
+    if live or balance:
+        with ProgressLine():
+            tell(rows, server_url(base_url, allow_http), cache_dir, live=live, balance=balance, as_json=as_json)
+        return
+    if as_json:
+        echo_json({"embedders": rows, "key": key_source()})
+        return
+    shown = [
+        [
+            str(row["embedder"]),
+            f"{row['dimensions']}{'*' if row['shortens_to'] else ' '}",
+            _cell(row["input_tokens"], ",d"),
+            "free" if row["dollars_per_million_tokens"] == 0 else _cell(row["dollars_per_million_tokens"], ".2f"),
+            _cell(row["mteb_classification"], ".1f"),
+        ]
+        for row in rows
+    ]
+    echo_lines(table(["embedder", "dimensions", "max tokens", "$/1M", "accuracy"], shown))
+    for line in _legend():
+        echo(line, err=True)
+    echo(f"Key for AI/ML API: {key_reason()}", err=True)
+
+
+def _rows() -> list[dict[str, Any]]:
+    from embedclf.embedding.aimlapi.catalogue import CATALOGUE, mean_classification
+
+    rows: list[dict[str, Any]] = [
         {
             "embedder": f"aimlapi:{name}",
             "dimensions": facts.dimensions,
@@ -51,45 +79,53 @@ def command(
             "dollars_per_million_tokens": facts.dollars_per_million_tokens,
             "pages_per_dollar": facts.pages_per_dollar,
             "mteb": facts.mteb,
+            "mteb_classification": mean_classification(facts),
+            "mteb_classification_tasks": dict(facts.classification) or None,
         }
         for name, facts in CATALOGUE.items()
     ]
-    rows.append(
-        {
+    local = dict.fromkeys(rows[0])
+    return [
+        *rows,
+        local
+        | {
             "embedder": "wordllama:l2_supercat",
             "dimensions": 256,
             "shortens_to": [64, 128],
-            "input_tokens": None,
             "dollars_per_million_tokens": 0.0,
-            "pages_per_dollar": None,
-            "mteb": None,
-        }
+        },
+    ]
+
+
+def _legend() -> list[str]:
+    """Return what the columns mean, and which model to take."""
+    from embedclf.embedding.aimlapi.catalogue import (
+        CATALOGUE,
+        CLASSIFICATION_TASKS,
+        MULTILINGUAL,
+        SHARED_TASKS,
+        mean_classification,
     )
-    if live or balance:
-        with ProgressLine():
-            tell(rows, server_url(base_url, allow_http), cache_dir, live=live, balance=balance, as_json=as_json)
-        return
-    if as_json:
-        echo_json({"embedders": rows, "key": key_source()})
-        return
-    shown = []
-    for row in rows:
-        lengths = row["shortens_to"]
-        shortened = "-" if lengths is None else " or ".join(map(str, lengths))  # type: ignore[arg-type]
-        if isinstance(lengths, list) and row["embedder"] != "wordllama:l2_supercat":
-            shortened = f"{lengths[0]:,} to {lengths[1]:,}"
-        price = row["dollars_per_million_tokens"]
-        shown_price = "free" if price == 0 else _cell(price, ".2f")
-        cells = [str(row["embedder"]), _cell(row["dimensions"], "d"), shortened, _cell(row["input_tokens"], ",d")]
-        shown.append([*cells, shown_price, _cell(row["pages_per_dollar"], ",d"), _cell(row["mteb"], ".1f")])
-    header = ["embedder", "dimensions", "shortened to", "input tokens", "$ per 1M tokens", "pages per $", "MTEB %"]
-    echo_lines(table(header, shown))
-    echo(
-        "Source: AI/ML API's documentation, August 2026 (a page is 800 tokens; - means not published): "
-        "https://aimlapi.com/ai-ml-api-pricing",
-        err=True,
-    )
-    echo(f"Key for AI/ML API: {key_reason()}", err=True)
+
+    means = {name: mean for name, facts in CATALOGUE.items() if (mean := mean_classification(facts)) is not None}
+    ranked = sorted(means, key=means.__getitem__, reverse=True)
+    prices = {name: price for name, facts in CATALOGUE.items() if (price := facts.dollars_per_million_tokens)}
+    cheapest = min(prices, key=prices.__getitem__)
+    of_many = next(name for name in ranked if name in MULTILINGUAL)
+    return [
+        "",
+        "Which to take:",
+        f"  English: aimlapi:{ranked[0]} ({means[ranked[0]]} %), aimlapi:{ranked[1]} ({means[ranked[1]]} %)",
+        f"  many languages: aimlapi:{of_many}",
+        f"  lowest list price: aimlapi:{cheapest} ({means[cheapest]} %)",
+        "  free, on this machine: wordllama (for English)",
+        "Results on your own texts may differ: embedclf compare FILE --embedder A --embedder B",
+        "",
+        "* other lengths with --dimensions; $/1M: list price per million tokens; -: not published. Accuracy in "
+        f"percent: mean over {len(SHARED_TASKS)} of {len(CLASSIFICATION_TASKS)} English classification tasks of MTEB, "
+        "those with a figure for every measured model (embeddings-benchmark/results, 2026-08-20; all tasks: --json).",
+        "Source of the rest: AI/ML API's documentation, August 2026: https://aimlapi.com/ai-ml-api-pricing",
+    ]
 
 
 def _cell(value: object, form: str) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.embedding.aimlapi.catalogue import ModelFacts
+from embedclf.embedding.aimlapi.lengths import Way, Ways
 from embedclf.embedding.aimlapi.settings import MAX_BATCH
 
 Places = npt.NDArray[np.intp]
@@ -36,14 +37,16 @@ def default_batch_size(n_texts: int, concurrency: int, dimensions: int | None) -
 
 
 def batches_of(
-    sizes: npt.NDArray[np.int64], most_texts: int, facts: ModelFacts, first_bytes: int | None = None
+    sizes: npt.NDArray[np.int64], ways: Ways, most_texts: int, facts: ModelFacts, first_bytes: int | None = None
 ) -> Iterator[Places]:
-    """Divide texts into requests that the model accepts; texts that may be too long go into requests of their own.
+    """Divide texts into requests that the model accepts, without those that it would not accept whole.
 
     Parameters
     ----------
     sizes : ndarray of shape (n_texts,)
         In UTF-8 bytes.
+    ways : ndarray of shape (n_texts,)
+        How each text may be sent; see `ways_of`.
     most_texts : int
         Maximum texts per request.
     facts : ModelFacts
@@ -56,22 +59,24 @@ def batches_of(
         The indices of a request's texts.
     """
     most_texts = min(most_texts, facts.request_texts)
-    if first_bytes is not None and len(sizes):
-        shortest = np.argsort(sizes, kind="stable")[:most_texts]
+    if first_bytes is not None and len(sizes) and (easiest := ways.min()) != Way.IN_PIECES:
+        alike = np.flatnonzero(ways == easiest)
+        most = 1 if easiest == Way.ALONE else most_texts
+        shortest = alike[np.argsort(sizes[alike], kind="stable")[:most]]
         n_first = max(1, int(np.searchsorted(np.cumsum(sizes[shortest]), first_bytes, side="right")))
         first = np.sort(shortest[:n_first])
         yield first
         others = np.setdiff1d(np.arange(len(sizes)), first)
-        yield from (others[places] for places in batches_of(sizes[others], most_texts, facts))
+        yield from (others[places] for places in batches_of(sizes[others], ways[others], most_texts, facts))
         return
-    # A token has at least one byte.
-    for places in (np.flatnonzero(sizes <= facts.input_tokens), np.flatnonzero(sizes > facts.input_tokens)):
+    for way, most in ((Way.TOGETHER, most_texts), (Way.APART, most_texts), (Way.ALONE, 1)):
+        places = np.flatnonzero(ways == way)
         ends = np.concatenate([[0], np.cumsum(sizes[places])])
         bounds = [0]
         while bounds[-1] < len(places):
             start = bounds[-1]
             within = int(np.searchsorted(ends, ends[start] + facts.request_tokens, side="right")) - 1
-            bounds.append(min(max(within, start + 1), start + most_texts))
+            bounds.append(min(max(within, start + 1), start + most))
         for start, end in pairwise(bounds):
             yield places[start:end]
 

@@ -20,6 +20,8 @@ from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job, Learned, tex
 from embedclf.embedding.aimlapi.batches import MIN_BATCH, batches_of, default_batch_size
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 from embedclf.embedding.aimlapi.client import READERS, Client
+from embedclf.embedding.aimlapi.gone import advice_if_gone, check_served
+from embedclf.embedding.aimlapi.lengths import Way, n_characters, ways_of
 from embedclf.embedding.aimlapi.refusals import Kind, Refusal
 from embedclf.embedding.aimlapi.request_fields import Fields, RequestFields
 from embedclf.embedding.aimlapi.sending import HARMLESS, Sending
@@ -77,12 +79,12 @@ class AimlapiModel(BatchEmbedder):
         self._settings = Settings(**settings)
         self._facts = CATALOGUE.get(model, UNKNOWN)
         lengths = self._facts.lengths
-        if lengths and dimensions is not None and not lengths[0] <= dimensions <= lengths[1]:
-            raise EmbedderError(
-                f"aimlapi:{model} supports {lengths[0]:,} to {lengths[1]:,} dimensions, got {dimensions:,}"
-            )
-        self._dimensions = self._facts.dimensions if self._facts.dimensions and not lengths else dimensions
-        is_asked = dimensions != self._facts.dimensions if lengths else model not in CATALOGUE and not is_own
+        if lengths and dimensions is not None and dimensions not in lengths:
+            known = f"{', '.join(map(str, lengths[:-1]))} or {lengths[-1]}"
+            raise EmbedderError(f"aimlapi:{model} supports {known} dimensions, got {dimensions}")
+        own = self._facts.dimensions
+        self._dimensions = (dimensions or own) if lengths else (own or dimensions)
+        is_asked = self._dimensions != own if lengths else model not in CATALOGUE and not is_own
         self._asked_dimensions = dimensions if is_asked else None
         self._opened_with, self._is_own = dimensions, is_own
         # What runs on this machine without a key is free, whatever its name is.
@@ -91,6 +93,8 @@ class AimlapiModel(BatchEmbedder):
         # Whether to request the length, since nothing is known of the model, if it turns out not to be its own.
         self._can_ask = dimensions is not None and model not in CATALOGUE and not is_own
         self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked)
+        self.trained_file: str | None = None
+        """The model file that it was opened for, named in errors."""
         self._learned = Learned(in_time=texts_at_first(self._settings))
         self._said: set[str] = set()
         self._client: Client | None = None
@@ -101,7 +105,7 @@ class AimlapiModel(BatchEmbedder):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds a lock and open connections, so a copy opens its own.
-        return _remake, (self._model, self._known_dimensions, self._settings, self._has_own_length)
+        return _remake, (self._model, self._known_dimensions, self._settings, self._has_own_length, self.trained_file)
 
     def __getstate__(self) -> dict[str, Any]:
         # For skops, whose files hold plain values. A pickle, which can run code anyway, uses `__reduce__`.
@@ -139,11 +143,6 @@ class AimlapiModel(BatchEmbedder):
         return EmbedderSpec("aimlapi", self._model, self._dimensions, self._settings.base_url, shortened)
 
     @property
-    def knows_only_english(self) -> bool:
-        """Whether its maker says that it is for English only."""
-        return self._facts.english_only
-
-    @property
     def shortens(self) -> bool:
         """Whether its vectors can be cut and rescaled to unit length."""
         return self._facts.shortens
@@ -171,6 +170,9 @@ class AimlapiModel(BatchEmbedder):
 
     def length_warning(self, text: str) -> str | None:
         """Return why a text may be longer than the model accepts, or None. A text has at most one token per byte."""
+        limit = self._facts.text_characters
+        if limit is not None and len(text) * 2 > limit and (n := n_characters(text)) > limit:
+            return f"{n:,} characters; {self._model} accepts {limit:,}"
         most = self._facts.input_tokens
         # A character has at most 4 bytes, so most texts need not be encoded.
         if most is None or len(text) * 4 <= most or (size := len(text.encode())) <= most:
@@ -180,21 +182,34 @@ class AimlapiModel(BatchEmbedder):
         return f"may be too long: at most {size:,} tokens; {self._model} accepts {most:,}"
 
     def warm_up(self) -> None:
-        """Import the client, which takes more than a second."""
+        """Import the client, which takes more than a second, unless nothing can be sent.
+
+        Raises
+        ------
+        EmbedderError
+            If AI/ML API no longer serves the model.
+        """
+        check_served(self.spec, self.trained_file)
         import langchain_openai  # noqa: F401
 
     def split(self, n: int) -> "AimlapiModel":
         """Return the same model with 1/n of the concurrent requests, at least one, for each of n processes."""
         share = max(1, self.max_concurrency // n)
         return _remake(
-            self._model, self._known_dimensions, replace(self._settings, concurrency=share), self._has_own_length
+            self._model,
+            self._known_dimensions,
+            replace(self._settings, concurrency=share),
+            self._has_own_length,
+            self.trained_file,
         )
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts with concurrent requests; see `BatchEmbedder`.
 
         A request that is rejected for its content is split in half and sent again, until each offending text is alone.
+        A text that is known to be too long is not sent whole.
         """
+        check_served(self.spec, self.trained_file)
         read_key(needed=not is_loopback_url(self._base_url))  # fail before importing the client or sending anything
         client = self._connected()
         n_bytes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))
@@ -213,16 +228,19 @@ class AimlapiModel(BatchEmbedder):
         if batch_size is None:
             batch_size = default_batch_size(len(texts), self.max_concurrency, self._dimensions)
         batch_size = int(min(batch_size, self._learned.too_many - 1))
-        jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts, first)]
+        ways = ways_of(texts, n_bytes, self._facts)
+        jobs = [Job(places) for places in batches_of(n_bytes, ways, batch_size, self._facts, first)]
         # A few more threads than requests, so that some can read responses while the others wait.
         work_through(jobs, sending.send, self.max_concurrency + READERS, client.watch)
         if sending.over_limit is not None:
             raise sending.over_limit
         self._remark_on_sizes()
-        return {
+        refused = {
             place: Refused(refusal.of_text(self._model), self._piece_of(int(n_bytes[place]), refusal))
             for place, refusal in sending.refused.items()
         }
+        too_long = Refused(f"longer than {self._model} accepts", self._facts.piece_bytes)
+        return refused | dict.fromkeys(np.flatnonzero(ways == Way.IN_PIECES).tolist(), too_long)
 
     def _remark_on_sizes(self) -> None:
         """Say once how many texts the server accepts per request."""
@@ -238,10 +256,10 @@ class AimlapiModel(BatchEmbedder):
     def _piece_of(self, size: int, refusal: Refusal) -> int | None:
         """Return the maximum bytes per piece of a rejected text; None if cutting would not help."""
         # Elsewhere, another model may answer to the name.
-        fits = self._model in CATALOGUE and is_aimlapi(self._base_url) and size <= self._facts.input_tokens
+        fits = self._model in CATALOGUE and is_aimlapi(self._base_url) and size <= self._facts.piece_bytes
         if fits or not refusal.about_length or size < _MIN_PIECE:
             return None
-        return min(self._facts.input_tokens, -(-size // 2))
+        return min(self._facts.piece_bytes, -(-size // 2))
 
     @property
     def _base_url(self) -> str:
@@ -260,6 +278,8 @@ class AimlapiModel(BatchEmbedder):
             answer = self._send(texts, fields, n_retries)
             if isinstance(answer, Refusal) and answer.kind is Kind.FINAL:
                 answer = answer.error()
+                if answer.status in (404, 410) and (advice := advice_if_gone(self._model, self.trained_file)):
+                    answer.args = (f"{answer}. {advice}",)
             if isinstance(answer, AnswerError):
                 if (
                     self._can_ask
@@ -292,7 +312,8 @@ class AimlapiModel(BatchEmbedder):
         request = ""
         with client.budget.room_for(sizes) as reserved:
             try:
-                asked = texts[0] if self._facts.request_texts == 1 else texts
+                # Where a string may be longer than a text in a list, one text is sent as a string.
+                asked = texts[0] if len(texts) == 1 and self._facts.list_characters is not None else texts
                 response = client.response(asked, fields, self._dimensions, n_retries, reserved.lose)
                 if isinstance(response, Refusal | EmbedderError):
                     return response
@@ -360,5 +381,9 @@ class AimlapiModel(BatchEmbedder):
         raise EmbedderError(fault)
 
 
-def _remake(model: str, dimensions: int | None, settings: Settings, is_own: bool) -> AimlapiModel:
-    return AimlapiModel(model, dimensions=dimensions, is_own=is_own, **asdict(settings))
+def _remake(
+    model: str, dimensions: int | None, settings: Settings, is_own: bool, trained_file: str | None = None
+) -> AimlapiModel:
+    made = AimlapiModel(model, dimensions=dimensions, is_own=is_own, **asdict(settings))
+    made.trained_file = trained_file
+    return made

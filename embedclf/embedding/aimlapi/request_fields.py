@@ -25,7 +25,7 @@ class RequestFields:
     def __init__(self, facts: ModelFacts, dimensions: int | None, *, is_asked: bool) -> None:
         self._is_asked = is_asked
         self.present: Fields = {"encoding_format": "base64"} if facts.encodes else {}
-        if facts.shortens or (facts.lengths and dimensions is not None):
+        if facts.shortens or (facts.lengths and is_asked):
             # The default length in the API schema differs from the documented one, so always send the length.
             self.present["dimensions"] = dimensions
         if facts.truncates:
