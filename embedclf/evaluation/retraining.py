@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 # Held out to compare on if the classifier was trained without a held-out test; the default of `embedclf.train`.
 _HOLDOUT = 0.2
 _FEWEST_CLASSES = 2
+_HOW_OLD = "to measure it again, use embedclf.retrain(embedclf.load(MODEL, embedder=…), …) in Python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,28 +263,24 @@ class Plan:
             If the new one cannot be opened.
         """
         trained_with = self.card.embedder
-        given = str(trained_with) if embedder is None and dimensions is not None else embedder
-        self.new_given: Any = given
-        if given is None:
-            self.new = self._given or self._open_old()
+        if embedder is not None:
+            self.new = open_for(self.recipe, embedder, dimensions=dimensions, **self._settings)[0]
+        elif dimensions is not None and dimensions != trained_with.dimensions:
+            self.new = self._open_as(replace(trained_with, dimensions=dimensions, shortened=True))
         else:
-            self.new = open_for(self.recipe, given, dimensions=dimensions, **self._settings)[0]
-        self.is_same_embedder = given is None or is_alike(self.new.spec, trained_with)
+            self.new = self._open_as(trained_with) if self._given is None else self._given
+        self.is_same_embedder = is_alike(self.new.spec, trained_with)
         self.old: Embedder | None = None if self.is_same_embedder else self._given
         if self.old is None and not self.is_same_embedder:
             try:
-                self.old = self._open_old()
+                self.old = self._open_as(trained_with, how=_HOW_OLD)
             except (EmbedderError, ModelFileError) as error:
                 self.reason = _as_clause(error)
 
-    def _open_old(self, **more: Any) -> Embedder:
-        return open_as_trained(
-            self.card.embedder,
-            None,
-            self.name,
-            how=f"pass it with --embedder {self.card.embedder} (embedder=…)",
-            **{**self._settings, **more},
-        )
+    def _open_as(self, spec: EmbedderSpec, **more: Any) -> Embedder:
+        """Open an embedder that the model file names, or one like it, without calling a URL from the file."""
+        how = {"how": f"pass it with --embedder {spec} (embedder=…)"}
+        return open_as_trained(spec, None, self.name, **{**self._settings, **how, **more})
 
     @property
     def holdout(self) -> float:
@@ -367,7 +364,7 @@ class Plan:
 
     def choices(self) -> list[Choice]:
         """Return the embedders whose vectors are needed, as those to estimate the cost of."""
-        found = [Choice(self.new_given, None, self.new)]
+        found = [Choice(None, None, self.new)]
         if self.old is not None:
             found.append(Choice(None, None, self.old))
         return [one for one in found if self.recipe.uses_vectors and not one.opened.is_lexical]
@@ -462,7 +459,7 @@ class Plan:
             try:
                 if self._given is None and (limit := self._settings.get("max_cost")) is not None:
                     spent = self.new.usage.dollars or 0.0
-                    self.old = self._open_old(max_cost=max(0.0, limit - spent))
+                    self.old = self._open_as(self.card.embedder, how=_HOW_OLD, max_cost=max(0.0, limit - spent))
                 embedded = self._embed(self.old, texts, labels)
             except MaxCostError:
                 raise
@@ -519,7 +516,7 @@ class Plan:
         """Return whether the old embedder leads to the label of each held-out row."""
         logger.info("Old: %s", _sized(self.card.embedder))
         recipe, examples = self._training_set(texts, labels, embedded, sample_weight, self.card.out_of_scope_label)
-        return measure_held_out(examples, recipe, seed=self._seed, held=rows.held, **self._threshold())
+        return measure_held_out(examples, recipe, seed=self._seed, held=rows.held)
 
     def _correct_before(
         self,
@@ -554,7 +551,7 @@ class Plan:
             weights,
             outside if outside in known else None,
         )
-        found = measure_held_out(examples, recipe, seed=record.seed, held=rows.held[used], **self._threshold())
+        found = measure_held_out(examples, recipe, seed=record.seed, held=rows.held[used])
         held = [row for row in np.flatnonzero(rows.held).tolist() if labels[row] != outside]
         correct = np.zeros(len(held), dtype=bool)
         correct[[labels[row] in known for row in held]] = found

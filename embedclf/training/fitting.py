@@ -89,8 +89,6 @@ def measure_held_out(
     *,
     seed: int,
     held: Mask,
-    target_accuracy: float | None = None,
-    min_confidence: float | None = None,
 ) -> Mask:
     """Return whether the label of each held-out example in scope is predicted, without a fit on all examples.
 
@@ -98,7 +96,7 @@ def measure_held_out(
     """
     examples, recipe, _ = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
+        job = _Job(examples, recipe, seed, None, 0.0)  # no threshold needs to be chosen
         return job.measure(job.choose_for(held)[1], held)[1]
 
 
