@@ -41,7 +41,7 @@ def find_rows(
     Raises
     ------
     DataError
-        If the files are not recorded, not found, or have changed.
+        If the files are not recorded, not found, have changed, or cannot be read.
     """
     if record is None:
         raise DataError(f"{name} does not say what it was trained on: name the file with {HOW}", source=name)
@@ -51,13 +51,20 @@ def find_rows(
             source=name,
         )
     changed: tuple[list[str], Corpus] | None = None
+    fault: DataError | None = None
     for base in dict.fromkeys([Path(), folder]):
         places = [str(base / one) for one in record.files]
         if all(_is_inside(base, Path(place)) for place in places):
-            corpus = read(places)
+            try:
+                corpus = read(places)
+            except DataError as error:
+                fault = fault or error
+                continue
             if is_same(record, corpus.texts, corpus.labels):
                 return corpus
             changed = changed or (places, corpus)
+    if fault is not None:
+        raise fault
     if changed is not None:
         places, corpus = changed
         named = " ".join(f"--train-set {place}" for place in places)

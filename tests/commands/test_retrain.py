@@ -163,6 +163,7 @@ def test_files_are_read_as_in_training(cli: Cli, tmp_path: Path):
     record = embedclf.load("m.safetensors").card.training
     assert (record.files, record.reading) == (("old.txt",), {"delimiter": ";", "encoding": "latin-1"})
     os.chdir(tmp_path)
+    Path("old.txt").write_text("of another kind")
     result = cli("retrain", "here/m.safetensors", "--dimensions", 128)
     assert result.stderr.startswith("here/old.txt: texts in 'said', labels in 'kind' (as in training)\n")
     assert embedclf.load("here/m-l2_supercat-128.safetensors").card.training.reading == record.reading
