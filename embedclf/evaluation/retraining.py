@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Unpack
@@ -34,6 +34,7 @@ from embedclf.training.label_names import names_for
 from embedclf.training.recipe import Recipe, check_recipe
 from embedclf.training.trainer import HeldOutRows, open_for, train_on, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
+from embedclf.training.weights import ClassWeight
 from embedclf.validation import Label, group_duplicates
 
 logger = logging.getLogger(__name__)
@@ -352,6 +353,13 @@ class Plan:
     def _classes(self, labels: Sequence[str]) -> list[str]:
         return sorted(label for label in set(labels) if label != self.card.out_of_scope_label)
 
+    def _class_weight(self, labels: Sequence[str]) -> ClassWeight:
+        """Return the old weights of those labels that occur."""
+        weight, known = None if self.record is None else self.record.class_weight, set(labels)
+        if not isinstance(weight, Mapping):
+            return weight
+        return {name: one for name, one in weight.items() if name in known}
+
     @property
     def _seed(self) -> int:
         return 0 if self.record is None else self.record.seed
@@ -404,7 +412,7 @@ class Plan:
             holdout=self.holdout,
             out_of_scope_label=self.card.out_of_scope_label,
             sample_weight=sample_weight,
-            class_weight=None if record is None else record.class_weight,
+            class_weight=self._class_weight(labels),
             name_vectors=embedded.names(self._classes(labels)),
             seed=self._seed,
             **self._threshold(),
@@ -494,7 +502,7 @@ class Plan:
             recipe = replace(recipe, features="words")
         elif names is None:
             recipe = replace(recipe, label_names=False)  # nothing is embedded here
-        weights = weights_of(sample_weight, None if self.record is None else self.record.class_weight, classes, y)
+        weights = weights_of(sample_weight, self._class_weight(labels), classes, y)
         examples = make_training_set(
             recipe,
             EmbeddedTexts(texts, labels, vectors=embedded.vectors),

@@ -217,6 +217,10 @@ def test_what_cannot_be_done_again(model: Path, trained: embedclf.TextClassifier
     assert weighted.card.training.class_weight == {"refund": 2.0}
     again = embedclf.retrain(weighted, TEXTS, LABELS, dimensions=64, sample_weight=weights)
     assert again.classifier.card.training.weighted
+    grown = embedclf.retrain(
+        weighted, [*TEXTS, *TEXTS[:9]], [*LABELS, *["new"] * 9], sample_weight=[*weights, *[1] * 9]
+    )
+    assert (grown.reason, grown.old.n_rows) == (None, 30)
     words = embedclf.train(TEXTS, LABELS, **{**QUICK, "features": "words"})
     with pytest.raises(embedclf.ArgumentError, match="uses words only, and no embedder"):
         embedclf.retrain(words, TEXTS, LABELS, embedder="wordllama")
