@@ -26,6 +26,8 @@ WIDTH = 100
 CHAPTERS = {
     "Train and use": [
         "train",
+        "retrain",
+        "Retraining",
         "load",
         "TextClassifier",
         "Prediction",

@@ -31,6 +31,8 @@ from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
 from .evaluation.neighbourhood import explain as explain
 from .evaluation.report import Report as Report
+from .evaluation.retraining import Retraining as Retraining
+from .evaluation.retraining import retrain as retrain
 from .exploration.clustering import Clustering as Clustering
 from .exploration.clustering import cluster as cluster
 from .exploration.projection import TextMap as TextMap
@@ -81,6 +83,7 @@ __all__ = [
     "Prediction",
     "Recommendation",
     "Report",
+    "Retraining",
     "SearchResult",
     "Suggestions",
     "TextClassifier",
@@ -106,6 +109,7 @@ __all__ = [
     "open_embedder",
     "predict_file",
     "recommend",
+    "retrain",
     "search",
     "suggest",
     "text_map",

@@ -6,15 +6,17 @@ rest of the entry and of the tensors, which reveals a damaged file. Files writte
 Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashes: ``ngrams`` (n_ngrams,), uint64 in
 ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
 The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
-``text_columns``, a list, is written in place of the first if several columns were joined. Earlier versions ignore them.
-Loading runs no code. The same classifier is always written as the same bytes: the file has no date, key, text or path.
+``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
+`TrainingRecord`, as far as it is not as usual. Earlier versions ignore these fields.
+Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
+written as the same bytes: the file has no date, key, text or absolute path.
 """
 
 import json
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.classifier.linear import LinearModel, WordWeights
+from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, names_in
 from embedclf.data.formats import is_data_file
@@ -106,6 +109,9 @@ class ModelCard:
     text_column, label_column : str
         Names of the columns of the file that the classifier was trained on, which are looked for first in others; a
         tuple for several columns of texts, which are joined by line breaks.
+    training : TrainingRecord or None
+        The settings and rows of its training, with which `embedclf.retrain` trains anew; None in files of older
+        versions, and for a classifier that scikit-learn has fitted.
     """
 
     embedder: EmbedderSpec
@@ -120,6 +126,7 @@ class ModelCard:
     word_scale: float = 0.0
     text_column: TextColumn = DEFAULT.text
     label_column: str = DEFAULT.label
+    training: TrainingRecord | None = None
 
     @property
     def columns(self) -> Columns:
@@ -127,8 +134,9 @@ class ModelCard:
         return Columns(self.text_column, self.label_column)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as plain types, for JSON."""
-        card = asdict(self)
+        """Return the card as plain types, for JSON, without the record of the training."""
+        card = asdict(replace(self, training=None))
+        del card["training"]
         if not self.embedder.shortened:
             del card["embedder"]["shortened"]
         return card
@@ -180,6 +188,8 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
             del metadata[column]
         if any(map(_SURROGATE.search, names)):  # such a file could not be read
             metadata.pop("text_columns" if len(names) > 1 else column)
+    if card.training is not None:
+        metadata["training"] = card.training.to_dict()
     tensors: Tensors = {"weights": model.weights, "bias": model.bias}
     if model.words is None:  # older versions can read format 1
         metadata["format"] = 1
@@ -335,6 +345,7 @@ def _parse(
         # Older versions do not write these fields, and ignore them when reading.
         text_column=_text_column(metadata),
         label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
+        training=None if (record := metadata.get("training")) is None else TrainingRecord.from_dict(record),
     )
     return model, card
 

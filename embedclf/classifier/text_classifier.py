@@ -1,10 +1,10 @@
 """The public class of trained classifiers."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import ModelCard, write_model
 from embedclf.classifier.predictions import Prediction, predictions
+from embedclf.classifier.training_record import recordable, rows_digest
 from embedclf.data.columns import as_text_column
 from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.requests.cancellation import in_a_thread
@@ -29,6 +30,9 @@ from embedclf.validation import (
     text_faults,
     usable_texts,
 )
+
+if TYPE_CHECKING:
+    from embedclf.data.corpus import Corpus
 
 
 class TextClassifier(Printable):
@@ -298,7 +302,10 @@ class TextClassifier(Printable):
             If `min_confidence` is not in [0, 1].
         """
         check_min_confidence(min_confidence)
-        return TextClassifier(self.embedder, self.model, replace(self.card, threshold=min_confidence))
+        record = self.card.training
+        if record is not None:  # the threshold that was set last is the one to set again
+            record = replace(record, min_confidence=min_confidence, target_accuracy=None)
+        return TextClassifier(self.embedder, self.model, replace(self.card, threshold=min_confidence, training=record))
 
     def with_columns(self, text_column: str | Sequence[str], label_column: str) -> "TextClassifier":
         """Return the same classifier with other column names to look for first in files: those of its training data."""
@@ -306,6 +313,29 @@ class TextClassifier(Printable):
         return TextClassifier(
             self.embedder, self.model, replace(self.card, text_column=texts, label_column=label_column)
         )
+
+    def with_files(self, files: Sequence[str], corpus: "Corpus", reading: Mapping[str, Any]) -> "TextClassifier":
+        """Return the same classifier with a record of the files that it was trained on, and of their columns.
+
+        Parameters
+        ----------
+        files : sequence of str
+            As they were named; see `recordable`.
+        corpus : Corpus
+            Their rows, as they were read.
+        reading : mapping of str to str or bool
+            How they were read, where it is not as usual.
+        """
+        named = self.with_columns(corpus.text_column, str(corpus.label_column))
+        if (record := named.card.training) is not None:
+            record = replace(
+                record,
+                digest=rows_digest(corpus.texts, corpus.labels),
+                n_rows=len(corpus.texts),
+                files=recordable(files),
+                reading=reading,
+            )
+        return TextClassifier(self.embedder, self.model, replace(named.card, training=record))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the classes and the model card as plain types, for JSON; the weights are left out."""

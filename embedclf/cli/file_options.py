@@ -4,10 +4,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from embedclf.classifier.training_record import recorded_reading
 from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
 from embedclf.data.columns import TextColumn, as_text_column
@@ -16,6 +17,7 @@ from embedclf.data.reading import Labels, Reading
 from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
+    from embedclf.classifier.model_file import ModelCard
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.corpus import Corpus
 
@@ -36,6 +38,16 @@ class FileOptions(Reading):
     def as_trained(self, classifier: "TextClassifier") -> "FileOptions":
         """Return the same settings, with the columns that a classifier remembers looked for first."""
         return replace(self, usual=classifier.card.columns)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """How the files are read, as far as a model file records it."""
+        return recorded_reading(asdict(self), asdict(FileOptions()))
+
+    def as_recorded(self, card: "ModelCard") -> "FileOptions":
+        """Return the same settings, with those that a model file records where none was given, and its columns."""
+        recorded = {} if card.training is None else card.training.reading
+        return replace(self, usual=card.columns, **{**recorded, **self.recorded})
 
 
 def file_options(labels: Labels) -> Decorator:

@@ -20,6 +20,7 @@ DOCS = "https://github.com/embedclf/embedclf/blob/main/docs/"
 _GROUPS = {
     "Data": (
         "against",
+        "dataset",
         "delimiter",
         "exclude",
         "header",

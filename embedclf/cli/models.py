@@ -5,12 +5,16 @@ import os
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.plain_file import read_plain
 from embedclf.errors import EmbedclfError, ModelFileError, OutputError
 from embedclf.formatting import counted
+
+if TYPE_CHECKING:
+    from embedclf.embedding.base import EmbedderSpec
 
 FOLDER = Path("models")
 LATEST = FOLDER / ".latest"
@@ -27,17 +31,26 @@ def remember_latest(path: Path) -> None:
         echo(f"Warning: {error}; pass this model to other commands with -m", err=True)
 
 
-def check_replaced(path: Path, labels: Collection[str], *, force: bool) -> None:
+def check_replaced(path: Path, labels: Collection[str], *, force: bool, embedder: "EmbedderSpec | None" = None) -> None:
     """Print which model a new one replaces, if any, and check that this is meant if its labels are others.
+
+    Parameters
+    ----------
+    path : Path
+    labels : collection of str
+    force : bool
+    embedder : EmbedderSpec, optional
+        That of the new model, if a model with another one is not to be replaced either.
 
     Raises
     ------
     OutputError
-        If the file is a model with other labels, or no model, and `force` is false.
+        If the file is a model with other labels or another embedder, or no model, and `force` is false.
     """
     if not path.is_file():  # nothing yet, or /dev/stdout
         return
     from embedclf.classifier.model_file import read_model
+    from embedclf.embedding.base import is_alike
 
     saved = f"saved {datetime.fromtimestamp(path.stat().st_mtime):%Y-%m-%d %H:%M}"
     try:
@@ -50,6 +63,8 @@ def check_replaced(path: Path, labels: Collection[str], *, force: bool) -> None:
         what = f"the model {path} ({_named(model.classes)}; {rows}, {saved})"
         same = {*model.classes, card.out_of_scope_label} - {None} == set(labels)
         others = "" if same else f"{path} is a model with other labels: {_named(model.classes)} ({rows}, {saved})"
+        if not others and embedder is not None and not is_alike(embedder, card.embedder):
+            others = f"{path} is a model with another embedder: {card.embedder} ({rows}, {saved})"
     if others and not force:
         raise OutputError(f"{others}. Replace it with --force, or choose another file with -o", path=str(path))
     echo(f"Replacing {what}", err=True)

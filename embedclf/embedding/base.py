@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -53,6 +53,11 @@ class EmbedderSpec:
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.model}"
+
+
+def is_alike(new: EmbedderSpec, known: EmbedderSpec) -> bool:
+    """Return whether embedders make the same vectors; a length that is not known yet is taken to be the same."""
+    return replace(new, dimensions=new.dimensions or known.dimensions) == known
 
 
 class Embedder(ABC):

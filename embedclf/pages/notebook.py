@@ -14,6 +14,7 @@ from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
+from embedclf.evaluation.retraining import Retraining
 from embedclf.exploration.clustering import Clustering
 from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.exploration.recommendation import Recommendation
@@ -25,6 +26,7 @@ from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.figures import fold_cells
+from embedclf.printing.retrained import cells_of, verdict_of
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
 from embedclf.quality.wording import name_of
@@ -134,6 +136,12 @@ def _(result: Comparison) -> str:
     ]
     header = ["embedder", "head", "features", "dimensions", "accuracy", "95 % interval", "difference from best"]
     return _cell(_tiles(tiles), _table(header, rows, left=3))
+
+
+@notebook_html.register
+def _(result: Retraining) -> str:
+    header, rows = cells_of(result)
+    return _cell(_table(header, rows, left=2) if rows else "", _paragraph(verdict_of(result)))
 
 
 @notebook_html.register

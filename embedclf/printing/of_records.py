@@ -10,6 +10,7 @@ from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
+from embedclf.evaluation.retraining import Retraining
 from embedclf.exploration.clustering import Clustering
 from embedclf.exploration.projection import TextMap
 from embedclf.exploration.recommendation import Recommendation
@@ -17,7 +18,7 @@ from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence, shown_dollars
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import explained, explored, figures, findings
+from embedclf.printing import explained, explored, figures, findings, retrained
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -62,6 +63,11 @@ def _(result: LearningCurve) -> list[Line]:
 @lines_of.register
 def _(result: Comparison) -> list[Line]:
     return figures.comparison_lines(result)
+
+
+@lines_of.register
+def _(result: Retraining) -> list[Line]:
+    return retrained.retraining_lines(result)
 
 
 @lines_of.register

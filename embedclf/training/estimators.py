@@ -231,7 +231,7 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
         embedded = EmbeddedTexts(texts, embedder=self.embedder_)
         self.model_: LinearModel
-        self.model_, self._card = fit_classifier(
+        self.model_, self._card, _ = fit_classifier(
             make_training_set(recipe, embedded, classes, numbers, sample_weight=weights),
             recipe,
             spec=self.embedder_.spec,

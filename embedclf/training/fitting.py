@@ -35,7 +35,7 @@ def fit_classifier(
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
-) -> tuple[LinearModel, ModelCard]:
+) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
     If there are few examples, the settings of the final fit are chosen on all of them, and those of the fit that is
@@ -52,20 +52,20 @@ def fit_classifier(
         Which examples are held out.
     target_accuracy, min_confidence : float, optional
         See `embedclf.train`.
+
+    Returns
+    -------
+    model : LinearModel
+    card : ModelCard
+    correct : ndarray of shape (n_held_out,), bool
+        Whether the label of each held-out example in scope was predicted.
     """
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
         job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
-        figures, measures = None, (held & examples.in_scope).any()
-        if job.are_few or not measures:
-            chosen = measured = job.choose(np.ones(len(examples), dtype=bool))
-            if measures:
-                measured = job.choose(~held, near=chosen)
-        else:
-            chosen = measured = job.choose(~held)
-        if measures:
-            figures = job.measure(measured, held)
+        chosen, measured = job.choose_for(held)
+        figures, correct = job.measure(measured, held)
         trained = job.fit_all(chosen, measured)
     settings = chosen.settings
     card = ModelCard(
@@ -80,7 +80,24 @@ def fit_classifier(
         version=__version__,
         word_scale=settings.scale,
     )
-    return trained.model(settings.temperature, examples.classes), card
+    return trained.model(settings.temperature, examples.classes), card, correct
+
+
+def measure_held_out(
+    examples: TrainingSet,
+    recipe: Recipe,
+    *,
+    seed: int,
+    held: Mask,
+) -> Mask:
+    """Return whether the label of each held-out example in scope is predicted, without a fit on all examples.
+
+    See `fit_classifier`, which finds the same.
+    """
+    examples, recipe, _ = _with_mean_weight_one(examples, recipe)
+    with one_thread():
+        job = _Job(examples, recipe, seed, None, 0.0)  # no threshold needs to be chosen
+        return job.measure(job.choose_for(held)[1], held)[1]
 
 
 def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[TrainingSet, Recipe, float]:
@@ -117,6 +134,18 @@ class _Job:
         """Whether the settings should be chosen again on all examples, held-out ones included."""
         return int(self.examples.in_scope.sum()) < FEW_ROWS
 
+    def choose_for(self, held: Mask) -> tuple[_Chosen, _Chosen]:
+        """Choose the settings of the final fit, and those of the fit that is measured on the held-out examples."""
+        everything = np.ones(len(self.examples), dtype=bool)
+        if not (held & self.examples.in_scope).any():
+            chosen = self.choose(everything)
+        elif self.are_few:
+            chosen = self.choose(everything)
+            return chosen, self.choose(~held, near=chosen)
+        else:
+            chosen = self.choose(~held)
+        return chosen, chosen
+
     def choose(self, kept: Mask, *, near: _Chosen | None = None) -> _Chosen:
         """Choose settings and threshold on some examples, starting from `near` if given; log them otherwise."""
         settings = choose_settings(
@@ -140,16 +169,18 @@ class _Job:
             log_threshold(threshold, settings.judged)
         return threshold
 
-    def measure(self, chosen: _Chosen, held: Mask) -> HeldOut:
-        """Fit on the examples that the settings were chosen on, and measure on the held-out ones."""
+    def measure(self, chosen: _Chosen, held: Mask) -> tuple[HeldOut | None, Mask]:
+        """Fit on the examples that the settings were chosen on, and measure on the held-out ones, if there are any."""
+        if not (held & self.examples.in_scope).any():
+            return None, np.zeros(0, dtype=bool)
         examples = self.examples[chosen.kept & self.examples.in_scope]
         # Good enough for metrics of two or three decimals, and the final fit starts from it.
         with phase("Fitting without held-out rows"):
             fitted = fit_all(self.recipe, chosen.settings, examples, exact=False)
-        figures = self._figures(fitted, chosen, held)
+        figures, correct = self._figures(fitted, chosen, held)
         if (smaller := within_limit(fitted)) is not fitted.vocabulary:
             fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller, exact=False)
-            before, figures = figures, self._figures(fitted, chosen, held)
+            before, (figures, correct) = figures, self._figures(fitted, chosen, held)
             logger.info(
                 "Dropped the n-grams with the smallest weights to keep the model file within %g MB: held-out accuracy "
                 "%.3f (%.3f with all n-grams).",
@@ -158,9 +189,9 @@ class _Job:
                 before.accuracy,
             )
         chosen.fitted = fitted
-        return figures
+        return figures, correct
 
-    def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> HeldOut:
+    def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
         model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
         probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
         return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
@@ -191,7 +222,9 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
 
 
-def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None) -> HeldOut:
+def _measure(
+    probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None
+) -> tuple[HeldOut, Mask]:
     in_scope = y < len(classes)
     ranking = rank(probabilities)
     rejected = None
@@ -203,7 +236,7 @@ def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshol
     if threshold is not None:
         (point,) = metrics.coverage(predicted == y, confidence, [threshold])
         coverage, answered_accuracy = point.coverage, point.accuracy
-    return HeldOut(
+    figures = HeldOut(
         accuracy=metrics.accuracy(y, predicted),
         macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
         ece=metrics.expected_calibration_error(predicted == y, confidence),
@@ -212,3 +245,4 @@ def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshol
         answered_accuracy=answered_accuracy,
         out_of_scope_recall=rejected,
     )
+    return figures, predicted == y

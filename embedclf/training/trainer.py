@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.classifier.training_record import TrainingRecord, rows_digest
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -136,19 +137,77 @@ def train(
         If the embedder is unknown, not installed, or fails.
     """
     examples = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+    classifier, _ = train_on(
+        examples,
+        check_recipe(head, regularization, features, label_names, C),
+        holdout=holdout,
+        seed=seed,
+        target_accuracy=target_accuracy,
+        min_confidence=min_confidence,
+        out_of_scope_label=out_of_scope_label,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        name_vectors=name_vectors,
+    )
+    return classifier
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeldOutRows:
+    """The answers to the held-out examples of a training.
+
+    Attributes
+    ----------
+    held : ndarray of shape (n,), bool
+        Which examples were held out.
+    correct : ndarray of shape (n_held_out,), bool
+        Whether the label of each of them was predicted, those that are out of scope left out.
+    """
+
+    held: Mask
+    correct: Mask
+
+
+def train_on(
+    examples: EmbeddedTexts,
+    recipe: Recipe,
+    *,
+    holdout: float,
+    seed: int,
+    target_accuracy: float | None,
+    min_confidence: float | None,
+    out_of_scope_label: str | int | None,
+    sample_weight: Any,
+    class_weight: ClassWeight,
+    name_vectors: Vectors | None,
+) -> tuple[TextClassifier, HeldOutRows]:
+    """Train a classifier; see `train`."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     classes, y = check_examples(examples.texts, examples.known_labels, outside)
-    recipe = check_recipe(head, regularization, features, label_names, C)
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     _warn_of_placeholders(examples)
-    weights = _weights_of(sample_weight, class_weight, classes, y)
+    class_weight = _of_labels(class_weight)
+    weights = weights_of(sample_weight, class_weight, classes, y)
+    record = TrainingRecord(
+        digest=rows_digest(examples.texts, examples.known_labels),
+        n_rows=len(examples),
+        features=recipe.features,
+        C=recipe.C,
+        label_names=recipe.label_names,
+        holdout=float(holdout),
+        seed=int(seed),
+        target_accuracy=None if target_accuracy is None else float(target_accuracy),
+        min_confidence=None if min_confidence is None else float(min_confidence),
+        class_weight=_plain(class_weight),
+        weighted=sample_weight is not None,
+    )
     opened, recipe = open_for(recipe, examples)
     warn_of_languages(examples.texts, opened, recipe)
     held = _choose_held_out(y, examples.groups, classes, holdout, seed)
-    model, card = fit_classifier(
+    model, card, correct = fit_classifier(
         make_training_set(recipe, examples, classes, y, name_vectors, sample_weight=weights),
         recipe,
         spec=opened.spec,
@@ -159,8 +218,10 @@ def train(
     )
     if card.held_out is not None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))
-    classifier = TextClassifier(opened, model, replace(card, out_of_scope_label=outside))
-    return classifier if examples.columns is None else classifier.with_columns(*examples.columns)
+    classifier = TextClassifier(opened, model, replace(card, out_of_scope_label=outside, training=record))
+    if examples.columns is not None:
+        classifier = classifier.with_columns(*examples.columns)
+    return classifier, HeldOutRows(held, correct)
 
 
 def _warn_of_placeholders(examples: EmbeddedTexts) -> None:
@@ -179,12 +240,25 @@ def _warn_of_placeholders(examples: EmbeddedTexts) -> None:
             )
 
 
-def _weights_of(sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints) -> Floats | None:
+def _of_labels(class_weight: ClassWeight) -> ClassWeight:
+    """Return the weights of labels by the names of these."""
+    if not isinstance(class_weight, Mapping):
+        return class_weight
+    return {label_of(name, "a label of class_weight"): weight for name, weight in class_weight.items()}
+
+
+def _plain(class_weight: ClassWeight) -> dict[str, float] | Literal["balanced"] | None:
+    """Return weights of labels that have been checked as plain types, for JSON."""
+    if isinstance(class_weight, Mapping):
+        return {name: float(weight) for name, weight in class_weight.items()}
+    return class_weight
+
+
+def weights_of(sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints) -> Floats | None:
+    """Return the weight of each example, or None if all count the same."""
     weights = check_sample_weight(sample_weight, len(y))
     if weights is not None and not weights.all():
         raise ArgumentError(f"sample_weight[{int(weights.argmin())}] is 0: leave out the texts that should not count")
-    if isinstance(class_weight, Mapping):
-        class_weight = {label_of(name, "a label of class_weight"): weight for name, weight in class_weight.items()}
     return with_class_weight(weights, class_weight, classes, y)
 
 

@@ -11,6 +11,7 @@ from safetensors import safe_open
 
 import embedclf
 from corpus import DATASETS, LABELS, TEXTS, write_csv
+from embedclf.classifier.training_record import rows_digest
 from running import Cli
 
 
@@ -49,14 +50,15 @@ def test_twice_the_same_training_gives_the_same_bytes(process, dataset: Path):
 
 
 def test_the_file_holds_what_is_known_and_nothing_secret(cli: Cli, dataset: Path):
-    """The metadata has the drawn entries, and neither a text nor a path is anywhere in the file."""
+    """The metadata has the drawn entries, and neither a text nor an absolute path is anywhere in the file."""
     cli("train", dataset, "--dimensions", 64, "--head", "centroid")
     known = card(Path("models/small.safetensors"))
     assert set(known) == {
         "format", "classes", "embedder", "head", "regularization", "temperature", "threshold", "out_of_scope_label",
         "n_examples",
-        "held_out", "version", "blake2b",
+        "held_out", "version", "training", "blake2b",
     }  # fmt: skip
+    assert known["training"] == {"digest": rows_digest(TEXTS, LABELS), "n_rows": 30, "holdout": 0.2}
     assert known["embedder"] == {
         "provider": "wordllama",
         "model": "l2_supercat",

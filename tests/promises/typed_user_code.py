@@ -53,6 +53,7 @@ def measure(classifier: embedclf.TextClassifier, texts: list[str], labels: list[
     assert_type(embedclf.cross_validate(texts, labels, folds=3), embedclf.CrossValidation)
     assert_type(embedclf.compare(texts, labels, embedders=["wordllama"]), embedclf.Comparison)
     assert_type(embedclf.learning_curve(texts, labels), embedclf.LearningCurve)
+    assert_type(embedclf.retrain("tickets.safetensors", embedder="wordllama"), embedclf.Retraining)
     embedclf.train(texts, [0, 1])
     report.to_html("report.html", title="A report")
     return report.accuracy

@@ -103,7 +103,7 @@ def command(
         n_labels = counted(len(set(corpus.labels)), "label")
         echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
         if asked.dry_run:
-            _print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
+            print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
             return
         page = job.page(report, about)
         choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
@@ -123,7 +123,8 @@ def command(
         job.print_lines(comparison_lines(result))
 
 
-def _print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderOptions", *, as_json: bool) -> None:
+def print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderOptions", *, as_json: bool) -> None:
+    """Print the estimated costs of embedding texts with several embedders, for ``--dry-run``."""
     from embedclf.cli.costs import estimate_line, quote, say_dry
     from embedclf.evaluation.choices import estimate_all
     from embedclf.formatting import about_dollars

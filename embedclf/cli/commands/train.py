@@ -119,7 +119,7 @@ def command(
         **vectors,
         **job.settings,
     )
-    classifier = classifier.with_columns(corpus.text_column, str(corpus.label_column))
+    classifier = classifier.with_files(job.datasets, corpus, job.file.recorded)
     classifier.save(place)
     remember_latest(place)
     if job.as_json:

@@ -1,0 +1,104 @@
+"""Finding the rows that a classifier was trained on, by what its file remembers of them.
+
+A model file may come from anywhere, and what is found here is sent to the embedder's server. So a file that only the
+model file names is used only if its rows have the recorded digest, which is checked before anything is embedded. It
+must be a regular file below the current directory or that of the model, with all links followed, and not too large.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from embedclf.classifier.training_record import TrainingRecord, rows_digest
+from embedclf.data.corpus import Corpus
+from embedclf.data.plain_file import open_plain
+from embedclf.errors import DataError
+from embedclf.formatting import counted
+
+_MOST_BYTES = 2**30
+HOW = "--train-set FILE (in Python: texts and labels)"
+
+
+def find_rows(
+    record: TrainingRecord | None,
+    name: str,
+    folder: Path,
+    read: Callable[[Sequence[str]], Corpus],
+) -> Corpus:
+    """Return the rows that a classifier was trained on.
+
+    Parameters
+    ----------
+    record : TrainingRecord or None
+        None if nothing is known of its training.
+    name : str
+        The classifier, for errors.
+    folder : Path
+        Where to look after the current directory: that of the model file.
+    read : callable
+        Reads files as one.
+
+    Raises
+    ------
+    DataError
+        If the files are not recorded, not found, have changed, or cannot be read.
+    """
+    if record is None:
+        raise DataError(f"{name} does not say what it was trained on: name the file with {HOW}", source=name)
+    if not record.files:
+        raise DataError(
+            f"{name} does not say which file its {counted(record.n_rows, 'row')} are from: name it with {HOW}",
+            source=name,
+        )
+    changed: tuple[list[str], Corpus] | None = None
+    fault: DataError | None = None
+    for base in dict.fromkeys([Path(), folder]):
+        places = [str(base / one) for one in record.files]
+        if all(_is_inside(base, Path(place)) for place in places):
+            try:
+                corpus = read(places)
+            except DataError as error:
+                fault = fault or error
+                continue
+            if is_same(record, corpus.texts, corpus.labels):
+                return corpus
+            changed = changed or (places, corpus)
+    if fault is not None:
+        raise fault
+    if changed is not None:
+        places, corpus = changed
+        named = " ".join(f"--train-set {place}" for place in places)
+        raise DataError(
+            f"{corpus.name} has changed since {name} was trained on it: {change(record, len(corpus.texts))}. To train "
+            f"on what is there now, name it: {named}",
+            source=corpus.name,
+        )
+    raise DataError(
+        f"{name} was trained on {', '.join(record.files)}, to be found neither here nor beside the model: name the "
+        f"file with {HOW}",
+        source=name,
+    )
+
+
+def is_same(record: TrainingRecord, texts: Sequence[str], labels: Sequence[str]) -> bool:
+    """Return whether rows are those of a training, in the same order."""
+    return len(texts) == record.n_rows and rows_digest(texts, labels) == record.digest
+
+
+def change(record: TrainingRecord, n_rows: int) -> str:
+    """Return how many rows there are now and were then, for rows with another digest."""
+    return f"{counted(n_rows, 'row')} now, {record.n_rows:,} then; the digest differs"
+
+
+def _is_inside(base: Path, place: Path) -> bool:
+    """Return whether a place is a regular file of bearable size below a directory, with all links followed."""
+    try:
+        real = Path(os.path.realpath(place))
+        if not real.is_relative_to(os.path.realpath(base)):
+            return False
+        descriptor = open_plain(real)
+    except (OSError, ValueError):
+        return False
+    size = os.fstat(descriptor).st_size
+    os.close(descriptor)
+    return size <= _MOST_BYTES
