@@ -7,6 +7,7 @@ from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, reopen_embedder
+from embedclf.embedding.tasks import NO_TASK
 from embedclf.errors import EmbedderError, ModelFileError
 
 
@@ -76,7 +77,9 @@ def open_as_trained(
             given = str(trained_with) if embedder is None else embedder
             opened = reopen_embedder(given, trained_with, **settings)
         else:
-            opened = as_embedder(embedder, cache_name=cache_name, cache=settings.get("cache", False))
+            # An embedder that is open has its own prompt, which is compared below.
+            prompt = None if isinstance(embedder, Embedder) else trained_with.prompt
+            opened = as_embedder(embedder, prompt=prompt, cache_name=cache_name, cache=settings.get("cache", False))
     except EmbedderError as error:
         raise EmbedderError(f"{name} was trained with {trained_with}: {error}") from error
     here = opened.spec
@@ -94,4 +97,21 @@ def open_as_trained(
             f"{here} ({here.dimensions} dimensions)",
             path=name,
         )
+    if (here.task, here.prompt) != (trained_with.task, trained_with.prompt):
+        asked = ", ".join(
+            f"{what}={value!r}"
+            for what, value, other in (
+                ("task", trained_with.task or NO_TASK, here.task or NO_TASK),
+                ("prompt", trained_with.prompt or "", here.prompt or ""),
+            )
+            if value != other
+        )
+        raise ModelFileError(
+            f"{name} was trained with {_told(trained_with)}, but the embedder is {_told(here)}: open it with {asked}",
+            path=name,
+        )
     return opened
+
+
+def _told(spec: EmbedderSpec) -> str:
+    return spec.described if spec.told else f"{spec} (no task, no prompt)"

@@ -128,10 +128,7 @@ class ModelCard:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as plain types, for JSON."""
-        card = asdict(self)
-        if not self.embedder.shortened:
-            del card["embedder"]["shortened"]
-        return card
+        return asdict(self) | {"embedder": self.embedder.to_dict()}
 
 
 def write_model(path: str | os.PathLike[str], model: LinearModel, card: ModelCard) -> None:
@@ -312,6 +309,9 @@ def _parse(
         dimensions=_typed(spec["dimensions"], int, "dimensions"),
         endpoint=_typed(spec["endpoint"], str | None, "endpoint"),
         shortened=spec.get("shortened") is True,
+        # Older versions do not write these fields.
+        task=_typed(spec.get("task"), str | None, "task") or None,
+        prompt=_typed(spec.get("prompt"), str | None, "prompt") or None,
     )
     if model.uses_vectors and embedder.dimensions != model.weights.shape[1]:
         raise ValueError(

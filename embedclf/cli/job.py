@@ -20,6 +20,7 @@ from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedd
 from embedclf.cli.progress import ProgressLine
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo_json, echo_lines
+from embedclf.embedding.tasks import CLASSIFICATION
 from embedclf.errors import EmbedclfError
 from embedclf.printing.tables import add_lines
 
@@ -111,12 +112,12 @@ class Job:
         self.corpus = read_texts(self.datasets, self.file)
         return self.corpus
 
-    def open(self, embedding: "EmbeddingOptions") -> None:
-        """Open the embedder, and announce the file and the embedder."""
-        from embedclf.embedding.factory import open_embedder
+    def open(self, embedding: "EmbeddingOptions", *, usual_task: str = CLASSIFICATION) -> None:
+        """Open the embedder, and announce the file and the embedder; see `as_embedder` for the usual task."""
+        from embedclf.embedding.factory import as_embedder
 
         settings, reason = self.asked.settings(), self.reason_for(embedding)
-        self.embedder = open_embedder(embedding.embedder, dimensions=embedding.dimensions, **settings)
+        self.embedder = as_embedder(embedding.embedder, usual_task=usual_task, **embedding.asked, **settings)
         introduce(self.corpus, self.embedder, reason)
 
     def reason_for(self, embedding: "EmbeddingOptions") -> str | None:

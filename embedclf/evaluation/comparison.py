@@ -38,7 +38,7 @@ class Compared:
     Attributes
     ----------
     embedder : str
-        As ``provider:model``.
+        As ``provider:model``, followed by the task and the prompt if there are any.
     dimensions : int
     head : {"logistic", "centroid"}
     features : {"auto", "embedding", "words", "both"}
@@ -147,6 +147,8 @@ def compare(
     label: str | None = None,
     embedders: Sequence[EmbedderLike | None] = (None,),
     dimensions: Sequence[int | None] = (None,),
+    tasks: Sequence[str | None] = (None,),
+    prompts: Sequence[str | None] = (None,),
     heads: Sequence[Head] = ("logistic",),
     features: Sequence[Features] = ("auto",),
     folds: int = 5,
@@ -166,6 +168,8 @@ def compare(
         Each as in `embedclf.train`.
     dimensions : sequence of int or None
         Lengths of the vectors; an embedder skips those that it does not support.
+    tasks, prompts : sequence of str or None
+        As in `embedclf.open_embedder`; an embedder that takes no task, or no prompt, is compared once, without.
     heads : sequence of {"logistic", "centroid"}
     features : sequence of {"auto", "embedding", "words", "both"}
         "words" is compared once, independently of the embedders.
@@ -187,11 +191,17 @@ def compare(
     """
     examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
     texts, labels = examples.texts, examples.known_labels
-    for name, given in (("embedders", embedders), ("heads", heads), ("features", features)):
+    for name, given in (
+        ("embedders", embedders),
+        ("tasks", tasks),
+        ("prompts", prompts),
+        ("heads", heads),
+        ("features", features),
+    ):
         if isinstance(given, str):
             raise TypeError(f"{name} must be a list, not a single str: [{given!r}]")
     recipes = check_comparison(texts, labels, heads, features, folds, seed)
-    choices = open_choices(embedders, dimensions, recipes, **settings)
+    choices = open_choices(embedders, dimensions, recipes, tasks=tasks, prompts=prompts, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))
     embedded: list[Embedded] = []
     reasons = embed_choices(choices, texts, embedded, **settings)
@@ -245,7 +255,7 @@ def compare_vectors(
     for one, recipe in tracked(pairs, "Comparing", len(pairs), "combination"):
         vectors = one.vectors if recipe.uses_vectors else None
         examples = TrainingSet(Inputs.of(texts, vectors, words=recipe.uses_words), y, groups, classes)
-        named = f"{one.embedder.spec}" + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
+        named = one.embedder.spec.described + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
         logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
         result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
         found.append((one, recipe, examples.inputs, result))
@@ -262,7 +272,7 @@ def compare_vectors(
         n_bytes, seconds = size_and_seconds(one.embedder, texts, inputs, classes, result)
         candidates.append(
             Compared(
-                embedder=str(one.embedder.spec),
+                embedder=one.embedder.spec.described,
                 dimensions=inputs.vectors.shape[1],
                 head=result.head,
                 features=recipe.features,

@@ -45,7 +45,7 @@ def info(cache_dir: str | None) -> None:
     from embedclf.embedding.usage import Usage
 
     cache = VectorCache(cache_dir)
-    known = {_name(one.model, one.endpoint): one for one in cache.info()}
+    known = {_label(one): one for one in cache.info()}
     totals = cache.ledger.totals()
     spent = {_name(f"{one.provider}:{one.model}", one.endpoint): one.usage for one in totals}
     echo(f"{cache.folder}")
@@ -82,7 +82,7 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(f"{_label(one)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
         confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?")
     cache.clear()
     echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
@@ -130,7 +130,7 @@ def prune(cache_dir: str | None, older_than: float | None, max_size: float | Non
         return
     if not yes:
         for one in report.dropped:
-            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(f"{_label(one)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
         stays = _held(report.n_kept, report.kept_bytes)
         question = f"Delete {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
         confirm(question)
@@ -141,6 +141,15 @@ def prune(cache_dir: str | None, older_than: float | None, max_size: float | Non
 
 def _held(n_vectors: int, n_bytes: int) -> str:
     return f"{counted(n_vectors, 'vector')}, {_size(n_bytes)}"
+
+
+def _label(one: "CacheInfo") -> str:
+    from embedclf.embedding.base import EmbedderSpec
+
+    provider, _, model = one.model.partition(":")
+    told = EmbedderSpec(provider, model, None, task=one.task, prompt=one.prompt).told
+    name = _name(one.model, one.endpoint)
+    return f"{name} ({told})" if told else name
 
 
 def _name(model: str, endpoint: str | None) -> str:

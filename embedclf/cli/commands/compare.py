@@ -12,7 +12,7 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.training_options import seed_option
+from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
@@ -44,6 +44,14 @@ if TYPE_CHECKING:
     multiple=True,
     help="Embedding dimensions; may be repeated.  [default: the model's]",
 )
+@click.option("--task", "tasks", metavar="TASK", type=TaskName(), multiple=True, help=f"{TASK_HELP}  May be repeated.")
+@click.option(
+    "--prompt",
+    "prompts",
+    metavar="TEXT",
+    multiple=True,
+    help=f"{PROMPT_HELP}  May be repeated; '' is none.",
+)
 @click.option(
     "--head",
     "heads",
@@ -67,6 +75,8 @@ def command(
     job: Job,
     embedders: tuple[str, ...],
     dimensions: tuple[int, ...],
+    tasks: tuple[str, ...],
+    prompts: tuple[str, ...],
     heads: tuple[str, ...],
     features: tuple[str, ...],
     folds: int,
@@ -98,7 +108,9 @@ def command(
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
         settings = asked.settings()
-        opened = choices.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), recipes, **settings)
+        given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
+        told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
+        opened = choices.open_choices(given, lengths, recipes, **told, **settings)
         n_labels = counted(len(set(corpus.labels)), "label")
         echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
         if asked.dry_run:
@@ -130,12 +142,12 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
     estimates = estimate_all(choices, texts)
     known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
     if as_json:
-        of_each = [{"embedder": str(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
+        of_each = [{"embedder": choice.opened.spec.described, **estimate.to_dict()} for choice, estimate in estimates]
         echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known)})
     else:
         for choice, estimate in estimates:
-            echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
-        for name in sorted({str(choice.opened.spec) for choice in choices if choice.opened.is_local}):
+            echo(f"{choice.opened.spec.described}: {estimate_line(estimate)}")
+        for name in sorted({choice.opened.spec.described for choice in choices if choice.opened.is_local}):
             echo(f"{name}: free (runs locally)")
         unknown = len(estimates) - len(known)
         more = f", plus {counted(unknown, 'model')} of unknown price" if unknown else ""

@@ -38,6 +38,8 @@ class ModelFacts:
         Whether it silently truncates long texts unless ``auto_truncate`` is false.
     english_only : bool
         Whether its maker says that it is for English texts.
+    tasks : bool
+        Whether it accepts the field ``task_type``, which says what the vectors are for.
     """
 
     input_tokens: int
@@ -51,6 +53,7 @@ class ModelFacts:
     lengths: tuple[int, int] | None = None
     truncates: bool = False
     english_only: bool = False
+    tasks: bool = False
 
     @property
     def dollars_per_million_tokens(self) -> float | None:
@@ -75,7 +78,9 @@ CATALOGUE = {
     "voyage-finance-2": ModelFacts(32_000, request_texts=128, request_tokens=120_000),
     "voyage-law-2": ModelFacts(16_000, request_texts=128, request_tokens=120_000),
     "voyage-multilingual-2": ModelFacts(32_000, request_texts=128, request_tokens=120_000),
-    "text-multilingual-embedding-002": ModelFacts(2_048, request_texts=250, request_tokens=20_000, truncates=True),
+    "text-multilingual-embedding-002": ModelFacts(
+        2_048, request_texts=250, request_tokens=20_000, truncates=True, tasks=True
+    ),
     "textembedding-gecko@003": ModelFacts(2_048, request_texts=250, request_tokens=20_000, truncates=True),
     "BAAI/bge-base-en-v1.5": ModelFacts(512, request_texts=1, english_only=True),
     "alibaba/qwen-text-embedding-v3": ModelFacts(8_192, 1024, request_texts=10, encodes=False, lengths=(64, 2_048)),
