@@ -31,7 +31,11 @@ def load(
         If the file does not exist or is not usable, or the classifier was trained with another embedder.
     EmbedderError
         If the embedder is unknown or not installed.
+    TypeError
+        If a setting is passed that the file has: the dimensions, the task or the prompt.
     """
+    if of_file := sorted(settings.keys() & {"dimensions", "task", "prompt"}):
+        raise TypeError(f"the {of_file[0]} is the model file's: do not pass {of_file[0]}=")
     model, card = read_model(path)
     name, trained_with = os.fspath(path), card.embedder
     how = "pass it in Python, with embedclf.load(path, embedder=…)"

@@ -28,7 +28,7 @@ LOCAL_PROVIDERS = ("huggingface",)
 """The LangChain providers whose models run in this process."""
 
 _WHERE_SET = ("shortened", "task", "prompt")
-_SHOWN_OF_PROMPT = 60
+_SHOWN_OF_PROMPT = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,8 @@ class EmbedderSpec:
     def told(self) -> str:
         """The task and the prompt as people read them; empty if there is neither."""
         prompt = self.prompt
-        if prompt is not None and len(prompt) > _SHOWN_OF_PROMPT:
-            prompt = prompt[: _SHOWN_OF_PROMPT - 1] + "…"
+        if prompt is not None and len(prompt) > 2 * _SHOWN_OF_PROMPT:
+            prompt = f"{prompt[:_SHOWN_OF_PROMPT]}…{prompt[-_SHOWN_OF_PROMPT:]}"  # prompts may differ at either end
         parts = {"task": self.task, "prompt": None if prompt is None else repr(prompt)}
         return ", ".join(f"{name}: {value}" for name, value in parts.items() if value is not None)
 
