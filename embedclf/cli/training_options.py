@@ -58,10 +58,8 @@ class TaskName(click.Choice[str]):
         return super().convert(value, param, ctx)
 
 
-TASK_HELP = (
-    f"What to tell a model that its vectors are for, if it takes a task: {', '.join(TASKS[:-1])} or {TASKS[-1]}."
-)
-PROMPT_HELP = "Instruction to put before each text, as it is, for a model that follows one."
+TASK_HELP = f"What to tell a model that its vectors are for, if it takes a task: {', '.join(TASKS[:-1])} or {TASKS[-1]}"
+PROMPT_HELP = "Instruction to put before each text, as it is, for a model that follows one"
 
 _EMBEDDING_OPTIONS = {
     "embedder": click.option(
@@ -80,9 +78,9 @@ _EMBEDDING_OPTIONS = {
         "--task",
         metavar="TASK",
         type=TaskName(),
-        help=f"{TASK_HELP}  [default: clustering for cluster and map, else classification]",
+        help=f"{TASK_HELP}.  [default: clustering for cluster and map, else classification]",
     ),
-    "prompt": click.option("--prompt", metavar="TEXT", help=PROMPT_HELP),
+    "prompt": click.option("--prompt", metavar="TEXT", help=f"{PROMPT_HELP}."),
 }
 
 embedding_options = collected("embedding", EmbeddingOptions, _EMBEDDING_OPTIONS)

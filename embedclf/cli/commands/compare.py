@@ -44,14 +44,15 @@ if TYPE_CHECKING:
     multiple=True,
     help="Embedding dimensions; may be repeated.  [default: the model's]",
 )
-@click.option("--task", "tasks", metavar="TASK", type=TaskName(), multiple=True, help=f"{TASK_HELP}  May be repeated.")
 @click.option(
-    "--prompt",
-    "prompts",
-    metavar="TEXT",
+    "--task",
+    "tasks",
+    metavar="TASK",
+    type=TaskName(),
     multiple=True,
-    help=f"{PROMPT_HELP}  May be repeated; '' is none.",
+    help=f"{TASK_HELP}; may be repeated.  [default: classification]",
 )
+@click.option("--prompt", "prompts", metavar="TEXT", multiple=True, help=f"{PROMPT_HELP}; may be repeated.")
 @click.option(
     "--head",
     "heads",
