@@ -10,7 +10,7 @@ import numpy as np
 from embedclf.arrays import Floats
 from embedclf.classifier.model_file import Head
 from embedclf.data_frames import DataFrame, data_frame
-from embedclf.embedding.base import Embedder, EmbedderLike
+from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import EmbedderSettings
 from embedclf.embedding.usage import Usage
@@ -38,7 +38,9 @@ class Compared:
     Attributes
     ----------
     embedder : str
-        As ``provider:model``, followed by the task and the prompt if there are any.
+        As ``provider:model``.
+    task, prompt : str or None
+        What the embedder was told; see `EmbedderSpec`.
     dimensions : int
     head : {"logistic", "centroid"}
     features : {"auto", "embedding", "words", "both"}
@@ -63,6 +65,8 @@ class Compared:
     """
 
     embedder: str
+    task: str | None
+    prompt: str | None
     dimensions: int
     head: Head
     features: Features
@@ -78,6 +82,16 @@ class Compared:
     ms_to_embed: float | None
     ms_to_classify: float
     result: CrossValidation
+
+    @property
+    def told(self) -> str:
+        """The task and the prompt as people read them; see `EmbedderSpec`."""
+        return EmbedderSpec("", "", None, task=self.task, prompt=self.prompt).told
+
+    @property
+    def name(self) -> str:
+        """The embedder, with the task and the prompt if there are any."""
+        return f"{self.embedder} ({self.told})" if self.told else self.embedder
 
     @property
     def worse(self) -> bool:
@@ -112,7 +126,7 @@ class Comparison(WithPage):
 
     def __repr__(self) -> str:
         best = self.candidates[0]
-        of_best = f"best {best.embedder}, {best.head}, {best.features} with accuracy {best.accuracy:.3f}"
+        of_best = f"best {best.name}, {best.head}, {best.features} with accuracy {best.accuracy:.3f}"
         return f"<Comparison: {counted(len(self.candidates), 'candidate')}, {of_best}>"
 
     def to_frame(self) -> Any:
@@ -272,7 +286,9 @@ def compare_vectors(
         n_bytes, seconds = size_and_seconds(one.embedder, texts, inputs, classes, result)
         candidates.append(
             Compared(
-                embedder=one.embedder.spec.described,
+                embedder=str(one.embedder.spec),
+                task=one.embedder.spec.task,
+                prompt=one.embedder.spec.prompt,
                 dimensions=inputs.vectors.shape[1],
                 head=result.head,
                 features=recipe.features,

@@ -386,7 +386,11 @@ def test_compare_takes_several(cli: Cli, api: AimlapiServer, dataset: Path):
     assert [line.split(": 30 rows")[0] for line in dry.stdout.splitlines()[:4]] == named
     assert dry.stdout.splitlines()[4] == "wordllama:l2_supercat: free (runs locally)"
     done = json.loads(cli("compare", dataset, *given, *asked[:4], "--json").stdout)
-    assert sorted(one["embedder"] for one in done["candidates"]) == [GOOGLE, named[0], "wordllama:l2_supercat"]
+    assert {(one["embedder"], one["task"], one["prompt"]) for one in done["candidates"]} == {
+        (GOOGLE, "classification", None),
+        (GOOGLE, None, None),
+        ("wordllama:l2_supercat", None, None),
+    }
     assert told(api) == {"CLASSIFICATION", None}
     none = cli("compare", dataset, "--embedder", "wordllama", "--task", "clustering")
     assert none.stderr == "Error: wordllama cannot be told a task: leave out --task (task=)\n"

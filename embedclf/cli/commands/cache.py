@@ -66,7 +66,7 @@ def info(cache_dir: str | None) -> None:
         shown = f"{name} ({told[0][0]})" if len(told) == 1 and told[0][0] else name
         rows.append([shown, *_cells(of_model), f"{usage.requests:,}", f"{usage.tokens:,}", *dollars])
         if len(told) > 1 and told[-1][0]:
-            rows += [[f"  {said or 'no task'}", *_cells([one]), "", "", "", ""] for said, one in told]
+            rows += [[f"  {said or 'no task'}", *_cells([one]), *"––––"] for said, one in told]
     echo_lines(table(["model", "vectors", "size", "segments", "requests", "tokens", "spent", "saved"], rows))
 
 

@@ -16,6 +16,7 @@ from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
+    from embedclf.embedding.base import EmbedderSpec
     from embedclf.evaluation.choices import Choice
 
 
@@ -135,6 +136,10 @@ def command(
         job.print_lines(comparison_lines(result))
 
 
+def _named(spec: "EmbedderSpec") -> dict[str, str | None]:
+    return {"embedder": str(spec), "task": spec.task, "prompt": spec.prompt}
+
+
 def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
     from embedclf.cli.costs import estimate_line
     from embedclf.evaluation.choices import estimate_all
@@ -143,7 +148,7 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
     estimates = estimate_all(choices, texts)
     known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
     if as_json:
-        of_each = [{"embedder": choice.opened.spec.described, **estimate.to_dict()} for choice, estimate in estimates]
+        of_each = [{**_named(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
         echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known)})
     else:
         for choice, estimate in estimates:
