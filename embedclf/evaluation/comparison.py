@@ -214,6 +214,8 @@ def compare(
     ):
         if isinstance(given, str):
             raise TypeError(f"{name} must be a list, not a single str: [{given!r}]")
+    if single := sorted(settings.keys() & {"task", "prompt"}):
+        raise TypeError(f"compare takes several: pass {single[0]}s=[…], not {single[0]}=")
     recipes = check_comparison(texts, labels, heads, features, folds, seed)
     choices = open_choices(embedders, dimensions, recipes, tasks=tasks, prompts=prompts, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))

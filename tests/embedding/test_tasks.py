@@ -221,6 +221,7 @@ class TestFiles:
         assert classifier.embedder.spec.task == "classification"
         assert classifier.to_dict()["embedder"]["task"] == "classification"
         assert "prompt" not in classifier.to_dict()["embedder"]
+        assert f"features    {GOOGLE} (task: classification)\n" in str(classifier)
         embedclf.load(google, embedder=GOOGLE)
         for asked, message in (
             ({"task": "clustering"}, f"{GOOGLE} (task: clustering): open it with task='classification'"),
@@ -359,6 +360,8 @@ class TestPrompts:
             embedclf.load("m.safetensors", embedder=embedclf.from_langchain(Lengths()))
         with pytest.raises(TypeError, match="prompt needs an embedder's name"):
             embedclf.compare(TEXTS, LABELS, embedders=[embedder], prompts=["query: "])
+        with pytest.raises(TypeError, match=r"^compare takes several: pass prompts=\[…\], not prompt=$"):
+            embedclf.compare(TEXTS, LABELS, prompt="query: ")
 
 
 def test_compare_takes_several(cli: Cli, api: AimlapiServer, dataset: Path):

@@ -103,7 +103,8 @@ class AimlapiModel(BatchEmbedder):
         self._making = ForkSafeLock()
 
     def __repr__(self) -> str:
-        return f"AimlapiModel({self._model!r}, base_url={self._settings.base_url!r})"
+        task = "" if self._task is None else f"task={self._task!r}, "
+        return f"AimlapiModel({self._model!r}, {task}base_url={self._settings.base_url!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds a lock and open connections, so a copy opens its own.
