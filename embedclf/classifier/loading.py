@@ -7,6 +7,7 @@ from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, reopen_embedder
+from embedclf.embedding.tasks import NO_TASK
 from embedclf.errors import EmbedderError, ModelFileError
 
 
@@ -30,7 +31,11 @@ def load(
         If the file does not exist or is not usable, or the classifier was trained with another embedder.
     EmbedderError
         If the embedder is unknown or not installed.
+    TypeError
+        If a setting is passed that the file has: the dimensions, the task or the prompt.
     """
+    if of_file := sorted(settings.keys() & {"dimensions", "task", "prompt"}):
+        raise TypeError(f"the {of_file[0]} is the model file's: do not pass {of_file[0]}=")
     model, card = read_model(path)
     name, trained_with = os.fspath(path), card.embedder
     how = "pass it in Python, with embedclf.load(path, embedder=…)"
@@ -86,7 +91,9 @@ def open_as_trained(
             given = str(trained_with) if embedder is None else embedder
             opened = reopen_embedder(given, trained_with, trained_file=trained_file, **settings)
         else:
-            opened = as_embedder(embedder, cache_name=cache_name, cache=settings.get("cache", False))
+            # An embedder that is open has its own prompt, which is compared below.
+            prompt = None if isinstance(embedder, Embedder) else trained_with.prompt
+            opened = as_embedder(embedder, prompt=prompt, cache_name=cache_name, cache=settings.get("cache", False))
     except EmbedderError as error:
         raise EmbedderError(f"{name} was trained with {trained_with}: {error}") from error
     here = opened.spec
@@ -104,4 +111,21 @@ def open_as_trained(
             f"{here} ({here.dimensions} dimensions)",
             path=name,
         )
+    if (here.task, here.prompt) != (trained_with.task, trained_with.prompt):
+        asked = ", ".join(
+            f"{what}={value!r}"
+            for what, value, other in (
+                ("task", trained_with.task or NO_TASK, here.task or NO_TASK),
+                ("prompt", trained_with.prompt or "", here.prompt or ""),
+            )
+            if value != other
+        )
+        raise ModelFileError(
+            f"{name} was trained with {_told(trained_with)}, but the embedder is {_told(here)}: open it with {asked}",
+            path=name,
+        )
     return opened
+
+
+def _told(spec: EmbedderSpec) -> str:
+    return spec.described if spec.told else f"{spec} (no task, no prompt)"

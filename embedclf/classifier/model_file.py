@@ -33,7 +33,7 @@ from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
 
-FORMAT = 2
+FORMAT = 3
 Head = Literal["logistic", "centroid"]
 Features = Literal["embedding", "words", "both"]
 Tensors = dict[str, np.ndarray[Any, Any]]
@@ -135,10 +135,8 @@ class ModelCard:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as plain types, for JSON, without the record of the training."""
-        card = asdict(replace(self, training=None))
+        card = asdict(replace(self, training=None)) | {"embedder": self.embedder.to_dict()}
         del card["training"]
-        if not self.embedder.shortened:
-            del card["embedder"]["shortened"]
         return card
 
 
@@ -179,7 +177,8 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
 
 def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
     """Return the metadata entry and the tensors of a model file."""
-    metadata = {"format": 2, "classes": model.classes, **card.to_dict()}
+    # Older versions must not read a file whose embedder is told something: they would embed without it.
+    metadata = {"format": 3 if card.embedder.told else 2, "classes": model.classes, **card.to_dict()}
     for column, usual in zip(("text_column", "label_column"), DEFAULT, strict=True):
         names = names_in(metadata[column])
         if len(names) > 1:
@@ -191,8 +190,8 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
     if card.training is not None:
         metadata["training"] = card.training.to_dict()
     tensors: Tensors = {"weights": model.weights, "bias": model.bias}
-    if model.words is None:  # older versions can read format 1
-        metadata["format"] = 1
+    if model.words is None:
+        metadata["format"] = 3 if card.embedder.told else 1  # older versions can read format 1
         del metadata["word_scale"]
     else:
         tensors |= {
@@ -303,13 +302,14 @@ def _parse(
     # A later version may have added fields, but all later versions also write a digest.
     if not checked and (unknown := metadata.keys() - _FIELDS):
         raise ValueError(f"unknown field {min(unknown)!r:.40} in a file without a checksum")
-    kinds = _TENSORS | (_OF_WORDS if number > 1 else {})
+    has_words = number == 2 or (number > 2 and not tensors.keys().isdisjoint(_OF_WORDS))
+    kinds = _TENSORS | (_OF_WORDS if has_words else {})
     if {name: tensor.dtype for name, tensor in tensors.items()} != kinds:
         named = " and ".join(f"the {np.dtype(kind).name} {name!r}" for name, kind in kinds.items())
         raise ValueError(f"its tensors must be {named}")
     classes = tuple(_typed(name, str, "classes") for name in _typed(metadata["classes"], list, "classes"))
     words, word_scale = None, 0.0
-    if number > 1:
+    if has_words:
         words = WordWeights(Vocabulary(tensors["ngrams"], tensors["idf"]), tensors["ngram_weights"])
         word_scale = _number(metadata, "word_scale")
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words)
@@ -322,6 +322,9 @@ def _parse(
         dimensions=_typed(spec["dimensions"], int, "dimensions"),
         endpoint=_typed(spec["endpoint"], str | None, "endpoint"),
         shortened=spec.get("shortened") is True,
+        # Older versions do not write these fields.
+        task=_typed(spec.get("task"), str | None, "task") or None,
+        prompt=_typed(spec.get("prompt"), str | None, "prompt") or None,
     )
     if model.uses_vectors and embedder.dimensions != model.weights.shape[1]:
         raise ValueError(

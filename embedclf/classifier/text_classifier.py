@@ -66,7 +66,7 @@ class TextClassifier(Printable):
     @property
     def features(self) -> str:
         """What is used of a text: its words, a vector by an embedder, or both."""
-        used = [str(self.card.embedder)] if self.model.uses_vectors else []
+        used = [self.card.embedder.described] if self.model.uses_vectors else []
         return " and ".join(["words", *used] if self.model.words is not None else used)
 
     def predict(self, texts: Iterable[str]) -> list[str | None]:

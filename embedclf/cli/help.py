@@ -34,7 +34,7 @@ _GROUPS = {
     ),
     "Model": (
         *("dimensions", "embedder", "embedders", "features", "head", "heads", "label_names", "min_confidence", "model"),
-        *("out_of_scope_label", "regularization", "target_accuracy"),
+        *("out_of_scope_label", "prompt", "prompts", "regularization", "target_accuracy", "task", "tasks"),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
     "Output": (

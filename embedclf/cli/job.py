@@ -19,7 +19,8 @@ from embedclf.cli.notices import introduce, say_written
 from embedclf.cli.options import Decorator, EmbedderOptions, add_options, embedder_options
 from embedclf.cli.progress import ProgressLine
 from embedclf.cli.refused_rows import without_refused
-from embedclf.cli.screen import echo_json, echo_lines
+from embedclf.cli.screen import echo, echo_json, echo_lines
+from embedclf.embedding.tasks import CLASSIFICATION
 from embedclf.errors import EmbedclfError
 from embedclf.printing.tables import add_lines
 
@@ -111,13 +112,23 @@ class Job:
         self.corpus = read_texts(self.datasets, self.file)
         return self.corpus
 
-    def open(self, embedding: "EmbeddingOptions") -> None:
-        """Open the embedder, and announce the file and the embedder."""
-        from embedclf.embedding.factory import open_embedder
+    def open(self, embedding: "EmbeddingOptions", *, usual_task: str = CLASSIFICATION) -> None:
+        """Open the embedder, and announce the file and the embedder; see `as_embedder` for the usual task."""
+        from embedclf.embedding.factory import as_embedder
 
         settings, reason = self.asked.settings(), self.reason_for(embedding)
-        self.embedder = open_embedder(embedding.embedder, dimensions=embedding.dimensions, **settings)
+        self.embedder = as_embedder(embedding.embedder, usual_task=usual_task, **embedding.asked, **settings)
         introduce(self.corpus, self.embedder, reason)
+        if embedding.task is None and self.embedder.spec.task not in (None, CLASSIFICATION):
+            told = {**embedding.asked, "task": CLASSIFICATION}
+            self._say_if_cached(as_embedder(embedding.embedder, **told, **settings))
+
+    def _say_if_cached(self, other: "Embedder") -> None:
+        """Say that the vectors of another task are all in the cache, if those of this one are not."""
+        missing = [one.estimate(self.corpus.texts).to_embed for one in (other, self.embedder)]
+        if not missing[0] and missing[1]:
+            task = other.spec.task
+            echo(f"The vectors for {task} are all in the cache: --task {task} would send nothing.", err=True)
 
     def reason_for(self, embedding: "EmbeddingOptions") -> str | None:
         """Return why the default embedder was chosen, or None if one was given.

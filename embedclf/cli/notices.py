@@ -34,7 +34,8 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
         echo("Embedder: none (words only)", err=True)
         return
     size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions set by the first response"
-    echo(f"Embedder: {opened.spec} ({size}{f'; {reason}' if reason else ''})", err=True)
+    told = "; ".join(filter(None, [size, opened.spec.told, reason]))
+    echo(f"Embedder: {opened.spec} ({told})", err=True)
 
 
 def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:

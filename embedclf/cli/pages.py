@@ -123,7 +123,11 @@ def facts_of_file(corpus: "Corpus", n_rows: int | None = None) -> str:
 def facts_of_model(path: str, classifier: "TextClassifier") -> str:
     """Return a model as a page names it: without its directory, with its size and what it is made of."""
     size = f"{Path(path).stat().st_size / 1_000:,.1f} kB"
-    made_of = f"{classifier.card.head}, {classifier.card.embedder}" if classifier.model.uses_vectors else "words only"
+    made_of = (
+        f"{classifier.card.head}, {classifier.card.embedder.described}"
+        if classifier.model.uses_vectors
+        else "words only"
+    )
     return f"{Path(path).name} ({size}; {counted(len(classifier.classes), 'label')}; {made_of})"
 
 

@@ -46,7 +46,7 @@ class TrainingJob(Job):
 
         recipe, reason, settings = check_recipe(**training.settings), None, {}
         if recipe.uses_vectors:
-            settings = {"dimensions": training.dimensions, **self.asked.settings()}
+            settings = {**training.asked, **self.asked.settings()}
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)

@@ -1,5 +1,6 @@
 """Options for the embedder, and for training a classifier."""
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,8 @@ import click
 from embedclf.cli import completers
 from embedclf.cli.help import Option
 from embedclf.cli.options import collected
+from embedclf.embedding.tasks import TASKS, task_named
+from embedclf.errors import EmbedderError
 
 
 def _regularization(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
@@ -28,7 +31,35 @@ class EmbeddingOptions:
 
     embedder: str | None
     dimensions: int | None
+    task: str | None
+    prompt: str | None
 
+    @property
+    def asked(self) -> dict[str, Any]:
+        """What the embedder is asked for, as arguments of `embedclf.open_embedder`."""
+        return {"dimensions": self.dimensions, "task": self.task, "prompt": self.prompt}
+
+    @property
+    def given(self) -> list[str]:
+        """The options by which something is asked of the embedder."""
+        return [f"--{name}" for name, value in self.asked.items() if value is not None]
+
+
+class TaskName(click.Choice[str]):
+    """A task, also by Google's own name for it."""
+
+    def __init__(self) -> None:
+        super().__init__(TASKS, case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the task of a name."""
+        with contextlib.suppress(EmbedderError):  # the choices are listed below
+            value = task_named(value)
+        return super().convert(value, param, ctx)
+
+
+TASK_HELP = f"What to tell a model that its vectors are for, if it takes a task: {', '.join(TASKS[:-1])} or {TASKS[-1]}"
+PROMPT_HELP = "Instruction to put before each text, as it is, for a model that follows one"
 
 _EMBEDDING_OPTIONS = {
     "embedder": click.option(
@@ -43,6 +74,13 @@ _EMBEDDING_OPTIONS = {
         type=click.IntRange(min=1),
         help="Embedding dimensions.  [default: the model's]",
     ),
+    "task": click.option(
+        "--task",
+        metavar="TASK",
+        type=TaskName(),
+        help=f"{TASK_HELP}.  [default: clustering for cluster and map, else classification]",
+    ),
+    "prompt": click.option("--prompt", metavar="TEXT", help=f"{PROMPT_HELP}."),
 }
 
 embedding_options = collected("embedding", EmbeddingOptions, _EMBEDDING_OPTIONS)
@@ -61,8 +99,9 @@ class TrainingOptions(EmbeddingOptions):
         """Check that the options are compatible."""
         if self.head == "centroid" and self.regularization is not None:
             raise click.UsageError("--C only applies to --head logistic: the centroid head has none.")
-        if self.features == "words" and (self.embedder is not None or self.dimensions is not None):
-            raise click.UsageError("--features words uses no embedder: remove --embedder and --dimensions.")
+        unused = [*([] if self.embedder is None else ["--embedder"]), *self.given]
+        if self.features == "words" and unused:
+            raise click.UsageError(f"--features words uses no embedder: remove {' and '.join(unused)}.")
 
     @property
     def settings(self) -> dict[str, Any]:

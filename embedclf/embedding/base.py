@@ -2,8 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple, Protocol, TypeAlias
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,9 @@ OURS = ("aimlapi", "wordllama", WORDS)
 LOCAL_PROVIDERS = ("huggingface",)
 """The LangChain providers whose models run in this process."""
 
+_WHERE_SET = ("shortened", "task", "prompt")
+_SHOWN_OF_PROMPT = 30
+
 
 @dataclass(frozen=True, slots=True)
 class EmbedderSpec:
@@ -43,6 +46,10 @@ class EmbedderSpec:
         The server's URL; None if the model runs in this process. It is only compared, never called.
     shortened : bool
         Whether the own vectors of a model that is not in the catalogue have another length, and this one is requested.
+    task : str or None
+        What the model is told that its vectors are for; None if it is not told.
+    prompt : str or None
+        What is put before each text; None if nothing is.
     """
 
     provider: str
@@ -50,9 +57,29 @@ class EmbedderSpec:
     dimensions: int | None
     endpoint: str | None = None
     shortened: bool = field(default=False, compare=False)
+    task: str | None = None
+    prompt: str | None = None
 
     def __str__(self) -> str:
         return f"{self.provider}:{self.model}"
+
+    @property
+    def told(self) -> str:
+        """The task and the prompt as people read them; empty if there is neither."""
+        prompt = self.prompt
+        if prompt is not None and len(prompt) > 2 * _SHOWN_OF_PROMPT:
+            prompt = f"{prompt[:_SHOWN_OF_PROMPT]}…{prompt[-_SHOWN_OF_PROMPT:]}"  # prompts may differ at either end
+        parts = {"task": self.task, "prompt": None if prompt is None else repr(prompt)}
+        return ", ".join(f"{name}: {value}" for name, value in parts.items() if value is not None)
+
+    @property
+    def described(self) -> str:
+        """``provider:model``, with the task and the prompt if there are any."""
+        return f"{self} ({self.told})" if self.told else str(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain types, for JSON; ``shortened``, ``task`` and ``prompt`` only where they say something."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _WHERE_SET}
 
 
 def is_alike(new: EmbedderSpec, known: EmbedderSpec) -> bool:

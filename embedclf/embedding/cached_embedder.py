@@ -23,6 +23,7 @@ from embedclf.embedding.ledger import Account
 from embedclf.embedding.long_texts import embed_any_length
 from embedclf.embedding.single_flight import SingleFlight
 from embedclf.embedding.storing import Keep, StoringEmbedder
+from embedclf.embedding.tasks import check_prompt
 from embedclf.embedding.unique_texts import UniqueTexts
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens
 from embedclf.embedding.vector_rows import VectorRows, blocks_of, scale
@@ -49,11 +50,13 @@ class CachedEmbedder(PartialEmbedder):
         None disables caching.
     on_event : callable, optional
         Called with a `Progress` as texts are embedded, from any thread but never from two at once.
+    prompt : str, optional
+        An instruction to put before each text that the model gets, as it is; None or "" puts nothing.
 
     Raises
     ------
     EmbedderError
-        If the model does not support the dimensions.
+        If the model does not support the dimensions, or the prompt is not valid Unicode.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class CachedEmbedder(PartialEmbedder):
         dimensions: int | None = None,
         cache: VectorCache | None = None,
         on_event: OnEvent | None = None,
+        prompt: str | None = None,
     ) -> None:
         full = behind.spec.dimensions
         if dimensions is not None and full is not None and dimensions != full:
@@ -71,6 +75,7 @@ class CachedEmbedder(PartialEmbedder):
             if not 0 < dimensions < full:
                 raise EmbedderError(f"{behind.spec} supports 1 to {full:,} dimensions, got {dimensions:,}")
         self._behind = behind
+        self._prompt = check_prompt(prompt) or ""
         self._cut = dimensions if dimensions != full else None
         self._cache = cache
         self._on_event = on_event
@@ -79,21 +84,24 @@ class CachedEmbedder(PartialEmbedder):
         self._account: Account | None = None
         if cache is not None:
             asked = behind.asked_dimensions
-            own = replace(behind.spec, dimensions=None)
+            spec = self._full_spec
+            own = replace(spec, dimensions=None)
             # Where the length requested is that of the model itself, they are the same vectors.
             is_own = asked is None or cache.of_model(own).dimensions == asked
-            self._part = cache.of_model(behind.spec, None if is_own else asked)
+            self._part = cache.of_model(spec, None if is_own else asked)
             self._single_flight = SingleFlight(self._part)
             behind.meter.look_back = partial(cache.ledger.charges, behind.spec)
             self._account = Account(cache.ledger, behind.spec, behind.meter)
             self._account.record_at_exit_of(self)
 
     def __repr__(self) -> str:
-        return f"CachedEmbedder({self._behind!r}, dimensions={self._cut}, cache={self._cache!r})"
+        prompt = f", prompt={self._prompt!r}" if self._prompt else ""
+        return f"CachedEmbedder({self._behind!r}, dimensions={self._cut}, cache={self._cache!r}{prompt})"
 
     def __getstate__(self) -> dict[str, Any]:
         # Also what skops stores; locks and counts are made anew.
-        return {"behind": self._behind, "dimensions": self._cut, "cache": self._cache}
+        state = {"behind": self._behind, "dimensions": self._cut, "cache": self._cache}
+        return {**state, "prompt": self._prompt} if self._prompt else state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         CachedEmbedder.__init__(self, **state)
@@ -101,9 +109,14 @@ class CachedEmbedder(PartialEmbedder):
     @property
     def spec(self) -> EmbedderSpec:
         """The model that its vectors come from; dimensions is None while unknown."""
-        of = self._behind.spec
+        of = self._full_spec
         known = of.dimensions or (self._part.dimensions if self._part is not None else None)
         return replace(of, dimensions=self._cut or known)
+
+    @property
+    def _full_spec(self) -> EmbedderSpec:
+        """The model at full length, with the prompt."""
+        return replace(self._behind.spec, prompt=self._prompt or None)
 
     @property
     def usage(self) -> Usage:
@@ -113,7 +126,7 @@ class CachedEmbedder(PartialEmbedder):
     @property
     def source(self) -> tuple[EmbedderSpec, int | None]:
         """What its vectors are cut from. Embedders with equal sources share cached vectors."""
-        return replace(self._behind.spec, dimensions=None), self._behind.asked_dimensions
+        return replace(self._full_spec, dimensions=None), self._behind.asked_dimensions
 
     @property
     def is_local(self) -> bool:
@@ -132,11 +145,11 @@ class CachedEmbedder(PartialEmbedder):
 
     def length_warning(self, text: str) -> str | None:
         """Return why a text may be too long for the model; see `Embedder.length_warning`."""
-        return self._behind.length_warning(text)
+        return self._behind.length_warning(self._prompt + text)
 
     def uncached(self) -> "CachedEmbedder":
         """Return the same embedder without its cache."""
-        return CachedEmbedder(self._behind, dimensions=self._cut)
+        return CachedEmbedder(self._behind, dimensions=self._cut, prompt=self._prompt)
 
     def warm_up(self) -> None:
         """Load what the first call would otherwise wait for, without sending anything."""
@@ -152,7 +165,7 @@ class CachedEmbedder(PartialEmbedder):
         """
         if self._behind.max_cost is not None:
             raise EmbedderError("--max-cost (max_cost) cannot be enforced across several processes")
-        return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache)
+        return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache, prompt=self._prompt)
 
     def quote(self, price: Price) -> None:
         """Go by a price that the server has named when estimating."""
@@ -183,7 +196,7 @@ class CachedEmbedder(PartialEmbedder):
                 cache = None if anew else self._part
                 cached = [False] * len(new) if cache is None else cache.contains(keys[new])
                 unseen = (part[place] for place, is_cached in zip(new, cached, strict=True) if not is_cached)
-                sizes += [len(text.encode()) for text in unseen]
+                sizes += [self._size_of(text) for text in unseen]
                 estimating.reach(n_texts)
         return self._behind.meter.estimate(sizes, texts=n_texts, unique=len(seen))
 
@@ -229,13 +242,13 @@ class CachedEmbedder(PartialEmbedder):
         meter.add(texts=n_texts, from_cache=n_unique - len(missing), duplicates=int(given.is_repeated.sum()))
         refused: dict[int, str] = {}
         if len(missing):
-            sizes = (len(given.unique[number].encode()) for number in missing)
+            sizes = (self._size_of(given.unique[number]) for number in missing)
             self.check_cost(meter.estimate(sizes, texts=n_texts, unique=n_unique))
             rows = VectorRows(vectors, n_texts, self._cut, str(self.spec))
             refused = self._embed_missing(given, missing, keys, rows)
             vectors = rows.vectors
         from_cache = np.flatnonzero(found[given.firsts])
-        meter.add(saved_tokens=sum(about_tokens(len(given.unique[number].encode())) for number in from_cache))
+        meter.add(saved_tokens=sum(about_tokens(self._size_of(given.unique[number])) for number in from_cache))
         if vectors is None:  # no text has a vector
             return np.full((n_texts, self.spec.dimensions or 0), np.nan, dtype=np.float32), refused
         for repeats in blocks_of(np.flatnonzero(~found & given.is_repeated)):
@@ -303,7 +316,7 @@ class CachedEmbedder(PartialEmbedder):
 
     def _send(self, texts: Sequence[str], keys: Keys | None, keep: Keep) -> dict[int, str]:
         """Embed distinct texts of any length, storing each batch before it is kept; return why texts were rejected."""
-        storing = StoringEmbedder(self._behind, self._part)
+        storing = StoringEmbedder(self._behind, self._part, self._prompt)
         try:
             refused, n_cut = embed_any_length(storing, texts, keys, keep)
         except EmbedderError as error:
@@ -317,6 +330,10 @@ class CachedEmbedder(PartialEmbedder):
                 self._behind.spec.model,
             )
         return refused
+
+    def _size_of(self, text: str) -> int:
+        """Return the bytes that are sent of a text."""
+        return len(text.encode()) + len(self._prompt.encode())
 
     def _report(self, embedding: Phase, done: int, total: int) -> None:
         in_flight, dollars = self._behind.in_flight, self.usage.dollars

@@ -11,6 +11,7 @@ from embedclf.data.columns import DEFAULT, Columns, as_text_column
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
+from embedclf.embedding.tasks import CLASSIFICATION
 from embedclf.errors import ArgumentError, EmbedderError, NotInstalledError
 from embedclf.formatting import counted
 from embedclf.validation import Label, check_texts, group_duplicates, list_of_labels
@@ -81,6 +82,7 @@ class EmbeddedTexts:
         self.is_embedder_named = embedder is not None
         self.are_vectors_given = vectors is not None
         self._given = embedder
+        self._usual_task = CLASSIFICATION
         self._vectors = None if vectors is None else check_vectors(vectors, len(self.texts))
 
     @classmethod
@@ -93,8 +95,11 @@ class EmbeddedTexts:
         label: str | None = None,
         embedder: EmbedderLike | None = None,
         vectors: Vectors | None = None,
+        usual_task: str = CLASSIFICATION,
     ) -> "EmbeddedTexts":
         """Return `texts` if it is an `EmbeddedTexts` already, else create one.
+
+        An embedder given by name that can be told what its vectors are for is told the `usual_task`.
 
         Raises
         ------
@@ -102,7 +107,9 @@ class EmbeddedTexts:
             If `texts` is an `EmbeddedTexts` and another argument is passed.
         """
         if not isinstance(texts, EmbeddedTexts):
-            return cls(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+            made = cls(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+            made._usual_task = usual_task
+            return made
         given = {"labels": labels, "text": text, "label": label, "embedder": embedder, "vectors": vectors}
         if extra := [name for name, value in given.items() if value is not None]:
             raise TypeError(f"an EmbeddedTexts already has its own {extra[0]}: do not pass {extra[0]}=")
@@ -132,7 +139,8 @@ class EmbeddedTexts:
             return cls(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
         made = cls.of(texts, labels, text=text, label=label, vectors=vectors)
         if not made.is_by(embedder):
-            raise EmbedderError(f"the texts are embedded with {made.spec}, but vectors from {embedder.spec} are needed")
+            theirs, needed = made.spec.described, embedder.spec.described
+            raise EmbedderError(f"the texts are embedded with {theirs}, but vectors from {needed} are needed")
         return made
 
     def is_by(self, embedder: Embedder) -> bool:
@@ -154,7 +162,7 @@ class EmbeddedTexts:
     @cached_property
     def embedder(self) -> Embedder:
         """The embedder, opened on first use."""
-        return as_embedder(self._given, cache=True)
+        return as_embedder(self._given, usual_task=self._usual_task, cache=True)
 
     @property
     def spec(self) -> EmbedderSpec:

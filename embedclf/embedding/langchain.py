@@ -164,6 +164,7 @@ def from_langchain(
     cache_name: str | None = None,
     cache: VectorCache | bool = True,
     is_local: bool = False,
+    prompt: str | None = None,
 ) -> Embedder:
     """Return a LangChain ``Embeddings`` as an embedder.
 
@@ -180,9 +181,11 @@ def from_langchain(
     is_local : bool
         Whether it runs in this process. A service then calls it from one thread at a time, files are read in small
         chunks, and it counts as free.
+    prompt : str, optional
+        An instruction to put before each text, as it is.
     """
     model = LangChainModel(embeddings, cache_name or type(embeddings).__name__, is_local=is_local)
-    return CachedEmbedder(model, cache=open_cache(cache) if cache_name else None)
+    return CachedEmbedder(model, cache=open_cache(cache) if cache_name else None, prompt=prompt)
 
 
 def open_provider(
@@ -192,6 +195,7 @@ def open_provider(
     dimensions: int | None = None,
     cache: VectorCache | None = None,
     on_event: OnEvent | None = None,
+    prompt: str | None = None,
 ) -> Embedder:
     """Open an embedder of one of LangChain's providers with ``langchain.embeddings.init_embeddings``.
 
@@ -223,4 +227,4 @@ def open_provider(
         raise EmbedderError(f"{provider}:{model} cannot be opened: {redact(str(error))}") from None
     is_local = provider in LOCAL_PROVIDERS
     opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions, is_local=is_local)
-    return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event)
+    return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event, prompt=prompt)

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Unpack
 
 import numpy as np
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.base import WORDS, Embedder
-from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder
+from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder, what_it_takes
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import EmbedderError, MaxCostError
 from embedclf.formatting import exact_dollars
@@ -20,11 +21,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """An embedder to compare: as it was given, the requested length of its vectors, and the open embedder."""
+    """An embedder to compare: as it was given, the length of its vectors, the open embedder, and what it is told."""
 
     given: Any
     dimensions: int | None
     opened: Embedder
+    task: str | None = None
+    prompt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +42,35 @@ def open_choices(
     embedders: Sequence[Any],
     dimensions: Sequence[int | None],
     recipes: Sequence[Recipe],
+    *,
+    tasks: Sequence[str | None] = (None,),
+    prompts: Sequence[str | None] = (None,),
     **settings: Unpack[EmbedderSettings],
 ) -> list[Choice]:
     """Open every embedder at every length that it supports, and one for words only, as far as the recipes need them.
 
+    Each is opened with every task and prompt; one that takes no task, or no prompt, is opened without.
+
     Raises
     ------
     EmbedderError
-        If an embedder cannot be opened, or supports none of the lengths.
+        If an embedder cannot be opened, or supports none of the lengths, or none takes the tasks or prompts.
     """
-    choices = []
+    choices: list[Choice] = []
+    # If none takes them, opening the first says so.
+    some_take_task, some_take_prompt = (any(what_it_takes(given)[what] for given in embedders) for what in (0, 1))
     for given in embedders if any(recipe.uses_vectors for recipe in recipes) else ():
         faults = []
-        for length in dimensions:
+        takes_task, takes_prompt = what_it_takes(given)
+        own_tasks = tasks if takes_task or not some_take_task else (None,)
+        own_prompts = prompts if takes_prompt or not some_take_prompt else (None,)
+        for length, task, prompt in product(dimensions, own_tasks, own_prompts):
             try:
-                choices.append(Choice(given, length, as_embedder(given, dimensions=length, **settings)))
+                opened = as_embedder(given, dimensions=length, task=task, prompt=prompt, **settings)
+                choices.append(Choice(given, length, opened, task, prompt))
             except EmbedderError as error:
                 faults.append(error)
-        if len(faults) == len(dimensions):
+        if len(faults) == len(dimensions) * len(own_tasks) * len(own_prompts):
             raise faults[0]
         for fault in faults:
             logger.warning("skipped: %s", fault)
@@ -118,7 +132,8 @@ def embed_choices(
         opened = choice.opened
         if limit is not None and not opened.is_local:
             left = {**settings, "max_cost": max(0.0, limit - (usage_of_all(embedded).dollars or 0.0))}
-            opened = as_embedder(choice.given, dimensions=choice.dimensions, **left)  # type: ignore[arg-type]
+            asked = {"dimensions": choice.dimensions, "task": choice.task, "prompt": choice.prompt}
+            opened = as_embedder(choice.given, **asked, **left)  # type: ignore[arg-type]
         # Appended before embedding, so that its cost counts even if it fails.
         embedded.append(Embedded(opened, np.empty((0, 0), dtype=np.float32)))
         vectors, refused = opened.embed_partial(texts)

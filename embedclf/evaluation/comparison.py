@@ -10,7 +10,7 @@ import numpy as np
 from embedclf.arrays import Floats
 from embedclf.classifier.model_file import Head
 from embedclf.data_frames import DataFrame, data_frame
-from embedclf.embedding.base import Embedder, EmbedderLike
+from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import EmbedderSettings
 from embedclf.embedding.usage import Usage
@@ -39,6 +39,8 @@ class Compared:
     ----------
     embedder : str
         As ``provider:model``.
+    task, prompt : str or None
+        What the embedder was told; see `EmbedderSpec`.
     dimensions : int
     head : {"logistic", "centroid"}
     features : {"auto", "embedding", "words", "both"}
@@ -63,6 +65,8 @@ class Compared:
     """
 
     embedder: str
+    task: str | None
+    prompt: str | None
     dimensions: int
     head: Head
     features: Features
@@ -78,6 +82,16 @@ class Compared:
     ms_to_embed: float | None
     ms_to_classify: float
     result: CrossValidation
+
+    @property
+    def told(self) -> str:
+        """The task and the prompt as people read them; see `EmbedderSpec`."""
+        return EmbedderSpec("", "", None, task=self.task, prompt=self.prompt).told
+
+    @property
+    def name(self) -> str:
+        """The embedder, with the task and the prompt if there are any."""
+        return f"{self.embedder} ({self.told})" if self.told else self.embedder
 
     @property
     def worse(self) -> bool:
@@ -112,7 +126,7 @@ class Comparison(WithPage):
 
     def __repr__(self) -> str:
         best = self.candidates[0]
-        of_best = f"best {best.embedder}, {best.head}, {best.features} with accuracy {best.accuracy:.3f}"
+        of_best = f"best {best.name}, {best.head}, {best.features} with accuracy {best.accuracy:.3f}"
         return f"<Comparison: {counted(len(self.candidates), 'candidate')}, {of_best}>"
 
     def to_frame(self) -> Any:
@@ -147,6 +161,8 @@ def compare(
     label: str | None = None,
     embedders: Sequence[EmbedderLike | None] = (None,),
     dimensions: Sequence[int | None] = (None,),
+    tasks: Sequence[str | None] = (None,),
+    prompts: Sequence[str | None] = (None,),
     heads: Sequence[Head] = ("logistic",),
     features: Sequence[Features] = ("auto",),
     folds: int = 5,
@@ -166,6 +182,8 @@ def compare(
         Each as in `embedclf.train`.
     dimensions : sequence of int or None
         Lengths of the vectors; an embedder skips those that it does not support.
+    tasks, prompts : sequence of str or None
+        As in `embedclf.open_embedder`; an embedder that takes no task, or no prompt, is compared once, without.
     heads : sequence of {"logistic", "centroid"}
     features : sequence of {"auto", "embedding", "words", "both"}
         "words" is compared once, independently of the embedders.
@@ -187,11 +205,19 @@ def compare(
     """
     examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
     texts, labels = examples.texts, examples.known_labels
-    for name, given in (("embedders", embedders), ("heads", heads), ("features", features)):
+    for name, given in (
+        ("embedders", embedders),
+        ("tasks", tasks),
+        ("prompts", prompts),
+        ("heads", heads),
+        ("features", features),
+    ):
         if isinstance(given, str):
             raise TypeError(f"{name} must be a list, not a single str: [{given!r}]")
+    if single := sorted(settings.keys() & {"task", "prompt"}):
+        raise TypeError(f"compare takes several: pass {single[0]}s=[…], not {single[0]}=")
     recipes = check_comparison(texts, labels, heads, features, folds, seed)
-    choices = open_choices(embedders, dimensions, recipes, **settings)
+    choices = open_choices(embedders, dimensions, recipes, tasks=tasks, prompts=prompts, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))
     embedded: list[Embedded] = []
     reasons = embed_choices(choices, texts, embedded, **settings)
@@ -245,7 +271,7 @@ def compare_vectors(
     for one, recipe in tracked(pairs, "Comparing", len(pairs), "combination"):
         vectors = one.vectors if recipe.uses_vectors else None
         examples = TrainingSet(Inputs.of(texts, vectors, words=recipe.uses_words), y, groups, classes)
-        named = f"{one.embedder.spec}" + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
+        named = one.embedder.spec.described + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
         logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
         result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
         found.append((one, recipe, examples.inputs, result))
@@ -263,6 +289,8 @@ def compare_vectors(
         candidates.append(
             Compared(
                 embedder=str(one.embedder.spec),
+                task=one.embedder.spec.task,
+                prompt=one.embedder.spec.prompt,
                 dimensions=inputs.vectors.shape[1],
                 head=result.head,
                 features=recipe.features,

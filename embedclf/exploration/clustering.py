@@ -11,6 +11,7 @@ from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.tasks import CLUSTERING
 from embedclf.errors import ArgumentError
 from embedclf.exploration.communities import communities, exactly
 from embedclf.exploration.words import distinctive_words
@@ -175,7 +176,7 @@ def cluster(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    embedded = EmbeddedTexts.of(texts, text=text, embedder=embedder, vectors=vectors)
+    embedded = EmbeddedTexts.of(texts, text=text, embedder=embedder, vectors=vectors, usual_task=CLUSTERING)
     check_clusters(embedded.texts, n_clusters)
     vectors = of_unit_length(embedded.vectors)
     # Equal vectors are one, or each would be surrounded by copies of itself.

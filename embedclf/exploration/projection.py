@@ -14,6 +14,7 @@ from embedclf.arrays import Floats32, Vectors
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.tasks import CLUSTERING
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 from embedclf.phases import Phase, is_watched, phase
@@ -121,7 +122,9 @@ def text_map(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+    embedded = EmbeddedTexts.of(
+        texts, labels, text=text, label=label, embedder=embedder, vectors=vectors, usual_task=CLUSTERING
+    )
     if not len(embedded):
         raise ArgumentError("there are no texts to map")
     with phase("Comparing vectors"):

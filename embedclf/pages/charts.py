@@ -4,6 +4,7 @@ Colours that differ between light and dark mode are given by the style sheet, `r
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from math import sqrt
 
 from embedclf.evaluation.comparison import Compared, Comparison
@@ -24,6 +25,8 @@ _PALE_ERROR, _STRONG_ERROR = (0xFD, 0xE3, 0xC4), (0xF5, 0x8A, 0x3C)
 _CORRECT_COLOUR = "#7c8a99"
 _STRONG_SHARE = 0.5
 _ACCENT, _FAINT = "#0b5cad", "#57606a"
+# Characters of a task and a prompt, which have a line in small print.
+_MOST_TOLD = 44
 # Thresholds that have a dot in the coverage chart, in hundredths.
 _ROUND = {*range(0, 100, 5), 99}
 _PERCENT = [(step / 5, f"{20 * step} %") for step in range(6)]
@@ -285,6 +288,11 @@ def learning_chart(curve: LearningCurve) -> Markup:
 
 def made_of(candidate: Compared) -> str:
     """Return what distinguishes a candidate from others with the same embedder."""
+    told = f"{candidate.told}, " if candidate.told else ""
+    return f"{told}{_made_of_vectors(candidate)}"
+
+
+def _made_of_vectors(candidate: Compared) -> str:
     dimensions = f"{candidate.dimensions:,} dimensions, " if candidate.dimensions else ""
     return f"{dimensions}{candidate.head}, features {candidate.features}"
 
@@ -292,22 +300,30 @@ def made_of(candidate: Compared) -> str:
 def comparison_chart(result: Comparison) -> Markup:
     """Return a chart of the accuracy of each candidate, with its interval."""
     embedders = [in_one_line(shortened(one.embedder, 2 * MOST_IN_NAME)) for one in result.candidates]
-    below = [made_of(one) for one in result.candidates]
-    margin = min(260.0, max(map(width_of, [*embedders, *below]))) + 16
+    below = [
+        [line for line in (in_one_line(shortened(one.told, _MOST_TOLD)), _made_of_vectors(one)) if line]
+        for one in result.candidates
+    ]
+    margin = min(260.0, max(map(width_of, [*embedders, *chain.from_iterable(below)]))) + 16
     low = min(one.accuracy_interval.low for one in result.candidates)
     high = max(one.accuracy_interval.high for one in result.candidates)
-    bottom = 12 + 40 * len(embedders)
+    step = 12 + 14 * (1 + max(map(len, below)))
+    bottom = 12 + step * len(embedders)
     x, y = Axis(*around(low, high), margin, 628), Axis(0, 1, bottom, 8)
     across = [(value, f"{value:.3f}".rstrip("0")) for value in ticks(*x.ends, 5)]
     parts = [frame(x, y, across=across, up=[], x_title="accuracy")]
     for number, (one, name, more) in enumerate(zip(result.candidates, embedders, below, strict=True)):
-        up, (start, end) = 28 + 40 * number, one.accuracy_interval
+        up, (start, end) = 28 + step * number, one.accuracy_interval
+        said = f"{name}, {made_of(one)}: accuracy {one.accuracy:.3f} ({shown_interval(one.accuracy_interval)})"
         parts += [
             tag("text", name, x=margin - 10, y=up - 2, text_anchor="end"),
-            tag("text", more, class_="title", x=margin - 10, y=up + 12, text_anchor="end"),
+            *(
+                tag("text", line, class_="title", x=margin - 10, y=up + 12 + 14 * place, text_anchor="end")
+                for place, line in enumerate(more)
+            ),
             tag(
                 "g",
-                tag("title", f"{name}, {more}: accuracy {one.accuracy:.3f} ({shown_interval(one.accuracy_interval)})"),
+                tag("title", said),
                 tag("path", class_="line", d=_path([(x.at(start), up), (x.at(end), up)]), stroke=_ACCENT),
                 tag("circle", cx=x.at(one.accuracy), cy=up, r=5),
                 class_="dot",

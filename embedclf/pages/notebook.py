@@ -118,13 +118,13 @@ def _(result: LearningCurve) -> str:
 def _(result: Comparison) -> str:
     best = result.candidates[0]
     tiles = [
-        ("best", best.embedder, f"{best.head}, {best.features}"),
+        ("best", best.name, f"{best.head}, {best.features}"),
         ("accuracy", f"{best.accuracy:.3f}", shown_interval(best.accuracy_interval)),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds"),
     ]
     rows = [
         [
-            one.embedder,
+            one.name,
             one.head,
             one.features,
             f"{one.dimensions:,}" if one.dimensions else "–",

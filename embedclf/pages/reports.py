@@ -127,7 +127,7 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
         dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else shown_dollars(one.dollars)
         rows.append(
             [
-                *(one.embedder, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),
+                *(one.name, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),
                 f"{one.accuracy:.3f}",
                 *(_between(one.accuracy_interval), "best" if place == 0 else difference, tokens, dollars),
                 f"{one.model_bytes / 1_000:,.1f} kB",

@@ -231,7 +231,7 @@ def comparison_lines(result: "Comparison") -> list[Line]:
     """Return a comparison as lines: one per candidate, best first."""
     rows = [
         [
-            one.embedder,
+            one.name,
             f"{one.dimensions:,}" if one.dimensions else "–",
             one.head,
             one.features,

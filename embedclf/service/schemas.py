@@ -103,6 +103,10 @@ class Embedder(BaseModel):
     model: str
     dimensions: int | None = Field(description="length of a vector")
     endpoint: str | None = Field(description="the server's URL; null if the model runs in the service")
+    task: str | None = Field(
+        default=None, description="what the model is told that vectors are for; omitted if it is not"
+    )
+    prompt: str | None = Field(default=None, description="what is put before each text; omitted if nothing is")
 
 
 class HeldOut(BaseModel):

@@ -8,7 +8,6 @@ and no object that may hold a key is stored.
 
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
 from typing import Any
 
 from embedclf.classifier.loading import open_as_trained
@@ -34,7 +33,7 @@ class StoredEstimator:
         state = dict(vars(self))
         state["embedder"] = _storable(self.embedder)
         if (opened := state.pop("embedder_", None)) is not None:
-            state["_trained_with"] = asdict(opened.spec)
+            state["_trained_with"] = opened.spec.to_dict()
         if "model_" in state:
             entry, tensors = model_parts(state["model_"], state.pop("_card"))
             state["model_"] = {"entry": entry, "tensors": tensors}

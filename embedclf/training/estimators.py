@@ -42,11 +42,15 @@ class _TextEstimator(StoredEstimator, BaseEstimator):  # type: ignore[misc]
     dimensions: int | None
     cache: VectorCache | bool
     cache_name: str | None
+    # Those of estimators that older versions have stored.
+    task: str | None = None
+    prompt: str | None = None
 
     @property
     def _settings(self) -> dict[str, Any]:
         """Settings for opening the embedder; see `as_embedder`."""
-        return {"dimensions": self.dimensions, "cache": self.cache, "cache_name": self.cache_name}
+        names = ("dimensions", "task", "prompt", "cache", "cache_name")
+        return {name: getattr(self, name) for name in names}
 
     def _texts(self, X: Any, *, reset: bool, may_be_empty: bool = False) -> list[str]:
         """Check the texts and return them as a list; with `reset`, used in fitting, remember the name of their column.
@@ -94,6 +98,10 @@ class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _T
         Where an embedder given by name stores its vectors; True uses the same cache as the command line.
     cache_name : str, optional
         Name under which the vectors of a LangChain ``Embeddings`` are cached; None does not cache them.
+    task : {"classification", "clustering", "similarity", "none"}, optional
+        What to tell an embedder given by name that its vectors are for; see `open_embedder`.
+    prompt : str, optional
+        An instruction to put before each text; not for an embedclf embedder, which has its own.
 
     Attributes
     ----------
@@ -111,11 +119,15 @@ class EmbeddingTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _T
         dimensions: int | None = None,
         cache: VectorCache | bool = True,
         cache_name: str | None = None,
+        task: str | None = None,
+        prompt: str | None = None,
     ) -> None:
         self.embedder = embedder
         self.dimensions = dimensions
         self.cache = cache
         self.cache_name = cache_name
+        self.task = task
+        self.prompt = prompt
 
     def fit(self, X: Iterable[str], y: object = None) -> Self:
         """Open the embedder, and embed the texts to find the number of dimensions."""
@@ -148,7 +160,7 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
 
     Parameters
     ----------
-    embedder, dimensions, cache, cache_name
+    embedder, dimensions, cache, cache_name, task, prompt
         See `EmbeddingTransformer`.
     head : {"logistic", "centroid"}
         Logistic regression or nearest centroid.
@@ -188,11 +200,15 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         label_names: bool | None = None,
         class_weight: ClassWeight = None,
         random_state: int = 0,
+        task: str | None = None,
+        prompt: str | None = None,
     ) -> None:
         self.embedder = embedder
         self.dimensions = dimensions
         self.cache = cache
         self.cache_name = cache_name
+        self.task = task
+        self.prompt = prompt
         self.head = head
         self.regularization = regularization
         self.features = features

@@ -13,6 +13,8 @@ from embedclf.formatting import counted
 from embedclf.printing.tables import table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from embedclf.embedding.cache.model_cache import CacheInfo
 
 _PAGE = "cost-and-cache.md#the-cache"
@@ -45,22 +47,26 @@ def info(cache_dir: str | None) -> None:
     from embedclf.embedding.usage import Usage
 
     cache = VectorCache(cache_dir)
-    known = {_name(one.model, one.endpoint): one for one in cache.info()}
+    parts: dict[str, list[CacheInfo]] = {}
+    for one in cache.info():
+        parts.setdefault(_name(one.model, one.endpoint), []).append(one)
     totals = cache.ledger.totals()
     spent = {_name(f"{one.provider}:{one.model}", one.endpoint): one.usage for one in totals}
     echo(f"{cache.folder}")
-    if not known and not spent:
+    if not parts and not spent:
         echo("The cache is empty.")
         return
-    names = sorted({*known, *spent})
+    names = sorted({*parts, *spent})
     rows = []
     for name in names:
-        one, usage = known.get(name), spent.get(name, Usage())
-        held = (one.n_vectors, _size(one.n_bytes), one.n_segments) if one else (0, _size(0), 0)
+        of_model, usage = parts.get(name, []), spent.get(name, Usage())
         dollars = _dollars(usage.dollars), _dollars(_price(name, usage.saved_tokens))
-        rows.append(
-            [name, f"{held[0]:,}", held[1], f"{held[2]:,}", f"{usage.requests:,}", f"{usage.tokens:,}", *dollars]
-        )
+        # What was spent is known of the model only, not of each task and prompt.
+        told = sorted(((_told(one), one) for one in of_model), key=lambda pair: pair[0])
+        shown = f"{name} ({told[0][0]})" if len(told) == 1 and told[0][0] else name
+        rows.append([shown, *_cells(of_model), f"{usage.requests:,}", f"{usage.tokens:,}", *dollars])
+        if len(told) > 1 and told[-1][0]:
+            rows += [[f"  {said or 'no task'}", *_cells([one]), *"––––"] for said, one in told]
     echo_lines(table(["model", "vectors", "size", "segments", "requests", "tokens", "spent", "saved"], rows))
 
 
@@ -82,7 +88,7 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(f"{_label(one)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
         confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?")
     cache.clear()
     echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
@@ -130,7 +136,7 @@ def prune(cache_dir: str | None, older_than: float | None, max_size: float | Non
         return
     if not yes:
         for one in report.dropped:
-            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(f"{_label(one)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
         stays = _held(report.n_kept, report.kept_bytes)
         question = f"Delete {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
         confirm(question)
@@ -141,6 +147,22 @@ def prune(cache_dir: str | None, older_than: float | None, max_size: float | Non
 
 def _held(n_vectors: int, n_bytes: int) -> str:
     return f"{counted(n_vectors, 'vector')}, {_size(n_bytes)}"
+
+
+def _cells(parts: "Sequence[CacheInfo]") -> list[str]:
+    n_vectors, n_segments = sum(one.n_vectors for one in parts), sum(one.n_segments for one in parts)
+    return [f"{n_vectors:,}", _size(sum(one.n_bytes for one in parts)), f"{n_segments:,}"]
+
+
+def _label(one: "CacheInfo") -> str:
+    name, told = _name(one.model, one.endpoint), _told(one)
+    return f"{name} ({told})" if told else name
+
+
+def _told(one: "CacheInfo") -> str:
+    from embedclf.embedding.base import EmbedderSpec
+
+    return EmbedderSpec("", one.model, None, task=one.task, prompt=one.prompt).told
 
 
 def _name(model: str, endpoint: str | None) -> str:

@@ -124,7 +124,7 @@ def command(
             result = replace(result, findings=tuple(one for one in result.findings if one.kind != "refused"))
         result = _with(faulty, result)
         n_suspects = 0 if writer is None else write_suspects(writer, result, corpus, other)
-    facts = {"data": facts_of_file(corpus, result.n_rows), "embedder": str(opened.spec)}
+    facts = {"data": facts_of_file(corpus, result.n_rows), "embedder": opened.spec.described}
     if other is not None:
         facts["against"] = facts_of_file(other)
     page.write(check_page, result, f"Check of {job.name}", places_in(corpus), places_in(other), **facts)

@@ -7,6 +7,7 @@ from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
+from embedclf.embedding.tasks import CLUSTERING
 
 
 @click.command(
@@ -52,7 +53,7 @@ def command(
 
     job.check_places(output=output, report=report)
     job.read()
-    job.open(embedding)
+    job.open(embedding, usual_task=CLUSTERING)
     check_clusters(job.corpus.texts, clusters)
     if job.is_dry():
         return
@@ -63,7 +64,7 @@ def command(
         for row, name in zip(job.corpus.rows, result.names, strict=True):
             writer.write(row, [name])
     job.end_writing(output, len(job.corpus.rows))
-    facts = {"data": facts_of_file(job.corpus), "embedder": str(job.embedder.spec)}
+    facts = {"data": facts_of_file(job.corpus), "embedder": job.embedder.spec.described}
     page.write(cluster_page, result, f"Clusters of {job.name}", places_in(job.corpus), **facts)
     if job.as_json:
         shown = result.to_dict()

@@ -12,11 +12,12 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.training_options import seed_option
+from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.cli.options import EmbedderOptions
+    from embedclf.embedding.base import EmbedderSpec
     from embedclf.evaluation.choices import Choice
 
 
@@ -46,6 +47,15 @@ if TYPE_CHECKING:
     help="Embedding dimensions; may be repeated.  [default: the model's]",
 )
 @click.option(
+    "--task",
+    "tasks",
+    metavar="TASK",
+    type=TaskName(),
+    multiple=True,
+    help=f"{TASK_HELP}; may be repeated.  [default: classification]",
+)
+@click.option("--prompt", "prompts", metavar="TEXT", multiple=True, help=f"{PROMPT_HELP}; may be repeated.")
+@click.option(
     "--head",
     "heads",
     type=click.Choice(["logistic", "centroid"]),
@@ -68,6 +78,8 @@ def command(
     job: Job,
     embedders: tuple[str, ...],
     dimensions: tuple[int, ...],
+    tasks: tuple[str, ...],
+    prompts: tuple[str, ...],
     heads: tuple[str, ...],
     features: tuple[str, ...],
     folds: int,
@@ -99,7 +111,9 @@ def command(
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             asked = replace(asked, no_cache=False, cache_dir=folder)
         settings = asked.settings()
-        opened = choices.open_choices(embedders or (default_embedder()[0],), dimensions or (None,), recipes, **settings)
+        given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
+        told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
+        opened = choices.open_choices(given, lengths, recipes, **told, **settings)
         n_labels = counted(len(set(corpus.labels)), "label")
         echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
         if asked.dry_run:
@@ -123,6 +137,10 @@ def command(
         job.print_lines(comparison_lines(result))
 
 
+def _named(spec: "EmbedderSpec") -> dict[str, str | None]:
+    return {"embedder": str(spec), "task": spec.task, "prompt": spec.prompt}
+
+
 def print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderOptions", *, as_json: bool) -> None:
     """Print the estimated costs of embedding texts with several embedders, for ``--dry-run``."""
     from embedclf.cli.costs import estimate_line, quote, say_dry
@@ -133,12 +151,12 @@ def print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderO
     estimates = estimate_all(choices, texts)
     known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
     if as_json:
-        of_each = [{"embedder": str(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
+        of_each = [{**_named(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
         echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known), **listed})
     else:
         for choice, estimate in estimates:
-            echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
-        for name in sorted({str(choice.opened.spec) for choice in choices if choice.opened.is_local}):
+            echo(f"{choice.opened.spec.described}: {estimate_line(estimate)}")
+        for name in sorted({choice.opened.spec.described for choice in choices if choice.opened.is_local}):
             echo(f"{name}: free (runs locally)")
         unknown = len(estimates) - len(known)
         more = f", plus {counted(unknown, 'model')} of unknown price" if unknown else ""

@@ -83,7 +83,7 @@ def command(
             writer.write(corpus.row(one.row), [one.label, *numbers])
     job.end_writing(output, len(result.predictions))
     title = f"Cross-validation: {job.embedder.spec}, {result.head}, on {job.name}"
-    facts = {"embedder": str(job.embedder.spec), "data": facts_of_file(corpus)}
+    facts = {"embedder": job.embedder.spec.described, "data": facts_of_file(corpus)}
     page.write(cross_validation_page, result, title, places_in(corpus), **facts)
     if job.as_json:
         shown = result.to_dict()

@@ -62,7 +62,7 @@ def command(
             writer.write(Row(0, {}, "", "", None), values)
     job.end_writing(output, len(curve.points))
     title = f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}"
-    facts = {"embedder": str(job.embedder.spec), "data": facts_of_file(job.corpus)}
+    facts = {"embedder": job.embedder.spec.described, "data": facts_of_file(job.corpus)}
     page.write(learning_curve_page, curve, title, **facts)
     if job.as_json:
         job.print_json(curve.to_dict())

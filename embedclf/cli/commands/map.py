@@ -11,6 +11,7 @@ from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import introduce
 from embedclf.cli.options import PageOptions, page_options
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
+from embedclf.embedding.tasks import CLUSTERING
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
@@ -56,9 +57,10 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
     job.read()
     classifier = None if model is None else job.load(model, embedding.embedder)
     if classifier is None or not classifier.model.uses_vectors:
-        job.open(embedding)
-    elif embedding.dimensions is not None:
-        raise click.UsageError("--dimensions does not apply with --model, which has its own embedder.")
+        job.open(embedding, usual_task=CLUSTERING)
+    elif given := embedding.given:
+        does = "does" if len(given) == 1 else "do"
+        raise click.UsageError(f"{' and '.join(given)} {does} not apply with --model, which has its own embedder.")
     else:
         introduce(job.corpus, job.embedder, None)
     if job.is_dry():
@@ -66,7 +68,7 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
     vectors = job.embed()
     corpus = job.corpus
     result = text_map(corpus.texts, corpus.labels, vectors=vectors)
-    facts = {"data": facts_of_file(corpus), "embedder": str(job.embedder.spec)}
+    facts = {"data": facts_of_file(corpus), "embedder": job.embedder.spec.described}
     predictions = None
     if model is not None and classifier is not None:
         facts["model"] = facts_of_model(model, classifier)

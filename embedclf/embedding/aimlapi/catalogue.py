@@ -62,6 +62,8 @@ class ModelFacts:
         Whether it accepts the field ``encoding_format``.
     truncates : bool
         Whether it silently truncates long texts unless ``auto_truncate`` is false.
+    tasks : bool
+        Whether it accepts the field ``task_type``, which says what the vectors are for.
     """
 
     input_tokens: int
@@ -78,6 +80,7 @@ class ModelFacts:
     text_characters: int | None = None
     text_bytes: int | None = None
     classification: Mapping[str, float] = field(default_factory=dict)
+    tasks: bool = False
 
     @property
     def dollars_per_million_tokens(self) -> float | None:
@@ -163,6 +166,7 @@ CATALOGUE = {
         request_tokens=20_000,
         encodes=False,
         truncates=True,
+        tasks=True,
         text_bytes=BYTES_PER_TOKEN * 2_048,
         # With the task type CLASSIFICATION.
         classification=_scores(86.2, None, 77.5, 94.6, 98.1, 75.8, 87.8, 72.0),

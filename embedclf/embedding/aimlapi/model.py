@@ -32,6 +32,7 @@ from embedclf.embedding.budget import Reservation
 from embedclf.embedding.charges import Charge
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
+from embedclf.embedding.tasks import NO_TASK
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
 
@@ -58,6 +59,8 @@ class AimlapiModel(BatchEmbedder):
     is_own : bool
         Whether `dimensions` is known to be the own length of a model that is not in the catalogue. It is then never
         requested: a model of another length would be another model, and its shortened vectors silently wrong.
+    task : str, optional
+        What the model is told that its vectors are for; None does not tell it. See `tasks.check_task`.
     **settings
         See `RequestSettings`.
 
@@ -73,9 +76,11 @@ class AimlapiModel(BatchEmbedder):
         *,
         dimensions: int | None = None,
         is_own: bool = False,
+        task: str | None = None,
         **settings: Unpack[RequestSettings],
     ) -> None:
         self._model = model
+        self._task = task
         self._settings = Settings(**settings)
         self._facts = CATALOGUE.get(model, UNKNOWN)
         lengths = self._facts.lengths
@@ -92,7 +97,7 @@ class AimlapiModel(BatchEmbedder):
         self.meter = Meter(None if is_free else self._facts.dollars_per_million_tokens)
         # Whether to request the length, since nothing is known of the model, if it turns out not to be its own.
         self._can_ask = dimensions is not None and model not in CATALOGUE and not is_own
-        self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked)
+        self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked, task=task)
         self.trained_file: str | None = None
         """The model file that it was opened for, named in errors."""
         self._learned = Learned(in_time=texts_at_first(self._settings))
@@ -101,11 +106,13 @@ class AimlapiModel(BatchEmbedder):
         self._making = ForkSafeLock()
 
     def __repr__(self) -> str:
-        return f"AimlapiModel({self._model!r}, base_url={self._settings.base_url!r})"
+        task = "" if self._task is None else f"task={self._task!r}, "
+        return f"AimlapiModel({self._model!r}, {task}base_url={self._settings.base_url!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds a lock and open connections, so a copy opens its own.
-        return _remake, (self._model, self._known_dimensions, self._settings, self._has_own_length, self.trained_file)
+        own = self._has_own_length
+        return _remake, (self._model, self._known_dimensions, self._settings, own, self._task, self.trained_file)
 
     def __getstate__(self) -> dict[str, Any]:
         # For skops, whose files hold plain values. A pickle, which can run code anyway, uses `__reduce__`.
@@ -113,6 +120,7 @@ class AimlapiModel(BatchEmbedder):
             "model": self._model,
             "dimensions": self._known_dimensions,
             "is_own": self._has_own_length,
+            "task": self._task,
             **asdict(self._settings),
         }
 
@@ -140,7 +148,7 @@ class AimlapiModel(BatchEmbedder):
         """The model that its vectors come from; dimensions is None while unknown."""
         # Unknown if nothing was sent, since all came from the cache; then it was requested before.
         shortened = self._can_ask and ("dimensions" in self._fields.present or not self._fields.proven)
-        return EmbedderSpec("aimlapi", self._model, self._dimensions, self._settings.base_url, shortened)
+        return EmbedderSpec("aimlapi", self._model, self._dimensions, self._settings.base_url, shortened, self._task)
 
     @property
     def shortens(self) -> bool:
@@ -200,6 +208,7 @@ class AimlapiModel(BatchEmbedder):
             self._known_dimensions,
             replace(self._settings, concurrency=share),
             self._has_own_length,
+            self._task,
             self.trained_file,
         )
 
@@ -297,6 +306,8 @@ class AimlapiModel(BatchEmbedder):
             # Once the fields have been accepted, a rejection concerns a text, whatever its message says.
             if proven or answer.kind is not Kind.CONTENT:
                 return answer
+            if self._fields.names_task(fields, answer.reason):
+                raise self._without_task(answer)
             fewer = self._fields.without_refused(fields, answer.reason)
             if fewer == fields:
                 return answer
@@ -351,6 +362,14 @@ class AimlapiModel(BatchEmbedder):
             f"Nothing from it was kept; {hint}"
         )
 
+    def _without_task(self, refusal: Refusal) -> EmbedderError:
+        """Return the error for a server that refuses the task: without it, the vectors would be others."""
+        return EmbedderError(
+            f"{refusal.message}; the task {self._task!r} is not left out, since the vectors would be others. To train "
+            f"without a task, use --task {NO_TASK} (task={NO_TASK!r})",
+            status=refusal.status,
+        )
+
     def _say_once(self, remark: str, *, kind: str) -> None:
         if kind not in self._said:
             self._said.add(kind)
@@ -382,8 +401,13 @@ class AimlapiModel(BatchEmbedder):
 
 
 def _remake(
-    model: str, dimensions: int | None, settings: Settings, is_own: bool, trained_file: str | None = None
+    model: str,
+    dimensions: int | None,
+    settings: Settings,
+    is_own: bool,
+    task: str | None = None,
+    trained_file: str | None = None,
 ) -> AimlapiModel:
-    made = AimlapiModel(model, dimensions=dimensions, is_own=is_own, **asdict(settings))
+    made = AimlapiModel(model, dimensions=dimensions, is_own=is_own, task=task, **asdict(settings))
     made.trained_file = trained_file
     return made

@@ -3,8 +3,11 @@
 from typing import Any
 
 from embedclf.embedding.aimlapi.catalogue import ModelFacts
+from embedclf.embedding.tasks import TASK_TYPES
 
 Fields = dict[str, Any]
+
+_TASK = "task_type"
 
 
 class RequestFields:
@@ -20,9 +23,11 @@ class RequestFields:
         The length of the vectors, if known.
     is_asked : bool
         Whether `dimensions` is a requested length, which must not be left out.
+    task : str or None
+        What the vectors are for, which must not be left out either.
     """
 
-    def __init__(self, facts: ModelFacts, dimensions: int | None, *, is_asked: bool) -> None:
+    def __init__(self, facts: ModelFacts, dimensions: int | None, *, is_asked: bool, task: str | None = None) -> None:
         self._is_asked = is_asked
         self.present: Fields = {"encoding_format": "base64"} if facts.encodes else {}
         if facts.shortens or (facts.lengths and is_asked):
@@ -30,6 +35,8 @@ class RequestFields:
             self.present["dimensions"] = dimensions
         if facts.truncates:
             self.present["auto_truncate"] = False
+        if task is not None:
+            self.present[_TASK] = TASK_TYPES[task]
         self.proven = False
         """Whether a request with these fields has been accepted."""
 
@@ -37,10 +44,14 @@ class RequestFields:
         """Record that a request with these fields was accepted."""
         self.present, self.proven = fields, True
 
+    def names_task(self, fields: Fields, reason: str) -> bool:
+        """Return whether a rejection names the task and no other field that could be left out."""
+        return _TASK in fields and _TASK in reason.lower() and self.without_refused(fields, reason) == fields
+
     def without_refused(self, fields: Fields, reason: str) -> Fields:
         """Return the fields without those that a rejection names, or with another value for them.
 
-        A requested length is never left out.
+        A requested length and the task are never left out: the vectors would be others.
 
         Returns
         -------

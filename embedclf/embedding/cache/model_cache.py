@@ -49,6 +49,8 @@ class CacheInfo:
         Distinct vectors, files, and bytes on disk.
     n_tokens : int
         Tokens billed for the vectors.
+    task, prompt : str or None
+        What the model was told; see `EmbedderSpec`.
     """
 
     model: str
@@ -57,6 +59,8 @@ class CacheInfo:
     n_segments: int
     n_bytes: int
     n_tokens: int
+    task: str | None = None
+    prompt: str | None = None
 
 
 class ModelCache:
@@ -168,15 +172,17 @@ class ModelCache:
         """Return its contents."""
         with self._lock:
             self.store.refresh()
-            model, endpoint = self.folder.describe()
+            spec = self.folder.describe()
             segments = self.store.segments
             return CacheInfo(
-                model=model,
-                endpoint=endpoint,
+                model=self.folder.path.name if spec is None else str(spec),
+                endpoint=None if spec is None else spec.endpoint,
                 n_vectors=len(np.unique(self.store.table.keys)),
                 n_segments=len(segments),
                 n_bytes=sum(segment.n_bytes + self.store.times.of(segment).size() for segment in segments),
                 n_tokens=sum(segment.n_tokens for segment in segments),
+                task=None if spec is None else spec.task,
+                prompt=None if spec is None else spec.prompt,
             )
 
     def _copy(self, keys: Keys, n_columns: int | None) -> tuple[npt.NDArray[np.bool_], Vectors | None]:

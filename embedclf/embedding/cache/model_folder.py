@@ -25,6 +25,7 @@ DAMAGED_ENDING = ".damaged"
 _ENDINGS = (SEGMENT_ENDING, f"{SEGMENT_ENDING}{DAMAGED_ENDING}", ".part", last_used.ENDING)
 _ABOUT = "model.json"
 _NAMED = ("provider", "model", "endpoint")
+_TOLD = ("task", "prompt")
 _LOCK = ".merge.lock"
 _MAX_ABOUT_BYTES = 2**16
 # A process killed while writing leaves a partial file with a unique name; no write takes this long.
@@ -113,7 +114,8 @@ class ModelFolder:
         self.check_mode()
         about = self.path / _ABOUT
         if not self._described and self.spec is not None:
-            content = json.dumps({name: getattr(self.spec, name) for name in _NAMED}).encode()
+            told = {name: value for name in _TOLD if (value := getattr(self.spec, name)) is not None}
+            content = json.dumps({name: getattr(self.spec, name) for name in _NAMED} | told).encode()
             with contextlib.suppress(OSError):
                 self._described = read_plain(about, _MAX_ABOUT_BYTES) == content
             # Do not overwrite anything but a regular file, and do not write through a link.
@@ -122,23 +124,29 @@ class ModelFolder:
                     file.write(content)
             self._described = True
 
-    def describe(self) -> tuple[str, str | None]:
-        """Return the model's name and endpoint as recorded in the folder; if there is no record, the folder's name."""
+    def describe(self) -> EmbedderSpec | None:
+        """Return the model as recorded in the folder, of unknown length; None if there is no usable record."""
         path = self.path / _ABOUT
         reason = "it does not name a model"
         try:
             about = json.loads(read_plain(path, _MAX_ABOUT_BYTES))
             provider, model, endpoint = (about[name] for name in _NAMED)
-            if isinstance(provider, str) and isinstance(model, str) and isinstance(endpoint, str | None):
-                return f"{provider}:{model}", endpoint
+            task, prompt = (about.get(name) for name in _TOLD)
+            optional = (endpoint, task, prompt)
+            if (
+                isinstance(provider, str)
+                and isinstance(model, str)
+                and all(isinstance(x, str | None) for x in optional)
+            ):
+                return EmbedderSpec(provider, model, None, endpoint, task=task, prompt=prompt)
         except FileNotFoundError:
-            return self.path.name, None
+            return None
         except OSError as error:
             reason = error.strerror or str(error)
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
         self.warn("about", f"cache: {path} cannot be used ({reason}): its vectors are listed under the folder's name")
-        return self.path.name, None
+        return None
 
     def check_mode(self) -> None:
         """Warn if other users can write to the folder, and so plant vectors in it."""

@@ -12,7 +12,7 @@ import re
 from datetime import timedelta
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.cache.model_cache import CacheInfo, ModelCache
@@ -66,8 +66,10 @@ class VectorCache:
 
     def of_model(self, spec: EmbedderSpec, asked_dimensions: int | None = None) -> "ModelCache":
         """Open the cache of one model, at full length or at the length requested from the model."""
-        asked = [] if asked_dimensions is None else [asked_dimensions]
-        named = json.dumps([spec.provider, spec.endpoint, spec.model, *asked]).encode()
+        also: list[Any] = [] if asked_dimensions is None else [asked_dimensions]
+        # Folders of models that are told nothing keep the names that they had before models could be told anything.
+        also += [{"task": spec.task, "prompt": spec.prompt}] if spec.told else []
+        named = json.dumps([spec.provider, spec.endpoint, spec.model, *also]).encode()
         slug = re.sub(r"[^A-Za-z0-9.-]+", "_", spec.model)[:60]
         return ModelCache(self._vectors / f"{slug}-{blake2b(named, digest_size=6).hexdigest()}", spec)
 
