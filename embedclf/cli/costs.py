@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo, echo_json
-from embedclf.formatting import about_dollars, charged_dollars, counted
+from embedclf.formatting import about_dollars, counted
 
 if TYPE_CHECKING:
     from embedclf.embedding.base import Embedder
@@ -26,22 +26,9 @@ def tell_usage(usage: "Usage") -> None:
         counted(usage.requests, "request"),
         counted(usage.tokens, "token"),
         f"{usage.credits:,.10g} credits",
-        spent(usage),
+        usage.spent,
     ]
     echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
-
-
-def spent(usage: "Usage") -> str:
-    """Return what was spent: exactly if the server says it, else about."""
-    match usage.dollars_source:
-        case "charged":
-            return f"{charged_dollars(usage.charged_dollars)} charged"
-        case "partly estimated" if usage.dollars is not None:
-            return f"{about_dollars(usage.dollars)} ({charged_dollars(usage.charged_dollars)} of it charged)"
-        case _:
-            if usage.dollars is None:
-                return "price unknown"
-            return about_dollars(usage.dollars) if usage.dollars else "$0.00"
 
 
 def print_estimate(embedder: "Embedder", texts: Iterable[str], *, as_json: bool = False) -> None:

@@ -14,6 +14,7 @@ from embedclf.printing.tables import table
 
 if TYPE_CHECKING:
     from embedclf.embedding.cache.model_cache import CacheInfo
+    from embedclf.embedding.cache.vector_cache import VectorCache
 
 _PAGE = "cost-and-cache.md#the-cache"
 
@@ -42,25 +43,22 @@ def command() -> None:
 def info(cache_dir: str | None) -> None:
     """Show each model's vectors, bytes and files, what was spent on it, and roughly what the cache saved."""
     from embedclf.embedding.cache.vector_cache import VectorCache
-    from embedclf.embedding.usage import Usage
+    from embedclf.printing.spending import model_name, saved_by, spent_by
 
     cache = VectorCache(cache_dir)
-    known = {_name(one.model, one.endpoint): one for one in cache.info()}
-    totals = cache.ledger.totals()
-    spent = {_name(f"{one.provider}:{one.model}", one.endpoint): one.usage for one in totals}
+    known = {(one.model, one.endpoint): one for one in cache.info()}
+    spent = {(row.name, row.endpoint): row for row in cache.spending("model").rows if row.name}
     echo(f"{cache.folder}")
     if not known and not spent:
         echo("The cache is empty.")
         return
-    names = sorted({*known, *spent})
     rows = []
-    for name in names:
-        one, usage = known.get(name), spent.get(name, Usage())
+    for name, key in sorted((model_name(*key), key) for key in {*known, *spent}):
+        one, row = known.get(key), spent.get(key)
         held = (one.n_vectors, _size(one.n_bytes), one.n_segments) if one else (0, _size(0), 0)
-        dollars = _dollars(usage.dollars), _dollars(_price(name, usage.saved_tokens))
-        rows.append(
-            [name, f"{held[0]:,}", held[1], f"{held[2]:,}", f"{usage.requests:,}", f"{usage.tokens:,}", *dollars]
-        )
+        sent = (row.usage.requests, row.usage.tokens) if row else (0, 0)
+        dollars = (spent_by(row), saved_by(row)) if row else ("$0.00", "$0.00")
+        rows.append([name, f"{held[0]:,}", held[1], f"{held[2]:,}", *(f"{count:,}" for count in sent), *dollars])
     echo_lines(table(["model", "vectors", "size", "segments", "requests", "tokens", "spent", "saved"], rows))
 
 
@@ -82,7 +80,7 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(_described(one, cache), err=True)
         confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?")
     cache.clear()
     echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
@@ -130,7 +128,7 @@ def prune(cache_dir: str | None, older_than: float | None, max_size: float | Non
         return
     if not yes:
         for one in report.dropped:
-            echo(f"{_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(_described(one, cache), err=True)
         stays = _held(report.n_kept, report.kept_bytes)
         question = f"Delete {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
         confirm(question)
@@ -143,35 +141,25 @@ def _held(n_vectors: int, n_bytes: int) -> str:
     return f"{counted(n_vectors, 'vector')}, {_size(n_bytes)}"
 
 
-def _name(model: str, endpoint: str | None) -> str:
-    from embedclf.embedding.aimlapi.base_url import BASE_URL
+def _described(one: "CacheInfo", cache: "VectorCache") -> str:
+    """Return what there is of a model, and what it would cost to embed it again."""
+    from embedclf.printing.spending import model_name
 
-    return model if endpoint in (None, BASE_URL) else f"{model} at {endpoint}"
+    return f"{model_name(one.model, one.endpoint)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one, cache)}"
 
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:,.1f} kB"
 
 
-def _price(name: str, n_tokens: int) -> float | None:
-    from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
-
-    model = name.partition(":")[2].partition(" at ")[0]
-    price = CATALOGUE.get(model, UNKNOWN).dollars_per_million_tokens
-    return None if price is None else price * n_tokens / 1e6
-
-
-def _dollars(dollars: float | None) -> str:
-    from embedclf.formatting import shown_dollars
-
-    return "unknown" if dollars is None else shown_dollars(dollars)
-
-
-def _cost(one: "CacheInfo") -> str:
+def _cost(one: "CacheInfo", cache: "VectorCache") -> str:
+    from embedclf.embedding.base import EmbedderSpec
+    from embedclf.embedding.spending import price_in
     from embedclf.formatting import about_dollars
 
     if not one.n_tokens:
         return "cost to embed again unknown"
     tokens = f"{counted(one.n_tokens, 'token')} to embed again"
-    dollars = _price(one.model, one.n_tokens)
-    return tokens if dollars is None else f"{tokens}, {about_dollars(dollars)}"
+    provider, _, model = one.model.partition(":")
+    price = price_in(cache.ledger, EmbedderSpec(provider, model, None, one.endpoint))
+    return tokens if price is None else f"{tokens}, {about_dollars(price * one.n_tokens / 1e6)}"
