@@ -32,7 +32,7 @@ _COUNTS = tuple(field.name for field in fields(Usage))
 # Lines of earlier versions say nothing of what was charged.
 _NEWER_COUNTS = {"charged_answers", "charged_tokens", "charged_dollars"}
 _FRACTIONS = {"credits", "dollars", "charged_dollars"}
-_NUMBERS, _WHOLE = {int, float}, {int}
+_KINDS = {name: (int, float) if name in _FRACTIONS else (int,) for name in _COUNTS}
 
 
 class Entry(NamedTuple):
@@ -166,8 +166,11 @@ def _entry(line: bytes) -> Entry | None:
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     is_named = isinstance(provider, str) and isinstance(model, str) and isinstance(endpoint, str | None)
-    if not is_named or not all(_is_count(value, name) for name, value in counts.items()):
+    if not is_named:
         return None
+    for name, value in counts.items():
+        if not (type(value) in _KINDS[name] and 0 <= value < 1e18) and not (name == "dollars" and value is None):
+            return None
     run, command = (name if isinstance(name := content.get(key), str) else None for key in ("run", "command"))
     return Entry(provider, model, endpoint, Usage(**counts), _time(content.get("time")), run, command)
 
@@ -178,12 +181,6 @@ def _time(value: Any) -> datetime | None:
     except (TypeError, ValueError):
         return None
     return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
-
-
-def _is_count(value: Any, name: str) -> bool:
-    if name == "dollars" and value is None:
-        return True
-    return type(value) in (_NUMBERS if name in _FRACTIONS else _WHOLE) and 0 <= value < 1e18
 
 
 _accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()

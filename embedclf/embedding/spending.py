@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from embedclf.embedding.base import LOCAL_PROVIDERS, EmbedderSpec
 from embedclf.embedding.usage import Meter, Usage
+from embedclf.phases import phase
 from embedclf.records import Printable
 
 if TYPE_CHECKING:
@@ -133,6 +134,15 @@ class _Sum:
         if usage.saved_tokens:
             self.saved_tokens[model] = self.saved_tokens.get(model, 0) + usage.saved_tokens
 
+    def merge(self, other: "_Sum") -> None:
+        for name, count in other.counts.items():
+            self.counts[name] += count
+        self.dollars += other.dollars
+        self.is_priced |= other.is_priced
+        self.unpriced_requests += other.unpriced_requests
+        for model, tokens in other.saved_tokens.items():
+            self.saved_tokens[model] = self.saved_tokens.get(model, 0) + tokens
+
     def row(self, name: str | None, endpoint: str | None, prices: dict[_Model, float | None]) -> SpendingRow:
         priced = [
             (price, tokens) for model, tokens in self.saved_tokens.items() if (price := prices[model]) is not None
@@ -162,15 +172,16 @@ def spending_in(ledger: "Ledger", by: By, since: date | timedelta | None) -> Spe
     start = _start(since)
     sums: dict[tuple[str | None, str | None], _Sum] = {}
     total, now = _Sum(), datetime.now().astimezone()
-    for entry in ledger.read():
-        if start is not None and (entry.time is None or entry.time < start):
-            continue
-        model = _Model(entry.provider, entry.model, entry.endpoint)
-        key = _key(entry, by)
-        if (of_key := sums.get(key)) is None:
-            of_key = sums[key] = _Sum()
-        of_key.add(entry.usage, model)
-        total.add(entry.usage, model)
+    with phase("Reading the ledger"):
+        for entry in ledger.read():
+            if start is not None and (entry.time is None or entry.time < start):
+                continue
+            key = _key(entry, by)
+            if (of_key := sums.get(key)) is None:
+                of_key = sums[key] = _Sum()
+            of_key.add(entry.usage, _Model(entry.provider, entry.model, entry.endpoint))
+    for one in sums.values():
+        total.merge(one)
     prices = {
         model: price_in(ledger, EmbedderSpec(model.provider, model.name, None, model.endpoint))
         for model in total.saved_tokens

@@ -26,7 +26,7 @@ from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.figures import fold_cells
-from embedclf.printing.spending import SPENDING_COLUMNS, cells_of, name_of_row, saved_by, spent_by
+from embedclf.printing.spending import saved_by, spending_cells, spent_by
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
 from embedclf.quality.wording import name_of
@@ -277,8 +277,8 @@ def _(result: Spending) -> str:
         ("requests", f"{total.usage.requests:,}", counted(total.usage.tokens, "token")),
         ("from cache", f"{total.usage.from_cache:,}", f"saved {saved_by(total)}"),
     ]
-    rows = [[name_of_row(result, row), *cells_of(row)] for row in result.rows]
-    return _cell(_tiles(tiles), _table([result.by, *SPENDING_COLUMNS], rows, left=1) if rows else "")
+    header, *rows, _ = spending_cells(result)
+    return _cell(_tiles(tiles), _table(header, rows, left=1) if rows else "")
 
 
 def _cell(*parts: str) -> str:

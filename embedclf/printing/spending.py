@@ -1,16 +1,16 @@
 """What was spent as lines of text."""
 
+from itertools import compress
 from typing import TYPE_CHECKING
 
 from embedclf.formatting import about_dollars, charged_dollars, counted, shown_dollars
-from embedclf.printing.lines import HEADING, Line, Piece
+from embedclf.printing.lines import HEADING, PLAIN, Line, Piece
 from embedclf.printing.tables import in_one_line, table
 
 if TYPE_CHECKING:
     from embedclf.embedding.spending import Spending, SpendingRow
 
-SPENDING_COLUMNS = ("requests", "tokens", "credits", "charged", "estimated", "from cache", "saved")
-"""After what a row is about."""
+_NOTHING = "–"
 
 
 def model_name(model: str, endpoint: str | None) -> str:
@@ -24,9 +24,14 @@ def spending_lines(spending: "Spending") -> list[Line]:
     """Return what was spent as lines: a row each, the total, and what is left out of it."""
     if not spending.rows:
         return [_nothing(spending)]
-    rows: list[list[str | Piece]] = [[name_of_row(spending, row), *cells_of(row)] for row in spending.rows]
-    rows.append([(text, HEADING) for text in ("total", *cells_of(spending.total))])
-    lines: list[Line] = table([spending.by, *SPENDING_COLUMNS], rows)
+    header, *rows, total = spending_cells(spending)
+    styled: list[list[Piece]] = [
+        *([(cell, PLAIN) for cell in row] for row in rows),
+        [(cell, HEADING) for cell in total],
+    ]
+    lines: list[Line] = table(header, styled)
+    if spending.total.saved_dollars:
+        lines.append("Saved: an estimate, at the latest price known.")
     if left_out := spending.total.unpriced_requests:
         lines.append(f"Without {counted(left_out, 'request')} of unknown price.")
     return lines
@@ -39,13 +44,18 @@ def _nothing(spending: "Spending") -> str:
 
 def shown_time(spending: "Spending") -> str:
     """Return the time from which on spending is listed, in local time."""
-    return "" if spending.since is None else f"{spending.since:%Y-%m-%d %H:%M} {spending.time_zone}"
+    return "" if spending.since is None else f"{spending.since:%Y-%m-%d %H:%M %Z}"
 
 
-def name_of_row(spending: "Spending", row: "SpendingRow") -> str:
-    """Return what a row is about."""
+def spending_cells(spending: "Spending") -> list[list[str]]:
+    """Return the header, the rows and the total as cells, without columns that have nothing in them."""
     unnamed = "no date" if spending.by == "day" else "not recorded"
-    return in_one_line(model_name(row.name or unnamed, row.endpoint))
+    names = [in_one_line(model_name(row.name or unnamed, row.endpoint)) for row in spending.rows]
+    rows = [[name, *_cells(row)] for name, row in zip(names, spending.rows, strict=True)]
+    rows.append(["total", *_cells(spending.total)])
+    header = [spending.by, "requests", "tokens", "credits", "charged", "estimated", "cached", "saved"]
+    kept = [any(row[number] != _NOTHING for row in rows) for number in range(len(header))]
+    return [list(compress(row, kept)) for row in [header, *rows]]
 
 
 def spent_by(row: "SpendingRow") -> str:
@@ -57,23 +67,24 @@ def spent_by(row: "SpendingRow") -> str:
 
 def saved_by(row: "SpendingRow") -> str:
     """Return about what the cache saved."""
-    if row.saved_dollars is None:
-        return "unknown"
-    return about_dollars(row.saved_dollars) if row.saved_dollars else "$0.00"
+    return about_dollars(row.saved_dollars) if row.saved_dollars else _saved(row)
 
 
-def cells_of(row: "SpendingRow") -> list[str]:
-    """Return the figures of a row, for `SPENDING_COLUMNS`."""
+def _saved(row: "SpendingRow") -> str:
+    return "unknown" if row.saved_dollars is None else shown_dollars(row.saved_dollars)
+
+
+def _cells(row: "SpendingRow") -> list[str]:
     usage = row.usage
-    estimated = "unknown" if row.unpriced_requests else "–"
+    estimated = "unknown" if row.unpriced_requests else _NOTHING
     if row.estimated_dollars:
         estimated = shown_dollars(row.estimated_dollars)
     return [
         f"{usage.requests:,}",
         f"{usage.tokens:,}",
-        f"{usage.credits:,.10g}",
-        charged_dollars(usage.charged_dollars) if usage.charged_answers else "–",
+        f"{usage.credits:,.10g}" if usage.credits else _NOTHING,
+        charged_dollars(usage.charged_dollars) if usage.charged_answers else _NOTHING,
         estimated,
         f"{usage.from_cache:,}",
-        saved_by(row) if usage.saved_tokens else "–",
+        _saved(row) if usage.saved_tokens else _NOTHING,
     ]

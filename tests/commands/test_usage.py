@@ -47,32 +47,35 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Path:
         (
             (),
             """\
-day         requests     tokens  credits  charged  estimated  from cache          saved
-2026-11-01         4    400,000   20,800  $0.0104          –           0              –
-2026-11-02         4    400,000        0        –    $0.0080           0              –
-2026-11-03         6    400,007   20,800  $0.0104    unknown           5  about $0.0260
-total             14  1,200,007   41,600  $0.0208    $0.0080           5  about $0.0260
+day         requests     tokens  credits  charged  estimated  cached    saved
+2026-11-01         4    400,000   20,800  $0.0104          –       0        –
+2026-11-02         4    400,000        –        –    $0.0080       0        –
+2026-11-03         6    400,007   20,800  $0.0104    unknown       5  $0.0260
+total             14  1,200,007   41,600  $0.0208    $0.0080       5  $0.0260
+Saved: an estimate, at the latest price known.
 Without 2 requests of unknown price.
 """,
         ),
         (
             ("--by", "model", "--since", "2026-11-03"),
             """\
-model                           requests   tokens  credits  charged  estimated  from cache          saved
-aimlapi:text-embedding-3-small         4  400,000   20,800  $0.0104          –           5  about $0.0260
-aimlapi:other                          2        7        0        –    unknown           0              –
-total                                  6  400,007   20,800  $0.0104    unknown           5  about $0.0260
+model                           requests   tokens  credits  charged  estimated  cached    saved
+aimlapi:text-embedding-3-small         4  400,000   20,800  $0.0104          –       5  $0.0260
+aimlapi:other                          2        7        –        –    unknown       0        –
+total                                  6  400,007   20,800  $0.0104    unknown       5  $0.0260
+Saved: an estimate, at the latest price known.
 Without 2 requests of unknown price.
 """,
         ),
         (
             ("--by", "command", "--since", "2026-11-01T09:00"),
             """\
-command       requests   tokens  credits  charged  estimated  from cache          saved
-predict              4  400,000   20,800  $0.0104          –           5  about $0.0260
-not recorded         4  400,000        0        –    $0.0080           0              –
-serve                2        7        0        –    unknown           0              –
-total               10  800,007   20,800  $0.0104    $0.0080           5  about $0.0260
+command       requests   tokens  credits  charged  estimated  cached    saved
+predict              4  400,000   20,800  $0.0104          –       5  $0.0260
+not recorded         4  400,000        –        –    $0.0080       0        –
+serve                2        7        –        –    unknown       0        –
+total               10  800,007   20,800  $0.0104    $0.0080       5  $0.0260
+Saved: an estimate, at the latest price known.
 Without 2 requests of unknown price.
 """,
         ),
@@ -98,7 +101,7 @@ def test_as_json_in_python_and_as_a_table(cli: Cli, ledger: Path):
     assert asked["total"]["charged_dollars"] == 0.0208
     assert (asked["total"]["dollars_source"], asked["total"]["unpriced_requests"]) == ("partly estimated", 2)
     assert asked["total"]["saved_dollars"] == pytest.approx(0.026)
-    assert str(spending).splitlines()[-2].startswith("total ")
+    assert str(spending).splitlines()[-3].startswith("total ")
     assert "$0.0208 of it charged" in spending._repr_html_()
 
     assert cli("usage", "--by", "command", "-o", "u.csv").stderr.startswith("Wrote 4 rows to u.csv\n")
@@ -139,4 +142,4 @@ def test_nothing_spent_yet(cli: Cli, api: AimlapiServer):
     assert cli("usage").stdout == "Nothing has been spent yet.\n"
     assert Path("u.csv").read_text().startswith("day,texts,from_cache,requests,tokens,credits,dollars,dollars_source,")
     embedclf.open_embedder("aimlapi", cache=True).embed(["a text"])
-    assert "\ntotal              1       2        1  $0.0000005          –           0      –\n" in cli("usage").stdout
+    assert "\ntotal              1       2        1  $0.0000005       0\n" in cli("usage").stdout
