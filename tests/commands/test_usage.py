@@ -113,6 +113,8 @@ def test_as_json_in_python_and_as_a_table(cli: Cli, ledger: Path):
         ("", "0.008", "estimated"),
         ("serve", "", ""),
     ]
+    assert "--output" in cli("usage", "-o", ledger).stderr
+    assert VectorCache().ledger.entries()
     cli("usage", "--by", "model", "-o", "u.jsonl")
     first = json.loads(Path("u.jsonl").read_text().splitlines()[0])
     assert (first["model"], first["endpoint"]) == ("aimlapi:text-embedding-3-small", "https://api.aimlapi.com/v1")

@@ -58,7 +58,7 @@ _COLUMNS = {
 @click.option("-o", "--output", metavar="FILE", help="Write the rows to a .csv, .tsv, .jsonl or .parquet file.")
 @cache_dir_option
 def command(
-    by: "Any", since: datetime | timedelta | None, as_json: bool, output: str | None, cache_dir: str | None
+    by: Any, since: datetime | timedelta | None, as_json: bool, output: str | None, cache_dir: str | None
 ) -> None:
     """Show what embedding has cost, and what the cache has saved.
 
@@ -66,10 +66,12 @@ def command(
     charged, to the last credit; estimated is tokens times the price, where it does not say.
     """
     from embedclf.cli.notices import say_written
+    from embedclf.data.atomic_file import check_places
     from embedclf.embedding.cache.vector_cache import VectorCache
     from embedclf.printing.spending import shown_time, spending_lines
 
     cache = VectorCache(cache_dir)
+    check_places({"the ledger": str(cache.ledger.path)}, {"--output": output})
     with ExitStack() as stack:
         stack.enter_context(ProgressLine(reads_stdin=False))
         writer = None if output is None else stack.enter_context(_writer(output, by))
