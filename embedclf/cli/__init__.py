@@ -52,6 +52,7 @@ _STAGES = {
     },
     "Set up": {
         "embedders": "List known embedding models and their prices.",
+        "usage": "Show what embedding has cost, and the cache saved.",
         "cache": "Inspect, prune or clear the embedding cache.",
         "key": "Keep the AI/ML API key in the system's keyring.",
         "completion": "Complete command lines with the Tab key.",
@@ -95,7 +96,12 @@ class _Commands(click.Group):
 
             alike = " or ".join(get_close_matches(name, _COMMANDS, n=2))
             raise click.UsageError(f"No such command {name!r}.{f' Did you mean {alike}?' if alike else ''}", ctx)
-        return super().resolve_command(ctx, args)
+        resolved = super().resolve_command(ctx, args)
+        if resolved[0] is not None and not ctx.resilient_parsing:
+            from embedclf.embedding.tracing import running
+
+            ctx.with_resource(running(resolved[0]))
+        return resolved
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         write_lists(formatter, {stage: list(commands.items()) for stage, commands in _STAGES.items()})

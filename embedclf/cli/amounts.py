@@ -1,7 +1,8 @@
-"""Options whose value is a number with a unit: ``90d``, ``2GB``."""
+"""Options whose value is a number with a unit, ``90d``, ``2GB``, or a time."""
 
 import re
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -37,3 +38,22 @@ SECOND_UNITS, BYTE_UNITS = _named(_SECONDS), _named(_BYTES)
 # Case matters: 3M could mean three months.
 seconds = _amount(_SECONDS, "90d", any_case=False)
 number_of_bytes = _amount(_BYTES, "2GB", any_case=True)
+
+
+def time_ago_or_date(context: Any, parameter: Any, value: str | None) -> datetime | timedelta | None:
+    """Convert a time ago, ``30d``, or a local date, ``2026-11-01``, which may have a time of day."""
+    if value is None:
+        return None
+    try:
+        return datetime.fromisoformat(value.strip())
+    except ValueError:
+        pass
+    try:
+        ago = seconds(context, parameter, value)
+        return None if ago is None else timedelta(seconds=ago)
+    except OverflowError:
+        return timedelta.max
+    except click.BadParameter:
+        raise click.BadParameter(
+            f"{value!r} is neither a number with a unit ({SECOND_UNITS}), such as 30d, nor a date such as 2026-11-01."
+        ) from None

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedclf.cli.screen import echo, echo_json
-from embedclf.formatting import about_dollars, charged_dollars, counted
+from embedclf.formatting import about_dollars, counted
 
 if TYPE_CHECKING:
     from embedclf.cli.options import EmbedderOptions
@@ -27,22 +27,9 @@ def tell_usage(usage: "Usage") -> None:
         counted(usage.requests, "request"),
         counted(usage.tokens, "token"),
         f"{usage.credits:,.10g} credit{'' if usage.credits == 1 else 's'}",
-        spent(usage),
+        usage.spent,
     ]
     echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
-
-
-def spent(usage: "Usage") -> str:
-    """Return what was spent: exactly if the server says it, else about."""
-    match usage.dollars_source:
-        case "charged":
-            return f"{charged_dollars(usage.charged_dollars)} charged"
-        case "partly estimated" if usage.dollars is not None:
-            return f"{about_dollars(usage.dollars)} ({charged_dollars(usage.charged_dollars)} of it charged)"
-        case _:
-            if usage.dollars is None:
-                return "price unknown"
-            return about_dollars(usage.dollars) if usage.dollars else "$0.00"
 
 
 def print_estimate(

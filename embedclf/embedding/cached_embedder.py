@@ -24,11 +24,12 @@ from embedclf.embedding.long_texts import embed_any_length
 from embedclf.embedding.single_flight import SingleFlight
 from embedclf.embedding.storing import Keep, StoringEmbedder
 from embedclf.embedding.tasks import check_prompt
+from embedclf.embedding.tracing import Origin
 from embedclf.embedding.unique_texts import UniqueTexts
 from embedclf.embedding.usage import Estimate, OnEvent, Progress, Usage, about_tokens
 from embedclf.embedding.vector_rows import VectorRows, blocks_of, scale
 from embedclf.errors import EmbedderError
-from embedclf.formatting import counted, shown_dollars
+from embedclf.formatting import counted
 from embedclf.phases import Phase, phase
 from embedclf.validation import text_fault
 
@@ -52,6 +53,8 @@ class CachedEmbedder(PartialEmbedder):
         Called with a `Progress` as texts are embedded, from any thread but never from two at once.
     prompt : str, optional
         An instruction to put before each text that the model gets, as it is; None or "" puts nothing.
+    origin : Origin, optional
+        Where its requests come from; None is this process.
 
     Raises
     ------
@@ -67,6 +70,7 @@ class CachedEmbedder(PartialEmbedder):
         cache: VectorCache | None = None,
         on_event: OnEvent | None = None,
         prompt: str | None = None,
+        origin: Origin | None = None,
     ) -> None:
         full = behind.spec.dimensions
         if dimensions is not None and full is not None and dimensions != full:
@@ -79,6 +83,9 @@ class CachedEmbedder(PartialEmbedder):
         self._cut = dimensions if dimensions != full else None
         self._cache = cache
         self._on_event = on_event
+        self._origin = origin
+        if origin is not None:
+            behind.meter.trace.origin = origin
         self._part: ModelCache | None = None
         self._single_flight: SingleFlight | None = None
         self._account: Account | None = None
@@ -101,7 +108,8 @@ class CachedEmbedder(PartialEmbedder):
     def __getstate__(self) -> dict[str, Any]:
         # Also what skops stores; locks and counts are made anew.
         state = {"behind": self._behind, "dimensions": self._cut, "cache": self._cache}
-        return {**state, "prompt": self._prompt} if self._prompt else state
+        told = {"prompt": self._prompt or None, "origin": self._origin}
+        return state | {name: value for name, value in told.items() if value is not None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         CachedEmbedder.__init__(self, **state)
@@ -158,6 +166,8 @@ class CachedEmbedder(PartialEmbedder):
     def split(self, n: int) -> "CachedEmbedder":
         """Return the same embedder with 1/n of its concurrent requests; see `Embedder.split`.
 
+        Wherever it is sent, what it spends is entered as spent by this run.
+
         Raises
         ------
         EmbedderError
@@ -165,7 +175,10 @@ class CachedEmbedder(PartialEmbedder):
         """
         if self._behind.max_cost is not None:
             raise EmbedderError("--max-cost (max_cost) cannot be enforced across several processes")
-        return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache, prompt=self._prompt)
+        origin = self._behind.meter.trace.origin
+        return CachedEmbedder(
+            self._behind.split(n), dimensions=self._cut, cache=self._cache, prompt=self._prompt, origin=origin
+        )
 
     def quote(self, price: Price) -> None:
         """Go by a price that the server has named when estimating."""
@@ -336,9 +349,9 @@ class CachedEmbedder(PartialEmbedder):
         return len(text.encode()) + len(self._prompt.encode())
 
     def _report(self, embedding: Phase, done: int, total: int) -> None:
-        in_flight, dollars = self._behind.in_flight, self.usage.dollars
+        in_flight, usage = self._behind.in_flight, self.usage
         embedding.reach(done)
         sent = f"{in_flight} in flight" if in_flight else ""
-        embedding.remarks = tuple(filter(None, [sent, shown_dollars(dollars) if dollars else ""]))
+        embedding.remarks = tuple(filter(None, [sent, usage.spent if usage.dollars else ""]))
         if self._on_event is not None:
-            self._on_event(Progress(done, total, in_flight, dollars))
+            self._on_event(Progress(done, total, in_flight, usage.dollars))

@@ -5,15 +5,17 @@ import logging
 import os
 import time
 import weakref
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from embedclf.data.plain_file import open_plain, read_plain
+from embedclf.data.plain_file import open_plain
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.charges import Charges
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
+from embedclf.embedding.tracing import Trace
 from embedclf.embedding.usage import Meter, Usage
 from embedclf.formatting import counted, to_json
 
@@ -21,17 +23,39 @@ logger = logging.getLogger(__name__)
 
 # Lines without spending are limited, since a service answered from the cache would fill the disk with them.
 _SECONDS_BETWEEN_FREE_LINES = 60.0
-# A price may change, so no more than the latest so many tokens tell it.
+# A price may change, so no more than the latest so many tokens tell it, in no more than so much of the file.
 _ENOUGH_TOKENS = 1_000_000
+_MOST_OF_END = 2**22
+_MOST_OF_LINE = 2**16
+
+_COUNTS = tuple(field.name for field in fields(Usage))
+# Lines of earlier versions say nothing of what was charged.
+_NEWER_COUNTS = {"charged_answers", "charged_tokens", "charged_dollars"}
+_FRACTIONS = {"credits", "dollars", "charged_dollars"}
+_KINDS = {name: (int, float) if name in _FRACTIONS else (int,) for name in _COUNTS}
 
 
 class Entry(NamedTuple):
-    """What one run, or all runs of a model, spent."""
+    """What one run spent with one model.
+
+    Attributes
+    ----------
+    provider, model : str
+    endpoint : str or None
+    usage : Usage
+    time : datetime or None
+        When it was recorded; None if that is unknown.
+    run, command : str or None
+        See `Origin`. None in lines of earlier versions.
+    """
 
     provider: str
     model: str
     endpoint: str | None
     usage: Usage
+    time: datetime | None = None
+    run: str | None = None
+    command: str | None = None
 
 
 class Ledger:
@@ -41,79 +65,122 @@ class Ledger:
     ----------
     path : Path
         Created when the first line is added.
+
+    Attributes
+    ----------
+    path : Path
+        As passed.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
-    def add(self, spec: EmbedderSpec, usage: Usage) -> None:
-        """Add a line. A failure is only logged at debug level, since the cache has warned already."""
-        about = {"provider": spec.provider, "model": spec.model, "endpoint": spec.endpoint}
-        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **about, **asdict(usage)}
+    def add(self, spec: EmbedderSpec, usage: Usage, trace: Trace | None = None) -> None:
+        """Add a line. A failure is only logged at debug level, since the cache has warned already.
+
+        Parameters
+        ----------
+        spec : EmbedderSpec
+        usage : Usage
+        trace : Trace, optional
+            The requests; None if none was sent.
+        """
+        trace = Trace() if trace is None else trace
+        counts = asdict(usage)
+        # Sums of fractions of a cent, without what floating point adds to them.
+        rounded = {name: round(count, 12) for name, count in counts.items() if isinstance(count, float)}
+        line = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            **trace.origin._asdict(),
+            "provider": spec.provider,
+            "model": spec.model,
+            "endpoint": spec.endpoint,
+            **counts,
+            **rounded,
+            "dollars_source": usage.dollars_source,
+            **trace.take(),
+        }
         try:
-            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(open_plain(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0) as file:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with os.fdopen(open_plain(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab", buffering=0) as file:
                 file.write(to_json(line, ensure_ascii=True).encode() + b"\n")
         except OSError as error:
-            logger.debug("the ledger %s cannot be written (%s)", self._path, error.strerror or error)
+            logger.debug("the ledger %s cannot be written (%s)", self.path, error.strerror or error)
+
+    def read(self) -> Iterator[Entry]:
+        """Yield the entries of all lines, one at a time. Invalid lines are skipped with one warning."""
+        n_invalid = 0
+        try:
+            with os.fdopen(open_plain(self.path), "rb") as file:
+                while line := file.readline(_MOST_OF_LINE):
+                    if (entry := _entry(line)) is not None:
+                        yield entry
+                    else:
+                        n_invalid += 1
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except OSError as error:
+            reason = error.strerror or error
+            logger.warning("the ledger %s cannot be read (%s): spending is not listed", self.path, reason)
+        if n_invalid:
+            logger.warning("the ledger %s has %s: skipped", self.path, counted(n_invalid, "invalid line"))
 
     def entries(self) -> list[Entry]:
-        """Return the entries of all lines. Invalid lines are skipped with one warning."""
-        try:
-            lines = read_plain(self._path).splitlines()
-        except (FileNotFoundError, NotADirectoryError):
-            return []
-        except (OSError, MemoryError) as error:
-            reason = getattr(error, "strerror", None) or "it is too large"
-            logger.warning("the ledger %s cannot be read (%s): spending is not listed", self._path, reason)
-            return []
-        entries = [entry for line in lines if (entry := _entry(line)) is not None]
-        if len(entries) < len(lines):
-            skipped = counted(len(lines) - len(entries), "invalid line")
-            logger.warning("the ledger %s has %s: skipped", self._path, skipped)
-        return entries
+        """Return the entries of all lines; see `read`."""
+        return list(self.read())
 
     def charges(self, spec: EmbedderSpec) -> Charges:
-        """Return what the latest answers of a model were charged, as many as are enough to tell its price."""
+        """Return what the latest answers of a model were charged, as many as are enough to tell its price.
+
+        Only the end of a long file is read.
+        """
         charges = Charges()
-        for entry in reversed(self.entries()):
-            if (entry.provider, entry.model, entry.endpoint) == (spec.provider, spec.model, spec.endpoint):
-                # Small requests say little, since each is rounded up.
-                if entry.usage.charges.dollars_per_million_tokens is not None:
-                    charges = charges.plus(entry.usage.charges)
-                if charges.tokens > _ENOUGH_TOKENS:
-                    break
+        name = to_json(spec.model, ensure_ascii=True).encode()
+        for line in reversed(self._last_lines()):
+            if name not in line or (entry := _entry(line)) is None:
+                continue
+            # Small requests say little, since each is rounded up.
+            is_of_it = (entry.provider, entry.model, entry.endpoint) == (spec.provider, spec.model, spec.endpoint)
+            if is_of_it and entry.usage.charges.dollars_per_million_tokens is not None:
+                charges = charges.plus(entry.usage.charges)
+            if charges.tokens > _ENOUGH_TOKENS:
+                break
         return charges
 
-    def totals(self) -> list[Entry]:
-        """Return the sums per model."""
-        sums: dict[tuple[str, str, str | None], Usage] = {}
-        for entry in self.entries():
-            model = (entry.provider, entry.model, entry.endpoint)
-            sums[model] = sums[model].plus(entry.usage) if model in sums else entry.usage
-        return [Entry(*model, usage) for model, usage in sums.items()]
+    def _last_lines(self) -> list[bytes]:
+        try:
+            with os.fdopen(open_plain(self.path), "rb") as file:
+                start = max(0, os.fstat(file.fileno()).st_size - _MOST_OF_END)
+                file.seek(start)
+                lines = file.read(_MOST_OF_END).splitlines()
+        except OSError:  # `read` says so to whom it matters
+            return []
+        return lines[1:] if start else lines
 
 
 def _entry(line: bytes) -> Entry | None:
     try:
         content = json.loads(line)
-        # Lines of earlier versions say nothing of what was charged.
-        content = {"charged_answers": 0, "charged_tokens": 0, "charged_dollars": 0.0, **content}
-        counts = {field.name: content[field.name] for field in fields(Usage)}
+        counts = {name: content[name] for name in _COUNTS if name in content or name not in _NEWER_COUNTS}
         provider, model, endpoint = content["provider"], content["model"], content["endpoint"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     is_named = isinstance(provider, str) and isinstance(model, str) and isinstance(endpoint, str | None)
-    if not is_named or not all(_is_count(value, name) for name, value in counts.items()):
+    if not is_named:
         return None
-    return Entry(provider, model, endpoint, Usage(**counts))
+    for name, value in counts.items():
+        if not (type(value) in _KINDS[name] and 0 <= value < 1e18) and not (name == "dollars" and value is None):
+            return None
+    run, command = (name if isinstance(name := content.get(key), str) else None for key in ("run", "command"))
+    return Entry(provider, model, endpoint, Usage(**counts), _time(content.get("time")), run, command)
 
 
-def _is_count(value: Any, name: str) -> bool:
-    if name == "dollars" and value is None:
-        return True
-    kinds = (int, float) if name in ("credits", "dollars", "charged_dollars") else (int,)
-    return type(value) in kinds and 0 <= value < 1e18
+def _time(value: Any) -> datetime | None:
+    try:
+        time = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 _accounts: "weakref.WeakSet[Account]" = weakref.WeakSet()
@@ -139,6 +206,7 @@ class Account:
     def mark_recorded(self) -> None:
         """Mark all counts so far as recorded."""
         self._recorded = self._meter.usage
+        self._meter.trace.take()
 
     def record(self, *, last: bool = False) -> None:
         """Record the usage since the last record; usage without requests can wait, unless this is the `last` record."""
@@ -149,7 +217,7 @@ class Account:
             spent = usage.requests != self._recorded.requests
             now = time.monotonic()
             if spent or last or now > self._recorded_at + _SECONDS_BETWEEN_FREE_LINES:
-                self._ledger.add(self._spec, usage.plus(self._recorded, -1))
+                self._ledger.add(self._spec, usage.plus(self._recorded, -1), self._meter.trace)
                 self._recorded, self._recorded_at = usage, now
 
     def record_at_exit_of(self, owner: object) -> None:

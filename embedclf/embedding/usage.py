@@ -8,7 +8,8 @@ from typing import Any
 
 from embedclf.embedding.charges import Charge, Charges, Price
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
-from embedclf.formatting import price_per_million
+from embedclf.embedding.tracing import Trace
+from embedclf.formatting import about_dollars, charged_dollars, price_per_million
 
 # English has about four bytes per token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
 BYTES_PER_TOKEN = 4
@@ -68,6 +69,22 @@ class Usage:
         if self.charged_tokens >= self.tokens:
             return "charged"
         return "partly estimated" if self.charged_answers else "estimated"
+
+    @property
+    def spent(self) -> str:
+        """What was spent, for people: ``$0.01046 charged`` as the server says, ``about $0.0004``, ``price unknown``."""
+        if self.dollars is None:
+            charged = (
+                f"{charged_dollars(self.charged_dollars)} charged, the rest at an " if self.charged_answers else ""
+            )
+            return f"{charged}unknown price" if charged else "price unknown"
+        match self.dollars_source:
+            case "charged":
+                return f"{charged_dollars(self.charged_dollars)} charged"
+            case "partly estimated":
+                return f"{about_dollars(self.dollars)} ({charged_dollars(self.charged_dollars)} of it charged)"
+            case _:
+                return about_dollars(self.dollars) if self.dollars else "$0.00"
 
     def plus(self, other: "Usage", sign: int = 1) -> "Usage":
         """Return the sum with another `Usage`, or the difference if the sign is −1."""
@@ -154,6 +171,8 @@ class Meter:
         The price that the server names, if it was asked.
     look_back : callable
         Returns what was charged in earlier runs; called when a price is first needed.
+    trace : Trace
+        The ids of the requests.
     """
 
     def __init__(self, list_price: float | None, *, counts_tokens: bool = True) -> None:
@@ -161,6 +180,7 @@ class Meter:
         self._counts_tokens = counts_tokens
         self.quoted: Price | None = None
         self.look_back: Callable[[], Charges] = Charges
+        self.trace = Trace()
         self._history: Charges | None = None
         self._lock = ForkSafeLock()
         self._counts = {field.name: 0 for field in fields(Usage) if field.name != "dollars"}

@@ -10,6 +10,7 @@ from html import escape
 
 from embedclf.classifier.explanation import Explanation
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
@@ -27,6 +28,7 @@ from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.figures import fold_cells
 from embedclf.printing.retrained import cells_of, verdict_of
+from embedclf.printing.spending import saved_by, spending_cells, spent_by
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
 from embedclf.quality.wording import name_of
@@ -273,6 +275,18 @@ def _(result: FilePrediction) -> str:
     ]
     rows = [[str(fault.line), fault.reason] for fault in result.faults]
     return _cell(_tiles(tiles), _table(["line", "reason"], rows, left=2) if rows else "")
+
+
+@notebook_html.register
+def _(result: Spending) -> str:
+    total = result.total
+    tiles = [
+        ("spent", spent_by(total), ""),
+        ("requests", f"{total.usage.requests:,}", counted(total.usage.tokens, "token")),
+        ("from cache", f"{total.usage.from_cache:,}", f"saved {saved_by(total)}"),
+    ]
+    header, *rows, _ = spending_cells(result)
+    return _cell(_tiles(tiles), _table(header, rows, left=1) if rows else "")
 
 
 def _cell(*parts: str) -> str:

@@ -11,10 +11,10 @@ from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.formatting import (
+    about_dollars,
     counted,
     shown_confidence,
     shown_difference,
-    shown_dollars,
     shown_share,
     shown_shares,
     shown_threshold,
@@ -124,7 +124,7 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
     for place, one in enumerate(result.candidates):
         difference = shown_difference(one.difference, *one.difference_interval, significant=one.worse)
         tokens = "–" if one.tokens is None else f"{one.tokens:,}"
-        dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else shown_dollars(one.dollars)
+        dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else about_dollars(one.dollars)
         rows.append(
             [
                 *(one.name, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedclf.formatting import (
+    about_dollars,
     counted,
     shown_confidence,
     shown_difference,
-    shown_dollars,
     shown_interval,
     shown_share,
     shown_shares,
@@ -257,7 +257,7 @@ def comparison_lines(result: "Comparison") -> list[Line]:
 def _dollars(one: "Compared") -> str:
     if one.tokens is None:
         return "free"
-    return "unknown" if one.dollars is None else shown_dollars(one.dollars)
+    return "unknown" if one.dollars is None else about_dollars(one.dollars)
 
 
 def cross_validation_lines(result: "CrossValidation", rest: str = _REST) -> list[Line]:

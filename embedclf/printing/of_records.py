@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from embedclf.classifier.explanation import Explanation
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
@@ -16,9 +17,9 @@ from embedclf.exploration.projection import TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
-from embedclf.formatting import counted, shown_confidence, shown_dollars
+from embedclf.formatting import counted, shown_confidence
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import explained, explored, figures, findings, retrained
+from embedclf.printing import explained, explored, figures, findings, retrained, spending
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -111,14 +112,18 @@ def _(result: FilePrediction) -> list[Line]:
     before = f" ({result.rows_before:,} by an earlier run)" if result.rows_before else ""
     lines: list[Line] = [f"Wrote {counted(result.rows, 'row')}{before} in {result.seconds:,.1f} s"]
     if result.usage.tokens:
-        dollars = "" if result.usage.dollars is None else f", {shown_dollars(result.usage.dollars)}"
-        lines.append(f"{counted(result.usage.tokens, 'token')}{dollars}")
+        lines.append(f"{counted(result.usage.tokens, 'token')}, {result.usage.spent}")
     if result.n_faults:
         lines.append(f"{counted(result.n_faults, 'row')} could not be classified:")
         lines += [f"  line {fault.line}: {fault.reason}" for fault in result.faults]
         if left := result.n_faults - len(result.faults):
             lines.append(f"  … and {left:,} more")
     return lines
+
+
+@lines_of.register
+def _(result: Spending) -> list[Line]:
+    return spending.spending_lines(result)
 
 
 def _found(hits: "Sequence[Hit]") -> list[Line]:

@@ -50,6 +50,8 @@ class Metrics:
         self._sent = Counter("embedclf_embedding_requests", "Requests to the embedder.", registry=registry)
         self._tokens = Counter("embedclf_tokens", "Billed tokens.", registry=registry)
         self._cached = Counter("embedclf_cached_texts", "Texts found in the cache.", registry=registry)
+        about = "Embedding cost that the server says it charged; the rest of embedclf_dollars is estimated."
+        self._charged = Counter("embedclf_charged_dollars", about, registry=registry)
         self._dollars: Counter | None = None
         about = "When the model in use was loaded, in seconds since 1970."
         self._loaded = self._gauge("embedclf_model_loaded_timestamp_seconds", about, "livemax")
@@ -125,9 +127,11 @@ class Metrics:
         self._raise_to(self._sent, sum(usage.requests for usage in used))
         self._raise_to(self._tokens, sum(usage.tokens for usage in used))
         self._raise_to(self._cached, sum(usage.from_cache for usage in used))
+        self._raise_to(self._charged, sum(usage.charged_dollars for usage in used))
         if dollars := [usage.dollars for usage in used if usage.dollars is not None]:
             if self._dollars is None:
-                self._dollars = Counter("embedclf_dollars", "Estimated embedding cost.", registry=self._registry)
+                about = "Embedding cost: as charged, and estimated where the server does not say."
+                self._dollars = Counter("embedclf_dollars", about, registry=self._registry)
             self._raise_to(self._dollars, sum(dollars))
 
     def _raise_to(self, counter: Counter, total: float) -> None:

@@ -54,11 +54,13 @@ def first(answer: dict) -> list:
     return answer["data"][0]["embedding"]
 
 
-REQUEST = r" \(request [0-9a-f-]{36}\)"
+SENT = r"sent as embedclf-[0-9a-f]{8}-\d+\)"
+ANSWERED = rf" \(inference [0-9a-f]{{32}}, {SENT}"
+REQUEST = rf" \(request [0-9a-f-]{{36}}, inference [0-9a-f]{{32}}, {SENT}"
 AT = rf"{SMALL_MODEL} at http://127\.0\.0\.1:\d+/v1"
 URL = r"http://127\.0\.0\.1:\d+/v1"
 USELESS = rf"{AT} returned an unusable response: "
-AGAIN = r"\. Nothing from it was kept; try again, and report it to the provider if it persists"
+AGAIN = rf"{ANSWERED}\. Nothing from it was kept; try again, and report it to the provider if it persists"
 
 # What the server does; the options of `train`; the message; how many requests there were.
 FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] = {
@@ -128,7 +130,7 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
     "a proxy's page": (
         always(html(502)),
         ["--retries", "0"],
-        rf"{AT} returned 502: “Bad Gateway”; try again, and report it to the provider if it persists",
+        rf"{AT} returned 502: “Bad Gateway”{ANSWERED}; try again, and report it to the provider if it persists",
         2,
     ),
     "a page": (
@@ -142,19 +144,19 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
         hang,
         ["--retries", "1", "--timeout", "0.1", "--concurrency", "1"],
         rf"{URL} did not respond within 0\.1 s: try again, raise --timeout, or lower --batch-size and --concurrency "
-        r"\(the request may still be billed\)",
+        rf"\(the request may still be billed\) \({SENT}",
         2,
     ),
     "hangs up": (
         always(Response(drop=True)),
         ["--retries", "1"],
-        rf"{URL} closed the connection in the middle of a response \(.*\)",
+        rf"{URL} closed the connection in the middle of a response \(.*\) \({SENT}",
         3,
     ),
     "hangs up in the body": (
         always(Response(200, b'{"object": "list", "data": [{"object"', cut_after=20)),
         ["--retries", "1"],
-        rf"{URL} closed the connection in the middle of a response \(.*\)",
+        rf"{URL} closed the connection in the middle of a response \(.*\) \({SENT}",
         3,
     ),
     "a body that is cut": (
@@ -214,7 +216,7 @@ FAULTS: dict[str, tuple[Callable[[AimlapiServer], None], list[str], str, int]] =
     "another length": (
         tampered(lambda a: [item["embedding"].pop() for item in a["data"]]),
         [],
-        rf"{USELESS}its vectors have 1535 dimensions, expected 1536\. Nothing from it was kept; "
+        rf"{USELESS}its vectors have 1535 dimensions, expected 1536{ANSWERED}\. Nothing from it was kept; "
         "if another model answers here, name it: aimlapi:ITS-NAME",
         1,
     ),

@@ -357,7 +357,7 @@ class TestLedger:
             cli("train", many, *QUICKLY)
         path = VectorCache().folder / "ledger.jsonl"
         path.write_bytes(path.read_bytes() + b'{"time": "2026\nnot JSON\n[]\n{"model": 1}\n')
-        (total,) = VectorCache().ledger.totals()
+        (total,) = VectorCache().spending("model").rows
         assert total.usage.texts == 1_500
         assert total.usage.from_cache == 960
         assert total.usage.saved_tokens == 2 * 2_880
@@ -379,7 +379,7 @@ class TestLedger:
         assert len(VectorCache().ledger.entries()) == 1
         del embedder
         assert len(VectorCache().ledger.entries()) == 2
-        (total,) = VectorCache().ledger.totals()
+        (total,) = VectorCache().spending("model").rows
         assert (total.usage.texts, total.usage.from_cache, total.usage.requests) == (50, 49, 1)
 
 

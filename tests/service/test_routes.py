@@ -467,6 +467,7 @@ class TestFailures:
                 "detail": "embedding these texts would exceed the service's cost limit (--max-cost)"
             }
             assert 0 < count(client, "embedclf_dollars_total") < 1e-5
+            assert count(client, "embedclf_charged_dollars_total") == pytest.approx(api.dollars_charged)
             assert count(client, "embedclf_tokens_total") > 0
 
 

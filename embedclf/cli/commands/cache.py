@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from embedclf.embedding.cache.model_cache import CacheInfo
+    from embedclf.embedding.cache.vector_cache import VectorCache
 
 _PAGE = "cost-and-cache.md#the-cache"
 
@@ -44,27 +45,26 @@ def command() -> None:
 def info(cache_dir: str | None) -> None:
     """Show each model's vectors, bytes and files, what was spent on it, and roughly what the cache saved."""
     from embedclf.embedding.cache.vector_cache import VectorCache
-    from embedclf.embedding.usage import Usage
+    from embedclf.printing.spending import model_name, saved_by, spent_by
 
     cache = VectorCache(cache_dir)
-    parts: dict[str, list[CacheInfo]] = {}
+    parts: dict[tuple[str, str | None], list[CacheInfo]] = {}
     for one in cache.info():
-        parts.setdefault(_name(one.model, one.endpoint), []).append(one)
-    totals = cache.ledger.totals()
-    spent = {_name(f"{one.provider}:{one.model}", one.endpoint): one.usage for one in totals}
+        parts.setdefault((one.model, one.endpoint), []).append(one)
+    spent = {(row.name, row.endpoint): row for row in cache.spending("model").rows if row.name}
     echo(f"{cache.folder}")
     if not parts and not spent:
         echo("The cache is empty.")
         return
-    names = sorted({*parts, *spent})
     rows = []
-    for name in names:
-        of_model, usage = parts.get(name, []), spent.get(name, Usage())
-        dollars = _dollars(usage.dollars), _dollars(_price(name, usage.saved_tokens))
+    for name, key in sorted((model_name(*key), key) for key in {*parts, *spent}):
+        of_model, row = parts.get(key, []), spent.get(key)
+        sent = (row.usage.requests, row.usage.tokens) if row else (0, 0)
+        dollars = (spent_by(row), saved_by(row)) if row else ("$0.00", "$0.00")
         # What was spent is known of the model only, not of each task and prompt.
         told = sorted(((_told(one), one) for one in of_model), key=lambda pair: pair[0])
         shown = f"{name} ({told[0][0]})" if len(told) == 1 and told[0][0] else name
-        rows.append([shown, *_cells(of_model), f"{usage.requests:,}", f"{usage.tokens:,}", *dollars])
+        rows.append([shown, *_cells(of_model), *(f"{count:,}" for count in sent), *dollars])
         if len(told) > 1 and told[-1][0]:
             rows += [[f"  {said or 'no task'}", *_cells([one]), *"––––"] for said, one in told]
     echo_lines(table(["model", "vectors", "size", "segments", "requests", "tokens", "spent", "saved"], rows))
@@ -88,7 +88,7 @@ def clear(cache_dir: str | None, yes: bool) -> None:
     n_vectors = sum(one.n_vectors for one in known)
     if not yes:
         for one in known:
-            echo(f"{_label(one)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(_described(one, cache), err=True)
         confirm(f"Delete all {counted(n_vectors, 'vector')} in {cache.folder}?")
     cache.clear()
     echo(f"Deleted {counted(n_vectors, 'vector')} from {cache.folder}")
@@ -136,7 +136,7 @@ def prune(cache_dir: str | None, older_than: float | None, max_size: float | Non
         return
     if not yes:
         for one in report.dropped:
-            echo(f"{_label(one)}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one)}", err=True)
+            echo(_described(one, cache), err=True)
         stays = _held(report.n_kept, report.kept_bytes)
         question = f"Delete {counted(report.n_dropped, 'vector')} from {cache.folder}, and keep {stays}?"
         confirm(question)
@@ -154,46 +154,33 @@ def _cells(parts: "Sequence[CacheInfo]") -> list[str]:
     return [f"{n_vectors:,}", _size(sum(one.n_bytes for one in parts)), f"{n_segments:,}"]
 
 
-def _label(one: "CacheInfo") -> str:
-    name, told = _name(one.model, one.endpoint), _told(one)
-    return f"{name} ({told})" if told else name
-
-
 def _told(one: "CacheInfo") -> str:
     from embedclf.embedding.base import EmbedderSpec
 
     return EmbedderSpec("", one.model, None, task=one.task, prompt=one.prompt).told
 
 
-def _name(model: str, endpoint: str | None) -> str:
-    from embedclf.embedding.aimlapi.base_url import BASE_URL
+def _described(one: "CacheInfo", cache: "VectorCache") -> str:
+    """Return what there is of a model, and what it would cost to embed it again."""
+    from embedclf.printing.spending import model_name
 
-    return model if endpoint in (None, BASE_URL) else f"{model} at {endpoint}"
+    name, told = model_name(one.model, one.endpoint), _told(one)
+    label = f"{name} ({told})" if told else name
+    return f"{label}: {_held(one.n_vectors, one.n_bytes)}, {_cost(one, cache)}"
 
 
 def _size(n_bytes: int) -> str:
     return f"{n_bytes / 1e6:,.1f} MB" if n_bytes >= 1e5 else f"{n_bytes / 1e3:,.1f} kB"
 
 
-def _price(name: str, n_tokens: int) -> float | None:
-    from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
-
-    model = name.partition(":")[2].partition(" at ")[0]
-    price = CATALOGUE.get(model, UNKNOWN).dollars_per_million_tokens
-    return None if price is None else price * n_tokens / 1e6
-
-
-def _dollars(dollars: float | None) -> str:
-    from embedclf.formatting import shown_dollars
-
-    return "unknown" if dollars is None else shown_dollars(dollars)
-
-
-def _cost(one: "CacheInfo") -> str:
+def _cost(one: "CacheInfo", cache: "VectorCache") -> str:
+    from embedclf.embedding.base import EmbedderSpec
+    from embedclf.embedding.spending import price_in
     from embedclf.formatting import about_dollars
 
     if not one.n_tokens:
         return "cost to embed again unknown"
     tokens = f"{counted(one.n_tokens, 'token')} to embed again"
-    dollars = _price(one.model, one.n_tokens)
-    return tokens if dollars is None else f"{tokens}, {about_dollars(dollars)}"
+    provider, _, model = one.model.partition(":")
+    price = price_in(cache.ledger, EmbedderSpec(provider, model, None, one.endpoint))
+    return tokens if price is None else f"{tokens}, {about_dollars(price * one.n_tokens / 1e6)}"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.embedding.aimlapi.api_key import redact, request_note
+from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.embedding.charges import Charge, read_charge
 from embedclf.formatting import counted
 
@@ -60,11 +60,14 @@ class AnswerError(Exception):
         Whether it was not read to the end, so that its cost is unknown.
     n_dimensions : int or None
         The length of its vectors if that is all that is wrong with it.
+    request_id : object
+        What the response has as the ``requestId`` of an error.
     request : str
-        The request id, formatted for messages.
+        The request's ids, formatted for messages.
     """
 
     tokens = 0
+    request_id: Any = None
     request = ""
 
     def __init__(
@@ -115,7 +118,7 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None, headers:
     try:
         vectors, is_numbered = _vectors(answer, n_texts, n_dimensions)
     except AnswerError as error:
-        error.tokens, error.charge = round(tokens or 0), charge
+        error.tokens, error.charge, error.request_id = round(tokens or 0), charge, answer.get("requestId")
         raise
     return Answer(vectors, None if tokens is None else round(tokens), charge, is_numbered)
 
@@ -137,7 +140,7 @@ def _vectors(answer: dict[str, Any], n_texts: int, n_dimensions: int | None) -> 
     data: Any = answer.get("data")
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         message = error_message(answer)
-        quoted = f", but the message “{message}”{request_note(answer.get('requestId'))}" if message else ""
+        quoted = f", but the message “{message}”" if message else ""
         raise AnswerError(f"it contains no list of vectors{quoted}")
     if len(data) != n_texts:
         raise AnswerError(f"it contains {len(data)} vectors for {n_texts} texts")

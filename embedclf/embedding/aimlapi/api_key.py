@@ -2,7 +2,7 @@
 
 import os
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from embedclf.embedding.aimlapi import system_keyring
 from embedclf.errors import EmbedderError
@@ -144,8 +144,3 @@ def redact(message: str) -> str:
             start, end = re.escape(secret[:_MIN_SECRET]), re.escape(secret[-_MIN_SECRET:])
             message = re.sub(rf"{start}[\w.~+/=-]*|[\w.~+/=-]*{end}", "…", message.replace(secret, "…"))
     return " ".join("".join(c if c.isprintable() else " " for c in message).split())[:500]
-
-
-def request_note(request_id: Any) -> str:
-    """Return a note with the request id, which the provider's support asks for; empty if there is none."""
-    return f" (request {redact(str(request_id))[:80]})" if request_id else ""

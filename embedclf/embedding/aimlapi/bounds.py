@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from embedclf.embedding.aimlapi.answers import MAX_DIMENSIONS, AnswerError
-from embedclf.embedding.aimlapi.api_key import redact, request_note
+from embedclf.embedding.aimlapi.api_key import redact
+from embedclf.embedding.aimlapi.request_ids import request_note
 from embedclf.embedding.charges import read_charge
 from embedclf.formatting import counted
 
@@ -85,8 +86,7 @@ def read_bounded(response: Any, most: int, allowed_for: str = "") -> Any:
     finally:
         response.close()
     if fault and response.is_success:
-        request = request_note(response.headers.get("x-request-id"))
-        raise AnswerError(f"{fault}{request}", unread=True, charge=read_charge(response.headers, {}))
+        raise AnswerError(f"{fault}{request_note(response)}", unread=True, charge=read_charge(response.headers, {}))
     headers = [(name, value) for name, value in response.headers.multi_items() if name != "content-encoding"]
     return type(response)(
         response.status_code,

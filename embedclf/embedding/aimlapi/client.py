@@ -21,18 +21,21 @@ from embedclf.embedding.aimlapi.refusals import (
     MAX_RETRY_AFTER,
     Kind,
     Refusal,
+    error_id,
     from_status,
     kind_of,
     seconds_to_wait,
     status_of,
 )
 from embedclf.embedding.aimlapi.request_fields import Fields
+from embedclf.embedding.aimlapi.request_ids import CLIENT_HEADER, inference_id
 from embedclf.embedding.aimlapi.settings import Settings
 from embedclf.embedding.aimlapi.transport import no_certificates, transport_settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.budget import Budget
 from embedclf.embedding.requests.cancellation import this_run
 from embedclf.embedding.requests.limiter import RequestLimiter
+from embedclf.embedding.tracing import Trace
 from embedclf.embedding.usage import Meter
 from embedclf.errors import EmbedderError
 from embedclf.formatting import counted
@@ -69,6 +72,8 @@ _HEADERS = {
 _asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
 # How often the openai client may retry this thread's request if it fails for a reason that may pass.
 _retries: ContextVar[int] = ContextVar("_retries")
+# The id that this thread's request was last sent with.
+_sent_as: ContextVar[str] = ContextVar("_sent_as", default="")
 # Called if this thread's request was sent but not answered.
 _lose: ContextVar[Callable[[], None]] = ContextVar("_lose")
 
@@ -112,6 +117,7 @@ class Client:
         is_local = is_loopback_url(str(spec.endpoint))
         self.budget = Budget(settings.max_cost, meter, most_tokens=most_tokens, is_free=is_local)
         self._spec = spec
+        self._trace = meter.trace
         self._retries = settings.retries
         self._seconds = settings.timeout
         self._remarked_at = float("-inf")
@@ -124,7 +130,10 @@ class Client:
                 with watch.limiter.slot() as began, within(watch._seconds):
                     meter.add(requests=1)
                     try:
-                        response = read_within(super().send(request, **{**kwargs, "stream": True}), *_asked_for.get())
+                        response = super().send(request, **{**kwargs, "stream": True})
+                        meter.trace.note(inference_id=inference_id(response.headers))
+                        response.extensions["sent_as"] = _sent_as.get()
+                        response = read_within(response, *_asked_for.get())
                     except AnswerError as error:
                         raise _PermanentError from error
                     except Exception as error:
@@ -136,7 +145,7 @@ class Client:
                 return response
 
         http_client = WatchedHttpxClient(
-            event_hooks={"request": [partial(_prepare, needs_key=not is_local)]},
+            event_hooks={"request": [partial(_prepare, trace=meter.trace, needs_key=not is_local)]},
             **transport_settings(str(spec.endpoint)),
         )
         keep_deadlines(http_client)
@@ -191,6 +200,7 @@ class Client:
         _asked_for.set((1 if isinstance(texts, str) else len(texts), n_dimensions))
         _retries.set(min(n_retries, self._retries))
         _lose.set(lose)
+        _sent_as.set("")
         # Extra fields are sent unchanged. As regular arguments, the client would inspect each text, which takes three
         # times as long as sending it, and would set its own encoding.
         body = {"input": texts, "encoding_format": openai.Omit(), **fields}
@@ -204,7 +214,7 @@ class Client:
                 raise error.__cause__ from None
             if isinstance(error.__cause__, EmbedderError):  # the key is no longer set
                 return error.__cause__
-            return from_connection(error, self._spec, self._seconds)
+            return from_connection(error, self._spec, self._seconds, _sent_as.get())
         except Exception as error:  # noqa: BLE001 - proxies, certificates and addresses fail in many ways
             kind = type(error).__name__
             return EmbedderError(f"requests to {self._spec.endpoint} cannot be sent: {redact(str(error))} ({kind})")
@@ -237,6 +247,7 @@ class Client:
             self.limiter.speed_up(began, is_slow=time.monotonic() - began > self._seconds / 2)
             return
         _end_request()
+        self._trace.note(error_id=error_id(response))
         kind = kind_of(response)
         seconds = min(seconds_to_wait(response), MAX_RETRY_AFTER)
         retries = False
@@ -298,8 +309,8 @@ def _end_request() -> None:
         run.end()
 
 
-def _prepare(request: Any, *, needs_key: bool) -> None:
-    """Set the headers of a request, including the key, and remove all others."""
+def _prepare(request: Any, *, trace: Trace, needs_key: bool) -> None:
+    """Set the headers of a request, including its id and the key, and remove all others."""
     for name in list(request.headers):
         # The openai client reads the last one to see that the raw response is wanted.
         if name not in ("content-length", "transfer-encoding", "x-stainless-raw-response"):
@@ -308,3 +319,5 @@ def _prepare(request: Any, *, needs_key: bool) -> None:
     request.headers["host"] = request.url.netloc.decode("ascii")
     if key := read_key(needed=needs_key):
         request.headers["authorization"] = f"Bearer {key}"
+    request.headers[CLIENT_HEADER] = trace.next_id()
+    _sent_as.set(request.headers[CLIENT_HEADER])

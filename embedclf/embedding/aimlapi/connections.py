@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.embedding.aimlapi.base_url import is_loopback_url, proxy_variable
 from embedclf.embedding.aimlapi.refusals import Kind, Refusal
+from embedclf.embedding.aimlapi.request_ids import unanswered_note
 from embedclf.embedding.base import EmbedderSpec
 
 
-def from_connection(error: BaseException, spec: EmbedderSpec, seconds: float) -> Refusal:
+def from_connection(error: BaseException, spec: EmbedderSpec, seconds: float, sent_as: str = "") -> Refusal:
     """Return the refusal for a request that got no response.
 
     Parameters
@@ -24,6 +25,8 @@ def from_connection(error: BaseException, spec: EmbedderSpec, seconds: float) ->
         The model that was requested.
     seconds : float
         The timeout.
+    sent_as : str
+        The id that the request was sent with, by which the provider's logs tell what became of it.
     """
     endpoint = spec.endpoint
     causes = list(_causes(error))
@@ -31,13 +34,14 @@ def from_connection(error: BaseException, spec: EmbedderSpec, seconds: float) ->
         return Refusal(
             Kind.LATE,
             f"{endpoint} did not respond within {seconds:g} s: try again, raise --timeout, or lower --batch-size and "
-            "--concurrency (the request may still be billed)",
+            f"--concurrency (the request may still be billed){unanswered_note(sent_as)}",
             f"no response within {seconds:g} s",
         )
     kinds = [type(cause).__name__ for cause in causes]
     reason = redact(next((str(cause) for cause in reversed(causes) if str(cause)), kinds[-1]))
     if any(kind in ("RemoteProtocolError", "ReadError", "DecodingError") for kind in kinds):
-        message = f"{endpoint} closed the connection in the middle of a response ({reason})"
+        note = unanswered_note(sent_as)
+        message = f"{endpoint} closed the connection in the middle of a response ({reason}){note}"
         return Refusal(Kind.PASSING, message, f"the connection was closed: {reason}")
     return Refusal(Kind.FINAL, _connection_fault(causes, kinds, str(endpoint), reason), reason)
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from embedclf.embedding.aimlapi.advice import is_aimlapi
 from embedclf.embedding.aimlapi.answers import Answer, AnswerError, read_answer
-from embedclf.embedding.aimlapi.api_key import is_set, read_key, redact, request_note
+from embedclf.embedding.aimlapi.api_key import is_set, read_key, redact
 from embedclf.embedding.aimlapi.base_url import is_loopback_url
 from embedclf.embedding.aimlapi.batch_sizes import BatchSizes, Job, Learned, texts_at_first
 from embedclf.embedding.aimlapi.batches import MIN_BATCH, batches_of, default_batch_size
@@ -24,6 +24,7 @@ from embedclf.embedding.aimlapi.gone import advice_if_gone, check_served
 from embedclf.embedding.aimlapi.lengths import Way, n_characters, ways_of
 from embedclf.embedding.aimlapi.refusals import Kind, Refusal
 from embedclf.embedding.aimlapi.request_fields import Fields, RequestFields
+from embedclf.embedding.aimlapi.request_ids import request_note
 from embedclf.embedding.aimlapi.sending import HARMLESS, Sending
 from embedclf.embedding.aimlapi.settings import RequestSettings, Settings
 from embedclf.embedding.base import EmbedderSpec
@@ -320,7 +321,7 @@ class AimlapiModel(BatchEmbedder):
         """
         client = self._connected()
         sizes = [len(text.encode()) for text in texts]
-        request = ""
+        response: Any = None
         with client.budget.room_for(sizes) as reserved:
             try:
                 # Where a string may be longer than a text in a list, one text is sent as a string.
@@ -328,13 +329,12 @@ class AimlapiModel(BatchEmbedder):
                 response = client.response(asked, fields, self._dimensions, n_retries, reserved.lose)
                 if isinstance(response, Refusal | EmbedderError):
                     return response
-                request = request_note(response.headers.get("x-request-id"))
                 with client.reader_slots:
                     answer = read_answer(response.content, len(texts), self._dimensions, response.headers)
             except AnswerError as error:
                 # Billed even though it cannot be used.
                 self._count(sum(map(about_tokens, sizes)) if error.unread else error.tokens, error.charge, reserved)
-                error.request = request
+                error.request = "" if response is None else request_note(response, error.request_id)
                 return error
             tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
             self._count(tokens, answer.charge, reserved)

@@ -15,7 +15,8 @@ from typing import Any
 
 from embedclf.embedding.aimlapi import advice
 from embedclf.embedding.aimlapi.answers import error_message
-from embedclf.embedding.aimlapi.api_key import redact, request_note
+from embedclf.embedding.aimlapi.api_key import redact
+from embedclf.embedding.aimlapi.request_ids import clean_id, request_note
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import EmbedderError
 
@@ -99,7 +100,7 @@ class Refusal:
     about_length : bool
         Whether the message says that something was too long.
     request : str
-        The request id, formatted for messages.
+        The request's id, formatted for messages about a single text.
     status : int or None
         None if there was no response.
     """
@@ -148,6 +149,11 @@ def status_of(response: Any) -> int:
     parts = [error, body] if isinstance(error, dict) else [body]
     said = [str(part.get(name)) for part in parts for name in ("code", "status", "statusCode", "status_code")]
     return next((int(status) for status in said if re.fullmatch("[45][0-9]{2}", status)), int(response.status_code))
+
+
+def error_id(response: Any) -> str:
+    """Return the id that an error has in its body, which the provider's support asks for; empty if there is none."""
+    return clean_id(_body(response).get("requestId"))
 
 
 def kind_of(response: Any) -> Kind:
@@ -257,7 +263,7 @@ def from_status(response: Any, spec: EmbedderSpec) -> Refusal:
         f"{spec} at {spec.endpoint} returned {status}: “{reason}”{request}{_advice(response, spec, kind, words)}",
         reason,
         status == 413 or bool(_ABOUT_LENGTH.search(reason)),
-        request,
+        request_note(response, _body(response).get("requestId"), short=True),
         status,
     )
 
@@ -294,7 +300,7 @@ def _quoted(response: Any) -> tuple[str, str]:
     more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and value}
     if "message" in body and more:
         reason += f" {redact(json.dumps(more, ensure_ascii=False))[:300]}"
-    return reason, request_note(body.get("requestId") or response.headers.get("x-request-id"))
+    return reason, request_note(response, body.get("requestId"))
 
 
 def _advice(response: Any, spec: EmbedderSpec, kind: Kind, words: str) -> str:

@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from embedclf.errors import OutputError
 
 if TYPE_CHECKING:
     from embedclf.embedding.cache.pruning import PruneReport
+    from embedclf.embedding.spending import By, Spending
 
 
 logger = logging.getLogger(__name__)
@@ -77,6 +78,21 @@ class VectorCache:
     def ledger(self) -> Ledger:
         """The record of what each run spent, which is kept when the cache is cleared or pruned."""
         return Ledger(self.folder / "ledger.jsonl")
+
+    def spending(self, by: "By" = "day", *, since: date | timedelta | None = None) -> "Spending":
+        """Return what was spent, and what the cache saved, as ``embedclf usage`` shows it.
+
+        Parameters
+        ----------
+        by : {"day", "model", "command"}
+            What each row is about.
+        since : date, datetime or timedelta, optional
+            Leave out what was recorded earlier: before midnight of a date, before a datetime (which is local unless it
+            has a time zone), or longer ago than a timedelta. None leaves out nothing.
+        """
+        from embedclf.embedding.spending import spending_in
+
+        return spending_in(self.ledger, by, since)
 
     @property
     def _vectors(self) -> Path:

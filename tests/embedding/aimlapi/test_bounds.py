@@ -125,8 +125,8 @@ def test_on_the_command_line(cli: Cli, api: AimlapiServer, dataset: Path):
     assert result.exit_code == 1
     assert re.fullmatch(
         rf"Error: {SMALL_MODEL} at http://127\.0\.0\.1:\d+/v1 returned an unusable response: it is larger than "
-        r"the 2\.6 MB allowed for 30 texts\. Nothing from it was kept; try again, and report it to the provider if it "
-        "persists",
+        r"the 2\.6 MB allowed for 30 texts \(inference [0-9a-f]{32}, sent as embedclf-\S+\)\. "
+        "Nothing from it was kept; try again, and report it to the provider if it persists",
         result.stderr.splitlines()[-1],
     )
     assert api.n_requests == 1

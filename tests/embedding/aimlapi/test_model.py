@@ -213,7 +213,7 @@ def test_the_error_of_a_bad_answer_names_the_request(api: AimlapiServer):
     """HTML with status 200, and JSON that is cut short; the request's id is what support asks for."""
     api.fault = lambda request: Response(200, html().body, {"x-request-id": "req-77", "content-type": "text/html"})
     with pytest.raises(
-        embedclf.EmbedderError, match=r"it is not JSON, or was cut off \(it starts with '<.*\(request req-77\)"
+        embedclf.EmbedderError, match=r"it is not JSON, or was cut off \(it starts with '<.*\(request req-77, "
     ):
         embedclf.open_embedder(SMALL_MODEL).embed(["a"])
     api.fault = lambda request: Response(200, b'{"object": "list", "data": [{', {"content-type": "application/json"})
@@ -238,9 +238,9 @@ def test_a_refused_request_is_told_in_the_providers_words(cli: Cli, api: Aimlapi
     identity = json.loads(refusal.body)["requestId"]
     assert result.exit_code == 1
     last = result.stderr.splitlines()[-1]
-    assert last.startswith(
-        f"Error: {SMALL_MODEL} at {api.base_url} returned {status}: “{said}” (request {identity}){advice}"
-    )
+    sent = api.requests[0]  # of a 400, the next is a harmless text alone
+    ids = f"request {identity}, inference {sent.inference_id}, sent as {sent.headers['x-client-request-id']}"
+    assert last.startswith(f"Error: {SMALL_MODEL} at {api.base_url} returned {status}: “{said}” ({ids}){advice}")
 
 
 def test_a_redirect_is_not_followed(api: AimlapiServer):
@@ -419,7 +419,7 @@ def test_what_a_server_says_is_shown_in_one_line_without_the_key(api: AimlapiSer
         (
             200,
             b'{"message": "no \\u001b[31mcredits, test-key", "requestId": "rid-1"}',
-            "message “no [31mcredits, …” (request rid-1)",
+            "message “no [31mcredits, …” (request rid-1, inference ",
         ),
         (200, b"test-key is no JSON", "it starts with '… is no JSON'"),
         (200, b"[" * 9_000, "it is not JSON, or was cut off"),

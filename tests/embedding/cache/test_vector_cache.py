@@ -135,7 +135,7 @@ class TestCommands:
         assert lines == [
             folder,
             f"model{space}  vectors    size  segments  requests  tokens              spent              saved",
-            f"{name}       30  0.2 MB         1         1     {tokens}  less than $0.0001  less than $0.0001",
+            f"{name}       30  0.2 MB         1         1     {tokens}  $0.000005 charged  less than $0.0001",
         ]
         asked = process("cache", "clear", stdin="n\n")
         assert asked.returncode == 1
