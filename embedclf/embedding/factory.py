@@ -46,8 +46,9 @@ def open_embedder(
     Parameters
     ----------
     name : str, optional
-        ``provider:model``, or ``provider`` alone for its default model; None opens `default_embedder`. Providers that
-        are not built in are LangChain's: ``ollama:…``, ``huggingface:…``.
+        ``provider:model``, or ``provider`` alone for its default model; ``fastembed:/path`` for a model in a folder;
+        None opens `default_embedder`. Providers that are not built in are LangChain's: ``ollama:…``,
+        ``huggingface:…``.
     dimensions : int, optional
         Length of the vectors; None uses the model's own.
     **settings
@@ -79,6 +80,11 @@ def _open(name: str | None, dimensions: int | None, *, is_own: bool, settings: E
         from embedclf.embedding.wordllama import WordLlamaEmbedder
 
         return WordLlamaEmbedder(model or None, dimensions=dimensions, on_event=on_event)
+    if provider == "fastembed":
+        from embedclf.embedding.cache.vector_cache import open_cache
+        from embedclf.embedding.fastembed import open_fastembed
+
+        return open_fastembed(model, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
     if provider == "aimlapi":
         from embedclf.embedding.aimlapi.model import DEFAULT_MODEL, AimlapiModel
         from embedclf.embedding.cache.vector_cache import open_cache

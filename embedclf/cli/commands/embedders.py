@@ -20,11 +20,13 @@ from embedclf.printing.tables import table
 def command(as_json: bool) -> None:
     """List known embedding models with dimensions, input limits, prices and published quality.
 
-    Other models of AI/ML API work by name; anything unknown is learned from the first response. All other providers are
-    opened with LangChain, for example ollama:nomic-embed-text.
+    Other models of AI/ML API work by name; anything unknown is learned from the first response. Those of fastembed run
+    on this machine, as do models in a folder: fastembed:/path/to/folder. All other providers are opened with LangChain,
+    for example ollama:nomic-embed-text.
     """
     from embedclf.embedding.aimlapi.api_key import key_reason, key_source
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE
+    from embedclf.embedding.fastembed_names import LISTED
 
     rows = [
         {
@@ -49,6 +51,18 @@ def command(as_json: bool) -> None:
             "mteb": None,
         }
     )
+    rows += [
+        {
+            "embedder": f"fastembed:{one.name}",
+            "dimensions": one.dimensions,
+            "shortens_to": None,
+            "input_tokens": one.input_tokens,
+            "dollars_per_million_tokens": 0.0,
+            "pages_per_dollar": None,
+            "mteb": one.mteb,
+        }
+        for one in LISTED
+    ]
     if as_json:
         echo_json({"embedders": rows, "key": key_source()})
         return
