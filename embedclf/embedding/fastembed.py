@@ -4,12 +4,14 @@ A model that fastembed names is downloaded from its hub when it is first used, a
 is downloaded for a folder.
 """
 
+import ctypes
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
@@ -55,6 +57,20 @@ class Encoder(Protocol):
 
     def embed(self, texts: list[str], token_ids: list[TokenIds]) -> Vectors:
         """Return the vectors of texts, of any length, in one call of the model."""
+
+
+_LOADED: WeakSet[Encoder] = WeakSet()
+
+
+def _never_free() -> None:
+    """Keep what a forked process has inherited until it ends: freeing it would wait for threads that are not there."""
+    for encoder in _LOADED:
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(encoder))
+    _LOADED.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_never_free)
 
 
 class FastembedModel(BatchEmbedder):
@@ -211,7 +227,9 @@ class FastembedModel(BatchEmbedder):
     def _encoder(self) -> Encoder:
         with self._lock:
             if self._loaded is None or self._loaded[0] != os.getpid():
-                self._loaded = os.getpid(), self._load()
+                encoder = self._load()
+                _LOADED.add(encoder)
+                self._loaded = os.getpid(), encoder
             return self._loaded[1]
 
     def _load(self) -> Encoder:

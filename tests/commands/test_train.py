@@ -118,7 +118,8 @@ def test_usage_errors_exit_2(cli: Cli, dataset: Path, args: list[str], message: 
         (
             ["--embedder", "text-embedding-3-large"],
             "Error: unknown embedder 'text-embedding-3-large'. Built in: wordllama, words, aimlapi:MODEL, "
-            "fastembed:MODEL (see embedclf embedders). LangChain: PROVIDER:MODEL. Did you mean aimlapi:text-embedding-3-large?\n",
+            "fastembed:MODEL (see embedclf embedders). LangChain: PROVIDER:MODEL. "
+            "Did you mean aimlapi:text-embedding-3-large?\n",
         ),
         (
             ["--embedder", "wordllama:l3"],
