@@ -117,8 +117,8 @@ def test_a_model_file_names_no_folder(cli: Cli, dataset: Path, folder: Path, tmp
     assert b"tiny" not in Path("m.safetensors").read_bytes()
     alone = cli("predict", "-m", "m.safetensors", TEXT)
     assert alone.stderr == (
-        f"Error: m.safetensors was trained with an embedder in a folder ({name}): a model file cannot choose which folder "
-        "to read, so pass it with --embedder fastembed:/PATH (embedder=…)\n"
+        f"Error: m.safetensors was trained with an embedder in a folder ({name}): a model file cannot choose which "
+        "folder to read, so pass it with --embedder fastembed:/PATH (embedder=…)\n"
     )
     assert cli("predict", "-m", "m.safetensors", "--embedder", f"fastembed:{folder}", TEXT).stdout.startswith(
         "delivery\t"
@@ -258,8 +258,8 @@ def test_a_named_model_is_downloaded_once(
         done = cli(*train)
         assert done.stderr.splitlines()[1:3] == [
             "Embedder: fastembed:BAAI/bge-small-en-v1.5 (384 dimensions)",
-            f"Downloading BAAI/bge-small-en-v1.5 (about 67 MB) from {hub.url}/Qdrant/bge-small-en-v1.5-onnx-Q to {kept}, "
-            "once.",
+            f"Downloading BAAI/bge-small-en-v1.5 (about 67 MB) from {hub.url}/Qdrant/bge-small-en-v1.5-onnx-Q "
+            f"to {kept}, once.",
         ]
         n = len(hub.requests)
         assert n > 0
