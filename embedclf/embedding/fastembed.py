@@ -32,8 +32,8 @@ _EXTRA = "embedclf[fastembed]"
 
 # Attention needs memory for the square of a text's tokens: at these, about 200 MB for 12 heads, and no text alone more.
 _MOST_TOKENS = 2_048
-# Tokens of one call. With eight times as many, MiniLM was a quarter slower, since they no longer fit into the caches of a
-# processor, and needed 400 MB more.
+# Tokens of one call. With eight times as many, MiniLM was a quarter slower, since they no longer fit into the caches of
+# a processor, and needed 400 MB more.
 _BATCH_TOKENS = 1_024
 # Texts whose tokens are kept at once, to be sorted by length; and bytes tokenized at once.
 _TEXTS_AT_ONCE = 2_048
