@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from embedclf.classifier.model_file import read_model
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderLike, EmbedderSpec
+from embedclf.embedding.base import EXTERNAL, Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, reopen_embedder
 from embedclf.embedding.tasks import NO_TASK
 from embedclf.errors import EmbedderError, ModelFileError
@@ -39,7 +39,9 @@ def load(
     model, card = read_model(path)
     name, trained_with = os.fspath(path), card.embedder
     how = "pass it in Python, with embedclf.load(path, embedder=…)"
-    if trained_with.provider != EXTERNAL:
+    if trained_with.is_in_folder:
+        how = "a model file cannot choose which folder to read, so pass it with --embedder fastembed:/PATH (embedder=…)"
+    elif trained_with.provider != EXTERNAL:
         how = (
             f"a model file cannot choose which package to load, so pass it with --embedder {trained_with} (embedder=…)"
         )
@@ -81,9 +83,10 @@ def open_as_trained(
     EmbedderError
         If the embedder is unknown or not installed.
     """
-    if embedder is None and trained_with.provider not in OURS:
+    if embedder is None and not trained_with.is_enough:
+        kind = "an embedder in a folder" if trained_with.is_in_folder else "a third-party embedder"
         raise EmbedderError(
-            f"{name} was trained with a third-party embedder "
+            f"{name} was trained with {kind} "
             f"({trained_with if trained_with.provider != EXTERNAL else trained_with.model}): {how}"
         )
     try:

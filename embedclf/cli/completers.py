@@ -33,8 +33,10 @@ def models(ctx: click.Context, param: click.Parameter, incomplete: str) -> "list
 def embedders(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     """Complete the embedders that `embedclf embedders` lists."""
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE
+    from embedclf.embedding.fastembed_names import LISTED
 
-    return _starting(["wordllama", *(f"aimlapi:{name}" for name in CATALOGUE)], incomplete)
+    ours = [*(f"aimlapi:{name}" for name in CATALOGUE), *(f"fastembed:{one.name}" for one in LISTED)]
+    return _starting(["wordllama", *ours], incomplete)
 
 
 def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:

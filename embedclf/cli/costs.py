@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 def show_usage(embedder: "Embedder") -> None:
     """Print an embedder's usage in one line on stderr, unless it sent no request and used no cache."""
-    tell_usage(embedder.usage)
+    usage = embedder.usage
+    if not embedder.is_local:
+        tell_usage(usage)
+    elif usage.from_cache:
+        parts = counted(usage.texts, "text"), f"{usage.from_cache:,} from cache", counted(usage.duplicates, "duplicate")
+        echo(f"Embedding: {', '.join(parts)}", err=True)
 
 
 def tell_usage(usage: "Usage") -> None:

@@ -33,7 +33,8 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
     if opened.is_lexical:
         echo("Embedder: none (words only)", err=True)
         return
-    size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else "dimensions set by the first response"
+    unknown = f"dimensions set by the {'model' if opened.is_local else 'first response'}"
+    size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else unknown
     told = "; ".join(filter(None, [size, opened.spec.told, reason]))
     echo(f"Embedder: {opened.spec} ({told})", err=True)
 

@@ -22,8 +22,11 @@ EXTERNAL = "external"
 WORDS = "words"
 """The provider of vectors of word n-grams, which need no model weights."""
 
-OURS = ("aimlapi", "wordllama", WORDS)
-"""The built-in providers, which `load` opens by itself; any other embedder must be passed again to load a model."""
+OURS = ("aimlapi", "fastembed", "wordllama", WORDS)
+"""The built-in providers."""
+
+FOLDER = "folder@"
+"""What the name of a model in a folder begins with, before a digest of its content: no file says where that is."""
 
 LOCAL_PROVIDERS = ("huggingface",)
 """The LangChain providers whose models run in this process."""
@@ -80,6 +83,16 @@ class EmbedderSpec:
     def to_dict(self) -> dict[str, Any]:
         """Return it as plain types, for JSON; ``shortened``, ``task`` and ``prompt`` only where they say something."""
         return {name: value for name, value in asdict(self).items() if value or name not in _WHERE_SET}
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether `load` opens the embedder by itself; any other must be passed again to load a model."""
+        return self.provider in OURS and not self.is_in_folder
+
+    @property
+    def is_in_folder(self) -> bool:
+        """Whether it is a model in a folder, known by its content."""
+        return self.provider == "fastembed" and self.model.startswith(FOLDER)
 
 
 def is_alike(new: EmbedderSpec, known: EmbedderSpec) -> bool:

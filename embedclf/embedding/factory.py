@@ -52,8 +52,9 @@ def open_embedder(
     Parameters
     ----------
     name : str, optional
-        ``provider:model``, or ``provider`` alone for its default model; None opens `default_embedder`. Providers that
-        are not built in are LangChain's: ``ollama:…``, ``huggingface:…``.
+        ``provider:model``, or ``provider`` alone for its default model; ``fastembed:/path`` for a model in a folder;
+        None opens `default_embedder`. Providers that are not built in are LangChain's: ``ollama:…``,
+        ``huggingface:…``.
     dimensions : int, optional
         Length of the vectors; None uses the model's own.
     task : {"classification", "clustering", "similarity", "none"}, optional
@@ -124,6 +125,12 @@ def _open(name: str | None, asked: _Asked, settings: EmbedderSettings) -> Embedd
 
         asked.check_untold("wordllama", why_no_prompt="it averages the words of a text and follows no instruction")
         return WordLlamaEmbedder(model or None, dimensions=dimensions, on_event=on_event)
+    if provider == "fastembed":
+        from embedclf.embedding.cache.vector_cache import open_cache
+        from embedclf.embedding.fastembed import open_fastembed
+
+        asked.check_untold(f"fastembed:{model}", why_no_prompt=None)
+        return open_fastembed(model, dimensions=dimensions, cache=open_cache(cache), on_event=on_event, prompt=prompt)
     if provider == "aimlapi":
         from embedclf.embedding.aimlapi.gone import check_served
         from embedclf.embedding.aimlapi.model import DEFAULT_MODEL, AimlapiModel

@@ -204,7 +204,7 @@ def open_provider(
     EmbedderError
         If the provider is unknown, or a package that it needs is not installed.
     """
-    built_in = "Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders)"
+    built_in = "Built in: wordllama, words, aimlapi:MODEL, fastembed:MODEL (see embedclf embedders)"
     if not provider or not model:
         name = f"{provider}:{model}".rstrip(":")
         likely = name if name in CATALOGUE else "text-embedding-3-small" if name == "openai" else None

@@ -12,7 +12,7 @@ from typing import Any
 
 from embedclf.classifier.loading import open_as_trained
 from embedclf.classifier.model_file import model_parts, parse_parts
-from embedclf.embedding.base import EXTERNAL, OURS, Embedder, EmbedderSpec
+from embedclf.embedding.base import EXTERNAL, Embedder, EmbedderSpec
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class StoredEstimator:
         vars(self).update(state)
         if (model := state.get("model_")) is not None:
             self.model_, self._card = parse_parts(model["entry"], model["tensors"], self._name)
-        if (spec := state.get("_trained_with")) is not None and spec["provider"] in OURS:
+        if (spec := state.get("_trained_with")) is not None and EmbedderSpec(**spec).is_enough:
             self._opened()
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -79,7 +79,7 @@ def _storable(embedder: Any) -> Any:
     if embedder is None or isinstance(embedder, str):
         return embedder
     if isinstance(embedder, Embedder):
-        if embedder.spec.provider in OURS:
+        if embedder.spec.is_enough:
             return embedder
         name = str(embedder.spec)
     else:

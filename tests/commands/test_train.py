@@ -109,18 +109,19 @@ def test_usage_errors_exit_2(cli: Cli, dataset: Path, args: list[str], message: 
     [
         (
             ["--embedder", "worldllama"],
-            "Error: unknown embedder 'worldllama'. Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders). "
-            "LangChain: PROVIDER:MODEL\n",
+            "Error: unknown embedder 'worldllama'. Built in: wordllama, words, aimlapi:MODEL, fastembed:MODEL (see "
+            "embedclf embedders). LangChain: PROVIDER:MODEL\n",
         ),
         (
             ["--embedder", "openai"],
-            "Error: unknown embedder 'openai'. Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders). "
-            "LangChain: PROVIDER:MODEL. Did you mean aimlapi:text-embedding-3-small?\n",
+            "Error: unknown embedder 'openai'. Built in: wordllama, words, aimlapi:MODEL, fastembed:MODEL (see "
+            "embedclf embedders). LangChain: PROVIDER:MODEL. Did you mean aimlapi:text-embedding-3-small?\n",
         ),
         (
             ["--embedder", "text-embedding-3-large"],
-            "Error: unknown embedder 'text-embedding-3-large'. Built in: wordllama, words, aimlapi:MODEL (see embedclf "
-            "embedders). LangChain: PROVIDER:MODEL. Did you mean aimlapi:text-embedding-3-large?\n",
+            "Error: unknown embedder 'text-embedding-3-large'. Built in: wordllama, words, aimlapi:MODEL, "
+            "fastembed:MODEL (see embedclf embedders). LangChain: PROVIDER:MODEL. "
+            "Did you mean aimlapi:text-embedding-3-large?\n",
         ),
         (
             ["--embedder", "wordllama:l3"],

@@ -241,9 +241,9 @@ class TestProviders:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
         assert done.returncode == 1
         assert done.stderr == (
-            "Error: unknown embedder 'ollama:m'. Built in: wordllama, words, aimlapi:MODEL (see embedclf embedders). "
-            "For LangChain's providers, install langchain and the provider's package: pip install langchain "
-            "langchain-ollama\n"
+            "Error: unknown embedder 'ollama:m'. Built in: wordllama, words, aimlapi:MODEL, fastembed:MODEL (see "
+            "embedclf embedders). For LangChain's providers, install langchain and the provider's package: pip install "
+            "langchain langchain-ollama\n"
         )
 
 

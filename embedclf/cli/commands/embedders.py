@@ -34,8 +34,9 @@ def command(
 ) -> None:
     """List known embedding models with dimensions, input limits, prices and published accuracy.
 
-    Other models of AI/ML API work by name; anything unknown is learned from the first response. All other providers are
-    opened with LangChain, for example ollama:nomic-embed-text. Nothing is sent without --live or --balance.
+    Other models of AI/ML API work by name; anything unknown is learned from the first response. Those of fastembed run
+    on this machine, as do models in a folder: fastembed:/path/to/folder. All other providers are opened with LangChain,
+    for example ollama:nomic-embed-text. Nothing is sent without --live or --balance.
     """
     if not (live or balance):
         for name, value in {"--base-url": base_url, "--allow-http": allow_http, "--cache-dir": cache_dir}.items():
@@ -69,6 +70,7 @@ def command(
 
 def _rows() -> list[dict[str, Any]]:
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE, mean_classification
+    from embedclf.embedding.fastembed_names import LISTED
 
     rows: list[dict[str, Any]] = [
         {
@@ -84,17 +86,18 @@ def _rows() -> list[dict[str, Any]]:
         }
         for name, facts in CATALOGUE.items()
     ]
-    local = dict.fromkeys(rows[0])
-    return [
-        *rows,
-        local
-        | {
-            "embedder": "wordllama:l2_supercat",
-            "dimensions": 256,
-            "shortens_to": [64, 128],
-            "dollars_per_million_tokens": 0.0,
-        },
+    free = {**dict.fromkeys(rows[0]), "dollars_per_million_tokens": 0.0}
+    wordllama = {"embedder": "wordllama:l2_supercat", "dimensions": 256, "shortens_to": [64, 128]}
+    of_fastembed = [
+        {
+            "embedder": f"fastembed:{one.name}",
+            "dimensions": one.dimensions,
+            "input_tokens": one.input_tokens,
+            "mteb": one.mteb,
+        }
+        for one in LISTED
     ]
+    return [*rows, *({**free, **one} for one in [wordllama, *of_fastembed])]
 
 
 def _legend() -> list[str]:
@@ -118,7 +121,7 @@ def _legend() -> list[str]:
         f"  English: aimlapi:{ranked[0]} ({means[ranked[0]]} %), aimlapi:{ranked[1]} ({means[ranked[1]]} %)",
         f"  many languages: aimlapi:{of_many}",
         f"  lowest list price: aimlapi:{cheapest} ({means[cheapest]} %)",
-        "  free, on this machine: wordllama (for English)",
+        "  free, on this machine: wordllama (English), fastembed:BAAI/bge-small-en-v1.5 (slower, better)",
         "Results on your own texts may differ: embedclf compare FILE --embedder A --embedder B",
         "",
         "* other lengths with --dimensions; $/1M: list price per million tokens; -: not published. Accuracy in "

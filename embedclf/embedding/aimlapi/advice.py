@@ -81,7 +81,11 @@ def for_status(status: int, words: str, endpoint: str, *, is_page: bool, is_aiml
         return _about_rights(status, words, is_page=is_page, is_aimlapi=is_aimlapi)
     if status in (408, 504, 524):
         return "try again, or lower --batch-size and --concurrency"
-    return "try again, and report it to the provider if it persists" if status >= 500 and status != 501 else ""
+    if status < 500 or status == 501:
+        return ""
+    if status == 500 and not is_aimlapi and not is_set():  # LiteLLM fails on a request without a key
+        return f"try again; if the server asks for a key, set {key_name()} to it"
+    return "try again, and report it to the provider if it persists"
 
 
 def for_lookup(status: int, words: str, endpoint: str, *, is_page: bool, is_aimlapi: bool, needs_key: bool) -> str:
@@ -136,7 +140,8 @@ def _about_rights(status: int, words: str, *, is_page: bool, is_aimlapi: bool) -
     if _MODEL.search(words):
         return "check the model name"
     if status != 403:
-        return _about_key(is_aimlapi) if re.search(r"\bapi[ _-]?key", words, re.IGNORECASE) else ""
+        # Without a database, LiteLLM says only that of a key that it does not know.
+        return _about_key(is_aimlapi) if re.search(r"\bapi[ _-]?key|no connected db", words, re.IGNORECASE) else ""
     if _REGION.search(words):
         return "the provider does not serve the place that the request comes from: ask it, or use another provider"
     if _ADDRESS.search(words):

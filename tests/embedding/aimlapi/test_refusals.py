@@ -53,6 +53,7 @@ SAID: list[tuple[int, str, Kind, str]] = [
     (403, "Your input was flagged by moderation", CONTENT, ""),
     (401, "Incorrect API key provided", FINAL, "check AIMLAPI_API_KEY: it must be a key for this server"),
     (400, "API key not valid.", CONTENT, "check AIMLAPI_API_KEY: it must be a key for this server"),
+    (400, "No connected db.", CONTENT, "check AIMLAPI_API_KEY: it must be a key for this server"),
     (400, "model not found", CONTENT, "check the model name"),
     (404, 'model "x" not found, try pulling it first', FINAL, "check the model name"),
     (404, "Cannot POST /embeddings", FINAL, "is /v1 missing from the base URL (https://api.example.com/v1)?"),
@@ -70,6 +71,12 @@ def test_an_error_is_taken_at_its_word(
     assert refusal.kind is kind
     assert advice in refusal.message
     assert ("top up" in refusal.message) == ("top up" in advice) or "try again after" in refusal.message
+
+
+def test_a_server_that_fails_without_a_key_may_want_one():
+    """As LiteLLM does."""
+    wanted = "try again; if the server asks for a key, set AIMLAPI_API_KEY to it"
+    assert wanted in _refusal(500, "Internal Server Error").message
 
 
 @pytest.mark.parametrize(
