@@ -86,9 +86,9 @@ def _rows() -> list[dict[str, Any]]:
         }
         for name, facts in CATALOGUE.items()
     ]
-    free = {**dict.fromkeys(rows[0]), "dollars_per_million_tokens": 0.0}
-    wordllama = {"embedder": "wordllama:l2_supercat", "dimensions": 256, "shortens_to": [64, 128]}
-    of_fastembed = [
+    free: dict[str, Any] = {**dict.fromkeys(rows[0]), "dollars_per_million_tokens": 0.0}
+    wordllama: dict[str, Any] = {"embedder": "wordllama:l2_supercat", "dimensions": 256, "shortens_to": [64, 128]}
+    of_fastembed: list[dict[str, Any]] = [
         {
             "embedder": f"fastembed:{one.name}",
             "dimensions": one.dimensions,
