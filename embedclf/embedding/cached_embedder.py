@@ -1,7 +1,8 @@
 """Embedding with deduplication and a cache: only unique texts that are not cached reach the model."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -13,13 +14,14 @@ import numpy.typing as npt
 from embedclf.arrays import Vectors
 from embedclf.embedding.base import EmbedderSpec, PartialEmbedder
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder
-from embedclf.embedding.budget import check_cost
+from embedclf.embedding.budget import check_cost, is_in_parts
 from embedclf.embedding.cache.keys import Keys, hash_texts
 from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.ledger import Account
 from embedclf.embedding.long_texts import embed_any_length
+from embedclf.embedding.shared_spending import BEFORE, SharedSpending, Spending, total_of
 from embedclf.embedding.single_flight import SingleFlight
 from embedclf.embedding.storing import Keep, StoringEmbedder
 from embedclf.embedding.unique_texts import UniqueTexts
@@ -141,17 +143,28 @@ class CachedEmbedder(PartialEmbedder):
         """Load what the first call would otherwise wait for, without sending anything."""
         self._behind.warm_up()
 
-    def split(self, n: int) -> "CachedEmbedder":
-        """Return the same embedder with 1/n of its concurrent requests; see `Embedder.split`.
+    @property
+    def max_cost(self) -> float | None:
+        """The spending limit in dollars; None if there is none."""
+        return self._behind.max_cost
 
-        Raises
-        ------
-        EmbedderError
-            If it has a spending limit, which cannot be enforced across processes.
-        """
-        if self._behind.max_cost is not None:
-            raise EmbedderError("--max-cost (max_cost) cannot be enforced across several processes")
+    def split(self, n: int) -> "CachedEmbedder":
+        """Return the same embedder for each of n processes; see `Embedder.split`."""
         return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache)
+
+    @contextmanager
+    def sharing_limit(self, n: int, shared: SharedSpending) -> Iterator["CachedEmbedder"]:
+        """Enter a block in which n processes spend of the same limit; yield the embedder to send to them."""
+        before = Spending(spent=self._behind.spent)
+        shared.start(before)
+        try:
+            yield CachedEmbedder(self._behind.split(n, shared), dimensions=self._cut, cache=self._cache)
+        finally:
+            spending = Spending(lost=(self._behind.max_cost or 0.0) - before.spent)  # unless it is known better
+            with suppress(EmbedderError), shared.changing() as state:
+                spending = total_of(state, without=BEFORE)
+                spending.give_up()
+            self._behind.note_elsewhere(spending)
 
     def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
         """Estimate the tokens and cost of embedding texts, without sending anything or needing a key.
@@ -191,7 +204,7 @@ class CachedEmbedder(PartialEmbedder):
             If it exceeds the limit.
         """
         if self._behind.max_cost is not None:
-            check_cost(estimate, self._behind.max_cost, self._behind.meter)
+            check_cost(estimate, self._behind.max_cost, self._behind.spent)
 
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
         """Embed the texts that the model does not reject; see `PartialEmbedder.embed_usable`.
@@ -225,7 +238,8 @@ class CachedEmbedder(PartialEmbedder):
         refused: dict[int, str] = {}
         if len(missing):
             sizes = (len(given.unique[number].encode()) for number in missing)
-            self.check_cost(meter.estimate(sizes, texts=n_texts, unique=n_unique))
+            if not (is_in_parts() and self._behind.spent):
+                self.check_cost(meter.estimate(sizes, texts=n_texts, unique=n_unique))
             rows = VectorRows(vectors, n_texts, self._cut, str(self.spec))
             refused = self._embed_missing(given, missing, keys, rows)
             vectors = rows.vectors

@@ -33,6 +33,7 @@ from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.budget import Budget
 from embedclf.embedding.requests.cancellation import this_run
 from embedclf.embedding.requests.limiter import RequestLimiter
+from embedclf.embedding.shared_spending import SharedSpending, Spending
 from embedclf.embedding.usage import Meter
 from embedclf.errors import EmbedderError
 from embedclf.formatting import counted
@@ -89,6 +90,8 @@ class Client:
     settings : Settings
     most_tokens : int or None
         The maximum tokens per text; None if unknown.
+    elsewhere, shared
+        See `Budget`.
 
     Attributes
     ----------
@@ -102,7 +105,15 @@ class Client:
         Limits the dollars spent.
     """
 
-    def __init__(self, spec: EmbedderSpec, meter: Meter, settings: Settings, most_tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: EmbedderSpec,
+        meter: Meter,
+        settings: Settings,
+        most_tokens: int | None = None,
+        elsewhere: Spending | None = None,
+        shared: SharedSpending | None = None,
+    ) -> None:
         import openai
         from langchain_openai import OpenAIEmbeddings
 
@@ -110,7 +121,14 @@ class Client:
         self.limiter = RequestLimiter(settings.concurrency)
         self.reader_slots = threading.BoundedSemaphore(READERS)
         is_local = is_loopback_url(str(spec.endpoint))
-        self.budget = Budget(settings.max_cost, meter, most_tokens=most_tokens, is_free=is_local)
+        self.budget = Budget(
+            settings.max_cost,
+            meter,
+            most_tokens=most_tokens,
+            is_free=is_local,
+            elsewhere=elsewhere,
+            shared=shared,
+        )
         self._spec = spec
         self._retries = settings.retries
         self._seconds = settings.timeout

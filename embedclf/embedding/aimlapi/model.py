@@ -30,6 +30,7 @@ from embedclf.embedding.budget import Reservation
 from embedclf.embedding.charges import Charge
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
+from embedclf.embedding.shared_spending import SharedSpending, Spending
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
 
@@ -93,6 +94,8 @@ class AimlapiModel(BatchEmbedder):
         self._fields = RequestFields(self._facts, self._dimensions, is_asked=bool(lengths) and is_asked)
         self._learned = Learned(in_time=texts_at_first(self._settings))
         self._said: set[str] = set()
+        self._elsewhere = Spending()
+        self._shared: SharedSpending | None = None
         self._client: Client | None = None
         self._making = ForkSafeLock()
 
@@ -101,7 +104,7 @@ class AimlapiModel(BatchEmbedder):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds a lock and open connections, so a copy opens its own.
-        return _remake, (self._model, self._known_dimensions, self._settings, self._has_own_length)
+        return _remake, (self._model, self._known_dimensions, self._settings, self._has_own_length, self._shared)
 
     def __getstate__(self) -> dict[str, Any]:
         # For skops, whose files hold plain values. A pickle, which can run code anyway, uses `__reduce__`.
@@ -159,6 +162,15 @@ class AimlapiModel(BatchEmbedder):
         return self._settings.max_cost
 
     @property
+    def spent(self) -> float:
+        """What was spent of the limit, in this process and others, including what may have been."""
+        return super().spent + self._elsewhere.spent + self._elsewhere.lost
+
+    def note_elsewhere(self, spending: Spending) -> None:
+        """Note what other processes have spent of the limit."""
+        self._elsewhere.add(spending)
+
+    @property
     def max_concurrency(self) -> int:
         """The maximum number of concurrent requests."""
         return self._settings.concurrency
@@ -183,12 +195,12 @@ class AimlapiModel(BatchEmbedder):
         """Import the client, which takes more than a second."""
         import langchain_openai  # noqa: F401
 
-    def split(self, n: int) -> "AimlapiModel":
-        """Return the same model with 1/n of the concurrent requests, at least one, for each of n processes."""
-        share = max(1, self.max_concurrency // n)
-        return _remake(
-            self._model, self._known_dimensions, replace(self._settings, concurrency=share), self._has_own_length
-        )
+    def split(self, n: int, shared: SharedSpending | None = None) -> "AimlapiModel":
+        """Return the same model with 1/n of the concurrent requests, at least one; see `BatchEmbedder.split`."""
+        settings = replace(self._settings, concurrency=max(1, self.max_concurrency // n))
+        if settings.max_cost is not None and shared is None:
+            settings = replace(settings, max_cost=max(0.0, settings.max_cost - self.spent) / n)
+        return _remake(self._model, self._known_dimensions, settings, self._has_own_length, shared)
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts with concurrent requests; see `BatchEmbedder`.
@@ -351,12 +363,16 @@ class AimlapiModel(BatchEmbedder):
         try:
             # More tokens than a model accepts are refused, and cost nothing; elsewhere, another may answer to its name.
             most_tokens = self._facts.input_tokens if self._model in CATALOGUE else None
-            return Client(self.spec, self.meter, self._settings, most_tokens)
+            return Client(self.spec, self.meter, self._settings, most_tokens, self._elsewhere, self._shared)
         except Exception as error:  # noqa: BLE001 - proxies and certificates fail in many ways
             kind = type(error).__name__
             fault = f"requests to {self._settings.base_url} cannot be sent: {redact(str(error))} ({kind})"
         raise EmbedderError(fault)
 
 
-def _remake(model: str, dimensions: int | None, settings: Settings, is_own: bool) -> AimlapiModel:
-    return AimlapiModel(model, dimensions=dimensions, is_own=is_own, **asdict(settings))
+def _remake(
+    model: str, dimensions: int | None, settings: Settings, is_own: bool, shared: SharedSpending | None = None
+) -> AimlapiModel:
+    made = AimlapiModel(model, dimensions=dimensions, is_own=is_own, **asdict(settings))
+    made._shared = shared
+    return made
