@@ -190,6 +190,11 @@ class Embedder(ABC):
         return None
 
     @property
+    def spent(self) -> float:
+        """What was spent of the limit in dollars, including what may have been by requests without an answer."""
+        return self.usage.spent
+
+    @property
     def max_concurrency(self) -> int | None:
         """The maximum number of concurrent requests; None if there is no limit."""
         return None

@@ -109,8 +109,8 @@ class BatchEmbedder(ABC):
 
     @property
     def spent(self) -> float:
-        """What was spent of the limit, in this process and others."""
-        return self.meter.usage.dollars or 0.0
+        """What was spent of the limit, here and by other processes, including what may have been."""
+        return self.meter.usage.spent
 
     def note_elsewhere(self, spending: Spending) -> None:  # noqa: B027 - no limit by default
         """Note what other processes have spent of the limit."""

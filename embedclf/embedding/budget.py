@@ -170,6 +170,11 @@ class Budget:
             self._owner = shared.owner()
             self._changed = SharedCondition(shared, self._read, self._write)
 
+    @property
+    def lost_dollars(self) -> float:
+        """The most that requests of this process without an answer can have cost."""
+        return self._own.lost
+
     def first_bytes(self) -> int | None:
         """Return how large the next request may be, in bytes, if it is to show what the server charges; else None."""
         if self._limit is None or self._seen.most is not None:
@@ -265,7 +270,7 @@ class Budget:
         return self._own.in_flight + self._others.in_flight
 
     def _spent(self) -> float:
-        return (self._meter.usage.dollars or 0.0) + self._others.spent
+        return self._meter.usage.spent + self._others.spent
 
     def _read(self, state: dict[str, Any]) -> None:
         """Learn what other processes know and have spent."""
@@ -275,7 +280,7 @@ class Budget:
 
     def _write(self, state: dict[str, Any]) -> None:
         """Let other processes know what this one knows and has spent."""
-        self._own.spent = self._meter.usage.dollars or 0.0
+        self._own.spent = self._meter.usage.spent
         state["parts"][self._owner] = asdict(self._own)
         state["price"], state["is_priceless"] = dict(vars(self._seen)), self._is_priceless
 

@@ -148,6 +148,11 @@ class CachedEmbedder(PartialEmbedder):
         """The spending limit in dollars; None if there is none."""
         return self._behind.max_cost
 
+    @property
+    def spent(self) -> float:
+        """What was spent of the limit in dollars; see `Embedder.spent`."""
+        return self._behind.spent
+
     def split(self, n: int) -> "CachedEmbedder":
         """Return the same embedder for each of n processes; see `Embedder.split`."""
         return CachedEmbedder(self._behind.split(n), dimensions=self._cut, cache=self._cache)

@@ -89,7 +89,9 @@ def _open(name: str | None, dimensions: int | None, *, is_own: bool, settings: E
         behind = AimlapiModel(model or DEFAULT_MODEL, dimensions=dimensions, is_own=is_own, **requests)
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event)
     if settings.get("max_cost") is not None and provider not in LOCAL_PROVIDERS:
-        raise EmbedderError(f"the price of {provider}:{model} is unknown, so --max-cost (max_cost) cannot be enforced")
+        raise EmbedderError(
+            f"{provider}:{model} does not report what it charges, so --max-cost (max_cost) cannot be enforced"
+        )
     from embedclf.embedding.cache.vector_cache import open_cache
     from embedclf.embedding.langchain import open_provider
 

@@ -152,11 +152,11 @@ class SharedCondition:
         try:
             changing = self._shared.changing()
             state = changing.__enter__()
-            self._open = changing, state
-            self._read(state)
         except BaseException:
             self._lock.release()
             raise
+        self._open = changing, state
+        self._read(state)
 
     def __exit__(self, *exception: object) -> None:
         if self._open is None:  # it could not be entered again after waiting

@@ -61,6 +61,11 @@ class Usage:
         return Charges(self.charged_answers, self.charged_tokens, self.charged_dollars)
 
     @property
+    def spent(self) -> float:
+        """`dollars` as far as they are known."""
+        return self.charged_dollars if self.dollars is None else self.dollars
+
+    @property
     def dollars_source(self) -> str | None:
         """Where `dollars` is from: charged, estimated, or partly estimated; None if nothing was spent or is known."""
         if self.dollars is None or not (self.tokens or self.charged_answers):

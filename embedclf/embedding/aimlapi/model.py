@@ -163,8 +163,9 @@ class AimlapiModel(BatchEmbedder):
 
     @property
     def spent(self) -> float:
-        """What was spent of the limit, in this process and others, including what may have been."""
-        return super().spent + self._elsewhere.spent + self._elsewhere.lost
+        """What was spent of the limit, here and by other processes, including what may have been."""
+        lost = 0.0 if self._client is None else self._client.budget.lost_dollars
+        return super().spent + lost + self._elsewhere.spent + self._elsewhere.lost
 
     def note_elsewhere(self, spending: Spending) -> None:
         """Note what other processes have spent of the limit."""
