@@ -119,9 +119,9 @@ class Reservation:
         elif tokens:
             self._budget.note_price(self._n_bytes, tokens, None if price is None else price.of(tokens), is_exact=True)
 
-    def lose(self) -> None:
-        """Note that there is no answer, though the server may charge for it."""
-        self._budget.note_lost(self.most_dollars)
+    def lose(self) -> bool:
+        """Note that there is no answer, though the server may charge for it; return whether it may be sent again."""
+        return self._budget.note_lost(self.most_dollars)
 
 
 class Budget:
@@ -225,11 +225,12 @@ class Budget:
                 dollars = 0.0
             self._seen.add(n_bytes, tokens, dollars, is_exact=is_exact)
 
-    def note_lost(self, most_dollars: float) -> None:
-        """Note a request that was sent and not answered."""
+    def note_lost(self, most_dollars: float) -> bool:
+        """Note a request that was sent and not answered; return whether there is room for as much again."""
         with self._changed:
             self._own.lost += most_dollars
             self._own.n_lost += 1
+            return self._limit is None or self._room(self._limit) >= 0
 
     def _most_texts(self, sizes: Sequence[int], limit: float) -> int:
         """Return how many of the texts, from the first, there is room for now."""

@@ -70,8 +70,8 @@ _HEADERS = {
 _asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
 # How often the openai client may retry this thread's request if it fails for a reason that may pass.
 _retries: ContextVar[int] = ContextVar("_retries")
-# Called if this thread's request was sent but not answered.
-_lose: ContextVar[Callable[[], None]] = ContextVar("_lose")
+# Called if this thread's request was sent but not answered; returns whether it may be sent again.
+_lose: ContextVar[Callable[[], bool]] = ContextVar("_lose")
 
 
 class _PermanentError(BaseException):
@@ -190,7 +190,7 @@ class Client:
         fields: Fields,
         n_dimensions: int | None,
         n_retries: int,
-        lose: Callable[[], None],
+        lose: Callable[[], bool],
     ) -> Any:
         """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
 
@@ -203,7 +203,8 @@ class Client:
         n_retries : int
             How often to retry a failure that may pass and is not one of too many requests.
         lose : callable
-            Called each time that the request was sent but not answered, though it may be charged.
+            Called each time that the request was sent but not answered, though it may be charged; returns whether the
+            spending limit has room to send it again.
 
         Raises
         ------
@@ -287,8 +288,7 @@ class Client:
         _end_request()
         if isinstance(error, EmbedderError) or is_permanent(error):
             raise _PermanentError from error
-        if not is_unconnected(error):
-            _lose.get()()
+        may_repeat = is_unconnected(error) or _lose.get()()
         if is_late(error):
             # The server is too slow for so many texts at once, and may go on with them: not sent again as they are.
             if self.limiter.note_late(began, _MOST_HELD * self._seconds) and self.limiter.n_setbacks <= self._retries:
@@ -301,8 +301,9 @@ class Client:
         most = _retries.get()
         if is_unconnected(error):
             most = self._retries if self.limiter.has_succeeded else min(self._retries, _RETRIES_UNREACHED)
-        self._remark_on_retry(f"connection failed ({redact(str(error))})", n_tried)
-        if n_tried >= most:
+        if may_repeat:
+            self._remark_on_retry(f"connection failed ({redact(str(error))})", n_tried)
+        if n_tried >= most or not may_repeat:
             raise _PermanentError from error
 
     def _remark_on_retry(self, problem: str, n_tried: int) -> None:
