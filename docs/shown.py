@@ -110,7 +110,7 @@ class Session:
         while "=" in words[0]:
             name, _, value = words.pop(0).partition("=")
             variables[name] = value
-        if variables.get("AIMLAPI_API_KEY") == KEY:
+        if variables.get("AIMLAPI_API_KEY") == KEY or "--live" in words:
             variables["AIMLAPI_BASE_URL"] = self._api_url()
         stdin = shlex.split(echoed)[1] if echoed else None
         with _within(self._whole if shown else self._small, variables):

@@ -1,12 +1,13 @@
 """The cost of embedding: estimated beforehand, and reported afterwards."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from embedclf.cli.screen import echo, echo_json
 from embedclf.formatting import about_dollars, charged_dollars, counted
 
 if TYPE_CHECKING:
+    from embedclf.cli.options import EmbedderOptions
     from embedclf.embedding.base import Embedder
     from embedclf.embedding.usage import Estimate, Usage
 
@@ -25,7 +26,7 @@ def tell_usage(usage: "Usage") -> None:
         counted(usage.duplicates, "duplicate"),
         counted(usage.requests, "request"),
         counted(usage.tokens, "token"),
-        f"{usage.credits:,.10g} credits",
+        f"{usage.credits:,.10g} credit{'' if usage.credits == 1 else 's'}",
         spent(usage),
     ]
     echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
@@ -44,14 +45,44 @@ def spent(usage: "Usage") -> str:
             return about_dollars(usage.dollars) if usage.dollars else "$0.00"
 
 
-def print_estimate(embedder: "Embedder", texts: Iterable[str], *, as_json: bool = False) -> None:
-    """Print the estimated cost of embedding, for ``--dry-run``."""
+def print_estimate(
+    embedder: "Embedder", texts: Iterable[str], asked: "EmbedderOptions", *, as_json: bool = False
+) -> None:
+    """Print the estimated cost of embedding, for ``--dry-run``; at the prices listed now with ``--live``."""
+    listed = quote([embedder], asked)
     estimate = embedder.estimate(texts)
     if as_json:
-        echo_json({"dry_run": True, "estimate": estimate.to_dict()})
+        echo_json({"dry_run": True, "estimate": estimate.to_dict(), **listed})
         return
     echo(estimate_line(estimate, free=embedder.is_local))
-    echo("Dry run: nothing was sent.", err=True)
+    say_dry(asked)
+
+
+def say_dry(asked: "EmbedderOptions") -> None:
+    """Say that nothing was embedded."""
+    echo(f"Dry run: {'no text' if asked.live else 'nothing'} was sent.", err=True)
+
+
+def quote(embedders: "Sequence[Embedder]", asked: "EmbedderOptions") -> dict[str, Any]:
+    """Let embedders estimate at the prices that the server lists now, with ``--live``.
+
+    Returns
+    -------
+    dict
+        What the server lists, for JSON; empty without ``--live``.
+
+    Raises
+    ------
+    click.UsageError
+        If none of the embedders asks a server that lists its prices.
+    EmbedderError
+        If the server cannot be asked.
+    """
+    if not asked.live:
+        return {}
+    from embedclf.cli.live import quote_listed
+
+    return quote_listed(embedders, asked)
 
 
 def estimate_line(estimate: "Estimate", *, free: bool = False) -> str:

@@ -40,8 +40,8 @@ _GROUPS = {
         *("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "probabilities", "report"),
     ),
     "Embedding service": (
-        *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "max_cost", "no_cache"),
-        *("retries", "timeout"),
+        *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "live", "max_cost"),
+        *("no_cache", "retries", "timeout"),
     ),
 }
 _GROUP_OF = {name: group for group, names in _GROUPS.items() for name in names}

@@ -150,7 +150,7 @@ class Job:
         from embedclf.cli.costs import print_estimate
 
         if self.asked.dry_run:
-            print_estimate(self.embedder, [*self.corpus.texts, *also], as_json=self.as_json)
+            print_estimate(self.embedder, [*self.corpus.texts, *also], self.asked, as_json=self.as_json)
         return self.asked.dry_run
 
     def page(self, path: str | None, about: "PageOptions") -> "PageFile":

@@ -61,6 +61,13 @@ class Share(click.FloatRange):
         return super().convert(value, param, ctx)
 
 
+base_url_option = click.option(
+    "--base-url",
+    metavar="URL",
+    help="OpenAI-compatible server for aimlapi embedders.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
+)
+allow_http_option = click.option("--allow-http", is_flag=True, help="Allow an unencrypted server (http://).")
+
 cache_dir_option = click.option(
     "--cache-dir",
     metavar="DIR",
@@ -83,6 +90,11 @@ class EmbedderOptions:
     timeout: float
     max_cost: float | None
     dry_run: bool
+    live: bool
+
+    def __post_init__(self) -> None:
+        if self.live and not self.dry_run:
+            raise click.UsageError("--live needs --dry-run: it is about what the run would cost.")
 
     def settings(self) -> "EmbedderSettings":
         """Return the settings as arguments of `embedclf.open_embedder` and `embedclf.load`."""
@@ -99,6 +111,12 @@ class EmbedderOptions:
             "max_cost": self.max_cost,
         }
 
+    def cache(self) -> "VectorCache | None":
+        """Return the cache; None if it is bypassed."""
+        from embedclf.embedding.cache.vector_cache import open_cache
+
+        return open_cache(self._cache())
+
     def _cache(self) -> "VectorCache | bool":
         if self.cache_dir is None:
             return not self.no_cache  # embedders that need no cache then avoid importing it
@@ -109,12 +127,8 @@ class EmbedderOptions:
 
 def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
     return {
-        "base_url": click.option(
-            "--base-url",
-            metavar="URL",
-            help="OpenAI-compatible server for aimlapi embedders.  [default: $AIMLAPI_BASE_URL, else AI/ML API]",
-        ),
-        "allow_http": click.option("--allow-http", is_flag=True, help="Allow an unencrypted server (http://)."),
+        "base_url": base_url_option,
+        "allow_http": allow_http_option,
         "cache_dir": cache_dir_option,
         "no_cache": click.option("--no-cache", is_flag=True, help="Bypass the cache."),
         "batch_size": click.option(
@@ -154,6 +168,11 @@ def _embedder_options(retries: int, timeout: float) -> dict[str, Decorator]:
             help="Do not start if the estimate is higher, and stop before spending more.",
         ),
         "dry_run": click.option("--dry-run", is_flag=True, help="Estimate requests and cost; send nothing."),
+        "live": click.option(
+            "--live",
+            is_flag=True,
+            help="With --dry-run: ask the server for its price now, and whether it serves the model; no key is sent.",
+        ),
     }
 
 
@@ -161,8 +180,8 @@ embedder_options = collected("asked", EmbedderOptions, _embedder_options(retries
 
 # Clients of a service need errors sooner than people at a terminal, and a service has nothing to estimate.
 _OF_A_SERVICE = _embedder_options(retries=2, timeout=10)
-del _OF_A_SERVICE["dry_run"]
-service_embedder_options = collected("asked", partial(EmbedderOptions, dry_run=False), _OF_A_SERVICE)
+del _OF_A_SERVICE["dry_run"], _OF_A_SERVICE["live"]
+service_embedder_options = collected("asked", partial(EmbedderOptions, dry_run=False, live=False), _OF_A_SERVICE)
 
 model_option = click.option(
     "-m",

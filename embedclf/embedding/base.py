@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
+from embedclf.embedding.charges import Price
 from embedclf.embedding.usage import Estimate, Usage
 from embedclf.errors import ArgumentError, EmbedderError, TextError
 from embedclf.formatting import counted
@@ -170,6 +171,9 @@ class Embedder(ABC):
             usable = [text for text in texts if text_fault(text) is None]
             unique = len(set(usable))
         return Estimate(len(usable), unique, 0, unique, 0, 0, 0.0, 0.0)
+
+    def quote(self, price: Price) -> None:  # noqa: B027 - what costs nothing has no price
+        """Go by a price that the server has named when estimating."""
 
     def check_cost(self, estimate: Estimate) -> None:  # noqa: B027 - no limit by default
         """Check that an estimated cost is within what is left of its spending limit.

@@ -9,7 +9,7 @@ from typing import Any
 
 from embedclf.embedding.charges import CREDIT, Charge, Price
 from embedclf.embedding.shared_spending import SharedCondition, SharedSpending, Spending, total_of
-from embedclf.embedding.usage import Estimate, Meter
+from embedclf.embedding.usage import Estimate, Meter, about_tokens
 from embedclf.errors import MaxCostError
 from embedclf.formatting import counted, exact_dollars
 
@@ -22,6 +22,8 @@ _FIRST_BYTES = 2_000
 # A token has at least one byte, but a server may count tokens that are not of the text. Then what was seen counts, with
 # this margin.
 _TOKENS_MARGIN = 1.25
+# A single text may go alone if there is room for so many times what it is expected to cost.
+_SINGLE_MARGIN = 2.0
 
 
 def check_cost(estimate: Estimate, limit: float, spent: float) -> None:
@@ -68,13 +70,13 @@ class TooManyTextsError(Exception):
 
     Attributes
     ----------
-    most : int
-        How many of them, from the first, there is room for.
+    fitting : list of int
+        The indices of those that there is room for.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, fitting: list[int]) -> None:
         super().__init__()
-        self.most = most
+        self.fitting = fitting
 
 
 class _SeenPrice:
@@ -87,9 +89,10 @@ class _SeenPrice:
         self.least = 0.0
         self.most: float | None = None
         self.tokens_per_byte = 1.0
+        self.likely_tokens_per_byte = 0.0
 
-    def add(self, n_bytes: int, tokens: int, dollars: float, *, is_exact: bool) -> None:
-        tokens = max(tokens, 1)
+    def add(self, sizes: Sequence[int], tokens: int, dollars: float, *, is_exact: bool) -> None:
+        tokens, n_bytes = max(tokens, 1), max(1, sum(sizes))
         least, most = max(0.0, dollars if is_exact else dollars - CREDIT) / tokens, dollars / tokens
         if self.most is None:
             self.least, self.most = least, most
@@ -98,6 +101,8 @@ class _SeenPrice:
         else:  # the price depends on more than the tokens, or has changed
             self.least, self.most = least, max(self.most, most)
         self.tokens_per_byte = max(self.tokens_per_byte, _TOKENS_MARGIN * tokens / n_bytes)
+        # A short text may have a token more than its length suggests.
+        self.likely_tokens_per_byte = max(self.likely_tokens_per_byte, (tokens - len(sizes)) / n_bytes)
 
 
 class Reservation:
@@ -109,15 +114,15 @@ class Reservation:
     """
 
     def __init__(self, budget: "Budget", sizes: Sequence[int], most_dollars: float) -> None:
-        self._budget, self._n_bytes = budget, max(1, sum(sizes))
+        self._budget, self._sizes = budget, sizes
         self.most_dollars = most_dollars
 
     def settle(self, tokens: int, charge: Charge | None, price: Price | None) -> None:
         """Note what it cost: what the answer says, else its tokens at a price."""
         if charge is not None:
-            self._budget.note_price(self._n_bytes, tokens, charge.dollars, is_exact=False)
+            self._budget.note_price(self._sizes, tokens, charge.dollars, is_exact=False)
         elif tokens:
-            self._budget.note_price(self._n_bytes, tokens, None if price is None else price.of(tokens), is_exact=True)
+            self._budget.note_price(self._sizes, tokens, None if price is None else price.of(tokens), is_exact=True)
 
     def lose(self) -> bool:
         """Note that there is no answer, though the server may charge for it; return whether it may be sent again."""
@@ -129,7 +134,8 @@ class Budget:
 
     A request may start if the most that it can cost fits beside what was spent and the most that the requests in flight
     can cost: a token per byte, at the highest price that agrees with what was charged so far. So the first request is
-    small and goes alone, and near the limit requests get smaller, until there is no room for a single text.
+    small and goes alone, and near the limit requests get smaller. At last single texts go alone, as long as there is
+    room for twice what they are expected to cost.
 
     Parameters
     ----------
@@ -200,10 +206,10 @@ class Budget:
             yield Reservation(self, sizes, 0.0)
             return
         with self._changed:
-            while (most := self._most_texts(sizes, self._limit)) < len(sizes):
+            while len(fitting := self._fitting(sizes, self._limit)) < len(sizes):
                 if not self._in_flight:
-                    if most:
-                        raise TooManyTextsError(most)
+                    if fitting:
+                        raise TooManyTextsError(fitting)
                     raise self._spent_error(self._limit)
                 self._changed.wait()
             reserved = self._most_dollars(sizes)
@@ -217,13 +223,13 @@ class Budget:
                 self._own.in_flight -= 1
                 self._changed.notify_all()
 
-    def note_price(self, n_bytes: int, tokens: int, dollars: float | None, *, is_exact: bool) -> None:
+    def note_price(self, sizes: Sequence[int], tokens: int, dollars: float | None, *, is_exact: bool) -> None:
         """Note what an answer cost; None if it does not say and the price is unknown."""
         with self._changed:
             if dollars is None:
                 self._is_priceless = not self._is_free
                 dollars = 0.0
-            self._seen.add(n_bytes, tokens, dollars, is_exact=is_exact)
+            self._seen.add(sizes, tokens, dollars, is_exact=is_exact)
 
     def note_lost(self, most_dollars: float) -> bool:
         """Note a request that was sent and not answered; return whether there is room for as much again."""
@@ -232,21 +238,33 @@ class Budget:
             self._own.n_lost += 1
             return self._limit is None or self._room(self._limit) >= 0
 
-    def _most_texts(self, sizes: Sequence[int], limit: float) -> int:
-        """Return how many of the texts, from the first, there is room for now."""
+    def _fitting(self, sizes: Sequence[int], limit: float) -> list[int]:
+        """Return the indices of texts that there is room for in one request now: the first ones, or the shortest."""
+        room = self._room(limit)
+        if self._is_priceless or room <= 0:
+            return []
         first = self.first_bytes()
         if first is not None:
             # Until it is known what the server charges, one small request at a time.
-            fits = not self._in_flight and 0 < self._room(limit) >= self._most_dollars(sizes[:1])
-            return max(1, _n_within(sizes, first)) if fits else 0
-        if self._is_priceless:
-            return 0
-        if self._most_dollars(sizes) <= self._room(limit):
-            return len(sizes)
-        least, most = 0, len(sizes)  # there is room for `least` texts, and none for `most`
+            fits = not self._in_flight and self._likely_dollars(sizes[0]) <= room
+            return list(range(max(1, _n_within(sizes, first)))) if fits else []
+        if self._most_dollars(sizes) <= room:
+            return list(range(len(sizes)))
+        n = self._n_fitting(sizes, room)
+        if n or self._in_flight:
+            return list(range(n))
+        by_size = sorted(range(len(sizes)), key=sizes.__getitem__)
+        n = self._n_fitting([sizes[index] for index in by_size], room)
+        if n:
+            return sorted(by_size[:n])
+        return by_size[:1] if self._likely_dollars(sizes[by_size[0]]) <= room else []
+
+    def _n_fitting(self, sizes: Sequence[int], room: float) -> int:
+        """Return how many of the texts, from the first, there is room for, if it is not for all of them."""
+        least, most = 0, len(sizes)
         while most - least > 1:
             middle = (least + most) // 2
-            if self._most_dollars(sizes[:middle]) <= self._room(limit):
+            if self._most_dollars(sizes[:middle]) <= room:
                 least = middle
             else:
                 most = middle
@@ -256,6 +274,17 @@ class Budget:
         """Return the most that a request with texts of these sizes can cost."""
         cap = float("inf") if self._most_tokens is None else self._most_tokens
         tokens = sum(min(self._seen.tokens_per_byte * size, cap) for size in sizes)
+        return self._dollars(tokens)
+
+    def _likely_dollars(self, size: int) -> float:
+        """Return what a single text costs at most if tokens and price are not over twice what is expected."""
+        if self._seen.most is None:
+            price = self._meter.price
+            return 0.0 if price is None else _SINGLE_MARGIN * price.of(about_tokens(size))
+        return self._dollars(_SINGLE_MARGIN * (self._seen.likely_tokens_per_byte * size + 1))
+
+    def _dollars(self, tokens: float) -> float:
+        """Return the most that a request with so many tokens can cost."""
         if self._seen.most is None:
             price = self._meter.price
             return 0.0 if price is None else _MOST_TIMES_EXPECTED * price.of(tokens)

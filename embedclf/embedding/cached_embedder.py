@@ -18,6 +18,7 @@ from embedclf.embedding.budget import check_cost, is_in_parts
 from embedclf.embedding.cache.keys import Keys, hash_texts
 from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.charges import Price
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.ledger import Account
 from embedclf.embedding.long_texts import embed_any_length
@@ -170,6 +171,10 @@ class CachedEmbedder(PartialEmbedder):
                 spending = total_of(state, without=BEFORE)
                 spending.give_up()
             self._behind.note_elsewhere(spending)
+
+    def quote(self, price: Price) -> None:
+        """Go by a price that the server has named when estimating."""
+        self._behind.meter.quoted = price
 
     def estimate(self, texts: Iterable[str], *, anew: bool = False) -> Estimate:
         """Estimate the tokens and cost of embedding texts, without sending anything or needing a key.

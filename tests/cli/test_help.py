@@ -48,15 +48,23 @@ Usage: embedclf embedders [OPTIONS]
 
   Other models of AI/ML API work by name; anything unknown is learned from the
   first response. All other providers are opened with LangChain, for example
-  ollama:nomic-embed-text.
+  ollama:nomic-embed-text. Nothing is sent without --live or --balance.
 
 Options:
-  --json      Print one JSON object.
-  -h, --help  Show this message and exit.
+  --json           Print one JSON object.
+  --live           Ask the server which models it serves now, and at which
+                   prices; no key is sent.
+  --balance        Show the balance of the key's account at AI/ML API.
+  --base-url URL   OpenAI-compatible server for aimlapi embedders.  [default:
+                   $AIMLAPI_BASE_URL, else AI/ML API]
+  --allow-http     Allow an unencrypted server (http://).
+  --cache-dir DIR  Embedding cache.  [default: $EMBEDCLF_CACHE_DIR, else in
+                   your cache directory]
+  -h, --help       Show this message and exit.
 
 Examples:
   embedclf embedders
-  embedclf embedders --json
+  embedclf embedders --live
 
 Docs: {DOCS}embedders.md
 """
@@ -126,7 +134,7 @@ def test_one_option_has_one_text():
         plain = re.sub(r"  \[default: .*\]|; may be repeated|,? if any|Print one JSON object.*", "", option.help or "")
         texts.setdefault(option.opts[-1], set()).add(plain.strip(". "))
     differing = {name for name, found in texts.items() if len(found) > 1}
-    own = {"--output", "-k", "--embedder", "--label-column", "--model", "--text"}
+    own = {"--output", "-k", "--embedder", "--label-column", "--live", "--model", "--text"}
     assert differing <= own, {name: texts[name] for name in differing - own}
 
 

@@ -158,7 +158,7 @@ def main(n: int, seed: int) -> Outcome:
             size = chance.choice((None, SIZE))
             if number % OVER_HTTP:
                 content = body(chance)
-                end, fault = outcome_of(lambda c=content, s=size: read_answer(c, len(TEXTS), s).vectors)
+                end, fault = outcome_of(lambda c=content, s=size: read_answer(c, len(TEXTS), s, {}).vectors)
             else:
                 content = response(chance)
                 server.fault = lambda _, c=content: Response(raw=[c])

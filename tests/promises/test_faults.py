@@ -441,7 +441,7 @@ def test_a_length_that_was_asked_for_is_not_left_out(api: AimlapiServer):
     """A model that does not have it is an error, not another length."""
     api.models["alibaba/qwen-text-embedding-v3"] = 1_024
     api.fault = lambda request: error(400, "dimensions: not supported") if "dimensions" in request.body else None
-    embedder = embedclf.open_embedder("aimlapi:alibaba/qwen-text-embedding-v3", dimensions=128)
+    embedder = embedclf.open_embedder("aimlapi:alibaba/qwen-text-embedding-v3", dimensions=512)
     with pytest.raises(embedclf.EmbedderError, match="dimensions: not supported"):
         embedder.embed(["a"])
 

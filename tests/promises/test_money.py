@@ -3,13 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import embedclf
-from aimlapi_server import AimlapiServer, tokens
+from aimlapi_server import CREDITS_PER_DOLLAR, AimlapiServer, Response, tokens
 from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
+from embedclf.embedding.charges import read_charge
 from embedclf.embedding.usage import Usage
+from embedclf.formatting import exact_dollars
 from running import Cli
 
 SMALL_MODEL = "aimlapi:text-embedding-3-small"
@@ -38,13 +41,13 @@ def usage_line(stderr: str) -> str:
 def test_each_run_says_what_it_took(cli: Cli, api: AimlapiServer, many: Path):
     """Texts, from the cache, duplicates, requests, tokens, credits, dollars: in one line."""
     assert usage_line(cli("train", many, *QUICKLY).stderr) == (
-        "Embedding: 500 texts, 0 from cache, 20 duplicates, 15 requests, 2,880 tokens, 5,760 credits, less than $0.0001"
+        "Embedding: 500 texts, 0 from cache, 20 duplicates, 15 requests, 2,880 tokens, 120 credits, $0.00006 charged"
     )
     assert usage_line(cli("evaluate", many).stderr) == (
-        "Embedding: 500 texts, 480 from cache, 20 duplicates, 0 requests, 0 tokens, 0 credits, about $0.00"
+        "Embedding: 500 texts, 480 from cache, 20 duplicates, 0 requests, 0 tokens, 0 credits, $0.00"
     )
     assert usage_line(cli("predict", "a new one").stderr) == (
-        "Embedding: 1 text, 0 from cache, 0 duplicates, 1 request, 3 tokens, 6 credits, less than $0.0001"
+        "Embedding: 1 text, 0 from cache, 0 duplicates, 1 request, 3 tokens, 1 credit, $0.0000005 charged"
     )
 
 
@@ -63,9 +66,13 @@ def test_usage_in_json(cli: Cli, api: AimlapiServer, many: Path):
         "duplicates": 20,
         "requests": 15,
         "tokens": 2_880,
-        "credits": 2_880 * CREDITS_PER_TOKEN,
-        "dollars": pytest.approx(2_880 * PRICE),
+        "credits": 120,  # 15 requests, each rounded up from 7.68
+        "dollars": pytest.approx(120 / CREDITS_PER_DOLLAR),
         "saved_tokens": 0,
+        "charged_answers": 15,
+        "charged_tokens": 2_880,
+        "charged_dollars": pytest.approx(120 / CREDITS_PER_DOLLAR),
+        "dollars_source": "charged",
     }
     usage = json.loads(cli("evaluate", many, "--json").stdout)["usage"]
     assert (usage["from_cache"], usage["requests"], usage["dollars"], usage["saved_tokens"]) == (480, 0, 0.0, 2_880)
@@ -102,7 +109,7 @@ class TestDryRun:
             monkeypatch.delenv("AIMLAPI_API_KEY")
         result = cli("train", many, "--embedder", "aimlapi", "--dry-run")
         assert result.exit_code == 0
-        cost = "less than $0.0001" if has_key else "price unknown"
+        cost = "less than $0.0001 at the list price" if has_key else "price unknown"
         assert result.stdout == (
             f"500 rows, 480 unique, 0 cached, 480 to embed: about 2,880 tokens (at most 11,520), {cost}\n"
         )
@@ -121,7 +128,8 @@ class TestDryRun:
         assert cli("evaluate", many, "--dry-run").stdout == all_cached
         assert cli("predict", "--input", many, "--output", "out.csv", "--dry-run").stdout == all_cached
         assert cli("predict", "this is row number 0007.", "new", "new", "", "--dry-run").stdout == (
-            "3 rows, 2 unique, 1 cached, 1 to embed: about 1 token (at most 3), less than $0.0001\n"
+            "3 rows, 2 unique, 1 cached, 1 to embed: about 1 token (at most 3), less than $0.0001 at 1.04 × the list "
+            "price, as charged so far\n"
         )
         assert not Path("out.csv").exists()
         assert api.n_requests == asked
@@ -140,6 +148,7 @@ class TestDryRun:
                 "most_tokens": 11_520,
                 "dollars": pytest.approx(2_880 * PRICE),
                 "most_dollars": pytest.approx(11_520 * PRICE),
+                "price_source": "at the list price",
             },
         }
 
@@ -158,7 +167,7 @@ class TestDryRun:
         estimate = embedder.estimate(TEXTS)
         embedder.embed(TEXTS)
         assert embedder.usage.tokens == TOKENS == estimate.tokens
-        assert embedder.usage.dollars == pytest.approx(estimate.dollars)
+        assert embedder.usage.dollars == pytest.approx(estimate.dollars, abs=1 / CREDITS_PER_DOLLAR)
 
 
 class TestMaxCost:
@@ -169,8 +178,8 @@ class TestMaxCost:
         result = cli("train", many, *QUICKLY, "--max-cost", "0.00005", "--no-cache")
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: embedding 480 texts would cost about $0.0000576 (at most $0.0002304), but --max-cost is $0.00005: "
-            "nothing was sent\n"
+            "Error: embedding 480 texts would cost about $0.0000576 at the list price (at most $0.0002304), but "
+            "--max-cost is $0.00005: nothing was sent\n"
         )
         assert api.n_requests == 0
 
@@ -181,33 +190,71 @@ class TestMaxCost:
         assert cli("train", many, *QUICKLY, "--max-cost", "0").exit_code == 0
 
     def test_it_stops_before_it_is_spent(self, cli: Cli, api: AimlapiServer, many: Path):
-        """Though the estimate was lower; what was paid for is kept."""
-
-        def tenfold(answer: dict) -> None:
-            answer["usage"] = {"prompt_tokens": 2_240, "total_tokens": 2_240}  # of 32 texts
-
-        api.tamper = tenfold
-        api.delay = 0.05
-        result = cli("train", many, *QUICKLY, "--max-cost", 4.5 * 2_240 * PRICE)
+        """Though the list price would have been within it; what was paid for is kept, and the next run goes on."""
+        api.factor = 2.0
+        result = cli("train", many, *QUICKLY, "--max-cost", "0.00006")
         assert result.exit_code == 1
+        spent = api.dollars_charged
+        assert 0.9 * 0.00006 <= spent <= 0.00006
         assert result.stderr.endswith(
-            "Error: $0.0001792 spent of --max-cost $0.0002016: stopped before the request that would exceed it; "
-            "results received before are in the cache\n"
+            f"Error: {exact_dollars(spent)} spent of --max-cost $0.00006: stopped before the request that could exceed "
+            "it; results received before are in the cache\n"
         )
-        assert api.n_requests == 4
-        assert VectorCache().info()[0].n_vectors == 4 * 32
+        assert VectorCache().info()[0].n_vectors == len(api.texts_sent)
+        # The estimate is what was charged now, not what is listed.
+        result = cli("train", many, *QUICKLY, "--max-cost", "0.00001")
+        assert "× the list price, as charged so far (at most $" in result.stderr
+        assert api.dollars_charged == spent
+
+    @pytest.mark.parametrize("factor", [1.0, 1.05, 1.3, 2.0])
+    @pytest.mark.parametrize("model", ["text-embedding-3-small", "of-unknown-price"])
+    def test_it_holds_whatever_is_charged(self, api: AimlapiServer, model: str, factor: float):
+        """With 32 requests at once, and texts of very different length: never more, and little less."""
+        api.factor, api.delay = factor, 0.02
+        api.models |= {"of-unknown-price": 64}
+        api.prices |= {"of-unknown-price": 0.05}
+        lengths = np.geomspace(1, 8_000, 300).astype(int)
+        texts = [(f"{number} words " * 1_000)[:length] for number, length in enumerate(lengths, 1_000)]
+        listed = sum(map(tokens, texts)) * api.prices[model] / 1e6
+        limit = 0.6 * factor * listed if model == "of-unknown-price" else 1.03 * listed
+        embedder = embedclf.open_embedder(f"aimlapi:{model}", max_cost=limit, concurrency=32)
+        try:
+            embedder.embed(texts)
+            assert factor < 1.1
+        except embedclf.MaxCostError:
+            assert api.dollars_charged >= 0.9 * limit
+        assert api.dollars_charged <= limit
+        assert embedder.usage.credits == api.credits_charged
+        assert embedder.usage.dollars == pytest.approx(api.dollars_charged, abs=1e-12)
 
     def test_it_holds_over_all_calls(self, api: AimlapiServer):
         """Of one embedder, in Python."""
-        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=10 * PRICE)
+        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=200 * PRICE)
         embedder.embed(["seven tokens, or near to it"])
         with pytest.raises(
-            embedclf.MaxCostError, match=r"\(\$0\.00000014 already spent\): nothing more was sent"
+            embedclf.MaxCostError, match=r"\(\$0\.0000005 already spent\): nothing more was sent"
         ) as hit:
-            embedder.embed(["seven other tokens, or near to it"])
-        assert hit.value.limit == 10 * PRICE
-        assert hit.value.spent == 7 * PRICE
+            embedder.embed(["seven other tokens, or near to it" * 24])
+        assert hit.value.limit == 200 * PRICE
+        assert hit.value.spent == 1 / CREDITS_PER_DOLLAR
         assert api.n_requests == 1
+
+    def test_a_server_that_does_not_say_what_an_unknown_model_costs(self, api: AimlapiServer):
+        """Is found out by one small request; on this machine it is free."""
+        api.tells, api.models = (), api.models | {"new": 64}
+        embedder = embedclf.open_embedder("aimlapi:new", max_cost=0.01)
+        embedder.embed(TEXTS)
+        assert embedder.usage.dollars is None
+
+    def test_what_got_no_answer_may_be_charged(self, api: AimlapiServer):
+        """So it counts against the limit, and the error says so."""
+        api.fault = lambda request: Response(drop=True)
+        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=0.0001, retries=1)
+        with pytest.raises(embedclf.EmbedderError):
+            embedder.embed(TEXTS)
+        api.fault = None
+        with pytest.raises(embedclf.MaxCostError, match=r"and up to \$[\d.]+ more for \d+ requests without an answer"):
+            embedder.embed(["word " * 3_000])
 
     def test_predict_looks_at_the_whole_file_first(self, cli: Cli, api: AimlapiServer, many: Path):
         """Before the first row is labelled."""
@@ -231,14 +278,55 @@ class TestMaxCost:
             done = process("predict", "-m", "m.safetensors", "--input", "-", "--max-cost", most, stdin=text)
             assert (done.returncode, len(done.stdout.splitlines())) == (code, lines)
 
-    def test_a_price_that_is_not_known_cannot_be_held(self, cli: Cli, api: AimlapiServer, dataset: Path):
-        """It is not silently passed over."""
-        for name in ("aimlapi:voyage-2", "ollama:m"):
-            result = cli("train", dataset, "--embedder", name, "--max-cost", "1")
-            assert result.exit_code == 1
-            assert result.stderr.endswith(
-                f"Error: the price of {name} is unknown, so --max-cost (max_cost) cannot be enforced\n"
-            )
+    def test_a_provider_that_says_nothing_cannot_be_held(self, cli: Cli, dataset: Path):
+        """LangChain's report no cost."""
+        result = cli("train", dataset, "--embedder", "ollama:m", "--max-cost", "1")
+        assert result.exit_code == 1
+        assert result.stderr.endswith(
+            "Error: the price of ollama:m is unknown, so --max-cost (max_cost) cannot be enforced\n"
+        )
+
+
+class TestCharged:
+    """What the server says it charged is what is reported."""
+
+    @pytest.mark.parametrize("tells", [("usd",), ("credits",), ("body",), ("usd", "credits", "body")])
+    def test_wherever_it_says_it(self, api: AimlapiServer, tells: tuple[str, ...]):
+        """In a header or the body, to the last credit."""
+        api.factor, api.tells = 1.3, tells
+        embedder = embedclf.open_embedder(SMALL_MODEL, batch_size=7)
+        embedder.embed(TEXTS)
+        usage = embedder.usage
+        assert (usage.credits, usage.dollars_source) == (api.credits_charged, "charged")
+        assert usage.dollars == pytest.approx(api.dollars_charged, abs=1e-12)
+
+    @pytest.mark.parametrize("said", ["", "nan", "-1", "1e400", "free", "true"])
+    def test_nonsense_is_no_charge(self, api: AimlapiServer, said: str):
+        """It is estimated then."""
+        headers = {"x-aimlapi-usd-spent": said, "x-aimlapi-credits-used": said}
+        assert read_charge(headers, {"meta": {"usage": {"credits_used": True, "usd_spent": None}}}) is None
+        assert read_charge({}, {"meta": []}) is None
+        assert read_charge({"x-aimlapi-usd-spent": "0.000000000"}, {}) == (0, 0)
+
+    def test_what_cannot_be_used_was_charged_all_the_same(self, api: AimlapiServer):
+        """A vector is missing."""
+        api.tamper = lambda answer: {**answer, "data": answer["data"][1:]}
+        embedder = embedclf.open_embedder(SMALL_MODEL)
+        with pytest.raises(embedclf.EmbedderError, match="unusable"):
+            embedder.embed(TEXTS)
+        assert embedder.usage.credits == api.credits_charged > 0
+
+    def test_the_next_estimate_is_what_was_charged(self, api: AimlapiServer):
+        """By model and endpoint; a model without a list price has what it cost."""
+        api.factor, api.models = 1.3, api.models | {"new": 64}
+        for name, source in (
+            (SMALL_MODEL, "at 1.30 × the list price, as charged so far"),
+            ("aimlapi:new", "at $0.156 per 1M tokens, as charged so far"),
+        ):
+            embedder = embedclf.open_embedder(name, cache=True)
+            assert embedder.estimate(TEXTS).price_source == ("at the list price" if name == SMALL_MODEL else None)
+            embedder.embed(["word " * 5_000])
+            assert embedclf.open_embedder(name, cache=True).estimate(TEXTS).price_source == source
 
 
 class TestLedger:
@@ -273,7 +361,7 @@ class TestLedger:
         assert total.usage.texts == 1_500
         assert total.usage.from_cache == 960
         assert total.usage.saved_tokens == 2 * 2_880
-        assert total.usage.dollars == pytest.approx(2_880 * PRICE)
+        assert total.usage.dollars == pytest.approx(api.dollars_charged)
         row = cli("cache", "info").stdout.splitlines()[2]
         assert row.startswith(f"{SMALL_MODEL} at {api.base_url}  ")
         assert " ".join(row.split()).endswith(" 15 2,880 less than $0.0001 $0.0001")
@@ -296,7 +384,8 @@ class TestLedger:
 
 
 def test_a_server_that_does_not_say_is_estimated(api: AimlapiServer):
-    """Four bytes a token, so that a limit holds all the same."""
+    """Four bytes a token."""
+    api.tells = ()
     api.tamper = lambda answer: {name: answer[name] for name in ("object", "data", "model")}
     embedder = embedclf.open_embedder(SMALL_MODEL)
     embedder.embed(TEXTS)

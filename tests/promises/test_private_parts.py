@@ -123,7 +123,7 @@ def test_an_answer_has_the_stream_of_its_connection(api: AimlapiServer):
     """In the extension ``network_stream``; ours, since the backend was replaced."""
     spec = EmbedderSpec("aimlapi", "text-embedding-3-small", 1536, api.base_url)
     client = Client(spec, Meter(None), Settings(base_url=api.base_url))
-    response = client.response(["a"], {}, 1536)
+    response = client.response(["a"], {}, 1536, 0, lambda: None)
     stream = response.extensions.get("network_stream")
     assert getattr(stream, "read_since_written", None) is True, f"{DEADLINES} and bounds.py beside it"
 

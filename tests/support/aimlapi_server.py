@@ -291,6 +291,8 @@ class AimlapiServer:
         Models that `GET /v1/models` does not list, and POST does not know.
     fault
         Asked for every POST that passed the checks; what it returns is sent in place of the answer.
+    lookup_fault
+        Asked for every GET, by its path; what it returns is sent in place of the answer.
     tamper
         Is given each answer before it is sent, to change it in place or to return another.
         An exception in either is raised again at the end of the block.
@@ -328,6 +330,7 @@ class AimlapiServer:
         self.balance = balance
         self.hidden: set[str] = set()
         self.fault: Callable[[Request], Response | None] | None = None
+        self.lookup_fault: Callable[[str], Response | None] | None = None
         self.tamper: Callable[[dict[str, Any]], dict[str, Any] | None] | None = None
 
         self._lock = threading.Lock()
@@ -467,7 +470,9 @@ class AimlapiServer:
         with self._lock:
             self._lookups.append(recorded)
         at = urlsplit(path)
-        if at.path == "/v1/models":
+        if self.lookup_fault is not None and (fault := self.lookup_fault(path)) is not None:
+            response = fault
+        elif at.path == "/v1/models":
             response = self._list_models(parse_qs(at.query), headers)
         elif at.path == "/v2/billing" and headers.get("authorization") != f"Bearer {self.api_key}":
             response = error(401, NO_KEY, path=at.path)

@@ -68,7 +68,7 @@ def command(
     a look: a possible label error, a near-duplicate, an outlier. The exit code is 1 if there are errors. Several files
     with the same columns are checked as one. --dry-run runs only the checks that need no vectors, and writes nothing.
     """
-    from embedclf.cli.costs import print_estimate, show_usage
+    from embedclf.cli.costs import print_estimate, quote, show_usage
     from embedclf.cli.pages import facts_of_file, places_in
     from embedclf.data.atomic_file import STDIN, check_places
     from embedclf.pages.checks import check_page
@@ -95,9 +95,10 @@ def command(
     if job.asked.dry_run:
         plain = _with(faulty, plain)
         if job.as_json:
-            _show_json(plain, corpus, other, dry_run=True, estimate=opened.estimate(every).to_dict())
+            listed = quote([opened], job.asked)
+            _show_json(plain, corpus, other, dry_run=True, estimate=opened.estimate(every).to_dict(), **listed)
         else:
-            print_estimate(opened, every)
+            print_estimate(opened, every, job.asked)
             echo()
             _show(plain, corpus, other)
         _end(plain)

@@ -16,6 +16,7 @@ from embedclf.cli.training_options import seed_option
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
+    from embedclf.cli.options import EmbedderOptions
     from embedclf.evaluation.choices import Choice
 
 
@@ -102,7 +103,7 @@ def command(
         n_labels = counted(len(set(corpus.labels)), "label")
         echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
         if asked.dry_run:
-            _print_estimates(opened, corpus.texts, as_json=job.as_json)
+            _print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
             return
         page = job.page(report, about)
         choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
@@ -122,16 +123,17 @@ def command(
         job.print_lines(comparison_lines(result))
 
 
-def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool) -> None:
-    from embedclf.cli.costs import estimate_line
+def _print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderOptions", *, as_json: bool) -> None:
+    from embedclf.cli.costs import estimate_line, quote, say_dry
     from embedclf.evaluation.choices import estimate_all
     from embedclf.formatting import about_dollars
 
+    listed = quote([choice.opened for choice in choices], asked)
     estimates = estimate_all(choices, texts)
     known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
     if as_json:
         of_each = [{"embedder": str(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
-        echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known)})
+        echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known), **listed})
     else:
         for choice, estimate in estimates:
             echo(f"{choice.opened.spec}: {estimate_line(estimate)}")
@@ -140,4 +142,4 @@ def _print_estimates(choices: "list[Choice]", texts: list[str], *, as_json: bool
         unknown = len(estimates) - len(known)
         more = f", plus {counted(unknown, 'model')} of unknown price" if unknown else ""
         echo(f"Total: {about_dollars(sum(known)) if estimates else 'free'}{more}")
-    echo("Dry run: nothing was sent.", err=True)
+    say_dry(asked)

@@ -3,6 +3,9 @@
 import click
 
 from embedclf.cli.help import Command
+from embedclf.cli.live import server_url, tell
+from embedclf.cli.options import allow_http_option, base_url_option, cache_dir_option
+from embedclf.cli.progress import ProgressLine
 from embedclf.cli.screen import echo, echo_json, echo_lines
 from embedclf.printing.tables import table
 
@@ -13,16 +16,29 @@ from embedclf.printing.tables import table
     page="embedders.md",
     examples=[
         "embedclf embedders",
-        "embedclf embedders --json",
+        "embedclf embedders --live",
     ],
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(as_json: bool) -> None:
+@click.option(
+    "--live", is_flag=True, help="Ask the server which models it serves now, and at which prices; no key is sent."
+)
+@click.option("--balance", is_flag=True, help="Show the balance of the key's account at AI/ML API.")
+@base_url_option
+@allow_http_option
+@cache_dir_option
+def command(
+    as_json: bool, live: bool, balance: bool, base_url: str | None, allow_http: bool, cache_dir: str | None
+) -> None:
     """List known embedding models with dimensions, input limits, prices and published quality.
 
     Other models of AI/ML API work by name; anything unknown is learned from the first response. All other providers are
-    opened with LangChain, for example ollama:nomic-embed-text.
+    opened with LangChain, for example ollama:nomic-embed-text. Nothing is sent without --live or --balance.
     """
+    if not (live or balance):
+        for name, value in {"--base-url": base_url, "--allow-http": allow_http, "--cache-dir": cache_dir}.items():
+            if value:
+                raise click.UsageError(f"{name} only applies with --live or --balance.")
     from embedclf.embedding.aimlapi.api_key import key_reason, key_source
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE
 
@@ -49,6 +65,10 @@ def command(as_json: bool) -> None:
             "mteb": None,
         }
     )
+    if live or balance:
+        with ProgressLine():
+            tell(rows, server_url(base_url, allow_http), cache_dir, live=live, balance=balance, as_json=as_json)
+        return
     if as_json:
         echo_json({"embedders": rows, "key": key_source()})
         return

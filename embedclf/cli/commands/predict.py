@@ -160,7 +160,8 @@ def command(
         # These rows are already labelled.
         done = rows_done(output) if output is not None and resume else 0
         if asked.dry_run:
-            print_estimate(classifier.embedder, chain(_usable(islice(source, done, None)), also), as_json=as_json)
+            to_embed = chain(_usable(islice(source, done, None)), also)
+            print_estimate(classifier.embedder, to_embed, asked, as_json=as_json)
             return
         if asked.max_cost is not None:
             left = _usable(islice(source.preview(), done, None))

@@ -44,7 +44,7 @@ def is_about_funds(words: str) -> bool:
 
 def is_aimlapi(endpoint: str) -> bool:
     """Return whether an endpoint is AI/ML API's own."""
-    return (urlsplit(endpoint).hostname or "").removesuffix(".").endswith("aimlapi.com")
+    return f".{urlsplit(endpoint).hostname or ''}".removesuffix(".").endswith(".aimlapi.com")
 
 
 def for_status(status: int, words: str, endpoint: str, *, is_page: bool, is_aimlapi: bool) -> str:
@@ -84,6 +84,27 @@ def for_status(status: int, words: str, endpoint: str, *, is_page: bool, is_aiml
     return "try again, and report it to the provider if it persists" if status >= 500 and status != 501 else ""
 
 
+def for_lookup(status: int, words: str, endpoint: str, *, is_page: bool, is_aimlapi: bool, needs_key: bool) -> str:
+    """Return what to do about an error of a GET; empty if nothing is known to help.
+
+    Parameters
+    ----------
+    status, words, endpoint, is_page, is_aimlapi
+        See `for_status`.
+    needs_key : bool
+        Whether a key is meant to be sent.
+    """
+    if 300 <= status < 400:
+        return "redirects are not followed. If the API has moved, pass its new URL with --base-url"
+    if status in (404, 405, 410, 501):
+        return _about_version(endpoint) or "the server does not know this address: check the base URL"
+    if status in (401, 403) and not needs_key and not is_page:
+        return "this server asks for a key before it lists its models, and none is sent for that"
+    if status in (408, 425, 429) or (status >= 500 and not is_about_funds(words)):
+        return "try again later"
+    return for_status(status, words, endpoint, is_page=is_page, is_aimlapi=is_aimlapi)
+
+
 def _about_key(is_aimlapi: bool) -> str:
     if not is_set():
         where = f": get a key at {KEY_PAGE} and set it with: export {key_name()}=…" if is_aimlapi else ""
@@ -99,10 +120,14 @@ def _about_address(words: str, endpoint: str, *, is_page: bool) -> str:
         return "choose another model, or ask the provider for access to it"
     if not is_page and re.search(r"\bmodels?\b|\bpull", words, re.IGNORECASE):
         return "check the model name"
-    path = urlsplit(endpoint).path
-    if not re.search(r"/v\d+(beta|alpha)?\d*(/|$)", path):
-        return f"is /v1 missing from the base URL ({endpoint}/v1)?"
-    return "check the base URL" if is_page else "check the model name and the base URL"
+    return _about_version(endpoint) or ("check the base URL" if is_page else "check the model name and the base URL")
+
+
+def _about_version(endpoint: str) -> str:
+    """Return whether a base URL seems to lack its version, as a question; empty if not."""
+    if re.search(r"/v\d+(beta|alpha)?\d*(/|$)", urlsplit(endpoint).path):
+        return ""
+    return f"is /v1 missing from the base URL ({endpoint}/v1)?"
 
 
 def _about_rights(status: int, words: str, *, is_page: bool, is_aimlapi: bool) -> str:

@@ -55,13 +55,15 @@ def key_reason() -> str:
     return f"{KEY_VARIABLE} is {'not set' if source is None else 'set'}"
 
 
-def read_key(*, needed: bool = True) -> str:
+def read_key(*, needed: bool = True, why: str = "this model needs AI/ML API") -> str:
     """Return the key: that of the environment, else that in the system's keyring.
 
     Parameters
     ----------
     needed : bool
         Whether to raise if there is none; otherwise it is empty then.
+    why : str
+        Why it is needed, for the message.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def read_key(*, needed: bool = True) -> str:
     """
     if not needed and not is_set():
         return ""
-    if fault := _key_fault():
+    if fault := _key_fault(why):
         raise EmbedderError(fault)
     return _from_environment() or system_keyring.fetch() or ""
 
@@ -107,7 +109,7 @@ def unquoted(value: str) -> str:
     return value
 
 
-def _key_fault() -> str | None:
+def _key_fault(why: str) -> str | None:
     # A function of its own, so that no traceback frame of `read_key` holds the key.
     key = _from_environment()
     if not key and system_keyring.is_noted():
@@ -119,7 +121,7 @@ def _key_fault() -> str | None:
         return None  # what cannot be a key is not put into it
     if not key:
         return (
-            f"{KEY_VARIABLE} is not set, but this model needs AI/ML API: get a key at {KEY_PAGE} and set it with: "
+            f"{KEY_VARIABLE} is not set, but {why}: get a key at {KEY_PAGE} and set it with: "
             f"export {KEY_VARIABLE}=… (or keep it in the system's keyring: embedclf key set)"
         )
     if key.lower().startswith(("http://", "https://")):

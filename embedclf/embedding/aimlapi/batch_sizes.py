@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from embedclf.embedding.aimlapi.batches import Places
 from embedclf.embedding.aimlapi.settings import MAX_BATCH, SECONDS, Settings
 from embedclf.embedding.requests.cancellation import POLL_SECONDS, check_not_stopped
@@ -83,6 +85,10 @@ class Job:
     def split(self, first: int) -> "list[Job]":
         """Return it as two jobs, of which the first has so many texts."""
         return [Job(self.places[:first], self.within), Job(self.places[first:], self.within)]
+
+    def without(self, first: list[int]) -> "list[Job]":
+        """Return it as two jobs, of which the first has the texts of these indices."""
+        return [Job(self.places[first], self.within), Job(np.delete(self.places, first), self.within)]
 
     def halves(self) -> "list[Job]":
         """Return it as two jobs, to find which of its texts is at fault."""

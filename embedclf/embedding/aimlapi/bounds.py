@@ -57,11 +57,16 @@ def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
         If the response arrived before the request was sent; or if its status is a success and its content is too
         large, damaged, or in an encoding that was not requested.
     """
+    return read_bounded(response, max_bytes(n_texts, n_dimensions), f" for {counted(n_texts, 'text')}")
+
+
+def read_bounded(response: Any, most: int, allowed_for: str = "") -> Any:
+    """Read a response as `read_within` does, up to `most` bytes, which the error calls allowed `allowed_for`."""
     if not response.extensions["network_stream"].read_since_written:
         # Left over from an earlier request, so it would assign the wrong vectors to these texts.
         response.close()
         raise AnswerError("it arrived before the request was sent", unread=True)
-    most = max_bytes(n_texts, n_dimensions) if response.is_success else _EXTRA_BYTES
+    most = most if response.is_success else _EXTRA_BYTES
     encoding = response.headers.get("content-encoding", "").strip().lower()
     content = io.BytesIO()  # its getvalue() does not copy
     fault = ""
@@ -72,7 +77,7 @@ def read_within(response: Any, n_texts: int, n_dimensions: int | None) -> Any:
                 content.truncate(most)
                 raise _TooLongError
     except _TooLongError:
-        fault = f"it is larger than the {most / 1e6:,.1f} MB allowed for {counted(n_texts, 'text')}"
+        fault = f"it is larger than the {most / 1e6:,.1f} MB allowed{allowed_for}"
     except zlib.error as damage:
         fault = f"its {CONTENT_ENCODING} data is damaged ({damage})"
     except _UnknownEncodingError as unknown:

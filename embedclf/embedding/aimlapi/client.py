@@ -2,7 +2,6 @@
 
 import logging
 import os
-import ssl
 import threading
 import time
 import weakref
@@ -29,6 +28,7 @@ from embedclf.embedding.aimlapi.refusals import (
 )
 from embedclf.embedding.aimlapi.request_fields import Fields
 from embedclf.embedding.aimlapi.settings import Settings
+from embedclf.embedding.aimlapi.transport import no_certificates, transport_settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.budget import Budget
 from embedclf.embedding.requests.cancellation import this_run
@@ -153,15 +153,9 @@ class Client:
                 watch.note_answer(response, began, n_tried)
                 return response
 
-        is_encrypted = str(spec.endpoint).startswith("https:")
-        # Trusts no certificate: for what never encrypts. Loading those of the system takes some 30 ms each time.
-        no_certificates = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         http_client = WatchedHttpxClient(
-            verify=True if is_encrypted else no_certificates,
-            follow_redirects=False,
             event_hooks={"request": [partial(_prepare, needs_key=not is_local)]},
-            # A proxy from the environment could read unencrypted requests.
-            trust_env=is_encrypted,
+            **transport_settings(str(spec.endpoint)),
         )
         keep_deadlines(http_client)
         # Also closes the connections at exit if this object is still alive.
@@ -179,7 +173,7 @@ class Client:
             max_retries=self._retries,
             http_client=http_client,
             # Never used, but made all the same if it is not given.
-            http_async_client=openai.DefaultAsyncHttpxClient(verify=no_certificates, trust_env=False),
+            http_async_client=openai.DefaultAsyncHttpxClient(verify=no_certificates(), trust_env=False),
         )
         # From OPENAI_CUSTOM_HEADERS; an invalid header would fail before `_prepare` could remove it.
         self.embeddings.client._client._custom_headers = {}

@@ -229,6 +229,8 @@ class AimlapiModel(BatchEmbedder):
         jobs = [Job(places) for places in batches_of(n_bytes, batch_size, self._facts, first)]
         # A few more threads than requests, so that some can read responses while the others wait.
         work_through(jobs, sending.send, self.max_concurrency + READERS, client.watch)
+        if sending.over_limit is not None:
+            raise sending.over_limit
         self._remark_on_sizes()
         return {
             place: Refused(refusal.of_text(self._model), self._piece_of(int(n_bytes[place]), refusal))

@@ -250,13 +250,8 @@ def from_status(response: Any, spec: EmbedderSpec) -> Refusal:
     spec : EmbedderSpec
         The model that was requested.
     """
-    status, body = response.status_code, _body(response)
-    reason = _reason(response, body)
-    more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and value}
-    if "message" in body and more:
-        reason += f" {redact(json.dumps(more, ensure_ascii=False))[:300]}"
-    request = request_note(body.get("requestId") or response.headers.get("x-request-id"))
-    kind, words = kind_of(response), _words(response)
+    status, kind, words = response.status_code, kind_of(response), _words(response)
+    reason, request = _quoted(response)
     return Refusal(
         kind,
         f"{spec} at {spec.endpoint} returned {status}: “{reason}”{request}{_advice(response, spec, kind, words)}",
@@ -265,6 +260,41 @@ def from_status(response: Any, spec: EmbedderSpec) -> Refusal:
         request,
         status,
     )
+
+
+def from_lookup(response: Any, url: str, base_url: str, *, needs_key: bool) -> EmbedderError:
+    """Return the error that a response to a GET with an error status stands for.
+
+    Parameters
+    ----------
+    response : httpx.Response
+    url : str
+        What was asked.
+    base_url : str
+        The base URL that it was made from.
+    needs_key : bool
+        Whether a key is meant to be sent.
+    """
+    status, (reason, request) = response.status_code, _quoted(response)
+    said = advice.for_lookup(
+        status,
+        _words(response),
+        base_url,
+        is_page=_is_page(response),
+        is_aimlapi=_is_from_aimlapi(response, base_url),
+        needs_key=needs_key,
+    )
+    return EmbedderError(f"{url} returned {status}: “{reason}”{request}{f'; {said}' if said else ''}", status=status)
+
+
+def _quoted(response: Any) -> tuple[str, str]:
+    """Return the words of an error as they are quoted, and its request id as a note."""
+    body = _body(response)
+    reason = _reason(response, body)
+    more = {name: value for name, value in body.items() if name not in _COMMON_KEYS and value}
+    if "message" in body and more:
+        reason += f" {redact(json.dumps(more, ensure_ascii=False))[:300]}"
+    return reason, request_note(body.get("requestId") or response.headers.get("x-request-id"))
 
 
 def _advice(response: Any, spec: EmbedderSpec, kind: Kind, words: str) -> str:
@@ -281,7 +311,14 @@ def _advice(response: Any, spec: EmbedderSpec, kind: Kind, words: str) -> str:
         return f"; quota used up: try again after {when}, or top up the account"
     if kind is Kind.CONTENT and status == 429:
         return "; lower --batch-size"
-    is_aimlapi = advice.is_aimlapi(str(spec.endpoint)) or {"requestId", "statusCode"} <= _body(response).keys()
-    is_page = response.content.lstrip()[:1] == b"<"
-    said = advice.for_status(status, words, str(spec.endpoint), is_page=is_page, is_aimlapi=is_aimlapi)
+    is_aimlapi = _is_from_aimlapi(response, str(spec.endpoint))
+    said = advice.for_status(status, words, str(spec.endpoint), is_page=_is_page(response), is_aimlapi=is_aimlapi)
     return f"; {said}" if said else ""
+
+
+def _is_from_aimlapi(response: Any, base_url: str) -> bool:
+    return advice.is_aimlapi(base_url) or {"requestId", "statusCode"} <= _body(response).keys()
+
+
+def _is_page(response: Any) -> bool:
+    return bool(response.content.lstrip()[:1] == b"<")

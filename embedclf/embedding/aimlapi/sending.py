@@ -9,6 +9,7 @@ from embedclf.embedding.aimlapi.batches import RejectionDetector, ServerState
 from embedclf.embedding.aimlapi.client import RETRIES_OF_TEXTS, Client
 from embedclf.embedding.aimlapi.refusals import Kind, Refusal
 from embedclf.embedding.budget import TooManyTextsError
+from embedclf.errors import MaxCostError
 
 HARMLESS = "hello"
 """If a request with only this text is rejected, every request would be."""
@@ -37,6 +38,8 @@ class Sending:
     ----------
     refused : dict of int to Refusal
         The texts that were refused by themselves, by index.
+    over_limit : MaxCostError or None
+        Why texts were not sent that the spending limit has no room for.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class Sending:
         n_retries: int,
     ) -> None:
         self.refused: dict[int, Refusal] = {}
+        self.over_limit: MaxCostError | None = None
         self._texts = texts
         self._ask = ask
         self._keep = keep
@@ -71,7 +75,11 @@ class Sending:
             try:
                 answer = self._ask([self._texts[place] for place in job.places], RETRIES_OF_TEXTS)
             except TooManyTextsError as error:
-                return job.split(error.most)
+                return job.without(error.fitting)
+            except MaxCostError as error:
+                # There may be room for shorter texts.
+                self.over_limit = error
+                return []
             if isinstance(answer, Answer):
                 self._keep(job, answer)
                 self._sizes.note_accepted(job, answer.seconds, self._client.limiter.limit)

@@ -337,7 +337,7 @@ def test_vectors_of_twice_the_length_are_said_to_be_so(api: AimlapiServer):
 def test_values_are_counted_before_they_are_made(body: bytes):
     """A list of nothing takes 27 times what it takes in JSON."""
     with pytest.raises(AnswerError, match="it contains too many values for the vectors of 2 texts"):
-        read_answer(body + b"1]}", 2, 1536)
+        read_answer(body + b"1]}", 2, 1536, {})
 
 
 def test_what_others_say_may_be_long(monkeypatch: pytest.MonkeyPatch):

@@ -201,7 +201,7 @@ def test_a_server_on_this_machine_costs_nothing(api: AimlapiServer, monkeypatch:
     keyed = embedclf.open_embedder("aimlapi")
     assert keyed.embed(["a"]).shape == (1, 1536)
     assert keyed.usage.dollars
-    api.tamper = lambda answer: answer.pop("meta") and None
+    api.tells = ()
     assert keyed.embed(["b"]).shape == (1, 1536)
     assert keyed.usage.dollars is None
     monkeypatch.delenv("AIMLAPI_API_KEY")
