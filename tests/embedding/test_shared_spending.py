@@ -10,7 +10,7 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, tokens
 from embedclf.embedding.cached_embedder import CachedEmbedder
-from embedclf.embedding.shared_spending import SharedSpending, Spending, SpendingFile, total_of
+from embedclf.embedding.shared_spending import Spending, SpendingFile, total_of
 
 MODEL = "aimlapi:text-embedding-3-small"
 CREDIT = 5e-7
