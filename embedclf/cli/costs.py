@@ -32,7 +32,7 @@ def tell_usage(usage: "Usage") -> None:
         counted(usage.requests, "request"),
         counted(usage.tokens, "token"),
         f"{usage.credits:,.10g} credit{'' if usage.credits == 1 else 's'}",
-        usage.spent,
+        usage.shown_cost,
     ]
     echo(f"Embedding: {counted(usage.texts, 'text')}, {', '.join(parts)}", err=True)
 

@@ -109,9 +109,12 @@ def _embedded(
     """Embed texts like `embed_partial`, reusing known vectors so that none is paid for twice."""
     import numpy as np
 
+    from embedclf.embedding.budget import in_parts
+
     new = [place for place, text in enumerate(texts) if text not in known]
     embed = (classifier if not known else classifier.embedder).embed_partial
-    vectors, reasons = embed([texts[place] for place in new])
+    with in_parts():
+        vectors, reasons = embed([texts[place] for place in new])
     if len(new) == len(texts):
         return vectors, reasons
     out = np.full((len(texts), len(next(iter(known.values())))), np.nan, dtype=np.float32)

@@ -234,18 +234,22 @@ class Embedder(ABC):
         return None
 
     @property
+    def max_cost(self) -> float | None:
+        """The spending limit in dollars; None if there is none."""
+        return None
+
+    @property
+    def spent(self) -> float:
+        """What was spent of the limit in dollars, including what may have been by requests without an answer."""
+        return self.usage.known_dollars
+
+    @property
     def max_concurrency(self) -> int | None:
         """The maximum number of concurrent requests; None if there is no limit."""
         return None
 
     def split(self, n: int) -> "Embedder":
-        """Return the same embedder with 1/n of its concurrent requests, for each of n processes.
-
-        Raises
-        ------
-        EmbedderError
-            If it has a spending limit, which cannot be enforced across processes.
-        """
+        """Return the same embedder for each of n processes: with 1/n of its concurrent requests, and of its limit."""
         return self
 
     def uncached(self) -> "Embedder":

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.shared_spending import SharedSpending, Spending
 from embedclf.embedding.usage import Meter
 
 
@@ -107,6 +108,14 @@ class BatchEmbedder(ABC):
         return None
 
     @property
+    def spent(self) -> float:
+        """What was spent of the limit, here and by other processes, including what may have been."""
+        return self.meter.usage.known_dollars
+
+    def note_elsewhere(self, spending: Spending) -> None:  # noqa: B027 - no limit by default
+        """Note what other processes have spent of the limit."""
+
+    @property
     def in_flight(self) -> int:
         """The number of requests in flight."""
         return 0
@@ -116,8 +125,11 @@ class BatchEmbedder(ABC):
         """The maximum number of concurrent requests; None if unknown."""
         return None
 
-    def split(self, n: int) -> "BatchEmbedder":
-        """Return the same embedder with 1/n of its concurrent requests."""
+    def split(self, n: int, shared: SharedSpending | None = None) -> "BatchEmbedder":
+        """Return the same embedder for each of n processes: with 1/n of its concurrent requests.
+
+        The processes note together what they spend of its limit in `shared`; without that, each has 1/n of it.
+        """
         return self
 
     def length_warning(self, text: str) -> str | None:

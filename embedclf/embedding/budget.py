@@ -3,8 +3,12 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict
+from typing import Any
 
 from embedclf.embedding.charges import CREDIT, Charge, Price
+from embedclf.embedding.shared_spending import SharedCondition, SharedSpending, Spending, total_of
 from embedclf.embedding.usage import Estimate, Meter, about_tokens
 from embedclf.errors import MaxCostError
 from embedclf.formatting import counted, exact_dollars
@@ -22,7 +26,7 @@ _TOKENS_MARGIN = 1.25
 _SINGLE_MARGIN = 2.0
 
 
-def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
+def check_cost(estimate: Estimate, limit: float, spent: float) -> None:
     """Check that an estimated cost is within what is left of a spending limit.
 
     Raises
@@ -30,7 +34,7 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
     MaxCostError
         If it exceeds the limit. Nothing has been sent in that case.
     """
-    spent, dollars = meter.usage.dollars or 0.0, estimate.dollars or 0.0
+    dollars = estimate.dollars or 0.0
     if dollars > limit - spent:
         already = f" ({exact_dollars(spent)} already spent)" if spent else ""
         source = f" {estimate.price_source}" if estimate.price_source else ""
@@ -41,6 +45,24 @@ def check_cost(estimate: Estimate, limit: float, meter: Meter) -> None:
             spent=spent,
             limit=limit,
         )
+
+
+_in_parts: ContextVar[bool] = ContextVar("_in_parts", default=False)
+
+
+@contextmanager
+def in_parts() -> Iterator[None]:
+    """Enter a block whose texts are a part of many: once some have been paid for, go on as far as the limit allows."""
+    token = _in_parts.set(True)
+    try:
+        yield
+    finally:
+        _in_parts.reset(token)
+
+
+def is_in_parts() -> bool:
+    """Return whether this is called within `in_parts`."""
+    return _in_parts.get()
 
 
 class TooManyTextsError(Exception):
@@ -102,9 +124,9 @@ class Reservation:
         elif tokens:
             self._budget.note_price(self._sizes, tokens, None if price is None else price.of(tokens), is_exact=True)
 
-    def lose(self) -> None:
-        """Note that there is no answer, though the server may charge for it."""
-        self._budget.note_lost(self.most_dollars)
+    def lose(self) -> bool:
+        """Note that there is no answer, though the server may charge for it; return whether it may be sent again."""
+        return self._budget.note_lost(self.most_dollars)
 
 
 class Budget:
@@ -113,7 +135,7 @@ class Budget:
     A request may start if the most that it can cost fits beside what was spent and the most that the requests in flight
     can cost: a token per byte, at the highest price that agrees with what was charged so far. So the first request is
     small and goes alone, and near the limit requests get smaller. At last single texts go alone, as long as there is
-    room for twice what they are expected to cost. Spending in other processes is not counted.
+    room for twice what they are expected to cost.
 
     Parameters
     ----------
@@ -125,22 +147,39 @@ class Budget:
         The maximum tokens per text; None if unknown.
     is_free : bool
         Whether a server that does not say what it charges, and whose price is unknown, is free.
+    elsewhere : Spending, optional
+        What other processes have spent of the same limit.
+    shared : SharedSpending, optional
+        Where other processes note what they spend of the same limit meanwhile.
     """
 
     def __init__(
-        self, limit: float | None, meter: Meter, *, most_tokens: int | None = None, is_free: bool = False
+        self,
+        limit: float | None,
+        meter: Meter,
+        *,
+        most_tokens: int | None = None,
+        is_free: bool = False,
+        elsewhere: Spending | None = None,
+        shared: SharedSpending | None = None,
     ) -> None:
         self._limit = limit
         self._meter = meter
         self._most_tokens = most_tokens
         self._is_free = is_free
-        self._changed = threading.Condition()
+        self._changed: threading.Condition | SharedCondition = threading.Condition()
         self._seen = _SeenPrice()
         self._is_priceless = False
-        self._n_in_flight = 0
-        self._reserved = 0.0
-        self._lost = 0.0
-        self._n_lost = 0
+        self._own = Spending()
+        self._others = elsewhere or Spending()
+        if shared is not None:
+            self._owner = shared.owner()
+            self._changed = SharedCondition(shared, self._read, self._write)
+
+    @property
+    def lost_dollars(self) -> float:
+        """The most that requests of this process without an answer can have cost."""
+        return self._own.lost
 
     def first_bytes(self) -> int | None:
         """Return how large the next request may be, in bytes, if it is to show what the server charges; else None."""
@@ -168,20 +207,20 @@ class Budget:
             return
         with self._changed:
             while len(fitting := self._fitting(sizes, self._limit)) < len(sizes):
-                if not self._n_in_flight:
+                if not self._in_flight:
                     if fitting:
                         raise TooManyTextsError(fitting)
                     raise self._spent_error(self._limit)
                 self._changed.wait()
             reserved = self._most_dollars(sizes)
-            self._reserved += reserved
-            self._n_in_flight += 1
+            self._own.reserved += reserved
+            self._own.in_flight += 1
         try:
             yield Reservation(self, sizes, reserved)
         finally:
             with self._changed:
-                self._reserved -= reserved
-                self._n_in_flight -= 1
+                self._own.reserved -= reserved
+                self._own.in_flight -= 1
                 self._changed.notify_all()
 
     def note_price(self, sizes: Sequence[int], tokens: int, dollars: float | None, *, is_exact: bool) -> None:
@@ -192,11 +231,12 @@ class Budget:
                 dollars = 0.0
             self._seen.add(sizes, tokens, dollars, is_exact=is_exact)
 
-    def note_lost(self, most_dollars: float) -> None:
-        """Note a request that was sent and not answered."""
+    def note_lost(self, most_dollars: float) -> bool:
+        """Note a request that was sent and not answered; return whether there is room for as much again."""
         with self._changed:
-            self._lost += most_dollars
-            self._n_lost += 1
+            self._own.lost += most_dollars
+            self._own.n_lost += 1
+            return self._limit is None or self._room(self._limit) >= 0
 
     def _fitting(self, sizes: Sequence[int], limit: float) -> list[int]:
         """Return the indices of texts that there is room for in one request now: the first ones, or the shortest."""
@@ -206,12 +246,12 @@ class Budget:
         first = self.first_bytes()
         if first is not None:
             # Until it is known what the server charges, one small request at a time.
-            fits = not self._n_in_flight and self._likely_dollars(sizes[0]) <= room
+            fits = not self._in_flight and self._likely_dollars(sizes[0]) <= room
             return list(range(max(1, _n_within(sizes, first)))) if fits else []
         if self._most_dollars(sizes) <= room:
             return list(range(len(sizes)))
         n = self._n_fitting(sizes, room)
-        if n or self._n_in_flight:
+        if n or self._in_flight:
             return list(range(n))
         by_size = sorted(range(len(sizes)), key=sizes.__getitem__)
         n = self._n_fitting([sizes[index] for index in by_size], room)
@@ -252,10 +292,27 @@ class Budget:
 
     def _room(self, limit: float) -> float:
         # A sum of many charges is rounded, but never by as much.
-        return limit * (1 + 1e-9) - self._spent() - self._lost - self._reserved
+        own, others = self._own, self._others
+        return limit * (1 + 1e-9) - self._spent() - own.lost - others.lost - own.reserved - others.reserved
+
+    @property
+    def _in_flight(self) -> int:
+        return self._own.in_flight + self._others.in_flight
 
     def _spent(self) -> float:
-        return self._meter.usage.dollars or 0.0
+        return self._meter.usage.known_dollars + self._others.spent
+
+    def _read(self, state: dict[str, Any]) -> None:
+        """Learn what other processes know and have spent."""
+        self._others = total_of(state, without=self._owner)
+        vars(self._seen).update(state["price"])
+        self._is_priceless = self._is_priceless or state["is_priceless"]
+
+    def _write(self, state: dict[str, Any]) -> None:
+        """Let other processes know what this one knows and has spent."""
+        self._own.spent = self._meter.usage.known_dollars
+        state["parts"][self._owner] = asdict(self._own)
+        state["price"], state["is_priceless"] = dict(vars(self._seen)), self._is_priceless
 
     def _spent_error(self, limit: float) -> MaxCostError:
         spent = self._spent()
@@ -267,9 +324,9 @@ class Budget:
                 limit=limit,
             )
         lost = ""
-        if self._n_lost:
-            requests = counted(self._n_lost, "request")
-            lost = f", and up to {exact_dollars(self._lost)} more for {requests} without an answer"
+        if n_lost := self._own.n_lost + self._others.n_lost:
+            dollars = exact_dollars(self._own.lost + self._others.lost)
+            lost = f", and up to {dollars} more for {counted(n_lost, 'request')} without an answer"
         return MaxCostError(
             f"{exact_dollars(spent)} spent of --max-cost {exact_dollars(limit)}{lost}: stopped before the request that "
             "could exceed it",

@@ -1,7 +1,8 @@
 """Embedding with deduplication and a cache: only unique texts that are not cached reach the model."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from embedclf.arrays import Vectors
 from embedclf.embedding.base import EmbedderSpec, PartialEmbedder
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder
-from embedclf.embedding.budget import check_cost
+from embedclf.embedding.budget import check_cost, is_in_parts
 from embedclf.embedding.cache.keys import Keys, hash_texts
 from embedclf.embedding.cache.model_cache import ModelCache
 from embedclf.embedding.cache.vector_cache import VectorCache
@@ -21,6 +22,7 @@ from embedclf.embedding.charges import Price
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.ledger import Account
 from embedclf.embedding.long_texts import embed_any_length
+from embedclf.embedding.shared_spending import BEFORE, SharedSpending, Spending, total_of
 from embedclf.embedding.single_flight import SingleFlight
 from embedclf.embedding.storing import Keep, StoringEmbedder
 from embedclf.embedding.tasks import check_prompt
@@ -163,22 +165,45 @@ class CachedEmbedder(PartialEmbedder):
         """Load what the first call would otherwise wait for, without sending anything."""
         self._behind.warm_up()
 
+    @property
+    def max_cost(self) -> float | None:
+        """The spending limit in dollars; None if there is none."""
+        return self._behind.max_cost
+
+    @property
+    def spent(self) -> float:
+        """What was spent of the limit in dollars; see `Embedder.spent`."""
+        return self._behind.spent
+
     def split(self, n: int) -> "CachedEmbedder":
-        """Return the same embedder with 1/n of its concurrent requests; see `Embedder.split`.
+        """Return the same embedder for each of n processes; see `Embedder.split`.
 
         Wherever it is sent, what it spends is entered as spent by this run.
-
-        Raises
-        ------
-        EmbedderError
-            If it has a spending limit, which cannot be enforced across processes.
         """
-        if self._behind.max_cost is not None:
-            raise EmbedderError("--max-cost (max_cost) cannot be enforced across several processes")
-        origin = self._behind.meter.trace.origin
+        return self._split(n)
+
+    def _split(self, n: int, shared: SharedSpending | None = None) -> "CachedEmbedder":
         return CachedEmbedder(
-            self._behind.split(n), dimensions=self._cut, cache=self._cache, prompt=self._prompt, origin=origin
+            self._behind.split(n, shared),
+            dimensions=self._cut,
+            cache=self._cache,
+            prompt=self._prompt,
+            origin=self._behind.meter.trace.origin,
         )
+
+    @contextmanager
+    def sharing_limit(self, n: int, shared: SharedSpending) -> Iterator["CachedEmbedder"]:
+        """Enter a block in which n processes spend of the same limit; yield the embedder to send to them."""
+        before = Spending(spent=self._behind.spent)
+        shared.start(before)
+        try:
+            yield self._split(n, shared)
+        finally:
+            spending = Spending(lost=(self._behind.max_cost or 0.0) - before.spent)  # unless it is known better
+            with suppress(EmbedderError), shared.changing() as state:
+                spending = total_of(state, without=BEFORE)
+                spending.give_up()
+            self._behind.note_elsewhere(spending)
 
     def quote(self, price: Price) -> None:
         """Go by a price that the server has named when estimating."""
@@ -222,7 +247,7 @@ class CachedEmbedder(PartialEmbedder):
             If it exceeds the limit.
         """
         if self._behind.max_cost is not None:
-            check_cost(estimate, self._behind.max_cost, self._behind.meter)
+            check_cost(estimate, self._behind.max_cost, self._behind.spent)
 
     def embed_usable(self, texts: list[str], faults: dict[int, str]) -> tuple[Vectors, dict[int, str]]:
         """Embed the texts that the model does not reject; see `PartialEmbedder.embed_usable`.
@@ -256,7 +281,8 @@ class CachedEmbedder(PartialEmbedder):
         refused: dict[int, str] = {}
         if len(missing):
             sizes = (self._size_of(given.unique[number]) for number in missing)
-            self.check_cost(meter.estimate(sizes, texts=n_texts, unique=n_unique))
+            if not (is_in_parts() and self._behind.spent):
+                self.check_cost(meter.estimate(sizes, texts=n_texts, unique=n_unique))
             rows = VectorRows(vectors, n_texts, self._cut, str(self.spec))
             refused = self._embed_missing(given, missing, keys, rows)
             vectors = rows.vectors
@@ -352,6 +378,6 @@ class CachedEmbedder(PartialEmbedder):
         in_flight, usage = self._behind.in_flight, self.usage
         embedding.reach(done)
         sent = f"{in_flight} in flight" if in_flight else ""
-        embedding.remarks = tuple(filter(None, [sent, usage.spent if usage.dollars else ""]))
+        embedding.remarks = tuple(filter(None, [sent, usage.shown_cost if usage.dollars else ""]))
         if self._on_event is not None:
             self._on_event(Progress(done, total, in_flight, usage.dollars))

@@ -147,7 +147,9 @@ def _open(name: str | None, asked: _Asked, settings: EmbedderSettings) -> Embedd
         behind.trained_file = asked.trained_file
         return CachedEmbedder(behind, dimensions=dimensions, cache=open_cache(cache), on_event=on_event, prompt=prompt)
     if settings.get("max_cost") is not None and provider not in LOCAL_PROVIDERS:
-        raise EmbedderError(f"the price of {provider}:{model} is unknown, so --max-cost (max_cost) cannot be enforced")
+        raise EmbedderError(
+            f"{provider}:{model} does not report what it charges, so --max-cost (max_cost) cannot be enforced"
+        )
     from embedclf.embedding.cache.vector_cache import open_cache
     from embedclf.embedding.langchain import open_provider
 

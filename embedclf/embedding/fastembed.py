@@ -23,6 +23,7 @@ from embedclf.embedding.cached_embedder import CachedEmbedder
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.onnx_folder import OnnxFolder, TokenIds, digest_of
 from embedclf.embedding.requests.cancellation import check_not_stopped
+from embedclf.embedding.shared_spending import SharedSpending
 from embedclf.embedding.usage import Meter, OnEvent
 from embedclf.errors import EmbedderError, NotInstalledError
 from embedclf.threads import n_cores
@@ -148,7 +149,7 @@ class FastembedModel(BatchEmbedder):
         """Whether fastembed says that it is for English only."""
         return self._knows_only_english
 
-    def split(self, n: int) -> "FastembedModel":
+    def split(self, n: int, shared: SharedSpending | None = None) -> "FastembedModel":
         """Return the same model with 1/n of the cores, at least one, for each of n processes."""
         return _remake(self._name, self._folder, self._settings | {"n_threads": max(1, n_cores() // n)})
 

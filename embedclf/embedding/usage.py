@@ -62,6 +62,11 @@ class Usage:
         return Charges(self.charged_answers, self.charged_tokens, self.charged_dollars)
 
     @property
+    def known_dollars(self) -> float:
+        """`dollars` as far as they are known."""
+        return self.charged_dollars if self.dollars is None else self.dollars
+
+    @property
     def dollars_source(self) -> str | None:
         """Where `dollars` is from: charged, estimated, or partly estimated; None if nothing was spent or is known."""
         if self.dollars is None or not (self.tokens or self.charged_answers):
@@ -71,7 +76,7 @@ class Usage:
         return "partly estimated" if self.charged_answers else "estimated"
 
     @property
-    def spent(self) -> str:
+    def shown_cost(self) -> str:
         """What was spent, for people: ``$0.01046 charged`` as the server says, ``about $0.0004``, ``price unknown``."""
         if self.dollars is None:
             charged = (

@@ -131,7 +131,7 @@ def embed_choices(
     for choice in choices:
         opened = choice.opened
         if limit is not None and not opened.is_local:
-            left = {**settings, "max_cost": max(0.0, limit - (usage_of_all(embedded).dollars or 0.0))}
+            left = {**settings, "max_cost": max(0.0, limit - sum(one.embedder.spent for one in embedded))}
             asked = {"dimensions": choice.dimensions, "task": choice.task, "prompt": choice.prompt}
             opened = as_embedder(choice.given, **asked, **left)  # type: ignore[arg-type]
         # Appended before embedding, so that its cost counts even if it fails.

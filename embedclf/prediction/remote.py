@@ -6,12 +6,17 @@ import pickle
 import threading
 from collections import deque
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
+from embedclf.embedding.base import Embedder
+from embedclf.embedding.cached_embedder import CachedEmbedder
+from embedclf.embedding.shared_spending import SharedSpending, SpendingFile
 from embedclf.embedding.usage import Usage
 from embedclf.errors import EmbedclfError
 from embedclf.parallel.dask_cluster import asking, backend, dask_client, in_short
@@ -148,16 +153,35 @@ def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
     if client is not None:
         with asking(client):
             n_processes = len(client.ncores())
-    classifier = TextClassifier(embedder.split(max(1, n_processes)), classifier.model, classifier.card)
-    try:
-        key, data = os.urandom(16).hex(), pickle.dumps(classifier)
-    except Exception as error:  # a user's own embedder may not be picklable
-        raise EmbedclfError(f"the classifier cannot be sent to worker processes ({in_short(error)})") from error
-    if client is None:
-        yield ScoringEngine(PortableClassifier(key, data, classifier), slots, n_sent)
+    key = os.urandom(16).hex()
+    with _divided(embedder, max(1, n_processes), client, key) as divided:
+        classifier = TextClassifier(divided, classifier.model, classifier.card)
+        try:
+            data = pickle.dumps(classifier)
+        except Exception as error:  # a user's own embedder may not be picklable
+            raise EmbedclfError(f"the classifier cannot be sent to worker processes ({in_short(error)})") from error
+        if client is None:
+            yield ScoringEngine(PortableClassifier(key, data, classifier), slots, n_sent)
+            return
+        with _delivered_to_workers(client, key, data):
+            yield ScoringEngine(PortableClassifier(key, None, classifier), slots, n_sent)
+
+
+@contextmanager
+def _divided(embedder: Embedder, n: int, client: Any, key: str) -> Iterator[Embedder]:
+    """Yield the embedder for each of n processes, which spend of one limit, if it has one."""
+    if embedder.max_cost is None or not isinstance(embedder, CachedEmbedder):
+        yield embedder.split(n)
         return
-    with _delivered_to_workers(client, key, data):
-        yield ScoringEngine(PortableClassifier(key, None, classifier), slots, n_sent)
+    with ExitStack() as stack:
+        if client is None:
+            folder = stack.enter_context(TemporaryDirectory(prefix="embedclf-", ignore_cleanup_errors=True))
+            shared: SharedSpending = SpendingFile(Path(folder, "spending.json"))
+        else:
+            from embedclf.prediction.dask_spending import kept_by_scheduler
+
+            shared = stack.enter_context(kept_by_scheduler(client, key))
+        yield stack.enter_context(embedder.sharing_limit(n, shared))
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from embedclf.classifier.decisions import Answer, Ranking, rank
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
 from embedclf.embedding.base import Embedder
+from embedclf.embedding.budget import in_parts
 
 CHUNK_ROWS = 4_096
 # Larger for a remote embedder: it sends many requests at once, and each chunk waits for the slowest of them.
@@ -35,7 +36,8 @@ class Scores(NamedTuple):
 def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
     """Yield rows in chunks, each to be embedded together."""
     rows = iter(rows)
-    size = CHUNK_ROWS if embedder.is_local else SENT_CHUNK_ROWS
+    # When a limit is reached, the chunks that it interrupts are paid for in part and have no labels.
+    size = CHUNK_ROWS if embedder.is_local or embedder.max_cost is not None else SENT_CHUNK_ROWS
     while chunk := list(islice(rows, size)):
         yield chunk
 
@@ -46,14 +48,16 @@ def usable_texts(rows: Iterable[Row]) -> list[str]:
 
 
 def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1) -> Scores:
-    """Embed and score texts.
+    """Embed and score the texts of a chunk.
 
     Raises
     ------
     EmbedderError
         If the embedder fails.
     """
-    return score_vectors(classifier, texts, *classifier.embed_partial(texts), top_k)
+    with in_parts():
+        vectors, reasons = classifier.embed_partial(texts)
+    return score_vectors(classifier, texts, vectors, reasons, top_k)
 
 
 def score_vectors(

@@ -112,7 +112,7 @@ def _(result: FilePrediction) -> list[Line]:
     before = f" ({result.rows_before:,} by an earlier run)" if result.rows_before else ""
     lines: list[Line] = [f"Wrote {counted(result.rows, 'row')}{before} in {result.seconds:,.1f} s"]
     if result.usage.tokens:
-        lines.append(f"{counted(result.usage.tokens, 'token')}, {result.usage.spent}")
+        lines.append(f"{counted(result.usage.tokens, 'token')}, {result.usage.shown_cost}")
     if result.n_faults:
         lines.append(f"{counted(result.n_faults, 'row')} could not be classified:")
         lines += [f"  line {fault.line}: {fault.reason}" for fault in result.faults]

@@ -61,7 +61,7 @@ def spending_cells(spending: "Spending") -> list[list[str]]:
 def spent_by(row: "SpendingRow") -> str:
     """Return what was spent, and how it is known."""
     usage = row.usage
-    spent = f"{charged_dollars(usage.charged_dollars)} charged" if row.dollars_source == "charged" else usage.spent
+    spent = f"{charged_dollars(usage.charged_dollars)} charged" if row.dollars_source == "charged" else usage.shown_cost
     return f"{spent}, the rest unknown" if row.unpriced_requests and usage.dollars is not None else spent
 
 

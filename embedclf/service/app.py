@@ -1,11 +1,13 @@
 """The ASGI application, which any ASGI server can run and any ASGI application can mount."""
 
+import logging
 from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from embedclf._version import __version__
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.formatting import counted, exact_dollars
 from embedclf.service.limits import LOOPBACK_HOSTS, Limits, check_token, host_name
 from embedclf.validation import check_extra
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from embedclf.service.metrics import Metrics
     from embedclf.service.middleware import ServiceState
     from embedclf.service.reloading import CurrentModel, ModelFile
+
+logger = logging.getLogger(__name__)
 
 # One call keeps all cores busy with a local model; calls over a network mostly wait.
 _LOCAL_CALLS, _REMOTE_CALLS = 1, 8
@@ -151,9 +155,22 @@ def _current_model(
 ) -> "CurrentModel":
     from embedclf.service.reloading import CurrentModel
 
-    current = CurrentModel(classifier, source, partial(_batcher, metrics=metrics))
+    current = CurrentModel(_with_share(classifier, source), source, partial(_batcher, metrics=metrics))
     metrics.watch(current, in_flight=lambda: state.in_flight)
     return current
+
+
+def _with_share(classifier: TextClassifier, source: "ModelFile | None") -> TextClassifier:
+    """Return the classifier with this process's share of the spending limit, if several processes serve it."""
+    from embedclf.service.workers import n_workers
+
+    embedder, n = classifier.embedder, n_workers()
+    if embedder.max_cost is None or n == 1:
+        return classifier
+    share = embedder.split(n) if source is None else source.share_limit(embedder, n)
+    dollars = exact_dollars(share.max_cost or 0.0)
+    logger.warning("--max-cost (max_cost): %s for each of %s", dollars, counted(n, "worker"))
+    return TextClassifier(share, classifier.model, classifier.card)
 
 
 def _batcher(classifier: TextClassifier, metrics: "Metrics") -> "Batcher[PredictRequest, bytes]":

@@ -84,6 +84,15 @@ class ModelFile:
         """All embedders that have been opened."""
         return list(self._opened.values())
 
+    def share_limit(self, embedder: Embedder, n: int) -> Embedder:
+        """Keep to 1/n of the spending limit, since n processes load the file; return the embedder with that share."""
+        if (most := self._settings.get("max_cost")) is not None:
+            self._settings["max_cost"] = most / n
+        shares = {spec: one.split(n) for spec, one in self._opened.items()}
+        share = next((shares[spec] for spec, one in self._opened.items() if one is embedder), None)
+        self._opened = shares
+        return share or embedder.split(n)
+
     def load(self) -> TextClassifier:
         """Load the classifier from the file as it is now, with its embedder ready for use.
 
@@ -112,7 +121,7 @@ class ModelFile:
     def _open(self) -> TextClassifier:
         settings = self._settings.copy()
         if (most := settings.get("max_cost")) is not None:  # one limit for all embedders together
-            settings["max_cost"] = max(0.0, most - sum(one.usage.dollars or 0.0 for one in self.embedders))
+            settings["max_cost"] = max(0.0, most - sum(one.spent for one in self.embedders))
         return load(self._path, embedder=self._embedder, **settings)
 
     def _stat(self) -> "_Stat | None":

@@ -203,9 +203,9 @@ class TestLangChains:
         assert (embedder.usage.requests, embedder.usage.dollars) == ((0, 0.0) if is_local else (1, None))
 
     def test_what_is_free_keeps_to_any_limit_in_dollars(self, monkeypatch: pytest.MonkeyPatch):
-        """Of what a provider costs elsewhere, the price is not known."""
+        """What a provider charges elsewhere, it does not say."""
         langchain = pytest.importorskip("langchain.embeddings")
         monkeypatch.setattr(langchain, "init_embeddings", lambda model, provider: self.Embeddings())
         assert embedclf.open_embedder("huggingface:model", max_cost=0.0).embed(["a"]).shape == (1, 26)
-        with pytest.raises(embedclf.EmbedderError, match="the price of ollama:model is unknown"):
+        with pytest.raises(embedclf.EmbedderError, match="ollama:model does not report what it charges, so"):
             embedclf.open_embedder("ollama:model", max_cost=0.0)

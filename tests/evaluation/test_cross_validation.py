@@ -431,6 +431,16 @@ class TestCompare:
         assert api.n_requests == 0
         assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.121e-6:.9f}").exit_code == 0
 
+    def test_max_cost_holds_without_a_known_price(self, cli: Cli, api: AimlapiServer, dataset: Path):
+        """The second has what the first has left."""
+        options = ("compare", dataset, "--embedder", "aimlapi:text-embedding-ada-002", "--embedder", "aimlapi:voyage-2")
+        tokens = api_tokens(dataset)
+        first, second = tokens * 0.1e-6, tokens * 0.12e-6
+        result = cli(*options, "--max-cost", f"{first + 0.9 * second:.9f}")
+        assert result.exit_code == 1
+        assert "spent of --max-cost" in result.stderr
+        assert first < api.dollars_charged <= first + 0.9 * second + 5e-7
+
     @pytest.mark.slow
     def test_refused_rows_are_left_out_for_all(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """So that the folds stay the same."""

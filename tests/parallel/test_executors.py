@@ -618,13 +618,41 @@ def test_what_does_not_go_together(cli: Cli, model: Path, table: Path):
         ["--engine", "dask", "--output", "out.csv"],
         ["--scheduler", "tcp://127.0.0.1:1", "--output", "out.csv"],
         ["--engine", "dask", "--scheduler", "nowhere", "--output", "out.csv"],
-        ["--engine", "loky", "--output", "out.csv", "--max-cost", 1],
     ):
         assert cli(*run, *more).exit_code == 2
-    with joblib.parallel_config("loky", n_jobs=2):
-        held = embedclf.TextClassifier(
-            embedclf.open_embedder("aimlapi", max_cost=1.0), embedclf.load(model).model, embedclf.load(model).card
-        )
-        with pytest.raises(embedclf.EmbedderError, match="cannot be enforced across several processes"):
-            embedclf.predict_file(held, table, "out.csv")
     assert not Path("out.csv").exists()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_chunks")
+@pytest.mark.parametrize("engine", ["loky", pytest.param("dask", marks=pytest.mark.exhaustive)])
+def test_a_limit_holds_for_all_processes_together(
+    stack: ExitStack, cli: Cli, api: AimlapiServer, table: Path, engine: str
+):
+    """Most of it is used; the rows labelled before are kept, and gone on with."""
+    embedder = embedclf.open_embedder("aimlapi", dimensions=64)
+    classifier = embedclf.train(TEXTS, LABELS, embedder=embedder, **QUICK)
+    classifier.save("aimlapi.safetensors")
+    run = ["predict", "-m", "aimlapi.safetensors", "--input", table, "--output", "out.csv", "--engine", engine]
+    if engine == "dask":
+        run += ["--scheduler", stack.enter_context(cluster_with())]
+    estimate = embedder.estimate(table.read_text().splitlines()[1:]).dollars
+    api.reset()
+    api.factor, api.delay = 2.0, 0.02
+    limit = 1.2 * (estimate or 0.0)
+    result = cli(*run, "--max-cost", f"{limit:.9f}")
+    assert result.exit_code == 1
+    assert re.search(
+        r"Error: \$[\d.]+ spent of --max-cost \$[\d.]+: stopped before the request that could", result.stderr
+    )
+    assert 0.9 * limit <= api.dollars_charged <= limit + 5e-7
+    assert "out.csv.part" in result.stderr
+    result = cli(*run, "--max-cost", 1, "--resume")
+    assert result.exit_code == 1, "some rows have no text"
+    assert f"Wrote {N_ROWS:,} rows to out.csv (" in result.stderr

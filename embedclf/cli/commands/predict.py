@@ -285,8 +285,6 @@ def _check_options(
         raise click.UsageError("--engine dask and --scheduler ADDRESS must be used together.")
     if scheduler is not None and "://" not in scheduler:
         raise click.UsageError(f"--scheduler must be an address such as tcp://10.0.0.1:8786, got {scheduler!r}.")
-    if engine is not None and asked.max_cost is not None:
-        raise click.UsageError("--max-cost cannot be used with --engine: parallel processes cannot share a cost limit.")
     if train_set is not None and not explain:
         raise click.UsageError("--train-set FILE needs --explain.")
     if label_column is not None and train_set is None:

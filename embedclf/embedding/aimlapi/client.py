@@ -35,6 +35,7 @@ from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.budget import Budget
 from embedclf.embedding.requests.cancellation import this_run
 from embedclf.embedding.requests.limiter import RequestLimiter
+from embedclf.embedding.shared_spending import SharedSpending, Spending
 from embedclf.embedding.tracing import Trace
 from embedclf.embedding.usage import Meter
 from embedclf.errors import EmbedderError
@@ -74,8 +75,8 @@ _asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
 _retries: ContextVar[int] = ContextVar("_retries")
 # The id that this thread's request was last sent with.
 _sent_as: ContextVar[str] = ContextVar("_sent_as", default="")
-# Called if this thread's request was sent but not answered.
-_lose: ContextVar[Callable[[], None]] = ContextVar("_lose")
+# Called if this thread's request was sent but not answered; returns whether it may be sent again.
+_lose: ContextVar[Callable[[], bool]] = ContextVar("_lose")
 
 
 class _PermanentError(BaseException):
@@ -94,6 +95,8 @@ class Client:
     settings : Settings
     most_tokens : int or None
         The maximum tokens per text; None if unknown.
+    elsewhere, shared
+        See `Budget`.
 
     Attributes
     ----------
@@ -107,7 +110,15 @@ class Client:
         Limits the dollars spent.
     """
 
-    def __init__(self, spec: EmbedderSpec, meter: Meter, settings: Settings, most_tokens: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: EmbedderSpec,
+        meter: Meter,
+        settings: Settings,
+        most_tokens: int | None = None,
+        elsewhere: Spending | None = None,
+        shared: SharedSpending | None = None,
+    ) -> None:
         import openai
         from langchain_openai import OpenAIEmbeddings
 
@@ -115,7 +126,14 @@ class Client:
         self.limiter = RequestLimiter(settings.concurrency)
         self.reader_slots = threading.BoundedSemaphore(READERS)
         is_local = is_loopback_url(str(spec.endpoint))
-        self.budget = Budget(settings.max_cost, meter, most_tokens=most_tokens, is_free=is_local)
+        self.budget = Budget(
+            settings.max_cost,
+            meter,
+            most_tokens=most_tokens,
+            is_free=is_local,
+            elsewhere=elsewhere,
+            shared=shared,
+        )
         self._spec = spec
         self._trace = meter.trace
         self._retries = settings.retries
@@ -175,7 +193,7 @@ class Client:
         fields: Fields,
         n_dimensions: int | None,
         n_retries: int,
-        lose: Callable[[], None],
+        lose: Callable[[], bool],
     ) -> Any:
         """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
 
@@ -188,7 +206,8 @@ class Client:
         n_retries : int
             How often to retry a failure that may pass and is not one of too many requests.
         lose : callable
-            Called each time that the request was sent but not answered, though it may be charged.
+            Called each time that the request was sent but not answered, though it may be charged; returns whether the
+            spending limit has room to send it again.
 
         Raises
         ------
@@ -274,8 +293,7 @@ class Client:
         _end_request()
         if isinstance(error, EmbedderError) or is_permanent(error):
             raise _PermanentError from error
-        if not is_unconnected(error):
-            _lose.get()()
+        may_repeat = is_unconnected(error) or _lose.get()()
         if is_late(error):
             # The server is too slow for so many texts at once, and may go on with them: not sent again as they are.
             if self.limiter.note_late(began, _MOST_HELD * self._seconds) and self.limiter.n_setbacks <= self._retries:
@@ -288,8 +306,9 @@ class Client:
         most = _retries.get()
         if is_unconnected(error):
             most = self._retries if self.limiter.has_succeeded else min(self._retries, _RETRIES_UNREACHED)
-        self._remark_on_retry(f"connection failed ({redact(str(error))})", n_tried)
-        if n_tried >= most:
+        if may_repeat:
+            self._remark_on_retry(f"connection failed ({redact(str(error))})", n_tried)
+        if n_tried >= most or not may_repeat:
             raise _PermanentError from error
 
     def _remark_on_retry(self, problem: str, n_tried: int) -> None:

@@ -33,6 +33,7 @@ from embedclf.embedding.budget import Reservation
 from embedclf.embedding.charges import Charge
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
+from embedclf.embedding.shared_spending import SharedSpending, Spending
 from embedclf.embedding.tasks import NO_TASK
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
@@ -103,6 +104,8 @@ class AimlapiModel(BatchEmbedder):
         """The model file that it was opened for, named in errors."""
         self._learned = Learned(in_time=texts_at_first(self._settings))
         self._said: set[str] = set()
+        self._elsewhere = Spending()
+        self._shared: SharedSpending | None = None
         self._client: Client | None = None
         self._making = ForkSafeLock()
 
@@ -112,8 +115,7 @@ class AimlapiModel(BatchEmbedder):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The client holds a lock and open connections, so a copy opens its own.
-        own = self._has_own_length
-        return _remake, (self._model, self._known_dimensions, self._settings, own, self._task, self.trained_file)
+        return _remake, (*self._identity, self._settings, self._shared)
 
     def __getstate__(self) -> dict[str, Any]:
         # For skops, whose files hold plain values. A pickle, which can run code anyway, uses `__reduce__`.
@@ -167,6 +169,16 @@ class AimlapiModel(BatchEmbedder):
         return self._settings.max_cost
 
     @property
+    def spent(self) -> float:
+        """What was spent of the limit, here and by other processes, including what may have been."""
+        lost = 0.0 if self._client is None else self._client.budget.lost_dollars
+        return super().spent + lost + self._elsewhere.spent + self._elsewhere.lost
+
+    def note_elsewhere(self, spending: Spending) -> None:
+        """Note what other processes have spent of the limit."""
+        self._elsewhere.add(spending)
+
+    @property
     def max_concurrency(self) -> int:
         """The maximum number of concurrent requests."""
         return self._settings.concurrency
@@ -201,17 +213,17 @@ class AimlapiModel(BatchEmbedder):
         check_served(self.spec, self.trained_file)
         import langchain_openai  # noqa: F401
 
-    def split(self, n: int) -> "AimlapiModel":
-        """Return the same model with 1/n of the concurrent requests, at least one, for each of n processes."""
-        share = max(1, self.max_concurrency // n)
-        return _remake(
-            self._model,
-            self._known_dimensions,
-            replace(self._settings, concurrency=share),
-            self._has_own_length,
-            self._task,
-            self.trained_file,
-        )
+    def split(self, n: int, shared: SharedSpending | None = None) -> "AimlapiModel":
+        """Return the same model with 1/n of the concurrent requests, at least one; see `BatchEmbedder.split`."""
+        settings = replace(self._settings, concurrency=max(1, self.max_concurrency // n))
+        if settings.max_cost is not None and shared is None:
+            settings = replace(settings, max_cost=max(0.0, settings.max_cost - self.spent) / n)
+        return _remake(*self._identity, settings, shared)
+
+    @property
+    def _identity(self) -> tuple[str, int | None, bool, str | None, str | None]:
+        """What a copy is opened with besides its settings."""
+        return self._model, self._known_dimensions, self._has_own_length, self._task, self.trained_file
 
     def embed_batches(self, texts: Sequence[str], keep: Callable[[Batch], None]) -> dict[int, Refused]:
         """Embed texts with concurrent requests; see `BatchEmbedder`.
@@ -393,7 +405,7 @@ class AimlapiModel(BatchEmbedder):
         try:
             # More tokens than a model accepts are refused, and cost nothing; elsewhere, another may answer to its name.
             most_tokens = self._facts.input_tokens if self._model in CATALOGUE else None
-            return Client(self.spec, self.meter, self._settings, most_tokens)
+            return Client(self.spec, self.meter, self._settings, most_tokens, self._elsewhere, self._shared)
         except Exception as error:  # noqa: BLE001 - proxies and certificates fail in many ways
             kind = type(error).__name__
             fault = f"requests to {self._settings.base_url} cannot be sent: {redact(str(error))} ({kind})"
@@ -403,11 +415,12 @@ class AimlapiModel(BatchEmbedder):
 def _remake(
     model: str,
     dimensions: int | None,
-    settings: Settings,
     is_own: bool,
-    task: str | None = None,
-    trained_file: str | None = None,
+    task: str | None,
+    trained_file: str | None,
+    settings: Settings,
+    shared: SharedSpending | None = None,
 ) -> AimlapiModel:
     made = AimlapiModel(model, dimensions=dimensions, is_own=is_own, task=task, **asdict(settings))
-    made.trained_file = trained_file
+    made.trained_file, made._shared = trained_file, shared
     return made
