@@ -111,7 +111,7 @@ class Retraining(Printable):
 
     @property
     def verdict(self) -> Literal["better", "worse", "unclear"]:
-        """Whether the new classifier is better or worse, significantly, than the old one, or it cannot be told."""
+        """Whether the new classifier is significantly better or worse than the old one, or neither."""
         if self.difference_interval is None or self.difference_interval.low <= 0 <= self.difference_interval.high:
             return "unclear"
         return "better" if self.difference_interval.low > 0 else "worse"

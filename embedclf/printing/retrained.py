@@ -54,12 +54,12 @@ def verdict_of(result: "Retraining") -> str:
     if interval is None or result.difference is None:
         what = "is what its file records" if result.old is not None else "is not in its file either"
         return (
-            "It cannot be told which model is better: the old one could not be measured again, row by row "
+            "Which model is better is unknown: the old one could not be measured again, row by row "
             f"({in_one_line(result.reason or '')}); its accuracy {what}."
         )
     shown = f"95 % interval {shown_interval((interval.low, interval.high))}"
     if result.verdict == "unclear":
-        return f"It cannot be told which model is better: the difference may be none ({shown})."
+        return f"Neither model is clearly better: the difference may be zero ({shown})."
     more = "higher" if result.difference > 0 else "lower"
     return (
         f"The new model is {result.verdict} than the old one: its accuracy is {abs(result.difference):.3f} {more} "

@@ -57,7 +57,7 @@ def test_both_are_measured_on_the_same_held_out_rows(cli: Cli, api: AimlapiServe
         rf"new    wordllama:l2_supercat             256    30  {FIGURE}  {DIFFERENCE}(, not significant)?\n"
         rf"old    aimlapi:text-embedding-3-small  1,536    30  {FIGURE}  –\n"
         r"\n"
-        r"(It cannot be told which model is better: the difference may be none \(95 % interval .*\)\.|"
+        r"(Neither model is clearly better: the difference may be zero \(95 % interval .*\)\.|"
         r"The new model is better than the old one: its accuracy is 0\.\d{3} higher \(95 % interval .*\)\.)\n"
         r"Saved models/small-l2_supercat.safetensors \(\d\.\d kB\)\n",
         result.stdout,
