@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
 from embedclf.embedding.base import Embedder
-from embedclf.embedding.cached_embedder import CachedEmbedder
 from embedclf.embedding.shared_spending import SharedSpending, SpendingFile
 from embedclf.embedding.usage import Usage
 from embedclf.errors import EmbedclfError
@@ -170,6 +169,9 @@ def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
 @contextmanager
 def _divided(embedder: Embedder, n: int, client: Any, key: str) -> Iterator[Embedder]:
     """Yield the embedder for each of n processes, which spend of one limit, if it has one."""
+    # Imported here, since it brings in the cache, which local embedders have no use for.
+    from embedclf.embedding.cached_embedder import CachedEmbedder
+
     if embedder.max_cost is None or not isinstance(embedder, CachedEmbedder):
         yield embedder.split(n)
         return

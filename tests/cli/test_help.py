@@ -47,8 +47,10 @@ Usage: embedclf embedders [OPTIONS]
   published accuracy.
 
   Other models of AI/ML API work by name; anything unknown is learned from the
-  first response. All other providers are opened with LangChain, for example
-  ollama:nomic-embed-text. Nothing is sent without --live or --balance.
+  first response. Those of fastembed run on this machine, as do models in a
+  folder: fastembed:/path/to/folder. All other providers are opened with
+  LangChain, for example ollama:nomic-embed-text. Nothing is sent without
+  --live or --balance.
 
 Options:
   --json           Print one JSON object.

@@ -42,7 +42,7 @@ def test_both_are_measured_on_the_same_held_out_rows(cli: Cli, api: AimlapiServe
         "small.csv: 30 rows, 3 labels\n"
         "Embedder: wordllama:l2_supercat (256 dimensions)\n"
         "Old embedder: aimlapi:text-embedding-3-small (1536 dimensions)\n"
-        "Embedding: 30 texts, 30 from cache, 0 duplicates, 0 requests, 0 tokens, 0 credits, about $0.00\n"
+        "Embedding: 30 texts, 30 from cache, 0 duplicates, 0 requests, 0 tokens, 0 credits, $0.00\n"
         "models/small.safetensors was trained without a held-out test: 20 % are held out to compare\n"
         "New: wordllama:l2_supercat, 256 dimensions\n"
         "Warning: only 6 rows held out: metrics are unreliable\n"

@@ -82,7 +82,7 @@ def test_each_command_tells_the_model_what_vectors_are_for(
 def test_one_file_is_paid_for_once(cli: Cli, api: AimlapiServer, dataset: Path):
     """Vectors for a classifier serve search and, if it is said, clustering; those for another task are others."""
     trained = cli("train", dataset, "--embedder", GOOGLE, *QUICKLY, "-o", "m.safetensors")
-    assert "(dimensions set by the first response; task: classification)" in trained.stderr
+    assert "(768 dimensions; task: classification)" in trained.stderr
     assert sorted(api.texts_sent) == sorted(TEXTS)
     np.testing.assert_allclose(
         embedclf.open_embedder(GOOGLE, cache=True).embed(TEXTS), expected(TEXTS, "CLASSIFICATION"), atol=1e-6

@@ -391,7 +391,7 @@ class TestCompare:
         assert best["accuracy"] == alone["accuracy"]
         assert best["difference"] == 0
         assert other["difference"] == pytest.approx(other["accuracy"] - best["accuracy"])
-        assert best["model_bytes"] == pytest.approx(embedclf_model_bytes(cli), abs=40)
+        assert best["model_bytes"] == pytest.approx(embedclf_model_bytes(cli), abs=250)
 
     @pytest.mark.slow
     def test_money(self, cli: Cli, api: AimlapiServer, dataset: Path):
@@ -429,7 +429,7 @@ class TestCompare:
         assert result.exit_code == 1
         assert "embedding the texts with all embedders would cost about $0.00" in result.stderr
         assert api.n_requests == 0
-        assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.121e-6:.9f}").exit_code == 0
+        assert cli(*options, "--folds", 2, "--max-cost", f"{tokens * 0.2e-6:.9f}").exit_code == 0
 
     def test_max_cost_holds_without_a_known_price(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """The second has what the first has left."""

@@ -168,6 +168,7 @@ Use:
 
 Set up:
   embedders       List known embedding models and their prices.
+  usage           Show what embedding has cost, and the cache saved.
   cache           Inspect, prune or clear the embedding cache.
   key             Keep the AI/ML API key in the system's keyring.
   completion      Complete command lines with the Tab key.

@@ -283,7 +283,7 @@ class TestMaxCost:
         result = cli("train", dataset, "--embedder", "ollama:m", "--max-cost", "1")
         assert result.exit_code == 1
         assert result.stderr.endswith(
-            "Error: the price of ollama:m is unknown, so --max-cost (max_cost) cannot be enforced\n"
+            "Error: ollama:m does not report what it charges, so --max-cost (max_cost) cannot be enforced\n"
         )
 
 
@@ -364,7 +364,7 @@ class TestLedger:
         assert total.usage.dollars == pytest.approx(api.dollars_charged)
         row = cli("cache", "info").stdout.splitlines()[2]
         assert row.startswith(f"{SMALL_MODEL} at {api.base_url}  ")
-        assert " ".join(row.split()).endswith(" 15 2,880 less than $0.0001 $0.0001")
+        assert " ".join(row.split()).endswith(" 15 2,880 $0.00006 charged about $0.0001")
 
     def test_without_a_cache_there_is_none(self, cli: Cli, api: AimlapiServer, dataset: Path):
         """--no-cache leaves nothing behind."""

@@ -150,7 +150,6 @@ class Client:
                     try:
                         response = super().send(request, **{**kwargs, "stream": True})
                         meter.trace.note(inference_id=inference_id(response.headers))
-                        response.extensions["sent_as"] = _sent_as.get()
                         response = read_within(response, *_asked_for.get())
                     except AnswerError as error:
                         raise _PermanentError from error

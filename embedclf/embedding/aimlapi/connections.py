@@ -34,13 +34,13 @@ def from_connection(error: BaseException, spec: EmbedderSpec, seconds: float, se
         return Refusal(
             Kind.LATE,
             f"{endpoint} did not respond within {seconds:g} s: try again, raise --timeout, or lower --batch-size and "
-            f"--concurrency (the request may still be billed){unanswered_note(sent_as)}",
+            f"--concurrency (the request may still be billed){unanswered_note(sent_as, str(endpoint))}",
             f"no response within {seconds:g} s",
         )
     kinds = [type(cause).__name__ for cause in causes]
     reason = redact(next((str(cause) for cause in reversed(causes) if str(cause)), kinds[-1]))
     if any(kind in ("RemoteProtocolError", "ReadError", "DecodingError") for kind in kinds):
-        note = unanswered_note(sent_as)
+        note = unanswered_note(sent_as, str(endpoint))
         message = f"{endpoint} closed the connection in the middle of a response ({reason}){note}"
         return Refusal(Kind.PASSING, message, f"the connection was closed: {reason}")
     return Refusal(Kind.FINAL, _connection_fault(causes, kinds, str(endpoint), reason), reason)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from embedclf.embedding.aimlapi.advice import is_aimlapi
 from embedclf.embedding.aimlapi.api_key import redact
 
 CLIENT_HEADER = "x-client-request-id"
@@ -23,7 +24,7 @@ def inference_id(headers: Mapping[str, str]) -> str:
 
 
 def request_note(response: Any, request_id: Any = None, *, short: bool = False) -> str:
-    """Return a note with a request's ids; empty if there are none.
+    """Return a note with the ids that the server gave a request; empty if there are none.
 
     Parameters
     ----------
@@ -36,16 +37,15 @@ def request_note(response: Any, request_id: Any = None, *, short: bool = False) 
     ids = {
         "request": clean_id(request_id) or clean_id(response.headers.get("x-request-id")),
         "inference": inference_id(response.headers),
-        "sent_as": response.extensions.get("sent_as", ""),
     }
     if short:
         ids = dict([(name, value) for name, value in ids.items() if value][:1])
     return _note(**ids)
 
 
-def unanswered_note(sent_as: str) -> str:
-    """Return a note with the id of a request that was sent and not answered; empty if there is none."""
-    return _note(sent_as=sent_as)
+def unanswered_note(sent_as: str, base_url: str) -> str:
+    """Return a note with our id of a request that was not answered, for AI/ML API's logs; empty at other servers."""
+    return _note(sent_as=sent_as if is_aimlapi(base_url) else "")
 
 
 def _note(**ids: str) -> str:

@@ -125,7 +125,7 @@ def test_on_the_command_line(cli: Cli, api: AimlapiServer, dataset: Path):
     assert result.exit_code == 1
     assert re.fullmatch(
         rf"Error: {SMALL_MODEL} at http://127\.0\.0\.1:\d+/v1 returned an unusable response: it is larger than "
-        r"the 2\.6 MB allowed for 30 texts \(inference [0-9a-f]{32}, sent as embedclf-\S+\)\. "
+        r"the 2\.6 MB allowed for 30 texts \(inference [0-9a-f]{32}\)\. "
         "Nothing from it was kept; try again, and report it to the provider if it persists",
         result.stderr.splitlines()[-1],
     )
@@ -257,7 +257,7 @@ def test_gzip_is_unpacked_and_its_connection_kept(api: AimlapiServer):
     texts = [f"text {number}" for number in range(40)]
 
     def fault(request: Request) -> Response:
-        return packed(gzipped([json.dumps(api._answer(request.texts, request.body, 0)).encode()]))
+        return packed(gzipped([json.dumps(api._answer(request.texts, request.body)).encode()]))
 
     api.fault = fault
     embedder = embedclf.open_embedder(SMALL_MODEL, batch_size=10, concurrency=1)
@@ -327,7 +327,7 @@ def test_vectors_of_twice_the_length_are_said_to_be_so(api: AimlapiServer):
     api._check_dimensions = lambda *_: None
     api.tamper = lambda answer: None
     api.fault = lambda request: Response(
-        200, json.dumps(api._answer(request.texts, {**request.body, "dimensions": None}, 0)).encode()
+        200, json.dumps(api._answer(request.texts, {**request.body, "dimensions": None})).encode()
     )
     with pytest.raises(embedclf.EmbedderError, match="its vectors have 3072 dimensions, expected 1536"):
         embedclf.open_embedder(SMALL_MODEL).embed(TEXTS)

@@ -31,6 +31,7 @@ def test_texts_of_every_length(api: AimlapiServer, model: str):
     """In lists of what may be in lists, alone, or in pieces; each paid for once, and its vector kept."""
     api.delay = 0.05
     schema, facts = OTHER_MODELS[model], CATALOGUE[model]
+    task = "CLASSIFICATION" if facts.tasks else None
     embedder = embedclf.open_embedder(f"aimlapi:{model}", cache=True)
     vectors = embedder.embed(TEXTS)
     assert {request.status for request in api.requests} == {200}
@@ -38,7 +39,9 @@ def test_texts_of_every_length(api: AimlapiServer, model: str):
     assert api.most_at_once > 1
     for text, vector in zip(TEXTS, vectors, strict=True):
         pieces = [text] if text in api.texts_sent else list(cut(text, facts.piece_bytes))
-        total = sum(len(piece.encode()) * aimlapi_server.embed(piece, model, schema.size) for piece in pieces)
+        total = sum(
+            len(piece.encode()) * aimlapi_server.embed(piece, model, schema.size, None, task) for piece in pieces
+        )
         np.testing.assert_allclose(vector, total / np.linalg.norm(total), atol=1e-5)
     # Whole if that may be.
     takes = [aimlapi_server.tokens(text) <= schema.max_tokens for text in TEXTS]

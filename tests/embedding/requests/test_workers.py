@@ -500,7 +500,7 @@ class TestInAService:
             os._exit(0)
         os.waitpid(child, 0)
         del embedder
-        (total,) = VectorCache().ledger.totals()
+        (total,) = VectorCache().spending("model").rows
         assert (total.usage.requests, total.usage.from_cache) == (2, 10)
 
 
