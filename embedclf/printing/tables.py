@@ -155,8 +155,9 @@ def table(
 ) -> list[Line]:
     """Return a table as lines; the columns in `left` are left-aligned, the others right-aligned.
 
-    Where a terminal has no room for all columns, the last one in `left` is wrapped, or gets lines of its own. Where
-    there is no room even for the others, each cell does.
+    Where a terminal has no room for all columns, the last one in `left` is wrapped, or gets lines of its own; if it is
+    the first one, and there is room for most of its cells, only the others do. Where there is no room even for the other
+    columns, each cell gets a line.
 
     Parameters
     ----------
@@ -185,11 +186,25 @@ def table(
             lines.append([*pieces_of(rest)[:-1], *pieces_of(parts[0])])
             lines += [[(" " * (taken + 2), PLAIN), *pieces_of(part)] for part in parts[1:]]
         return lines
+    if first and (titles := _widest_of_most(cells[1:], total - taken - 2)):
+        widths[0] = max(titles, width_of(header[0]))
+        for row in cells:
+            if width_of(row[0][0]) > widths[0]:
+                lines.append([(" " * indent, PLAIN), row[0]])
+                row = [("", PLAIN), *row[1:]]
+            lines.append(_in_columns(row, widths, every, left, indent))
+        return lines
     for row in cells:  # a column that comes first is a title, and any other a remark
         own = [[(" " * (indent + (0 if first else 4)), PLAIN), row[alone]]] if row[alone][0] else []
         rest = _in_columns(row, widths, others, left, indent + (2 if first else 0))
         lines += [*own, rest] if first else [rest, *own]
     return lines
+
+
+def _widest_of_most(rows: Sequence[Sequence[Piece]], room: int) -> int:
+    """Return the width of the widest title that there is room for, or 0 if there is none for most of them."""
+    fitting = [width for row in rows if (width := width_of(row[0][0])) <= room]
+    return max(fitting) if 2 * len(fitting) > len(rows) else 0
 
 
 def as_piece(cell: str | Piece) -> Piece:

@@ -48,6 +48,17 @@ def test_labels_without_room_have_lines_of_their_own(terminal):
     ]
 
 
+def test_only_those_labels_have_a_line_of_their_own_that_most_others_are_shorter_than(terminal):
+    terminal(40)
+    assert shown(HEADER, [*ROWS, ["refund", "0.500", "2"]]) == [
+        "label       precision  rows",
+        "card_payment_wrong_exchange_rate",
+        "                0.900    40",
+        "配達の遅れ      1.000     3",
+        "refund          0.500     2",
+    ]
+
+
 def test_a_last_column_of_words_is_wrapped_in_its_place(terminal):
     terminal(48)
     words = "password, account, reset, locked, code, phone, out"
