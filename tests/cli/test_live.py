@@ -27,6 +27,10 @@ FAR = 2 * 86_400.0
 @pytest.fixture
 def known(monkeypatch: pytest.MonkeyPatch, api: AimlapiServer) -> AimlapiServer:
     """A server of four models, and a catalogue of three, of which one is no longer served."""
+    # What has taken the catalogue from its module before keeps the whole of it; what does later must not keep this one.
+    import embedclf.embedding.aimlapi.model
+    import embedclf.embedding.langchain  # noqa: F401
+
     monkeypatch.setattr(catalogue, "CATALOGUE", KNOWN)
     api.models = {"text-embedding-3-small": 1536, "voyage-law-2": 1024, "text-embedding-4": 2000, "voyage-2": 1024}
     api.hidden = {"voyage-2"}

@@ -92,7 +92,7 @@ def test_one_file_is_paid_for_once(cli: Cli, api: AimlapiServer, dataset: Path):
     assert api.texts_sent == ["a lost parcel"]
     api.reset()
     clustered = cli("cluster", dataset, "--embedder", GOOGLE)
-    assert "(768 dimensions; task: clustering)" not in clustered.stderr  # the length is not known of these vectors
+    assert "(768 dimensions; task: clustering)" in clustered.stderr
     hint = "The vectors for classification are all in the cache: --task classification would send nothing.\n"
     assert hint in clustered.stderr
     assert told(api) == {"CLUSTERING"}
