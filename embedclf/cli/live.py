@@ -139,7 +139,7 @@ def _show_live(rows: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, 
     echo_lines(table(["embedder", "served", "$ per 1M tokens", "list price"], shown))
     if others:
         echo()
-        echo("Served as well, and not in embedclf's catalogue:")
+        echo("Also served, but not in embedclf's catalogue:")
         echo_lines(table(["embedder", "$ per 1M tokens"], [[row["embedder"], _shown_price(row)] for row in others]))
     echo(
         f"Source: {listed.url}, asked {age_of(listed)}; list prices: AI/ML API's documentation, August 2026 "

@@ -59,7 +59,7 @@ class TaskName(click.Choice[str]):
 
 
 TASK_HELP = f"What to tell a model that its vectors are for, if it takes a task: {', '.join(TASKS[:-1])} or {TASKS[-1]}"
-PROMPT_HELP = "Instruction to put before each text, as it is, for a model that follows one"
+PROMPT_HELP = "Instruction to put before each text, unchanged, for a model that follows one"
 
 _EMBEDDING_OPTIONS = {
     "embedder": click.option(

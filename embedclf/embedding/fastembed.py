@@ -241,7 +241,7 @@ class FastembedModel(BatchEmbedder):
             return NamedModel(self._name, self._n_threads)
         loaded = OnnxFolder(self._folder, self._n_threads or n_cores())
         if (here := f"{FOLDER}{digest_of(self._folder)}") != self._name:
-            raise EmbedderError(f"the model in {self._folder} is another one than before: was {self._name}, is {here}")
+            raise EmbedderError(f"the model in {self._folder} has changed: it was {self._name}, and is now {here}")
         return loaded
 
 

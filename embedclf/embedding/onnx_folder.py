@@ -93,7 +93,7 @@ def find_onnx(folder: Path) -> Path:
             "sentence-transformers model with: optimum-cli export onnx --model NAME FOLDER"
         )
     names = ", ".join(path.relative_to(folder).as_posix() for path in found)
-    raise EmbedderError(f"fastembed:{folder} has several ONNX models ({names}): name the one to use model.onnx")
+    raise EmbedderError(f"fastembed:{folder} has several ONNX models ({names}): rename the one to use to model.onnx")
 
 
 def digest_of(folder: Path) -> str:
@@ -204,7 +204,7 @@ class OnnxFolder:
             return output, None
         if n_axes != 3:
             raise EmbedderError(
-                f"the output {output} of {onnx} is no vector for each text or token: it has {n_axes} axes"
+                f"the output {output} of {onnx} is not one vector per text or token: it has {n_axes} axes"
             )
         of_pooling = next((path for kind, path in modules if kind == "Pooling"), _POOLING)
         pools = _pools(folder / of_pooling / "config.json")
@@ -236,7 +236,7 @@ def _tokenizer_of(folder: Path) -> tuple[Any, int, int]:
 
     path = folder / "tokenizer.json"
     if not path.is_file():
-        raise EmbedderError(f"fastembed:{folder} has no tokenizer.json, in which a fast tokenizer is saved")
+        raise EmbedderError(f"fastembed:{folder} has no tokenizer.json: save the model with a fast tokenizer")
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises plain Exception
@@ -255,7 +255,9 @@ def _tokenizer_of(folder: Path) -> tuple[Any, int, int]:
         lengths = [positions - 2]
     max_tokens = min(lengths, default=_USUAL_TOKENS)
     if max_tokens <= (special := tokenizer.num_special_tokens_to_add(is_pair=False)):
-        raise EmbedderError(f"fastembed:{folder} takes {max_tokens} tokens, {special} of them special: none for a text")
+        raise EmbedderError(
+            f"fastembed:{folder} takes {max_tokens} tokens, {special} of them special, which leaves none for a text"
+        )
     padding = tokenizer.padding or {}
     pad_id = padding.get("pad_id", config.get("pad_token_id"))
     tokenizer.no_padding()
@@ -284,7 +286,7 @@ def _pools(path: Path) -> list[Pool]:
             names.append(key.removeprefix("pooling_mode_").removesuffix("_tokens").removesuffix("_token"))
     names = list(dict.fromkeys(names))
     if unknown := [str(name) for name in names if name not in _POOLS]:
-        raise EmbedderError(f"{path} asks for pooling by {', '.join(unknown)}; known are {', '.join(_POOLS)}")
+        raise EmbedderError(f"{path} asks for pooling by {', '.join(unknown)}; embedclf knows {', '.join(_POOLS)}")
     return [pool for name, pool in _POOLS.items() if name in names]
 
 

@@ -73,5 +73,5 @@ def check_task(name: str, given: str | None, *, is_told: bool | None, usual: str
     if task == NO_TASK:
         return None
     if is_told is False:
-        raise EmbedderError(f"{name} cannot be told a task: leave out --task (task=)")
+        raise EmbedderError(f"{name} does not take a task: leave out --task (task=)")
     return task

@@ -33,7 +33,7 @@ def spending_lines(spending: "Spending") -> list[Line]:
     if spending.total.saved_dollars:
         lines.append("Saved: an estimate, at the latest price known.")
     if left_out := spending.total.unpriced_requests:
-        lines.append(f"Without {counted(left_out, 'request')} of unknown price.")
+        lines.append(f"Not included: {counted(left_out, 'request')} of unknown price.")
     return lines
 
 

@@ -155,9 +155,8 @@ def table(
 ) -> list[Line]:
     """Return a table as lines; the columns in `left` are left-aligned, the others right-aligned.
 
-    Where a terminal has no room for all columns, the last one in `left` is wrapped, or gets lines of its own; if it is
-    the first one, and there is room for most of its cells, only the others do. Where there is no room even for the other
-    columns, each cell gets a line.
+    Where a terminal has no room for all columns, the last one in `left` is wrapped, or gets lines of its own; of the
+    first column, only the few cells that are too long do. Where there is no room even for the others, each cell does.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def test_live_shows_what_is_served_and_at_which_price(known: AimlapiServer, cli:
         "aimlapi:voyage-2                    no                -           -\n"
         "aimlapi:voyage-law-2               yes            0.156           -\n"
         "\n"
-        "Served as well, and not in embedclf's catalogue:\n"
+        "Also served, but not in embedclf's catalogue:\n"
         "embedder                         $ per 1M tokens\n"
         "aimlapi:openai/text-embedding-4            0.156\n"
     )
@@ -188,7 +188,7 @@ def test_a_server_of_openais_shape_says_what_it_serves(known: AimlapiServer, cli
         "aimlapi:voyage-2                    no                -           -",
         "aimlapi:voyage-law-2                no                -           -",
         "",
-        "Served as well, and not in embedclf's catalogue:",
+        "Also served, but not in embedclf's catalogue:",
         "embedder             $ per 1M tokens",
         "aimlapi:BAAI/bge-m3        not given",
     ]
@@ -307,10 +307,10 @@ def test_a_balance_needs_the_key_which_is_not_shown(
     [
         (error(403, "You've run out of credits. Please top up."), "; top up the account\n"),
         (Response(307, b"", {"location": "https://evil.example/v2/billing"}), "redirects are not followed"),
-        (Response(200, b'{"current_balance": "12"}'), "returned an unusable response: it tells no balance"),
-        (Response(200, b'{"current_balance": NaN}'), "returned an unusable response: it tells no balance"),
-        (Response(200, b'{"current_balance": true}'), "returned an unusable response: it tells no balance"),
-        (Response(200, b"[" * 100_000), "returned an unusable response: it tells no balance"),
+        (Response(200, b'{"current_balance": "12"}'), "returned an unusable response: it contains no balance"),
+        (Response(200, b'{"current_balance": NaN}'), "returned an unusable response: it contains no balance"),
+        (Response(200, b'{"current_balance": true}'), "returned an unusable response: it contains no balance"),
+        (Response(200, b"[" * 100_000), "returned an unusable response: it contains no balance"),
         (html(404), "; the server does not know this address: check the base URL\n"),
     ],
 )
@@ -331,8 +331,8 @@ def test_the_key_is_sent_for_a_balance_to_aimlapi_only(url: str, cli: Cli, monke
     done = cli("embedders", "--balance", "--base-url", url)
     assert (done.exit_code, done.stderr) == (
         1,
-        f"Error: {url} is not AI/ML API, which alone is known to tell a balance: the key was not sent. Look the "
-        "balance up on the provider's site\n",
+        f"Error: {url} is not AI/ML API, the only service whose balance embedclf can ask for: the key was not "
+        "sent. Look up the balance on the provider's site\n",
     )
 
 

@@ -53,7 +53,7 @@ day         requests     tokens  credits  charged  estimated  cached    saved
 2026-11-03         6    400,007   20,800  $0.0104    unknown       5  $0.0260
 total             14  1,200,007   41,600  $0.0208    $0.0080       5  $0.0260
 Saved: an estimate, at the latest price known.
-Without 2 requests of unknown price.
+Not included: 2 requests of unknown price.
 """,
         ),
         (
@@ -64,7 +64,7 @@ aimlapi:text-embedding-3-small         4  400,000   20,800  $0.0104          –
 aimlapi:other                          2        7        –        –    unknown       0        –
 total                                  6  400,007   20,800  $0.0104    unknown       5  $0.0260
 Saved: an estimate, at the latest price known.
-Without 2 requests of unknown price.
+Not included: 2 requests of unknown price.
 """,
         ),
         (
@@ -76,7 +76,7 @@ not recorded         4  400,000        –        –    $0.0080       0        
 serve                2        7        –        –    unknown       0        –
 total               10  800,007   20,800  $0.0104    $0.0080       5  $0.0260
 Saved: an estimate, at the latest price known.
-Without 2 requests of unknown price.
+Not included: 2 requests of unknown price.
 """,
         ),
         (("--since", "2999-01-01"), "Nothing has been spent since 2999-01-01 00:00 UTC.\n"),

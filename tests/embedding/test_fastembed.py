@@ -103,7 +103,7 @@ def test_a_folder_is_known_by_its_content(tmp_path: Path, folder: Path):
     other = opened(folder, cache=True)
     assert not np.allclose(other.embed(TEXTS), vectors)
     assert other.usage.from_cache == 0
-    with pytest.raises(embedclf.EmbedderError, match=f"was {first.spec.model}, is {other.spec.model}"):
+    with pytest.raises(embedclf.EmbedderError, match=f"was {first.spec.model}, and is now {other.spec.model}"):
         late.embed(TEXTS)
 
 
@@ -156,7 +156,7 @@ FOLDERS: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
     "two": (
         {"onnx": "a.onnx"},
         {"b.onnx": ""},
-        "has several ONNX models (a.onnx, b.onnx): name the one to use model.onnx",
+        "has several ONNX models (a.onnx, b.onnx): rename the one to use to model.onnx",
     ),
     "damaged": ({}, {"model.onnx": "no"}, "model.onnx cannot be loaded: [ONNXRuntimeError]"),
     "an image": (
@@ -164,12 +164,12 @@ FOLDERS: dict[str, tuple[dict[str, object], dict[str, object], str]] = {
         {},
         "not a model of texts alone: its inputs are input_ids, pixels",
     ),
-    "no tokens": ({"max_tokens": 2}, {}, "takes 2 tokens, 2 of them special: none for a text"),
+    "no tokens": ({"max_tokens": 2}, {}, "takes 2 tokens, 2 of them special, which leaves none for a text"),
     "tokenizer": ({}, {"tokenizer.json": "{}"}, "tokenizer.json cannot be loaded: "),
     "no tokenizer": ({}, {"tokenizer.json": None}, "has no tokenizer.json"),
     "JSON": ({}, {"config.json": "{"}, "config.json cannot be read: "),
     "no object": ({}, {"config.json": "[]"}, "config.json is not a JSON object"),
-    "pooling": ({"pooling": "best"}, {}, "config.json asks for pooling by best; known are cls, max, mean"),
+    "pooling": ({"pooling": "best"}, {}, "config.json asks for pooling by best; embedclf knows cls, max, mean"),
     "outside": ({"external": "../weights.bin"}, {"../weights.bin": "w"}, "External data path escapes model directory"),
     "a secret": ({"external": "/etc/passwd"}, {}, "Absolute path not allowed"),
     "dense": (

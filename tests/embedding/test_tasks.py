@@ -141,11 +141,11 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     (
         "aimlapi:text-embedding-3-small",
         {"task": "classification"},
-        "aimlapi:text-embedding-3-small cannot be told a task: leave out --task (task=)",
+        "aimlapi:text-embedding-3-small does not take a task: leave out --task (task=)",
     ),
-    ("wordllama", {"task": "clustering"}, "wordllama cannot be told a task: leave out --task (task=)"),
-    ("words", {"task": "similarity"}, "words cannot be told a task: leave out --task (task=)"),
-    ("ollama:nomic", {"task": "clustering"}, "ollama:nomic cannot be told a task: leave out --task (task=)"),
+    ("wordllama", {"task": "clustering"}, "wordllama does not take a task: leave out --task (task=)"),
+    ("words", {"task": "similarity"}, "words does not take a task: leave out --task (task=)"),
+    ("ollama:nomic", {"task": "clustering"}, "ollama:nomic does not take a task: leave out --task (task=)"),
     (
         "wordllama",
         {"prompt": "query: "},
@@ -186,8 +186,8 @@ def test_a_server_that_refuses_the_task_ends_the_run(api: AimlapiServer, google:
         error(400, "Unrecognized request argument supplied: task_type") if "task_type" in request.body else None
     )
     told_what_to_do = (
-        "; the task 'classification' is not left out, since the vectors would be others. To train without a task, use "
-        "--task none (task='none')"
+        "; the task 'classification' is not left out, since the vectors would be different. To train without a task, "
+        "use --task none (task='none')"
     )
     with pytest.raises(embedclf.EmbedderError) as raised:
         embedclf.open_embedder(GOOGLE).embed(TEXTS)
@@ -396,7 +396,7 @@ def test_compare_takes_several(cli: Cli, api: AimlapiServer, dataset: Path):
     }
     assert told(api) == {"CLASSIFICATION", None}
     none = cli("compare", dataset, "--embedder", "wordllama", "--task", "clustering")
-    assert none.stderr == "Error: wordllama cannot be told a task: leave out --task (task=)\n"
+    assert none.stderr == "Error: wordllama does not take a task: leave out --task (task=)\n"
 
 
 def test_an_interrupted_run_goes_on_with_the_same_task_only(google: Path):

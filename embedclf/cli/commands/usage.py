@@ -46,13 +46,13 @@ _COLUMNS = {
     type=click.Choice(["day", "model", "command"]),
     default="day",
     show_default=True,
-    help="What to show a row for.",
+    help="Show one row per day, model or command.",
 )
 @click.option(
     "--since",
     metavar="TIME",
     callback=time_ago_or_date,
-    help="Only what was spent from then on: 30d, 12h, or a local date such as 2026-11-01.",
+    help="Only what was spent since then: 30d, 12h, or a local date such as 2026-11-01.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.option("-o", "--output", metavar="FILE", help="Write the rows to a .csv, .tsv, .jsonl or .parquet file.")

@@ -44,8 +44,8 @@ def read_balance(base_url: str) -> Balance:
     """
     if not is_aimlapi(base_url) and not is_loopback_url(base_url):
         raise EmbedderError(
-            f"{base_url} is not AI/ML API, which alone is known to tell a balance: the key was not sent. Look the "
-            "balance up on the provider's site"
+            f"{base_url} is not AI/ML API, the only service whose balance embedclf can ask for: the key was not "
+            "sent. Look up the balance on the provider's site"
         )
     url = urlsplit(base_url)._replace(path=_PATH).geturl()
     response = look_up(url, base_url, with_key=True)
@@ -57,5 +57,5 @@ def read_balance(base_url: str) -> Balance:
     amount, currency = body.get("current_balance"), body.get("currency", "USD")
     is_amount = type(amount) in (int, float) and abs(amount) < 1e12 and math.isfinite(amount)
     if not is_amount or not isinstance(currency, str):
-        raise unusable(url, "it tells no balance")
+        raise unusable(url, "it contains no balance")
     return Balance(amount, redact(currency)[:16])

@@ -69,7 +69,8 @@ def _response(url: str, base_url: str, *, with_key: bool, etag: str | None) -> A
         "user-agent": f"embedclf/{__version__}",
         **({} if etag is None else {"if-none-match": etag}),
     }
-    key = read_key(needed=not is_loopback_url(url), why="the balance is told to a key only") if with_key else ""
+    why = "the balance cannot be asked for without a key"
+    key = read_key(needed=not is_loopback_url(url), why=why) if with_key else ""
     if key:
         headers["authorization"] = f"Bearer {key}"
     try:

@@ -375,10 +375,10 @@ class AimlapiModel(BatchEmbedder):
         )
 
     def _without_task(self, refusal: Refusal) -> EmbedderError:
-        """Return the error for a server that refuses the task: without it, the vectors would be others."""
+        """Return the error for a server that refuses the task: without it, the vectors would be different."""
         return EmbedderError(
-            f"{refusal.message}; the task {self._task!r} is not left out, since the vectors would be others. To train "
-            f"without a task, use --task {NO_TASK} (task={NO_TASK!r})",
+            f"{refusal.message}; the task {self._task!r} is not left out, since the vectors would be different. To "
+            f"train without a task, use --task {NO_TASK} (task={NO_TASK!r})",
             status=refusal.status,
         )
 

@@ -51,7 +51,7 @@ class RequestFields:
     def without_refused(self, fields: Fields, reason: str) -> Fields:
         """Return the fields without those that a rejection names, or with another value for them.
 
-        A requested length and the task are never left out: the vectors would be others.
+        A requested length and the task are never left out: the vectors would be different.
 
         Returns
         -------
