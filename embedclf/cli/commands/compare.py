@@ -159,6 +159,7 @@ def print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderO
         for name in sorted({choice.opened.spec.described for choice in choices if choice.opened.is_local}):
             echo(f"{name}: free (runs locally)")
         unknown = len(estimates) - len(known)
-        more = f", plus {counted(unknown, 'model')} of unknown price" if unknown else ""
-        echo(f"Total: {about_dollars(sum(known)) if estimates else 'free'}{more}")
+        total = about_dollars(sum(known)) if known or not unknown else ""
+        more = f"{counted(unknown, 'model')} of unknown price" if unknown else ""
+        echo(f"Total: {', plus '.join(filter(None, [total, more])) if estimates else 'free'}")
     say_dry(asked)
