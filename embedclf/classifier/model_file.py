@@ -110,7 +110,7 @@ class ModelCard:
         Names of the columns of the file that the classifier was trained on, which are looked for first in others; a
         tuple for several columns of texts, which are joined by line breaks.
     training : TrainingRecord or None
-        The settings and rows of its training, with which `embedclf.retrain` trains anew; None in files of older
+        The settings and rows of its training, which `embedclf.retrain` uses; None in files of older
         versions, and for a classifier that scikit-learn has fitted.
     """
 

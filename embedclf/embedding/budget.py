@@ -14,7 +14,7 @@ from embedclf.errors import MaxCostError
 from embedclf.formatting import counted, exact_dollars
 
 # The first request shows what the server charges, so it is small: it costs at most about this part of the limit, if
-# tokens cost no more than so many times what is expected, or so many dollars per million where nothing is.
+# tokens cost no more than this many times what is expected, or this many dollars per million where nothing is.
 _FIRST_PART = 0.1
 _MOST_TIMES_EXPECTED = 4.0
 _MOST_UNEXPECTED = 1.0
@@ -22,7 +22,7 @@ _FIRST_BYTES = 2_000
 # A token has at least one byte, but a server may count tokens that are not of the text. Then what was seen counts, with
 # this margin.
 _TOKENS_MARGIN = 1.25
-# A single text may go alone if there is room for so many times what it is expected to cost.
+# A single text may go alone if there is room for this many times what it is expected to cost.
 _SINGLE_MARGIN = 2.0
 
 
@@ -134,7 +134,7 @@ class Budget:
 
     A request may start if the most that it can cost fits beside what was spent and the most that the requests in flight
     can cost: a token per byte, at the highest price that agrees with what was charged so far. So the first request is
-    small and goes alone, and near the limit requests get smaller. At last single texts go alone, as long as there is
+    small and goes alone, and near the limit requests get smaller. Finally single texts go alone, as long as there is
     room for twice what they are expected to cost.
 
     Parameters
@@ -284,7 +284,7 @@ class Budget:
         return self._dollars(_SINGLE_MARGIN * (self._seen.likely_tokens_per_byte * size + 1))
 
     def _dollars(self, tokens: float) -> float:
-        """Return the most that a request with so many tokens can cost."""
+        """Return the most that a request with this many tokens can cost."""
         if self._seen.most is None:
             price = self._meter.price
             return 0.0 if price is None else _MOST_TIMES_EXPECTED * price.of(tokens)

@@ -41,7 +41,7 @@ _TEXTS_AT_ONCE = 2_048
 _BYTES_AT_ONCE = 2**18
 # A text of more bytes per token than this is not tokenized as a whole: hardly any is within the limit.
 _MOST_BYTES_PER_TOKEN = 32
-# Vectors are passed on, and so cached, when there are so many, or after so many seconds.
+# Vectors are passed on, and so cached, when there are this many, or after this many seconds.
 _PASSED_ON, _SECONDS = 256, 1.0
 
 

@@ -185,7 +185,7 @@ def _folder_of(name: str) -> Path:
         found = fetched(local_files_only=True)
         if all((found / file).is_file() for file in ("tokenizer.json", *own)):
             return found
-    except Exception:  # noqa: BLE001, S110 - whatever is amiss, it is not there
+    except Exception:  # noqa: BLE001, S110 - whatever the reason, it is not there
         pass
 
     class Silent(tqdm):  # type: ignore[misc]

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 # Lines without spending are limited, since a service answered from the cache would fill the disk with them.
 _SECONDS_BETWEEN_FREE_LINES = 60.0
-# A price may change, so no more than the latest so many tokens tell it, in no more than so much of the file.
+# A price may change, so it is taken from no more than the latest tokens, and no more than the end of the file.
 _ENOUGH_TOKENS = 1_000_000
 _MOST_OF_END = 2**22
 _MOST_OF_LINE = 2**16

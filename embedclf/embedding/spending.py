@@ -69,7 +69,7 @@ class SpendingRow:
 class Spending(Printable):
     """What was spent, and what the cache saved.
 
-    What the cache saved is the estimated tokens of the texts found in it, at the price that was charged of late, or at
+    What the cache saved is the estimated tokens of the texts found in it, at the latest price charged, or at
     the list price if the server does not say what it charges.
 
     Attributes
@@ -155,7 +155,7 @@ class _Sum:
 
 
 def price_in(ledger: "Ledger", spec: EmbedderSpec) -> float | None:
-    """Return the price of a model in dollars per million tokens, as charged of late or as listed; None if unknown."""
+    """Return the price of a model in dollars per million tokens, as last charged or as listed; None if unknown."""
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE, UNKNOWN
 
     if spec.provider in LOCAL_PROVIDERS:

@@ -1,4 +1,4 @@
-"""Training anew with another embedder, or on more rows, and what it is worth: both on the same held-out rows."""
+"""Retraining with another embedder, or on more rows, and what it is worth: both on the same held-out rows."""
 
 import logging
 import os
@@ -77,7 +77,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Retraining(Printable):
-    """A classifier that was trained anew, and how it compares with the old one on the same held-out rows.
+    """A classifier that was retrained, and how it compares with the old one on the same held-out rows.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def retrain(
     sample_weight: Any = None,
     **settings: Unpack[EmbedderSettings],
 ) -> Retraining:
-    """Train a classifier anew, with another embedder or on other rows, and compare it with the old one.
+    """Retrain a classifier with another embedder, or on other rows, and compare it with the old one.
 
     The settings are those of the old training, and so are the rows unless others are passed. For the comparison, both
     are fitted without the same held-out rows and measured on these. The old embedder may be gone: then its vectors come
@@ -324,7 +324,7 @@ class Plan:
         check_examples(texts, labels, self.card.out_of_scope_label)
         if self.record is not None and self.record.weighted and sample_weight is None:
             raise ArgumentError(
-                f"{self.name} was trained with weights of its examples, which its file does not hold: train anew in "
+                f"{self.name} was trained with weights of its examples, which its file does not hold: retrain in "
                 "Python with embedclf.retrain(…, sample_weight=…)"
             )
         self._changed = self.rows_changed(texts, labels)

@@ -155,11 +155,12 @@ def _comparison_verdict(result: Comparison) -> list[str]:
     texts = counted(result.n_examples, "text")
     name = f"{best.embedder} ({charts.made_of(best)})"
     said = [f"The best is {name}: {percent(best.accuracy)} of {texts} get the right label."]
-    if others:
-        n_worse = sum(one.worse for one in others)
+    n_worse = sum(one.worse for one in others)
+    if len(others) == 1:
+        said.append(f"The other is {'' if n_worse else 'not '}significantly worse.")
+    elif others:
         which = f"{n_worse:,}" if n_worse else "None"
-        verb = "is" if n_worse < 2 else "are"
-        said.append(f"{which} of the {counted(len(others), 'other')} {verb} significantly worse.")
+        said.append(f"{which} of the {len(others):,} others {'is' if n_worse < 2 else 'are'} significantly worse.")
     return said
 
 

@@ -72,7 +72,7 @@ class _Keeping(SchedulerPlugin):
         self._has_ended = True
         self._freed.set()
         self._scheduler.remove_plugin(self.name)
-        # Tasks that still run are told so meanwhile.
+        # Tasks that still run learn so meanwhile.
         asyncio.get_running_loop().call_later(_SECONDS_TO_REMAIN, self._remove)
 
     def _remove(self) -> None:

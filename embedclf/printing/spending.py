@@ -71,14 +71,19 @@ def saved_by(row: "SpendingRow") -> str:
 
 
 def _saved(row: "SpendingRow") -> str:
-    return "unknown" if row.saved_dollars is None else shown_dollars(row.saved_dollars)
+    return "unknown" if row.saved_dollars is None else _in_short(row.saved_dollars)
+
+
+def _in_short(dollars: float) -> str:
+    """Return an amount for a cell, whose column would be too wide for many terminals otherwise."""
+    return shown_dollars(dollars).replace("less than ", "<")
 
 
 def _cells(row: "SpendingRow") -> list[str]:
     usage = row.usage
     estimated = "unknown" if row.unpriced_requests else _NOTHING
     if row.estimated_dollars:
-        estimated = shown_dollars(row.estimated_dollars)
+        estimated = _in_short(row.estimated_dollars)
     return [
         f"{usage.requests:,}",
         f"{usage.tokens:,}",

@@ -83,7 +83,7 @@ Not included: 2 requests of unknown price.
     ],
 )
 def test_a_row_for_each_and_the_total(cli: Cli, ledger: Path, options: tuple[str, ...], shown: str):
-    """What was charged and what is estimated are told apart; the cache saved what was charged of late."""
+    """What was charged and what is estimated are told apart; the cache saved what was charged last."""
     result = cli("usage", *options)
     assert result.exit_code == 0
     assert result.stdout == shown

@@ -108,7 +108,7 @@ def test_a_folder_is_known_by_its_content(tmp_path: Path, folder: Path):
 
 
 def test_a_model_file_names_no_folder(cli: Cli, dataset: Path, folder: Path, tmp_path: Path):
-    """Whoever loads it passes the folder, which must have the same content."""
+    """The folder is passed again to load it, and must have the same content."""
     done = cli("train", dataset, "--embedder", "fastembed:./tiny", *QUICKLY, "-o", "m.safetensors")
     name = str(opened(folder).spec)
     assert done.exit_code == 0

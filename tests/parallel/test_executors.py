@@ -653,6 +653,7 @@ def test_a_limit_holds_for_all_processes_together(
     )
     assert 0.9 * limit <= api.dollars_charged <= limit + 5e-7
     assert "out.csv.part" in result.stderr
-    result = cli(*run, "--max-cost", 1, "--resume")
-    assert result.exit_code == 1, "some rows have no text"
-    assert f"Wrote {N_ROWS:,} rows to out.csv (" in result.stderr
+    if engine == "dask":  # for each engine, it would take too long
+        result = cli(*run, "--max-cost", 1, "--resume")
+        assert result.exit_code == 1, "some rows have no text"
+        assert f"Wrote {N_ROWS:,} rows to out.csv (" in result.stderr

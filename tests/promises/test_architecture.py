@@ -154,7 +154,7 @@ Label:
 
 Train:
   train           Train a classifier on labelled texts.
-  retrain         Train anew with another embedder, and compare both.
+  retrain         Retrain with another embedder, and compare both.
   cross-validate  Estimate accuracy on a file by cross-validation.
   learning-curve  Show how accuracy grows with more training rows.
   compare         Compare embedding models, dimensions and heads.

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 def command(
     job: Job, model: str, output: str | None, force: bool, embedder: str | None, dimensions: int | None
 ) -> None:
-    """Train MODEL anew with another embedder, or on more rows, and compare both on the same held-out rows.
+    """Retrain MODEL with another embedder, or on more rows, and compare both on the same held-out rows.
 
     Settings and rows are those that MODEL was trained with, as its file records them. Rows that have changed are used
     only if their file is named with --train-set. If the old embedder is gone, its vectors come from the cache.

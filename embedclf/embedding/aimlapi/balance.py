@@ -1,4 +1,4 @@
-"""The balance of an account of AI/ML API, which is told to its key."""
+"""The balance of an account of AI/ML API, for which its key is needed."""
 
 import json
 import math

@@ -51,7 +51,7 @@ def batches_of(
         Maximum texts per request.
     facts : ModelFacts
     first_bytes : int, optional
-        If the first request is to be small: it gets the shortest texts that fit into so many bytes, at least one.
+        If the first request is to be small: it gets the shortest texts that fit into this many bytes, at least one.
 
     Yields
     ------

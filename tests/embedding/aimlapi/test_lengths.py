@@ -14,7 +14,7 @@ _PROSE = "My parcel is late again, and nobody answers. "
 
 
 def _of(sample: str, n: int) -> str:
-    """Return a text of exactly so many characters, unlike any other."""
+    """Return a text of exactly this many characters, unlike any other."""
     return (f"{n} {sample * (n // len(sample) + 1)}" if n > 9 else sample)[:n]
 
 
