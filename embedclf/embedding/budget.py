@@ -124,9 +124,9 @@ class Reservation:
         elif tokens:
             self._budget.note_price(self._sizes, tokens, None if price is None else price.of(tokens), is_exact=True)
 
-    def lose(self) -> bool:
-        """Note that there is no answer, though the server may charge for it; return whether it may be sent again."""
-        return self._budget.note_lost(self.most_dollars)
+    def lose(self, charge: Charge | None) -> bool:
+        """Note that it has failed, and may be charged if the charge is None; return whether it may be sent again."""
+        return self._budget.note_lost(self.most_dollars if charge is None else 0.0, n=int(charge is None))
 
 
 class Budget:
@@ -231,11 +231,11 @@ class Budget:
                 dollars = 0.0
             self._seen.add(sizes, tokens, dollars, is_exact=is_exact)
 
-    def note_lost(self, most_dollars: float) -> bool:
+    def note_lost(self, most_dollars: float, *, n: int = 1) -> bool:
         """Note a request that was sent and not answered; return whether there is room for as much again."""
         with self._changed:
             self._own.lost += most_dollars
-            self._own.n_lost += 1
+            self._own.n_lost += n
             return self._limit is None or self._room(self._limit) >= 0
 
     def _fitting(self, sizes: Sequence[int], limit: float) -> list[int]:

@@ -1,13 +1,14 @@
 """What embedding costs: said, estimated, bounded, and written down."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import embedclf
-from aimlapi_server import CREDITS_PER_DOLLAR, AimlapiServer, Response, tokens
+from aimlapi_server import CREDITS_PER_DOLLAR, AimlapiServer, Request, Response, error, tokens
 from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.charges import read_charge
@@ -315,6 +316,29 @@ class TestCharged:
         with pytest.raises(embedclf.EmbedderError, match="unusable"):
             embedder.embed(TEXTS)
         assert embedder.usage.credits == api.credits_charged > 0
+
+    @pytest.mark.parametrize("limit", [None, 1.0])
+    @pytest.mark.parametrize("how", ["an error", "an error in the body", "cut off"])
+    def test_what_failed_was_charged_all_the_same(self, api: AimlapiServer, how: str, limit: float | None):
+        """It is sent again, and paid for twice."""
+
+        def fail(request: Request) -> Response | None:
+            if request.number:
+                return None
+            said = {"x-aimlapi-usd-spent": "0.000005000"}
+            if how == "an error":
+                return replace(error(500, "Internal Server Error"), headers=said)
+            if how == "cut off":
+                return Response(200, b" " * 1_000, said, cut_after=1)
+            return Response(500, b'{"message": "no", "meta": {"usage": {"credits_used": 10}}}')
+
+        api.fault = fail
+        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=limit)
+        embedder.embed(TEXTS)
+        usage = embedder.usage
+        assert (usage.credits, usage.dollars_source) == (10 + api.credits_charged, "charged")
+        assert usage.dollars == (10 + api.credits_charged) / CREDITS_PER_DOLLAR
+        assert embedder.spent == usage.dollars
 
     def test_the_next_estimate_is_what_was_charged(self, api: AimlapiServer):
         """By model and endpoint; a model without a list price has what it cost."""
