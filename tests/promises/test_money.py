@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import embedclf
-from aimlapi_server import CREDITS_PER_DOLLAR, AimlapiServer, Request, Response, error, tokens
+from aimlapi_server import CREDITS_PER_DOLLAR, AimlapiServer, Request, Response, charge, error, tokens
 from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.charges import read_charge
@@ -227,6 +227,22 @@ class TestMaxCost:
         assert api.dollars_charged <= limit
         assert embedder.usage.credits == api.credits_charged
         assert embedder.usage.dollars == pytest.approx(api.dollars_charged, abs=1e-12)
+
+    @pytest.mark.parametrize(("long", "is_sent"), [("made of more words " * 800, True), ("你好世界，" * 1_000, False)])
+    def test_a_long_text_among_short_ones(self, api: AimlapiServer, long: str, is_sent: bool):
+        """It costs most of the limit: it goes if it is made like the others, so that its cost can be told."""
+        api.factor = 1.3
+        texts = [f"row number {number}" for number in range(200)] + [long]
+        n_tokens = sum(map(tokens, texts))
+        limit = charge(n_tokens, 0.02, 1.3) / CREDITS_PER_DOLLAR / 0.9
+        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=limit)
+        if is_sent:
+            embedder.embed(texts)
+        else:
+            with pytest.raises(embedclf.MaxCostError):
+                embedder.embed(texts)
+        assert (long in api.texts_sent) == is_sent
+        assert api.dollars_charged <= limit
 
     def test_it_holds_over_all_calls(self, api: AimlapiServer):
         """Of one embedder, in Python."""

@@ -335,7 +335,7 @@ class AimlapiModel(BatchEmbedder):
         sizes = [len(text.encode()) for text in texts]
         response: Any = None
         about = sum(map(about_tokens, sizes))
-        with client.budget.room_for(sizes) as reserved:
+        with client.budget.room_for(texts, sizes) as reserved:
 
             def lose(charge: Charge | None) -> bool:
                 if charge is not None:
