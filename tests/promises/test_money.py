@@ -424,13 +424,16 @@ class TestLedger:
 
 
 def test_a_server_that_does_not_say_is_estimated(api: AimlapiServer):
-    """Four bytes a token."""
+    """Four bytes a token, at the list price; a limit holds by it."""
     api.tells = ()
     api.tamper = lambda answer: {name: answer[name] for name in ("object", "data", "model")}
-    embedder = embedclf.open_embedder(SMALL_MODEL)
+    embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=1.2 * TOKENS * PRICE)
     embedder.embed(TEXTS)
-    assert embedder.usage.tokens == TOKENS
-    assert embedder.usage.credits == 0
+    usage = embedder.usage
+    assert (usage.tokens, usage.credits, usage.dollars_source) == (TOKENS, 0, "estimated")
+    assert usage.dollars == pytest.approx(TOKENS * PRICE)
+    with pytest.raises(embedclf.MaxCostError, match=r"at the list price .*but --max-cost is"):
+        embedder.embed(["more " * TOKENS])
 
 
 def test_the_same_in_python(api: AimlapiServer):

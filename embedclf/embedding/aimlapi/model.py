@@ -363,8 +363,6 @@ class AimlapiModel(BatchEmbedder):
             return answer._replace(tokens=tokens, seconds=response.extensions["seconds"])
 
     def _count(self, tokens: int, charge: Charge | None, reserved: Reservation) -> None:
-        if charge is None and tokens and is_loopback_url(self._base_url):
-            self.meter.list_price = None  # a server on this machine, and not a way to AI/ML API, which says its charge
         self.meter.add_answer(tokens, charge)
         reserved.settle(tokens, charge, self.meter.price)
 
