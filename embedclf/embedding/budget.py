@@ -1,10 +1,12 @@
 """Enforcing a spending limit in dollars."""
 
+import math
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict
+from string import ascii_letters
 from typing import Any
 
 from embedclf.embedding.charges import CREDIT, Charge, Price
@@ -22,8 +24,14 @@ _FIRST_BYTES = 2_000
 # A token has at least one byte, but a server may count tokens that are not of the text. Then what was seen counts, with
 # this margin.
 _TOKENS_MARGIN = 1.25
-# A single text may go alone if there is room for this many times what it is expected to cost.
+# A single text may go alone if there is room for this many times what it is expected to cost; for fewer times if it is
+# made like texts that were seen: words, letters and characters per byte are not below this part of theirs. The margin
+# is then this, and more by this many tokens' deviation for a short text.
 _SINGLE_MARGIN = 2.0
+_ALIKE = 0.75
+_ALIKE_MARGIN = 1.05
+_DEVIATION = 2.0
+_LETTERS = f"{ascii_letters} ".encode()
 
 
 def check_cost(estimate: Estimate, limit: float, spent: float) -> None:
@@ -90,8 +98,9 @@ class _SeenPrice:
         self.most: float | None = None
         self.tokens_per_byte = 1.0
         self.likely_tokens_per_byte = 0.0
+        self.least_makeup: list[float] = []
 
-    def add(self, sizes: Sequence[int], tokens: int, dollars: float, *, is_exact: bool) -> None:
+    def add(self, texts: Sequence[str], sizes: Sequence[int], tokens: int, dollars: float, *, is_exact: bool) -> None:
         tokens, n_bytes = max(tokens, 1), max(1, sum(sizes))
         least, most = max(0.0, dollars if is_exact else dollars - CREDIT) / tokens, dollars / tokens
         if self.most is None:
@@ -103,6 +112,16 @@ class _SeenPrice:
         self.tokens_per_byte = max(self.tokens_per_byte, _TOKENS_MARGIN * tokens / n_bytes)
         # A short text may have a token more than its length suggests.
         self.likely_tokens_per_byte = max(self.likely_tokens_per_byte, (tokens - len(sizes)) / n_bytes)
+        makeup = _makeup(texts)
+        self.least_makeup = [min(pair) for pair in zip(makeup, self.least_makeup or makeup, strict=True)]
+
+    def most_likely_tokens(self, text: str, size: int) -> float:
+        """Return how many tokens a text has at most if it is not much unlike those that were seen."""
+        tokens = self.likely_tokens_per_byte * size + 1
+        margin = _SINGLE_MARGIN
+        if all(own >= _ALIKE * least for own, least in zip(_makeup([text]), self.least_makeup, strict=True)):
+            margin = min(margin, _ALIKE_MARGIN + _DEVIATION / math.sqrt(tokens))
+        return margin * tokens
 
 
 class Reservation:
@@ -113,20 +132,22 @@ class Reservation:
     most_dollars : float
     """
 
-    def __init__(self, budget: "Budget", sizes: Sequence[int], most_dollars: float) -> None:
-        self._budget, self._sizes = budget, sizes
+    def __init__(self, budget: "Budget", texts: Sequence[str], sizes: Sequence[int], most_dollars: float) -> None:
+        self._budget, self._texts, self._sizes = budget, texts, sizes
         self.most_dollars = most_dollars
 
     def settle(self, tokens: int, charge: Charge | None, price: Price | None) -> None:
         """Note what it cost: what the answer says, else its tokens at a price."""
         if charge is not None:
-            self._budget.note_price(self._sizes, tokens, charge.dollars, is_exact=False)
+            self._budget.note_price(self._texts, self._sizes, tokens, charge.dollars, is_exact=False)
         elif tokens:
-            self._budget.note_price(self._sizes, tokens, None if price is None else price.of(tokens), is_exact=True)
+            self._budget.note_price(
+                self._texts, self._sizes, tokens, None if price is None else price.of(tokens), is_exact=True
+            )
 
-    def lose(self) -> bool:
-        """Note that there is no answer, though the server may charge for it; return whether it may be sent again."""
-        return self._budget.note_lost(self.most_dollars)
+    def lose(self, charge: Charge | None) -> bool:
+        """Note that it has failed, and may be charged if the charge is None; return whether it may be sent again."""
+        return self._budget.note_lost(self.most_dollars if charge is None else 0.0, n=int(charge is None))
 
 
 class Budget:
@@ -135,7 +156,7 @@ class Budget:
     A request may start if the most that it can cost fits beside what was spent and the most that the requests in flight
     can cost: a token per byte, at the highest price that agrees with what was charged so far. So the first request is
     small and goes alone, and near the limit requests get smaller. Finally single texts go alone, as long as there is
-    room for twice what they are expected to cost.
+    room for what they are expected to cost, with a margin: little for a long text that is made like those before.
 
     Parameters
     ----------
@@ -192,8 +213,8 @@ class Budget:
         return int(min(_FIRST_BYTES, _FIRST_PART * self._limit * 1e6 / expected))
 
     @contextmanager
-    def room_for(self, sizes: Sequence[int]) -> Iterator[Reservation]:
-        """Wait until a request with texts of these sizes in bytes may start; yield its reservation.
+    def room_for(self, texts: Sequence[str], sizes: Sequence[int]) -> Iterator[Reservation]:
+        """Wait until a request with texts, of these sizes in bytes, may start; yield its reservation.
 
         Raises
         ------
@@ -203,10 +224,10 @@ class Budget:
             If there is no room for the first of them.
         """
         if self._limit is None:
-            yield Reservation(self, sizes, 0.0)
+            yield Reservation(self, texts, sizes, 0.0)
             return
         with self._changed:
-            while len(fitting := self._fitting(sizes, self._limit)) < len(sizes):
+            while len(fitting := self._fitting(texts, sizes, self._limit)) < len(sizes):
                 if not self._in_flight:
                     if fitting:
                         raise TooManyTextsError(fitting)
@@ -216,29 +237,33 @@ class Budget:
             self._own.reserved += reserved
             self._own.in_flight += 1
         try:
-            yield Reservation(self, sizes, reserved)
+            yield Reservation(self, texts, sizes, reserved)
         finally:
             with self._changed:
                 self._own.reserved -= reserved
                 self._own.in_flight -= 1
                 self._changed.notify_all()
 
-    def note_price(self, sizes: Sequence[int], tokens: int, dollars: float | None, *, is_exact: bool) -> None:
+    def note_price(
+        self, texts: Sequence[str], sizes: Sequence[int], tokens: int, dollars: float | None, *, is_exact: bool
+    ) -> None:
         """Note what an answer cost; None if it does not say and the price is unknown."""
         with self._changed:
+            if self._limit is None:
+                return
             if dollars is None:
                 self._is_priceless = not self._is_free
                 dollars = 0.0
-            self._seen.add(sizes, tokens, dollars, is_exact=is_exact)
+            self._seen.add(texts, sizes, tokens, dollars, is_exact=is_exact)
 
-    def note_lost(self, most_dollars: float) -> bool:
+    def note_lost(self, most_dollars: float, *, n: int = 1) -> bool:
         """Note a request that was sent and not answered; return whether there is room for as much again."""
         with self._changed:
             self._own.lost += most_dollars
-            self._own.n_lost += 1
+            self._own.n_lost += n
             return self._limit is None or self._room(self._limit) >= 0
 
-    def _fitting(self, sizes: Sequence[int], limit: float) -> list[int]:
+    def _fitting(self, texts: Sequence[str], sizes: Sequence[int], limit: float) -> list[int]:
         """Return the indices of texts that there is room for in one request now: the first ones, or the shortest."""
         room = self._room(limit)
         if self._is_priceless or room <= 0:
@@ -246,7 +271,7 @@ class Budget:
         first = self.first_bytes()
         if first is not None:
             # Until it is known what the server charges, one small request at a time.
-            fits = not self._in_flight and self._likely_dollars(sizes[0]) <= room
+            fits = not self._in_flight and self._likely_dollars(texts[0], sizes[0]) <= room
             return list(range(max(1, _n_within(sizes, first)))) if fits else []
         if self._most_dollars(sizes) <= room:
             return list(range(len(sizes)))
@@ -257,7 +282,8 @@ class Budget:
         n = self._n_fitting([sizes[index] for index in by_size], room)
         if n:
             return sorted(by_size[:n])
-        return by_size[:1] if self._likely_dollars(sizes[by_size[0]]) <= room else []
+        shortest = by_size[0]
+        return [shortest] if self._likely_dollars(texts[shortest], sizes[shortest]) <= room else []
 
     def _n_fitting(self, sizes: Sequence[int], room: float) -> int:
         """Return how many of the texts, from the first, there is room for, if it is not for all of them."""
@@ -276,12 +302,12 @@ class Budget:
         tokens = sum(min(self._seen.tokens_per_byte * size, cap) for size in sizes)
         return self._dollars(tokens)
 
-    def _likely_dollars(self, size: int) -> float:
-        """Return what a single text costs at most if tokens and price are not over twice what is expected."""
+    def _likely_dollars(self, text: str, size: int) -> float:
+        """Return what a single text costs at most if tokens and price are not far over what is expected."""
         if self._seen.most is None:
             price = self._meter.price
             return 0.0 if price is None else _SINGLE_MARGIN * price.of(about_tokens(size))
-        return self._dollars(_SINGLE_MARGIN * (self._seen.likely_tokens_per_byte * size + 1))
+        return self._dollars(self._seen.most_likely_tokens(text, size))
 
     def _dollars(self, tokens: float) -> float:
         """Return the most that a request with this many tokens can cost."""
@@ -333,6 +359,15 @@ class Budget:
             spent=spent,
             limit=limit,
         )
+
+
+def _makeup(texts: Sequence[str]) -> list[float]:
+    """Return how many characters, words, and ASCII letters some texts have per byte: the fewer, the more tokens."""
+    joined = " ".join(texts)
+    content = joined.encode()
+    n_bytes = max(1, len(content))
+    n_letters = len(content) - len(content.translate(None, _LETTERS))
+    return [count / n_bytes for count in (len(joined), content.count(b" ") + 1, n_letters)]
 
 
 def _n_within(sizes: Sequence[int], most: int) -> int:

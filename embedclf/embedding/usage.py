@@ -13,6 +13,8 @@ from embedclf.formatting import about_dollars, charged_dollars, price_per_millio
 
 # English has about four bytes per token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
 BYTES_PER_TOKEN = 4
+DECIMALS = 12
+"""Of sums of fractions of a cent, without what floating point adds to them. Servers have nine."""
 
 
 def about_tokens(n_bytes: int) -> int:
@@ -235,12 +237,13 @@ class Meter:
         """The counts so far."""
         with self._lock:
             counts = dict(self._counts)
+        counts["charged_dollars"] = round(counts["charged_dollars"], DECIMALS)
         dollars: float | None = counts["charged_dollars"]
         uncharged = counts["tokens"] - counts["charged_tokens"]
         if uncharged or (counts["requests"] and not self._counts_tokens):
             price = self.price
             dollars = None if price is None else counts["charged_dollars"] + price.of(uncharged)
-        return Usage(**counts, dollars=dollars)
+        return Usage(**counts, dollars=None if dollars is None else round(dollars, DECIMALS))
 
     def estimate(self, sizes: Iterable[int], *, texts: int, unique: int) -> Estimate:
         """Estimate the tokens and cost of embedding texts of the given sizes in bytes."""

@@ -1,13 +1,14 @@
 """What embedding costs: said, estimated, bounded, and written down."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import embedclf
-from aimlapi_server import CREDITS_PER_DOLLAR, AimlapiServer, Response, tokens
+from aimlapi_server import CREDITS_PER_DOLLAR, AimlapiServer, Request, Response, charge, error, tokens
 from corpus import LABELS, QUICK, QUICKLY, TEXTS
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.charges import read_charge
@@ -227,6 +228,22 @@ class TestMaxCost:
         assert embedder.usage.credits == api.credits_charged
         assert embedder.usage.dollars == pytest.approx(api.dollars_charged, abs=1e-12)
 
+    @pytest.mark.parametrize(("long", "is_sent"), [("made of more words " * 800, True), ("你好世界，" * 1_000, False)])
+    def test_a_long_text_among_short_ones(self, api: AimlapiServer, long: str, is_sent: bool):
+        """It costs most of the limit: it goes if it is made like the others, so that its cost can be told."""
+        api.factor = 1.3
+        texts = [f"row number {number}" for number in range(200)] + [long]
+        n_tokens = sum(map(tokens, texts))
+        limit = charge(n_tokens, 0.02, 1.3) / CREDITS_PER_DOLLAR / 0.9
+        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=limit)
+        if is_sent:
+            embedder.embed(texts)
+        else:
+            with pytest.raises(embedclf.MaxCostError):
+                embedder.embed(texts)
+        assert (long in api.texts_sent) == is_sent
+        assert api.dollars_charged <= limit
+
     def test_it_holds_over_all_calls(self, api: AimlapiServer):
         """Of one embedder, in Python."""
         embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=200 * PRICE)
@@ -316,6 +333,29 @@ class TestCharged:
             embedder.embed(TEXTS)
         assert embedder.usage.credits == api.credits_charged > 0
 
+    @pytest.mark.parametrize("limit", [None, 1.0])
+    @pytest.mark.parametrize("how", ["an error", "an error in the body", "cut off"])
+    def test_what_failed_was_charged_all_the_same(self, api: AimlapiServer, how: str, limit: float | None):
+        """It is sent again, and paid for twice."""
+
+        def fail(request: Request) -> Response | None:
+            if request.number:
+                return None
+            said = {"x-aimlapi-usd-spent": "0.000005000"}
+            if how == "an error":
+                return replace(error(500, "Internal Server Error"), headers=said)
+            if how == "cut off":
+                return Response(200, b" " * 1_000, said, cut_after=1)
+            return Response(500, b'{"message": "no", "meta": {"usage": {"credits_used": 10}}}')
+
+        api.fault = fail
+        embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=limit)
+        embedder.embed(TEXTS)
+        usage = embedder.usage
+        assert (usage.credits, usage.dollars_source) == (10 + api.credits_charged, "charged")
+        assert usage.dollars == (10 + api.credits_charged) / CREDITS_PER_DOLLAR
+        assert embedder.spent == usage.dollars
+
     def test_the_next_estimate_is_what_was_charged(self, api: AimlapiServer):
         """By model and endpoint; a model without a list price has what it cost."""
         api.factor, api.models = 1.3, api.models | {"new": 64}
@@ -384,13 +424,16 @@ class TestLedger:
 
 
 def test_a_server_that_does_not_say_is_estimated(api: AimlapiServer):
-    """Four bytes a token."""
+    """Four bytes a token, at the list price; a limit holds by it."""
     api.tells = ()
     api.tamper = lambda answer: {name: answer[name] for name in ("object", "data", "model")}
-    embedder = embedclf.open_embedder(SMALL_MODEL)
+    embedder = embedclf.open_embedder(SMALL_MODEL, max_cost=1.2 * TOKENS * PRICE)
     embedder.embed(TEXTS)
-    assert embedder.usage.tokens == TOKENS
-    assert embedder.usage.credits == 0
+    usage = embedder.usage
+    assert (usage.tokens, usage.credits, usage.dollars_source) == (TOKENS, 0, "estimated")
+    assert usage.dollars == pytest.approx(TOKENS * PRICE)
+    with pytest.raises(embedclf.MaxCostError, match=r"at the list price .*but --max-cost is"):
+        embedder.embed(["more " * TOKENS])
 
 
 def test_the_same_in_python(api: AimlapiServer):

@@ -21,6 +21,7 @@ from embedclf.embedding.aimlapi.refusals import (
     MAX_RETRY_AFTER,
     Kind,
     Refusal,
+    error_charge,
     error_id,
     from_status,
     kind_of,
@@ -33,6 +34,7 @@ from embedclf.embedding.aimlapi.settings import Settings
 from embedclf.embedding.aimlapi.transport import no_certificates, transport_settings
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.budget import Budget
+from embedclf.embedding.charges import Charge, read_charge
 from embedclf.embedding.requests.cancellation import this_run
 from embedclf.embedding.requests.limiter import RequestLimiter
 from embedclf.embedding.shared_spending import SharedSpending, Spending
@@ -75,8 +77,9 @@ _asked_for: ContextVar[tuple[int, int | None]] = ContextVar("_asked_for")
 _retries: ContextVar[int] = ContextVar("_retries")
 # The id that this thread's request was last sent with.
 _sent_as: ContextVar[str] = ContextVar("_sent_as", default="")
-# Called if this thread's request was sent but not answered; returns whether it may be sent again.
-_lose: ContextVar[Callable[[], bool]] = ContextVar("_lose")
+# Called if this thread's request has failed and may be, or was, charged; returns whether it may be sent again.
+_lose: ContextVar["Lose"] = ContextVar("_lose")
+Lose = Callable[[Charge | None], bool]
 
 
 class _PermanentError(BaseException):
@@ -147,14 +150,16 @@ class Client:
                 n_tried = int(request.headers.get("x-stainless-retry-count", 0))
                 with watch.limiter.slot() as began, within(watch._seconds):
                     meter.add(requests=1)
+                    charge = None
                     try:
                         response = super().send(request, **{**kwargs, "stream": True})
+                        charge = read_charge(response.headers, {})
                         meter.trace.note(inference_id=inference_id(response.headers))
                         response = read_within(response, *_asked_for.get())
                     except AnswerError as error:
                         raise _PermanentError from error
                     except Exception as error:
-                        watch.note_failure(error, began, n_tried)
+                        watch.note_failure(error, began, n_tried, charge)
                         raise
                 response.status_code = status_of(response)
                 response.extensions["seconds"] = time.monotonic() - began
@@ -192,7 +197,7 @@ class Client:
         fields: Fields,
         n_dimensions: int | None,
         n_retries: int,
-        lose: Callable[[], bool],
+        lose: Lose,
     ) -> Any:
         """Send a request; return the response, or a refusal or error. Its extension ``seconds`` is how long it took.
 
@@ -205,8 +210,8 @@ class Client:
         n_retries : int
             How often to retry a failure that may pass and is not one of too many requests.
         lose : callable
-            Called each time that the request was sent but not answered, though it may be charged; returns whether the
-            spending limit has room to send it again.
+            Called with the charge each time that the request failed though it was charged, or with None if it was sent
+            but not answered and may be charged; returns whether the spending limit has room to send it again.
 
         Raises
         ------
@@ -285,14 +290,20 @@ class Client:
             self._remark_on_retry(f"server returned {status}", n_tried)
         elif kind is Kind.FINAL:
             self.limiter.hold(_SECONDS_TO_STOP)
+        charge = error_charge(response)
+        if charge is not None and charge.dollars:
+            retries &= _lose.get()(charge)
         response.headers["x-should-retry"] = str(retries).lower()
 
-    def note_failure(self, error: Exception, began: float, n_tried: int) -> None:
-        """Log a failed connection; raise an error that is not retried if retrying cannot help."""
+    def note_failure(self, error: Exception, began: float, n_tried: int, charge: Charge | None) -> None:
+        """Log a failed connection; raise an error that is not retried if retrying cannot help.
+
+        The `charge` is that of an answer that was cut off.
+        """
         _end_request()
         if isinstance(error, EmbedderError) or is_permanent(error):
             raise _PermanentError from error
-        may_repeat = is_unconnected(error) or _lose.get()()
+        may_repeat = is_unconnected(error) or _lose.get()(charge)
         if is_late(error):
             # The server is too slow for so many texts at once, and may go on with them: not sent again as they are.
             if self.limiter.note_late(began, _MOST_HELD * self._seconds) and self.limiter.n_setbacks <= self._retries:

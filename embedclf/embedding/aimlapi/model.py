@@ -334,21 +334,28 @@ class AimlapiModel(BatchEmbedder):
         client = self._connected()
         sizes = [len(text.encode()) for text in texts]
         response: Any = None
-        with client.budget.room_for(sizes) as reserved:
+        about = sum(map(about_tokens, sizes))
+        with client.budget.room_for(texts, sizes) as reserved:
+
+            def lose(charge: Charge | None) -> bool:
+                if charge is not None:
+                    self.meter.add_answer(about, charge)
+                return reserved.lose(charge)
+
             try:
                 # Where a string may be longer than a text in a list, one text is sent as a string.
                 asked = texts[0] if len(texts) == 1 and self._facts.list_characters is not None else texts
-                response = client.response(asked, fields, self._dimensions, n_retries, reserved.lose)
+                response = client.response(asked, fields, self._dimensions, n_retries, lose)
                 if isinstance(response, Refusal | EmbedderError):
                     return response
                 with client.reader_slots:
                     answer = read_answer(response.content, len(texts), self._dimensions, response.headers)
             except AnswerError as error:
                 # Billed even though it cannot be used.
-                self._count(sum(map(about_tokens, sizes)) if error.unread else error.tokens, error.charge, reserved)
+                self._count(about if error.unread else error.tokens, error.charge, reserved)
                 error.request = "" if response is None else request_note(response, error.request_id)
                 return error
-            tokens = sum(map(about_tokens, sizes)) if answer.tokens is None else answer.tokens
+            tokens = about if answer.tokens is None else answer.tokens
             self._count(tokens, answer.charge, reserved)
             if not answer.is_numbered:
                 remark = "the server does not number its vectors: they are taken in the order of the texts"
@@ -356,8 +363,6 @@ class AimlapiModel(BatchEmbedder):
             return answer._replace(tokens=tokens, seconds=response.extensions["seconds"])
 
     def _count(self, tokens: int, charge: Charge | None, reserved: Reservation) -> None:
-        if charge is None and tokens and is_loopback_url(self._base_url):
-            self.meter.list_price = None  # a server on this machine, and not a way to AI/ML API, which says its charge
         self.meter.add_answer(tokens, charge)
         reserved.settle(tokens, charge, self.meter.price)
 

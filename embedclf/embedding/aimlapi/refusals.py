@@ -18,6 +18,7 @@ from embedclf.embedding.aimlapi.answers import error_message
 from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.embedding.aimlapi.request_ids import clean_id, request_note
 from embedclf.embedding.base import EmbedderSpec
+from embedclf.embedding.charges import Charge, read_charge
 from embedclf.errors import EmbedderError
 
 # The openai client ignores a longer Retry-After.
@@ -154,6 +155,11 @@ def status_of(response: Any) -> int:
 def error_id(response: Any) -> str:
     """Return the id that an error has in its body, which the provider's support asks for; empty if there is none."""
     return clean_id(_body(response).get("requestId"))
+
+
+def error_charge(response: Any) -> Charge | None:
+    """Return what an error says it cost; None if it does not say."""
+    return read_charge(response.headers, _body(response))
 
 
 def kind_of(response: Any) -> Kind:
