@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.embedding.shared_spending import SharedSpending, Spending
+from embedclf.embedding.shared_spending import SharedSpending, SpentPart
 from embedclf.embedding.usage import Meter
 
 
@@ -112,7 +112,7 @@ class BatchEmbedder(ABC):
         """What was spent of the limit, here and by other processes, including what may have been."""
         return self.meter.usage.known_dollars
 
-    def note_elsewhere(self, spending: Spending) -> None:  # noqa: B027 - no limit by default
+    def note_elsewhere(self, spending: SpentPart) -> None:  # noqa: B027 - no limit by default
         """Note what other processes have spent of the limit."""
 
     @property

@@ -10,7 +10,7 @@ from string import ascii_letters
 from typing import Any
 
 from embedclf.embedding.charges import CREDIT, Charge, Price
-from embedclf.embedding.shared_spending import SharedCondition, SharedSpending, Spending, total_of
+from embedclf.embedding.shared_spending import SharedCondition, SharedSpending, SpentPart, total_of
 from embedclf.embedding.usage import Estimate, Meter, about_tokens
 from embedclf.errors import MaxCostError
 from embedclf.formatting import counted, exact_dollars
@@ -168,7 +168,7 @@ class Budget:
         The maximum tokens per text; None if unknown.
     is_free : bool
         Whether a server that does not say what it charges, and whose price is unknown, is free.
-    elsewhere : Spending, optional
+    elsewhere : SpentPart, optional
         What other processes have spent of the same limit.
     shared : SharedSpending, optional
         Where other processes note what they spend of the same limit meanwhile.
@@ -181,7 +181,7 @@ class Budget:
         *,
         most_tokens: int | None = None,
         is_free: bool = False,
-        elsewhere: Spending | None = None,
+        elsewhere: SpentPart | None = None,
         shared: SharedSpending | None = None,
     ) -> None:
         self._limit = limit
@@ -191,8 +191,8 @@ class Budget:
         self._changed: threading.Condition | SharedCondition = threading.Condition()
         self._seen = _SeenPrice()
         self._is_priceless = False
-        self._own = Spending()
-        self._others = elsewhere or Spending()
+        self._own = SpentPart()
+        self._others = elsewhere or SpentPart()
         if shared is not None:
             self._owner = shared.owner()
             self._changed = SharedCondition(shared, self._read, self._write)

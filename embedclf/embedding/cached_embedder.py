@@ -22,7 +22,7 @@ from embedclf.embedding.charges import Price
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.ledger import Account
 from embedclf.embedding.long_texts import embed_any_length
-from embedclf.embedding.shared_spending import BEFORE, SharedSpending, Spending, total_of
+from embedclf.embedding.shared_spending import BEFORE, SharedSpending, SpentPart, total_of
 from embedclf.embedding.single_flight import SingleFlight
 from embedclf.embedding.storing import Keep, StoringEmbedder
 from embedclf.embedding.tasks import check_prompt
@@ -194,12 +194,12 @@ class CachedEmbedder(PartialEmbedder):
     @contextmanager
     def sharing_limit(self, n: int, shared: SharedSpending) -> Iterator["CachedEmbedder"]:
         """Enter a block in which n processes spend of the same limit; yield the embedder to send to them."""
-        before = Spending(spent=self._behind.spent)
+        before = SpentPart(spent=self._behind.spent)
         shared.start(before)
         try:
             yield self._split(n, shared)
         finally:
-            spending = Spending(lost=(self._behind.max_cost or 0.0) - before.spent)  # unless it is known better
+            spending = SpentPart(lost=(self._behind.max_cost or 0.0) - before.spent)  # unless it is known better
             with suppress(EmbedderError), shared.changing() as state:
                 spending = total_of(state, without=BEFORE)
                 spending.give_up()

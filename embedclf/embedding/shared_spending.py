@@ -20,8 +20,8 @@ _LOCK_POLL_SECONDS = 0.001
 
 
 @dataclass(slots=True)
-class Spending:
-    """What one or several processes have spent.
+class SpentPart:
+    """What one or several processes have spent of a limit.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Spending:
     lost: float = 0.0
     n_lost: int = 0
 
-    def add(self, other: "Spending") -> None:
+    def add(self, other: "SpentPart") -> None:
         """Add what another has spent."""
         self.spent += other.spent
         self.reserved += other.reserved
@@ -61,12 +61,12 @@ BEFORE = "before"
 class SharedSpending(ABC):
     """Where processes find what all of them have spent. It can be sent to them.
 
-    It is a dict of plain values: ``parts`` has a `Spending` for each process, by its name; ``price`` and
+    It is a dict of plain values: ``parts`` has a `SpentPart` for each process, by its name; ``price`` and
     ``is_priceless`` are what is known of the price.
     """
 
     @abstractmethod
-    def start(self, before: Spending) -> None:
+    def start(self, before: SpentPart) -> None:
         """Begin with what was spent before."""
 
     @abstractmethod
@@ -84,17 +84,17 @@ class SharedSpending(ABC):
         return os.urandom(8).hex()
 
 
-def first_state(before: Spending) -> dict[str, Any]:
+def first_state(before: SpentPart) -> dict[str, Any]:
     """Return the state in which only that was spent."""
     return {"parts": {BEFORE: asdict(before)}, "price": {}, "is_priceless": False}
 
 
-def total_of(state: dict[str, Any], *, without: str | None = None) -> Spending:
+def total_of(state: dict[str, Any], *, without: str | None = None) -> SpentPart:
     """Return what all processes have spent, or all but one."""
-    total = Spending()
+    total = SpentPart()
     for owner, part in state["parts"].items():
         if owner != without:
-            total.add(Spending(**part))
+            total.add(SpentPart(**part))
     return total
 
 
@@ -109,7 +109,7 @@ class SpendingFile(SharedSpending):
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def start(self, before: Spending) -> None:
+    def start(self, before: SpentPart) -> None:
         """Write the file."""
         self._path.write_text(json.dumps(first_state(before)))
 

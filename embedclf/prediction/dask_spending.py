@@ -11,7 +11,7 @@ from typing import Any
 from distributed import SchedulerPlugin, get_worker
 from distributed.utils import sync
 
-from embedclf.embedding.shared_spending import SharedSpending, Spending, first_state
+from embedclf.embedding.shared_spending import SharedSpending, SpentPart, first_state
 from embedclf.errors import EmbedderError
 from embedclf.parallel.dask_cluster import asking, in_short
 
@@ -32,7 +32,7 @@ class _Keeping(SchedulerPlugin):
     def __init__(self, key: str) -> None:
         self.name = f"embedclf-spending-{key}"
         self._operations = _operations(key)
-        self._state = first_state(Spending())
+        self._state = first_state(SpentPart())
         self._holder: str | None = None
         self._has_ended = False
 
@@ -47,7 +47,7 @@ class _Keeping(SchedulerPlugin):
         """Take what a lost worker has in flight for spent; its chunks are sent to others."""
         for owner, part in self._state["parts"].items():
             if owner.startswith(f"{worker} "):
-                spending = Spending(**part)
+                spending = SpentPart(**part)
                 spending.give_up()
                 self._state["parts"][owner] = asdict(spending)
 
@@ -105,7 +105,7 @@ class SpendingOnScheduler(SharedSpending):
         """Return a new name, which begins with the worker's address."""
         return f"{get_worker().address} {super().owner()}"
 
-    def start(self, before: Spending) -> None:
+    def start(self, before: SpentPart) -> None:
         """Give it to the scheduler."""
         with self.changing() as state:
             state.update(first_state(before))

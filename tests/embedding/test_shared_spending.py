@@ -10,7 +10,7 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, tokens
 from embedclf.embedding.cached_embedder import CachedEmbedder
-from embedclf.embedding.shared_spending import Spending, SpendingFile, total_of
+from embedclf.embedding.shared_spending import SpendingFile, SpentPart, total_of
 
 MODEL = "aimlapi:text-embedding-3-small"
 CREDIT = 5e-7
@@ -86,10 +86,10 @@ def test_what_a_lost_process_had_in_flight_counts_as_spent():
             "there": {"spent": 2.0, "reserved": 0.0, "in_flight": 0, "lost": 0.25, "n_lost": 1},
         }
     }
-    assert total_of(state, without="here") == Spending(spent=2.0, lost=0.25, n_lost=1)
+    assert total_of(state, without="here") == SpentPart(spent=2.0, lost=0.25, n_lost=1)
     total = total_of(state)
     total.give_up()
-    assert total == Spending(spent=3.0, lost=0.75, n_lost=3)
+    assert total == SpentPart(spent=3.0, lost=0.75, n_lost=3)
 
 
 def test_a_request_without_an_answer_is_repeated_only_if_there_is_room(api: AimlapiServer):

@@ -37,7 +37,7 @@ from embedclf.embedding.budget import Budget
 from embedclf.embedding.charges import Charge, read_charge
 from embedclf.embedding.requests.cancellation import this_run
 from embedclf.embedding.requests.limiter import RequestLimiter
-from embedclf.embedding.shared_spending import SharedSpending, Spending
+from embedclf.embedding.shared_spending import SharedSpending, SpentPart
 from embedclf.embedding.tracing import Trace
 from embedclf.embedding.usage import Meter
 from embedclf.errors import EmbedderError
@@ -119,7 +119,7 @@ class Client:
         meter: Meter,
         settings: Settings,
         most_tokens: int | None = None,
-        elsewhere: Spending | None = None,
+        elsewhere: SpentPart | None = None,
         shared: SharedSpending | None = None,
     ) -> None:
         import openai

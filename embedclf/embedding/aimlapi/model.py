@@ -33,7 +33,7 @@ from embedclf.embedding.budget import Reservation
 from embedclf.embedding.charges import Charge
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.requests.workers import work_through
-from embedclf.embedding.shared_spending import SharedSpending, Spending
+from embedclf.embedding.shared_spending import SharedSpending, SpentPart
 from embedclf.embedding.tasks import NO_TASK
 from embedclf.embedding.usage import BYTES_PER_TOKEN, Meter, about_tokens
 from embedclf.errors import EmbedderError
@@ -104,7 +104,7 @@ class AimlapiModel(BatchEmbedder):
         """The model file that it was opened for, named in errors."""
         self._learned = Learned(in_time=texts_at_first(self._settings))
         self._said: set[str] = set()
-        self._elsewhere = Spending()
+        self._elsewhere = SpentPart()
         self._shared: SharedSpending | None = None
         self._client: Client | None = None
         self._making = ForkSafeLock()
@@ -174,7 +174,7 @@ class AimlapiModel(BatchEmbedder):
         lost = 0.0 if self._client is None else self._client.budget.lost_dollars
         return super().spent + lost + self._elsewhere.spent + self._elsewhere.lost
 
-    def note_elsewhere(self, spending: Spending) -> None:
+    def note_elsewhere(self, spending: SpentPart) -> None:
         """Note what other processes have spent of the limit."""
         self._elsewhere.add(spending)
 
