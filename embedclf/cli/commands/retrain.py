@@ -19,7 +19,7 @@ from embedclf.embedding.base import WORDS
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
     from embedclf.embedding.base import EmbedderSpec
-    from embedclf.evaluation.retraining import Plan
+    from embedclf.evaluation.retraining_plan import Plan
 
 
 @click.command(
@@ -69,7 +69,7 @@ def command(
     from embedclf.cli.costs import tell_usage
     from embedclf.cli.file_options import read_texts
     from embedclf.data.atomic_file import AtomicFile, check_places
-    from embedclf.evaluation.retraining import plan_retraining
+    from embedclf.evaluation.retraining_plan import plan_retraining
     from embedclf.printing.retrained import retraining_lines
 
     plan = plan_retraining(model, embedder, dimensions, **job.asked.settings())

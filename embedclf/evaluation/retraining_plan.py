@@ -1,0 +1,483 @@
+"""The steps of retraining: old settings and rows, both embedders, both classifiers on the same held-out rows."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from embedclf.arrays import Mask, Vectors
+from embedclf.classifier.loading import open_as_trained
+from embedclf.classifier.model_file import ModelCard, read_model
+from embedclf.classifier.recorded_rows import find_rows, is_same
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.columns import names_in
+from embedclf.data.corpus import Corpus, join, read_corpus
+from embedclf.data_frames import is_data_frame
+from embedclf.embedding.base import EXTERNAL, WORDS, Embedder, EmbedderLike, EmbedderSpec, is_alike
+from embedclf.embedding.cache.lookup import cached_vectors
+from embedclf.embedding.cache.vector_cache import open_cache
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.usage import Usage
+from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError
+from embedclf.evaluation.choices import Choice, check_cost_of_all
+from embedclf.evaluation.retraining import Measured, Retraining
+from embedclf.formatting import counted
+from embedclf.stats.intervals import interval_of_mean
+from embedclf.training.checks import check_examples
+from embedclf.training.fitting import measure_held_out
+from embedclf.training.label_names import names_for
+from embedclf.training.recipe import Recipe, check_recipe
+from embedclf.training.trainer import HeldOutRows, open_for, train_on, weights_of
+from embedclf.training.training_set import TrainingSet, make_training_set
+from embedclf.training.weights import ClassWeight
+from embedclf.validation import group_duplicates
+
+logger = logging.getLogger(__name__)
+
+# Held out to compare on if the classifier was trained without a held-out test; the default of `embedclf.train`.
+_HOLDOUT = 0.2
+_FEWEST_CLASSES = 2
+_HOW_OLD = "to measure it again, use embedclf.retrain(embedclf.load(MODEL, embedder=…), …) in Python"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddedRows:
+    """Rows embedded by one embedder.
+
+    Attributes
+    ----------
+    vectors : ndarray of shape (n_texts, n_dimensions), float32, or None
+        None if words are enough.
+    of_names : dict of str to ndarray
+        The vectors of label names, by label; empty if they are not used.
+    refused : dict of int to str
+        Why texts cannot be embedded, by index.
+    """
+
+    vectors: Vectors | None
+    of_names: dict[str, Any]
+    refused: dict[int, str]
+
+    def __getitem__(self, rows: Sequence[int]) -> "EmbeddedRows":
+        return replace(self, vectors=None if self.vectors is None else self.vectors[list(rows)], refused={})
+
+    def names(self, classes: Sequence[str]) -> Vectors | None:
+        """Return the vectors of the names of classes, or None if they are not used."""
+        if not set(classes) <= self.of_names.keys():
+            return None
+        return np.stack([self.of_names[name] for name in classes])
+
+
+class Plan:
+    """A retraining whose embedders are open, before anything is embedded.
+
+    Attributes
+    ----------
+    name : str
+        The old classifier, for messages.
+    card : ModelCard
+    record : TrainingRecord or None
+        None if the file does not hold it.
+    recipe : Recipe
+        The old settings.
+    new : Embedder
+    old : Embedder or None
+        None if it is the new one, or cannot be opened.
+    is_same_embedder : bool
+        Whether the new one is the old one.
+    reason : str
+        Why the old classifier cannot be measured, as far as is known; else empty.
+    """
+
+    def __init__(
+        self, name: str, folder: Path, card: ModelCard, recipe: Recipe, given: Any, settings: dict[str, Any]
+    ) -> None:
+        self.name, self._folder, self.card, self.record, self.recipe = name, folder, card, card.training, recipe
+        self._given, self._settings = given, settings
+        self.reason = ""
+        self._changed: bool | None = None
+        self._used_before = Usage() if given is None else given.usage
+
+    def open(self, embedder: EmbedderLike | None, dimensions: int | None) -> None:
+        """Open both embedders.
+
+        Raises
+        ------
+        EmbedderError, ModelFileError
+            If the new one cannot be opened.
+        """
+        trained_with = self.card.embedder
+        if embedder is not None:
+            self.new = open_for(self.recipe, embedder, dimensions=dimensions, **self._settings)[0]
+        elif dimensions is not None and dimensions != trained_with.dimensions:
+            self.new = self._open_as(replace(trained_with, dimensions=dimensions, shortened=True))
+        else:
+            self.new = self._open_as(trained_with) if self._given is None else self._given
+        self.is_same_embedder = is_alike(self.new.spec, trained_with)
+        self.old: Embedder | None = None if self.is_same_embedder else self._given
+        if self.old is None and not self.is_same_embedder:
+            try:
+                self.old = self._open_as(trained_with, how=_HOW_OLD)
+            except (EmbedderError, ModelFileError) as error:
+                self.reason = _as_clause(error)
+
+    def _open_as(self, spec: EmbedderSpec, **more: Any) -> Embedder:
+        """Open an embedder that the model file names, or one like it, without calling a URL from the file."""
+        how = {"how": f"pass it with --embedder {spec} (embedder=…)"}
+        return open_as_trained(spec, None, self.name, **{**self._settings, **how, **more})
+
+    @property
+    def holdout(self) -> float:
+        """The share of rows to hold out."""
+        return (self.record.holdout if self.record is not None else 0.0) or _HOLDOUT
+
+    def columns(
+        self, texts: object, text: str | Sequence[str] | None, label: str | None
+    ) -> tuple[str | Sequence[str] | None, str | None]:
+        """Return the columns of a data frame to read: those asked for, else those of the old training, if any."""
+        if is_data_frame(texts):
+            names, usual = {str(name) for name in texts.columns}, self.card.columns
+            text = usual.text if text is None and set(names_in(usual.text)) <= names else text
+            label = usual.label if label is None and usual.label in names else label
+        return text, label
+
+    def read(self, files: Sequence[str]) -> Corpus:
+        """Read files as those of the old training were read."""
+        how: dict[str, Any] = {} if self.record is None else dict(self.record.reading)
+        return join([read_corpus(file, usual=self.card.columns, **how) for file in files])
+
+    def find_rows(self, read: Any) -> Corpus:
+        """Return the rows of the old training; see `embedclf.classifier.recorded_rows.find_rows`."""
+        return find_rows(self.record, self.name, self._folder, read)
+
+    def rows_changed(self, texts: Sequence[str], labels: Sequence[str]) -> bool | None:
+        """Return whether rows are others than those of the old training; None if that is not known."""
+        return None if self.record is None else not is_same(self.record, texts, labels)
+
+    def check(self, texts: Sequence[str], labels: Sequence[str], sample_weight: Any = None) -> None:
+        """Check that rows can make a classifier, and that anything is to be done, before anything is embedded.
+
+        Raises
+        ------
+        ArgumentError
+            If neither the embedder nor the rows are others than before, or weights are needed.
+        TrainingError
+            If the examples are not enough for a classifier.
+        """
+        check_examples(texts, labels, self.card.out_of_scope_label)
+        if self.record is not None and self.record.weighted and sample_weight is None:
+            raise ArgumentError(
+                f"{self.name} was trained with weights of its examples, which its file does not hold: retrain in "
+                "Python with embedclf.retrain(…, sample_weight=…)"
+            )
+        self._changed = self.rows_changed(texts, labels)
+        if self.is_same_embedder and self._changed is False:
+            raise ArgumentError(
+                f"nothing has changed: {self.name} was trained with {self.card.embedder} on the same rows. Name "
+                "another embedder with --embedder (embedder=…), or the file of other rows with --train-set"
+            )
+
+    def check_cost(self, texts: Sequence[str], labels: Sequence[str]) -> None:
+        """Check that the estimated cost of both embedders is within the limit, if there is one.
+
+        Raises
+        ------
+        MaxCostError
+            If it is not.
+        """
+        check_cost_of_all(self.choices(), self.texts_with_names(texts, labels)[0], self._settings.get("max_cost"))
+
+    def texts_with_names(self, texts: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return the texts and the label names to embed, and the labels of these."""
+        classes = self._classes(labels)
+        names = names_for(self.recipe, classes, len(texts)) if self.recipe.uses_vectors else []
+        return [*texts, *names], classes if names else []
+
+    def _classes(self, labels: Sequence[str]) -> list[str]:
+        return sorted(label for label in set(labels) if label != self.card.out_of_scope_label)
+
+    def _class_weight(self, labels: Sequence[str]) -> ClassWeight:
+        """Return the old weights of those labels that occur."""
+        weight, known = None if self.record is None else self.record.class_weight, set(labels)
+        if not isinstance(weight, Mapping):
+            return weight
+        return {name: one for name, one in weight.items() if name in known}
+
+    @property
+    def _seed(self) -> int:
+        return 0 if self.record is None else self.record.seed
+
+    @property
+    def usage(self) -> Usage:
+        """What embedding has used and cost."""
+        used = self.new.usage if self.old is None else self.new.usage.plus(self.old.usage)
+        return used.plus(self._used_before, -1)
+
+    def choices(self) -> list[Choice]:
+        """Return the embedders whose vectors are needed, as those to estimate the cost of."""
+        found = [Choice(None, None, self.new)]
+        if self.old is not None:
+            found.append(Choice(None, None, self.old))
+        return [one for one in found if self.recipe.uses_vectors and not one.opened.is_lexical]
+
+    def embed(self, texts: Sequence[str], labels: Sequence[str]) -> EmbeddedRows:
+        """Embed rows with the new embedder."""
+        return self._embed(self.new, texts, labels)
+
+    def _embed(self, embedder: Embedder, texts: Sequence[str], labels: Sequence[str]) -> EmbeddedRows:
+        if embedder.is_lexical or not self.recipe.uses_vectors:
+            return EmbeddedRows(None, {}, {})
+        both, named = self.texts_with_names(texts, labels)
+        vectors, reasons = embedder.embed_partial(both)
+        refused = {row: why for row, why in reasons.items() if row < len(texts)}
+        # All names are used, or none.
+        names = dict(zip(named, vectors[len(texts) :], strict=True)) if len(refused) == len(reasons) else {}
+        return EmbeddedRows(vectors[: len(texts)], names, refused)
+
+    def train(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        embedded: EmbeddedRows,
+        of_old: EmbeddedRows | None,
+        sample_weight: Any = None,
+    ) -> Retraining:
+        """Train on rows embedded by the new embedder, and compare it with the old one; see `embed` and `embed_old`."""
+        record, changed, usage = self.record, self._changed, self.usage
+        if record is not None and not record.holdout:
+            logger.info(
+                "%s was trained without a held-out test: %g %% are held out to compare", self.name, 100 * _HOLDOUT
+            )
+        logger.info("New: %s", _sized(self.new.spec))
+        classifier, rows = train_on(
+            EmbeddedTexts(texts, labels, embedder=self.new, vectors=embedded.vectors),
+            self.recipe,
+            holdout=self.holdout,
+            out_of_scope_label=self.card.out_of_scope_label,
+            sample_weight=sample_weight,
+            class_weight=self._class_weight(labels),
+            name_vectors=embedded.names(self._classes(labels)),
+            seed=self._seed,
+            **self._threshold(),
+        )
+        if not len(rows.correct):
+            return Retraining(classifier, None, self._recorded(), None, None, "no rows are held out", changed, usage)
+        held = np.flatnonzero(rows.held)
+        held = held[[labels[row] != self.card.out_of_scope_label for row in held.tolist()]]
+        groups = group_duplicates([texts[row] for row in held.tolist()])
+        new = self._measured(self.new.spec, len(texts), rows.correct, groups)
+        if self.is_same_embedder:
+            correct = self._correct_before(texts, labels, embedded, rows, sample_weight)
+            n_rows = 0 if record is None else record.n_rows
+        else:
+            correct = None if of_old is None else self._correct_of_old(texts, labels, of_old, rows, sample_weight)
+            n_rows = len(texts)
+        if correct is None:
+            return Retraining(classifier, new, self._recorded(), None, None, self.reason, changed, usage)
+        differences = rows.correct.astype(float) - correct
+        return Retraining(
+            classifier,
+            new,
+            self._measured(self.card.embedder, n_rows, correct, groups),
+            float(differences.mean()),
+            interval_of_mean(differences, groups, least=-1),
+            None,
+            changed,
+            usage,
+        )
+
+    def _threshold(self) -> dict[str, Any]:
+        record = self.record
+        if record is not None:
+            return {"target_accuracy": record.target_accuracy, "min_confidence": record.min_confidence}
+        # Files of older versions say only what came of it.
+        chosen = self.card.out_of_scope_label is not None
+        return {"target_accuracy": None, "min_confidence": None if chosen else self.card.threshold}
+
+    def embed_old(self, texts: Sequence[str], labels: Sequence[str]) -> EmbeddedRows | None:
+        """Embed rows with the old embedder, or find their vectors in the cache.
+
+        Return None if that fails, which the result then gives the reason of, or if the new embedder is the same.
+
+        Raises
+        ------
+        MaxCostError
+            If it would cost more than is left.
+        """
+        if self.is_same_embedder:
+            return None
+        if self.old is not None:
+            try:
+                if self._given is None and (limit := self._settings.get("max_cost")) is not None:
+                    spent = self.new.usage.dollars or 0.0
+                    self.old = self._open_as(self.card.embedder, how=_HOW_OLD, max_cost=max(0.0, limit - spent))
+                embedded = self._embed(self.old, texts, labels)
+            except MaxCostError:
+                raise
+            except (EmbedderError, ModelFileError) as error:
+                self.reason = _as_clause(error)
+            else:
+                if not embedded.refused:
+                    return embedded
+                self.reason = f"{self.card.embedder} cannot embed {counted(len(embedded.refused), 'row')}"
+                return None
+        cache = open_cache(self._settings.get("cache", False))
+        both, named = self.texts_with_names(texts, labels)
+        vectors = None if cache is None else cached_vectors(cache, self.card.embedder, both)
+        if vectors is None and named and cache is not None:  # names may have been left out
+            vectors, named = cached_vectors(cache, self.card.embedder, texts), []
+        if vectors is None:
+            self.reason += "; not all of its vectors are in the cache"
+            return None
+        return EmbeddedRows(vectors[: len(texts)], dict(zip(named, vectors[len(texts) :], strict=True)), {})
+
+    def _training_set(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        embedded: EmbeddedRows,
+        sample_weight: Any,
+        outside: str | None,
+    ) -> tuple[Recipe, TrainingSet]:
+        classes, y = check_examples(texts, labels, outside)
+        recipe, names = self.recipe, embedded.names(classes)
+        if embedded.vectors is None:
+            recipe = replace(recipe, features="words")
+        elif names is None:
+            recipe = replace(recipe, label_names=False)  # nothing is embedded here
+        weights = weights_of(sample_weight, self._class_weight(labels), classes, y)
+        examples = make_training_set(
+            recipe,
+            EmbeddedTexts(texts, labels, vectors=embedded.vectors),
+            classes,
+            y,
+            names,
+            sample_weight=weights,
+        )
+        return recipe, examples
+
+    def _correct_of_old(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        embedded: EmbeddedRows,
+        rows: HeldOutRows,
+        sample_weight: Any,
+    ) -> Mask:
+        """Return whether the old embedder leads to the label of each held-out row."""
+        logger.info("Old: %s", _sized(self.card.embedder))
+        recipe, examples = self._training_set(texts, labels, embedded, sample_weight, self.card.out_of_scope_label)
+        return measure_held_out(examples, recipe, seed=self._seed, held=rows.held)
+
+    def _correct_before(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        embedded: EmbeddedRows,
+        rows: HeldOutRows,
+        sample_weight: Any,
+    ) -> Mask | None:
+        """Return whether the old rows lead to the label of each held-out row; None if it is not known which they are.
+
+        They are if others have only been added after them.
+        """
+        record, outside = self.record, self.card.out_of_scope_label
+        if record is None or not is_same(record, texts[: record.n_rows], labels[: record.n_rows]):
+            self.reason = "the rows have changed, not only grown, so it is not known which of them the old one has seen"
+            return None
+        fitted = ~rows.held
+        fitted[record.n_rows :] = False
+        known = {labels[row] for row in np.flatnonzero(fitted).tolist()}
+        if len(known - {outside}) < _FEWEST_CLASSES:
+            self.reason = "too few labels are left among the old rows that are not held out"
+            return None
+        used = np.flatnonzero(fitted | (rows.held & np.array([label in known for label in labels])))
+        chosen = used.tolist()
+        weights = None if sample_weight is None else np.broadcast_to(sample_weight, len(texts))[used]
+        logger.info("Old: the first %s", counted(record.n_rows, "row"))
+        recipe, examples = self._training_set(
+            [texts[row] for row in chosen],
+            [labels[row] for row in chosen],
+            embedded[chosen],
+            weights,
+            outside if outside in known else None,
+        )
+        found = measure_held_out(examples, recipe, seed=record.seed, held=rows.held[used])
+        held = [row for row in np.flatnonzero(rows.held).tolist() if labels[row] != outside]
+        correct = np.zeros(len(held), dtype=bool)
+        correct[[labels[row] in known for row in held]] = found
+        return correct
+
+    def _measured(self, spec: EmbedderSpec, n_rows: int, correct: Mask, groups: Any) -> Measured:
+        interval = interval_of_mean(correct, groups)
+        return Measured(_named(spec), _dimensions(spec), n_rows, len(correct), float(correct.mean()), interval)
+
+    def _recorded(self) -> Measured | None:
+        """Return what the file of the old classifier says of it."""
+        held_out, spec = self.card.held_out, self.card.embedder
+        if held_out is None:
+            return None
+        n_rows = self.card.n_examples if self.record is None else self.record.n_rows
+        return Measured(_named(spec), _dimensions(spec), n_rows, held_out.n_examples, held_out.accuracy, None)
+
+
+def plan_retraining(
+    model: str | os.PathLike[str] | TextClassifier,
+    embedder: EmbedderLike | None,
+    dimensions: int | None,
+    **settings: Any,
+) -> Plan:
+    """Read the settings of a classifier, and open the embedders; see `retrain`.
+
+    Raises
+    ------
+    ModelFileError, EmbedderError
+        If the file is not usable, or the new embedder cannot be opened.
+    ArgumentError
+        If the classifier uses words only, and another embedder is given.
+    """
+    if isinstance(model, TextClassifier):
+        card, given, folder, name, uses_vectors = (
+            *(model.card, model.embedder, Path()),
+            *("the classifier", model.model.uses_vectors),
+        )
+    else:
+        linear, card = read_model(model)
+        given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
+    recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
+    if not recipe.uses_vectors and (embedder is not None or dimensions is not None):
+        raise ArgumentError(f"{name} uses words only, and no embedder: train another one with embedclf train")
+    plan = Plan(name, folder, card, recipe, given, dict(settings))
+    plan.open(embedder, dimensions)
+    return plan
+
+
+def _recipe_of(card: ModelCard, name: str, *, uses_vectors: bool) -> Recipe:
+    record = card.training
+    if record is None:
+        logger.warning("%s does not say with which settings it was trained: the usual ones are used", name)
+        return check_recipe(card.head, features="auto" if uses_vectors else "words")
+    return check_recipe(
+        card.head, "auto", record.features, record.label_names, "auto" if record.C is None else record.C
+    )
+
+
+def _named(spec: EmbedderSpec) -> str:
+    return spec.model if spec.provider == EXTERNAL else str(spec)
+
+
+def _dimensions(spec: EmbedderSpec) -> int | None:
+    return None if spec.provider == WORDS else spec.dimensions
+
+
+def _sized(spec: EmbedderSpec) -> str:
+    return _named(spec) + ("" if (size := _dimensions(spec)) is None else f", {size:,} dimensions")
+
+
+def _as_clause(error: EmbedclfError) -> str:
+    """Return what an error says, without its advice, to be part of a sentence."""
+    return str(error).partition(". ")[0].partition("\n")[0].rstrip(".:")
