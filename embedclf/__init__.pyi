@@ -31,8 +31,8 @@ from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
 from .evaluation.neighbourhood import explain as explain
 from .evaluation.report import Report as Report
-from .evaluation.retraining import Retraining as Retraining
 from .evaluation.retraining import retrain as retrain
+from .evaluation.retraining_result import Retraining as Retraining
 from .exploration.clustering import Clustering as Clustering
 from .exploration.clustering import cluster as cluster
 from .exploration.projection import TextMap as TextMap

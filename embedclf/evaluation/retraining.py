@@ -2,108 +2,17 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import EmbedderSettings
-from embedclf.embedding.usage import Usage
 from embedclf.errors import TextError
-from embedclf.records import Printable
-from embedclf.stats.intervals import Interval
+from embedclf.evaluation.retraining_plan import plan_retraining
+from embedclf.evaluation.retraining_result import Retraining
 from embedclf.validation import Label
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """The accuracy of one of two classifiers on held-out rows.
-
-    Attributes
-    ----------
-    embedder : str
-        As ``provider:model``.
-    dimensions : int or None
-    n_rows : int
-        How many rows it was trained on, held-out ones included.
-    n_held_out : int
-    accuracy : float
-    accuracy_interval : Interval or None
-        95 %; None if the accuracy is recorded in a model file.
-    """
-
-    embedder: str
-    dimensions: int | None
-    n_rows: int
-    n_held_out: int
-    accuracy: float
-    accuracy_interval: Interval | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures as plain types, for JSON."""
-        shown = asdict(self)
-        return shown | {"accuracy_interval": None if self.accuracy_interval is None else list(self.accuracy_interval)}
-
-
-@dataclass(frozen=True, slots=True)
-class Retraining(Printable):
-    """A classifier that was retrained, and how it compares with the old one on the same held-out rows.
-
-    Attributes
-    ----------
-    classifier : TextClassifier
-        The new one.
-    new : Measured or None
-        None if there are too few rows to hold any out.
-    old : Measured or None
-        The old one, trained on the other rows for this comparison. If that is impossible, what its file records, and
-        None if that is nothing.
-    difference : float or None
-        The new accuracy minus the old one; None if they were not measured on the same rows.
-    difference_interval : Interval or None
-        95 %, paired over the distinct texts.
-    reason : str or None
-        Why they were not measured on the same rows; None if they were.
-    rows_changed : bool or None
-        Whether the rows are other ones than those of the old classifier; None if its file does not say.
-    usage : Usage
-        Tokens and cost of embedding.
-    """
-
-    classifier: TextClassifier
-    new: Measured | None
-    old: Measured | None
-    difference: float | None
-    difference_interval: Interval | None
-    reason: str | None
-    rows_changed: bool | None
-    usage: Usage
-
-    @property
-    def verdict(self) -> Literal["better", "worse", "unclear"]:
-        """Whether the new classifier is significantly better or worse than the old one, or neither."""
-        if self.difference_interval is None or self.difference_interval.low <= 0 <= self.difference_interval.high:
-            return "unclear"
-        return "better" if self.difference_interval.low > 0 else "worse"
-
-    def __repr__(self) -> str:
-        return f"<Retraining: {self.classifier!r}, {self.verdict}>"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the comparison as plain types for JSON, without the classifier."""
-        interval = self.difference_interval
-        return {
-            "new": None if self.new is None else self.new.to_dict(),
-            "old": None if self.old is None else self.old.to_dict(),
-            "difference": self.difference,
-            "difference_interval": None if interval is None else list(interval),
-            "verdict": self.verdict,
-            "reason": self.reason,
-            "rows_changed": self.rows_changed,
-            "usage": self.usage.to_dict(),
-        }
 
 
 def retrain(
@@ -152,9 +61,6 @@ def retrain(
     TrainingError, TextError, EmbedderError
         See `embedclf.train`.
     """
-    # Imported here, since it makes what is defined above.
-    from embedclf.evaluation.retraining_plan import plan_retraining
-
     settings = {"cache": True, **settings}
     plan = plan_retraining(model, embedder, dimensions, **settings)
     if texts is None:

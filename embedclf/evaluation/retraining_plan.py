@@ -24,7 +24,7 @@ from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.usage import Usage
 from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError
 from embedclf.evaluation.choices import Choice, check_cost_of_all
-from embedclf.evaluation.retraining import Measured, Retraining
+from embedclf.evaluation.retraining_result import Measured, Retraining
 from embedclf.formatting import counted
 from embedclf.stats.intervals import interval_of_mean
 from embedclf.training.checks import check_examples

@@ -15,7 +15,7 @@ from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
-from embedclf.evaluation.retraining import Retraining
+from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
 from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.exploration.recommendation import Recommendation

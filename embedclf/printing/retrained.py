@@ -8,7 +8,7 @@ from embedclf.printing.lines import HEADING, Line, heading
 from embedclf.printing.tables import in_one_line, table, with_interval
 
 if TYPE_CHECKING:
-    from embedclf.evaluation.retraining import Measured, Retraining
+    from embedclf.evaluation.retraining_result import Measured, Retraining
 
 
 def retraining_lines(result: "Retraining") -> list[Line]:
