@@ -1,8 +1,8 @@
 """How much of a spending limit is used when it stops a run, and whether more than that is ever charged.
 
 The server of the tests charges a factor of its price, and rounds each request up to a whole credit. Texts have 2 to
-8,000 characters, in three orders, or are all alike; 32 requests are in flight, each taking 20 ms. The price is listed or
-unknown. A limit that is not reached is compared with no limit at all.
+8,000 characters, in three orders, or are all alike; 32 requests are in flight, each taking 20 ms. The price is listed
+or unknown. A limit that is not reached is compared with no limit at all.
 
     python benchmarks/limits.py
 """
