@@ -35,7 +35,7 @@ def read_charge(headers: Mapping[str, str], body: Mapping[str, Any]) -> Charge |
     body : mapping of str to object
         The decoded JSON, or as much of it as is known.
     """
-    usage = _part(_part(body, "meta"), "usage")
+    usage = part_of(part_of(body, "meta"), "usage")
     dollars = _amount(headers.get("x-aimlapi-usd-spent"))
     used = _amount(headers.get("x-aimlapi-credits-used"))
     used = _amount(usage.get("credits_used")) if used is None else used
@@ -58,7 +58,8 @@ def _amount(value: Any) -> float | None:
     return int(amount) if amount.is_integer() else amount
 
 
-def _part(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def part_of(whole: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return an object inside decoded JSON; an empty one if there is none of that name."""
     part = whole.get(name)
     return part if isinstance(part, Mapping) else {}
 

@@ -11,7 +11,6 @@ from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.formatting import (
-    about_dollars,
     counted,
     shown_confidence,
     shown_difference,
@@ -24,7 +23,7 @@ from embedclf.pages.markup import Markup, breakable, tag
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict, weakest_first
-from embedclf.printing.figures import fold_cells
+from embedclf.printing.figures import dollars_of, fold_cells
 from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
 from embedclf.stats.metrics import CoveragePoint
@@ -124,12 +123,11 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
     for place, one in enumerate(result.candidates):
         difference = shown_difference(one.difference, *one.difference_interval, significant=one.worse)
         tokens = "–" if one.tokens is None else f"{one.tokens:,}"
-        dollars = "free" if one.tokens is None else "unknown" if one.dollars is None else about_dollars(one.dollars)
         rows.append(
             [
                 *(one.name, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),
                 f"{one.accuracy:.3f}",
-                *(_between(one.accuracy_interval), "best" if place == 0 else difference, tokens, dollars),
+                *(_between(one.accuracy_interval), "best" if place == 0 else difference, tokens, dollars_of(one)),
                 f"{one.model_bytes / 1_000:,.1f} kB",
                 f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]

@@ -238,7 +238,7 @@ def comparison_lines(result: "Comparison") -> list[Line]:
             f"{one.accuracy:.3f} ({shown_interval(one.accuracy_interval)})",
             "best" if place == 0 else shown_difference(one.difference, *one.difference_interval, significant=one.worse),
             "–" if one.tokens is None else f"{one.tokens:,}",
-            _dollars(one),
+            dollars_of(one),
             f"{one.model_bytes / 1_000:,.1f} kB",
             f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
         ]
@@ -254,7 +254,8 @@ def comparison_lines(result: "Comparison") -> list[Line]:
     ]
 
 
-def _dollars(one: "Compared") -> str:
+def dollars_of(one: "Compared") -> str:
+    """Return what embedding has cost one of those compared, for people."""
     if one.tokens is None:
         return "free"
     return "unknown" if one.dollars is None else about_dollars(one.dollars)

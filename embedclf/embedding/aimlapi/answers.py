@@ -12,7 +12,7 @@ import numpy as np
 
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import redact
-from embedclf.embedding.charges import Charge, read_charge
+from embedclf.embedding.charges import Charge, part_of, read_charge
 from embedclf.formatting import counted
 
 # Assumed as the maximum where the length of vectors is unknown: hardly any model has more.
@@ -112,7 +112,7 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None, headers:
         fault = f"it is not JSON, or was cut off (it starts with {start!r}){hint}"
         raise AnswerError(fault, charge=charge) from None
     answer = answer if isinstance(answer, dict) else {}
-    usage = _part(answer, "usage")
+    usage = part_of(answer, "usage")
     tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))
     charge = read_charge(headers, answer)
     try:
@@ -189,11 +189,6 @@ def error_message(body: dict[str, Any]) -> str:
 
 def _count(value: Any) -> float | None:
     return value if type(value) in (int, float) and 0 < value < 1e15 else None
-
-
-def _part(whole: dict[str, Any], name: str) -> dict[str, Any]:
-    part = whole.get(name)
-    return part if isinstance(part, dict) else {}
 
 
 def _decode(embedding: Any) -> Vectors:
