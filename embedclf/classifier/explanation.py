@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from embedclf.arrays import Floats, Hashes, Ints, Vectors
 from embedclf.classifier.decisions import first_of_largest
-from embedclf.classifier.linear import LinearModel, WordWeights, softmax
+from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.data_frames import data_frame
 from embedclf.embedding.base import Embedder, TokenShares
 from embedclf.features.ngrams import normalized, original_places, words_of
@@ -148,7 +148,7 @@ def explanations(
         The model's scores of the texts.
     """
     for text, vector, of_text, ngrams in zip(texts, vectors, scores, _ngrams(model.words, texts), strict=True):
-        probabilities = softmax(of_text)
+        probabilities = model.to_probabilities(of_text)
         best = int(first_of_largest(probabilities))
         # Ranked by score, since the probabilities of all other classes may round to 0.
         others = of_text.copy()

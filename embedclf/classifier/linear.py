@@ -49,7 +49,8 @@ class WordWeights:
 class LinearModel:
     """A linear classifier: ``vectors @ weights.T + bias``, plus the scores of words; the softmax gives probabilities.
 
-    Logistic regression and nearest centroid both have this form, with the temperature folded into weights and bias.
+    Logistic regression and nearest centroid both have this form, with the temperature folded into weights and bias. If
+    a text may have several labels, the logistic function of each score is the probability of its label.
 
     Attributes
     ----------
@@ -60,6 +61,8 @@ class LinearModel:
         Names of the classes, in the order of the rows.
     words : WordWeights or None
         None if the model uses only vectors.
+    is_multilabel : bool
+        Whether a text may have several labels, or none.
 
     Raises
     ------
@@ -71,6 +74,7 @@ class LinearModel:
     bias: npt.NDArray[np.float32]
     classes: tuple[str, ...]
     words: WordWeights | None = None
+    is_multilabel: bool = False
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[:1]:
@@ -132,14 +136,27 @@ class LinearModel:
         return scores + self.bias
 
     def probabilities(self, vectors: Vectors, terms: Terms | None = None) -> Vectors:
-        """Return the probability of each class for each text, (n, n_classes); rows sum to 1. See `scores`."""
-        return softmax(self.scores(vectors, terms))
+        """Return the probability of each class for each text: (n, n_classes). See `scores` and `to_probabilities`."""
+        return self.to_probabilities(self.scores(vectors, terms))
+
+    def to_probabilities(self, scores: Vectors) -> Vectors:
+        """Return the probabilities that scores stand for: (n, n_classes) float32.
+
+        Rows sum to 1, unless a text may have several labels.
+        """
+        return logistic(scores) if self.is_multilabel else softmax(scores)
 
 
 def log_softmax(scores: Vectors) -> Vectors:
     """Return the logarithm of the softmax over the last axis, which is finite even where the softmax rounds to 0."""
     shifted = scores - scores.max(axis=-1, keepdims=True)
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), dtype=np.float32)
+
+
+def logistic(scores: Vectors) -> Vectors:
+    """Return the logistic function of each score, computed from the side on which nothing overflows."""
+    small = np.exp(-np.abs(scores))
+    return np.asarray(np.where(scores >= 0, 1, small) / (1 + small), dtype=np.float32)
 
 
 def softmax(scores: Vectors) -> Vectors:

@@ -4,6 +4,7 @@ import os
 from typing import Any, Unpack
 
 from embedclf.classifier.model_file import read_model
+from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import EXTERNAL, Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, reopen_embedder
@@ -46,7 +47,7 @@ def load(
             f"a model file cannot choose which package to load, so pass it with --embedder {trained_with} (embedder=…)"
         )
     opened = open_as_trained(trained_with, embedder, name, how=how, trained_file=name, **settings)
-    return TextClassifier(opened, model, card)
+    return make_classifier(opened, model, card)
 
 
 def open_as_trained(

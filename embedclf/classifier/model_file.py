@@ -8,6 +8,8 @@ ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes)
 The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
 `TrainingRecord`, as far as it is not as usual. Earlier versions ignore these fields.
+Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
+the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels.
 Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
 written as the same bytes: the file has no date, key, text or absolute path.
 """
@@ -23,6 +25,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
@@ -33,7 +36,7 @@ from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
 
-FORMAT = 3
+FORMAT = 4
 Head = Literal["logistic", "centroid"]
 Features = Literal["embedding", "words", "both"]
 Tensors = dict[str, np.ndarray[Any, Any]]
@@ -43,6 +46,8 @@ _OTHER_FORMATS = re.compile(
     r"\.(joblib|pkl|pickle|skops|pt|pth|bin|ckpt|onnx|h5|hdf5|npy|npz|zip|csv|tsv|jsonl?|parquet|html)", re.IGNORECASE
 )
 # Inside the entry, since safetensors writes several entries in no fixed order.
+# The fields of a card that change how a classifier answers, and that are only written where they are not None.
+_OF_FORMAT_4 = ("multilabel",)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
@@ -112,6 +117,8 @@ class ModelCard:
     training : TrainingRecord or None
         The settings and rows of its training, which `embedclf.retrain` uses; None in files of older
         versions, and for a classifier that scikit-learn has fitted.
+    multilabel : LabelRules or None
+        Which labels a text gets if it may have several; None if it has one.
     """
 
     embedder: EmbedderSpec
@@ -127,6 +134,25 @@ class ModelCard:
     text_column: TextColumn = DEFAULT.text
     label_column: str = DEFAULT.label
     training: TrainingRecord | None = None
+    multilabel: LabelRules | None = None
+
+    def decision(self, classes: tuple[str, ...]) -> AnyDecision:
+        """Return how the probabilities of these classes become answers."""
+        if self.multilabel is None:
+            return Decision(classes, self.threshold)
+        thresholds = np.array(self.multilabel.thresholds, dtype=np.float64)
+        if self.threshold is not None:
+            thresholds[:] = self.threshold
+        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one)
+
+    @property
+    def least_format(self) -> int:
+        """The first format of model files that can hold this card, whatever the model is."""
+        # Older versions must not read what they would use in another way: they would embed without the task or the
+        # prompt, or answer otherwise.
+        if any(getattr(self, name) is not None for name in _OF_FORMAT_4):
+            return 4
+        return 3 if self.embedder.told else 1
 
     @property
     def columns(self) -> Columns:
@@ -137,6 +163,9 @@ class ModelCard:
         """Return the card as plain types, for JSON, without the record of the training."""
         card = asdict(replace(self, training=None)) | {"embedder": self.embedder.to_dict()}
         del card["training"]
+        for name in _OF_FORMAT_4:
+            if card[name] is None:
+                del card[name]
         return card
 
 
@@ -177,8 +206,9 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
 
 def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
     """Return the metadata entry and the tensors of a model file."""
-    # Older versions must not read a file whose embedder is told something: they would embed without it.
-    metadata = {"format": 3 if card.embedder.told else 2, "classes": model.classes, **card.to_dict()}
+    # Format 1 has no words.
+    least = max(card.least_format, 1 if model.words is None else 2)
+    metadata = {"format": least, "classes": model.classes, **card.to_dict()}
     for column, usual in zip(("text_column", "label_column"), DEFAULT, strict=True):
         names = names_in(metadata[column])
         if len(names) > 1:
@@ -191,7 +221,6 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
         metadata["training"] = card.training.to_dict()
     tensors: Tensors = {"weights": model.weights, "bias": model.bias}
     if model.words is None:
-        metadata["format"] = 3 if card.embedder.told else 1  # older versions can read format 1
         del metadata["word_scale"]
     else:
         tensors |= {
@@ -312,7 +341,8 @@ def _parse(
     if has_words:
         words = WordWeights(Vocabulary(tensors["ngrams"], tensors["idf"]), tensors["ngram_weights"])
         word_scale = _number(metadata, "word_scale")
-    model = LinearModel(tensors["weights"], tensors["bias"], classes, words)
+    multilabel = None if (rules := metadata.get("multilabel")) is None else _label_rules(rules, len(classes))
+    model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None)
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
@@ -349,6 +379,7 @@ def _parse(
         text_column=_text_column(metadata),
         label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
         training=None if (record := metadata.get("training")) is None else TrainingRecord.from_dict(record),
+        multilabel=multilabel,
     )
     return model, card
 
@@ -362,6 +393,17 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
         if name in figures
     }
     return HeldOut(accuracy, macro_f1, ece, _count(figures), **later)
+
+
+def _label_rules(rules: Any, n_classes: int) -> LabelRules:
+    thresholds = _typed(_typed(rules, dict, "multilabel")["thresholds"], list, "thresholds")
+    if len(thresholds) != n_classes:
+        raise ValueError(f"{len(thresholds)} thresholds do not match {n_classes} classes")
+    return LabelRules(
+        tuple(_number({"thresholds": one}, "thresholds", least=0.0, most=1.0) for one in thresholds),
+        rules["at_least_one"] is True,
+        _typed(rules["separator"], str, "separator"),
+    )
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:

@@ -1,11 +1,11 @@
 """Predictions as records: the answer to one text, whether it has a label, has none, or cannot be classified."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from embedclf.arrays import Vectors
-from embedclf.classifier.decisions import rank
+from embedclf.classifier.decisions import AnyDecision
 from embedclf.formatting import rounded_down
 
 _DECIMALS = 6
@@ -30,28 +30,32 @@ class Prediction:
     Attributes
     ----------
     label : str or None
-        None if the classifier abstains, or the text cannot be classified.
+        None if the classifier abstains, the text cannot be classified, or texts may have several `labels`.
     confidence : float or None
-        The probability of the most likely label, even if the classifier abstains; None if there is an
+        The probability of the label, or of the most likely one if the classifier abstains; None if there is an
         `error`.
     top : tuple of Likely
         As many of the most likely labels as asked for, best first, even if the classifier abstains.
     error : str or None
         Why the text cannot be classified.
+    labels : tuple of Likely, or None
+        The labels of the text with their probabilities, most likely first, if texts may have several.
     """
 
     label: str | None
     confidence: float | None
     top: tuple[Likely, ...] = ()
     error: str | None = None
+    labels: tuple[Likely, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the service's JSON: without an empty `top` or `error`, and rounded down."""
         sure = self.confidence
-        answer: dict[str, Any] = {
-            "label": self.label,
-            "confidence": None if sure is None else rounded_down(sure, _DECIMALS),
-        }
+        answer: dict[str, Any]
+        if self.labels is not None:
+            answer = {"labels": [one.to_dict() for one in self.labels]}
+        else:
+            answer = {"label": self.label, "confidence": None if sure is None else rounded_down(sure, _DECIMALS)}
         if self.top:
             answer["top"] = [one.to_dict() for one in self.top]
         if self.error is not None:
@@ -60,7 +64,7 @@ class Prediction:
 
 
 def predictions(
-    probabilities: Vectors, reasons: Mapping[int, str], classes: Sequence[str], threshold: float | None, k: int | None
+    probabilities: Vectors, reasons: Mapping[int, str], decision: AnyDecision, k: int | None
 ) -> list[Prediction]:
     """Return the answer to each text.
 
@@ -69,15 +73,17 @@ def predictions(
     probabilities : ndarray of shape (n_texts, n_classes)
     reasons : mapping of int to str
         Why a text cannot be classified, by its index.
-    classes : sequence of str
-    threshold : float or None
-        The confidence below which the classifier abstains.
+    decision : Decision or MultiLabelDecision
     k : int or None
         How many of the most likely labels to list in `top`; None lists none.
     """
     return [
-        Prediction(None, None, error=reasons[index])
-        if index in reasons
-        else Prediction(answer.label, answer.confidence, () if k is None else tuple(Likely(*one) for one in answer.top))
-        for index, answer in enumerate(rank(probabilities, k or 1).answers(classes, threshold))
+        Prediction(
+            answer.label,
+            answer.confidence,
+            () if k is None else tuple(Likely(*one) for one in answer.top),
+            reasons.get(index),
+            None if answer.labels is None else tuple(Likely(*one) for one in answer.labels),
+        )
+        for index, answer in enumerate(decision.answers(decision.decide(probabilities, k or 1)))
     ]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.classifier.decisions import check_min_confidence, rank
+from embedclf.classifier.decisions import AnyDecision, check_min_confidence
 from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.explanation import Explanation, explanations
-from embedclf.classifier.linear import LinearModel, softmax
+from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import ModelCard, write_model
 from embedclf.classifier.predictions import Prediction, predictions
 from embedclf.classifier.training_record import recordable, rows_digest
@@ -62,6 +62,11 @@ class TextClassifier(Printable):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, sorted; the order of the columns of `predict_proba`."""
         return self.model.classes
+
+    @property
+    def decision(self) -> AnyDecision:
+        """How the probabilities become answers."""
+        return self.card.decision(self.classes)
 
     @property
     def features(self) -> str:
@@ -115,7 +120,7 @@ class TextClassifier(Printable):
         if top_k is not None:
             check_whole(top_k, "top_k", least=1)
         probabilities, reasons = self.predict_proba_usable(texts)
-        return predictions(probabilities, reasons, self.classes, self.card.threshold, top_k)
+        return predictions(probabilities, reasons, self.decision, top_k)
 
     def predict_proba(self, texts: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return the calibrated probability of each class for each text.
@@ -243,9 +248,9 @@ class TextClassifier(Printable):
     def probabilities(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
         """Return the calibrated probability of each class for texts whose vectors are known.
 
-        This is the softmax of `scores`, with the same parameters and errors.
+        They are made from `scores`, with the same parameters and errors.
         """
-        return softmax(self.scores(vectors, texts))
+        return self.model.to_probabilities(self.scores(vectors, texts))
 
     def scores(self, vectors: Vectors, texts: Sequence[str] | None = None) -> Vectors:
         """Return the score of each class for texts whose vectors are known; the softmax gives the probabilities.
@@ -286,7 +291,8 @@ class TextClassifier(Printable):
 
     def decide(self, probabilities: Vectors) -> list[str | None]:
         """Return the label for each row of `predict_proba`; None where the classifier abstains."""
-        return rank(probabilities).labels(self.classes, self.card.threshold)
+        decision = self.decision
+        return [answer.label for answer in decision.answers(decision.decide(probabilities))]
 
     def with_min_confidence(self, min_confidence: float | None) -> "TextClassifier":
         """Return the same classifier with another abstention threshold.
@@ -305,14 +311,12 @@ class TextClassifier(Printable):
         record = self.card.training
         if record is not None:  # the threshold that was set last is the one to set again
             record = replace(record, min_confidence=min_confidence, target_accuracy=None)
-        return TextClassifier(self.embedder, self.model, replace(self.card, threshold=min_confidence, training=record))
+        return type(self)(self.embedder, self.model, replace(self.card, threshold=min_confidence, training=record))
 
     def with_columns(self, text_column: str | Sequence[str], label_column: str) -> "TextClassifier":
         """Return the same classifier with other column names to look for first in files: those of its training data."""
         texts = as_text_column(text_column) or self.card.text_column
-        return TextClassifier(
-            self.embedder, self.model, replace(self.card, text_column=texts, label_column=label_column)
-        )
+        return type(self)(self.embedder, self.model, replace(self.card, text_column=texts, label_column=label_column))
 
     def with_files(self, files: Sequence[str], corpus: "Corpus", reading: Mapping[str, Any]) -> "TextClassifier":
         """Return the same classifier with a record of the files that it was trained on, and of their columns.
@@ -335,7 +339,7 @@ class TextClassifier(Printable):
                 files=recordable(files),
                 reading=reading,
             )
-        return TextClassifier(self.embedder, self.model, replace(named.card, training=record))
+        return type(self)(self.embedder, self.model, replace(named.card, training=record))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the classes and the model card as plain types, for JSON; the weights are left out."""

@@ -175,14 +175,10 @@ def predict_rows(
     try:
         run = ResumableRun(classifier, source, part, top_k, dialect, escape_formulas=escape_formulas)
         run.begin(resume=resume)
-        for_rest = ["label", "confidence"]
-        others = {f"top_{place}_{what}": kind for place in range(2, run.top_k + 1)
-                  for what, kind in zip(for_rest, (str, float), strict=True)}  # fmt: skip
-        added = {"predicted_label": str, "confidence": float, **others, "error": str}
         writer = CorpusWriter(
             output,
             source.columns,
-            added,
+            run.columns.types,
             dialect=dialect,
             bom=source.has_bom,
             schema=source.schema,

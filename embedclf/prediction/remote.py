@@ -154,7 +154,7 @@ def engine_of(classifier: TextClassifier) -> Iterator[ScoringEngine | None]:
             n_processes = len(client.ncores())
     key = os.urandom(16).hex()
     with _divided(embedder, max(1, n_processes), client, key) as divided:
-        classifier = TextClassifier(divided, classifier.model, classifier.card)
+        classifier = type(classifier)(divided, classifier.model, classifier.card)
         try:
             data = pickle.dumps(classifier)
         except Exception as error:  # a user's own embedder may not be picklable

@@ -20,8 +20,9 @@ from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.embedding.usage import Usage
 from embedclf.errors import OutputError, RowFault
-from embedclf.formatting import counted, rounded_down
+from embedclf.formatting import counted
 from embedclf.phases import phase
+from embedclf.prediction.answer_columns import AnswerColumns
 from embedclf.prediction.remote import engine_of
 from embedclf.prediction.row_sources import RowSource
 from embedclf.prediction.scores import CHUNK_ROWS, Scores, answer_rows, chunks_of, score_texts, usable_texts
@@ -62,6 +63,7 @@ class ResumableRun:
     ----------
     top_k : int
         Number of labels written per row.
+    columns : AnswerColumns
     rows, rows_before : int
         Number of finished rows, and how many of these an earlier run had finished.
     n_faults : int
@@ -81,6 +83,7 @@ class ResumableRun:
         escape_formulas: bool = False,
     ) -> None:
         self.top_k = min(top_k or 1, len(classifier.classes))
+        self.columns = AnswerColumns(classifier, self.top_k)
         self.rows = self.rows_before = self.n_faults = 0
         self.faults: list[RowFault] = []
         self._usages: dict[str, Usage] = {}
@@ -195,17 +198,12 @@ class ResumableRun:
         return total
 
     def _write(self, writer: CorpusWriter, chunk: Sequence[Row], scores: Scores) -> None:
-        nothing = [None] * (2 * self.top_k)
         for row, answer in answer_rows(self._classifier, chunk, scores):
             if row.fault is not None:
                 self.n_faults += 1
                 if len(self.faults) < _MAX_FAULTS:
                     self.faults.append(RowFault(row.line, row.fault))
-                writer.write(row, [*nothing, row.fault])
-                continue
-            (_, confidence), *others = answer.top
-            further = [value for label, sure in others for value in (label, rounded_down(sure))]
-            writer.write(row, [answer.label, rounded_down(confidence), *further, None])
+            writer.write(row, self.columns.cells(answer, row.fault))
         writer.flush()
         self._count(chunk)
         self._part.note(**self._journal_entry())

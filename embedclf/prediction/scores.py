@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.classifier.decisions import Answer, Ranking, rank
+from embedclf.classifier.decisions import Answer, Decided
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
 from embedclf.embedding.base import Embedder
@@ -24,12 +24,12 @@ class Scores(NamedTuple):
 
     Attributes
     ----------
-    ranking : Ranking
+    decided : Decided
     reasons : dict of int to str
         Why a text cannot be classified, by its index.
     """
 
-    ranking: Ranking
+    decided: Decided
     reasons: Mapping[int, str]
 
 
@@ -69,7 +69,7 @@ def score_vectors(
     else:
         probabilities = classifier.probabilities(vectors, texts)
         probabilities[list(reasons)] = np.nan
-    return Scores(rank(probabilities, top_k), reasons)
+    return Scores(classifier.decision.decide(probabilities, top_k), reasons)
 
 
 def answer_rows(classifier: TextClassifier, rows: Sequence[Row], scores: Scores) -> Iterator[tuple[Row, Answer]]:
@@ -82,10 +82,10 @@ def answer_rows(classifier: TextClassifier, rows: Sequence[Row], scores: Scores)
     scores : Scores
         Scores of the `usable_texts` of the rows.
     """
-    answers = enumerate(scores.ranking.answers(classifier.classes, classifier.card.threshold))
+    answers = enumerate(classifier.decision.answers(scores.decided))
     for row in rows:
         if row.fault is not None:
-            yield row, Answer(None, [])
+            yield row, Answer(None, None, [])
             continue
         place, answer = next(answers)
         yield replace(row, fault=scores.reasons[place]) if place in scores.reasons else row, answer

@@ -74,14 +74,14 @@ def answer_requests(
         metrics.failures.inc()
         logger.warning("the embedder raised %s", error_kind(error))
         return [EmbedderError("the embedder failed")] * len(requests)
-    classes, threshold = classifier.classes, classifier.card.threshold
+    decision = classifier.decision
     answers: list[bytes | EmbedderError] = []
     n_labelled = end = 0
     for one in requests:
         start, end = end, end + len(one.texts)
         of_one = {index - start: reason for index, reason in reasons.items() if start <= index < end}
-        predicted = predictions(probabilities[start:end], of_one, classes, threshold, one.top_k)
-        n_labelled += sum(prediction.label is not None for prediction in predicted)
+        predicted = predictions(probabilities[start:end], of_one, decision, one.top_k)
+        n_labelled += sum(prediction.label is not None or bool(prediction.labels) for prediction in predicted)
         records = [prediction.to_dict() for prediction in predicted]
         if one.explain and predicted[0].confidence is not None:
             records[0] |= explanation_of(classifier, one.texts[0] or "")

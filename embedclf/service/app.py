@@ -170,7 +170,7 @@ def _with_share(classifier: TextClassifier, source: "ModelFile | None") -> TextC
     share = embedder.split(n) if source is None else source.share_limit(embedder, n)
     dollars = exact_dollars(share.max_cost or 0.0)
     logger.warning("--max-cost (max_cost): %s for each of %s", dollars, counted(n, "worker"))
-    return TextClassifier(share, classifier.model, classifier.card)
+    return type(classifier)(share, classifier.model, classifier.card)
 
 
 def _batcher(classifier: TextClassifier, metrics: "Metrics") -> "Batcher[PredictRequest, bytes]":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Unpack
 
 from embedclf.classifier.loading import load
 from embedclf.classifier.model_file import read_model
+from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings
@@ -108,7 +109,7 @@ class ModelFile:
         with Path(self._path).open("rb") as file:
             sha256 = file_digest(file, "sha256").hexdigest()
         opened = self._opened.get(card.embedder)
-        classifier = self._open() if opened is None else TextClassifier(opened, model, card)
+        classifier = self._open() if opened is None else make_classifier(opened, model, card)
         if self._min_confidence is not None:
             classifier = classifier.with_min_confidence(self._min_confidence)
         classifier.embedder.warm_up()

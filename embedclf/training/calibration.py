@@ -1,10 +1,13 @@
-"""Temperature scaling."""
+"""Out-of-fold predictions, and temperature scaling."""
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from embedclf.arrays import Ints, Mask
+from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import first_of_largest
+from embedclf.classifier.linear import softmax
 from embedclf.training.lbfgs import Floats
 
 
@@ -23,6 +26,28 @@ class Judged(NamedTuple):
     confidence: Floats
     correct: Mask
     in_scope: Mask
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OutOfFoldScores:
+    """Out-of-fold scores of some examples.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_judged, n_classes), float32
+        Divided by the temperature, so that the softmax gives calibrated probabilities.
+    y : ndarray of shape (n_judged,)
+        Index of the class; ``n_classes`` for an out-of-scope example.
+    """
+
+    scores: Vectors
+    y: Ints
+
+    @property
+    def judged(self) -> Judged:
+        """The answers if the most likely class is answered."""
+        right: Mask = first_of_largest(self.scores) == self.y
+        return Judged(softmax(self.scores).max(axis=1), right, self.y < self.scores.shape[1])
 
 
 def fit_temperature(scores: Floats, y: Ints, sample_weight: Floats | None = None) -> tuple[float, float]:

@@ -159,14 +159,15 @@ class _Job:
         is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
         if self.min_confidence is not None or not is_chosen:
             return self.min_confidence
+        judged = None if settings.out_of_fold is None else settings.out_of_fold.judged
         try:
-            threshold = choose_threshold(settings.judged, self.target_accuracy)
+            threshold = choose_threshold(judged, self.target_accuracy)
         except TrainingError:
             if near is None:
                 raise
             return near.threshold  # a part of the examples may not reach a target that all of them reach
-        if near is None and settings.judged is not None:
-            log_threshold(threshold, settings.judged)
+        if near is None and judged is not None:
+            log_threshold(threshold, judged)
         return threshold
 
     def measure(self, chosen: _Chosen, held: Mask) -> tuple[HeldOut | None, Mask]:

@@ -9,12 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Mask
-from embedclf.classifier.decisions import first_of_largest
-from embedclf.classifier.linear import softmax
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
 from embedclf.phases import phase
-from embedclf.training.calibration import Judged, fit_temperature
+from embedclf.training.calibration import OutOfFoldScores, fit_temperature
 from embedclf.training.heads import Rows, Trained
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
 from embedclf.training.recipe import Recipe
@@ -64,8 +62,8 @@ class Settings:
         Number of in-scope examples predicted out of fold.
     start : Trained or None
         A fit with these settings, as a starting point for others.
-    judged : Judged or None
-        The out-of-fold answers; None if there are none.
+    out_of_fold : OutOfFoldScores or None
+        None if there are none.
     """
 
     C: float | None
@@ -75,7 +73,7 @@ class Settings:
     log_loss: float
     n_judged: int
     start: Trained | None
-    judged: Judged | None
+    out_of_fold: OutOfFoldScores | None
 
     @property
     def cost(self) -> float:
@@ -159,9 +157,8 @@ class Chooser:
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
         temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known], self._weights_known)
-        confidence = softmax(np.asarray(scores / temperature, dtype=np.float32)).max(axis=1)
-        judged = Judged(confidence, first_of_largest(scores) == self._y_judged, self._known)
-        return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], judged), fits)
+        left_out = OutOfFoldScores(np.asarray(scores / temperature, dtype=np.float32), self._y_judged)
+        return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], left_out), fits)
 
     def choose(self, near: Settings | None = None) -> Settings:
         """Choose settings by log loss at the best temperature, since that is how the scores are used.

@@ -9,6 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head, HeldOut
+from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
 from embedclf.data_frames import DataFrame
@@ -218,7 +219,7 @@ def train_on(
     )
     if card.held_out is not None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))
-    classifier = TextClassifier(opened, model, replace(card, out_of_scope_label=outside, training=record))
+    classifier = make_classifier(opened, model, replace(card, out_of_scope_label=outside, training=record))
     if examples.columns is not None:
         classifier = classifier.with_columns(*examples.columns)
     return classifier, HeldOutRows(held, correct)

@@ -98,7 +98,7 @@ def test_it_never_runs_code(tmp_path: Path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 4}, "is in format 4, but this version of embedclf reads formats up to 3; update with: pip"),
+        ({"format": 5}, "is in format 5, but this version of embedclf reads formats up to 4; update with: pip"),
         ({"format": "1"}, "invalid 'format' '1'; train it again"),
         ({"classes": ["a", "b"]}, "2 classes do not match 3 rows of weights"),
         ({"classes": ["a", "b", "b"]}, "class names are not unique"),

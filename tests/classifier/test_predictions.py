@@ -67,7 +67,7 @@ def test_a_route_of_ones_own_returns_it_as_it_is(trained: embedclf.TextClassifie
         first, second = client.post("/label", json=["Where is my parcel?", ""]).json()
     assert first["label"] == "delivery"
     assert first["top"][0]["label"] == "delivery"
-    assert second == {"label": None, "confidence": None, "top": [], "error": "the text is empty"}
+    assert second == {"label": None, "confidence": None, "top": [], "error": "the text is empty", "labels": None}
 
 
 def test_whole_numbers_are_labels_as_they_are_written(trained: embedclf.TextClassifier):

@@ -11,7 +11,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from corpus import LABELS, QUICK, TEXTS
-from embedclf.classifier.decisions import Ranking
+from embedclf.classifier.decisions import Decision
 from embedclf.embedding.wordllama import WordLlamaEmbedder
 from embedclf.service.connections import bounded_protocol
 from serving import JSON, Process, ask, count, serving
@@ -82,7 +82,7 @@ class TestFailures:
         def failing(*args: Any) -> Any:
             raise ValueError(SECRET) from StopIteration(SECRET)
 
-        monkeypatch.setattr(Ranking, "answers", failing)
+        monkeypatch.setattr(Decision, "answers", failing)
         with serving(embedclf.create_app(trained)) as client:
             answer = ask(client, SECRET)
             assert (answer.status_code, answer.json()) == (500, {"detail": "internal error; see the service's log"})

@@ -120,7 +120,7 @@ def test_the_c_that_is_chosen_is_the_best_of_the_grid(noise: float):
     recipe = Recipe(features="embedding")
     examples = TrainingSet(Inputs(vectors), y, groups, tuple(map(str, range(int(y.max()) + 1))))
     chosen = choose_settings(recipe, examples, seed=0)
-    assert chosen.judged is not None
+    assert chosen.out_of_fold is not None
 
     def loss(C: float) -> float:
         return choose_settings(replace(recipe, C=C), examples, seed=0).log_loss

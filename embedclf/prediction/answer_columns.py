@@ -1,0 +1,54 @@
+"""The columns that predictions add to the rows of a file."""
+
+from typing import Any
+
+from embedclf.classifier.decisions import Answer
+from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.formatting import rounded_down
+
+
+class AnswerColumns:
+    """The columns for the answers of a classifier, the column ``error`` last.
+
+    Parameters
+    ----------
+    classifier : TextClassifier
+    top_k : int
+        How many of the most likely labels to write per row, the first of which is that of the answer.
+
+    Attributes
+    ----------
+    types : dict of str to type
+        Of each column, by its name.
+    """
+
+    def __init__(self, classifier: TextClassifier, top_k: int) -> None:
+        rules = classifier.card.multilabel
+        self._separator = None if rules is None else rules.separator
+        own: dict[str, type] = {"predicted_label": str, "confidence": float}
+        first = 2
+        if self._separator is not None:  # the most likely label need not be among those given
+            own, first = {"predicted_labels": str, "confidences": str}, 1 if top_k > 1 else 2
+        self._places = range(first, top_k + 1)
+        others = {
+            f"top_{place}_{what}": kind
+            for place in self._places
+            for what, kind in (("label", str), ("confidence", float))
+        }
+        self.types = {**own, **others, "error": str}
+
+    def cells(self, answer: Answer, fault: str | None) -> list[Any]:
+        """Return the values for a row."""
+        if fault is not None:
+            return [*[None] * (len(self.types) - 1), fault]
+        own: list[Any] = [answer.label, None if answer.confidence is None else rounded_down(answer.confidence)]
+        if self._separator is not None:
+            labels = answer.labels or []
+            own = [self._separator.join(label for label, _ in labels)]
+            own.append(self._separator.join(f"{rounded_down(sure)}" for _, sure in labels))
+        further = [
+            value
+            for label, sure in answer.top[self._places.start - 1 : self._places.stop - 1]
+            for value in (label, rounded_down(sure))
+        ]
+        return [*own, *further, None]
