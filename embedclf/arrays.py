@@ -1,5 +1,7 @@
 """Types of the arrays that are passed between modules."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,3 +21,6 @@ Ints = npt.NDArray[np.intp]
 Mask = npt.NDArray[np.bool_]
 
 Hashes = npt.NDArray[np.uint64]
+
+Targets = npt.NDArray[Any]
+"""What classifiers are fitted to: class numbers, (n,) int, or which labels each row has, (n, n_classes) bool."""

@@ -16,6 +16,8 @@ from embedclf.errors import ArgumentError
 
 NOTHING = -1
 """The place of an answer where the classifier abstains."""
+LABEL_SEPARATOR = "|"
+"""What separates the labels of a text in a file, unless it is something else."""
 
 
 class Answer(NamedTuple):
@@ -119,7 +121,7 @@ class LabelRules:
 
     thresholds: tuple[float, ...]
     at_least_one: bool = True
-    separator: str = "|"
+    separator: str = LABEL_SEPARATOR
 
 
 @dataclass(frozen=True, slots=True)

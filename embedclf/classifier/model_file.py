@@ -59,7 +59,8 @@ class HeldOut:
     Attributes
     ----------
     accuracy, macro_f1, ece : float
-        In [0, 1], over all examples, without abstaining.
+        In [0, 1], over all examples, without abstaining. If texts have several labels, the accuracy is the share of
+        texts with exactly the predicted labels, and the ECE is that of the probabilities of all labels.
     n_examples : int
     coverage : float or None
         Share of examples answered at the threshold; None without a threshold.
@@ -72,6 +73,8 @@ class HeldOut:
     words_accuracy : float or None
         Accuracy of logistic regression on TF-IDF alone, trained on the same examples; None if the classifier itself
         uses words only, and in files of older versions.
+    micro_f1 : float or None
+        F1 of all labels of all texts together; None if a text has one label.
     """
 
     accuracy: float
@@ -83,6 +86,7 @@ class HeldOut:
     out_of_scope_recall: float | None = None
     baseline_accuracy: float | None = None
     words_accuracy: float | None = None
+    micro_f1: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +170,8 @@ class ModelCard:
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]
+        if self.held_out is not None and self.held_out.micro_f1 is None:
+            del card["held_out"]["micro_f1"]
         return card
 
 
@@ -389,7 +395,14 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
     # Older versions do not write these fields, and ignore them when reading.
     later = {
         name: _optional(figures, name, most=1.0)
-        for name in ("coverage", "answered_accuracy", "out_of_scope_recall", "baseline_accuracy", "words_accuracy")
+        for name in (
+            "coverage",
+            "answered_accuracy",
+            "out_of_scope_recall",
+            "baseline_accuracy",
+            "words_accuracy",
+            "micro_f1",
+        )
         if name in figures
     }
     return HeldOut(accuracy, macro_f1, ece, _count(figures), **later)

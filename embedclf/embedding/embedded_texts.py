@@ -1,6 +1,7 @@
 """Texts with their labels and vectors, checked and embedded once."""
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
@@ -8,13 +9,14 @@ import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data.columns import DEFAULT, Columns, as_text_column
+from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
 from embedclf.embedding.tasks import CLASSIFICATION
 from embedclf.errors import ArgumentError, EmbedderError, NotInstalledError
 from embedclf.formatting import counted
-from embedclf.validation import Label, check_texts, group_duplicates, list_of_labels
+from embedclf.validation import check_texts, group_duplicates, list_of_labels
 
 
 class EmbeddedTexts:
@@ -27,8 +29,9 @@ class EmbeddedTexts:
     ----------
     texts : iterable of str, or DataFrame
         A data frame of pandas or Polars brings its labels.
-    labels : iterable of str or int, optional
-        One per text; a whole number is a label as it is written: ``"1"``.
+    labels : iterable of str or int, or of lists of these, optional
+        One per text, or a list per text; a whole number is a label as it is written: ``"1"``. A matrix or data frame of
+        0 and 1, with a column per label, is a list of labels per text as well.
     text, label : str, optional
         The columns of a data frame; None means "text" and, if there is one, "label". Several columns of texts are
         joined by line breaks.
@@ -41,6 +44,9 @@ class EmbeddedTexts:
     ----------
     texts : list of str
     labels : list of str or None
+        The label of each text; None if there are none, or lists of labels.
+    label_sets : list of tuple of str, or None
+        The labels of each text, sorted; None if texts have one label or none.
     columns : Columns or None
         The names of the columns of the data frame; None if there was none.
     is_embedder_named : bool
@@ -65,7 +71,7 @@ class EmbeddedTexts:
     def __init__(
         self,
         texts: Iterable[str] | DataFrame,
-        labels: Iterable[Label] | None = None,
+        labels: AnyLabels | None = None,
         *,
         text: str | Sequence[str] | None = None,
         label: str | None = None,
@@ -74,9 +80,13 @@ class EmbeddedTexts:
     ) -> None:
         own_texts, own_labels = texts_and_labels(texts, labels, text=text, label=label)
         self.texts = check_texts(own_texts)
-        self.labels = None if own_labels is None else list_of_labels(own_labels)
-        if self.labels is not None and len(self.labels) != len(self.texts):
-            raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(self.labels), 'label')}")
+        if isinstance(own_labels, Iterator):
+            own_labels = list(own_labels)
+        self.label_sets = as_label_sets(own_labels)
+        self.labels = None if own_labels is None or self.is_multilabel else list_of_labels(own_labels)
+        for given, what in ((self.labels, "label"), (self.label_sets, "list of labels")):
+            if given is not None and len(given) != len(self.texts):
+                raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(given), what)}")
         of_frame = is_data_frame(texts)
         self.columns = Columns(as_text_column(text) or DEFAULT.text, label or DEFAULT.label) if of_frame else None
         self.is_embedder_named = embedder is not None
@@ -89,7 +99,7 @@ class EmbeddedTexts:
     def of(
         cls,
         texts: "Iterable[str] | DataFrame | EmbeddedTexts",
-        labels: Iterable[Label] | None = None,
+        labels: AnyLabels | None = None,
         *,
         text: str | Sequence[str] | None = None,
         label: str | None = None,
@@ -120,7 +130,7 @@ class EmbeddedTexts:
         cls,
         embedder: Embedder,
         texts: "Iterable[str] | DataFrame | EmbeddedTexts",
-        labels: Iterable[Label] | None = None,
+        labels: AnyLabels | None = None,
         *,
         text: str | Sequence[str] | None = None,
         label: str | None = None,
@@ -176,13 +186,46 @@ class EmbeddedTexts:
         Raises
         ------
         ArgumentError
-            If the texts have no labels.
+            If the texts have no labels, or lists of them.
         """
+        if self.is_multilabel:
+            raise ArgumentError("these texts have several labels each, but this takes one label per text")
         if self.labels is None:
             raise ArgumentError(
                 "labels are required, but the texts have none (the column of a data frame is named by label=)"
             )
         return self.labels
+
+    @property
+    def is_multilabel(self) -> bool:
+        """Whether a text may have several labels."""
+        return self.label_sets is not None
+
+    @property
+    def known_label_sets(self) -> list[LabelSet]:
+        """The labels of each text.
+
+        Raises
+        ------
+        ArgumentError
+            If the texts have one label each, or none.
+        """
+        if self.label_sets is None:
+            raise ArgumentError("the classifier gives several labels to a text: pass a list of labels per text")
+        return self.label_sets
+
+    @property
+    def written_labels(self) -> list[str]:
+        """The labels of each text as one string: itself, or several as a JSON list.
+
+        Raises
+        ------
+        ArgumentError
+            If the texts have no labels.
+        """
+        if self.label_sets is None:
+            return self.known_labels
+        return [json.dumps(labels, ensure_ascii=False) for labels in self.label_sets]
 
     @property
     def is_embedded(self) -> bool:

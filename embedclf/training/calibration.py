@@ -38,10 +38,13 @@ class OutOfFoldScores:
         Divided by the temperature, so that the softmax gives calibrated probabilities.
     y : ndarray of shape (n_judged,)
         Index of the class; ``n_classes`` for an out-of-scope example.
+    given : ndarray of shape (n_judged, n_classes), bool, or None
+        Which labels each example has, if it may have several.
     """
 
     scores: Vectors
     y: Ints
+    given: Mask | None = None
 
     @property
     def judged(self) -> Judged:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from embedclf.arrays import Ints
+from embedclf.arrays import Ints, Mask
 from embedclf.classifier.decisions import check_min_confidence
+from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
 
@@ -40,6 +41,38 @@ def check_examples(
                 "two, and dozens for a good one"
             )
     return classes, np.array([numbers[label] for label in labels], dtype=np.intp)
+
+
+def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tuple[tuple[str, ...], Mask]:
+    """Check that a classifier that gives several labels can be trained on some examples.
+
+    Returns
+    -------
+    classes : tuple of str
+        The labels, sorted.
+    given : ndarray of shape (n_texts, n_classes), bool
+        Which labels each text has.
+
+    Raises
+    ------
+    TrainingError
+        If there are no examples, or fewer than two labels.
+    """
+    if not texts:
+        raise TrainingError("no examples to train on")
+    classes = tuple(sorted({label for labels in label_sets for label in labels}))
+    if not classes:
+        raise TrainingError("no text has a label")
+    if len(classes) == 1:
+        raise TrainingError(
+            f"only one label, {classes[0]!r}: to tell texts that have it from others, give each text one label, such "
+            f"as {classes[0]!r} and 'other'"
+        )
+    numbers = {name: number for number, name in enumerate(classes)}
+    given = np.zeros((len(texts), len(classes)), dtype=bool)
+    for row, labels in enumerate(label_sets):
+        given[row, [numbers[label] for label in labels]] = True
+    return classes, given
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:
@@ -77,3 +110,17 @@ def check_abstaining(target_accuracy: float | None, min_confidence: float | None
         if not 0 < target_accuracy < 1:
             raise ArgumentError(f"target_accuracy must be between 0 and 1, got {target_accuracy:g}")
     check_min_confidence(min_confidence)
+
+
+def rarest_labels(given: Mask) -> Ints:
+    """Return the rarest label of each text, to divide texts with several labels by: (n,).
+
+    A text without labels counts as one of the commonest.
+
+    Parameters
+    ----------
+    given : ndarray of shape (n, n_classes), bool
+    """
+    counts = given.sum(axis=0)
+    rarest: Ints = np.where(given, counts, len(given) + 1).argmin(axis=1)
+    return np.where(given.any(axis=1), rarest, int(counts.argmax()))

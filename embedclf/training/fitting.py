@@ -7,14 +7,14 @@ import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import is_answered, rank
+from embedclf.classifier.decisions import LABEL_SEPARATOR, LabelRules, MultiLabelDecision, is_answered, rank
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import TrainingError
 from embedclf.formatting import counted
 from embedclf.phases import phase
-from embedclf.stats import intervals, metrics
+from embedclf.stats import intervals, metrics, multilabel
 from embedclf.threads import one_thread
 from embedclf.training.heads import MOST_BYTES, Trained, within_limit
 from embedclf.training.inputs import as_terms
@@ -35,6 +35,7 @@ def fit_classifier(
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
+    separator: str = LABEL_SEPARATOR,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -52,6 +53,8 @@ def fit_classifier(
         Which examples are held out.
     target_accuracy, min_confidence : float, optional
         See `embedclf.train`.
+    separator : str
+        What separates the labels of a text in files.
 
     Returns
     -------
@@ -73,14 +76,15 @@ def fit_classifier(
         head=recipe.head,
         regularization=None if settings.C is None else settings.C / weight,
         temperature=settings.temperature,
-        threshold=chosen.threshold,
+        threshold=None if examples.given is not None else chosen.threshold,
         out_of_scope_label=None,
         n_examples=int(examples.in_scope.sum()),
         held_out=figures,
         version=__version__,
         word_scale=settings.scale,
+        multilabel=None if (rules := job.label_rules(chosen)) is None else replace(rules, separator=separator),
     )
-    return trained.model(settings.temperature, examples.classes), card, correct
+    return trained.model(settings.temperature, examples.classes, settings.of_labels), card, correct
 
 
 def measure_held_out(
@@ -133,6 +137,16 @@ class _Job:
     def are_few(self) -> bool:
         """Whether the settings should be chosen again on all examples, held-out ones included."""
         return int(self.examples.in_scope.sum()) < FEW_ROWS
+
+    def label_rules(self, chosen: "_Chosen") -> LabelRules | None:
+        """Return which labels a text gets if it may have several; None if it has one."""
+        given, of_labels = self.examples.given, chosen.settings.of_labels
+        if given is None or of_labels is None:
+            return None
+        thresholds = of_labels.thresholds
+        if self.min_confidence is not None:
+            thresholds = np.full(len(thresholds), self.min_confidence)
+        return LabelRules(tuple(thresholds.tolist()), bool(given.any(axis=1).all()))
 
     def choose_for(self, held: Mask) -> tuple[_Chosen, _Chosen]:
         """Choose the settings of the final fit, and those of the fit that is measured on the held-out examples."""
@@ -193,8 +207,11 @@ class _Job:
         return figures, correct
 
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
-        model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
+        settings, classes, others = chosen.settings, self.examples.classes, self.examples.inputs[held]
+        model = fitted.model(settings.temperature, classes, settings.of_labels)
         probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
+        if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
+            return _measure_labels(probabilities, self.examples.given[held], classes, rules)
         return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
@@ -221,6 +238,20 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
         logger.info("Selected %s by cross-validated log loss (%s).", " and ".join(parts), rows)
     if settings.named and has_names:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
+
+
+def _measure_labels(
+    probabilities: Vectors, given: Mask, classes: tuple[str, ...], rules: LabelRules
+) -> tuple[HeldOut, Mask]:
+    predicted = MultiLabelDecision(classes, np.array(rules.thresholds), rules.at_least_one).given(probabilities)
+    figures = HeldOut(
+        accuracy=multilabel.exact_match(given, predicted),
+        macro_f1=metrics.macro_f1(multilabel.per_label(given, predicted, classes)),
+        ece=metrics.expected_calibration_error(given.ravel(), probabilities.ravel()),
+        n_examples=len(given),
+        micro_f1=multilabel.micro_f1(given, predicted),
+    )
+    return figures, (given == predicted).all(axis=1)
 
 
 def _measure(

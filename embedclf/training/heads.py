@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Ints, Mask, Targets, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import Head
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs
+from embedclf.training.label_calibration import LabelCalibration
 from embedclf.training.lbfgs import Floats
 from embedclf.training.solver import Design, Fit
 
@@ -35,13 +36,21 @@ class Trained:
     fit: Fit
     vocabulary: Vocabulary | None = None
 
-    def model(self, temperature: float, classes: tuple[str, ...]) -> LinearModel:
-        """Return the linear model, with the temperature folded into its weights."""
+    def model(
+        self, temperature: float, classes: tuple[str, ...], of_labels: LabelCalibration | None = None
+    ) -> LinearModel:
+        """Return the linear model, with the temperature and the calibration of each label folded into its weights.
+
+        `of_labels` is None if a text has one label.
+        """
         fit, words = self.fit.divided_by(temperature), None
+        if of_labels is not None:
+            fit = fit.scaled(of_labels.factors, of_labels.shifts)
         if self.vocabulary is not None:
             most = float(np.finfo(np.float16).max)
             words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))
-        return LinearModel(fit.weights.astype(np.float32), fit.bias.astype(np.float32), classes, words)
+        weights, bias = fit.weights.astype(np.float32), fit.bias.astype(np.float32)
+        return LinearModel(weights, bias, classes, words, of_labels is not None)
 
     def start_for(self, vocabulary: Vocabulary | None) -> Fit:
         """Return the same weights for the n-grams of another vocabulary, as a starting point."""
@@ -60,7 +69,7 @@ class Rows:
     Parameters
     ----------
     inputs : Inputs
-    y : ndarray of shape (n,)
+    y : ndarray of shape (n,), or (n, n_classes) if rows may have several labels
     sample_weight : ndarray of shape (n,), optional
         See `TrainingSet`.
     vocabulary : Vocabulary, optional
@@ -72,14 +81,14 @@ class Rows:
     def __init__(
         self,
         inputs: Inputs,
-        y: Ints,
+        y: Targets,
         sample_weight: Floats | None = None,
         vocabulary: Vocabulary | None = None,
         *,
         is_rotated: bool = False,
     ) -> None:
         self._inputs, self._y, self._sample_weight, self._is_rotated = inputs, y, sample_weight, is_rotated
-        most = 2 * most_ngrams(int(y.max()) + 1)
+        most = 2 * most_ngrams(int(y.max()) + 1 if y.ndim == 1 else y.shape[1])
         self.vocabulary = inputs.vocabulary(most) if vocabulary is None else vocabulary
         self._words = inputs.words(self.vocabulary)
         self._designs: dict[float, Design] = {}
@@ -91,7 +100,8 @@ class Rows:
         vocabulary = self.vocabulary if scale else None
         words = self._words if scale else None
         if head == "centroid":
-            return Trained(fit_centroid(self._inputs.vectors, words, scale, self._y, self._sample_weight), vocabulary)
+            of_rows = fit_centroid if self._y.ndim == 1 else fit_centroids_of_labels
+            return Trained(of_rows(self._inputs.vectors, words, scale, self._y, self._sample_weight), vocabulary)
         if C is None:
             raise ValueError("the logistic head needs C")
         if scale not in self._designs:
@@ -118,6 +128,23 @@ def fit_centroid(vectors: Vectors, words: object, scale: float, y: Ints, sample_
     of_words = np.zeros((n_classes, 0)) if words is None else (of_class @ words).toarray()
     squares = (centroids**2).sum(axis=1) + scale**2 * (of_words**2).sum(axis=1)
     return Fit(2 * centroids, -squares, 2 * scale**2 * of_words.T)
+
+
+def fit_centroids_of_labels(
+    vectors: Vectors, words: object, scale: float, given: Mask, sample_weight: Floats | None = None
+) -> Fit:
+    """Fit nearest centroid for rows that may have several labels: of rows with a label, and of those without it."""
+    parts = []
+    for has_label in given.T:
+        of_two = fit_centroid(vectors, words, scale, has_label.astype(np.intp), sample_weight)
+        if len(of_two.bias) == 2 and not has_label.all():
+            parts.append((of_two.weights[1] - of_two.weights[0], of_two.bias[1] - of_two.bias[0],
+                          of_two.word_weights[:, 1] - of_two.word_weights[:, 0]))  # fmt: skip
+        else:  # all rows have it, or none
+            sign = 1.0 if has_label.all() else -1.0
+            parts.append((np.zeros(vectors.shape[1]), sign, np.zeros(of_two.word_weights.shape[0])))
+    weights, bias, of_words = zip(*parts, strict=True)
+    return Fit(np.array(weights), np.array(bias), np.array(of_words).T)
 
 
 def most_ngrams(n_classes: int) -> int:

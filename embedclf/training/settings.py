@@ -14,6 +14,7 @@ from embedclf.formatting import counted
 from embedclf.phases import phase
 from embedclf.training.calibration import OutOfFoldScores, fit_temperature
 from embedclf.training.heads import Rows, Trained
+from embedclf.training.label_calibration import LabelCalibration, calibrate_labels, fit_label_temperature
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
 from embedclf.training.recipe import Recipe
 from embedclf.training.solver import principal_axes
@@ -64,6 +65,8 @@ class Settings:
         A fit with these settings, as a starting point for others.
     out_of_fold : OutOfFoldScores or None
         None if there are none.
+    of_labels : LabelCalibration or None
+        None if a text has one label.
     """
 
     C: float | None
@@ -74,6 +77,7 @@ class Settings:
     n_judged: int
     start: Trained | None
     out_of_fold: OutOfFoldScores | None
+    of_labels: LabelCalibration | None = None
 
     @property
     def cost(self) -> float:
@@ -119,6 +123,9 @@ class Chooser:
             self._y_judged, self._known = (
                 np.concatenate([values[judged] for _, judged in self._parts]) for values in (examples.y, in_scope)
             )
+            self._given = None
+            if examples.given is not None:
+                self._given = np.concatenate([examples.given[judged] for _, judged in self._parts])
             weights = examples.sample_weight
             self._weights_known = (
                 None if weights is None else np.concatenate([weights[judged & in_scope] for _, judged in self._parts])
@@ -156,8 +163,11 @@ class Chooser:
         scores = np.concatenate(
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
-        temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known], self._weights_known)
-        left_out = OutOfFoldScores(np.asarray(scores / temperature, dtype=np.float32), self._y_judged)
+        if self._given is not None:
+            temperature, loss = fit_label_temperature(scores, self._given, self._weights_known)
+        else:
+            temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known], self._weights_known)
+        left_out = OutOfFoldScores(np.asarray(scores / temperature, dtype=np.float32), self._y_judged, self._given)
         return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], left_out), fits)
 
     def choose(self, near: Settings | None = None) -> Settings:
@@ -170,7 +180,11 @@ class Chooser:
         # Settings that are expected to be close were chosen on all rows; now some are held out.
         name = "Choosing settings" if near is None else "Choosing settings again"
         with phase(name, unit="fit", is_about=True) as self._choosing:
-            return self._choose(near)
+            chosen = self._choose(near)
+        if self._given is None or chosen.out_of_fold is None:
+            return chosen
+        of_labels = calibrate_labels(chosen.out_of_fold.scores, self._given, self._weights_known)
+        return replace(chosen, of_labels=of_labels)
 
     def _choose(self, near: Settings | None) -> Settings:
         scales = self._recipe.scales
@@ -244,7 +258,8 @@ def choose_settings(recipe: Recipe, examples: TrainingSet, *, seed: int, near: S
         return chooser.choose(near if near is not None and near.n_judged else None)
     C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
     # With one text per label, names make up half of the training texts.
-    return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None)
+    of_labels = None if examples.given is None else LabelCalibration.neutral(len(examples.classes))
+    return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None, of_labels)
 
 
 def fit_all(

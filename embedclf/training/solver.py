@@ -11,6 +11,9 @@ columns there are only as many axes as rows, since the optimum lies in their spa
 
 Words are sparse columns beside the vectors. The most frequent ones, which correlate most with each other and with the
 vectors, are rotated together with the vectors; each of the others is only scaled.
+
+Texts with several labels have one binary problem per label, with the objective of ``LogisticRegression`` in
+``sklearn.multiclass.OneVsRestClassifier``. They share coordinates and steps, so that all are solved at once.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +23,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Ints, Mask, Targets, Vectors
 from embedclf.threads import n_cores
 from embedclf.training.lbfgs import Floats, minimize
 
@@ -64,6 +67,11 @@ class Fit:
     def divided_by(self, temperature: float) -> Self:
         """Return the fit whose scores are divided by a temperature."""
         parts = self.weights / temperature, self.bias / temperature, self.word_weights / temperature
+        return type(self)(*parts, self.converged)
+
+    def scaled(self, factors: Floats, shifts: Floats) -> Self:
+        """Return the fit whose scores are those of this one times a factor, plus a shift, for each class."""
+        parts = self.weights * factors[:, None], self.bias * factors + shifts, self.word_weights * factors
         return type(self)(*parts, self.converged)
 
 
@@ -114,15 +122,15 @@ class Design:
             out.append(_Part(rows, self.rotated[rows].astype(kind, copy=False), rare, transposed))
         return out
 
-    def rough_fit(self, y: Ints, C: float) -> Fit:
+    def rough_fit(self, y: Targets, C: float) -> Fit:
         """Fit until the accuracy hardly changes any more, but the probabilities still do; see `fit`."""
-        problem = _Problem(self, y, C)
+        problem = _problem(self, y, C)
         u, _ = problem.solve(problem.zeros(), _ROUGHEST, np.float32)
         return problem.to_fit(u, converged=True)
 
     def fit(
         self,
-        y: Ints,
+        y: Targets,
         C: float,
         *,
         start: Fit | None = None,
@@ -134,7 +142,7 @@ class Design:
         Parameters
         ----------
         y : ndarray of shape (n,)
-            Class indices from 0, each of which occurs.
+            Class indices from 0, each of which occurs. Or which labels each row has, (n, n_labels), bool.
         C : float
         start : Fit, optional
             Starting point, which does not change the result.
@@ -144,7 +152,7 @@ class Design:
         sample_weight : ndarray of shape (n,), optional
             How many rows each row counts for, above 0; None is one each.
         """
-        problem = _Problem(self, y, C, sample_weight)
+        problem = _problem(self, y, C, sample_weight)
         u = problem.zeros() if start is None else problem.from_fit(start)
         cheap = self.rotated.size * problem.n_classes <= _CHEAP
         if not exact:
@@ -196,13 +204,10 @@ class _Problem:
     n_classes : int
     """
 
-    def __init__(self, design: Design, y: Ints, C: float, sample_weight: Floats | None = None) -> None:
-        self.n_classes = int(y.max()) + 1
-        if self.n_classes == 2:
-            # scikit-learn fits the difference of the two rows of weights, whose penalty is twice that of both.
-            C /= 2
-        self._design, self._y, self._C, self._sample_weight = design, y, C, sample_weight
-        self._n_counted = len(y) if sample_weight is None else float(sample_weight.sum())
+    def __init__(self, design: Design, n_classes: int, C: float, sample_weight: Floats | None = None) -> None:
+        self.n_classes = n_classes
+        self._design, self._C, self._sample_weight = design, C, sample_weight
+        self._n_counted = len(design.rotated) if sample_weight is None else float(sample_weight.sum())
         self._n_rare = 0 if design.rare is None else design.rare.shape[1]
 
     def zeros(self) -> Floats:
@@ -241,8 +246,19 @@ class _Problem:
         scores += B
         if self._n_rare:
             scores += part.rare @ W
-        scores -= scores.max(axis=1, keepdims=True)
         return scores
+
+    def _start(self, n_rows: int, kind: Any) -> Floats:
+        """Return the probability of each class where nothing is known: (n_rows, n_classes)."""
+        raise NotImplementedError
+
+    def _probabilities(self, scores: Floats) -> Floats:
+        """Return the probabilities that scores stand for, which may be in their place."""
+        raise NotImplementedError
+
+    def _losses(self, scores: Floats, part: _Part) -> tuple[Floats, Floats]:
+        """Return the log loss of each row, (n_rows,), and its gradient with respect to the scores."""
+        raise NotImplementedError
 
     def _costs(self, part: _Part, kind: Any) -> Floats:
         """Return C times the weight of each of these rows: (n_rows,), or one number if all have the same."""
@@ -257,12 +273,7 @@ class _Problem:
 
     def _curvature(self, u: Floats, part: _Part) -> Floats:
         """Return the contribution of these rows to the curvature along each coordinate: (n_coordinates,)."""
-        if u.any():
-            p = self._scores(u, part)
-            np.exp(p, out=p)
-            p /= p.sum(axis=1, keepdims=True)
-        else:
-            p = np.full((len(part.rotated), self.n_classes), 1 / self.n_classes, dtype=u.dtype)
+        p = self._probabilities(self._scores(u, part)) if u.any() else self._start(len(part.rotated), u.dtype)
         p *= 1 - p
         p *= self._costs(part, u.dtype).reshape(-1, 1)
         curvature = np.empty_like(u)
@@ -277,20 +288,15 @@ class _Problem:
 
     def _loss(self, u: Floats, part: _Part) -> tuple[float, Floats]:
         """Return C times the log loss of these rows, and its gradient."""
-        costs = self._costs(part, u.dtype)
-        scores, rows, y = self._scores(u, part), np.arange(len(part.rotated)), self._y[part.rows]
-        of_true = self._sum(scores[rows, y], part)
-        np.exp(scores, out=scores)
-        sums = scores.sum(axis=1)
-        loss = self._C * (self._sum(np.log(sums), part) - of_true)
-        scores *= (costs / sums)[:, None]
-        scores[rows, y] -= costs  # now the gradient with respect to the scores
+        losses, of_scores = self._losses(self._scores(u, part), part)
+        loss = self._C * self._sum(losses, part)
+        of_scores *= self._costs(part, u.dtype).reshape(-1, 1)
         gradient = np.empty_like(u)
         U, B, W = self._parts(gradient)
-        np.matmul(scores.T, part.rotated, out=U)
-        B[:] = scores.sum(axis=0)
+        np.matmul(of_scores.T, part.rotated, out=U)
+        B[:] = of_scores.sum(axis=0)
         if self._n_rare:
-            W[:] = part.transposed @ scores
+            W[:] = part.transposed @ of_scores
         return loss, gradient
 
     def solve(self, u: Floats, tolerance: float, kind: type[np.float32] | type[np.float64]) -> tuple[Floats, float]:
@@ -321,3 +327,70 @@ class _Problem:
 
             scaled, norm = minimize(objective, start / scale, enough, _MOST_STEPS)
         return (scaled * scale).astype(np.float64), tolerance * (norm / enough) ** 2
+
+
+class _OneOfSeveral(_Problem):
+    """Rows that have one class each: the softmax of the scores."""
+
+    def __init__(self, design: Design, y: Ints, C: float, sample_weight: Floats | None = None) -> None:
+        n_classes = int(y.max()) + 1
+        # scikit-learn fits the difference of the two rows of weights, whose penalty is twice that of both.
+        super().__init__(design, n_classes, C / 2 if n_classes == 2 else C, sample_weight)
+        self._y = y
+
+    def _start(self, n_rows: int, kind: Any) -> Floats:
+        return np.full((n_rows, self.n_classes), 1 / self.n_classes, dtype=kind)
+
+    def _probabilities(self, scores: Floats) -> Floats:
+        scores -= scores.max(axis=1, keepdims=True)
+        np.exp(scores, out=scores)
+        scores /= scores.sum(axis=1, keepdims=True)
+        return scores
+
+    def _losses(self, scores: Floats, part: _Part) -> tuple[Floats, Floats]:
+        rows, y = np.arange(len(scores)), self._y[part.rows]
+        scores -= scores.max(axis=1, keepdims=True)
+        of_true = scores[rows, y]
+        np.exp(scores, out=scores)
+        sums = scores.sum(axis=1)
+        scores /= sums[:, None]
+        scores[rows, y] -= 1
+        return np.log(sums) - of_true, scores
+
+
+class _EachLabel(_Problem):
+    """Rows that may have several labels: the logistic function of each score."""
+
+    def __init__(self, design: Design, given: Mask, C: float, sample_weight: Floats | None = None) -> None:
+        super().__init__(design, given.shape[1], C, sample_weight)
+        self._given = given
+        # The intercept of a label that no row has, or every row, has no optimum; a row more of the other kind gives it
+        # one.
+        n, counts = len(given), given.sum(axis=0)
+        self._constant = np.flatnonzero((counts == 0) | (counts == n))
+        self._share = ((counts + 1) / (n + 2))[self._constant]
+
+    def _start(self, n_rows: int, kind: Any) -> Floats:
+        return np.full((n_rows, self.n_classes), 1 / 2, dtype=kind)
+
+    def _probabilities(self, scores: Floats) -> Floats:
+        small = np.exp(-np.abs(scores))
+        probabilities: Floats = np.where(scores >= 0, 1, small) / (1 + small)
+        return probabilities
+
+    def _losses(self, scores: Floats, part: _Part) -> tuple[Floats, Floats]:
+        given = self._given[part.rows]
+        small = np.exp(-np.abs(scores))  # of this, nothing overflows
+        losses = (np.maximum(scores, 0) + np.log1p(small) - np.where(given, scores, 0)).sum(axis=1)
+        of_constant = scores[:, self._constant] * (given[:, self._constant] - self._share)
+        gradient = np.where(scores >= 0, 1, small) / (1 + small)
+        gradient -= given
+        if len(self._constant):
+            losses += of_constant.sum(axis=1)
+            gradient[:, self._constant] += given[:, self._constant] - self._share
+        return losses, gradient
+
+
+def _problem(design: Design, y: Targets, C: float, sample_weight: Floats | None = None) -> _Problem:
+    kind = _OneOfSeveral if y.ndim == 1 else _EachLabel
+    return kind(design, y, C, sample_weight)

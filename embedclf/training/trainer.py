@@ -12,6 +12,7 @@ from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
+from embedclf.data.label_sets import AnyLabels
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -22,7 +23,7 @@ from embedclf.missing import placeholder_labels, placeholder_texts
 from embedclf.phases import phase
 from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
-from embedclf.training.checks import check_abstaining, check_examples
+from embedclf.training.checks import check_abstaining, check_examples, check_label_sets, rarest_labels
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.inputs import Inputs
 from embedclf.training.languages import warn_of_languages
@@ -31,14 +32,14 @@ from embedclf.training.splits import hold_out
 from embedclf.training.training_set import make_training_set
 from embedclf.training.weights import ClassWeight, check_sample_weight, with_class_weight
 from embedclf.training.words_alone import predict_by_words
-from embedclf.validation import Label, check_whole, label_of
+from embedclf.validation import check_whole, label_of
 
 logger = logging.getLogger(__name__)
 
 
 def train(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
@@ -68,8 +69,10 @@ def train(
     texts : iterable of str, DataFrame or EmbeddedTexts
         A data frame of pandas or Polars brings its labels, and the classifier remembers the names of its columns;
         `EmbeddedTexts` bring labels, embedder and vectors. Do not pass these arguments then.
-    labels : iterable of str or int
-        One per text. The classifier's labels are strings; a whole number is a label as it is written: ``"1"``.
+    labels : iterable of str or int, or of lists of these
+        One per text. The classifier's labels are strings; a whole number is a label as it is written: ``"1"``. A list
+        of labels per text, or a matrix of 0 and 1 with a column per label, trains a `MultiLabelClassifier`: each label
+        is one against the rest, with a probability and a threshold of its own.
     text, label : str, optional
         The columns of a data frame; None means "text" and "label". Several columns of texts are joined by line breaks.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
@@ -120,7 +123,7 @@ def train(
     Returns
     -------
     TextClassifier
-        Its ``card`` holds the held-out metrics.
+        Its ``card`` holds the held-out metrics. A `MultiLabelClassifier` if texts have several labels.
 
     Raises
     ------
@@ -184,7 +187,19 @@ def train_on(
 ) -> tuple[TextClassifier, HeldOutRows]:
     """Train a classifier; see `train`."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
-    classes, y = check_examples(examples.texts, examples.known_labels, outside)
+    given = None
+    if examples.is_multilabel:
+        for name, setting in (
+            ("target_accuracy", target_accuracy),
+            ("out_of_scope_label", outside),
+            ("class_weight", class_weight),
+        ):
+            if setting is not None:
+                raise ArgumentError(f"{name} is for texts with one label each; these have several")
+        classes, given = check_label_sets(examples.texts, examples.known_label_sets)
+        y = rarest_labels(given)
+    else:
+        classes, y = check_examples(examples.texts, examples.known_labels, outside)
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:
@@ -193,7 +208,7 @@ def train_on(
     class_weight = _of_labels(class_weight)
     weights = weights_of(sample_weight, class_weight, classes, y)
     record = TrainingRecord(
-        digest=rows_digest(examples.texts, examples.known_labels),
+        digest=rows_digest(examples.texts, examples.written_labels),
         n_rows=len(examples),
         features=recipe.features,
         C=recipe.C,
@@ -207,9 +222,9 @@ def train_on(
     )
     opened, recipe = open_for(recipe, examples)
     warn_of_languages(examples.texts, opened, recipe)
-    held = _choose_held_out(y, examples.groups, classes, holdout, seed)
+    held = _choose_held_out(y, examples.groups, classes, holdout, seed, given)
     model, card, correct = fit_classifier(
-        make_training_set(recipe, examples, classes, y, name_vectors, sample_weight=weights),
+        make_training_set(recipe, examples, classes, y, name_vectors, sample_weight=weights, given=given),
         recipe,
         spec=opened.spec,
         seed=seed,
@@ -217,7 +232,7 @@ def train_on(
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
     )
-    if card.held_out is not None:
+    if card.held_out is not None and given is None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))
     classifier = make_classifier(opened, model, replace(card, out_of_scope_label=outside, training=record))
     if examples.columns is not None:
@@ -227,7 +242,7 @@ def train_on(
 
 def _warn_of_placeholders(examples: EmbeddedTexts) -> None:
     for what, found in (
-        ("labels", placeholder_labels(examples.known_labels)),
+        ("labels", placeholder_labels([] if examples.is_multilabel else examples.known_labels)),
         ("texts", placeholder_texts(examples.texts)),
     ):
         for word, rows in found.items():
@@ -320,16 +335,19 @@ def open_for(recipe: Recipe, embedder: Any, **settings: Any) -> tuple[Embedder, 
     return opened, recipe
 
 
-def _choose_held_out(y: Ints, groups: Ints, classes: tuple[str, ...], holdout: float, seed: int) -> Mask:
+def _choose_held_out(
+    y: Ints, groups: Ints, classes: tuple[str, ...], holdout: float, seed: int, given: Mask | None
+) -> Mask:
     if holdout == 0:
         return np.zeros(len(y), dtype=bool)
     held = hold_out(y, groups, holdout, seed=seed)
-    distinct = [len(np.unique(groups[y == number])) for number in range(len(classes))]
+    has_label = np.arange(len(classes)) == y[:, None] if given is None else given
+    distinct = [len(np.unique(groups[has_label[:, number]])) for number in range(len(classes))]
     if single := [number for number, n_texts in enumerate(distinct) if n_texts == 1]:
         named = ", ".join(repr(classes[number]) for number in single[:5])
         more = f" and {len(single) - 5} more" if len(single) > 5 else ""
         have = "has" if len(single) == 1 else "have"
-        thing = "example" if np.isin(y, single).sum() == len(single) else "distinct text"
+        thing = "example" if has_label[:, single].sum() == len(single) else "distinct text"
         logger.warning("%s%s %s one %s: used for training only", named, more, have, thing)
     if not held.any():
         logger.warning("too few examples for a held-out test: accuracy not measured")

@@ -6,7 +6,7 @@ from typing import Self
 
 import numpy as np
 
-from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.arrays import Ints, Mask, Targets, Vectors
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.training.inputs import Inputs
@@ -33,6 +33,9 @@ class TrainingSet:
     sample_weight : ndarray of shape (n,), or None
         How many examples each example counts for in fits and in the choice of settings; None is one each. Metrics do
         not use it.
+    given : ndarray of shape (n, n_classes), bool, or None
+        Which labels each example has, if it may have several; `y` is then the rarest of them, or any class for an
+        example without labels, and only used to divide the examples.
     """
 
     inputs: Inputs
@@ -41,31 +44,48 @@ class TrainingSet:
     classes: tuple[str, ...]
     names: Inputs | None = None
     sample_weight: Floats | None = None
+    given: Mask | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __getitem__(self, rows: Mask | Ints) -> Self:
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return replace(self, inputs=self.inputs[rows], y=self.y[rows], groups=self.groups[rows], sample_weight=weights)
+        given = None if self.given is None else self.given[rows]
+        return replace(
+            self,
+            inputs=self.inputs[rows],
+            y=self.y[rows],
+            groups=self.groups[rows],
+            sample_weight=weights,
+            given=given,
+        )
+
+    @property
+    def targets(self) -> Targets:
+        """What classifiers are fitted to: the class of each example, (n,), or which labels it has, (n, n_classes)."""
+        return self.y if self.given is None else self.given
 
     @property
     def in_scope(self) -> Mask:
         """Which examples are in scope: (n,)."""
         return self.y < len(self.classes)
 
-    def with_names(self, names: Inputs | None) -> tuple[Inputs, Ints, Floats | None]:
-        """Return inputs, y and weights with the name of each class added as an example of it; None adds nothing.
+    def with_names(self, names: Inputs | None) -> tuple[Inputs, Targets, Floats | None]:
+        """Return inputs, targets and weights with the name of each class added as an example of it; None adds nothing.
 
         A name weighs as much as an example of its class does on average.
         """
         if names is None:
-            return self.inputs, self.y, self.sample_weight
+            return self.inputs, self.targets, self.sample_weight
         weights = self.sample_weight
         if weights is not None:
             sums, counts = np.bincount(self.y, weights, len(names)), np.bincount(self.y, minlength=len(names))
-            weights = np.concatenate([weights, (sums / counts)[: len(names)]])
-        return self.inputs.joined(names), np.concatenate([self.y, np.arange(len(names))]), weights
+            # A label that is never the rarest of an example has no example of its own here.
+            of_names = np.where(counts, sums / np.maximum(counts, 1), weights.mean())
+            weights = np.concatenate([weights, of_names[: len(names)]])
+        own = np.arange(len(names)) if self.given is None else np.eye(len(names), dtype=bool)
+        return self.inputs.joined(names), np.concatenate([self.targets, own]), weights
 
 
 def make_training_set(
@@ -77,6 +97,7 @@ def make_training_set(
     *,
     fewest: int | None = None,
     sample_weight: Floats | None = None,
+    given: Mask | None = None,
 ) -> TrainingSet:
     """Embed texts and the names of their labels, as far as a recipe needs them.
 
@@ -93,6 +114,7 @@ def make_training_set(
     fewest : int, optional
         The size of the smallest training set; None means all texts.
     sample_weight : ndarray of shape (n_texts,), optional
+    given : ndarray of shape (n_texts, n_classes), bool, optional
         See `TrainingSet`.
 
     Raises
@@ -115,7 +137,7 @@ def make_training_set(
             vectors = np.vstack([vectors, check_vectors(name_vectors, len(names))])
     inputs = Inputs.of([*texts.texts, *names], vectors, words=recipe.uses_words)
     if not names:
-        return TrainingSet(inputs, y, texts.groups, tuple(classes), None, sample_weight)
+        return TrainingSet(inputs, y, texts.groups, tuple(classes), None, sample_weight, given)
     rows = np.arange(len(inputs))
     of_texts, of_names = inputs[rows[: len(texts)]], inputs[rows[len(texts) :]]
-    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, sample_weight)
+    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, sample_weight, given)
