@@ -64,7 +64,7 @@ def check_replaced(path: Path, labels: Collection[str], *, force: bool, embedder
         same = {*model.classes, card.out_of_scope_label} - {None} == set(labels)
         others = "" if same else f"{path} is a model with other labels: {_named(model.classes)} ({rows}, {saved})"
         if not others and embedder is not None and not is_alike(embedder, card.embedder):
-            others = f"{path} is a model with another embedder: {card.embedder} ({rows}, {saved})"
+            others = f"{path} is a model with another embedder: {card.embedder.described} ({rows}, {saved})"
     if others and not force:
         raise OutputError(f"{others}. Replace it with --force, or choose another file with -o", path=str(path))
     echo(f"Replacing {what}", err=True)
