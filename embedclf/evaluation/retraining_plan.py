@@ -17,6 +17,7 @@ from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
 from embedclf.data.corpus import Corpus, join, read_corpus
 from embedclf.data_frames import is_data_frame
+from embedclf.embedding.aimlapi.gone import check_served
 from embedclf.embedding.base import EXTERNAL, WORDS, Embedder, EmbedderLike, EmbedderSpec, is_alike
 from embedclf.embedding.cache.lookup import cached_vectors
 from embedclf.embedding.cache.vector_cache import open_cache
@@ -128,6 +129,7 @@ class Plan:
         self.old: Embedder | None = None if self.is_same_embedder else self._given
         if self.old is None and not self.is_same_embedder:
             try:
+                check_served(trained_with)
                 self.old = self._open_as(trained_with, how=_HOW_OLD)
             except (EmbedderError, ModelFileError) as error:
                 self.reason = _as_clause(error)
@@ -146,7 +148,8 @@ class Plan:
 
     def _open_as(self, spec: EmbedderSpec, **more: Any) -> Embedder:
         """Open an embedder that the model file names, or one like it, without calling a URL from the file."""
-        how = {"how": how_to_pass(spec)}
+        file = self.name if self._given is None else None
+        how = {"how": how_to_pass(spec), "trained_file": file}
         return open_as_trained(spec, None, self.name, **{**self._settings, **how, **more})
 
     @property

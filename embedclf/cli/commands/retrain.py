@@ -109,12 +109,12 @@ def command(job: Job, model: str, output: str | None, force: bool, embedding: Em
     check_model_name(place)
     _introduce(plan, corpus)
     plan.check(corpus.texts, corpus.labels)
+    check_replaced(place, set(corpus.labels), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)
     if job.asked.dry_run:
         print_estimates(
             plan.choices(), plan.texts_with_names(corpus.texts, corpus.labels)[0], job.asked, as_json=job.as_json
         )
         return
-    check_replaced(place, set(corpus.labels), force=force, embedder=plan.new.spec)
     AtomicFile(place).discard()  # check before the work starts that it can be written
     plan.check_cost(corpus.texts, corpus.labels)
     try:
