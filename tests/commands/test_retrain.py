@@ -81,6 +81,9 @@ def test_the_cost_is_that_of_both(cli: Cli, api: AimlapiServer, old: Path):
     assert "nothing was sent" in cli(*large, "--no-cache", "--max-cost", "0.00002").stderr
     assert not api.n_requests
     assert json.loads(cli(*large, "--dry-run", "--json").stdout)["estimates"][1]["to_embed"] == 0
+    # Two lengths of one model are cut from the same vectors, also without a cache.
+    assert cli("retrain", old, "--dimensions", 256, "--no-cache").exit_code == 0
+    assert sorted(api.texts_sent) == sorted(TEXTS)
 
 
 @pytest.mark.parametrize("is_cached", [True, False])

@@ -92,6 +92,7 @@ def command(job: Job, model: str, output: str | None, force: bool, embedding: Em
     from embedclf.evaluation.retraining_plan import plan_retraining
     from embedclf.printing.retrained import retraining_lines
 
+    job.share_vectors()
     plan = plan_retraining(model, embedding.embedder, **embedding.asked, **job.asked.settings())
     job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
     if job.datasets:
