@@ -102,7 +102,7 @@ class Plan:
         self.name, self._folder, self.card, self.record, self.recipe = name, folder, card, card.training, recipe
         self._given, self._settings = given, settings
         self.reason = ""
-        self._named: str | None = None
+        self._model: EmbedderLike | None = None
         self._changed: bool | None = None
         self._used_before = Usage() if given is None else given.usage
 
@@ -122,8 +122,8 @@ class Plan:
             told |= {name: value for name, value in (("task", task), ("prompt", prompt)) if value is not None}
             self.new = open_for(self.recipe, embedder, dimensions=dimensions, **told, **self._settings)[0]
             self._say_what_is_lost(task, prompt)
-            if isinstance(embedder, str) and str(self.new.spec) == str(trained_with):
-                self._named = embedder  # the old one too, where no file can open it
+            if not isinstance(embedder, Embedder) and str(self.new.spec) == str(trained_with):
+                self._model = embedder  # the old one's too, where no file can open it
         else:
             wanted = _asked_of(trained_with, dimensions, task, prompt)
             is_given = self._given is not None and wanted == trained_with
@@ -150,10 +150,10 @@ class Plan:
             logger.warning("%s is not told what the old embedder was told (%s)", new, lost.told)
 
     def _open_as(self, spec: EmbedderSpec, **more: Any) -> Embedder:
-        """Open an embedder that the model file or a user names, or one like it, without calling a URL from the file."""
+        """Open an embedder that the model file names, or one like it, without calling a URL from the file."""
         file = self.name if self._given is None else None
         how = {"how": how_to_pass(spec), "trained_file": file}
-        return open_as_trained(spec, self._named, self.name, **{**self._settings, **how, **more})
+        return open_as_trained(spec, self._model, self.name, **{**self._settings, **how, **more})
 
     @property
     def holdout(self) -> float:

@@ -222,6 +222,15 @@ def test_files_are_read_as_in_training(cli: Cli, tmp_path: Path):
     assert result.stderr.startswith("here/old.txt: texts in 'said', labels in 'kind' (as in training)\n")
     assert embedclf.load("here/m-l2_supercat-128.safetensors").card.training.reading == record.reading
     assert embedclf.retrain("here/m.safetensors", dimensions=64).rows_changed is False
+    for name, rows in (("p.csv", ROWS[:15]), ("q.csv", ROWS[15:])):
+        write_csv(Path(name), rows)
+    cli("train", "p.csv", "q.csv", *QUICKLY, "-o", "pq.safetensors")
+    write_csv(Path("q.csv"), ROWS[16:])
+    failed(
+        cli("retrain", "pq.safetensors"),
+        "p.csv and q.csv have changed since pq.safetensors was trained on them: 29 rows now, 30 then; the digest "
+        "differs. To train on what is there now, name them: --train-set p.csv --train-set q.csv",
+    )
 
 
 @pytest.mark.parametrize("kind", ["a link out of here", "a pipe", "a large file", "a folder"])
