@@ -68,9 +68,10 @@ def find_rows(
     if changed is not None:
         places, corpus = changed
         named = " ".join(f"--train-set {place}" for place in places)
+        have, them = ("has", "it") if len(places) == 1 else ("have", "them")
         raise DataError(
-            f"{corpus.name} has changed since {name} was trained on it: {change(record, len(corpus.texts))}. To train "
-            f"on what is there now, name it: {named}",
+            f"{corpus.name} {have} changed since {name} was trained on {them}: {change(record, len(corpus.texts))}. "
+            f"To train on what is there now, name {them}: {named}",
             source=corpus.name,
         )
     raise DataError(

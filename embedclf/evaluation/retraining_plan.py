@@ -10,23 +10,26 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Mask, Vectors
-from embedclf.classifier.loading import open_as_trained
+from embedclf.classifier.loading import how_to_pass, open_as_trained
 from embedclf.classifier.model_file import ModelCard, read_model
 from embedclf.classifier.recorded_rows import find_rows, is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
 from embedclf.data.corpus import Corpus, join, read_corpus
 from embedclf.data_frames import is_data_frame
+from embedclf.embedding.aimlapi.gone import check_served
 from embedclf.embedding.base import EXTERNAL, WORDS, Embedder, EmbedderLike, EmbedderSpec, is_alike
 from embedclf.embedding.cache.lookup import cached_vectors
 from embedclf.embedding.cache.vector_cache import open_cache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.factory import told_alike
+from embedclf.embedding.tasks import CLASSIFICATION, NO_TASK, check_prompt, task_named
 from embedclf.embedding.usage import Usage
 from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError
 from embedclf.evaluation.choices import Choice, check_cost_of_all
 from embedclf.evaluation.retraining_result import Measured, Retraining
 from embedclf.formatting import counted
-from embedclf.stats.intervals import interval_of_mean
+from embedclf.stats.intervals import Interval, interval_of_mean
 from embedclf.training.checks import check_examples
 from embedclf.training.fitting import measure_held_out
 from embedclf.training.label_names import names_for
@@ -99,11 +102,14 @@ class Plan:
         self.name, self._folder, self.card, self.record, self.recipe = name, folder, card, card.training, recipe
         self._given, self._settings = given, settings
         self.reason = ""
+        self._model: EmbedderLike | None = None
         self._changed: bool | None = None
         self._used_before = Usage() if given is None else given.usage
 
-    def open(self, embedder: EmbedderLike | None, dimensions: int | None) -> None:
+    def open(self, embedder: EmbedderLike | None, dimensions: int | None, task: str | None, prompt: str | None) -> None:
         """Open both embedders.
+
+        The new one is told what the old one was, as far as it takes that and nothing else is asked for.
 
         Raises
         ------
@@ -112,23 +118,42 @@ class Plan:
         """
         trained_with = self.card.embedder
         if embedder is not None:
-            self.new = open_for(self.recipe, embedder, dimensions=dimensions, **self._settings)[0]
-        elif dimensions is not None and dimensions != trained_with.dimensions:
-            self.new = self._open_as(replace(trained_with, dimensions=dimensions, shortened=True))
+            told = told_alike(embedder, trained_with)
+            told |= {name: value for name, value in (("task", task), ("prompt", prompt)) if value is not None}
+            self.new = open_for(self.recipe, embedder, dimensions=dimensions, **told, **self._settings)[0]
+            self._say_what_is_lost(task, prompt)
+            if not isinstance(embedder, Embedder) and str(self.new.spec) == str(trained_with):
+                self._model = embedder  # the old one's too, where no file can open it
         else:
-            self.new = self._open_as(trained_with) if self._given is None else self._given
+            wanted = _asked_of(trained_with, dimensions, task, prompt)
+            is_given = self._given is not None and wanted == trained_with
+            self.new = self._given if is_given else self._open_as(wanted)
         self.is_same_embedder = is_alike(self.new.spec, trained_with)
         self.old: Embedder | None = None if self.is_same_embedder else self._given
         if self.old is None and not self.is_same_embedder:
             try:
+                check_served(trained_with)
                 self.old = self._open_as(trained_with, how=_HOW_OLD)
             except (EmbedderError, ModelFileError) as error:
                 self.reason = _as_clause(error)
 
+    def _say_what_is_lost(self, task: str | None, prompt: str | None) -> None:
+        """Warn if the new embedder is not told what the old one was, though nothing else was asked for."""
+        old, new = self.card.embedder, self.new.spec
+        is_usual = old.task == CLASSIFICATION
+        lost = EmbedderSpec(
+            *("", "", None),
+            task=old.task if task is None and new.task is None and not is_usual else None,
+            prompt=old.prompt if prompt is None and new.prompt is None else None,
+        )
+        if lost.told:
+            logger.warning("%s is not told what the old embedder was told (%s)", new, lost.told)
+
     def _open_as(self, spec: EmbedderSpec, **more: Any) -> Embedder:
         """Open an embedder that the model file names, or one like it, without calling a URL from the file."""
-        how = {"how": f"pass it with --embedder {spec} (embedder=…)"}
-        return open_as_trained(spec, None, self.name, **{**self._settings, **how, **more})
+        file = self.name if self._given is None else None
+        how = {"how": how_to_pass(spec), "trained_file": file}
+        return open_as_trained(spec, self._model, self.name, **{**self._settings, **how, **more})
 
     @property
     def holdout(self) -> float:
@@ -176,9 +201,12 @@ class Plan:
             )
         self._changed = self.rows_changed(texts, labels)
         if self.is_same_embedder and self._changed is False:
+            used, another = "words only", ""
+            if self.recipe.uses_vectors:
+                used, another = self.card.embedder.described, "another embedder with --embedder (embedder=…), or "
             raise ArgumentError(
-                f"nothing has changed: {self.name} was trained with {self.card.embedder} on the same rows. Name "
-                "another embedder with --embedder (embedder=…), or the file of other rows with --train-set"
+                f"nothing has changed: {self.name} was trained with {used} on the same rows. Name {another}the file of "
+                "other rows with --train-set"
             )
 
     def check_cost(self, texts: Sequence[str], labels: Sequence[str]) -> None:
@@ -414,7 +442,7 @@ class Plan:
 
     def _measured(self, spec: EmbedderSpec, n_rows: int, correct: Mask, groups: Any) -> Measured:
         interval = interval_of_mean(correct, groups)
-        return Measured(_named(spec), _dimensions(spec), n_rows, len(correct), float(correct.mean()), interval)
+        return _measured_with(spec, n_rows, len(correct), float(correct.mean()), interval)
 
     def _recorded(self) -> Measured | None:
         """Return what the file of the old classifier says of it."""
@@ -422,13 +450,16 @@ class Plan:
         if held_out is None:
             return None
         n_rows = self.card.n_examples if self.record is None else self.record.n_rows
-        return Measured(_named(spec), _dimensions(spec), n_rows, held_out.n_examples, held_out.accuracy, None)
+        return _measured_with(spec, n_rows, held_out.n_examples, held_out.accuracy, None)
 
 
 def plan_retraining(
     model: str | os.PathLike[str] | TextClassifier,
     embedder: EmbedderLike | None,
+    *,
     dimensions: int | None,
+    task: str | None,
+    prompt: str | None,
     **settings: Any,
 ) -> Plan:
     """Read the settings of a classifier, and open the embedders; see `retrain`.
@@ -449,10 +480,10 @@ def plan_retraining(
         linear, card = read_model(model)
         given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
     recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
-    if not recipe.uses_vectors and (embedder is not None or dimensions is not None):
+    if not recipe.uses_vectors and any(one is not None for one in (embedder, dimensions, task, prompt)):
         raise ArgumentError(f"{name} uses words only, and no embedder: train another one with embedclf train")
     plan = Plan(name, folder, card, recipe, given, dict(settings))
-    plan.open(embedder, dimensions)
+    plan.open(embedder, dimensions, task, prompt)
     return plan
 
 
@@ -466,8 +497,24 @@ def _recipe_of(card: ModelCard, name: str, *, uses_vectors: bool) -> Recipe:
     )
 
 
+def _asked_of(spec: EmbedderSpec, dimensions: int | None, task: str | None, prompt: str | None) -> EmbedderSpec:
+    """Return an embedder, with vectors of another length or told something else where that is asked for."""
+    if dimensions not in (None, spec.dimensions):
+        spec = replace(spec, dimensions=dimensions, shortened=True)
+    if task is not None:
+        named = task_named(task)
+        spec = replace(spec, task=None if named == NO_TASK else named)
+    return spec if prompt is None else replace(spec, prompt=check_prompt(prompt))
+
+
 def _named(spec: EmbedderSpec) -> str:
     return spec.model if spec.provider == EXTERNAL else str(spec)
+
+
+def _measured_with(
+    spec: EmbedderSpec, n_rows: int, n_held_out: int, accuracy: float, interval: Interval | None
+) -> Measured:
+    return Measured(_named(spec), spec.task, spec.prompt, _dimensions(spec), n_rows, n_held_out, accuracy, interval)
 
 
 def _dimensions(spec: EmbedderSpec) -> int | None:
@@ -475,7 +522,8 @@ def _dimensions(spec: EmbedderSpec) -> int | None:
 
 
 def _sized(spec: EmbedderSpec) -> str:
-    return _named(spec) + ("" if (size := _dimensions(spec)) is None else f", {size:,} dimensions")
+    size = None if (size := _dimensions(spec)) is None else f"{size:,} dimensions"
+    return ", ".join(filter(None, [_named(spec), size, spec.told]))
 
 
 def _as_clause(error: EmbedclfError) -> str:

@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.usage import Usage
 from embedclf.records import Printable
 from embedclf.stats.intervals import Interval
@@ -17,6 +18,8 @@ class Measured:
     ----------
     embedder : str
         As ``provider:model``.
+    task, prompt : str or None
+        What the embedder was told; see `EmbedderSpec`.
     dimensions : int or None
     n_rows : int
         How many rows it was trained on, held-out ones included.
@@ -27,11 +30,19 @@ class Measured:
     """
 
     embedder: str
+    task: str | None
+    prompt: str | None
     dimensions: int | None
     n_rows: int
     n_held_out: int
     accuracy: float
     accuracy_interval: Interval | None
+
+    @property
+    def name(self) -> str:
+        """The embedder, with the task and the prompt if there are any."""
+        told = EmbedderSpec("", "", None, task=self.task, prompt=self.prompt).told
+        return f"{self.embedder} ({told})" if told else self.embedder
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types, for JSON."""

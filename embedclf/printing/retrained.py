@@ -45,7 +45,7 @@ def _cells(which: str, one: "Measured") -> list[str]:
     else:
         accuracy = with_interval(one.accuracy, one.accuracy_interval)
     dimensions = f"{one.dimensions:,}" if one.dimensions else "–"
-    return [which, in_one_line(one.embedder), dimensions, f"{one.n_rows:,}", accuracy]
+    return [which, in_one_line(one.name), dimensions, f"{one.n_rows:,}", accuracy]
 
 
 def verdict_of(result: "Retraining") -> str:

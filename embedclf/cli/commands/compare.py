@@ -1,7 +1,5 @@
 """``embedclf compare``."""
 
-import tempfile
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -101,35 +99,31 @@ def command(
     from embedclf.printing.figures import comparison_lines
 
     job.check_places(report=report)
+    job.share_vectors()
     corpus, asked = job.read(), job.asked
     recipes = comparison.check_comparison(
         corpus.texts, corpus.labels, heads or ("logistic",), features or ("auto",), folds, seed
     )
-    with ExitStack() as stack:
-        if asked.no_cache and asked.cache_dir is None:
-            # Several dimensions of one model share its vectors, so cache them for this run.
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            asked = replace(asked, no_cache=False, cache_dir=folder)
-        settings = asked.settings()
-        given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
-        told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
-        opened = choices.open_choices(given, lengths, recipes, **told, **settings)
-        n_labels = counted(len(set(corpus.labels)), "label")
-        echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
-        if asked.dry_run:
-            print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
-            return
-        page = job.page(report, about)
-        choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
-        embedded: list[choices.Embedded] = []
-        try:
-            reasons = choices.embed_choices(opened, corpus.texts, embedded, **settings)
-        finally:
-            tell_usage(choices.usage_of_all(embedded))
-        if reasons:
-            corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
-            embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
-        result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
+    settings = asked.settings()
+    given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
+    told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
+    opened = choices.open_choices(given, lengths, recipes, **told, **settings)
+    n_labels = counted(len(set(corpus.labels)), "label")
+    echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
+    if asked.dry_run:
+        print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
+        return
+    page = job.page(report, about)
+    choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
+    embedded: list[choices.Embedded] = []
+    try:
+        reasons = choices.embed_choices(opened, corpus.texts, embedded, **settings)
+    finally:
+        tell_usage(choices.usage_of_all(embedded))
+    if reasons:
+        corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
+        embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
+    result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
     page.write(comparison_page, result, f"Comparison on {job.name}", data=facts_of_file(corpus))
     if job.as_json:
         echo_json(result.to_dict())

@@ -12,8 +12,10 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.models import LATEST, check_replaced, remember_latest
 from embedclf.cli.notices import introduce
+from embedclf.cli.options import collected
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, EmbeddingOptions, TaskName
 from embedclf.embedding.base import WORDS
 
 if TYPE_CHECKING:
@@ -46,19 +48,37 @@ if TYPE_CHECKING:
     multiple=True,
     help="File to train on; repeated, several are read as one.  [default: that of MODEL, if it has not changed]",
 )
-@click.option(
-    "--embedder",
-    metavar="PROVIDER:MODEL",
-    shell_complete=completers.embedders,
-    help="New embedding model; see embedclf embedders.  [default: that of MODEL]",
-)
-@click.option(
-    "--dimensions", metavar="N", type=click.IntRange(min=1), help="Embedding dimensions.  [default: the model's]"
+@collected(
+    "embedding",
+    EmbeddingOptions,
+    {
+        "embedder": click.option(
+            "--embedder",
+            metavar="PROVIDER:MODEL",
+            shell_complete=completers.embedders,
+            help="New embedding model; see embedclf embedders.  [default: that of MODEL]",
+        ),
+        "dimensions": click.option(
+            "--dimensions",
+            metavar="N",
+            type=click.IntRange(min=1),
+            help="Embedding dimensions.  [default: the embedding model's]",
+        ),
+        "task": click.option(
+            "--task",
+            metavar="TASK",
+            type=TaskName(),
+            help=f"{TASK_HELP}.  [default: as MODEL, if the new embedder takes it]",
+        ),
+        "prompt": click.option(
+            "--prompt",
+            metavar="TEXT",
+            help=f"{PROMPT_HELP}.  [default: as MODEL, if the new embedder takes one; '' for none]",
+        ),
+    },
 )
 @file_job("needed")
-def command(
-    job: Job, model: str, output: str | None, force: bool, embedder: str | None, dimensions: int | None
-) -> None:
+def command(job: Job, model: str, output: str | None, force: bool, embedding: EmbeddingOptions) -> None:
     """Retrain MODEL with another embedder, or on more rows, and compare both on the same held-out rows.
 
     Settings and rows are those that MODEL was trained with, as its file records them. Rows that have changed are used
@@ -72,7 +92,8 @@ def command(
     from embedclf.evaluation.retraining_plan import plan_retraining
     from embedclf.printing.retrained import retraining_lines
 
-    plan = plan_retraining(model, embedder, dimensions, **job.asked.settings())
+    job.share_vectors()
+    plan = plan_retraining(model, embedding.embedder, **embedding.asked, **job.asked.settings())
     job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
     if job.datasets:
         files = job.datasets
@@ -81,18 +102,20 @@ def command(
         files = () if plan.record is None else plan.record.files
         job.corpus = plan.find_rows(lambda names: read_texts(names, job.file))
     corpus = job.corpus
-    place = Path(output) if output is not None else _usual_place(Path(model), plan, sized=dimensions is not None)
+    place = (
+        Path(output) if output is not None else _usual_place(Path(model), plan, sized=embedding.dimensions is not None)
+    )
     for name in job.datasets or corpus.files or (corpus.name,):
         check_places({"the train set": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
     _introduce(plan, corpus)
     plan.check(corpus.texts, corpus.labels)
+    check_replaced(place, set(corpus.labels), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)
     if job.asked.dry_run:
         print_estimates(
             plan.choices(), plan.texts_with_names(corpus.texts, corpus.labels)[0], job.asked, as_json=job.as_json
         )
         return
-    check_replaced(place, set(corpus.labels), force=force, embedder=plan.new.spec)
     AtomicFile(place).discard()  # check before the work starts that it can be written
     plan.check_cost(corpus.texts, corpus.labels)
     try:
@@ -122,7 +145,9 @@ def _usual_place(model: Path, plan: "Plan", *, sized: bool) -> Path:
     """
     if plan.is_same_embedder:
         return model
-    name = model.stem.removesuffix(f"-{_slug(plan.card.embedder)}")
+    old, name = plan.card.embedder, model.stem
+    for ending in (f"-{_slug(old)}", f"-{_slug(old)}-{old.dimensions}"):
+        name = name.removesuffix(ending)
     size = f"-{plan.new.spec.dimensions}" if sized else ""
     return model.with_name(f"{name}-{_slug(plan.new.spec)}{size}.safetensors")
 
@@ -140,7 +165,7 @@ def _introduce(plan: "Plan", corpus: "Corpus") -> None:
     else:
         old = plan.card.embedder
         size = "words only" if old.provider == WORDS else f"{old.dimensions} dimensions"
-        echo(f"Old embedder: {old} ({size})", err=True)
+        echo(f"Old embedder: {old} ({'; '.join(filter(None, [size, old.told]))})", err=True)
         if plan.old is None:
             echo(f"It cannot be opened ({plan.reason}): its vectors can only come from the cache", err=True)
     if plan.record is not None and plan.rows_changed(corpus.texts, corpus.labels):

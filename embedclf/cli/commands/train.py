@@ -96,8 +96,8 @@ def command(
     for dataset in job.datasets:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
+    check_replaced(place, labels_in(corpus.given_labels), force=force, dry=job.asked.dry_run)
     if not job.asked.dry_run:
-        check_replaced(place, labels_in(corpus.given_labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
