@@ -27,6 +27,7 @@ _GROUPS = {
         "encoding",
         "escape_char",
         "label_column",
+        "labels_file",
         "quoting",
         "skip_bad_rows",
         "text_column",

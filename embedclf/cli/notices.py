@@ -29,7 +29,8 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
     """Print the file and the embedder."""
     n_labels = len(set(corpus.labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
-    echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
+    if corpus.rows:
+        echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
     if opened.is_lexical:
         echo("Embedder: none (words only)", err=True)
         return

@@ -78,7 +78,7 @@ class CorpusReader:
         self.text_column: TextColumn = choice.text
         self.label_column = choice.label
         self.has_header, self.schema = self._source.has_header, self._source.schema
-        self._maker = RowMaker(choice.text, choice.label, reading.labels == "needed")
+        self._maker = RowMaker(choice.text, choice.label, reading.labels in ("needed", "alone"))
         self._log(reading, choice)
 
     def _found_format(self, path: str | os.PathLike[str]) -> Format:
@@ -107,7 +107,7 @@ class CorpusReader:
             notes.append(f"delimiter {shown_delimiter(dialect.delimiter)}")
         if reading.quoting == "auto" and dialect.unquoted is not None:
             notes.append(NO_QUOTING)
-        if notes:
+        if notes and reading.labels != "alone":
             logger.info("%s: %s", self.name, ", ".join(notes))
 
     @property

@@ -20,10 +20,14 @@ from embedclf.training.heads import MOST_BYTES, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
+from embedclf.training.splits import hold_out
 from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
+
+# Held out to find the bias of labels without rows, if nothing is held out otherwise.
+_SHARE_APART = 0.2
 
 
 def fit_classifier(
@@ -66,6 +70,8 @@ def fit_classifier(
         job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
         chosen, measured = job.choose_for(held)
         figures, correct = job.measure(measured, held)
+        if examples.added is not None and figures is None:
+            job.judge_added(measured)
         trained = job.fit_all(chosen, measured)
     settings = chosen.settings
     card = ModelCard(
@@ -80,7 +86,10 @@ def fit_classifier(
         version=__version__,
         word_scale=settings.scale,
     )
-    return trained.model(settings.temperature, examples.classes), card, correct
+    model = trained.model(settings.temperature, examples.classes)
+    if examples.added is not None:
+        model = examples.added.beside(model, measured.added_bias)
+    return model, card, correct
 
 
 def measure_held_out(
@@ -117,6 +126,7 @@ class _Chosen:
     threshold: float | None
     kept: Mask
     fitted: Trained | None
+    added_bias: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,9 +202,26 @@ class _Job:
         return figures, correct
 
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
-        model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
-        probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
-        return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
+        classes, added, y = self.examples.classes, self.examples.added, self.examples.y[held]
+        model, others = fitted.model(chosen.settings.temperature, classes), self.examples.inputs[held]
+        terms = as_terms(others.words(fitted.vocabulary))
+        if added is not None:
+            known = y < len(classes)
+            chosen.added_bias = added.bias_beside(model.scores(others.vectors, terms)[known], others.vectors[known])
+            model = added.beside(model, chosen.added_bias)
+            y = np.array([*map(model.classes.index, classes), len(model.classes)], dtype=np.intp)[y]
+        probabilities = model.probabilities(others.vectors, terms)
+        return _measure(probabilities, y, model.classes, chosen.threshold, () if added is None else added.labels)
+
+    def judge_added(self, chosen: _Chosen) -> None:
+        """Find the bias of labels without rows where no rows are held out: by a fit without some of them."""
+        try:
+            apart = hold_out(self.examples.y, self.examples.groups, _SHARE_APART, seed=self.seed)
+        except TrainingError:  # too few to leave any out
+            apart = np.zeros(len(self.examples), dtype=bool)
+        judging = replace(chosen, kept=~apart)
+        self.measure(judging, apart if (apart & self.examples.in_scope).any() else self.examples.in_scope)
+        chosen.added_bias = judging.added_bias
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
         """Fit on all examples, starting from the fit that was measured."""
@@ -223,7 +250,11 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
 
 
 def _measure(
-    probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None
+    probabilities: Vectors,
+    y: Ints,
+    classes: tuple[str, ...],
+    threshold: float | None,
+    without_rows: tuple[str, ...],
 ) -> tuple[HeldOut, Mask]:
     in_scope = y < len(classes)
     ranking = rank(probabilities)
@@ -236,9 +267,10 @@ def _measure(
     if threshold is not None:
         (point,) = metrics.coverage(predicted == y, confidence, [threshold])
         coverage, answered_accuracy = point.coverage, point.accuracy
+    of_classes = metrics.per_class(y, predicted, classes)
     figures = HeldOut(
         accuracy=metrics.accuracy(y, predicted),
-        macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
+        macro_f1=metrics.macro_f1({name: one for name, one in of_classes.items() if name not in without_rows}),
         ece=metrics.expected_calibration_error(predicted == y, confidence),
         n_examples=len(y),
         coverage=coverage,
