@@ -50,6 +50,8 @@ class TrainingJob(Job):
             self.file = needed
             if not all(self.corpus.labels):
                 self.read()
+        else:
+            echo(f"{self.corpus.name} has no labels: of its texts, only the mean is used.", err=True)
         return self.corpus
 
     @property

@@ -35,6 +35,9 @@ def read_label_file(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
     with _opened(path) as reader:
         for row in read_all(reader):
             fault, text = _fault(row), row.text if has_something_to_read(row.text) else ""
+            if fault is None and len(row.record) > 1 and not reader.text_column:
+                more = ", ".join(list(row.record)[1:])
+                fault = f"the first row has only a label, this one also {more}: write null there"
             before = lines.setdefault((row.label, text), row.line)
             if fault is None and before != row.line:
                 same = " with the same description" if text else ""
@@ -59,6 +62,7 @@ def _opened(path: str | os.PathLike[str]) -> CorpusReader:
         problem, found, _ = str(error).partition(")")
         if "no column" not in problem or not found:
             raise
+        problem = problem.replace("no column 'text'", f"no column {COLUMNS.text!r}")
         message = f"{problem}). A file of labels has a column 'label' and, if needed, one named 'description'"
         raise DataError(message, source=error.source, line=error.line) from None
 

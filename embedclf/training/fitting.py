@@ -20,14 +20,14 @@ from embedclf.training.heads import MOST_BYTES, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
-from embedclf.training.splits import hold_out
+from embedclf.training.splits import assign_folds
 from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
 
-# Held out to find the bias of labels without rows, if nothing is held out otherwise.
-_SHARE_APART = 0.2
+# To find the bias of labels without rows: with many rows, one part of this many is enough.
+_N_FOLDS = 5
 
 
 def fit_classifier(
@@ -69,9 +69,10 @@ def fit_classifier(
     with one_thread():
         job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
         chosen, measured = job.choose_for(held)
-        figures, correct = job.measure(measured, held)
-        if examples.added is not None and figures is None:
+        if examples.added is not None and (job.are_few or not held.any()):
+            job.judge_added(chosen)
             job.judge_added(measured)
+        figures, correct = job.measure(measured, held)
         trained = job.fit_all(chosen, measured)
     settings = chosen.settings
     card = ModelCard(
@@ -88,7 +89,7 @@ def fit_classifier(
     )
     model = trained.model(settings.temperature, examples.classes)
     if examples.added is not None:
-        model = examples.added.beside(model, measured.added_bias)
+        model = examples.added.beside(model, chosen.added_bias or 0.0)
     return model, card, correct
 
 
@@ -126,7 +127,7 @@ class _Chosen:
     threshold: float | None
     kept: Mask
     fitted: Trained | None
-    added_bias: float = 0.0
+    added_bias: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,21 +208,29 @@ class _Job:
         terms = as_terms(others.words(fitted.vocabulary))
         if added is not None:
             known = y < len(classes)
-            chosen.added_bias = added.bias_beside(model.scores(others.vectors, terms)[known], others.vectors[known])
+            if chosen.added_bias is None:
+                margins = added.margins(model.scores(others.vectors, terms), others.vectors)
+                chosen.added_bias = added.bias_for(margins[known])
             model = added.beside(model, chosen.added_bias)
             y = np.array([*map(model.classes.index, classes), len(model.classes)], dtype=np.intp)[y]
         probabilities = model.probabilities(others.vectors, terms)
         return _measure(probabilities, y, model.classes, chosen.threshold, () if added is None else added.labels)
 
     def judge_added(self, chosen: _Chosen) -> None:
-        """Find the bias of labels without rows where no rows are held out: by a fit without some of them."""
-        try:
-            apart = hold_out(self.examples.y, self.examples.groups, _SHARE_APART, seed=self.seed)
-        except TrainingError:  # too few to leave any out
-            apart = np.zeros(len(self.examples), dtype=bool)
-        judging = replace(chosen, kept=~apart)
-        self.measure(judging, apart if (apart & self.examples.in_scope).any() else self.examples.in_scope)
-        chosen.added_bias = judging.added_bias
+        """Find the bias of labels without rows by fits that leave out rows of the others: each row once if few."""
+        added, examples = self.examples.added, self.examples[chosen.kept & self.examples.in_scope]
+        if added is None or chosen.added_bias is not None:
+            return
+        folds = assign_folds(examples.y, examples.groups, _N_FOLDS, seed=self.seed)
+        parts = [folds == fold for fold in range(_N_FOLDS if self.are_few else 1)]
+        margins = []
+        for judged in [part for part in parts if part.any()] or [folds < 0]:
+            kept = judged if judged.all() else ~judged  # with one row a label, none can be left out
+            fitted = fit_all(self.recipe, chosen.settings, examples[kept], exact=False)
+            model, others = fitted.model(chosen.settings.temperature, examples.classes), examples.inputs[judged]
+            terms = as_terms(others.words(fitted.vocabulary))
+            margins.append(added.margins(model.scores(others.vectors, terms), others.vectors))
+        chosen.added_bias = added.bias_for(np.concatenate(margins))
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
         """Fit on all examples, starting from the fit that was measured."""

@@ -190,7 +190,7 @@ def tell_of_labels(recipe: Recipe, classes: Sequence[str], described: Described,
             "its text" if len(alone) == 1 else "their texts",
         )
     if lacking := sorted(set(classes) - set(described)):
-        logger.info("No label text for %s.", named(lacking))
+        logger.info("Not among the described labels, so told by the rows alone or by the name: %s.", named(lacking))
     if recipe.label_names is None and not is_named(recipe, classes, n_texts) and set(classes) & set(described):
         logger.info(
             "With more than %d rows per label, only labels without rows are told by their texts "

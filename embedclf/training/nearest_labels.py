@@ -82,17 +82,25 @@ class NearestLabels:
         """Return the classifier of these labels alone."""
         return LinearModel(self.weights, self.bias, self.labels)
 
-    def bias_beside(self, scores: Vectors, vectors: Vectors) -> float:
-        """Return what to add to the scores of these labels, so that few rows of other labels get one of them.
+    def margins(self, scores: Vectors, vectors: Vectors) -> Vectors:
+        """Return by how much the best of other labels is ahead of the best of these: (n,).
 
         Parameters
         ----------
         scores : ndarray of shape (n, n_classes), float32
-            Of the other labels, for rows that are labelled with one of these.
+            Of the other labels.
         vectors : ndarray of shape (n, n_dimensions), float32
         """
-        margins = np.sort(scores.max(axis=1) - (vectors @ self.weights.T + self.bias).max(axis=1))
-        return float(margins[int(MOST_TAKEN * len(margins))]) - _TIE
+        ahead: Vectors = scores.max(axis=1) - (vectors @ self.weights.T + self.bias).max(axis=1)
+        return ahead
+
+    @staticmethod
+    def bias_for(margins: Vectors) -> float:
+        """Return what to add to the scores of these labels, so that few rows of other labels get one of them.
+
+        `margins` are those of rows of other labels.
+        """
+        return float(np.sort(margins)[int(MOST_TAKEN * len(margins))]) - _TIE
 
     def beside(self, model: LinearModel, bias: float) -> LinearModel:
         """Return a model with these labels as additional classes."""
