@@ -224,6 +224,11 @@ class _Job:
         folds = assign_folds(examples.y, examples.groups, _N_FOLDS, seed=self.seed)
         parts = [folds == fold for fold in range(_N_FOLDS if self.are_few else 1)]
         margins = []
+        if (folds < 0).all():
+            logger.warning(
+                "with one row per label, labels without rows cannot be weighed against the others, and are predicted "
+                "too often: label more rows, or train on the label texts alone"
+            )
         for judged in [part for part in parts if part.any()] or [folds < 0]:
             kept = judged if judged.all() else ~judged  # with one row a label, none can be left out
             fitted = fit_all(self.recipe, chosen.settings, examples[kept], exact=False)
