@@ -30,7 +30,7 @@ class TrainingRecord:
     digest : str
         From `rows_digest`.
     n_rows : int
-        All rows, those that are out of scope included.
+        All rows, those that are out of scope included; 0 if labels were described, and there were no rows.
     features : {"auto", "embedding", "words", "both"}
     C : float or None
         None if it was chosen, or the head has none.
@@ -41,6 +41,8 @@ class TrainingRecord:
     class_weight : dict of str to float, "balanced" or None
     weighted : bool
         Whether examples had weights, which are not recorded.
+    label_texts : bool
+        Whether labels were described, which is not recorded.
     files : tuple of str
         The files that the rows are from, relative to the directory where they were named, with slashes; empty if they
         are not from files, or are known by names that are not recorded.
@@ -59,6 +61,7 @@ class TrainingRecord:
     min_confidence: float | None = None
     class_weight: Mapping[str, float] | Literal["balanced"] | None = None
     weighted: bool = False
+    label_texts: bool = False
     files: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
 
@@ -107,6 +110,7 @@ class TrainingRecord:
             min_confidence=typed.number("min_confidence", None, most=1.0),
             class_weight=class_weight,
             weighted=typed.get("weighted", bool, False),
+            label_texts=typed.get("label_texts", bool, False),
             files=tuple(files),
             reading={name: reading.get(name, kind, None) for name, kind in _READING.items() if name in reading.values},
         )

@@ -29,6 +29,7 @@ _GROUPS = {
         "label_column",
         "label_columns",
         "label_separator",
+        "labels_file",
         "quoting",
         "skip_bad_rows",
         "text_column",

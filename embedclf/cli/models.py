@@ -63,7 +63,7 @@ def check_replaced(
         what = f"{path}, which is not a usable model ({saved})"
         others = f"{path} exists, and is not a usable model ({saved})"
     else:
-        rows = counted(card.n_examples, "row")
+        rows = "no rows" if card.is_of_labels_alone else counted(card.n_examples, "row")
         what = f"the model {path} ({_named(model.classes)}; {rows}, {saved})"
         same = {*model.classes, card.out_of_scope_label} - {None} == set(labels)
         others = "" if same else f"{path} is a model with other labels: {_named(model.classes)} ({rows}, {saved})"

@@ -31,7 +31,8 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
 
     n_labels = len(labels_in(corpus.given_labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
-    echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
+    if corpus.rows:
+        echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
     if opened.is_lexical:
         echo("Embedder: none (words only)", err=True)
         return

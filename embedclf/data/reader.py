@@ -82,7 +82,7 @@ class CorpusReader:
         self.label_column = choice.label
         self.has_header, self.schema = self._source.has_header, self._source.schema
         self.label_columns = choice.labels
-        needed = reading.labels == "needed"
+        needed = reading.labels in ("needed", "alone")
         self._maker = RowMaker(choice.text, choice.label, needed, reading.label_separator, choice.labels)
         self._log(reading, choice)
 
@@ -112,7 +112,7 @@ class CorpusReader:
             notes.append(f"delimiter {shown_delimiter(dialect.delimiter)}")
         if reading.quoting == "auto" and dialect.unquoted is not None:
             notes.append(NO_QUOTING)
-        if notes:
+        if notes and reading.labels != "alone":
             logger.info("%s: %s", self.name, ", ".join(notes))
 
     @property

@@ -9,7 +9,7 @@ from embedclf.data.dialect import Quoting, check_dialect
 from embedclf.data.formats import check_delimiter, check_encoding
 from embedclf.errors import ArgumentError
 
-Labels = Literal["needed", "optional", "none"]
+Labels = Literal["needed", "optional", "none", "alone"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +22,10 @@ class Reading:
         The names of several columns of texts are a tuple; they are joined by line breaks. None finds the column: it is
         called as `usual` says, or ``text`` and ``label``, or is the only one with another usual name, such as
         ``Message`` or ``category``. What was found is logged.
-    labels : {"needed", "optional", "none"}
+    labels : {"needed", "optional", "none", "alone"}
         Whether a row without a label is an error, whether the column may be missing, too, and whether labels are read
-        at all. A column that was asked for must exist, unless it is called ``label`` and optional.
+        at all. "alone" needs them, but no texts if labels are all that the file has. A column that was asked for must
+        exist, unless it is called ``label`` and optional.
     usual : Columns
         The names to look for first.
     delimiter : str or None
@@ -74,6 +75,8 @@ class Reading:
     def has_texts(self, header: Sequence[str]) -> bool:
         """Return whether a header has the column of the texts, or one that may hold them."""
         asked, usual = self.text_column, self.usual.text
+        if self.labels == "alone" and len(header) == 1:
+            return bool(candidates(header, "label", self.usual.label))
         if set(names_in(asked or usual)) <= set(header):
             return True
         return asked is None and bool(candidates(header, "text", usual, self.label_column))

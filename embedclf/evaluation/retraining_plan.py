@@ -223,7 +223,7 @@ class Plan:
         """Return the texts and the label names to embed, and the labels of these."""
         classes = self._classes(labels)
         names = names_for(self.recipe, classes, len(texts)) if self.recipe.uses_vectors else []
-        return [*texts, *names], classes if names else []
+        return [*texts, *(one.text for one in names)], [one.label for one in names]
 
     def _classes(self, labels: Sequence[str]) -> list[str]:
         return sorted(label for label in set(labels) if label != self.card.out_of_scope_label)
@@ -479,6 +479,11 @@ def plan_retraining(
     else:
         linear, card = read_model(model)
         given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
+    if card.training is not None and card.training.label_texts:
+        raise ArgumentError(
+            f"{name} was trained with texts of its labels, which its file does not hold: train again with embedclf "
+            "train FILE --labels LABELS (label_texts=)"
+        )
     recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
     if not recipe.uses_vectors and any(one is not None for one in (embedder, dimensions, task, prompt)):
         raise ArgumentError(f"{name} uses words only, and no embedder: train another one with embedclf train")

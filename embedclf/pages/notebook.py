@@ -225,7 +225,8 @@ def _(result: TextMap) -> str:
 @notebook_html.register
 def _(result: TextClassifier) -> str:
     card = result.card
-    tiles = [("classes", f"{len(result.classes):,}", f"{card.n_examples:,} training rows")]
+    rows = "no training rows, not measured" if card.is_of_labels_alone else f"{card.n_examples:,} training rows"
+    tiles = [("classes", f"{len(result.classes):,}", rows)]
     if held := card.held_out:
         tiles += [
             ("held-out accuracy", f"{held.accuracy:.3f}", counted(held.n_examples, "row")),

@@ -32,9 +32,15 @@ _MOST_IN_A_NAME = 2
         "embedclf train tickets.csv -o tickets.safetensors --target-accuracy 0.95",
     ],
 )
-@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
+@click.argument("dataset", metavar="[FILE...]", nargs=-1)
 @click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: models/<dataset>.safetensors]")
 @click.option("--force", is_flag=True, help="Replace a model with other labels, or a file that is not a model.")
+@click.option(
+    "--labels",
+    "labels_file",
+    metavar="FILE",
+    help="File with a column label and, if needed, one named description: what labels mean, also without rows.",
+)
 @training_options
 @click.option(
     "--holdout",
@@ -68,6 +74,7 @@ def command(
     job: TrainingJob,
     output: str | None,
     force: bool,
+    labels_file: str | None,
     holdout: float,
     target_accuracy: float | None,
     min_confidence: float | None,
@@ -79,8 +86,10 @@ def command(
 
     FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. The classifier is tested on held-out rows, then trained
-    on all rows and saved.
+    on all rows and saved. With --labels alone, each text gets the label whose name or description is nearest.
     """
+    if not job.datasets and labels_file is None:
+        raise click.UsageError("Missing argument 'FILE...'.")
     if target_accuracy is not None and min_confidence is not None:
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
@@ -91,27 +100,34 @@ def command(
     from embedclf.data.label_sets import labels_in
     from embedclf.printing.figures import training_lines
 
-    corpus = job.read()
+    corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
     place = Path(output) if output is not None else _usual_place(corpus.files or (corpus.name,))
-    for dataset in job.datasets:
+    for dataset in [*job.datasets, *([] if labels_file is None else [labels_file])]:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
-    check_replaced(place, labels_in(corpus.given_labels), force=force, dry=job.asked.dry_run)
+    named = labels_in(corpus.given_labels) | set(job.described or ())
+    check_replaced(place, named - {""}, force=force, dry=job.asked.dry_run)
     if not job.asked.dry_run:
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
+    from embedclf.training.labels_alone import check_without_rows
+    from embedclf.training.recipe import check_recipe
     from embedclf.training.trainer import train
 
+    if not job.has_labelled_rows:
+        recipe = check_recipe(**training.settings)
+        check_without_rows(recipe, target_accuracy=target_accuracy, out_of_scope_label=out_of_scope_label)
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
-    warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
+    if job.has_labelled_rows:
+        warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
         return
     vectors = job.embed_to_train()
     classifier = train(
         job.corpus.texts,
-        job.corpus.given_labels,
+        job.corpus.given_labels if job.has_labelled_rows else None,
         holdout=holdout,
         seed=seed,
         target_accuracy=target_accuracy,
@@ -120,7 +136,10 @@ def command(
         **vectors,
         **job.settings,
     )
-    classifier = classifier.with_files(job.datasets, corpus, job.file.recorded)
+    if job.has_labelled_rows:
+        classifier = classifier.with_files(job.datasets, corpus, job.file.recorded)
+    else:
+        classifier = classifier.with_columns(corpus.text_column, classifier.card.label_column)
     classifier.save(place)
     remember_latest(place)
     if job.as_json:
