@@ -27,6 +27,7 @@ _GROUPS = {
         "encoding",
         "escape_char",
         "label_column",
+        "label_map",
         "quoting",
         "skip_bad_rows",
         "text_column",

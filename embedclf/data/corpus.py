@@ -6,13 +6,14 @@ file has no lines; the number of the row, counted from 1, is used instead.
 
 import bisect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, shown_columns
 from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
+from embedclf.data.label_map import MappedLabels, as_label_map
 from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.reading import Labels, Reading
 from embedclf.data.rows import Row
@@ -47,6 +48,8 @@ class Corpus:
         False for a CSV file without a header.
     files : tuple of str
         Names of the files, if several were joined.
+    mapped : MappedLabels or None
+        What became of the labels; None if they were not mapped.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Corpus:
     dialect: Dialect = DEFAULT_DIALECT
     has_header: bool = True
     files: tuple[str, ...] = ()
+    mapped: MappedLabels | None = field(default=None, repr=False)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -130,9 +134,10 @@ def read_corpus(
     header: bool = True,
     quoting: Quoting = "auto",
     escape_char: str | None = None,
+    label_map: Mapping[str, str] | str | os.PathLike[str] | None = None,
     skip_bad_rows: bool = False,
 ) -> Corpus:
-    """Read a file of texts and labels; see `Reading` for how.
+    """Read a file of texts and labels; see `Reading` for how. A label map may also be a file; see `as_label_map`.
 
     Raises
     ------
@@ -151,6 +156,7 @@ def read_corpus(
         header=header,
         quoting=quoting,
         escape_char=escape_char,
+        label_map=as_label_map(label_map),
     )
     rows, faults = [], []
     with CorpusReader(path, reading) as reader:
@@ -170,6 +176,8 @@ def read_corpus(
 
 def no_rows_problem(reader: CorpusReader) -> str:
     """Return what is wrong with a file that has been read, and has no rows."""
+    if reader.mapped is not None and reader.mapped.n_left_out:
+        return f"{reader.mapped.of.name} leaves out all of its rows"
     return "the file has a header but no rows" if reader.format in ("csv", "tsv") else "the file has no rows"
 
 
@@ -186,6 +194,7 @@ def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) ->
         reader.label_column,
         reader.dialect,
         reader.has_header,
+        mapped=reader.mapped,
     )
 
 
@@ -217,6 +226,9 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     dialect = first.dialect
     if any(corpus.dialect != dialect for corpus in corpora):  # their rows may not fit into a file without quoting
         dialect = replace(dialect, unquoted=None)
+    mapped = first.mapped
+    for other in others:
+        mapped = other.mapped if mapped is None else mapped.plus(other.mapped)
     schema = first.schema if all(first.schema == other.schema for other in others) else None
     return replace(
         first,
@@ -227,6 +239,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         schema=schema,
         dialect=dialect,
         files=names,
+        mapped=mapped,
     )
 
 

@@ -14,6 +14,7 @@ from embedclf.data.csv_source import NO_QUOTING, source_of_lines
 from embedclf.data.dialect import Dialect
 from embedclf.data.formats import Format, file_format
 from embedclf.data.json_source import JsonSource
+from embedclf.data.label_map import MappedLabels, as_label_map
 from embedclf.data.open_file import OpenFile
 from embedclf.data.parquet_source import ParquetSource
 from embedclf.data.parquet_types import MAGIC
@@ -55,6 +56,8 @@ class CorpusReader:
         False for a CSV file without one.
     schema : pyarrow.Schema or None
         Schema of a Parquet file; None for other formats.
+    mapped : MappedLabels or None
+        What became of the labels of the rows that have been read; None if they are not mapped.
 
     Raises
     ------
@@ -78,6 +81,8 @@ class CorpusReader:
         self.text_column: TextColumn = choice.text
         self.label_column = choice.label
         self.has_header, self.schema = self._source.has_header, self._source.schema
+        label_map = as_label_map(reading.label_map)
+        self.mapped = None if label_map is None or choice.label is None else MappedLabels(label_map)
         self._maker = RowMaker(choice.text, choice.label, reading.labels == "needed")
         self._log(reading, choice)
 
@@ -134,7 +139,13 @@ class CorpusReader:
         make = self._maker.row
         with self._file.as_data_errors():
             for record in self._source:
-                yield make(*record)
+                row: Row | None = make(*record)
+                if self.mapped is not None and row is not None:
+                    row = self.mapped.row(row, self.label_column)
+                if row is not None:
+                    yield row
+        if self.mapped is not None and not self.mapped.fits:  # the rows are written as strings
+            self.schema = None
         if self._file.damaged.found:
             logger.warning("%s: %s", self.name, self._file.damaged.summary())
 

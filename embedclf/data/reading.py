@@ -1,12 +1,13 @@
 """How a file of texts is to be read: what was asked for, and what is usual."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, candidates, names_in
 from embedclf.data.dialect import Quoting, check_dialect
 from embedclf.data.formats import check_delimiter, check_encoding
+from embedclf.data.label_map import RECORDED, LabelMap
 
 Labels = Literal["needed", "optional", "none"]
 
@@ -37,6 +38,8 @@ class Reading:
         Whether fields of CSV and TSV may be quoted; see `CsvRecords`. What was found is logged if there is no quoting.
     escape_char : str or None
         The character before a quote inside a quoted field, where such quotes are not doubled.
+    label_map : LabelMap or None
+        The labels to rename or join while the file is read; an empty new label leaves the rows out.
 
     Raises
     ------
@@ -53,6 +56,7 @@ class Reading:
     header: bool = True
     quoting: Quoting = "auto"
     escape_char: str | None = None
+    label_map: LabelMap | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -69,3 +73,12 @@ class Reading:
 
 
 DEFAULT_READING = Reading()
+
+
+def as_read(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how files are read, as a model file records it, as arguments of `Reading`."""
+    reading = dict(recorded)
+    if "label_map" in reading:
+        reading["label_map"] = label_map = LabelMap(reading["label_map"])
+        label_map.name = RECORDED
+    return reading

@@ -16,6 +16,7 @@ from embedclf.classifier.recorded_rows import find_rows, is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
 from embedclf.data.corpus import Corpus, join, read_corpus
+from embedclf.data.reading import as_read
 from embedclf.data_frames import is_data_frame
 from embedclf.embedding.base import EXTERNAL, WORDS, Embedder, EmbedderLike, EmbedderSpec, is_alike
 from embedclf.embedding.cache.lookup import cached_vectors
@@ -147,7 +148,7 @@ class Plan:
 
     def read(self, files: Sequence[str]) -> Corpus:
         """Read files as those of the old training were read."""
-        how: dict[str, Any] = {} if self.record is None else dict(self.record.reading)
+        how = {} if self.record is None else as_read(self.record.reading)
         return join([read_corpus(file, usual=self.card.columns, **how) for file in files])
 
     def find_rows(self, read: Any) -> Corpus:

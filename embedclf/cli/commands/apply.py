@@ -1,7 +1,6 @@
 """``embedclf apply``."""
 
 import shlex
-from dataclasses import asdict
 
 import click
 
@@ -46,7 +45,7 @@ def command(
         raise click.UsageError("CORRECTIONS and FILE cannot both be standard input.")
     from embedclf.quality.corrections import apply_corrections
 
-    options = asdict(file)
+    options = {**vars(file)}
     del options["labels"], options["usual"]
     done = apply_corrections(corrections, dataset, output, escape_formulas=escape_formulas, **options)
     changed = [(done.n_relabelled, "relabelled"), (done.n_dropped, "dropped")]

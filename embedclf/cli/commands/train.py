@@ -144,6 +144,7 @@ def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
         ("--encoding", file.encoding, "utf-8"),
         ("--quoting", file.quoting, "auto"),
         ("--escape-char", file.escape_char, None),
+        ("--label-map", None if file.label_map is None else file.label_map.name, None),
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
     given += [] if file.header else ["--no-header"]
