@@ -116,7 +116,14 @@ def file_options(labels: Labels) -> Decorator:
 
 
 def read_texts(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
-    """Read a file, or several as one, with the given options, and list the rows that are skipped."""
+    """Read a file, or several as one, with the given options, and list the rows that are skipped; see `say_mapped`."""
+    corpus = read_unsaid(datasets, file)
+    say_mapped(corpus)
+    return corpus
+
+
+def read_unsaid(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
+    """Read a file, or several as one, without saying what the label map did to it."""
     from embedclf.data.corpus import join, read_corpus
 
     corpora = []
@@ -125,9 +132,7 @@ def read_texts(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
         if corpus.skipped:
             show_left_out({corpus.name: corpus.skipped})
         corpora.append(corpus)
-    joined = join(corpora)
-    say_mapped(joined)
-    return joined
+    return join(corpora)
 
 
 def check_different(datasets: Sequence[str]) -> None:

@@ -198,18 +198,20 @@ def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) ->
     )
 
 
-def join(corpora: Sequence[Corpus]) -> Corpus:
+def join(corpora: Sequence[Corpus], *, alike: bool = True) -> Corpus:
     """Return the rows of several files as one corpus, in which each row knows its file.
+
+    Unless they are to be `alike`, the columns are those of the first, and the rows are to be read only.
 
     Raises
     ------
     DataError
-        If the texts, or the labels, are in columns of different names.
+        If the texts, or the labels, are in columns of different names, and the files are to be `alike`.
     """
     first, *others = corpora
     if not others:
         return first
-    for other in others:
+    for other in others if alike else []:
         for kind in ("text", "label"):
             own, name = (getattr(one, f"{kind}_column") for one in (first, other))
             if own != name:
@@ -222,7 +224,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
                     "the same columns",
                     source=other.name,
                 )
-    names = tuple(corpus.name for corpus in corpora)
+    names = tuple(name for corpus in corpora for name in corpus.files or (corpus.name,))
     dialect = first.dialect
     if any(corpus.dialect != dialect for corpus in corpora):  # their rows may not fit into a file without quoting
         dialect = replace(dialect, unquoted=None)
@@ -233,7 +235,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
     return replace(
         first,
         name=names_of(names),
-        rows=[row for corpus in corpora for row in rows_of(corpus.name, corpus.rows)],
+        rows=[row for one in corpora for row in (one.rows if one.files else rows_of(one.name, one.rows))],
         columns=list(dict.fromkeys(column for corpus in corpora for column in corpus.columns)),
         skipped=[fault for corpus in corpora for fault in corpus.skipped],
         schema=schema,

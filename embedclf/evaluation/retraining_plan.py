@@ -5,14 +5,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from embedclf.arrays import Mask, Vectors
+from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.loading import open_as_trained
 from embedclf.classifier.model_file import ModelCard, read_model
-from embedclf.classifier.recorded_rows import find_rows, is_same
+from embedclf.classifier.recorded_rows import change, find_rows, is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
 from embedclf.data.corpus import Corpus, join, read_corpus
@@ -22,14 +23,17 @@ from embedclf.embedding.base import EXTERNAL, WORDS, Embedder, EmbedderLike, Emb
 from embedclf.embedding.cache.lookup import cached_vectors
 from embedclf.embedding.cache.vector_cache import open_cache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.tasks import NO_TASK
 from embedclf.embedding.usage import Usage
 from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError
+from embedclf.evaluation.changes import Change, change_of
 from embedclf.evaluation.choices import Choice, check_cost_of_all
 from embedclf.evaluation.retraining_result import Measured, Retraining
 from embedclf.formatting import counted
 from embedclf.stats.intervals import interval_of_mean
 from embedclf.training.checks import check_examples
 from embedclf.training.fitting import measure_held_out
+from embedclf.training.heads import Start
 from embedclf.training.label_names import names_for
 from embedclf.training.recipe import Recipe, check_recipe
 from embedclf.training.trainer import HeldOutRows, open_for, train_on, weights_of
@@ -85,6 +89,8 @@ class Plan:
         None if the file does not hold it.
     recipe : Recipe
         The old settings.
+    new_recipe : Recipe
+        Those of the new classifier: the old ones, unless others were asked for.
     new : Embedder
     old : Embedder or None
         None if it is the new one, or cannot be opened.
@@ -95,16 +101,58 @@ class Plan:
     """
 
     def __init__(
-        self, name: str, folder: Path, card: ModelCard, recipe: Recipe, given: Any, settings: dict[str, Any]
+        self,
+        name: str,
+        folder: Path,
+        model: LinearModel,
+        card: ModelCard,
+        recipe: Recipe,
+        given: Any,
+        settings: dict[str, Any],
     ) -> None:
         self.name, self._folder, self.card, self.record, self.recipe = name, folder, card, card.training, recipe
+        self._model, self.new_recipe = model, recipe
         self._given, self._settings = given, settings
         self.reason = ""
         self._changed: bool | None = None
         self._used_before = Usage() if given is None else given.usage
 
-    def open(self, embedder: EmbedderLike | None, dimensions: int | None) -> None:
-        """Open both embedders.
+    @classmethod
+    def of(cls, model: str | os.PathLike[str] | TextClassifier, settings: Mapping[str, Any]) -> Self:
+        """Read the settings of a classifier.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is not usable.
+        """
+        if isinstance(model, TextClassifier):
+            card, given, folder, name, uses_vectors = (
+                *(model.card, model.embedder, Path()),
+                *("the classifier", model.model.uses_vectors),
+            )
+            linear = model.model
+        else:
+            linear, card = read_model(model)
+            given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
+        recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
+        return cls(name, folder, linear, card, recipe, given, dict(settings))
+
+    def check_embedder(self, *asked: object) -> None:
+        """Check that no embedder, and nothing of one, is asked for if the classifier uses words only.
+
+        Raises
+        ------
+        ArgumentError
+            If one is.
+        """
+        if not self.recipe.uses_vectors and any(one is not None for one in asked):
+            raise ArgumentError(f"{self.name} uses words only, and no embedder: train another one with embedclf train")
+
+    def open(
+        self, embedder: EmbedderLike | None, dimensions: int | None, task: str | None = None, prompt: str | None = None
+    ) -> None:
+        """Open both embedders; the new one is as the old one was, except for what is not None.
 
         Raises
         ------
@@ -112,12 +160,21 @@ class Plan:
             If the new one cannot be opened.
         """
         trained_with = self.card.embedder
-        if embedder is not None:
-            self.new = open_for(self.recipe, embedder, dimensions=dimensions, **self._settings)[0]
-        elif dimensions is not None and dimensions != trained_with.dimensions:
-            self.new = self._open_as(replace(trained_with, dimensions=dimensions, shortened=True))
+        if not self.new_recipe.uses_vectors:
+            self.new = open_for(self.new_recipe, None)[0]
+        elif embedder is not None:
+            told = {"dimensions": dimensions, "task": task, "prompt": prompt}
+            self.new = open_for(self.new_recipe, embedder, **told, **self._settings)[0]
         else:
-            self.new = self._open_as(trained_with) if self._given is None else self._given
+            spec = trained_with
+            if dimensions is not None and dimensions != spec.dimensions:
+                spec = replace(spec, dimensions=dimensions, shortened=True)
+            if task is not None:
+                spec = replace(spec, task=None if task == NO_TASK else task)
+            if prompt is not None:
+                spec = replace(spec, prompt=prompt or None)
+            is_given = self._given is not None and spec == trained_with
+            self.new = self._given if is_given else self._open_as(spec)
         self.is_same_embedder = is_alike(self.new.spec, trained_with)
         self.old: Embedder | None = None if self.is_same_embedder else self._given
         if self.old is None and not self.is_same_embedder:
@@ -159,6 +216,15 @@ class Plan:
         """Return whether rows are others than those of the old training; None if that is not known."""
         return None if self.record is None else not is_same(self.record, texts, labels)
 
+    def changed_rows(self, texts: Sequence[str], labels: Sequence[str]) -> list[str]:
+        """Return in sentences how rows differ from those of the old training."""
+        if self.record is None or not self.rows_changed(texts, labels):
+            return []
+        return [f"The rows are not those of {self.name}: {change(self.record, len(texts))}"]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these of the rows, since the embedder has rejected the others."""
+
     def check(self, texts: Sequence[str], labels: Sequence[str], sample_weight: Any = None) -> None:
         """Check that rows can make a classifier, and that anything is to be done, before anything is embedded.
 
@@ -195,7 +261,7 @@ class Plan:
     def texts_with_names(self, texts: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[str]]:
         """Return the texts and the label names to embed, and the labels of these."""
         classes = self._classes(labels)
-        names = names_for(self.recipe, classes, len(texts)) if self.recipe.uses_vectors else []
+        names = names_for(self.new_recipe, classes, len(texts)) if self.recipe.uses_vectors else []
         return [*texts, *names], classes if names else []
 
     def _classes(self, labels: Sequence[str]) -> list[str]:
@@ -249,20 +315,21 @@ class Plan:
     ) -> Retraining:
         """Train on rows embedded by the new embedder, and compare it with the old one; see `embed` and `embed_old`."""
         record, changed, usage = self.record, self._changed, self.usage
-        if record is not None and not record.holdout:
+        if record is not None and not record.holdout and self.holdout == _HOLDOUT:
             logger.info(
                 "%s was trained without a held-out test: %g %% are held out to compare", self.name, 100 * _HOLDOUT
             )
         logger.info("New: %s", _sized(self.new.spec))
         classifier, rows = train_on(
             EmbeddedTexts(texts, labels, embedder=self.new, vectors=embedded.vectors),
-            self.recipe,
+            self.new_recipe,
             holdout=self.holdout,
             out_of_scope_label=self.card.out_of_scope_label,
             sample_weight=sample_weight,
             class_weight=self._class_weight(labels),
             name_vectors=embedded.names(self._classes(labels)),
             seed=self._seed,
+            start=Start.of(self._model, self.card, self._classes(labels)) if self.is_same_embedder else None,
             **self._threshold(),
         )
         if not len(rows.correct):
@@ -271,12 +338,7 @@ class Plan:
         held = held[[labels[row] != self.card.out_of_scope_label for row in held.tolist()]]
         groups = group_duplicates([texts[row] for row in held.tolist()])
         new = self._measured(self.new.spec, len(texts), rows.correct, groups)
-        if self.is_same_embedder:
-            correct = self._correct_before(texts, labels, embedded, rows, sample_weight)
-            n_rows = 0 if record is None else record.n_rows
-        else:
-            correct = None if of_old is None else self._correct_of_old(texts, labels, of_old, rows, sample_weight)
-            n_rows = len(texts)
+        correct, n_rows = self._measure_old(texts, labels, embedded, of_old, rows, sample_weight)
         if correct is None:
             return Retraining(classifier, new, self._recorded(), None, None, self.reason, changed, usage)
         differences = rows.correct.astype(float) - correct
@@ -289,7 +351,57 @@ class Plan:
             None,
             changed,
             usage,
+            *self._changes(labels, held, rows.correct, correct, groups),
         )
+
+    def _measure_old(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        embedded: EmbeddedRows,
+        of_old: EmbeddedRows | None,
+        rows: HeldOutRows,
+        sample_weight: Any,
+    ) -> tuple[Mask | None, int]:
+        """Return which held-out rows the old classifier answers correctly, if that is known, and its number of rows."""
+        if self.is_same_embedder:
+            n_old = self._n_old(texts, labels)
+            return self._correct_before(texts, labels, embedded, rows, n_old, sample_weight), n_old
+        return None if of_old is None else self._correct_of_old(texts, labels, of_old, rows, sample_weight), len(texts)
+
+    def _n_old(self, texts: Sequence[str], labels: Sequence[str]) -> int:
+        """Return how many of the rows are those of the old classifier, which come first; 0 if that is not known.
+
+        They are known if others have only been added after them.
+        """
+        n = 0 if self.record is None else self.record.n_rows
+        return n if self.record is not None and is_same(self.record, texts[:n], labels[:n]) else 0
+
+    def _changes(
+        self, labels: Sequence[str], held: Ints, new: Mask, old: Mask, groups: Ints
+    ) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+        """Return what changed for the old and the new rows, and for each label; see `Retraining`.
+
+        Parameters
+        ----------
+        labels : sequence of str
+        held : ndarray of shape (n_held_out,)
+            The rows that are held out.
+        new, old : ndarray of shape (n_held_out,), bool
+            Whether the new and the old classifier answer them correctly.
+        groups : ndarray of shape (n_held_out,)
+            From `group_duplicates`.
+        """
+        of_held = np.array([labels[row] for row in held.tolist()])
+        known = self._known_labels(labels)
+        return (), tuple(
+            change_of(str(name), of_held == name, new, old if name in known else None, groups)
+            for name in np.unique(of_held)
+        )
+
+    def _known_labels(self, labels: Sequence[str]) -> set[str]:
+        """Return the labels that the old classifier may answer."""
+        return set(self._model.classes)
 
     def _threshold(self) -> dict[str, Any]:
         record = self.record
@@ -380,18 +492,19 @@ class Plan:
         labels: Sequence[str],
         embedded: EmbeddedRows,
         rows: HeldOutRows,
+        n_old: int,
         sample_weight: Any,
     ) -> Mask | None:
-        """Return whether the old rows lead to the label of each held-out row; None if it is not known which they are.
+        """Return whether the old rows lead to the label of each held-out row.
 
-        They are if others have only been added after them.
+        Return None if it is not known which rows are old, or they are not enough.
         """
-        record, outside = self.record, self.card.out_of_scope_label
-        if record is None or not is_same(record, texts[: record.n_rows], labels[: record.n_rows]):
+        outside = self.card.out_of_scope_label
+        if not n_old:
             self.reason = "the rows have changed, not only grown, so it is not known which of them the old one has seen"
             return None
         fitted = ~rows.held
-        fitted[record.n_rows :] = False
+        fitted[n_old:] = False
         known = {labels[row] for row in np.flatnonzero(fitted).tolist()}
         if len(known - {outside}) < _FEWEST_CLASSES:
             self.reason = "too few labels are left among the old rows that are not held out"
@@ -399,7 +512,7 @@ class Plan:
         used = np.flatnonzero(fitted | (rows.held & np.array([label in known for label in labels])))
         chosen = used.tolist()
         weights = None if sample_weight is None else np.broadcast_to(sample_weight, len(texts))[used]
-        logger.info("Old: the first %s", counted(record.n_rows, "row"))
+        logger.info("Old: the first %s", counted(n_old, "row"))
         recipe, examples = self._training_set(
             [texts[row] for row in chosen],
             [labels[row] for row in chosen],
@@ -407,7 +520,7 @@ class Plan:
             weights,
             outside if outside in known else None,
         )
-        found = measure_held_out(examples, recipe, seed=record.seed, held=rows.held[used])
+        found = measure_held_out(examples, recipe, seed=self._seed, held=rows.held[used])
         held = [row for row in np.flatnonzero(rows.held).tolist() if labels[row] != outside]
         correct = np.zeros(len(held), dtype=bool)
         correct[[labels[row] in known for row in held]] = found
@@ -441,18 +554,8 @@ def plan_retraining(
     ArgumentError
         If the classifier uses words only, and another embedder is given.
     """
-    if isinstance(model, TextClassifier):
-        card, given, folder, name, uses_vectors = (
-            *(model.card, model.embedder, Path()),
-            *("the classifier", model.model.uses_vectors),
-        )
-    else:
-        linear, card = read_model(model)
-        given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
-    recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
-    if not recipe.uses_vectors and (embedder is not None or dimensions is not None):
-        raise ArgumentError(f"{name} uses words only, and no embedder: train another one with embedclf train")
-    plan = Plan(name, folder, card, recipe, given, dict(settings))
+    plan = Plan.of(model, settings)
+    plan.check_embedder(embedder, dimensions)
     plan.open(embedder, dimensions)
     return plan
 

@@ -23,6 +23,7 @@ from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import check_abstaining, check_examples
 from embedclf.training.fitting import fit_classifier
+from embedclf.training.heads import Start
 from embedclf.training.inputs import Inputs
 from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -180,8 +181,9 @@ def train_on(
     sample_weight: Any,
     class_weight: ClassWeight,
     name_vectors: Vectors | None,
+    start: Start | None = None,
 ) -> tuple[TextClassifier, HeldOutRows]:
-    """Train a classifier; see `train`."""
+    """Train a classifier; see `train`, and `fit_classifier` for the start."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     classes, y = check_examples(examples.texts, examples.known_labels, outside)
     check_abstaining(target_accuracy, min_confidence)
@@ -215,6 +217,7 @@ def train_on(
         held=held,
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
+        start=start,
     )
     if card.held_out is not None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))
