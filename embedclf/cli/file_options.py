@@ -122,8 +122,8 @@ def read_texts(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
     return corpus
 
 
-def read_unsaid(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
-    """Read a file, or several as one, without saying what the label map did to it."""
+def read_unsaid(datasets: str | Sequence[str], file: FileOptions, *, alike: bool = True) -> "Corpus":
+    """Read a file, or several as one, without saying what the label map did to it; see `join` for `alike`."""
     from embedclf.data.corpus import join, read_corpus
 
     corpora = []
@@ -132,7 +132,7 @@ def read_unsaid(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
         if corpus.skipped:
             show_left_out({corpus.name: corpus.skipped})
         corpora.append(corpus)
-    return join(corpora)
+    return join(corpora, alike=alike)
 
 
 def check_different(datasets: Sequence[str]) -> None:

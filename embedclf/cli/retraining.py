@@ -1,15 +1,18 @@
 """What retraining does once its rows are read, whether they take the place of the old ones or are added to them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from embedclf.cli.costs import print_estimates, tell_usage
+from embedclf.cli.file_options import FileOptions, read_unsaid
 from embedclf.cli.job import Job
 from embedclf.cli.models import check_replaced, remember_latest
 from embedclf.cli.notices import introduce
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
+from embedclf.data.reading import as_read
 from embedclf.embedding.base import WORDS
 
 if TYPE_CHECKING:
@@ -63,6 +66,16 @@ def retrain_on(job: Job, plan: "Plan", files: Sequence[str], place: Path, *, for
     else:
         saved = f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)"
         job.print_lines([*retraining_lines(result), saved])
+
+
+def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":
+    """Return the rows of the old training; see `Plan.find_rows`.
+
+    They are known by the labels that they had then. If other labels are asked for now, the files are read again.
+    """
+    recorded = None if plan.record is None else as_read(plan.record.reading).get("label_map")
+    corpus = plan.find_rows(lambda names: read_unsaid(names, replace(file, label_map=recorded), alike=False))
+    return corpus if file.label_map == recorded else read_unsaid(corpus.files or [corpus.name], file, alike=False)
 
 
 def introduce_retraining(plan: "Plan", corpus: "Corpus") -> None:

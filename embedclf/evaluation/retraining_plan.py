@@ -206,7 +206,7 @@ class Plan:
     def read(self, files: Sequence[str]) -> Corpus:
         """Read files as those of the old training were read."""
         how = {} if self.record is None else as_read(self.record.reading)
-        return join([read_corpus(file, usual=self.card.columns, **how) for file in files])
+        return join([read_corpus(file, usual=self.card.columns, **how) for file in files], alike=False)
 
     def find_rows(self, read: Any) -> Corpus:
         """Return the rows of the old training; see `embedclf.classifier.recorded_rows.find_rows`."""

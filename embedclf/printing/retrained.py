@@ -69,6 +69,8 @@ def _cells_of_change(one: "Change", name: str) -> list[str]:
 def verdicts_of(result: "Retraining") -> list[str]:
     """Return in sentences what new rows have changed, for the old rows and for the new ones."""
     sentences = []
+    if all(one.name != "new" for one in result.by_rows):
+        sentences.append("No new row was held out, so what is learned from them is not measured.")
     for one in result.by_rows:
         rows = f"On the {one.name} rows"
         if one.difference is None or one.difference_interval is None:

@@ -59,8 +59,9 @@ def command(
     only if their file is named with --train-set. If the old embedder is gone, its vectors come from the cache.
     """
     from embedclf.classifier.model_file import check_model_name
-    from embedclf.cli.file_options import read_texts
-    from embedclf.cli.retraining import introduce_retraining, retrain_on
+    from embedclf.cli.file_options import read_unsaid
+    from embedclf.cli.notices import say_mapped
+    from embedclf.cli.retraining import find_old_rows, introduce_retraining, retrain_on
     from embedclf.data.atomic_file import check_places
     from embedclf.evaluation.retraining_plan import plan_retraining
 
@@ -68,10 +69,11 @@ def command(
     job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
     if job.datasets:
         files = job.datasets
-        job.read()
+        job.corpus = read_unsaid(files, job.file, alike=False)
     else:
         files = () if plan.record is None else plan.record.files
-        job.corpus = plan.find_rows(lambda names: read_texts(names, job.file))
+        job.corpus = find_old_rows(plan, job.file)
+    say_mapped(job.corpus)
     corpus = job.corpus
     place = Path(output) if output is not None else _usual_place(Path(model), plan, sized=dimensions is not None)
     for name in job.datasets or corpus.files or (corpus.name,):

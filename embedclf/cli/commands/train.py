@@ -185,7 +185,7 @@ def _extend(
     """Train on the rows of a model and on those of the job."""
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import say_mapped, warn_of_findings
-    from embedclf.cli.retraining import introduce_retraining, retrain_on
+    from embedclf.cli.retraining import find_old_rows, introduce_retraining, retrain_on
     from embedclf.data.atomic_file import check_places
     from embedclf.data.corpus import join
     from embedclf.evaluation.extension import plan_extension
@@ -194,13 +194,14 @@ def _extend(
     job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
     if train_sets:
         check_different([*train_sets, *job.datasets])
-        old, of_old = read_unsaid(train_sets, job.file), train_sets
+        old, of_old = read_unsaid(train_sets, job.file, alike=False), train_sets
     else:
-        old = plan.find_rows(lambda names: read_unsaid(names, job.file))
+        old = find_old_rows(plan, job.file)
         of_old = () if plan.record is None else plan.record.files
         check_different([*(old.files or (old.name,)), *job.datasets])
     plan.n_old = len(old.texts)
-    job.corpus = corpus = join([old, read_unsaid(job.datasets, job.file)], alike=False)
+    new = read_unsaid(job.datasets, job.file, alike=False)
+    job.corpus = corpus = join([old, new], alike=False)
     say_mapped(corpus)
     place = Path(output) if output is not None else _usual_place([*of_old, *job.datasets])
     for name in [*(old.files or (old.name,)), *job.datasets]:
