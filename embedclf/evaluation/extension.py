@@ -42,6 +42,7 @@ class ExtensionSettings(EmbedderSettings, total=False):
     class_weight: ClassWeight
 
 
+_MOST_NAMED = 10
 _OF_TRAINING = frozenset(ExtensionSettings.__annotations__) - frozenset(EmbedderSettings.__annotations__)
 
 
@@ -111,14 +112,18 @@ class ExtensionPlan(Plan):
         lines = [f"{counted(n, 'row')} of {self.name}, and {counted(len(texts) - n, 'new row')}"]
         if self.record is not None and not is_same(self.record, texts[:n], labels[:n]):
             lines.append(f"The old rows are not those of {self.name}: {change(self.record, n)}")
-        known = {*self._model.classes, self.card.out_of_scope_label}
-        for name, size in sorted(Counter(label for label in labels if label not in known).items()):
-            near = get_close_matches(name.casefold(), {str(one).casefold(): one for one in known}, 1)
-            like = [one for one in known if str(one).casefold() in near]
-            guess = f"; if it is misspelt for {like[0]!r}, correct it with --label-map" if like else ""
+        own = set(labels[:n])
+        known = {label.casefold(): label for label in own}
+        new = sorted(Counter(label for label in labels[n:] if label not in own).items())
+        for name, size in new[:_MOST_NAMED]:
+            near = get_close_matches(name.casefold(), known, 1)
+            guess = f"; if it is misspelt for {known[near[0]]!r}, correct it with --label-map" if near else ""
             lines.append(f"New label: {name!r} ({counted(size, 'row')}{guess})")
+        if len(new) > _MOST_NAMED:
+            lines.append(f"… and {counted(len(new) - _MOST_NAMED, 'more new label')}")
         if gone := sorted(set(self._model.classes) - set(labels)):
-            lines.append(f"No longer a label: {', '.join(map(repr, gone))}")
+            more = f" and {len(gone) - _MOST_NAMED:,} more" if len(gone) > _MOST_NAMED else ""
+            lines.append(f"No longer a label: {', '.join(map(repr, gone[:_MOST_NAMED]))}{more}")
         if self.recipe.uses_vectors and not self.new.is_lexical:
             estimate = self.new.estimate(self.texts_with_names(texts, labels)[0])
             if estimate.from_cache or not self.new.is_local:
