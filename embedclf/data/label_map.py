@@ -1,14 +1,17 @@
 """Renaming and joining labels while a file is read."""
 
+import codecs
 import csv
 import json
 import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedclf.data.columns import common_delimiter, shown_delimiter
@@ -70,10 +73,12 @@ def as_label_map(given: Mapping[Any, Any] | str | os.PathLike[str] | None) -> La
     if isinstance(given, Mapping):
         return _checked([_Entry(old, new) for old, new in given.items()], LabelMap.name, ArgumentError)
     name = os.fspath(given)
-    file = OpenFile(given, "utf-8")
+    file = _opened(given)
     try:
         with file.as_data_errors():
             lines = list(file.lines())
+        if file.damaged.found:
+            raise file.error("not in UTF-8: save it as UTF-8", file.damaged.found[0].line)
         if not any(map(str.strip, lines)):
             raise file.error("the file is empty; expected the columns old and new")
         is_json = lines[0].lstrip().startswith(("{", "["))
@@ -81,6 +86,17 @@ def as_label_map(given: Mapping[Any, Any] | str | os.PathLike[str] | None) -> La
     finally:
         file.close()
     return _checked(entries, name, partial(DataError, source=name))
+
+
+def _opened(place: str | os.PathLike[str]) -> OpenFile:
+    """Open a file in UTF-8, or in the UTF-16 that spreadsheets write as Unicode text."""
+    try:
+        return OpenFile(place, "utf-8")
+    except DataError:
+        with suppress(OSError):
+            if Path(place).is_file() and Path(place).read_bytes()[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                return OpenFile(place, "utf-16")
+        raise
 
 
 def _of_json(text: str, file: OpenFile) -> list[_Entry]:

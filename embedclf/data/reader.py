@@ -110,6 +110,8 @@ class CorpusReader:
         dialect = self.dialect
         if dialect.delimiter is not None and dialect.delimiter != reading.delimiter:
             notes.append(f"delimiter {shown_delimiter(dialect.delimiter)}")
+        if reading.label_map is not None and self.mapped is None:
+            notes.append("no labels, so the label map changes nothing")
         if reading.quoting == "auto" and dialect.unquoted is not None:
             notes.append(NO_QUOTING)
         if notes:

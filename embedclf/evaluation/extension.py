@@ -56,6 +56,7 @@ class ExtensionPlan(Plan):
     """
 
     n_old = 0
+    _how_to_name_rows = "--train-set FILE (in Python: train_set=…)"
 
     def __init__(self, *about: Any) -> None:
         super().__init__(*about)
@@ -237,6 +238,8 @@ def extend(
     ArgumentError, TrainingError, TextError, EmbedderError
         See `embedclf.train`.
     """
+    if unknown := settings.keys() - ExtensionSettings.__annotations__.keys():
+        raise TypeError(f"extend() got an unexpected keyword argument {min(unknown)!r}")
     asked = {name: value for name, value in settings.items() if name in _OF_TRAINING}
     opening = {"cache": True, **{name: value for name, value in settings.items() if name not in _OF_TRAINING}}
     plan = plan_extension(model, embedder, dimensions, task, prompt, asked, **opening)

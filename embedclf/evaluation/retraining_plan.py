@@ -13,7 +13,7 @@ from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.loading import open_as_trained
 from embedclf.classifier.model_file import ModelCard, read_model
-from embedclf.classifier.recorded_rows import change, find_rows, is_same
+from embedclf.classifier.recorded_rows import HOW, change, find_rows, is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
 from embedclf.data.corpus import Corpus, join, read_corpus
@@ -99,6 +99,8 @@ class Plan:
     reason : str
         Why the old classifier cannot be measured, as far as is known; else empty.
     """
+
+    _how_to_name_rows = HOW
 
     def __init__(
         self,
@@ -210,7 +212,7 @@ class Plan:
 
     def find_rows(self, read: Any) -> Corpus:
         """Return the rows of the old training; see `embedclf.classifier.recorded_rows.find_rows`."""
-        return find_rows(self.record, self.name, self._folder, read)
+        return find_rows(self.record, self.name, self._folder, read, self._how_to_name_rows)
 
     def rows_changed(self, texts: Sequence[str], labels: Sequence[str]) -> bool | None:
         """Return whether rows are others than those of the old training; None if that is not known."""

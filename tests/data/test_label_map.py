@@ -60,6 +60,14 @@ def test_what_is_wrong_with_a_map_is_said_where_it_stands(content: str) -> None:
     assert FAULTS[content] in str(error.value)
 
 
+def test_a_map_may_be_what_a_spreadsheet_calls_unicode_text() -> None:
+    Path("m.txt").write_text(FILES["m.tsv"], encoding="utf-16")
+    assert as_label_map("m.txt") == {"Refund": "refund", "spam": ""}
+    Path("m.txt").write_text("old,new\na,été\n", encoding="cp1252")
+    with pytest.raises(embedclf.DataError, match=r"m\.txt:2: not in UTF-8: save it as UTF-8"):
+        as_label_map("m.txt")
+
+
 @pytest.mark.parametrize("given", [{"a": 1.5}, {"": "b"}, {}, {"a": "b\ud800"}])
 def test_a_mapping_must_have_labels(given: dict[Any, Any]) -> None:
     with pytest.raises(embedclf.ArgumentError, match="the label map"):

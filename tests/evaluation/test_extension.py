@@ -172,3 +172,7 @@ def test_old_rows_may_come_as_a_data_frame_with_weights(old: Path):
     assert result.classifier.card.n_examples == 30
     with pytest.raises(embedclf.ArgumentError, match="holdout must be at least 0"):
         embedclf.extend(old, *new, holdout=1)
+    with pytest.raises(embedclf.DataError, match=re.escape("name it with --train-set FILE (in Python: train_set=…)")):
+        embedclf.extend(result.classifier, *new)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'labelnames'"):
+        embedclf.extend(old, *new, labelnames=False)  # type: ignore[call-arg]
