@@ -102,9 +102,9 @@ ANOTHER_FILE: dict[str, Case] = {
     ),
     "labels that differ in case only, joined": Case(
         "check t.csv --label-map m.json --embedder words --fix f.csv --dry-run",
-        {"t.csv": "text,label\na b,Refund\nc d,refund\ne f,x\n", "m.json": '{"Refund": "refund", "y": "z"}'},
+        {"t.csv": "text,label\na b,Refund\nc d,refund\ne f,x\ng h,x\n", "m.json": '{"Refund": "refund", "y": "z"}'},
         says=(
-            "m.json: joined 'Refund' with 'refund' (1 of 2 rows) Warning: m.json: no row has the label 'y' t.csv: 3",
+            "m.json: joined 'Refund' with 'refund' (1 of 2 rows) Warning: m.json: no row has the label 'y' t.csv: 4",
         ),
         silent=("identical to another",),
     ),
