@@ -24,6 +24,7 @@ def find_rows(
     name: str,
     folder: Path,
     read: Callable[[Sequence[str]], Corpus],
+    how: str = HOW,
 ) -> Corpus:
     """Return the rows that a classifier was trained on.
 
@@ -37,6 +38,8 @@ def find_rows(
         Where to look after the current directory: that of the model file.
     read : callable
         Reads files as one.
+    how : str
+        How to name the rows, for errors.
 
     Raises
     ------
@@ -44,10 +47,10 @@ def find_rows(
         If the files are not recorded, not found, have changed, or cannot be read.
     """
     if record is None:
-        raise DataError(f"{name} does not say what it was trained on: name the file with {HOW}", source=name)
+        raise DataError(f"{name} does not say what it was trained on: name the file with {how}", source=name)
     if not record.files:
         raise DataError(
-            f"{name} does not say which file its {counted(record.n_rows, 'row')} are from: name it with {HOW}",
+            f"{name} does not say which file its {counted(record.n_rows, 'row')} are from: name it with {how}",
             source=name,
         )
     changed: tuple[list[str], Corpus] | None = None
@@ -76,7 +79,7 @@ def find_rows(
         )
     raise DataError(
         f"{name} was trained on {', '.join(record.files)}, to be found neither here nor beside the model: name the "
-        f"file with {HOW}",
+        f"file with {how}",
         source=name,
     )
 

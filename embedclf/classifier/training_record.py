@@ -15,6 +15,7 @@ _READING: dict[str, type] = {
     "escape_char": str,
     "header": bool,
     "label_columns": list,
+    "label_map": dict,
     "label_separator": str,
     "quoting": str,
     "skip_bad_rows": bool,
@@ -46,7 +47,7 @@ class TrainingRecord:
     files : tuple of str
         The files that the rows are from, relative to the directory where they were named, with slashes; empty if they
         are not from files, or are known by names that are not recorded.
-    reading : mapping of str to str or bool
+    reading : mapping of str to str, bool or dict
         How the files are read, where it is not as usual: some of the arguments of `read_corpus`.
     """
 
@@ -98,6 +99,9 @@ class TrainingRecord:
         if files and recordable(files) != tuple(files):
             raise ValueError(f"invalid 'files' {files!r:.40}")
         reading = _Fields(typed.get("reading", dict, {}))
+        renamed = _Fields(reading.get("label_map", dict, {}))
+        for label in renamed.values:
+            renamed.needed(label, str)
         return cls(
             digest=typed.needed("digest", str),
             n_rows=typed.needed("n_rows", int),

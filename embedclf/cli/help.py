@@ -28,6 +28,7 @@ _GROUPS = {
         "escape_char",
         "label_column",
         "label_columns",
+        "label_map",
         "label_separator",
         "labels_file",
         "quoting",

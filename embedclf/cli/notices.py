@@ -42,6 +42,15 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
     echo(f"Embedder: {opened.spec} ({told})", err=True)
 
 
+def say_mapped(corpus: "Corpus") -> None:
+    """Print what the label map did to the labels of a file, and warn of old labels that no row has."""
+    if corpus.mapped is not None:
+        if summary := corpus.mapped.summary():
+            echo(summary, err=True)
+        if unused := corpus.mapped.unused():
+            echo(f"Warning: {unused}", err=True)
+
+
 def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:
     """List the rows of each file that are skipped."""
     for source, of_file in faults.items():

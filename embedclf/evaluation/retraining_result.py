@@ -6,6 +6,7 @@ from typing import Any, Literal
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.usage import Usage
+from embedclf.evaluation.changes import Change
 from embedclf.records import Printable
 from embedclf.stats.intervals import Interval
 
@@ -73,6 +74,11 @@ class Retraining(Printable):
         Whether the rows are other ones than those of the old classifier; None if its file does not say.
     usage : Usage
         Tokens and cost of embedding.
+    by_rows : tuple of Change
+        The accuracy on the held-out rows that the old classifier was trained on, and on those that are new, if rows
+        were added to the old ones.
+    by_label : tuple of Change
+        The recall of each label, in the order of the labels; empty if both were not measured on the same rows.
     """
 
     classifier: TextClassifier
@@ -83,6 +89,8 @@ class Retraining(Printable):
     reason: str | None
     rows_changed: bool | None
     usage: Usage
+    by_rows: tuple[Change, ...] = ()
+    by_label: tuple[Change, ...] = ()
 
     @property
     def verdict(self) -> Literal["better", "worse", "unclear"]:
@@ -106,4 +114,6 @@ class Retraining(Printable):
             "reason": self.reason,
             "rows_changed": self.rows_changed,
             "usage": self.usage.to_dict(),
+            "by_rows": [one.to_dict() for one in self.by_rows],
+            "by_label": [one.to_dict() for one in self.by_label],
         }

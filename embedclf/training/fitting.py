@@ -16,7 +16,7 @@ from embedclf.formatting import counted
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics, multilabel
 from embedclf.threads import one_thread
-from embedclf.training.heads import MOST_BYTES, Trained, within_limit
+from embedclf.training.heads import MOST_BYTES, Start, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
@@ -39,6 +39,7 @@ def fit_classifier(
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
+    start: Start | None = None,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -56,6 +57,8 @@ def fit_classifier(
         Which examples are held out.
     target_accuracy, min_confidence : float, optional
         See `embedclf.train`.
+    start : Start, optional
+        An earlier classifier, from whose weights the final fit starts if it has the same settings.
 
     Returns
     -------
@@ -67,7 +70,7 @@ def fit_classifier(
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
+        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, start)
         chosen, measured = job.choose_for(held)
         if examples.added is not None and (job.are_few or not held.any()):
             job.judge_added(chosen)
@@ -140,6 +143,7 @@ class _Job:
     seed: int
     target_accuracy: float | None
     min_confidence: float | None
+    start: Start | None = None
 
     @property
     def are_few(self) -> bool:
@@ -255,10 +259,16 @@ class _Job:
         chosen.added_bias = added.bias_for(np.concatenate(margins))
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
-        """Fit on all examples, starting from the fit that was measured."""
-        examples = self.examples[self.examples.in_scope]
+        """Fit on all examples, starting from the fit that was measured, or from an earlier classifier.
+
+        Nothing else starts from an earlier classifier: it has seen the examples that are judged, and a rough fit would
+        remember them.
+        """
+        examples, start = self.examples[self.examples.in_scope], measured.fitted
+        if self.start is not None and self.start[1:] == (chosen.settings.C, chosen.settings.scale):
+            start = self.start.trained
         with phase("Fitting on all rows"):
-            fitted = fit_all(self.recipe, chosen.settings, examples, start=measured.fitted)
+            fitted = fit_all(self.recipe, chosen.settings, examples, start=start)
             if (smaller := within_limit(fitted)) is not fitted.vocabulary:
                 fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller)
         return fitted

@@ -25,6 +25,7 @@ from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import check_abstaining, check_examples, check_label_sets, rarest_labels
 from embedclf.training.fitting import fit_classifier
+from embedclf.training.heads import Start
 from embedclf.training.inputs import Inputs
 from embedclf.training.label_names import (
     Described,
@@ -218,8 +219,9 @@ def train_on(
     class_weight: ClassWeight,
     name_vectors: Vectors | None,
     described: Described | None = None,
+    start: Start | None = None,
 ) -> tuple[TextClassifier, HeldOutRows]:
-    """Train a classifier; see `train`."""
+    """Train a classifier; see `train`, and `fit_classifier` for the start."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     given = None
     if examples.is_multilabel:
@@ -276,6 +278,7 @@ def train_on(
         held=held,
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
+        start=start,
     )
     if card.held_out is not None and given is None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))

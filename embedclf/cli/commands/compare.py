@@ -1,22 +1,17 @@
 """``embedclf compare``."""
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
 from embedclf.cli import completers
+from embedclf.cli.costs import print_estimates
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option
 from embedclf.formatting import counted
-
-if TYPE_CHECKING:
-    from embedclf.cli.options import EmbedderOptions
-    from embedclf.embedding.base import EmbedderSpec
-    from embedclf.evaluation.choices import Choice
 
 
 @click.command(
@@ -129,31 +124,3 @@ def command(
         echo_json(result.to_dict())
     else:
         job.print_lines(comparison_lines(result))
-
-
-def _named(spec: "EmbedderSpec") -> dict[str, str | None]:
-    return {"embedder": str(spec), "task": spec.task, "prompt": spec.prompt}
-
-
-def print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderOptions", *, as_json: bool) -> None:
-    """Print the estimated costs of embedding texts with several embedders, for ``--dry-run``."""
-    from embedclf.cli.costs import estimate_line, quote, say_dry
-    from embedclf.evaluation.choices import estimate_all
-    from embedclf.formatting import about_dollars
-
-    listed = quote([choice.opened for choice in choices], asked)
-    estimates = estimate_all(choices, texts)
-    known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
-    if as_json:
-        of_each = [{**_named(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
-        echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known), **listed})
-    else:
-        for choice, estimate in estimates:
-            echo(f"{choice.opened.spec.described}: {estimate_line(estimate)}")
-        for name in sorted({choice.opened.spec.described for choice in choices if choice.opened.is_local}):
-            echo(f"{name}: free (runs locally)")
-        unknown = len(estimates) - len(known)
-        total = about_dollars(sum(known)) if known or not unknown else ""
-        more = f"{counted(unknown, 'model')} of unknown price" if unknown else ""
-        echo(f"Total: {', plus '.join(filter(None, [total, more])) if estimates else 'free'}")
-    say_dry(asked)
