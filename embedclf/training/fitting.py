@@ -79,8 +79,9 @@ def fit_classifier(
         held_out=figures,
         version=__version__,
         word_scale=settings.scale,
+        scope=settings.scope,
     )
-    return trained.model(settings.temperature, examples.classes), card, correct
+    return trained.model(settings.temperature, examples.classes, settings.scope), card, correct
 
 
 def measure_held_out(
@@ -174,7 +175,7 @@ class _Job:
         """Fit on the examples that the settings were chosen on, and measure on the held-out ones, if there are any."""
         if not (held & self.examples.in_scope).any():
             return None, np.zeros(0, dtype=bool)
-        examples = self.examples[chosen.kept & self.examples.in_scope]
+        examples = self.examples[chosen.kept]
         # Good enough for metrics of two or three decimals, and the final fit starts from it.
         with phase("Fitting without held-out rows"):
             fitted = fit_all(self.recipe, chosen.settings, examples, exact=False)
@@ -193,17 +194,17 @@ class _Job:
         return figures, correct
 
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
-        model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
+        settings, others = chosen.settings, self.examples.inputs[held]
+        model = fitted.model(settings.temperature, self.examples.classes, settings.scope)
         probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
         return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
         """Fit on all examples, starting from the fit that was measured."""
-        examples = self.examples[self.examples.in_scope]
         with phase("Fitting on all rows"):
-            fitted = fit_all(self.recipe, chosen.settings, examples, start=measured.fitted)
+            fitted = fit_all(self.recipe, chosen.settings, self.examples, start=measured.fitted)
             if (smaller := within_limit(fitted)) is not fitted.vocabulary:
-                fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller)
+                fitted = fit_all(self.recipe, chosen.settings, self.examples, start=fitted, vocabulary=smaller)
         return fitted
 
 

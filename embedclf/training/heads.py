@@ -8,6 +8,7 @@ import numpy as np
 from embedclf.arrays import Ints, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import Head
+from embedclf.classifier.scope import ScopeRule
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs
 from embedclf.training.lbfgs import Floats
@@ -35,13 +36,18 @@ class Trained:
     fit: Fit
     vocabulary: Vocabulary | None = None
 
-    def model(self, temperature: float, classes: tuple[str, ...]) -> LinearModel:
-        """Return the linear model, with the temperature folded into its weights."""
+    def model(self, temperature: float, classes: tuple[str, ...], scope: ScopeRule | None = None) -> LinearModel:
+        """Return the linear model, with the temperature folded into its weights.
+
+        If out-of-scope examples were fitted as one more class, scores are relative to its score.
+        """
         fit, words = self.fit.divided_by(temperature), None
+        if len(fit.bias) > len(classes):
+            fit = fit.relative_to_last()
         if self.vocabulary is not None:
             most = float(np.finfo(np.float16).max)
             words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))
-        return LinearModel(fit.weights.astype(np.float32), fit.bias.astype(np.float32), classes, words)
+        return LinearModel(fit.weights.astype(np.float32), fit.bias.astype(np.float32), classes, words, scope=scope)
 
     def start_for(self, vocabulary: Vocabulary | None) -> Fit:
         """Return the same weights for the n-grams of another vocabulary, as a starting point."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Mask
+from embedclf.classifier.scope import ScopeRule
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
 from embedclf.phases import phase
@@ -16,6 +17,7 @@ from embedclf.training.calibration import OutOfFoldScores, fit_temperature
 from embedclf.training.heads import Rows, Trained
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
 from embedclf.training.recipe import Recipe
+from embedclf.training.scope import learn_scope
 from embedclf.training.solver import principal_axes
 from embedclf.training.splits import assign_folds
 from embedclf.training.training_set import TrainingSet
@@ -64,6 +66,8 @@ class Settings:
         A fit with these settings, as a starting point for others.
     out_of_fold : OutOfFoldScores or None
         None if there are none.
+    scope : ScopeRule or None
+        How probable it is that a text is in scope; None without out-of-scope examples to learn it from.
     """
 
     C: float | None
@@ -74,6 +78,7 @@ class Settings:
     n_judged: int
     start: Trained | None
     out_of_fold: OutOfFoldScores | None
+    scope: ScopeRule | None = None
 
     @property
     def cost(self) -> float:
@@ -90,7 +95,8 @@ class Chooser:
     """A search for the settings with the least out-of-fold log loss.
 
     With fewer than 2,000 examples, each is predicted once, in ten folds; otherwise, as many of five folds are predicted
-    as give 1,500 predictions.
+    as give 1,500 predictions. If there are out-of-scope examples, the others of these folds are predicted with the
+    settings chosen, too.
 
     Parameters
     ----------
@@ -108,20 +114,24 @@ class Chooser:
         n_folds, enough = (_FOLDS_OF_FEW, len(examples)) if few else (_N_FOLDS, _ENOUGH_ROWS)
         folds = assign_folds(examples.y, examples.groups, n_folds, seed=seed)
         self._parts: list[tuple[Mask, Mask]] = []
+        self._others: list[tuple[Mask, Mask]] = []
+        self._seed = seed
         self.n_judged = 0
         for fold in range(n_folds):
             judged = folds == fold
             # With few rows, a fold may hold out-of-scope rows only.
-            if self.n_judged < enough and (judged if few else in_scope & judged).any():
-                self._parts.append((in_scope & ~judged, judged))
+            if not (judged if few else in_scope & judged).any():
+                continue
+            if self.n_judged < enough:
+                self._parts.append((~judged, judged))
                 self.n_judged += int((in_scope & judged).sum())
+            elif not in_scope.all():
+                self._others.append((~judged, judged))
         if self._parts:
-            self._y_judged, self._known = (
-                np.concatenate([values[judged] for _, judged in self._parts]) for values in (examples.y, in_scope)
-            )
+            self._y_judged = np.concatenate([examples.y[judged] for _, judged in self._parts])
             weights = examples.sample_weight
-            self._weights_known = (
-                None if weights is None else np.concatenate([weights[judged & in_scope] for _, judged in self._parts])
+            self._weights = (
+                None if weights is None else np.concatenate([weights[judged] for _, judged in self._parts])
             )
             self._axes = None
             if few and recipe.head == "logistic" and recipe.uses_vectors:
@@ -156,7 +166,7 @@ class Chooser:
         scores = np.concatenate(
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
-        temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known], self._weights_known)
+        temperature, loss = fit_temperature(scores, self._y_judged, self._weights)
         left_out = OutOfFoldScores(np.asarray(scores / temperature, dtype=np.float32), self._y_judged)
         return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], left_out), fits)
 
@@ -170,7 +180,28 @@ class Chooser:
         # Settings that are expected to be close were chosen on all rows; now some are held out.
         name = "Choosing settings" if near is None else "Choosing settings again"
         with phase(name, unit="fit", is_about=True) as self._choosing:
-            return self._choose(near)
+            settings = self._choose(near)
+            return settings if self._examples.in_scope.all() else self._with_scope(settings)
+
+    def _with_scope(self, settings: Settings) -> Settings:
+        """Learn from all folds how probable it is that a text is in scope: one fold has few out-of-scope examples."""
+        out_of_fold = settings.out_of_fold
+        if out_of_fold is None:
+            return settings
+        scores, y = [out_of_fold.scores], [out_of_fold.y]
+        names = self._names if settings.named else None
+        for kept, judged in self._others:
+            rows = Rows(*self._examples[kept].with_names(names))
+            fit = rows.fit(self._recipe.head, settings.C, settings.scale, start=settings.start, exact=False).fit
+            left_out = self._examples.inputs[judged]
+            words = left_out.words(rows.vocabulary) if settings.scale else None
+            scores.append(np.asarray(fit.scores(left_out.vectors, words) / settings.temperature, dtype=np.float32))
+            y.append(self._examples.y[judged])
+            self._choosing.advance()
+        of_all, of_y = np.concatenate(scores), np.concatenate(y)
+        relative = of_all[:, :-1] - of_all[:, -1:]
+        scope = learn_scope(relative, of_y < relative.shape[1], settings.temperature, seed=self._seed)
+        return replace(settings, out_of_fold=OutOfFoldScores(relative, of_y, scope), scope=scope)
 
     def _choose(self, near: Settings | None) -> Settings:
         scales = self._recipe.scales
@@ -181,7 +212,7 @@ class Chooser:
         n_tries = (_ABOUT_TRIES if len(grid) > 1 else 1) * len(scales)
         if self._recipe.label_names is None and self._names is not None:
             n_tries += _ABOUT_TRIES + _N_ROLLS
-        self._choosing.total = n_tries * len(self._fitted)
+        self._choosing.total = n_tries * len(self._fitted) + len(self._others)
         began = time.perf_counter()
         tried = self._try(C, first)
         if (seconds := time.perf_counter() - began) > _SECONDS_UNLOGGED and near is None:
