@@ -419,7 +419,8 @@ def _label_rules(rules: Any, n_classes: int) -> LabelRules:
 def _scope_rule(rule: Any) -> ScopeRule:
     numbers = _typed(rule, dict, "scope")
     intercept, log_odds, energy = (
-        _number(numbers, name, least=-_MOST_OF_SCOPE, most=_MOST_OF_SCOPE) for name in ("intercept", "log_odds", "energy")
+        _number(numbers, name, least=-_MOST_OF_SCOPE, most=_MOST_OF_SCOPE)
+        for name in ("intercept", "log_odds", "energy")
     )
     return ScopeRule(intercept, log_odds, energy, _number(numbers, "temperature", most=_MOST_OF_SCOPE))
 

@@ -30,17 +30,18 @@ class ScopeRule:
 
     def probability(self, scores: Vectors) -> Floats:
         """Return the probability that each text is in scope: (…), from scores (…, n_classes)."""
-        z = self.intercept + measures(scores, self.temperature) @ np.array([self.log_odds, self.energy])
+        log_odds, energy = measures(scores, self.temperature)
+        z = self.intercept + self.log_odds * log_odds + self.energy * energy
         small = np.exp(-np.abs(z))
         in_scope: Floats = np.where(z >= 0, 1.0, small) / (1.0 + small)
         return in_scope
 
 
-def measures(scores: Vectors, temperature: float) -> Floats:
-    """Return the log-odds and the energy of each text: (…, 2), from scores (…, n_classes); see `ScopeRule`."""
-    scores = scores.astype(np.float64)
-    centred = scores - scores.mean(axis=-1, keepdims=True)
-    return np.stack([_log_sum_exp(scores), _log_sum_exp(centred * temperature)], axis=-1)
+def measures(scores: Vectors, temperature: float) -> tuple[Floats, Floats]:
+    """Return the log-odds and the energy of each text, (…), from scores (…, n_classes); see `ScopeRule`."""
+    exact = scores.astype(np.float64)
+    centred = exact - exact.mean(axis=-1, keepdims=True)
+    return _log_sum_exp(exact), _log_sum_exp(centred * temperature)
 
 
 def _log_sum_exp(scores: Floats) -> Floats:

@@ -12,13 +12,14 @@ from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import TrainingError
-from embedclf.formatting import counted
+from embedclf.formatting import counted, shown_share
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
 from embedclf.threads import one_thread
 from embedclf.training.heads import MOST_BYTES, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
+from embedclf.training.scope import assumed_share
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
 from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
@@ -220,6 +221,15 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
     if parts and settings.n_judged:
         rows = counted(settings.n_judged, "row")
         logger.info("Selected %s by cross-validated log loss (%s).", " and ".join(parts), rows)
+    if (scope := settings.scope) is not None and (judged := settings.out_of_fold) is not None:
+        measures = " and ".join(name for name, used in (("log-odds", scope.log_odds), ("energy", scope.energy)) if used)
+        logger.info(
+            "Selected %s to tell what is out of scope (AUROC %.3f, %s), taking %s of texts to be.",
+            measures,
+            metrics.auroc(judged.judged.in_scope, scope.probability(judged.scores)),
+            counted(len(judged.y), "cross-validated row"),
+            shown_share(assumed_share(judged.judged.in_scope)),
+        )
     if settings.named and has_names:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
 

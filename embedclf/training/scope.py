@@ -31,7 +31,7 @@ def learn_scope(scores: Vectors, in_scope: Mask, temperature: float, *, seed: in
     seed : int
         Seed for the folds.
     """
-    values = measures(scores, temperature)
+    values = np.stack(measures(scores, temperature), axis=1)
     mean, spread = values.mean(axis=0), np.maximum(values.std(axis=0), 1e-6)
     values = (values - mean) / spread
     chosen = min(_CANDIDATES, key=lambda columns: _log_loss(values[:, columns], in_scope, seed))

@@ -130,9 +130,7 @@ class Chooser:
         if self._parts:
             self._y_judged = np.concatenate([examples.y[judged] for _, judged in self._parts])
             weights = examples.sample_weight
-            self._weights = (
-                None if weights is None else np.concatenate([weights[judged] for _, judged in self._parts])
-            )
+            self._weights = None if weights is None else np.concatenate([weights[judged] for _, judged in self._parts])
             self._axes = None
             if few and recipe.head == "logistic" and recipe.uses_vectors:
                 # Computed once for all folds and scales, since it takes most of the time for long vectors.
@@ -200,7 +198,9 @@ class Chooser:
             self._choosing.advance()
         of_all, of_y = np.concatenate(scores), np.concatenate(y)
         relative = of_all[:, :-1] - of_all[:, -1:]
-        scope = learn_scope(relative, of_y < relative.shape[1], settings.temperature, seed=self._seed)
+        in_scope = of_y < relative.shape[1]
+        # A single out-of-scope text is never left out.
+        scope = None if in_scope.all() else learn_scope(relative, in_scope, settings.temperature, seed=self._seed)
         return replace(settings, out_of_fold=OutOfFoldScores(relative, of_y, scope), scope=scope)
 
     def _choose(self, near: Settings | None) -> Settings:

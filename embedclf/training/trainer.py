@@ -102,8 +102,10 @@ def train(
         Set the threshold, the confidence below which the classifier abstains. With neither of the two, it always
         answers, unless there is an `out_of_scope_label`.
     out_of_scope_label : str or int, optional
-        The label of examples that should be rejected. It is not a class. The threshold is chosen to separate these
-        examples from the others; with `target_accuracy`, answers to them count as wrong.
+        The label of examples that should be rejected. It is not a class. The probabilities of a text then sum to the
+        probability that it is in scope, and the threshold is chosen by the F1 of rejecting these examples; with
+        `target_accuracy`, answers to them count as wrong. If fewer than a fifth of the examples are out of scope, a
+        fifth of the texts are taken to be.
     sample_weight : array of shape (n_texts,), optional
         How many examples each example counts for, above 0, in the fit and in the choice of C and temperature; None is
         one each. Metrics and thresholds count each example once.
