@@ -352,6 +352,8 @@ def _parse(
     multilabel = None if (rules := metadata.get("multilabel")) is None else _label_rules(rules, len(classes))
     scope = None if (rule := metadata.get("scope")) is None else _scope_rule(rule)
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None, scope)
+    if scope is not None and (multilabel is not None or not metadata.get("out_of_scope_label")):
+        raise ValueError("its 'scope' needs an 'out_of_scope_label', and texts with one label")
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")

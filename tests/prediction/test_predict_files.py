@@ -192,6 +192,10 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
         assert noted("out.csv") == CHUNK
 
     refused("it was started with a different classifier", "-m", "other.safetensors")
+    rule = ScopeRule(0.0, 1.0, 0.0, 1.0)
+    card = replace(trained.card, out_of_scope_label="other", scope=rule)
+    make_classifier(trained.embedder, replace(trained.model, scope=rule), card).save("scope.safetensors")
+    refused("it was started with a different classifier", "-m", "scope.safetensors")
     refused("it was started with a different --min-confidence (min_confidence)", "--min-confidence", "0.5")
     refused("it was started with a different --top-k (top_k)", "--top-k", "2")
     same = "the first 4,096 rows of in.csv have changed since it was started"
