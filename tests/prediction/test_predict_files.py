@@ -11,6 +11,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from corpus import LABELS, QUICK, SUPPORT, TEXTS, write_csv
+from embedclf.classifier.multilabel import make_classifier
+from embedclf.classifier.scope import ScopeRule
 from running import Cli, wait_until
 
 N_ROWS = 10_000
