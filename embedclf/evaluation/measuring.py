@@ -198,6 +198,8 @@ def _out_of_scope(
     rejected = ~is_answered(confidence, threshold)
     n_rejected, n_rightly, n = int(rejected.sum()), int(rejected[~inside].sum()), int((~inside).sum())
     answered_correctly = correct & ~rejected[inside]
+    of_all = np.zeros(len(inside), dtype=bool)
+    of_all[inside] = correct
     return OutOfScope(
         n_examples=n,
         n_answered=None if threshold is None else n - n_rightly,
@@ -207,6 +209,7 @@ def _out_of_scope(
         auroc=metrics.auroc(inside, confidence),
         in_scope_accuracy=float(answered_correctly.mean()),
         in_scope_accuracy_interval=intervals.interval_of_mean(answered_correctly, groups),
+        ece=metrics.expected_calibration_error(of_all, confidence),
     )
 
 

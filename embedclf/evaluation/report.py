@@ -109,6 +109,8 @@ class OutOfScope(NamedTuple):
     in_scope_accuracy : float
         Share of the in-scope texts that are answered correctly.
     in_scope_accuracy_interval : Interval
+    ece : float
+        Expected calibration error over all texts, where every answer to an out-of-scope text is wrong.
     """
 
     n_examples: int
@@ -119,6 +121,7 @@ class OutOfScope(NamedTuple):
     auroc: float
     in_scope_accuracy: float
     in_scope_accuracy_interval: Interval
+    ece: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types for JSON."""

@@ -91,6 +91,7 @@ def _figures(report: "Report", rest: str) -> list[Line]:
             f"  rejected         {percent(outside.recall)}{more}",
             f"  AUROC            {outside.auroc:.3f}",
             f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}  ({interval})",
+            f"  calibration error of all rows     {outside.ece:.3f}  (ECE)",
         ]
     lines += ["", *label_lines(report, rest)]
     if report.confusions:

@@ -240,6 +240,7 @@ class TestOutOfScope:
             "n_answered": sum(answer is not None for answer in answers[30:]),
             "precision": pytest.approx(sk.precision_score(np.logical_not(truth), rejected)),
             "f1": pytest.approx(sk.f1_score(np.logical_not(truth), rejected)),
+            "ece": pytest.approx(np.mean(np.abs([1] * 30 + [0] * 12 - confidence)), abs=0.05),
             "in_scope_accuracy_interval": [pytest.approx(0.884, abs=1e-3), 1.0],
         }
         assert report["out_of_scope"]["auroc"] > 0.8
