@@ -100,14 +100,14 @@ class OutOfScope(NamedTuple):
         How many of them are answered nevertheless; None without a threshold.
     recall : float or None
         Share of them on which it abstains; None without a threshold.
-    precision : float or None
-        Share of out-of-scope texts among all on which it abstains; None without a threshold, or if it never abstains.
-    f1 : float or None
-        Harmonic mean of recall and precision; None without a threshold.
     auroc : float
         Probability that an in-scope text has a higher confidence than an out-of-scope text.
     in_scope_accuracy : float
         Share of the in-scope texts that are answered correctly.
+    precision : float or None
+        Share of out-of-scope texts among all on which it abstains; None without a threshold, or if it never abstains.
+    f1 : float or None
+        Harmonic mean of recall and precision; None without a threshold.
     in_scope_accuracy_interval : Interval
     ece : float
         Expected calibration error over all texts, where every answer to an out-of-scope text is wrong.
@@ -116,10 +116,10 @@ class OutOfScope(NamedTuple):
     n_examples: int
     n_answered: int | None
     recall: float | None
-    precision: float | None
-    f1: float | None
     auroc: float
     in_scope_accuracy: float
+    precision: float | None
+    f1: float | None
     in_scope_accuracy_interval: Interval
     ece: float
 
