@@ -9,7 +9,8 @@ The fields ``text_column`` and ``label_column`` are written only if the columns 
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
 `TrainingRecord`, as far as it is not as usual. Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
-the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels.
+the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, and ``scope``
+the `ScopeRule` of a classifier that has learned from out-of-scope examples.
 Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
 written as the same bytes: the file has no date, key, text or absolute path.
 """
@@ -27,6 +28,7 @@ import numpy as np
 
 from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
 from embedclf.classifier.linear import LinearModel, WordWeights
+from embedclf.classifier.scope import ScopeRule
 from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, names_in
@@ -42,12 +44,14 @@ Features = Literal["embedding", "words", "both"]
 Tensors = dict[str, np.ndarray[Any, Any]]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
+# Keeps the probability of being in scope from overflowing, whatever the scores are.
+_MOST_OF_SCOPE = 1e30
 _OTHER_FORMATS = re.compile(
     r"\.(joblib|pkl|pickle|skops|pt|pth|bin|ckpt|onnx|h5|hdf5|npy|npz|zip|csv|tsv|jsonl?|parquet|html)", re.IGNORECASE
 )
 # Inside the entry, since safetensors writes several entries in no fixed order.
 # The fields of a card that change how a classifier answers, and that are only written where they are not None.
-_OF_FORMAT_4 = ("multilabel",)
+_OF_FORMAT_4 = ("multilabel", "scope")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
@@ -123,6 +127,9 @@ class ModelCard:
         versions, and for a classifier that scikit-learn has fitted.
     multilabel : LabelRules or None
         Which labels a text gets if it may have several; None if it has one.
+    scope : ScopeRule or None
+        How probable it is that a text is in scope; None without out-of-scope examples to learn it from, and in files of
+        older versions.
     """
 
     embedder: EmbedderSpec
@@ -139,6 +146,7 @@ class ModelCard:
     label_column: str = DEFAULT.label
     training: TrainingRecord | None = None
     multilabel: LabelRules | None = None
+    scope: ScopeRule | None = None
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
@@ -353,7 +361,10 @@ def _parse(
         words = WordWeights(Vocabulary(tensors["ngrams"], tensors["idf"]), tensors["ngram_weights"])
         word_scale = _number(metadata, "word_scale")
     multilabel = None if (rules := metadata.get("multilabel")) is None else _label_rules(rules, len(classes))
-    model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None)
+    scope = None if (rule := metadata.get("scope")) is None else _scope_rule(rule)
+    model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None, scope)
+    if scope is not None and (multilabel is not None or not metadata.get("out_of_scope_label")):
+        raise ValueError("its 'scope' needs an 'out_of_scope_label', and texts with one label")
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
@@ -391,6 +402,7 @@ def _parse(
         label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
         training=None if (record := metadata.get("training")) is None else TrainingRecord.from_dict(record),
         multilabel=multilabel,
+        scope=scope,
     )
     return model, card
 
@@ -423,6 +435,15 @@ def _label_rules(rules: Any, n_classes: int) -> LabelRules:
         _typed(rules["separator"], str, "separator"),
         rules.get("in_columns") is True,
     )
+
+
+def _scope_rule(rule: Any) -> ScopeRule:
+    numbers = _typed(rule, dict, "scope")
+    intercept, log_odds, energy = (
+        _number(numbers, name, least=-_MOST_OF_SCOPE, most=_MOST_OF_SCOPE)
+        for name in ("intercept", "log_odds", "energy")
+    )
+    return ScopeRule(intercept, log_odds, energy, _number(numbers, "temperature", most=_MOST_OF_SCOPE))
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:

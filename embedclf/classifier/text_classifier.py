@@ -136,7 +136,8 @@ class TextClassifier(Printable):
         Returns
         -------
         ndarray of shape (n_texts, n_classes), float32
-            Columns in the order of `classes`.
+            Columns in the order of `classes`. Rows sum to 1; of a classifier that has learned from out-of-scope
+            examples, to the probability that the text is in scope.
 
         Raises
         ------

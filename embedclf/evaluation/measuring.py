@@ -172,7 +172,7 @@ def report_on(
         wrong=tuple(
             WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
-        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
+        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold, groups),
         baseline=Baseline.of(mine),
         answered=None if not threshold else _answered(correct, is_answered(confidence, threshold), groups),
     )
@@ -191,16 +191,25 @@ def _out_of_scope(
     correct: Mask,
     confidence: Floats,
     threshold: float | None,
+    groups: Ints,
 ) -> OutOfScope | None:
     if inside.all():
         return None
     rejected = ~is_answered(confidence, threshold)
+    n_rejected, n_rightly, n = int(rejected.sum()), int(rejected[~inside].sum()), int((~inside).sum())
+    answered_correctly = correct & ~rejected[inside]
+    of_all = np.zeros(len(inside), dtype=bool)
+    of_all[inside] = correct
     return OutOfScope(
-        n_examples=int((~inside).sum()),
-        n_answered=None if threshold is None else int((~rejected[~inside]).sum()),
-        recall=None if threshold is None else float(rejected[~inside].mean()),
+        n_examples=n,
+        n_answered=None if threshold is None else n - n_rightly,
+        recall=None if threshold is None else n_rightly / n,
+        precision=None if threshold is None or not n_rejected else n_rightly / n_rejected,
+        f1=None if threshold is None else 2 * n_rightly / (n_rejected + n),
         auroc=metrics.auroc(inside, confidence),
-        in_scope_accuracy=float((correct & ~rejected[inside]).mean()),
+        in_scope_accuracy=float(answered_correctly.mean()),
+        in_scope_accuracy_interval=intervals.interval_of_mean(answered_correctly, groups),
+        ece=metrics.expected_calibration_error(of_all, confidence),
     )
 
 

@@ -104,6 +104,13 @@ class OutOfScope(NamedTuple):
         Probability that an in-scope text has a higher confidence than an out-of-scope text.
     in_scope_accuracy : float
         Share of the in-scope texts that are answered correctly.
+    precision : float or None
+        Share of out-of-scope texts among all on which it abstains; None without a threshold, or if it never abstains.
+    f1 : float or None
+        Harmonic mean of recall and precision; None without a threshold.
+    in_scope_accuracy_interval : Interval
+    ece : float
+        Expected calibration error over all texts, where every answer to an out-of-scope text is wrong.
     """
 
     n_examples: int
@@ -111,6 +118,14 @@ class OutOfScope(NamedTuple):
     recall: float | None
     auroc: float
     in_scope_accuracy: float
+    precision: float | None
+    f1: float | None
+    in_scope_accuracy_interval: Interval
+    ece: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain types for JSON."""
+        return {name: list(value) if isinstance(value, Interval) else value for name, value in self._asdict().items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +238,7 @@ class Report(WithPage):
             "threshold": self.threshold,
             "answered": None if self.answered is None else self.answered.to_dict(),
             "wrong": [_wrong_as_dict(one, with_words=place < _MOST_IN_DICT) for place, one in enumerate(self.wrong)],
-            "out_of_scope": None if self.out_of_scope is None else self.out_of_scope._asdict(),
+            "out_of_scope": None if self.out_of_scope is None else self.out_of_scope.to_dict(),
             "words_by_label": {
                 label: [word._asdict() for word in words] for label, words in self.words_by_label.items()
             },

@@ -190,6 +190,11 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
     if outside := report.out_of_scope:
         rejected = "" if outside.recall is None else f"{shown_share(outside.recall)} rejected"
         tiles.append(("out-of-scope AUROC", f"{outside.auroc:.3f}", rejected))
+        if outside.f1 is not None:
+            precision = "" if outside.precision is None else f"precision {shown_share(outside.precision)}"
+            tiles.append(("F1 of rejecting", f"{outside.f1:.3f}", precision))
+        right = shown_share(outside.in_scope_accuracy)
+        tiles.append(("in-scope answered correctly", right, shown_shares(outside.in_scope_accuracy_interval)))
     return tiles
 
 

@@ -223,7 +223,16 @@ def _fingerprint(classifier: TextClassifier) -> str:
     digest = blake2b(digest_size=16)
     model, made_with = classifier.model, classifier.card.embedder
     told = [[made_with.task, made_with.prompt]] if made_with.told else []
-    about = [model.classes, str(made_with), made_with.dimensions, made_with.endpoint, model.weights.shape, *told]
+    scope = [] if model.scope is None else [asdict(model.scope)]
+    about = [
+        model.classes,
+        str(made_with),
+        made_with.dimensions,
+        made_with.endpoint,
+        model.weights.shape,
+        *told,
+        *scope,
+    ]
     digest.update(json.dumps(about).encode())
     words = (
         [] if model.words is None else [model.words.vocabulary.hashes, model.words.vocabulary.idf, model.words.weights]

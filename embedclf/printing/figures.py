@@ -83,12 +83,15 @@ def _figures(report: "Report", rest: str) -> list[Line]:
         f"calibration error  {report.ece:.3f}  (ECE)",
     ]
     if outside := report.out_of_scope:
+        more = "" if outside.f1 is None else f"  (recall; precision {percent(outside.precision)}, F1 {outside.f1:.3f})"
+        interval = shown_shares(outside.in_scope_accuracy_interval)
         lines += [
             "",
             f"out of scope       {counted(outside.n_examples, 'row')}",
-            f"  rejected         {percent(outside.recall)}",
+            f"  rejected         {percent(outside.recall)}{more}",
             f"  AUROC            {outside.auroc:.3f}",
-            f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}",
+            f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}  ({interval})",
+            f"  calibration error of all rows     {outside.ece:.3f}  (ECE)",
         ]
     lines += ["", *label_lines(report, rest)]
     if report.confusions:

@@ -111,6 +111,13 @@ def test_it_never_runs_code(tmp_path: Path):
         ({"held_out": {"accuracy": "x", "macro_f1": 1, "ece": 1, "n_examples": 1}}, "invalid 'accuracy' 'x'"),
         ({"threshold": 2}, "invalid 'threshold' 2"),
         ({"out_of_scope_label": 3}, "invalid 'out_of_scope_label' 3"),
+        ({"scope": [1]}, "invalid 'scope' [1]"),
+        (
+            {"scope": {"intercept": 0, "log_odds": 1, "energy": 0, "temperature": 1}},
+            "its 'scope' needs an 'out_of_scope_label'",
+        ),
+        ({"scope": {"intercept": 0, "log_odds": 1, "energy": 0}}, "'temperature' is missing"),
+        ({"scope": {"intercept": 0, "log_odds": 1e31, "energy": 0, "temperature": 1}}, "invalid 'log_odds' 1e+31"),
         ({"out_of_scope_label": "refund"}, "its 'out_of_scope_label' 'refund' is one of its classes"),
         (
             {"held_out": {"accuracy": 1, "macro_f1": 1, "ece": 0, "n_examples": 1, "coverage": 2}},
