@@ -8,7 +8,8 @@ import numpy as np
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import is_answered, rank
-from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.label_sets import Conformal
+from embedclf.classifier.linear import LinearModel, softmax
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import TrainingError
@@ -79,6 +80,7 @@ def fit_classifier(
         held_out=figures,
         version=__version__,
         word_scale=settings.scale,
+        conformal=_conformal(chosen, measured, len(examples.classes)),
     )
     return trained.model(settings.temperature, examples.classes), card, correct
 
@@ -111,12 +113,13 @@ def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[Traini
 
 @dataclass(slots=True)
 class _Chosen:
-    """Chosen settings, and the latest fit with them."""
+    """Chosen settings, the latest fit with them, and the probabilities that it gave to held-out examples."""
 
     settings: Settings
     threshold: float | None
     kept: Mask
     fitted: Trained | None
+    on_held_out: tuple[Vectors, Ints] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,7 @@ class _Job:
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
         model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
         probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
+        chosen.on_held_out = probabilities, self.examples.y[held]
         return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
@@ -221,6 +225,24 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
         logger.info("Selected %s by cross-validated log loss (%s).", " and ".join(parts), rows)
     if settings.named and has_names:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
+
+
+def _conformal(chosen: _Chosen, measured: _Chosen, n_classes: int) -> Conformal:
+    """Calibrate label sets on in-scope examples that were not fitted on.
+
+    The out-of-fold predictions are those of classifiers that saw fewer examples than the final one, which makes sets
+    larger than they need be. Held-out examples are judged by one that saw more, and are used as well unless they are
+    among those predicted out of fold.
+    """
+    judged = []
+    if (left_out := chosen.settings.out_of_fold) is not None:
+        judged.append((softmax(left_out.scores), left_out.y))
+    if measured is chosen and chosen.on_held_out is not None:
+        judged.append(chosen.on_held_out)
+    if not judged:
+        return Conformal(0, 0, ())
+    probabilities, y = map(np.concatenate, zip(*judged, strict=True))
+    return Conformal.of(probabilities[y < n_classes], y[y < n_classes])
 
 
 def _measure(
