@@ -102,7 +102,7 @@ class Conformal:
 
 
 def _too_few(coverage: float, n: int) -> str:
-    needed = math.ceil(round(coverage / (1 - coverage), 9))
+    needed = math.ceil(round(coverage / (1 - coverage), 6))
     least = f"coverage {coverage:g} needs at least {counted(needed, 'row')} to calibrate on, and the model has {n:,}"
     lower = math.floor(1000 * n / (n + 1)) / 1000
     return f"{least}: " + (f"lower it to {lower:g}, or train on more rows" if n else "train it on more rows")
@@ -128,8 +128,7 @@ class LabelSets(NamedTuple):
     def labels(self, classes: tuple[str, ...]) -> list[list[tuple[str, float]]]:
         """Return the labels of each set with their probabilities, most likely first."""
         every = [
-            (classes[place], sure)
-            for place, sure in zip(self.places.tolist(), self.confidences.tolist(), strict=True)
+            (classes[place], sure) for place, sure in zip(self.places.tolist(), self.confidences.tolist(), strict=True)
         ]
         ends = np.cumsum(self.sizes).tolist()
         return [every[end - size : end] for end, size in zip(ends, self.sizes.tolist(), strict=True)]

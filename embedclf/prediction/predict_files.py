@@ -81,8 +81,8 @@ def predict_file(
     """Classify the rows of a file of any size in constant memory.
 
     The output has the input's rows in order, with the additional columns ``predicted_label``, ``confidence``, further
-    labels if `top_k` asks for them, ``label_set`` if `coverage` does, and ``error``. It is written to ``<output>.part`` and moved into place when it is
-    complete.
+    labels if `top_k` asks for them, ``label_set`` if `coverage` does, and ``error``. It is written to
+    ``<output>.part`` and moved into place when it is complete.
 
     Inside ``joblib.parallel_config``, chunks are scored on its backend with its number of jobs: ``"loky"`` uses other
     cores, ``"dask"`` a cluster. The order of the rows stays the same. If a Dask worker is lost, its chunks are
@@ -182,9 +182,7 @@ def predict_rows(
     check_places({"the input": source.place}, {"the output": output}, in_parts=True)
     part = PartFile(output, JOURNAL_FIELDS)
     try:
-        run = ResumableRun(
-            classifier, source, part, top_k, dialect, coverage=coverage, escape_formulas=escape_formulas
-        )
+        run = ResumableRun(classifier, source, part, top_k, dialect, coverage=coverage, escape_formulas=escape_formulas)
         run.begin(resume=resume)
         writer = CorpusWriter(
             output,

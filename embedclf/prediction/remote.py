@@ -90,9 +90,7 @@ _delivered: dict[str, bytes] = {}
 _opening = threading.Lock()
 
 
-def _score(
-    portable: PortableClassifier, texts: list[str], top_k: int, coverage: float | None = None
-) -> WorkerScores:
+def _score(portable: PortableClassifier, texts: list[str], top_k: int, coverage: float | None = None) -> WorkerScores:
     classifier, worker = portable.open()
     scores = score_texts(classifier, texts, top_k, coverage)
     return WorkerScores(scores, worker, classifier.embedder.usage)
