@@ -147,7 +147,7 @@ def _answer(answer: "Answer") -> Line:
     for label, confidence in others:
         pieces += [space, (in_one_line(label), PLAIN), space, (shown_confidence(confidence), PLAIN)]
     if answer.label_set is not None:
-        pieces += [space, (joined(in_one_line(label) for label, _ in answer.label_set), PLAIN)]
+        pieces += [space, (in_one_line(joined(label for label, _ in answer.label_set)), PLAIN)]
     return pieces
 
 

@@ -175,6 +175,26 @@ def test_what_is_answered_at_the_threshold_comes_first(cli: Cli, trained: embedc
     assert "\naccuracy on these  –\n" in str(none)
 
 
+def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, model: Path, trained: embedclf.TextClassifier):
+    """How many hold the label, with its interval, and how large they are; a label that the model does not know is not."""
+    report = embedclf.evaluate(trained, [*TEXTS, "so so"], [*LABELS, "unknown"], coverage=0.96)
+    sets, figures = trained.predict_sets([*TEXTS, "so so"], 0.96), report.label_sets
+    held = [label in own for label, own in zip([*LABELS, "unknown"], sets, strict=True)]
+    assert (figures.target, figures.coverage) == (0.96, sum(held) / 31)
+    assert (figures.mean_size, figures.single) == (sum(map(len, sets)) / 31, sum(len(own) == 1 for own in sets) / 31)
+    assert figures.coverage_interval.low < figures.coverage < figures.coverage_interval.high
+    shown = cli("evaluate", dataset, "-m", model, "--coverage", 0.96, "--report", "r.html")
+    assert re.search(
+        r"\nlabel sets         1\.000  \(0\.\d{3} to 1\.000\) hold the true label, at coverage 0\.96\n"
+        r"  mean size        1\.\d\d; one label in \d\d\.\d %\n",
+        shown.stdout,
+    )
+    assert "label sets that hold it (0.96)" in Path("r.html").read_text(encoding="utf-8")
+    assert json.loads(cli("evaluate", dataset, "-m", model, "--json").stdout)["label_sets"] is None
+    of_json = json.loads(cli("evaluate", dataset, "-m", model, "--json", "--coverage", "96%").stdout)["label_sets"]
+    assert (of_json["target"], of_json["coverage"], of_json["coverage_interval"][1]) == (0.96, 1.0, 1.0)
+
+
 def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
     """It is marked in the table of coverage, with four decimals, or as many as it was given with."""
     result = cli("evaluate", dataset, "-m", model, "--min-confidence", "0.774321")

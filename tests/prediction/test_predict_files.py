@@ -194,6 +194,7 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
     refused("it was started with a different classifier", "-m", "other.safetensors")
     refused("it was started with a different --min-confidence (min_confidence)", "--min-confidence", "0.5")
     refused("it was started with a different --top-k (top_k)", "--top-k", "2")
+    refused("it was started with a different --coverage (coverage)", "--coverage", "0.9")
     same = "the first 4,096 rows of in.csv have changed since it was started"
     refused(same, "--text-column", "id")
     Path("in.csv").write_text(lines("csv").replace(" 4000\n", " 4001\n"))

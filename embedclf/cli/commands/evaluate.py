@@ -51,7 +51,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @report_option
 @page_options
 @train_set_option
-@coverage_option("Also measure the sets of labels that hold the true one in this share of cases, e.g. 0.9 or 90%.")
+@coverage_option
 @min_confidence_option
 @file_job("needed", writes_tables=True)
 def command(

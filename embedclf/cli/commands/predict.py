@@ -87,9 +87,7 @@ class _Predict(Command):
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler, tcp://HOST:PORT.")
 @click.option("-k", "--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
-@coverage_option(
-    "Also return the smallest set of labels that holds the true one in this share of cases, e.g. 0.9 or 90%."
-)
+@coverage_option
 @min_confidence_option
 @click.option(
     "--explain",
