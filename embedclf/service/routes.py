@@ -69,7 +69,7 @@ def add_predict(
             try:
                 classifier.card.set_threshold(wanted.coverage)
             except ArgumentError as error:
-                raise HTTPException(422, f"coverage: {error}") from None
+                raise HTTPException(409, str(error)) from None
         if (n_labels := wanted.n_labels(n_classes)) > limits.answers:
             names = "top_k" if wanted.coverage is None else "coverage"
             fewer = "fewer texts" if wanted.coverage is not None else "fewer texts or a smaller top_k"

@@ -227,6 +227,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, description in {
         400: "The body cannot be read as JSON.",
         408: "The request took too long to arrive.",
+        409: "The model in use cannot reach the coverage; the detail says why.",
         413: "The request is too large.",
         422: "The request is invalid; the detail says where and why.",
         500: "Internal error; see the service's log.",

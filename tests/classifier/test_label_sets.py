@@ -1,8 +1,10 @@
 """Sets of labels that hold the true one in a given share of cases."""
 
+import asyncio
 import json
 import math
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,7 +47,7 @@ def test_what_cannot_be_reached_is_refused(conformal: Conformal, coverage: float
 
 
 def test_of_many_rows_quantiles_are_kept():
-    """200 of them, no threshold is higher than that of all rows, and the sets hold a thousandth too many at the most."""
+    """200 of them; no threshold is higher than that of all rows, and the sets hold hardly more than they need to."""
     rng = np.random.default_rng(0)
     probabilities = rng.dirichlet([0.3] * 20, 5_000).astype(np.float32)
     y = rng.integers(0, 20, 5_000)
@@ -63,13 +65,13 @@ def test_sets_hold_as_often_as_asked_for():
     """On rows like those of the calibration; with calibrated probabilities, over many draws."""
     rng = np.random.default_rng(0)
     held = []
-    for _ in range(200):
+    for _ in range(60):
         probabilities = rng.dirichlet([0.5] * 5, 299 + 100).astype(np.float32)
         y = (probabilities.cumsum(axis=1) < rng.random((399, 1))).sum(axis=1).clip(max=4)
         sets = label_sets(probabilities[299:], Conformal.of(probabilities[:299], y[:299]).threshold(0.9))
         ends = np.repeat(np.arange(100), sets.sizes)
         held.append((sets.places == y[299:][ends]).sum() / 100)
-    assert 0.9 - 0.005 < np.mean(held) < 0.9 + 0.01
+    assert 0.89 < np.mean(held) < 0.91
 
 
 def test_no_set_is_empty_and_the_likeliest_comes_first():
@@ -92,21 +94,26 @@ def test_what_scales_all_probabilities_of_a_text_changes_no_set():
 
 def test_in_python_it_is_lists_of_labels(trained: embedclf.TextClassifier):
     """As `classify` has them with confidences; one bad text fails all, as with `predict`."""
-    sets = trained.predict_sets(TEXTS, 0.96)
-    assert sets == [[one.label for one in each.label_set or ()] for each in trained.classify(TEXTS, coverage=0.96)]
-    assert {len(own) for own in sets} > {1}
-    assert trained.predict_sets([]) == []
+    card = replace(trained.card, conformal=Conformal(30, 27, (0.2, 0.05, 0.01)))
+    less_sure = embedclf.TextClassifier(trained.embedder, trained.model, card)
+    texts = ["my money never came", "where is my parcel"]
+    assert less_sure.predict_sets(texts, 0.93) == [["refund", "password", "delivery"], ["delivery"]]
+    assert less_sure.predict_sets(texts) == [["refund"], ["delivery"]]
+    first, second, empty = asyncio.run(less_sure.aclassify([*texts, ""], coverage=0.93))
+    assert [one.label for one in first.label_set] == ["refund", "password", "delivery"]
+    assert first.label_set[0].confidence == first.confidence
+    assert (len(second.label_set), empty.label_set) == (1, None)
+    assert less_sure.predict_sets([]) == []
     with pytest.raises(embedclf.TextError):
-        trained.predict_sets(["my parcel", ""])
-    assert pickle.loads(pickle.dumps(trained.card)) == trained.card  # other processes need it
-    assert "conformal" not in trained.to_dict()
+        less_sure.predict_sets(["my parcel", ""])
+    assert pickle.loads(pickle.dumps(card)) == card  # other processes need it
+    assert "conformal" not in less_sure.to_dict()
 
 
 def test_training_keeps_a_calibration_whatever_the_rows():
     """None has been fitted on by what judged it; out-of-scope rows do not count; older versions can read the file."""
-    held = embedclf.train([*TEXTS, "nice weather", "what a day"], [*LABELS, "other", "other"], **QUICK, **{
-        "out_of_scope_label": "other"
-    })  # fmt: skip
+    texts, labels = [*TEXTS, "nice weather", "what a day"], [*LABELS, "other", "other"]
+    held = embedclf.train(texts, labels, out_of_scope_label="other", **QUICK)
     assert held.card.conformal is not None
     assert held.card.conformal.n_examples == 30
     entry, tensors = model_parts(held.model, held.card)

@@ -54,6 +54,18 @@ def test_a_service_answers_the_same(trained: embedclf.TextClassifier, top_k: int
     assert answer[1] == {"label": None, "confidence": None, "error": "the text is empty"}
 
 
+def test_a_service_says_which_sets_there_cannot_be(trained: embedclf.TextClassifier):
+    """A model with few rows reaches no high coverage; a set may have all labels, which counts for the limit."""
+    with serving(embedclf.create_app(trained, limits=embedclf.Limits(answers=5))) as client:
+        few = client.post("/predict", json={"text": "a", "coverage": 0.99})
+        many = client.post("/predict", json={"texts": ["a", "b"], "coverage": 0.9})
+    assert (few.status_code, many.status_code) == (409, 422)
+    assert few.json()["detail"].startswith("coverage 0.99 needs at least 99 rows to calibrate on, and the model has 30")
+    assert many.json()["detail"] == (
+        "coverage: 8 labels for 2 texts exceed the limit of 5 per response; send fewer texts"
+    )
+
+
 def test_a_route_of_ones_own_returns_it_as_it_is(trained: embedclf.TextClassifier):
     """FastAPI writes the records as JSON, and documents them."""
     from fastapi import FastAPI

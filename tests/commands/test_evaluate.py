@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn import metrics as sk
 
 import embedclf
 from corpus import LABELS, TEXTS, write_csv
+from embedclf.classifier.label_sets import Conformal
 from running import Cli
 
 
@@ -175,10 +177,13 @@ def test_what_is_answered_at_the_threshold_comes_first(cli: Cli, trained: embedc
     assert "\naccuracy on these  –\n" in str(none)
 
 
-def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, model: Path, trained: embedclf.TextClassifier):
-    """How many hold the label, with its interval, and how large they are; a label that the model does not know is not."""
-    report = embedclf.evaluate(trained, [*TEXTS, "so so"], [*LABELS, "unknown"], coverage=0.96)
-    sets, figures = trained.predict_sets([*TEXTS, "so so"], 0.96), report.label_sets
+def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, trained: embedclf.TextClassifier):
+    """How many hold the label, with its interval, and how large they are; none holds a label that is unknown."""
+    conformal = Conformal(30, 27, (0.2, 0.05, 0.01))
+    less_sure = embedclf.TextClassifier(trained.embedder, trained.model, replace(trained.card, conformal=conformal))
+    less_sure.save(model := Path("m.safetensors"))
+    report = embedclf.evaluate(less_sure, [*TEXTS, "so so"], [*LABELS, "unknown"], coverage=0.96)
+    sets, figures = less_sure.predict_sets([*TEXTS, "so so"], 0.96), report.label_sets
     held = [label in own for label, own in zip([*LABELS, "unknown"], sets, strict=True)]
     assert (figures.target, figures.coverage) == (0.96, sum(held) / 31)
     assert (figures.mean_size, figures.single) == (sum(map(len, sets)) / 31, sum(len(own) == 1 for own in sets) / 31)

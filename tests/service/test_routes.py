@@ -185,7 +185,6 @@ class TestBounds:
             ('{"text": "a", "explain": 1}', "explain: input should be a valid boolean"),
             ('{"text": "a", "label": "b"}', "label: unknown field"),
             ('{"text": "a", "coverage": 1}', "coverage: input should be less than 1"),
-            ('{"text": "a", "coverage": 0.99}', "coverage: coverage 0.99 needs at least 99 rows to calibrate on"),
             (
                 json.dumps({"text": "a"} | {f"secret {number}": 1 for number in range(100)}),
                 "the body has 101 fields, expected only text, top_k, coverage and explain",
