@@ -3,7 +3,7 @@
     pip install mapie
     python benchmarks/coverage_sets.py --banking77 FOLDER
 
-FOLDER is that of quality.py. All vectors are WordLlama's, used with words. `--splits` is how often all rows of Banking77
+FOLDER is that of quality.py. All vectors are WordLlama's, used with words. `--splits` is how often Banking77's rows
 are divided anew for training and testing. MAPIE's figures are left out where it is not installed.
 """
 
