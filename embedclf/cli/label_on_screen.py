@@ -147,7 +147,8 @@ def _answer(answer: "Answer") -> Line:
     for label, confidence in others:
         pieces += [space, (in_one_line(label), PLAIN), space, (shown_confidence(confidence), PLAIN)]
     if answer.label_set is not None:
-        pieces += [space, (in_one_line(joined(label for label, _ in answer.label_set)), PLAIN)]
+        separator = "|" if columns() is None else " | "  # so that a long set wraps
+        pieces += [space, (in_one_line(joined((label for label, _ in answer.label_set), separator)), PLAIN)]
     return pieces
 
 

@@ -11,6 +11,7 @@ import pytest
 
 import embedclf
 from corpus import LABELS, QUICK, TEXTS
+from embedclf.classifier.decisions import LabelRules
 from embedclf.classifier.label_sets import Conformal, label_sets
 from embedclf.classifier.model_file import model_parts, parse_parts
 
@@ -108,6 +109,13 @@ def test_in_python_it_is_lists_of_labels(trained: embedclf.TextClassifier):
         less_sure.predict_sets(["my parcel", ""])
     assert pickle.loads(pickle.dumps(card)) == card  # other processes need it
     assert "conformal" not in less_sure.to_dict()
+
+
+def test_texts_with_several_labels_have_no_sets(trained: embedclf.TextClassifier):
+    """Their thresholds decide."""
+    card = replace(trained.card, multilabel=LabelRules((0.5, 0.5, 0.5)))
+    with pytest.raises(embedclf.ArgumentError, match="with this model a text may have several"):
+        card.set_threshold(0.9)
 
 
 def test_training_keeps_a_calibration_whatever_the_rows():
