@@ -188,7 +188,7 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         if answered.accuracy is not None and answered.accuracy_interval is not None:
             tiles.append(_tile("accuracy on these", answered.accuracy, answered.accuracy_interval))
     if sets := report.label_sets:
-        tiles.append(_tile(f"label sets that hold it ({sets.target:g})", sets.coverage, sets.coverage_interval))
+        tiles.append(_tile(f"sets that hold the label, at {sets.target:g}", sets.coverage, sets.coverage_interval))
         tiles.append(("labels per set", f"{sets.mean_size:.2f}", f"{shown_share(sets.single)} have one"))
     if outside := report.out_of_scope:
         rejected = "" if outside.recall is None else f"{shown_share(outside.recall)} rejected"

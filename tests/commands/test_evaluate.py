@@ -194,7 +194,7 @@ def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, trained: embedc
         r"  mean size        1\.\d\d; one label in \d\d\.\d %\n",
         shown.stdout,
     )
-    assert "label sets that hold it (0.96)" in Path("r.html").read_text(encoding="utf-8")
+    assert "sets that hold the label, at 0.96" in Path("r.html").read_text(encoding="utf-8")
     assert json.loads(cli("evaluate", dataset, "-m", model, "--json").stdout)["label_sets"] is None
     of_json = json.loads(cli("evaluate", dataset, "-m", model, "--json", "--coverage", "96%").stdout)["label_sets"]
     assert (of_json["target"], of_json["coverage"], of_json["coverage_interval"][1]) == (0.96, 1.0, 1.0)
