@@ -7,7 +7,7 @@ Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashe
 ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
 The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
-`TrainingRecord`, as far as it is not as usual. Earlier versions ignore these fields.
+`TrainingRecord`, as far as it is not as usual, and ``conformal`` a `Conformal`. Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
 the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, and ``scope``
 the `ScopeRule` of a classifier that has learned from out-of-scope examples.
@@ -18,6 +18,7 @@ written as the same bytes: the file has no date, key, text or absolute path.
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import blake2b
@@ -27,6 +28,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
+from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.scope import ScopeRule
 from embedclf.classifier.training_record import TrainingRecord
@@ -35,7 +37,7 @@ from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, 
 from embedclf.data.formats import is_data_file
 from embedclf.data.plain_file import open_plain
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.errors import ModelFileError, OutputError
+from embedclf.errors import ArgumentError, ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
 
 FORMAT = 4
@@ -130,6 +132,8 @@ class ModelCard:
     scope : ScopeRule or None
         How probable it is that a text is in scope; None without out-of-scope examples to learn it from, and in files of
         older versions.
+    conformal : Conformal or None
+        The calibration of label sets; None in files of older versions.
     """
 
     embedder: EmbedderSpec
@@ -147,6 +151,7 @@ class ModelCard:
     training: TrainingRecord | None = None
     multilabel: LabelRules | None = None
     scope: ScopeRule | None = None
+    conformal: Conformal | None = None
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
@@ -156,6 +161,27 @@ class ModelCard:
         if self.threshold is not None:
             thresholds[:] = self.threshold
         return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one)
+
+    def set_threshold(self, coverage: float) -> float:
+        """Return the probability from which on a label is in a label set; see `Conformal.threshold`.
+
+        Raises
+        ------
+        ArgumentError
+            If the coverage is not between 0 and 1, or the classifier cannot reach it or has no label sets.
+        """
+        if self.multilabel is not None:
+            raise ArgumentError(
+                "coverage is about texts with one label each, but with this model a text may have several: their "
+                "thresholds decide, which --min-confidence (min_confidence=…) changes"
+            )
+        if self.conformal is None:
+            files = shlex.join(self.training.files) if self.training is not None and self.training.files else "FILE"
+            raise ArgumentError(
+                "coverage needs a calibration, which the model does not have: it is from an earlier version of "
+                f"embedclf. Train it again: embedclf train {files}"
+            )
+        return self.conformal.threshold(coverage)
 
     @property
     def least_format(self) -> int:
@@ -177,9 +203,9 @@ class ModelCard:
         return Columns(self.text_column, self.label_column)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as plain types, for JSON, without the record of the training."""
-        card = asdict(replace(self, training=None)) | {"embedder": self.embedder.to_dict()}
-        del card["training"]
+        """Return the card as plain types, for JSON, without the record of the training and the calibration of sets."""
+        card = asdict(replace(self, training=None, conformal=None)) | {"embedder": self.embedder.to_dict()}
+        del card["training"], card["conformal"]
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]
@@ -238,6 +264,8 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
             metadata.pop("text_columns" if len(names) > 1 else column)
     if card.training is not None:
         metadata["training"] = card.training.to_dict()
+    if card.conformal is not None:
+        metadata["conformal"] = card.conformal.to_dict()
     tensors: Tensors = {"weights": model.weights, "bias": model.bias}
     if model.words is None:
         del metadata["word_scale"]
@@ -403,6 +431,7 @@ def _parse(
         training=None if (record := metadata.get("training")) is None else TrainingRecord.from_dict(record),
         multilabel=multilabel,
         scope=scope,
+        conformal=None if (sets := metadata.get("conformal")) is None else Conformal.from_dict(sets),
     )
     return model, card
 

@@ -9,13 +9,14 @@ import numpy as np
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.explanation import weighs_words
+from embedclf.classifier.label_sets import label_sets
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.baseline import Baseline, accuracy_of_words
 from embedclf.evaluation.neighbourhood import columns_as_trained, neighbours_of, texts_for, train_set_of
-from embedclf.evaluation.report import Answered, OutOfScope, Report, WrongRow
+from embedclf.evaluation.report import Answered, OutOfScope, Report, SetFigures, WrongRow
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
@@ -33,6 +34,7 @@ def evaluate(
     label: str | None = None,
     vectors: Vectors | None = None,
     train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Label]] | None = None,
+    coverage: float | None = None,
 ) -> Report:
     """Evaluate a classifier on labelled texts.
 
@@ -53,11 +55,14 @@ def evaluate(
     train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional
         The examples that the classifier was trained on, to list the three nearest ones of each wrong row, and to
         measure what words alone would reach.
+    coverage : float, optional
+        Also measure the label sets of this coverage; see `TextClassifier.predict_sets`.
 
     Raises
     ------
     ArgumentError
-        If there are no texts, not one label or vector per text, or the classifier knows none of the labels.
+        If there are no texts, not one label or vector per text, or the classifier knows none of the labels; or as for
+        `TextClassifier.predict_sets`.
     TextError
         If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
@@ -73,6 +78,7 @@ def evaluate(
     if not texts:
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
     check_labels(classifier, labels)
+    set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
     else:
@@ -83,6 +89,11 @@ def evaluate(
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
     report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
+    if coverage is not None and set_threshold is not None:
+        rows = np.flatnonzero(inside).tolist()
+        own = label_sets(probabilities[rows], set_threshold).labels(classifier.classes)
+        figures = _set_figures(coverage, own, [texts[row] for row in rows], [labels[row] for row in rows])
+        report = replace(report, label_sets=figures)
     if weighs_words(classifier.model, classifier.embedder):
         with phase("Weighing words"):
             report = with_words(report, classifier, texts, vectors)
@@ -184,6 +195,15 @@ def _answered(correct: Mask, answered: Mask, groups: Ints) -> Answered:
         return Answered(coverage, of_coverage, None, None)
     right = correct[answered]
     return Answered(coverage, of_coverage, float(right.mean()), intervals.interval_of_mean(right, groups[answered]))
+
+
+def _set_figures(
+    coverage: float, sets: Sequence[Sequence[tuple[str, float]]], texts: Sequence[str], labels: Sequence[str]
+) -> SetFigures:
+    held = np.array([label in dict(own) for own, label in zip(sets, labels, strict=True)])
+    sizes = np.array([len(own) for own in sets])
+    interval = intervals.interval_of_mean(held, group_duplicates(texts))
+    return SetFigures(coverage, float(held.mean()), interval, float(sizes.mean()), float((sizes == 1).mean()))
 
 
 def _out_of_scope(

@@ -8,6 +8,7 @@ import numpy as np
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import LabelRules, MultiLabelDecision, is_answered, rank
+from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
@@ -92,6 +93,7 @@ def fit_classifier(
         word_scale=settings.scale,
         multilabel=job.label_rules(chosen),
         scope=settings.scope,
+        conformal=_conformal(chosen, measured, examples),
     )
     model = trained.model(settings.temperature, examples.classes, settings.of_labels, settings.scope)
     if examples.added is not None:
@@ -127,13 +129,14 @@ def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[Traini
 
 @dataclass(slots=True)
 class _Chosen:
-    """Chosen settings, and the latest fit with them."""
+    """Chosen settings, the latest fit with them, and the probabilities that it gave to held-out examples."""
 
     settings: Settings
     threshold: float | None
     kept: Mask
     fitted: Trained | None
     added_bias: float | None = None
+    on_held_out: tuple[Vectors, Ints] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +240,7 @@ class _Job:
             model = added.beside(model, chosen.added_bias)
             y = np.array([*map(model.classes.index, classes), len(model.classes)], dtype=np.intp)[y]
         probabilities = model.probabilities(others.vectors, terms)
+        chosen.on_held_out = probabilities, y
         return _measure(probabilities, y, model.classes, chosen.threshold, () if added is None else added.labels)
 
     def judge_added(self, chosen: _Chosen) -> None:
@@ -318,6 +322,27 @@ def _measure_labels(
         micro_f1=multilabel.micro_f1(given, predicted),
     )
     return figures, (given == predicted).all(axis=1)
+
+
+def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Conformal | None:
+    """Calibrate label sets on in-scope examples that were not fitted on.
+
+    The out-of-fold predictions are those of classifiers that saw fewer examples than the final one, which makes sets
+    larger than they need be. Held-out examples are judged by one that saw more, and are used as well unless they are
+    among those predicted out of fold. Sets of one true label mean nothing for texts that have several, and labels
+    without rows have no examples to calibrate on.
+    """
+    if examples.given is not None or examples.added is not None:
+        return None
+    n_classes, judged = len(examples.classes), []
+    if (left_out := chosen.settings.out_of_fold) is not None:
+        judged.append((left_out.probabilities, left_out.y))
+    if measured is chosen and chosen.on_held_out is not None:
+        judged.append(chosen.on_held_out)
+    if not judged:
+        return Conformal(0, 0, ())
+    probabilities, y = map(np.concatenate, zip(*judged, strict=True))
+    return Conformal.of(probabilities[y < n_classes], y[y < n_classes])
 
 
 def _measure(

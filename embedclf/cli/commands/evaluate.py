@@ -9,6 +9,7 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import (
     PageOptions,
+    coverage_option,
     embedder_again_option,
     min_confidence_option,
     model_option,
@@ -50,6 +51,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @report_option
 @page_options
 @train_set_option
+@coverage_option
 @min_confidence_option
 @file_job("needed", writes_tables=True)
 def command(
@@ -60,6 +62,7 @@ def command(
     report: str | None,
     about: PageOptions,
     train_set: str | None,
+    coverage: float | None,
     min_confidence: float | None,
 ) -> None:
     """Evaluate a classifier on FILE, a file of labelled texts.
@@ -79,6 +82,8 @@ def command(
     model = find_model(model)
     job.check_places({"--train-set": train_set, "the model": model}, errors=errors, report=report)
     classifier = job.load(model, embedder, min_confidence)
+    if coverage is not None:
+        classifier.card.set_threshold(coverage)
     corpus = job.read()
     check_labels(classifier, corpus.labels)
     trained_on = None if train_set is None else read_texts(train_set, job.file)
@@ -95,7 +100,7 @@ def command(
         examples = EmbeddedTexts(
             trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=of_train_set
         )
-    result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=examples)
+    result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=examples, coverage=coverage)
     if writer is not None:
         _write_errors(writer, result, corpus, trained_on)
     job.end_writing(errors, len(result.wrong))
