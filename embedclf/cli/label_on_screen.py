@@ -146,7 +146,7 @@ def _answer(answer: "Answer") -> Line:
     pieces += _others(answer.top[1:], space)
     if answer.label_set is not None:
         separator = "|" if columns() is None else " | "  # so that a long set wraps
-        pieces += [space, (in_one_line(joined((label for label, _ in answer.label_set), separator)), PLAIN)]
+        pieces += [space, (in_one_line(joined((label for label, _ in answer.label_set), separator)) or "-", PLAIN)]
     return pieces
 
 

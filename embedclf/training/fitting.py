@@ -340,7 +340,7 @@ def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Con
     if measured is chosen and chosen.on_held_out is not None:
         judged.append(chosen.on_held_out)
     if not judged:
-        return Conformal(0, 0, ())
+        return Conformal(0, 0, (), ())
     probabilities, y = map(np.concatenate, zip(*judged, strict=True))
     return Conformal.of(probabilities[y < n_classes], y[y < n_classes])
 
