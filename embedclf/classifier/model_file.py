@@ -9,7 +9,8 @@ The fields ``text_column`` and ``label_column`` are written only if the columns 
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
 `TrainingRecord`, as far as it is not as usual. Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
-the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels.
+the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels,
+and ``hierarchy`` the separator of labels in a tree.
 Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
 written as the same bytes: the file has no date, key, text or absolute path.
 """
@@ -26,6 +27,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
+from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
@@ -47,7 +49,7 @@ _OTHER_FORMATS = re.compile(
 )
 # Inside the entry, since safetensors writes several entries in no fixed order.
 # The fields of a card that change how a classifier answers, and that are only written where they are not None.
-_OF_FORMAT_4 = ("multilabel",)
+_OF_FORMAT_4 = ("multilabel", "hierarchy")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
@@ -72,6 +74,8 @@ class HeldOut:
     words_accuracy : float or None
         Accuracy of logistic regression on TF-IDF alone, trained on the same examples; None if the classifier itself
         uses words only, and in files of older versions.
+    level_accuracies : tuple of float, or None
+        Of labels in a tree: the share of examples whose first part is right, whose first two are, and so on.
     """
 
     accuracy: float
@@ -83,6 +87,7 @@ class HeldOut:
     out_of_scope_recall: float | None = None
     baseline_accuracy: float | None = None
     words_accuracy: float | None = None
+    level_accuracies: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +124,8 @@ class ModelCard:
         versions, and for a classifier that scikit-learn has fitted.
     multilabel : LabelRules or None
         Which labels a text gets if it may have several; None if it has one.
+    hierarchy : str or None
+        What separates the parts of labels in a tree; None if they are in none.
     """
 
     embedder: EmbedderSpec
@@ -135,11 +142,13 @@ class ModelCard:
     label_column: str = DEFAULT.label
     training: TrainingRecord | None = None
     multilabel: LabelRules | None = None
+    hierarchy: str | None = None
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
         if self.multilabel is None:
-            return Decision(classes, self.threshold)
+            tree = None if self.hierarchy is None else hierarchy_of(classes, self.hierarchy)
+            return Decision(classes, self.threshold, tree)
         thresholds = np.array(self.multilabel.thresholds, dtype=np.float64)
         if self.threshold is not None:
             thresholds[:] = self.threshold
@@ -166,6 +175,8 @@ class ModelCard:
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]
+        if self.held_out is not None and self.held_out.level_accuracies is None:
+            del card["held_out"]["level_accuracies"]
         return card
 
 
@@ -380,6 +391,7 @@ def _parse(
         label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
         training=None if (record := metadata.get("training")) is None else TrainingRecord.from_dict(record),
         multilabel=multilabel,
+        hierarchy=_hierarchy(metadata, classes),
     )
     return model, card
 
@@ -392,7 +404,10 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
         for name in ("coverage", "answered_accuracy", "out_of_scope_recall", "baseline_accuracy", "words_accuracy")
         if name in figures
     }
-    return HeldOut(accuracy, macro_f1, ece, _count(figures), **later)
+    if (levels := figures.get("level_accuracies")) is not None:
+        shares = [{"level_accuracies": one} for one in _typed(levels, list, "level_accuracies")]
+        levels = tuple(_number(one, "level_accuracies", least=0.0, most=1.0) for one in shares)
+    return HeldOut(accuracy, macro_f1, ece, _count(figures), level_accuracies=levels, **later)
 
 
 def _label_rules(rules: Any, n_classes: int) -> LabelRules:
@@ -404,6 +419,13 @@ def _label_rules(rules: Any, n_classes: int) -> LabelRules:
         rules["at_least_one"] is True,
         _typed(rules["separator"], str, "separator"),
     )
+
+
+def _hierarchy(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:
+    separator: str | None = _typed(metadata.get("hierarchy"), str | None, "hierarchy")
+    if separator is not None:
+        hierarchy_of(classes, separator)  # checks it
+    return separator
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:

@@ -58,13 +58,15 @@ def label_on_screen(
         examples = EmbeddedTexts(trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=vectors)
         if explained and not as_json:
             echo(f"Nearest examples (near for, near against): rows of {trained_on.name}", err=True)
+    # In a tree, the answer need not be the most likely class.
+    first = 0 if classifier.card.hierarchy is not None and (top_k or 1) > 1 else 1
     counts = FilePrediction(0, 0, 0, (), 0.0)
     for shown in _answers(classifier, source, top_k or 1, explained, examples):
         counts = _with(counts, shown.row)
         if as_json:
             echo_json(_record(shown, top_k, trained_on))
         else:
-            _show(shown, trained_on)
+            _show(shown, trained_on, first)
     return counts
 
 
@@ -126,20 +128,23 @@ def _embedded(
     return out, {new[number]: reason for number, reason in reasons.items()}
 
 
-def _show(one: _Shown, trained_on: "Corpus | None") -> None:
-    echo_lines([_answer(one.answer)])
+def _show(one: _Shown, trained_on: "Corpus | None", first: int) -> None:
+    echo_lines([_answer(one.answer, first)])
     if one.explanation is not None:
         echo_lines(explanation_lines(one.explanation, trained_on, in_colour=wants_colour()))
 
 
-def _answer(answer: "Answer") -> Line:
-    """Return labels and confidences: apart by tabs for other programs, and by spaces on a terminal."""
+def _answer(answer: "Answer", first: int) -> Line:
+    """Return labels and confidences: apart by tabs for other programs, and by spaces on a terminal.
+
+    Of the most likely classes, those from index `first` on stand behind the answer.
+    """
     space: Piece = ("\t" if columns() is None else "  ", PLAIN)
     if not answer.top:
         return [("-", WRONG), space, ("-", PLAIN)]
-    (_, confidence), *others = answer.top
-    first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
-    pieces: list[Piece] = [first, space, (shown_confidence(confidence), PLAIN)]
+    confidence, others = answer.confidence or 0.0, answer.top[first:]
+    own: Piece = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
+    pieces: list[Piece] = [own, space, (shown_confidence(confidence), PLAIN)]
     for label, confidence in others:
         pieces += [space, (in_one_line(label), PLAIN), space, (shown_confidence(confidence), PLAIN)]
     return pieces

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from embedclf.evaluation.comparison import Compared, Comparison
     from embedclf.evaluation.cross_validation import CrossValidation
     from embedclf.evaluation.learning import LearningCurve
+    from embedclf.evaluation.levels import Levels
     from embedclf.evaluation.report import Report, WrongRow
 
 
@@ -90,7 +91,7 @@ def _figures(report: "Report", rest: str) -> list[Line]:
             f"  AUROC            {outside.auroc:.3f}",
             f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}",
         ]
-    lines += ["", *label_lines(report, rest)]
+    lines += [*_levels(report), "", *label_lines(report, rest)]
     if report.confusions:
         lines += ["", heading("Most frequent confusions:"), *_confusions(report)]
     return [*lines, "", *_reliability(report), "", *_coverage(report)]
@@ -110,6 +111,43 @@ def _headline(report: "Report") -> list[Line]:
         [(f"accuracy on these  {right}", HEADING)],
         f"accuracy on all    {accuracy}",
     ]
+
+
+def _levels(report: "Report") -> list[Line]:
+    """Return the figures of each level of labels in a tree, and of the answers of each depth."""
+    if (tree := report.hierarchy) is None:
+        return []
+    header, rows = level_cells(tree)
+    lines = ["", *table(header, rows, left=(3,))]
+    if tree.answered:
+        header, rows = depth_cells(tree)
+        lines += ["", *table(header, rows, left=(3,))]
+    if tree.mean_depth is not None:
+        lines.append(f"Answers have {tree.mean_depth:.2f} parts on average.")
+    return lines
+
+
+def level_cells(tree: "Levels") -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table of the levels of labels in a tree."""
+    rows = [
+        [f"{one.level}", f"{one.n_labels:,}", f"{one.macro_f1:.3f}", with_interval(one.accuracy, one.accuracy_interval)]
+        for one in tree.levels
+    ]
+    return ["level", "labels", "macro-F1", "accuracy"], rows
+
+
+def depth_cells(tree: "Levels") -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table of the answers of each depth at the threshold, the deepest first."""
+    rows = [
+        [
+            f"{one.depth}",
+            percent(one.coverage),
+            f"{one.n_answered:,}",
+            "–" if one.accuracy_interval is None else with_interval(one.accuracy or 0.0, one.accuracy_interval),
+        ]
+        for one in reversed(tree.answered)
+    ]
+    return ["answered at level", "coverage", "rows", "accuracy"], rows
 
 
 def baseline_lines(report: "Report") -> list[Line]:
@@ -356,6 +394,9 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
         if held_out.coverage is not None:
             of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
             lines.append(f"At confidence ≥ {threshold}: answers {shown_share(held_out.coverage)}{of_these}")
+        if held_out.level_accuracies is not None:
+            levels = ", ".join(f"{level}: {one:.3f}" for level, one in enumerate(held_out.level_accuracies, 1))
+            lines.append(f"Accuracy by level: {levels}")
         if held_out.out_of_scope_recall is not None:
             lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "

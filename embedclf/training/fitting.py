@@ -7,7 +7,8 @@ import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import is_answered, rank
+from embedclf.classifier.decisions import NOTHING, Decision
+from embedclf.classifier.hierarchy import Hierarchy
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
@@ -35,6 +36,7 @@ def fit_classifier(
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
+    tree: Hierarchy | None = None,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -52,6 +54,8 @@ def fit_classifier(
         Which examples are held out.
     target_accuracy, min_confidence : float, optional
         See `embedclf.train`.
+    tree : Hierarchy, optional
+        The labels above the classes.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def fit_classifier(
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
+        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, tree)
         chosen, measured = job.choose_for(held)
         figures, correct = job.measure(measured, held)
         trained = job.fit_all(chosen, measured)
@@ -79,6 +83,7 @@ def fit_classifier(
         held_out=figures,
         version=__version__,
         word_scale=settings.scale,
+        hierarchy=None if tree is None else tree.separator,
     )
     return trained.model(settings.temperature, examples.classes), card, correct
 
@@ -128,6 +133,7 @@ class _Job:
     seed: int
     target_accuracy: float | None
     min_confidence: float | None
+    tree: Hierarchy | None = None
 
     @property
     def are_few(self) -> bool:
@@ -159,7 +165,9 @@ class _Job:
         is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
         if self.min_confidence is not None or not is_chosen:
             return self.min_confidence
-        judged = None if settings.out_of_fold is None else settings.out_of_fold.judged
+        judged = None
+        if (scores := settings.out_of_fold) is not None:
+            judged = scores.judged if self.tree is None else scores.judged_in(self.tree)
         try:
             threshold = choose_threshold(judged, self.target_accuracy)
         except TrainingError:
@@ -195,7 +203,8 @@ class _Job:
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
         model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
         probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
-        return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
+        decision = Decision(self.examples.classes, chosen.threshold, self.tree)
+        return _measure(probabilities, self.examples.y[held], decision)
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
         """Fit on all examples, starting from the fit that was measured."""
@@ -223,20 +232,23 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
 
 
-def _measure(
-    probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None
-) -> tuple[HeldOut, Mask]:
+def _measure(probabilities: Vectors, y: Ints, decision: Decision) -> tuple[HeldOut, Mask]:
+    classes, tree = decision.classes, decision.tree
     in_scope = y < len(classes)
-    ranking = rank(probabilities)
+    ranking, chosen, _, _ = decision.decide(probabilities)
     rejected = None
-    if threshold is not None and not in_scope.all():
-        rejected = 1 - float(is_answered(ranking.confidence[~in_scope], threshold).mean())
-    y, predicted = y[in_scope], ranking.likeliest[in_scope]
+    if decision.threshold is not None and not in_scope.all():
+        rejected = 1 - float((chosen[~in_scope] != NOTHING).mean())
+    y, predicted, chosen = y[in_scope], ranking.likeliest[in_scope], chosen[in_scope]
     confidence = ranking.confidences[in_scope, 0]  # float64 could put an answer into another bin of the ECE
-    coverage = answered_accuracy = None
-    if threshold is not None:
-        (point,) = metrics.coverage(predicted == y, confidence, [threshold])
-        coverage, answered_accuracy = point.coverage, point.accuracy
+    coverage = answered_accuracy = levels = None
+    if decision.threshold is not None:
+        answered = chosen != NOTHING
+        right = chosen == y if tree is None else tree.covers(classes)[chosen, y]
+        coverage = float(answered.mean())
+        answered_accuracy = float(right[answered].mean()) if answered.any() else None
+    if tree is not None:
+        levels = tuple(metrics.accuracy(of[y], of[predicted]) for _, of in tree.levels(classes))
     figures = HeldOut(
         accuracy=metrics.accuracy(y, predicted),
         macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
@@ -245,5 +257,6 @@ def _measure(
         coverage=coverage,
         answered_accuracy=answered_accuracy,
         out_of_scope_recall=rejected,
+        level_accuracies=levels,
     )
     return figures, predicted == y

@@ -12,7 +12,7 @@ from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, check_replaced, remember_latest
 from embedclf.cli.options import Share
 from embedclf.cli.training_job import TrainingJob
-from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
+from embedclf.cli.training_options import TrainingOptions, label_hierarchy_option, seed_option, training_options
 from embedclf.data.columns import names_in
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ _MOST_IN_A_NAME = 2
     shell_complete=completers.labels,
     help="Label of out-of-scope rows: used to choose the threshold, never predicted.",
 )
+@label_hierarchy_option
 @seed_option
 @file_job("needed", kind=TrainingJob)
 def command(
@@ -72,6 +73,7 @@ def command(
     target_accuracy: float | None,
     min_confidence: float | None,
     out_of_scope_label: str | None,
+    label_hierarchy: str | None,
     seed: int,
     training: TrainingOptions,
 ) -> None:
@@ -91,12 +93,14 @@ def command(
     from embedclf.printing.figures import training_lines
 
     corpus = job.read()
+    if label_hierarchy is not None:
+        label_hierarchy, out_of_scope_label = job.put_in_tree(label_hierarchy, out_of_scope_label)
     place = Path(output) if output is not None else _usual_place(corpus.files or (corpus.name,))
     for dataset in job.datasets:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
     if not job.asked.dry_run:
-        check_replaced(place, set(corpus.labels), force=force)
+        check_replaced(place, set(job.corpus.labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
@@ -104,7 +108,7 @@ def command(
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
-    warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
+    warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
         return
     vectors = job.embed_to_train()
@@ -116,6 +120,7 @@ def command(
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
         out_of_scope_label=out_of_scope_label,
+        label_hierarchy=label_hierarchy,
         **vectors,
         **job.settings,
     )
