@@ -16,6 +16,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.errors import ArgumentError
+from embedclf.validation import nothing_to_read
 
 _MOST_SHOWN = 3
 
@@ -234,16 +235,14 @@ def usual_separator(labels: Sequence[str], separator: Any) -> str:
 
 def tree_fault(label: str, separator: str) -> str | None:
     """Return what is wrong with a label of a tree, or None."""
-    if all(parts_of(label, separator)):
+    if not any(nothing_to_read(part, "part") for part in parts_of(label, separator)):
         return None
     return f"the label {label!r} has an empty part (separator {separator.strip() or separator!r})"
 
 
 def _check(labels: Sequence[str], separator: Any) -> None:
     if not isinstance(separator, str) or not separator:
-        raise ArgumentError(
-            f"label_hierarchy must be the separator of labels in a tree, such as '/', got {separator!r}"
-        )
+        raise ArgumentError(f"--label-hierarchy (label_hierarchy=…) must be a separator such as '/', got {separator!r}")
     core = separator.strip() or separator
     if not any(core in label for label in labels):
         names = sorted(set(labels))

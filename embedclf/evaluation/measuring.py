@@ -238,7 +238,9 @@ def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
     ArgumentError
         If it knows none of them, or all are the out-of-scope label.
     """
-    given, foreign = set(labels), classifier.card.out_of_scope_label
+    card = classifier.card
+    given = set(labels if card.hierarchy is None else as_written(labels, card.hierarchy))
+    foreign = card.out_of_scope_label
     if given == {foreign}:
         raise ArgumentError(
             f"all rows have the out-of-scope label {foreign!r}: add in-scope rows to measure accuracy on"

@@ -169,7 +169,7 @@ class Plan:
         TrainingError
             If the examples are not enough for a classifier.
         """
-        check_examples(texts, self._written(labels), self.card.out_of_scope_label)
+        check_examples(texts, self.written(labels), self.card.out_of_scope_label)
         if self.record is not None and self.record.weighted and sample_weight is None:
             raise ArgumentError(
                 f"{self.name} was trained with weights of its examples, which its file does not hold: retrain in "
@@ -199,15 +199,15 @@ class Plan:
         return [*texts, *names], classes if names else []
 
     def _classes(self, labels: Sequence[str]) -> list[str]:
-        return sorted(label for label in set(self._written(labels)) if label != self.card.out_of_scope_label)
+        return sorted(label for label in set(self.written(labels)) if label != self.card.out_of_scope_label)
 
-    def _written(self, labels: Sequence[str]) -> Sequence[str]:
+    def written(self, labels: Sequence[str]) -> Sequence[str]:
         """Return labels as the old classifier's are written."""
         return labels if self.card.hierarchy is None else as_written(labels, self.card.hierarchy)
 
     def _class_weight(self, labels: Sequence[str]) -> ClassWeight:
         """Return the old weights of those labels that occur."""
-        weight, known = None if self.record is None else self.record.class_weight, set(self._written(labels))
+        weight, known = None if self.record is None else self.record.class_weight, set(self.written(labels))
         if not isinstance(weight, Mapping):
             return weight
         return {name: one for name, one in weight.items() if name in known}
@@ -349,7 +349,7 @@ class Plan:
         sample_weight: Any,
         outside: str | None,
     ) -> tuple[Recipe, TrainingSet]:
-        classes, y = check_examples(texts, self._written(labels), outside)
+        classes, y = check_examples(texts, self.written(labels), outside)
         recipe, names = self.recipe, embedded.names(classes)
         if embedded.vectors is None:
             recipe = replace(recipe, features="words")

@@ -317,7 +317,7 @@ def cross_validation_lines(result: "CrossValidation", rest: str = _REST) -> list
     skipped = 1 if result.n_repeats == 1 else 0
     of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
     first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
-    return [*lines, "", *of_folds, "", *first, *label_lines(result.report, rest)]
+    return [*lines, "", *of_folds, *_levels(result.report), "", *first, *label_lines(result.report, rest)]
 
 
 def fold_cells(result: "CrossValidation") -> tuple[list[str], list[list[str]]]:
@@ -391,12 +391,12 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
         accuracy, rest = _quality(held_out)
         before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
         lines.append([(before, PLAIN), (accuracy, HEADING), (rest, PLAIN)])
-        if held_out.coverage is not None:
-            of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
-            lines.append(f"At confidence ≥ {threshold}: answers {shown_share(held_out.coverage)}{of_these}")
         if held_out.level_accuracies is not None:
             levels = ", ".join(f"{level}: {one:.3f}" for level, one in enumerate(held_out.level_accuracies, 1))
             lines.append(f"Accuracy by level: {levels}")
+        if held_out.coverage is not None:
+            of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
+            lines.append(f"At confidence ≥ {threshold}: answers {shown_share(held_out.coverage)}{of_these}")
         if held_out.out_of_scope_recall is not None:
             lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "

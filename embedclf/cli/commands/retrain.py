@@ -92,7 +92,7 @@ def command(
             plan.choices(), plan.texts_with_names(corpus.texts, corpus.labels)[0], job.asked, as_json=job.as_json
         )
         return
-    check_replaced(place, set(corpus.labels), force=force, embedder=plan.new.spec)
+    check_replaced(place, set(plan.written(corpus.labels)), force=force, embedder=plan.new.spec)
     AtomicFile(place).discard()  # check before the work starts that it can be written
     plan.check_cost(corpus.texts, corpus.labels)
     try:
