@@ -15,7 +15,7 @@ from quality import Rows, read
 
 import embedclf
 
-# The first group of which a part occurs in the name of a label has it; "card" comes last, since most have to do with one.
+# A label is in the first group of which a part occurs in its name; "card" comes last, since most have to do with one.
 GROUPS = {
     "identity": ("identity", "source_of_funds", "personal_details", "age_limit", "terminate", "phone"),
     "top_up": ("top_up", "topping_up"),

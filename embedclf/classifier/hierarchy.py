@@ -16,7 +16,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.errors import ArgumentError
-from embedclf.validation import nothing_to_read
+from embedclf.missing import nothing_to_read
 
 _MOST_SHOWN = 3
 
