@@ -219,12 +219,14 @@ def _levels(report: Report) -> list[Section]:
     if (tree := report.hierarchy) is None:
         return []
     note = f"The first 1, 2, … parts of the most likely label, separated by “{tree.separator.strip()}”."
-    parts = [table("Levels", *level_cells(tree), left=(3,))]
+    sections = [Section("Levels", note, [table("Levels", *level_cells(tree), left=(3,))], half=bool(tree.answered))]
     if tree.answered:
-        said = f" The answers at the threshold have {tree.mean_depth:.2f} parts on average" if tree.mean_depth else ""
-        note += f"{said}; one is right if it is the true label or one above it." if said else ""
-        parts.append(table("Answers", *depth_cells(tree), left=(3,)))
-    return [Section("Levels", note, parts)]
+        note = "At the threshold; an answer is right if it is the true label or one above it."
+        if tree.mean_depth is not None:
+            note += f" Answers have {tree.mean_depth:.2f} parts on average."
+        parts = [table("Depth of answers", *depth_cells(tree), left=(3,))]
+        sections.append(Section("Depth of answers", note, parts, half=True))
+    return sections
 
 
 def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:
