@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedclf.arrays import Vectors
+from embedclf.classifier.costs import Costs, CostsLike, check_labels
 from embedclf.classifier.decisions import AnyDecision, check_min_confidence
 from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.explanation import Explanation, explanations
@@ -312,6 +313,24 @@ class TextClassifier(Printable):
         if record is not None:  # the threshold that was set last is the one to set again
             record = replace(record, min_confidence=min_confidence, target_accuracy=None)
         return type(self)(self.embedder, self.model, replace(self.card, threshold=min_confidence, training=record))
+
+    def with_costs(self, costs: CostsLike | None) -> "TextClassifier":
+        """Return the same classifier with other costs, by which it answers instead of by its class weights.
+
+        Parameters
+        ----------
+        costs : mapping of (label, answer) to float, Costs or None
+            See `embedclf.train`; None answers with the most likely label.
+
+        Raises
+        ------
+        ArgumentError
+            If the costs are not numbers of at least 0, or about other labels than the classifier's.
+        """
+        checked = None if costs is None else Costs.of(costs)
+        if checked is not None:
+            check_labels(checked, self.classes, self.card.out_of_scope_label)
+        return type(self)(self.embedder, self.model, replace(self.card, costs=checked, class_weights=None))
 
     def with_columns(self, text_column: str | Sequence[str], label_column: str) -> "TextClassifier":
         """Return the same classifier with other column names to look for first in files: those of its training data."""

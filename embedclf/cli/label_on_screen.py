@@ -137,7 +137,9 @@ def _answer(answer: "Answer") -> Line:
     space: Piece = ("\t" if columns() is None else "  ", PLAIN)
     if not answer.top:
         return [("-", WRONG), space, ("-", PLAIN)]
-    (_, confidence), *others = answer.top
+    (likeliest, confidence), *others = answer.top
+    if answer.label not in (None, likeliest) and answer.confidence is not None:
+        confidence, others = answer.confidence, answer.top if others else []
     first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
     pieces: list[Piece] = [first, space, (shown_confidence(confidence), PLAIN)]
     for label, confidence in others:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.classifier.decisions import is_answered, rank
+from embedclf.classifier.answer_figures import measure_answers
+from embedclf.classifier.costs import CostsLike
+from embedclf.classifier.decisions import AnyDecision, Decision
 from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame
@@ -33,6 +35,7 @@ def evaluate(
     label: str | None = None,
     vectors: Vectors | None = None,
     train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Label]] | None = None,
+    costs: CostsLike | None = None,
 ) -> Report:
     """Evaluate a classifier on labelled texts.
 
@@ -53,6 +56,9 @@ def evaluate(
     train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional
         The examples that the classifier was trained on, to list the three nearest ones of each wrong row, and to
         measure what words alone would reach.
+    costs : mapping of (label, answer) to float, or Costs, optional
+        Evaluate the answers of least expected cost, and what they cost; see `embedclf.train`. None uses the
+        classifier's own, if there are any.
 
     Raises
     ------
@@ -73,6 +79,8 @@ def evaluate(
     if not texts:
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
     check_labels(classifier, labels)
+    if costs is not None:
+        classifier = classifier.with_costs(costs)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
     else:
@@ -82,7 +90,22 @@ def evaluate(
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
-    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
+    decision = classifier.decision
+    report = report_on(
+        texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold, decision=decision
+    )
+    if isinstance(decision, Decision):
+        card = classifier.card
+        answers = measure_answers(
+            decision,
+            labels,
+            probabilities,
+            group_duplicates(texts),
+            outside=foreign,
+            costs=card.costs,
+            targets=card.targets,
+        )
+        report = replace(report, answers=answers)
     if weighs_words(classifier.model, classifier.embedder):
         with phase("Weighing words"):
             report = with_words(report, classifier, texts, vectors)
@@ -114,6 +137,7 @@ def report_on(
     *,
     inside: Mask | None = None,
     threshold: float | None = None,
+    decision: AnyDecision | None = None,
 ) -> Report:
     """Measure the probabilities that a classifier, or several by cross-validation, gave to labelled texts.
 
@@ -126,6 +150,8 @@ def report_on(
         Which texts are in scope, at least one of them; None means all.
     threshold : float, optional
         The confidence below which the classifier abstains.
+    decision : Decision, optional
+        How the probabilities become answers; None chooses the most likely label.
     """
     rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
     mine = [labels[row] for row in rows.tolist()]
@@ -137,8 +163,9 @@ def report_on(
     columns = np.array([numbers[name] for name in classes], dtype=np.intp)
     column_of = {name: column for column, name in enumerate(classes)}
 
-    ranking = rank(probabilities)
-    best, of_all = columns[ranking.likeliest], ranking.confidence
+    decision = decision if isinstance(decision, Decision) else Decision(tuple(classes), threshold)
+    chosen, of_all = decision.choose(probabilities)
+    best, accepted = columns[chosen], decision.accepts(probabilities, chosen, of_all)
     probabilities, confidence, y_pred = probabilities[rows], of_all[rows], best[rows]
     correct = y_true == y_pred
     known = np.array([label in column_of for label in mine])
@@ -148,8 +175,8 @@ def report_on(
     np.add.at(matrix, (y_true, y_pred), 1)
     mistaken = np.zeros(len(texts), dtype=bool)
     mistaken[rows] = ~correct
-    if inside is not None and threshold is not None:
-        mistaken |= ~inside & is_answered(of_all, threshold)
+    if inside is not None and decision.abstains:
+        mistaken |= ~inside & accepted
     wrong = np.flatnonzero(mistaken)
     wrong = wrong[np.argsort(-of_all[wrong], kind="stable")]
     thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
@@ -172,9 +199,9 @@ def report_on(
         wrong=tuple(
             WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
-        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
+        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, accepted, decision.abstains),
         baseline=Baseline.of(mine),
-        answered=None if not threshold else _answered(correct, is_answered(confidence, threshold), groups),
+        answered=_answered(correct, accepted[rows], groups) if threshold or decision.abstains_apart else None,
     )
 
 
@@ -190,15 +217,16 @@ def _out_of_scope(
     inside: Mask,
     correct: Mask,
     confidence: Floats,
-    threshold: float | None,
+    accepted: Mask,
+    abstains: bool,
 ) -> OutOfScope | None:
     if inside.all():
         return None
-    rejected = ~is_answered(confidence, threshold)
+    rejected = ~accepted
     return OutOfScope(
         n_examples=int((~inside).sum()),
-        n_answered=None if threshold is None else int((~rejected[~inside]).sum()),
-        recall=None if threshold is None else float(rejected[~inside].mean()),
+        n_answered=None if not abstains else int((~rejected[~inside]).sum()),
+        recall=None if not abstains else float(rejected[~inside].mean()),
         auroc=metrics.auroc(inside, confidence),
         in_scope_accuracy=float((correct & ~rejected[inside]).mean()),
     )

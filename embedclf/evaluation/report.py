@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from embedclf.classifier.answer_figures import AnswerFigures
 from embedclf.classifier.explanation import Neighbour, Span
 from embedclf.data_frames import data_frame
 from embedclf.evaluation.baseline import Baseline
@@ -154,7 +155,10 @@ class Report(WithPage):
     baseline : Baseline or None
         What simpler classifiers reach on the same texts.
     answered : Answered or None
-        Coverage and accuracy at the threshold; None without one, or if it is 0.
+        Coverage and accuracy at the threshold, or at the thresholds and costs; None without any, or if it is 0.
+    answers : AnswerFigures or None
+        The figures of the answers beside those of the most likely labels, and what they cost; None if they are the same
+        and there are no costs. If they are not, all other figures are about the labels chosen.
     """
 
     accuracy: float
@@ -177,6 +181,7 @@ class Report(WithPage):
     words_by_label: dict[str, tuple[WordOfLabel, ...]] = field(default_factory=dict)
     baseline: Baseline | None = None
     answered: Answered | None = None
+    answers: AnswerFigures | None = None
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
@@ -222,6 +227,7 @@ class Report(WithPage):
             "coverage": [one._asdict() for one in self.coverage],
             "threshold": self.threshold,
             "answered": None if self.answered is None else self.answered.to_dict(),
+            **({} if self.answers is None else {"answers": self.answers.to_dict()}),
             "wrong": [_wrong_as_dict(one, with_words=place < _MOST_IN_DICT) for place, one in enumerate(self.wrong)],
             "out_of_scope": None if self.out_of_scope is None else self.out_of_scope._asdict(),
             "words_by_label": {

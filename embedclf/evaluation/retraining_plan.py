@@ -22,7 +22,7 @@ from embedclf.embedding.cache.lookup import cached_vectors
 from embedclf.embedding.cache.vector_cache import open_cache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.usage import Usage
-from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError
+from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError, TrainingError
 from embedclf.evaluation.choices import Choice, check_cost_of_all
 from embedclf.evaluation.retraining_result import Measured, Retraining
 from embedclf.formatting import counted
@@ -31,7 +31,7 @@ from embedclf.training.checks import check_examples
 from embedclf.training.fitting import measure_held_out
 from embedclf.training.label_names import names_for
 from embedclf.training.recipe import Recipe, check_recipe
-from embedclf.training.trainer import HeldOutRows, open_for, train_on, weights_of
+from embedclf.training.trainer import HeldOutRows, answer_rules, open_for, train_on, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
 from embedclf.training.weights import ClassWeight
 from embedclf.validation import group_duplicates
@@ -207,6 +207,14 @@ class Plan:
             return weight
         return {name: one for name, one in weight.items() if name in known}
 
+    def _answers(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Return the old costs and targets of those labels that occur."""
+        known, record = set(labels), self.record
+        given = (None, None) if record is None else (record.target_precision, record.target_recall)
+        targets = [{name: one for name, one in (each or {}).items() if name in known} for each in given]
+        costs = None if self.card.costs is None else self.card.costs.without(known)
+        return {"costs": costs, "target_precision": targets[0], "target_recall": targets[1]}
+
     @property
     def _seed(self) -> int:
         return 0 if self.record is None else self.record.seed
@@ -263,6 +271,7 @@ class Plan:
             name_vectors=embedded.names(self._classes(labels)),
             seed=self._seed,
             **self._threshold(),
+            **self._answers(labels),
         )
         if not len(rows.correct):
             return Retraining(classifier, None, self._recorded(), None, None, "no rows are held out", changed, usage)
@@ -349,7 +358,7 @@ class Plan:
             recipe = replace(recipe, features="words")
         elif names is None:
             recipe = replace(recipe, label_names=False)  # nothing is embedded here
-        weights = weights_of(sample_weight, self._class_weight(labels), classes, y)
+        weights, of_classes = weights_of(sample_weight, self._class_weight(labels), classes, y)
         examples = make_training_set(
             recipe,
             EmbeddedTexts(texts, labels, vectors=embedded.vectors),
@@ -357,8 +366,21 @@ class Plan:
             y,
             names,
             sample_weight=weights,
+            class_weight=of_classes,
         )
         return recipe, examples
+
+    def _correct_on(self, examples: TrainingSet, recipe: Recipe, labels: Sequence[str], held: Mask) -> Mask | None:
+        """Return whether the label of each held-out row is chosen; None if the old targets are not reached."""
+        outside = self.card.out_of_scope_label
+        rules = answer_rules(examples.classes, **self._answers(labels), outside=outside)
+        try:
+            return measure_held_out(examples, recipe, seed=self._seed, held=held, rules=rules)
+        except TrainingError as error:
+            if not rules.has_targets:
+                raise
+            self.reason = _as_clause(error)
+            return None
 
     def _correct_of_old(
         self,
@@ -367,11 +389,11 @@ class Plan:
         embedded: EmbeddedRows,
         rows: HeldOutRows,
         sample_weight: Any,
-    ) -> Mask:
+    ) -> Mask | None:
         """Return whether the old embedder leads to the label of each held-out row."""
         logger.info("Old: %s", _sized(self.card.embedder))
         recipe, examples = self._training_set(texts, labels, embedded, sample_weight, self.card.out_of_scope_label)
-        return measure_held_out(examples, recipe, seed=self._seed, held=rows.held)
+        return self._correct_on(examples, recipe, labels, rows.held)
 
     def _correct_before(
         self,
@@ -406,7 +428,9 @@ class Plan:
             weights,
             outside if outside in known else None,
         )
-        found = measure_held_out(examples, recipe, seed=record.seed, held=rows.held[used])
+        found = self._correct_on(examples, recipe, [labels[row] for row in chosen], rows.held[used])
+        if found is None:
+            return None
         held = [row for row in np.flatnonzero(rows.held).tolist() if labels[row] != outside]
         correct = np.zeros(len(held), dtype=bool)
         correct[[labels[row] in known for row in held]] = found

@@ -27,7 +27,7 @@ from embedclf.training.fitting import fit_classifier
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.trainer import open_for
 from embedclf.training.training_set import make_training_set
-from embedclf.training.weights import ClassWeight, check_sample_weight, with_class_weight
+from embedclf.training.weights import ClassWeight, check_sample_weight, weights_of_classes
 from embedclf.validation import check_texts, label_of, list_of_strings
 
 
@@ -173,7 +173,9 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         Whether to use the name of each label as a training text; see `embedclf.train`.
     class_weight : dict, "balanced" or None
         The weight of each class, 1 if it is not in the dict; the weights of its examples are multiplied by it.
-        "balanced" makes all classes count the same, however many examples they have.
+        "balanced" makes all classes count the same, however many examples they have. As scikit-learn has it, the
+        prediction is the class with the largest probability, so that the probabilities are those of texts in which
+        classes are as frequent as their weights say; those of `to_text_classifier`, which predicts the same, are not.
     random_state : int
         Seed for the folds on which C and the temperature are chosen.
 
@@ -242,13 +244,13 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
             texts, labels, weights = [texts[row] for row in used], labels[used], weights[used]
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         classes = check_classes(label_of(name) if isinstance(name, Real) else str(name) for name in self.classes_)
-        weights = with_class_weight(weights, self.class_weight, self.classes_.tolist(), numbers)
+        of_classes = weights_of_classes(weights, self.class_weight, self.classes_.tolist(), numbers)
         self.embedder_: Embedder
         self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
         embedded = EmbeddedTexts(texts, embedder=self.embedder_)
         self.model_: LinearModel
         self.model_, self._card, _ = fit_classifier(
-            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights),
+            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights, class_weight=of_classes),
             recipe,
             spec=self.embedder_.spec,
             seed=self.random_state,
@@ -268,6 +270,8 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
 
     def predict_proba(self, X: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return calibrated probabilities: (n, n_classes) float32, columns in the order of `classes_`.
+
+        They are weighted by `class_weight`, if there is any.
 
         `on_empty` says what to return for an empty text; see `TextClassifier.predict_proba`.
         """
@@ -300,4 +304,6 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         vectors, reasons = classifier.embed_partial(texts)
         if reasons:
             raise TextError(reasons)
-        return classifier.scores(vectors, texts)
+        scores = classifier.scores(vectors, texts)
+        weights = self._card.class_weights
+        return scores if weights is None else scores + np.log(np.array(weights, dtype=scores.dtype))

@@ -1,13 +1,15 @@
 """The training of one classifier on embedded examples: settings, held-out metrics, final fit."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import is_answered, rank
+from embedclf.classifier.answer_figures import LabelTarget, measure_answers
+from embedclf.classifier.decisions import Decision
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
@@ -20,6 +22,7 @@ from embedclf.training.heads import MOST_BYTES, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
+from embedclf.training.targets import NO_RULES, AnswerRules, choose_targets, judge, log_targets
 from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
 
@@ -35,6 +38,7 @@ def fit_classifier(
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
+    rules: AnswerRules = NO_RULES,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -52,6 +56,7 @@ def fit_classifier(
         Which examples are held out.
     target_accuracy, min_confidence : float, optional
         See `embedclf.train`.
+    rules : AnswerRules
 
     Returns
     -------
@@ -60,10 +65,11 @@ def fit_classifier(
     correct : ndarray of shape (n_held_out,), bool
         Whether the label of each held-out example in scope was predicted.
     """
+    class_weight = examples.class_weight
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
+        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, rules)
         chosen, measured = job.choose_for(held)
         figures, correct = job.measure(measured, held)
         trained = job.fit_all(chosen, measured)
@@ -79,8 +85,12 @@ def fit_classifier(
         held_out=figures,
         version=__version__,
         word_scale=settings.scale,
+        class_weights=None if class_weight is None else tuple(class_weight.tolist()),
+        costs=rules.costs,
+        targets=chosen.targets or None,
     )
-    return trained.model(settings.temperature, examples.classes), card, correct
+    shift = settings.shift(examples.class_weight)
+    return trained.model(settings.temperature, examples.classes, shift), card, correct
 
 
 def measure_held_out(
@@ -89,6 +99,7 @@ def measure_held_out(
     *,
     seed: int,
     held: Mask,
+    rules: AnswerRules = NO_RULES,
 ) -> Mask:
     """Return whether the label of each held-out example in scope is predicted, without a fit on all examples.
 
@@ -96,17 +107,21 @@ def measure_held_out(
     """
     examples, recipe, _ = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, None, 0.0)  # no threshold needs to be chosen
+        job = _Job(examples, recipe, seed, None, 0.0, rules)  # no common threshold needs to be chosen
         return job.measure(job.choose_for(held)[1], held)[1]
 
 
 def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[TrainingSet, Recipe, float]:
     """Move the mean weight of the examples into C, so that the values of C to choose from suit any weights."""
-    if examples.sample_weight is None:
+    if (weights := examples.fitted_weight) is None:
         return examples, recipe, 1.0
-    mean = float(examples.sample_weight[examples.in_scope].mean())
+    mean = float(weights[examples.in_scope].mean())
     C = None if recipe.C is None else recipe.C * mean
-    return replace(examples, sample_weight=examples.sample_weight / mean), replace(recipe, C=C), mean
+    if (of_class := examples.class_weight) is not None:  # whose mean does not matter otherwise
+        scaled = replace(examples, class_weight=of_class / mean)
+    else:
+        scaled = replace(examples, sample_weight=weights / mean)
+    return scaled, replace(recipe, C=C), mean
 
 
 @dataclass(slots=True)
@@ -117,6 +132,7 @@ class _Chosen:
     threshold: float | None
     kept: Mask
     fitted: Trained | None
+    targets: tuple[LabelTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +144,7 @@ class _Job:
     seed: int
     target_accuracy: float | None
     min_confidence: float | None
+    rules: AnswerRules = NO_RULES
 
     @property
     def are_few(self) -> bool:
@@ -153,13 +170,30 @@ class _Job:
         )
         if near is None:
             _log_settings(settings, self.recipe, self.examples.names is not None)
-        return _Chosen(settings, self._threshold(settings, near), kept, settings.start)
+        targets = self._targets(settings, near)
+        return _Chosen(settings, self._threshold(settings, near, targets), kept, settings.start, targets)
 
-    def _threshold(self, settings: Settings, near: _Chosen | None) -> float | None:
+    def _decision(self, targets: Sequence[LabelTarget]) -> Decision:
+        return self.rules.decision(self.examples.classes, self.examples.class_weight, targets)
+
+    def _targets(self, settings: Settings, near: _Chosen | None) -> tuple[LabelTarget, ...]:
+        if not self.rules.has_targets:
+            return ()
+        try:
+            targets = choose_targets(settings.out_of_fold, self._decision(()), self.rules)
+        except TrainingError:
+            if near is None:
+                raise
+            return near.targets  # as for the common threshold
+        if near is None:
+            log_targets(targets)
+        return targets
+
+    def _threshold(self, settings: Settings, near: _Chosen | None, targets: Sequence[LabelTarget]) -> float | None:
         is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
         if self.min_confidence is not None or not is_chosen:
             return self.min_confidence
-        judged = None if settings.out_of_fold is None else settings.out_of_fold.judged
+        judged = None if settings.out_of_fold is None else judge(settings.out_of_fold, self._decision(targets))
         try:
             threshold = choose_threshold(judged, self.target_accuracy)
         except TrainingError:
@@ -193,9 +227,22 @@ class _Job:
         return figures, correct
 
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
-        model, others = fitted.model(chosen.settings.temperature, self.examples.classes), self.examples.inputs[held]
+        shift, others = chosen.settings.shift(self.examples.class_weight), self.examples.inputs[held]
+        model = fitted.model(chosen.settings.temperature, self.examples.classes, shift)
         probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
-        return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
+        decision = replace(self._decision(chosen.targets), threshold=chosen.threshold)
+        figures, correct = _measure(probabilities, self.examples.y[held], self.examples.classes, decision)
+        names = (*self.examples.classes, "" if self.rules.outside is None else self.rules.outside)
+        answers = measure_answers(
+            decision,
+            [names[number] for number in self.examples.y[held].tolist()],
+            probabilities,
+            self.examples.groups[held],
+            outside=names[-1],
+            costs=self.rules.costs,
+            targets=chosen.targets,
+        )
+        return replace(figures, answers=answers), correct
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
         """Fit on all examples, starting from the fit that was measured."""
@@ -223,20 +270,21 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
 
 
-def _measure(
-    probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None
-) -> tuple[HeldOut, Mask]:
+def _measure(probabilities: Vectors, y: Ints, classes: tuple[str, ...], decision: Decision) -> tuple[HeldOut, Mask]:
     in_scope = y < len(classes)
-    ranking = rank(probabilities)
+    chosen, sure = decision.choose(probabilities)
+    accepted = decision.accepts(probabilities, chosen, sure)
     rejected = None
-    if threshold is not None and not in_scope.all():
-        rejected = 1 - float(is_answered(ranking.confidence[~in_scope], threshold).mean())
-    y, predicted = y[in_scope], ranking.likeliest[in_scope]
-    confidence = ranking.confidences[in_scope, 0]  # float64 could put an answer into another bin of the ECE
+    if decision.abstains and not in_scope.all():
+        rejected = 1 - float(accepted[~in_scope].mean())
+    y, predicted = y[in_scope], chosen[in_scope]
+    # float64 could put an answer into another bin of the ECE
+    confidence = np.take_along_axis(probabilities, chosen[:, None], axis=1)[in_scope, 0]
     coverage = answered_accuracy = None
-    if threshold is not None:
-        (point,) = metrics.coverage(predicted == y, confidence, [threshold])
-        coverage, answered_accuracy = point.coverage, point.accuracy
+    if decision.abstains:
+        answered = accepted[in_scope]
+        coverage = float(answered.mean())
+        answered_accuracy = float((predicted == y)[answered].mean()) if answered.any() else None
     figures = HeldOut(
         accuracy=metrics.accuracy(y, predicted),
         macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),

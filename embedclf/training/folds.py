@@ -83,7 +83,8 @@ def _run_task(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> H
     with one_thread():
         settings = choose_settings(recipe, fitted, seed=seed)
         trained = fit_all(recipe, settings, fitted)
-        model, others = trained.model(settings.temperature, examples.classes), examples.inputs[task.predicted]
+        shift, others = settings.shift(examples.class_weight), examples.inputs[task.predicted]
+        model = trained.model(settings.temperature, examples.classes, shift)
         terms = as_terms(others.words(trained.vocabulary))
         return HeldOutPredictions(model.probabilities(others.vectors, terms), settings.scale)
 

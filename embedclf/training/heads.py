@@ -1,7 +1,7 @@
 """The two classification heads, fitted to vectors and words."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,9 +35,11 @@ class Trained:
     fit: Fit
     vocabulary: Vocabulary | None = None
 
-    def model(self, temperature: float, classes: tuple[str, ...]) -> LinearModel:
-        """Return the linear model, with the temperature folded into its weights."""
+    def model(self, temperature: float, classes: tuple[str, ...], shift: Floats | None = None) -> LinearModel:
+        """Return the linear model, with the temperature, and the shift of each class if any, folded in."""
         fit, words = self.fit.divided_by(temperature), None
+        if shift is not None:
+            fit = replace(fit, bias=fit.bias + shift)
         if self.vocabulary is not None:
             most = float(np.finfo(np.float16).max)
             words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))

@@ -12,9 +12,10 @@ from embedclf.arrays import Mask
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
 from embedclf.phases import phase
-from embedclf.training.calibration import OutOfFoldScores, fit_temperature
+from embedclf.training.calibration import OutOfFoldScores, fit_correction, fit_temperature
 from embedclf.training.heads import Rows, Trained
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
+from embedclf.training.lbfgs import Floats
 from embedclf.training.recipe import Recipe
 from embedclf.training.solver import principal_axes
 from embedclf.training.splits import assign_folds
@@ -64,6 +65,8 @@ class Settings:
         A fit with these settings, as a starting point for others.
     out_of_fold : OutOfFoldScores or None
         None if there are none.
+    share : float
+        How much of the logarithms of class weights is taken out of the scores; see `fit_correction`.
     """
 
     C: float | None
@@ -74,6 +77,11 @@ class Settings:
     n_judged: int
     start: Trained | None
     out_of_fold: OutOfFoldScores | None
+    share: float = 0.0
+
+    def shift(self, class_weight: Floats | None) -> Floats | None:
+        """Return what is added to the score of each class, after the division by the temperature; None for nothing."""
+        return None if class_weight is None or not self.share else -self.share * np.log(class_weight)
 
     @property
     def cost(self) -> float:
@@ -156,9 +164,17 @@ class Chooser:
         scores = np.concatenate(
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
-        temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known], self._weights_known)
-        left_out = OutOfFoldScores(np.asarray(scores / temperature, dtype=np.float32), self._y_judged)
-        return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], left_out), fits)
+        known, weights, share = scores[self._known], self._examples.class_weight, 0.0
+        if weights is None or self._recipe.head == "centroid":
+            temperature, loss = fit_temperature(known, self._y_judged[self._known], self._weights_known)
+        else:
+            temperature, share, loss = fit_correction(known, self._y_judged[self._known], weights, self._weights_known)
+        settings = Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], None, share)
+        corrected = scores / temperature
+        if (shift := settings.shift(weights)) is not None:
+            corrected = corrected + shift
+        left_out = OutOfFoldScores(np.asarray(corrected, dtype=np.float32), self._y_judged)
+        return _Tried(replace(settings, out_of_fold=left_out), fits)
 
     def choose(self, near: Settings | None = None) -> Settings:
         """Choose settings by log loss at the best temperature, since that is how the scores are used.
@@ -244,7 +260,8 @@ def choose_settings(recipe: Recipe, examples: TrainingSet, *, seed: int, near: S
         return chooser.choose(near if near is not None and near.n_judged else None)
     C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
     # With one text per label, names make up half of the training texts.
-    return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None)
+    share = 0.0 if recipe.head == "centroid" else 1.0
+    return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None, share)
 
 
 def fit_all(

@@ -60,7 +60,7 @@ def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> fl
         in_scope, out_of_scope = answered(judged.in_scope), answered(~judged.in_scope)
         chosen = int((in_scope / in_scope[0] - out_of_scope / out_of_scope[0]).argmax())
     else:
-        reliable = _wilson_low(answered(judged.correct) / n_answered, n_answered)
+        reliable = wilson_low(answered(judged.correct) / n_answered, n_answered)
         if reliable.max() < target_accuracy:
             best = int(reliable.argmax())
             raise TrainingError(
@@ -73,7 +73,7 @@ def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> fl
     return 0.0 if chosen == 0 else float(steps[chosen]) / 10**SHOWN_DECIMALS
 
 
-def _wilson_low(share: Floats, n: Ints) -> Floats:
+def wilson_low(share: Floats, n: Ints) -> Floats:
     """Return the lower end of Wilson's interval, of one standard error, of a share of n."""
     low: Floats = (share + 0.5 / n - np.sqrt(share * (1 - share) / n + 0.25 / n**2)) / (1 + 1 / n)
     return low

@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import Decision
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.training.inputs import Inputs
@@ -33,6 +34,8 @@ class TrainingSet:
     sample_weight : ndarray of shape (n,), or None
         How many examples each example counts for in fits and in the choice of settings; None is one each. Metrics do
         not use it.
+    class_weight : ndarray of shape (n_classes,), or None
+        How much an example of each class counts in fits, in addition; the probabilities are corrected for it.
     """
 
     inputs: Inputs
@@ -41,6 +44,7 @@ class TrainingSet:
     classes: tuple[str, ...]
     names: Inputs | None = None
     sample_weight: Floats | None = None
+    class_weight: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -54,14 +58,28 @@ class TrainingSet:
         """Which examples are in scope: (n,)."""
         return self.y < len(self.classes)
 
+    @property
+    def fitted_weight(self) -> Floats | None:
+        """How much each example counts in fits: (n,), or None if all count the same."""
+        if self.class_weight is None:
+            return self.sample_weight
+        # An out-of-scope example is not fitted.
+        of_class = np.append(self.class_weight, 1.0)[self.y]
+        return of_class if self.sample_weight is None else self.sample_weight * of_class
+
+    @property
+    def decision(self) -> Decision:
+        """How the probabilities of classifiers fitted on them become answers, none abstaining."""
+        return Decision(self.classes, weights=self.class_weight)
+
     def with_names(self, names: Inputs | None) -> tuple[Inputs, Ints, Floats | None]:
         """Return inputs, y and weights with the name of each class added as an example of it; None adds nothing.
 
         A name weighs as much as an example of its class does on average.
         """
         if names is None:
-            return self.inputs, self.y, self.sample_weight
-        weights = self.sample_weight
+            return self.inputs, self.y, self.fitted_weight
+        weights = self.fitted_weight
         if weights is not None:
             sums, counts = np.bincount(self.y, weights, len(names)), np.bincount(self.y, minlength=len(names))
             weights = np.concatenate([weights, (sums / counts)[: len(names)]])
@@ -77,6 +95,7 @@ def make_training_set(
     *,
     fewest: int | None = None,
     sample_weight: Floats | None = None,
+    class_weight: Floats | None = None,
 ) -> TrainingSet:
     """Embed texts and the names of their labels, as far as a recipe needs them.
 
@@ -93,6 +112,7 @@ def make_training_set(
     fewest : int, optional
         The size of the smallest training set; None means all texts.
     sample_weight : ndarray of shape (n_texts,), optional
+    class_weight : ndarray of shape (n_classes,), optional
         See `TrainingSet`.
 
     Raises
@@ -115,7 +135,7 @@ def make_training_set(
             vectors = np.vstack([vectors, check_vectors(name_vectors, len(names))])
     inputs = Inputs.of([*texts.texts, *names], vectors, words=recipe.uses_words)
     if not names:
-        return TrainingSet(inputs, y, texts.groups, tuple(classes), None, sample_weight)
+        return TrainingSet(inputs, y, texts.groups, tuple(classes), None, sample_weight, class_weight)
     rows = np.arange(len(inputs))
     of_texts, of_names = inputs[rows[: len(texts)]], inputs[rows[len(texts) :]]
-    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, sample_weight)
+    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, sample_weight, class_weight)
