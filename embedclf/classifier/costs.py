@@ -19,6 +19,7 @@ ANY = "*"
 
 _WRONG, _RIGHT = 1.0, 0.0
 _MOST_COST = 1e12
+_MOST_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +159,7 @@ def check_labels(costs: Costs, classes: Sequence[str], outside: str | None) -> N
     known = {*classes, outside}
     for name in costs.labels():
         if name not in known:
-            raise ArgumentError(f"costs name the label {name!r}, which does not occur{_meant(name, classes)}")
+            raise ArgumentError(f"costs name the label {name!r}, which does not occur{meant(name, classes)}")
     if outside is not None and any(answer == outside for _, answer, _ in costs.rows):
         raise ArgumentError(
             f"costs have the out-of-scope label {outside!r} as an answer, which is never given: leave the answer empty "
@@ -166,15 +167,14 @@ def check_labels(costs: Costs, classes: Sequence[str], outside: str | None) -> N
         )
 
 
-def _meant(name: str, classes: Sequence[str]) -> str:
+def meant(name: str, classes: Sequence[str]) -> str:
+    """Return which label may be meant by a name that is none, or which labels there are, to end a message."""
     from difflib import get_close_matches
 
     similar = get_close_matches(name, classes, n=1)
-    return (
-        f"; did you mean {similar[0]!r}?"
-        if similar
-        else f" (labels: {', '.join(map(repr, classes[:5]))}" + (", …)" if len(classes) > 5 else ")")
-    )
+    if similar:
+        return f"; did you mean {similar[0]!r}?"
+    return f" (labels: {', '.join(map(repr, classes[:_MOST_NAMED]))}{', …' if len(classes) > _MOST_NAMED else ''})"
 
 
 def odd_costs(costs: Costs, classes: Sequence[str]) -> list[str]:

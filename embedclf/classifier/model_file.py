@@ -10,8 +10,8 @@ The fields ``text_column`` and ``label_column`` are written only if the columns 
 `TrainingRecord`, as far as it is not as usual. Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
 the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels,
-``class_weights`` one number per class, ``costs`` rows of true label, answer and cost as in `Costs`, and ``targets`` those
-of labels, as in `LabelTarget`.
+``class_weights`` one number per class, ``costs`` rows of true label, answer and cost as in `Costs`, and ``targets``
+those of labels, as in `LabelTarget`.
 Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
 written as the same bytes: the file has no date, key, text or absolute path.
 """

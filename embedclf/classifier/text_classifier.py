@@ -337,7 +337,9 @@ class TextClassifier(Printable):
         texts = as_text_column(text_column) or self.card.text_column
         return type(self)(self.embedder, self.model, replace(self.card, text_column=texts, label_column=label_column))
 
-    def with_files(self, files: Sequence[str], corpus: "Corpus", reading: Mapping[str, Any]) -> "TextClassifier":
+    def with_files(
+        self, files: Sequence[str], corpus: "Corpus", reading: Mapping[str, Any], weight_column: str | None = None
+    ) -> "TextClassifier":
         """Return the same classifier with a record of the files that it was trained on, and of their columns.
 
         Parameters
@@ -348,6 +350,8 @@ class TextClassifier(Printable):
             Their rows, as they were read.
         reading : mapping of str to str or bool
             How they were read, where it is not as usual.
+        weight_column : str, optional
+            Their column with the weights of rows.
         """
         named = self.with_columns(corpus.text_column, str(corpus.label_column))
         if (record := named.card.training) is not None:
@@ -357,6 +361,7 @@ class TextClassifier(Printable):
                 n_rows=len(corpus.texts),
                 files=recordable(files),
                 reading=reading,
+                weight_column=weight_column,
             )
         return type(self)(self.embedder, self.model, replace(named.card, training=record))
 

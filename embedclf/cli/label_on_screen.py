@@ -138,8 +138,9 @@ def _answer(answer: "Answer") -> Line:
     if not answer.top:
         return [("-", WRONG), space, ("-", PLAIN)]
     (likeliest, confidence), *others = answer.top
-    if answer.label not in (None, likeliest) and answer.confidence is not None:
-        confidence, others = answer.confidence, answer.top if others else []
+    if answer.labels is None and answer.confidence is not None:
+        confidence = answer.confidence
+        others = answer.top if others and answer.label not in (None, likeliest) else others
     first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
     pieces: list[Piece] = [first, space, (shown_confidence(confidence), PLAIN)]
     for label, confidence in others:

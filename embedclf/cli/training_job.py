@@ -1,14 +1,16 @@
 """The workflow of a command that trains on a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from embedclf.cli.job import Job
 from embedclf.cli.notices import introduce
 
 if TYPE_CHECKING:
+    from embedclf.arrays import Floats, Vectors
     from embedclf.cli.training_options import TrainingOptions
     from embedclf.training.recipe import Recipe
+    from embedclf.training.weights import ClassWeight
 
 
 class TrainingJob(Job):
@@ -20,10 +22,41 @@ class TrainingJob(Job):
         How to train; words only if there is no embedder.
     names : dict of str to str
         The label names to embed as texts, by label.
+    sample_weight, class_weight
+        How much each row and each label counts; see `embedclf.train`.
     """
 
     recipe: "Recipe"
     names: dict[str, str]
+    sample_weight: "Floats | None" = None
+    class_weight: "ClassWeight" = None
+
+    def weigh(self, class_weight: str | None, weight_column: str | None, outside: str | None = None) -> None:
+        """Read how much each row and each label counts, and leave out the rows that do not count.
+
+        Parameters
+        ----------
+        class_weight : str or None
+            ``balanced``, or a file.
+        weight_column : str or None
+        outside : str, optional
+            The out-of-scope label, which has no weight.
+        """
+        from embedclf.classifier.label_files import read_class_weight
+        from embedclf.data.weight_column import weigh
+
+        self.corpus, self.sample_weight = weigh(self.corpus, weight_column)
+        if class_weight is None or class_weight == "balanced":
+            self.class_weight = "balanced" if class_weight else None
+        else:
+            self.class_weight = read_class_weight(class_weight, sorted(set(self.corpus.labels) - {outside}))
+
+    def keep_usable(self, vectors: "Vectors", refused: Mapping[int, str]) -> "Vectors":
+        """Drop the rows that the embedder rejected, and their weights; see `Job.keep_usable`."""
+        if self.sample_weight is not None and refused:
+            kept = [row for row in range(len(self.sample_weight)) if row not in refused]
+            self.sample_weight = self.sample_weight[kept]
+        return super().keep_usable(vectors, refused)
 
     def open_to_train(
         self, training: "TrainingOptions", *, out_of_scope_label: str | None = None, on_few: bool = False
@@ -44,6 +77,7 @@ class TrainingJob(Job):
         from embedclf.training.recipe import check_recipe
         from embedclf.training.trainer import open_for
 
+        self.weigh(training.class_weight, training.weight_column, out_of_scope_label)
         recipe, reason, settings = check_recipe(**training.settings), None, {}
         if recipe.uses_vectors:
             settings = {**training.asked, **self.asked.settings()}
@@ -67,6 +101,8 @@ class TrainingJob(Job):
             "C": "auto" if recipe.C is None else recipe.C,
             "features": recipe.features,
             "label_names": recipe.label_names,
+            "class_weight": self.class_weight,
+            "sample_weight": self.sample_weight,
         }
 
     def is_dry(self, also: Sequence[str] = ()) -> bool:

@@ -94,6 +94,8 @@ class TrainingOptions(EmbeddingOptions):
     regularization: str | float | None
     features: str
     label_names: bool | None
+    class_weight: str | None
+    weight_column: str | None
 
     def __post_init__(self) -> None:
         """Check that the options are compatible."""
@@ -113,6 +115,20 @@ class TrainingOptions(EmbeddingOptions):
             "label_names": self.label_names,
         }
 
+
+weight_options = {
+    "class_weight": click.option(
+        "--class-weight",
+        metavar="balanced|FILE",
+        help="Answer as if missing a label cost its weight: balanced weighs all labels the same, however many rows "
+        "they have; FILE has the columns label and weight.",
+    ),
+    "weight_column": click.option(
+        "--weight-column",
+        metavar="NAME",
+        help="Column with the weight of each row in training; rows of weight 0 are left out.",
+    ),
+}
 
 training_options = collected(
     "training",
@@ -147,6 +163,7 @@ training_options = collected(
             default=None,
             help="Also train on the label names as texts.  [default: if it helps]",
         ),
+        **weight_options,
     },
 )
 

@@ -135,6 +135,11 @@ class Plan:
         """The share of rows to hold out."""
         return (self.record.holdout if self.record is not None else 0.0) or _HOLDOUT
 
+    @property
+    def weight_column(self) -> str | None:
+        """The column with the weights of the old training; None if it had none."""
+        return None if self.record is None else self.record.weight_column
+
     def columns(
         self, texts: object, text: str | Sequence[str] | None, label: str | None
     ) -> tuple[str | Sequence[str] | None, str | None]:
@@ -171,8 +176,8 @@ class Plan:
         check_examples(texts, labels, self.card.out_of_scope_label)
         if self.record is not None and self.record.weighted and sample_weight is None:
             raise ArgumentError(
-                f"{self.name} was trained with weights of its examples, which its file does not hold: retrain in "
-                "Python with embedclf.retrain(…, sample_weight=…)"
+                f"{self.name} was trained with weights of its examples, which its file does not hold: name their "
+                "column with --weight-column, or retrain in Python with embedclf.retrain(…, sample_weight=…)"
             )
         self._changed = self.rows_changed(texts, labels)
         if self.is_same_embedder and self._changed is False:

@@ -10,7 +10,6 @@ from embedclf.classifier.decisions import first_of_largest
 from embedclf.classifier.linear import softmax
 from embedclf.training.lbfgs import Floats
 
-
 # Of the logarithms of class weights; strong regularization takes them up several times.
 _MOST_SHARE = 20.0
 

@@ -173,9 +173,9 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         Whether to use the name of each label as a training text; see `embedclf.train`.
     class_weight : dict, "balanced" or None
         The weight of each class, 1 if it is not in the dict; the weights of its examples are multiplied by it.
-        "balanced" makes all classes count the same, however many examples they have. As scikit-learn has it, the
-        prediction is the class with the largest probability, so that the probabilities are those of texts in which
-        classes are as frequent as their weights say; those of `to_text_classifier`, which predicts the same, are not.
+        "balanced" makes all classes count the same, however many examples they have. As scikit-learn has it, this is
+        the same as `sample_weight`, and the prediction is the class with the largest probability. So the probabilities
+        are those of texts in which classes are as frequent as their weights say; `embedclf.train` corrects them.
     random_state : int
         Seed for the folds on which C and the temperature are chosen.
 
@@ -245,12 +245,14 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         self.classes_, numbers = np.unique(labels, return_inverse=True)
         classes = check_classes(label_of(name) if isinstance(name, Real) else str(name) for name in self.classes_)
         of_classes = weights_of_classes(weights, self.class_weight, self.classes_.tolist(), numbers)
+        if of_classes is not None:
+            weights = of_classes[numbers] * (1.0 if weights is None else weights)
         self.embedder_: Embedder
         self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
         embedded = EmbeddedTexts(texts, embedder=self.embedder_)
         self.model_: LinearModel
         self.model_, self._card, _ = fit_classifier(
-            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights, class_weight=of_classes),
+            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights),
             recipe,
             spec=self.embedder_.spec,
             seed=self.random_state,
@@ -270,8 +272,6 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
 
     def predict_proba(self, X: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return calibrated probabilities: (n, n_classes) float32, columns in the order of `classes_`.
-
-        They are weighted by `class_weight`, if there is any.
 
         `on_empty` says what to return for an empty text; see `TextClassifier.predict_proba`.
         """
@@ -304,6 +304,4 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         vectors, reasons = classifier.embed_partial(texts)
         if reasons:
             raise TextError(reasons)
-        scores = classifier.scores(vectors, texts)
-        weights = self._card.class_weights
-        return scores if weights is None else scores + np.log(np.array(weights, dtype=scores.dtype))
+        return classifier.scores(vectors, texts)

@@ -323,7 +323,8 @@ class _Chooser:
         return TrainingError(
             f"no threshold of {name!r} reliably reaches a {figure} of {target:g}{also}: the best is {_down(best)}, at "
             f"which its {other} goes from {before:.3f} to {after:.3f} "
-            f"({counted(len(self._y), 'cross-validated row')}). Lower --target-{figure} (target_{figure}=…) or add data."
+            f"({counted(len(self._y), 'cross-validated row')}). Lower --target-{figure} (target_{figure}=…) or add "
+            "data."
         )
 
 

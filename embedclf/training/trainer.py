@@ -8,7 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.classifier.costs import Costs, CostsLike, odd_costs
+from embedclf.classifier.costs import Costs, CostsLike
+from embedclf.classifier.label_files import tell_of_costs
 from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
@@ -292,8 +293,8 @@ def answer_rules(
         targets.append({label_of(label, f"a label of {name}"): float(one) for label, one in (given or {}).items()})
     rules = AnswerRules(None if costs is None else Costs.of(costs), targets[0], targets[1], outside)
     rules.check(classes)
-    if rules.costs is not None and (odd := odd_costs(rules.costs, classes)):
-        logger.warning("the right answer to %s costs more than a wrong one", " and ".join(map(repr, odd[:3])))
+    if rules.costs is not None and not isinstance(costs, Costs):
+        tell_of_costs(rules.costs, classes)
     return rules
 
 

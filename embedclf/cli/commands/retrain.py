@@ -55,9 +55,20 @@ if TYPE_CHECKING:
 @click.option(
     "--dimensions", metavar="N", type=click.IntRange(min=1), help="Embedding dimensions.  [default: the model's]"
 )
+@click.option(
+    "--weight-column",
+    metavar="NAME",
+    help="Column with the weight of each row.  [default: that of MODEL, if it had one]",
+)
 @file_job("needed")
 def command(
-    job: Job, model: str, output: str | None, force: bool, embedder: str | None, dimensions: int | None
+    job: Job,
+    model: str,
+    output: str | None,
+    force: bool,
+    embedder: str | None,
+    dimensions: int | None,
+    weight_column: str | None,
 ) -> None:
     """Retrain MODEL with another embedder, or on more rows, and compare both on the same held-out rows.
 
@@ -69,8 +80,10 @@ def command(
     from embedclf.cli.costs import tell_usage
     from embedclf.cli.file_options import read_texts
     from embedclf.data.atomic_file import AtomicFile, check_places
+    from embedclf.data.weight_column import weigh
     from embedclf.evaluation.retraining_plan import plan_retraining
     from embedclf.printing.retrained import retraining_lines
+    from embedclf.training.checks import check_examples
 
     plan = plan_retraining(model, embedder, dimensions, **job.asked.settings())
     job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
@@ -86,26 +99,28 @@ def command(
         check_places({"the train set": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
     _introduce(plan, corpus)
-    plan.check(corpus.texts, corpus.labels)
+    weight_column = weight_column or plan.weight_column
+    plan.check(corpus.texts, corpus.labels, weight_column)
+    job.corpus, weights = weigh(corpus, weight_column)
+    check_examples(job.corpus.texts, job.corpus.labels, plan.card.out_of_scope_label)
+    texts, labels = job.corpus.texts, job.corpus.labels
     if job.asked.dry_run:
-        print_estimates(
-            plan.choices(), plan.texts_with_names(corpus.texts, corpus.labels)[0], job.asked, as_json=job.as_json
-        )
+        print_estimates(plan.choices(), plan.texts_with_names(texts, labels)[0], job.asked, as_json=job.as_json)
         return
-    check_replaced(place, set(corpus.labels), force=force, embedder=plan.new.spec)
+    check_replaced(place, set(labels), force=force, embedder=plan.new.spec)
     AtomicFile(place).discard()  # check before the work starts that it can be written
-    plan.check_cost(corpus.texts, corpus.labels)
+    plan.check_cost(texts, labels)
     try:
-        embedded = plan.embed(corpus.texts, corpus.labels)
+        embedded = plan.embed(texts, labels)
         if embedded.refused:
-            job.corpus, kept = without_refused(corpus, embedded.refused, skip_bad_rows=job.file.skip_bad_rows)
-            embedded = embedded[kept]
+            job.corpus, kept = without_refused(job.corpus, embedded.refused, skip_bad_rows=job.file.skip_bad_rows)
+            embedded, weights = embedded[kept], None if weights is None else weights[kept]
         texts, labels = job.corpus.texts, job.corpus.labels
         of_old = plan.embed_old(texts, labels)
     finally:
         tell_usage(plan.usage)
-    result = plan.train(texts, labels, embedded, of_old)
-    classifier = result.classifier.with_files(files, corpus, job.file.recorded)
+    result = plan.train(texts, labels, embedded, of_old, weights)
+    classifier = result.classifier.with_files(files, corpus, job.file.recorded, weight_column)
     classifier.save(place)
     remember_latest(place)
     if job.as_json:

@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,7 +10,7 @@ from embedclf.cli import completers
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, check_replaced, remember_latest
-from embedclf.cli.options import Share
+from embedclf.cli.options import Share, costs_option, target_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 from embedclf.data.columns import names_in
@@ -56,6 +56,11 @@ _MOST_IN_A_NAME = 2
     type=Share(0, 1),
     help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: never]",
 )
+@target_option(
+    "precision", "Answer with LABEL only from a confidence on with which this share of its answers is correct"
+)
+@target_option("recall", "Answer with LABEL from a lower confidence on, with which this share of its rows gets it")
+@costs_option
 @click.option(
     "--out-of-scope-label",
     metavar="NAME",
@@ -71,6 +76,9 @@ def command(
     holdout: float,
     target_accuracy: float | None,
     min_confidence: float | None,
+    target_precision: dict[str, float],
+    target_recall: dict[str, float],
+    costs: str | None,
     out_of_scope_label: str | None,
     seed: int,
     training: TrainingOptions,
@@ -84,6 +92,11 @@ def command(
     if target_accuracy is not None and min_confidence is not None:
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
+        )
+    if costs is not None and training.class_weight is not None:
+        raise click.UsageError(
+            "--class-weight says what it costs to miss a label, and --costs says it for each answer: use only one of "
+            "them."
         )
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import warn_of_findings
@@ -99,11 +112,19 @@ def command(
         check_replaced(place, set(corpus.labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
+    from embedclf.classifier.label_files import read_costs
     from embedclf.training.checks import check_abstaining
-    from embedclf.training.trainer import train
+    from embedclf.training.trainer import answer_rules, train
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
+    classes = sorted(set(job.corpus.labels) - {out_of_scope_label})
+    rules: dict[str, Any] = {
+        "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
+        "target_precision": target_precision,
+        "target_recall": target_recall,
+    }
+    answer_rules(classes, **rules, outside=out_of_scope_label)
     warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
         return
@@ -116,10 +137,11 @@ def command(
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
         out_of_scope_label=out_of_scope_label,
+        **rules,
         **vectors,
         **job.settings,
     )
-    classifier = classifier.with_files(job.datasets, corpus, job.file.recorded)
+    classifier = classifier.with_files(job.datasets, corpus, job.file.recorded, training.weight_column)
     classifier.save(place)
     remember_latest(place)
     if job.as_json:
