@@ -137,10 +137,12 @@ def _answer(answer: "Answer") -> Line:
     space: Piece = ("\t" if columns() is None else "  ", PLAIN)
     if not answer.top:
         return [("-", WRONG), space, ("-", PLAIN)]
-    (likeliest, confidence), *others = answer.top
+    (likeliest, of_likeliest), *others = answer.top
+    confidence = of_likeliest
     if answer.labels is None and answer.confidence is not None:
         confidence = answer.confidence
-        others = answer.top if others and answer.label not in (None, likeliest) else others
+        is_other = answer.label not in (None, likeliest) or confidence < of_likeliest
+        others = answer.top if others and is_other else others
     first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
     pieces: list[Piece] = [first, space, (shown_confidence(confidence), PLAIN)]
     for label, confidence in others:

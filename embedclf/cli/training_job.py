@@ -46,9 +46,9 @@ class TrainingJob(Job):
         from embedclf.data.weight_column import weigh
 
         self.corpus, self.sample_weight = weigh(self.corpus, weight_column)
-        if class_weight is None or class_weight == "balanced":
-            self.class_weight = "balanced" if class_weight else None
-        else:
+        if class_weight == "balanced":
+            self.class_weight = "balanced"
+        elif class_weight is not None:
             self.class_weight = read_class_weight(class_weight, sorted(set(self.corpus.labels) - {outside}))
 
     def keep_usable(self, vectors: "Vectors", refused: Mapping[int, str]) -> "Vectors":

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,8 @@ from embedclf.cli.help import Option
 from embedclf.cli.options import collected
 from embedclf.embedding.tasks import TASKS, task_named
 from embedclf.errors import EmbedderError
+
+BALANCED = "balanced"
 
 
 def _regularization(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
@@ -23,6 +26,16 @@ def _regularization(ctx: click.Context, param: click.Parameter, value: str | Non
     if not 0 < number < float("inf"):
         raise click.BadParameter(f"must be 'auto' or a number above 0, got {value!r}.", ctx, param)
     return number
+
+
+def _class_weight(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None or value.casefold() == BALANCED:
+        return value and BALANCED
+    if not Path(value).exists():
+        raise click.BadParameter(
+            f"must be {BALANCED}, or a file with the columns label and weight; there is no file {value!r}.", ctx, param
+        )
+    return value
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,7 @@ weight_options = {
     "class_weight": click.option(
         "--class-weight",
         metavar="balanced|FILE",
+        callback=_class_weight,
         help="Answer as if missing a label cost its weight: balanced weighs all labels the same, however many rows "
         "they have; FILE has the columns label and weight.",
     ),

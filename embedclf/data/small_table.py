@@ -19,6 +19,8 @@ from embedclf.errors import BadRowsError, RowFault, bad_rows_error
 from embedclf.formatting import counted
 from embedclf.missing import is_missing
 
+_MOST_NAMED = 2
+
 
 @dataclass(frozen=True)
 class _TableReading(Reading):
@@ -111,7 +113,7 @@ def _column(file: OpenFile, source: Source, names: Sequence[str]) -> str:
     if found:
         problem = f"{' and '.join(map(repr, found))} could both be the column {names[0]!r} (found: {shown})"
     else:
-        problem = f"no column {' or '.join(map(repr, names))} (found: {shown})"
+        problem = f"no column {' or '.join(map(repr, names[:_MOST_NAMED]))} (found: {shown})"
     raise file.error(problem, source.header_line)
 
 

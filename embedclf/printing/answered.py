@@ -7,7 +7,7 @@ from embedclf.printing.lines import HEADING, PLAIN, Line
 from embedclf.printing.tables import shown_label, with_interval
 
 if TYPE_CHECKING:
-    from embedclf.classifier.answer_figures import AnswerFigures, CostFigures, LabelTarget, TargetReached
+    from embedclf.classifier.answer_figures import AnswerFigures, LabelTarget, TargetReached
     from embedclf.classifier.model_file import ModelCard
 
 
@@ -16,6 +16,16 @@ def difference_of(value: float, interval: tuple[float, float]) -> str:
     low, high = interval
     chance = "" if low > 0 or high < 0 else ", not significant"
     return f"{value:+z.3f} ({low:z.3f} to {high:z.3f}){chance}"
+
+
+def likeliest_lines(answers: "AnswerFigures | None") -> list[Line]:
+    """Return the accuracy of the most likely labels, below that of the labels chosen, if they are others."""
+    if answers is None or not answers.recalls:
+        return []
+    return [
+        f"  likeliest label  {with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)}",
+        f"  difference       {difference_of(answers.difference, answers.difference_interval)}",
+    ]
 
 
 def answer_lines(answers: "AnswerFigures | None") -> list[Line]:
@@ -30,12 +40,7 @@ def answer_lines(answers: "AnswerFigures | None") -> list[Line]:
             f"  difference       {difference_of(cost.difference, cost.difference_interval)}",
         ]
     if answers.recalls:
-        accuracy = with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)
-        lines += [
-            f"likeliest label    {accuracy}  (its accuracy)",
-            f"  difference       {difference_of(answers.difference, answers.difference_interval)}",
-            f"recall most moved  {_recalls(answers)}",
-        ]
+        lines.append(f"recall most moved  {_recalls(answers)}")
     for one in answers.targets:
         lines.append(f"target             {_reached(one)}")
     return lines
@@ -76,6 +81,17 @@ def _reached(one: "TargetReached") -> str:
         return f"{of} {one.target:g}: not measured, since {why}"
     rows = counted(one.n_examples, "row" if one.figure == "recall" else "answer")
     return f"{of} {one.target:g}: {_figure(one.reached, one.interval)}, {rows}"
+
+
+def abstaining(card: "ModelCard") -> str:
+    """Return when a classifier abstains."""
+    when = [] if card.threshold is None else [f"below confidence {shown_threshold(card.threshold)}"]
+    if card.costs is not None and card.costs.can_abstain:
+        when.append("where that costs less")
+    for one in card.targets or ():
+        if one.figure == "precision" and one.threshold:
+            when.append(f"from {shown_label(one.label)} below {shown_threshold(one.threshold)}")
+    return ", ".join(when) or "never"
 
 
 def rules_of(card: "ModelCard") -> list[str]:

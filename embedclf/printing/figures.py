@@ -13,7 +13,7 @@ from embedclf.formatting import (
     shown_shares,
     shown_threshold,
 )
-from embedclf.printing.answered import answer_lines, held_out_lines, rules_of
+from embedclf.printing.answered import abstaining, answer_lines, held_out_lines, likeliest_lines, rules_of
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
 from embedclf.printing.tables import (
     Places,
@@ -77,6 +77,7 @@ def _figures(report: "Report", rest: str) -> list[Line]:
     lines: list[Line] = [
         f"rows               {report.n_examples:,}",
         *_headline(report),
+        *likeliest_lines(report.answers),
         *baseline_lines(report),
         *answer_lines(report.answers),
         f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
@@ -270,6 +271,7 @@ def cross_validation_lines(result: "CrossValidation", rest: str = _REST) -> list
     lines: list[Line] = [
         f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
         [(f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}", HEADING)],
+        *likeliest_lines(result.report.answers),
         *baseline_lines(result.report),
         *answer_lines(result.report.answers),
         f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
@@ -337,14 +339,13 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     chosen = "" if card.regularization is None else f", C = {card.regularization:g}"
     if held_out := card.held_out:
         measured = "".join([*_quality(held_out), f"; {counted(held_out.n_examples, 'row')}"])
-    abstains = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
     return [
         f"classes     {len(classes):,}: {named}",
         f"features    {in_one_line(classifier.features)}",
         f"head        {card.head}{chosen}",
         f"trained on  {counted(card.n_examples, 'row')}",
         f"held out    {measured if held_out else 'nothing, so accuracy is not known'}",
-        f"abstains    {abstains}",
+        f"abstains    {abstaining(card)}",
         *([f"answers by  {', '.join(rules)}"] if (rules := rules_of(card)) else []),
     ]
 

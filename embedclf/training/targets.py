@@ -10,7 +10,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.answer_figures import Figure, LabelTarget, own_thresholds
-from embedclf.classifier.costs import Costs, check_labels, cost_matrix
+from embedclf.classifier.costs import Costs, check_labels, cost_matrix, meant
 from embedclf.classifier.decisions import NOTHING, Decision
 from embedclf.classifier.linear import softmax
 from embedclf.errors import ArgumentError, TrainingError
@@ -59,8 +59,7 @@ class AnswerRules:
         for name, targets in (("target_precision", self.target_precision), ("target_recall", self.target_recall)):
             for label in targets:
                 if label not in classes:
-                    shown = ", ".join(map(repr, classes[:5])) + (", …" if len(classes) > 5 else "")
-                    raise ArgumentError(f"{name} has {label!r}, which is not among the labels ({shown})")
+                    raise ArgumentError(f"{name} has the label {label!r}, which does not occur{meant(label, classes)}")
 
     def decision(
         self, classes: tuple[str, ...], weights: Floats | None, targets: Sequence[LabelTarget] | None
