@@ -129,6 +129,8 @@ class TrainingOptions(EmbeddingOptions):
         }
 
 
+WEIGHT_HELP = "Column with the weight of each row in training; rows of weight 0 are left out."
+
 weight_options = {
     "class_weight": click.option(
         "--class-weight",
@@ -140,7 +142,7 @@ weight_options = {
     "weight_column": click.option(
         "--weight-column",
         metavar="NAME",
-        help="Column with the weight of each row in training; rows of weight 0 are left out.",
+        help=WEIGHT_HELP,
     ),
 }
 

@@ -319,7 +319,12 @@ def weights_of(
     weights = check_sample_weight(sample_weight, len(y))
     if weights is not None and not weights.all():
         raise ArgumentError(f"sample_weight[{int(weights.argmin())}] is 0: leave out the texts that should not count")
-    return weights, weights_of_classes(weights, class_weight, classes, y)
+    of_classes = weights_of_classes(weights, class_weight, classes, y)
+    if of_classes is not None and not np.ptp(of_classes):  # no class counts more than another
+        if of_classes[0] != 1:
+            weights = np.full(len(y), of_classes[0]) * (1.0 if weights is None else weights)
+        return weights, None
+    return weights, of_classes
 
 
 def _with_baseline(

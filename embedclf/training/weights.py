@@ -68,7 +68,9 @@ def weights_of_classes(
             raise ArgumentError(f"class_weight has {unknown[0]!r}, which is not among the labels")
         for name, weight in class_weight.items():
             if not _is_weight(weight):
-                raise ArgumentError(f"the weight of {name!r} in class_weight is {weight!r}, not a positive number")
+                raise ArgumentError(
+                    f"the weights of class_weight must be positive numbers, got {weight!r} for {name!r}"
+                )
         of_class = np.array([class_weight.get(name, 1.0) for name in known], dtype=np.float64)
     elif isinstance(class_weight, str) and class_weight == "balanced":
         weights = np.ones(len(y)) if sample_weight is None else sample_weight

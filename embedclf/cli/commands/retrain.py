@@ -14,6 +14,7 @@ from embedclf.cli.models import LATEST, check_replaced, remember_latest
 from embedclf.cli.notices import introduce
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.training_options import WEIGHT_HELP
 from embedclf.embedding.base import WORDS
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 @click.option(
     "--weight-column",
     metavar="NAME",
-    help="Column with the weight of each row.  [default: that of MODEL, if it had one]",
+    help=f"{WEIGHT_HELP}  [default: that of MODEL, if it had one]",
 )
 @file_job("needed")
 def command(
