@@ -158,7 +158,17 @@ class _Chooser:
         decision = replace(self._decision, own=own_thresholds(targets, self._decision.classes))
         chosen, confidence = decision.choose(self._probabilities)
         final = np.where(decision.accepts(self._probabilities, chosen, confidence), chosen, NOTHING)
-        return tuple(self._measured(one, final) for one in targets)
+        reached = tuple(self._measured(one, final) for one in targets)
+        for one in reached:
+            n = max(one.n_examples, 1)
+            # The rounding of a threshold may move a row.
+            if wilson_low(np.array([min(1.0, one.cross_validated + 1 / n)]), np.array([n]))[0] < one.target:
+                raise TrainingError(
+                    f"the targets cannot be reached together: the {one.figure} of {one.label!r} is "
+                    f"{one.cross_validated:.3f} with the thresholds of the others "
+                    f"({counted(len(self._y), 'cross-validated row')}). Lower one of them or add data."
+                )
+        return reached
 
     def _found(self, place: int, figure: Figure, target: float, threshold: float | None) -> LabelTarget:
         return LabelTarget(self._decision.classes[place], figure, float(target), threshold, 0.0, 0)
@@ -193,9 +203,10 @@ class _Chooser:
         return replace(self._decision, own=own_thresholds(targets, classes)).choose(self._probabilities)[0]
 
     def _taken(self, place: int, own: Mapping[int, float]) -> tuple[Floats, Ints]:
-        """Return below which threshold each text gets a label, in steps of four decimals, and its label otherwise.
+        """Return up to which threshold each text gets a label, in steps of four decimals, and its label otherwise.
 
-        A text that the label gets anyway has an infinite one; one that another keeps at any, the step −1.
+        The step is infinite for a text that gets the label anyway. It is less than 1 for one that does not get it at
+        any threshold, as none is lower than a step: labels with a threshold of 0 would always be preferred.
         """
         others = {other: threshold for other, threshold in own.items() if other != place}
         without = self._chosen(others)
@@ -204,7 +215,8 @@ class _Chooser:
         for other, threshold in others.items():
             # It is preferred to the label where its ratio is larger: the label needs a threshold that is low enough.
             kept = sure[:, other] >= threshold
-            most = np.floor(sure[:, place] * max(threshold, 1e-12) / np.maximum(sure[:, other], 1e-12) * _SCALE)
+            most = sure[:, place] * threshold / np.maximum(sure[:, other], 1e-12) * _SCALE
+            most = np.floor(most) if place < other else np.ceil(most) - 1  # the first class is preferred in a tie
             steps = np.where(kept, np.minimum(steps, most), steps)
         return np.where(without == place, np.inf, steps), without
 
@@ -214,7 +226,7 @@ class _Chooser:
         mine = taken[self._y == place]
         if not len(mine):
             raise self._unmeasured(place, "recall")
-        steps = np.unique(np.append(mine[np.isfinite(mine) & (mine >= 0)], 0.0))
+        steps = np.unique(np.append(mine[np.isfinite(mine) & (mine >= 1)], 1.0))
         n = np.full(len(steps), len(mine))
         reliable = wilson_low(np.array([(mine >= step).mean() for step in steps]), n)
         now = wilson_low(np.array([np.isinf(mine).mean()]), n[:1])[0]
@@ -222,7 +234,7 @@ class _Chooser:
             return
         reached = np.flatnonzero(reliable >= target)
         if not len(reached):
-            given = taken >= 0
+            given = taken >= 1
             raise self._unreached(
                 place, "recall", target, reliable.max(), "precision", self._share(without == place, place),
                 self._share(given, place), own,
@@ -274,7 +286,7 @@ class _Chooser:
         mine = self._y == place
         if not mine.any():
             raise self._unmeasured(place, "recall")
-        steps = np.unique(np.append(steps_of[steps_of >= 0], 0.0))
+        steps = np.unique(np.append(steps_of[steps_of >= 1], 1.0))
         answered = steps_of[None, :] >= steps[:, None] if len(steps) * len(mine) < 2e7 else None
         recalls, precisions = np.zeros(len(steps)), np.zeros(len(steps))
         for number, step in enumerate(steps):
