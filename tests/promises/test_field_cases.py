@@ -568,7 +568,7 @@ WEIGHING: dict[str, Case] = {
         {**_LABELLED, "c.csv": "\ufeffTrue;Predicted;Cost\nx;x;2\nx;y;1\n;;\n"},
         says=(
             "Warning: c.csv: the right answer to 'x' costs more than a wrong one",
-            "c.csv: no costs for 'y': a wrong",
+            "c.csv: no costs for 'y': a",
         ),
     ),
     "costs of the out-of-scope label": Case(
@@ -621,9 +621,7 @@ WEIGHING: dict[str, Case] = {
         "learning-curve t.jsonl --embedder words --weight-column w --dry-run",
         {"t.jsonl": '{"text":"a b","label":"x","w":1}\n{"text":"c d","label":"y","w":0.5}\n'},
     ),
-    "a target without a share": Case(
-        "train t.csv --target-precision x", exit=2, says=("must be LABEL=SHARE, such as",)
-    ),
+    "a target without a share": Case("train t.csv --target-precision x", exit=2, says=("must be LABEL=SHARE, such",)),
     "a target given twice": Case(
         "train t.csv --target-recall x=0.9 --target-recall x=95%", exit=2, says=("'x' was given twice",)
     ),
