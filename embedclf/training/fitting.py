@@ -22,7 +22,7 @@ from embedclf.training.heads import MOST_BYTES, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
-from embedclf.training.targets import NO_RULES, AnswerRules, choose_targets, judge, log_targets
+from embedclf.training.targets import NO_RULES, AnswerRules, cheapest_threshold, choose_targets, judge, log_targets
 from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
 
@@ -193,9 +193,13 @@ class _Job:
         is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
         if self.min_confidence is not None or not is_chosen:
             return self.min_confidence
-        judged = None if settings.out_of_fold is None else judge(settings.out_of_fold, self._decision(targets))
+        left_out, decision = settings.out_of_fold, self._decision(targets)
+        judged = None if left_out is None else judge(left_out, decision)
         try:
-            threshold = choose_threshold(judged, self.target_accuracy)
+            if judged is not None and left_out is not None and decision.costs is not None and not self.target_accuracy:
+                threshold = cheapest_threshold(judged, left_out, decision)
+            else:
+                threshold = choose_threshold(judged, self.target_accuracy)
         except TrainingError:
             if near is None:
                 raise

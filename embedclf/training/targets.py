@@ -10,7 +10,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.answer_figures import Figure, LabelTarget, own_thresholds
-from embedclf.classifier.costs import Costs, check_labels, cost_matrix, meant
+from embedclf.classifier.costs import Costs, check_labels, cost_matrix, costs_of, meant
 from embedclf.classifier.decisions import NOTHING, Decision
 from embedclf.classifier.linear import softmax
 from embedclf.errors import ArgumentError, TrainingError
@@ -103,6 +103,32 @@ def judge(out_of_fold: OutOfFoldScores, decision: Decision) -> Judged:
         confidence = np.where(has_own[chosen], 1.0, confidence)
     confidence = np.where(accepted, confidence, -1.0)
     return Judged(confidence, accepted & (chosen == out_of_fold.y), out_of_fold.y < len(decision.classes))
+
+
+def cheapest_threshold(judged: Judged, out_of_fold: OutOfFoldScores, decision: Decision) -> float:
+    """Return the common threshold with which the answers cost least, out-of-scope examples included.
+
+    It takes the place of the one that separates these examples best from the others, which takes all mistakes for
+    equal; see `choose_threshold`.
+
+    Parameters
+    ----------
+    judged : Judged
+        From `judge`.
+    out_of_fold : OutOfFoldScores
+    decision : Decision
+        With costs, and without a common threshold.
+    """
+    if decision.costs is None:
+        raise ValueError("without costs, no threshold is the cheapest")
+    chosen, _ = decision.choose(softmax(out_of_fold.scores))
+    saved = costs_of(out_of_fold.y, np.full(len(chosen), NOTHING), decision.costs)
+    saved -= costs_of(out_of_fold.y, chosen, decision.costs)
+    steps, at = np.unique(np.floor(judged.confidence * _SCALE), return_inverse=True)
+    # What answering from each step on saves, compared with abstaining from all.
+    from_there = np.bincount(at, np.where(judged.confidence < 0, 0.0, saved), len(steps))[::-1].cumsum()[::-1]
+    best = int(from_there.argmax())
+    return 0.0 if best == 0 else float(steps[best]) / _SCALE
 
 
 def choose_targets(

@@ -1,14 +1,17 @@
 """Thresholds of labels with a target, and the correction for class weights, on scores made for it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from embedclf.classifier.answer_figures import LabelTarget, own_thresholds
+from embedclf.classifier.costs import Costs, costs_of
 from embedclf.classifier.decisions import NOTHING, Decision
 from embedclf.classifier.linear import softmax
 from embedclf.errors import TrainingError
 from embedclf.training.calibration import OutOfFoldScores, fit_correction
-from embedclf.training.targets import AnswerRules, choose_targets, judge
+from embedclf.training.targets import AnswerRules, cheapest_threshold, choose_targets, judge
 from embedclf.training.thresholds import wilson_low
 
 CLASSES = ("a", "b", "c")
@@ -76,6 +79,21 @@ def test_a_target_that_is_not_reached(precision: dict[str, float], recall: dict[
     """The message names the best, and what it costs."""
     with pytest.raises(TrainingError, match=says):
         chosen(precision, recall)
+
+
+def test_the_cheapest_threshold():
+    """No other costs less; where abstaining has no cost to be chosen for, it is still what rows out of scope need."""
+    y = np.where(np.arange(600) % 3 == 0, 3, Y)
+    out_of_fold = OutOfFoldScores(SCORES, y)
+    for costs in ({("out", "*"): 4}, {("out", "*"): 0.1, ("a", "*"): 3}, {("out", "*"): 3, ("*", None): 0.5}):
+        decision = AnswerRules(Costs.of(costs), outside="out").decision(CLASSES, None, ())
+        threshold = cheapest_threshold(judge(out_of_fold, decision), out_of_fold, decision)
+
+        def cost(at: float, decision: Decision = decision) -> float:
+            answered = replace(decision, threshold=at).decide(softmax(SCORES)).chosen
+            return float(costs_of(y, answered, decision.costs).mean())
+
+        assert cost(threshold) == pytest.approx(min(cost(at) for at in np.linspace(0, 1, 401)), abs=0.003)
 
 
 @pytest.mark.parametrize(("temperature", "share"), [(1.0, 1.0), (0.5, 1.4), (2.0, 0.3), (1.3, 0.0)])
