@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from embedclf.classifier.costs import ANY, Costs, check_cost, meant, odd_costs
 from embedclf.data.small_table import TableRow, bad_table, read_table
@@ -39,11 +39,12 @@ def read_costs(path: str | os.PathLike[str], classes: Sequence[str], outside: st
         If the file cannot be read, or a row cannot be used.
     """
     name, rows = read_table(path, _TRUE, _ANSWER, _COST)
+    known = dict.fromkeys(classes)
     found: dict[tuple[str, str | None], tuple[float, int]] = {}
     faults = []
     for row in rows:
         try:
-            label, answer, cost = _cost(row, classes, outside)
+            label, answer, cost = _cost(row, known, outside)
             before, line = found.setdefault((label, answer), (cost, row.line))
             if before != cost:
                 raise ArgumentError(f"line {line} has another cost ({before:g}) for the same label and answer")
@@ -56,7 +57,7 @@ def read_costs(path: str | os.PathLike[str], classes: Sequence[str], outside: st
     return costs
 
 
-def _cost(row: TableRow, classes: Sequence[str], outside: str | None) -> tuple[str, str | None, float]:
+def _cost(row: TableRow, classes: Collection[str], outside: str | None) -> tuple[str, str | None, float]:
     label, answer, cost = row.cells["label"], row.cells["answer"], row.cells["cost"]
     if not label:
         raise ArgumentError(f"the label is missing; {ANY} stands for any")
@@ -70,7 +71,7 @@ def _cost(row: TableRow, classes: Sequence[str], outside: str | None) -> tuple[s
                     f"the answer {given!r} is the out-of-scope label, which is never given: leave the answer empty for "
                     "abstaining"
                 )
-            raise ArgumentError(f"the {kind} {given!r} does not occur{meant(given, classes)}")
+            raise ArgumentError(f"the {kind} {given!r} does not occur{meant(given, list(classes))}")
     return label, chosen, check_cost(cost, "the cost")
 
 

@@ -57,9 +57,11 @@ _MOST_IN_A_NAME = 2
     help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: never]",
 )
 @target_option(
-    "precision", "Answer with LABEL only from a confidence on with which this share of its answers is correct"
+    "precision", "Abstain instead of answering LABEL below a confidence, so that this share of its answers is correct"
 )
-@target_option("recall", "Answer with LABEL from a lower confidence on, with which this share of its rows gets it")
+@target_option(
+    "recall", "Prefer LABEL to likelier labels from a probability on, so that this share of its rows gets it"
+)
 @costs_option
 @click.option(
     "--out-of-scope-label",
