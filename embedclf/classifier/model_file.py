@@ -189,6 +189,12 @@ class ModelCard:
         return 3 if self.embedder.told else 1
 
     @property
+    def rules(self) -> dict[str, Any]:
+        """What changes how the classifier answers, apart from the threshold, as plain types; empty if nothing does."""
+        card = self.to_dict()
+        return {name: card[name] for name in _OF_FORMAT_4 if name in card}
+
+    @property
     def columns(self) -> Columns:
         """The names of both columns."""
         return Columns(self.text_column, self.label_column)

@@ -10,6 +10,7 @@ import pytest
 
 import embedclf
 from corpus import LABELS, QUICKLY, TEXTS, write_csv
+from embedclf.prediction import resumable_run
 from running import Cli
 
 FAST = ("--embedder", "wordllama", "--features", "embedding", "--C", 1, "--no-label-names")
@@ -72,6 +73,9 @@ def test_costs_on_a_model_without_any(cli: Cli, model: Path, dataset: Path):
     assert f"mean cost          {report.answers.cost.mean:.3f}" in result.stdout
     assert report.per_class["refund"].recall == 1
     assert embedclf.evaluate(loaded, TEXTS, LABELS).answers is None
+    # An interrupted file of labels is not continued by other rules.
+    costly = [loaded.with_costs({("refund", "*"): cost}) for cost in (3, 30)]
+    assert len({resumable_run._fingerprint(one) for one in (loaded, *costly)}) == 3
 
 
 def test_class_weights_show_what_they_move(cli: Cli, dataset: Path):
