@@ -89,10 +89,12 @@ class BadRowsError(DataError):
         self.faults = faults
 
 
-def bad_rows_error(problem: str, faults: Mapping[str, Sequence[RowFault]]) -> BadRowsError:
+def bad_rows_error(
+    problem: str, faults: Mapping[str, Sequence[RowFault]], advice: str = "Fix them, or use --skip-bad-rows."
+) -> BadRowsError:
     """Return the error that names the problem, lists the rows of each file, and says what to do about them."""
     listed = "\n".join(list_faults(source, of_file) for source, of_file in faults.items())
-    message = f"{problem}:\n{listed}\nFix them, or use --skip-bad-rows."
+    message = f"{problem}:\n{listed}\n{advice}"
     return BadRowsError(message, source=next(iter(faults)), faults=[one for rows in faults.values() for one in rows])
 
 

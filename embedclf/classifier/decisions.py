@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.classifier.costs import expected_costs
 from embedclf.classifier.hierarchy import Hierarchy
 from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.errors import ArgumentError
@@ -28,8 +29,8 @@ class Answer(NamedTuple):
     label : str or None
         None if the classifier abstains, the text cannot be classified, or a text may have several labels.
     confidence : float or None
-        The probability of that label, or of the most likely class if the classifier abstains; None if the text cannot
-        be classified.
+        The probability of that label, or of the one that it would have answered if the classifier abstains: the most
+        likely class, unless class weights, costs or a target say otherwise; None if the text cannot be classified.
     top : list of (str, float)
         The most likely classes and their confidences, best first, even if the classifier abstains; empty if the text
         cannot be classified.
@@ -96,8 +97,8 @@ class Decided(NamedTuple):
     chosen : ndarray of shape (n,), int
         Index of the label that is answered; `NOTHING` where there is none.
     confidence : ndarray of shape (n,), float64
-        The probability of that label, or of the most likely class where there is none; NaN for a text that cannot be
-        classified.
+        The probability of that label, or of the one that would have been answered where there is none; NaN for a text
+        that cannot be classified.
     given : ndarray of shape (n, n_classes), float32, or None
         The probabilities of the labels of texts that may have several, 0 where a label is not given; `chosen` is the
         most likely of them. None if a text has one label.
@@ -132,6 +133,37 @@ class LabelRules:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnThresholds:
+    """The thresholds of labels that have a target of their own, which take the place of the common one for them.
+
+    Attributes
+    ----------
+    answered_from : tuple of float or None, of length n_classes
+        The confidence below which the label is not answered; None for a label without a target.
+    preferred_from : tuple of float or None, of length n_classes
+        The probability from which on the label is answered even if another is more likely; None if it never is.
+    """
+
+    answered_from: tuple[float | None, ...]
+    preferred_from: tuple[float | None, ...]
+
+    def prefer(self, probabilities: Vectors, chosen: Ints) -> Ints:
+        """Return the labels chosen, but a label that reaches its threshold is preferred.
+
+        Of several, the one whose probability is the largest multiple of its threshold is.
+        """
+        if not any(one is not None for one in self.preferred_from):
+            return chosen
+        places = np.array([place for place, one in enumerate(self.preferred_from) if one is not None])
+        thresholds = np.array([self.preferred_from[place] for place in places], dtype=np.float64)
+        ratios = probabilities[:, places].astype(np.float64) / np.maximum(thresholds, 1e-12)
+        best = first_of_largest(ratios)
+        # The ratio of a label that reaches its threshold may round to less than 1.
+        sure = probabilities[np.arange(len(best)), places[best]].astype(np.float64)
+        return np.where(sure >= thresholds[best], places[best], chosen)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """How probabilities become the one label of a text.
 
@@ -143,16 +175,50 @@ class Decision:
     tree : Hierarchy or None
         The labels above the classes, one of which is answered where no class reaches the threshold; None if there are
         none.
+    weights : ndarray of shape (n_classes,), float64, or None
+        What it costs to miss each class: the class is answered whose probability times its weight is largest.
+    costs : ndarray of shape (n_classes + 1, n_classes + 1), float64, or None
+        What each answer costs by the true class, as `cost_matrix` returns it: the answer of least expected cost is
+        given.
+    may_abstain : bool
+        Whether abstaining is one of these answers.
+    own : OwnThresholds or None
+        The thresholds of labels with a target.
     """
 
     classes: tuple[str, ...]
     threshold: float | None = None
     tree: Hierarchy | None = None
+    weights: Floats | None = None
+    costs: Floats | None = None
+    may_abstain: bool = False
+    own: OwnThresholds | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The labels that can be answered; `Decided.chosen` has indices into them."""
         return self.classes if self.tree is None else self.tree.names
+
+    @property
+    def is_likeliest(self) -> bool:
+        """Whether no other label than the most likely one is ever answered."""
+        preferred = self.own is not None and any(one is not None for one in self.own.preferred_from)
+        return self.weights is None and self.costs is None and not preferred
+
+    @property
+    def may_differ(self) -> bool:
+        """Whether the answer may be another label than the most likely class."""
+        return not self.is_likeliest or self.tree is not None
+
+    @property
+    def abstains(self) -> bool:
+        """Whether a text may get no label."""
+        return self.threshold is not None or self.abstains_apart
+
+    @property
+    def abstains_apart(self) -> bool:
+        """Whether a text may get no label for another reason than the common threshold."""
+        return self.may_abstain or (self.own is not None and any(self.own.answered_from))
 
     def decide(self, probabilities: Vectors, k: int = 1) -> Decided:
         """Decide what to answer.
@@ -167,11 +233,37 @@ class Decision:
             How many of the most likely classes to return.
         """
         ranking = rank(probabilities, k)
-        confidence = ranking.confidence
-        chosen = np.where(is_answered(confidence, self.threshold), ranking.likeliest, NOTHING)
+        chosen, confidence = self.choose(probabilities, ranking)
+        answered = np.where(self.accepts(probabilities, chosen, confidence), chosen, NOTHING)
         if self.tree is not None:
-            chosen, confidence = self.tree.back_off(probabilities, chosen, confidence, self.threshold)
-        return Decided(ranking, chosen, confidence)
+            answered, confidence = self.tree.back_off(probabilities, answered, confidence, self.threshold)
+        return Decided(ranking, answered, confidence)
+
+    def choose(self, probabilities: Vectors, ranking: Ranking | None = None) -> tuple[Ints, Floats]:
+        """Return the label that each text gets if it gets any, and its probability: (n,) and (n,) float64."""
+        ranking = rank(probabilities) if ranking is None else ranking
+        if self.is_likeliest:
+            return ranking.likeliest, ranking.confidence
+        chosen = ranking.likeliest
+        if self.costs is not None:
+            chosen = expected_costs(probabilities, self.costs)[:, :-1].argmin(axis=1)
+        elif self.weights is not None:
+            chosen = first_of_largest(probabilities.astype(np.float64) * self.weights)
+        if self.own is not None:
+            chosen = self.own.prefer(probabilities, chosen)
+        return chosen, probabilities[np.arange(len(chosen)), chosen].astype(np.float64)
+
+    def accepts(self, probabilities: Vectors, chosen: Ints, confidence: Floats) -> Mask:
+        """Return where the label that was chosen is answered: (n,)."""
+        accepted = is_answered(confidence, self.threshold)
+        if self.costs is not None and self.may_abstain:
+            costs = expected_costs(probabilities, self.costs)
+            accepted &= costs[np.arange(len(chosen)), chosen] <= costs[:, -1]
+        if self.own is not None:  # after the others, whose place these take
+            for place, least in enumerate(self.own.answered_from):
+                if least is not None:
+                    accepted = np.where(chosen == place, is_answered(confidence, least), accepted)
+        return accepted
 
     def answers(self, decided: Decided) -> list[Answer]:
         """Return the answer to each text."""

@@ -10,8 +10,9 @@ The fields ``text_column`` and ``label_column`` are written only if the columns 
 `TrainingRecord`, as far as it is not as usual, and ``conformal`` a `Conformal`. Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
 the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, ``scope`` the
-`ScopeRule` of a classifier that has learned from out-of-scope examples, and ``hierarchy`` the separator of labels in a
-tree.
+`ScopeRule` of a classifier that has learned from out-of-scope examples, ``hierarchy`` the separator of labels in a
+tree, ``class_weights`` one number per class, ``costs`` rows of true label, answer and cost as in `Costs`, and
+``targets`` those of labels, as in `LabelTarget`.
 Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
 written as the same bytes: the file has no date, key, text or absolute path.
 """
@@ -28,6 +29,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from embedclf.classifier.answer_figures import (
+    AnswerFigures,
+    CostFigures,
+    LabelTarget,
+    RecallChange,
+    TargetReached,
+    own_thresholds,
+    plain,
+)
+from embedclf.classifier.costs import Costs, cost_matrix
 from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
 from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.label_sets import Conformal
@@ -41,6 +52,7 @@ from embedclf.data.plain_file import open_plain
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ArgumentError, ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
+from embedclf.stats.intervals import Interval
 
 FORMAT = 4
 Head = Literal["logistic", "centroid"]
@@ -55,7 +67,7 @@ _OTHER_FORMATS = re.compile(
 )
 # Inside the entry, since safetensors writes several entries in no fixed order.
 # The fields of a card that change how a classifier answers, and that are only written where they are not None.
-_OF_FORMAT_4 = ("multilabel", "scope", "hierarchy")
+_OF_FORMAT_4 = ("multilabel", "scope", "hierarchy", "class_weights", "costs", "targets")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
@@ -85,6 +97,9 @@ class HeldOut:
         F1 of all labels of all texts together; None if a text has one label.
     level_accuracies : tuple of float, or None
         Of labels in a tree: the share of examples whose first part is right, whose first two are, and so on.
+    answers : AnswerFigures or None
+        How good the answers are beside the most likely labels; None if they are the same. If they are not, all figures
+        are about the labels that are chosen, whether or not the classifier abstains then.
     """
 
     accuracy: float
@@ -98,6 +113,7 @@ class HeldOut:
     words_accuracy: float | None = None
     micro_f1: float | None = None
     level_accuracies: tuple[float, ...] | None = None
+    answers: AnswerFigures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +157,13 @@ class ModelCard:
         The calibration of label sets; None in files of older versions.
     hierarchy : str or None
         What separates the parts of labels in a tree; None if they are in none.
+    class_weights : tuple of float or None
+        The weight of each class: the class is answered whose probability times its weight is largest. The probabilities
+        are those without weights.
+    costs : Costs or None
+        What answers cost: that of least expected cost is given.
+    targets : tuple of LabelTarget or None
+        The labels that have thresholds of their own.
     """
 
     embedder: EmbedderSpec
@@ -160,12 +183,22 @@ class ModelCard:
     scope: ScopeRule | None = None
     conformal: Conformal | None = None
     hierarchy: str | None = None
+    class_weights: tuple[float, ...] | None = None
+    costs: Costs | None = None
+    targets: tuple[LabelTarget, ...] | None = None
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
         if self.multilabel is None:
-            tree = None if self.hierarchy is None else hierarchy_of(classes, self.hierarchy)
-            return Decision(classes, self.threshold, tree)
+            return Decision(
+                classes,
+                self.threshold,
+                None if self.hierarchy is None else hierarchy_of(classes, self.hierarchy),
+                None if self.class_weights is None else np.array(self.class_weights),
+                None if self.costs is None else cost_matrix(self.costs, classes, self.out_of_scope_label),
+                self.costs is not None and self.costs.can_abstain,
+                own_thresholds(self.targets, classes),
+            )
         thresholds = np.array(self.multilabel.thresholds, dtype=np.float64)
         if self.threshold is not None:
             thresholds[:] = self.threshold
@@ -207,14 +240,26 @@ class ModelCard:
         return self.training is not None and self.training.label_texts and not self.training.n_rows
 
     @property
+    def rules(self) -> dict[str, Any]:
+        """What changes how the classifier answers, apart from the threshold, as plain types; empty if nothing does."""
+        card = self.to_dict()
+        return {name: card[name] for name in _OF_FORMAT_4 if name in card}
+
+    @property
     def columns(self) -> Columns:
         """The names of both columns."""
         return Columns(self.text_column, self.label_column)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the card as plain types, for JSON, without the record of the training and the calibration of sets."""
-        card = asdict(replace(self, training=None, conformal=None)) | {"embedder": self.embedder.to_dict()}
+        card = asdict(replace(self, training=None, conformal=None, costs=None)) | {"embedder": self.embedder.to_dict()}
         del card["training"], card["conformal"]
+        card["costs"] = None if self.costs is None else [list(row) for row in self.costs.rows]
+        card["targets"] = plain(self.targets)
+        if self.held_out is not None and self.held_out.answers is None:
+            del card["held_out"]["answers"]
+        elif self.held_out is not None:
+            card["held_out"]["answers"] = plain(card["held_out"]["answers"])
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]
@@ -403,6 +448,7 @@ def _parse(
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None, scope)
     if scope is not None and (multilabel is not None or not metadata.get("out_of_scope_label")):
         raise ValueError("its 'scope' needs an 'out_of_scope_label', and texts with one label")
+    weights, costs, targets = (metadata.get(name) for name in ("class_weights", "costs", "targets"))
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
@@ -443,6 +489,9 @@ def _parse(
         scope=scope,
         conformal=None if (sets := metadata.get("conformal")) is None else Conformal.from_dict(sets),
         hierarchy=_hierarchy(metadata, classes),
+        class_weights=None if weights is None else _class_weights(weights, len(classes)),
+        costs=None if costs is None else _costs(costs),
+        targets=None if targets is None else _targets(targets, classes),
     )
     return model, card
 
@@ -465,7 +514,8 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
     if (levels := figures.get("level_accuracies")) is not None:
         shares = [{"level_accuracies": one} for one in _typed(levels, list, "level_accuracies")]
         levels = tuple(_number(one, "level_accuracies", least=0.0, most=1.0) for one in shares)
-    return HeldOut(accuracy, macro_f1, ece, _count(figures), level_accuracies=levels, **later)
+    answers = None if (given := figures.get("answers")) is None else _answer_figures(given)
+    return HeldOut(accuracy, macro_f1, ece, _count(figures), level_accuracies=levels, **later, answers=answers)
 
 
 def _label_rules(rules: Any, n_classes: int) -> LabelRules:
@@ -494,6 +544,57 @@ def _hierarchy(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None
     if separator is not None:
         hierarchy_of(classes, separator)  # checks it
     return separator
+
+
+def _class_weights(weights: Any, n_classes: int) -> tuple[float, ...]:
+    if len(_typed(weights, list, "class_weights")) != n_classes:
+        raise ValueError(f"{len(weights)} class weights do not match {n_classes} classes")
+    return tuple(_number({"class_weights": one}, "class_weights") for one in weights)
+
+
+def _costs(rows: Any) -> Costs:
+    found = []
+    for label, answer, cost in _typed(rows, list, "costs"):
+        number = _number({"costs": cost}, "costs", least=0.0)
+        found.append((_typed(label, str, "costs"), _typed(answer, str | None, "costs"), number))
+    return Costs(tuple(found))
+
+
+def _targets(targets: Any, classes: tuple[str, ...]) -> tuple[LabelTarget, ...]:
+    found = []
+    for one in _typed(targets, list, "targets"):
+        if one["label"] not in classes or one["figure"] not in ("precision", "recall"):
+            raise ValueError(f"invalid 'targets' {one!r:.40}")
+        threshold = _optional(one, "threshold", most=1.0)
+        if threshold is None and one["figure"] == "precision":
+            raise ValueError("a target of 'targets' has no threshold")
+        figures = (_number(one, name, least=0.0, most=1.0) for name in ("target", "cross_validated"))
+        target, reached = figures
+        n_examples = _typed(one["n_examples"], int, "n_examples")
+        found.append(LabelTarget(one["label"], one["figure"], target, threshold, reached, n_examples))
+    return tuple(found)
+
+
+def _answer_figures(given: Any) -> AnswerFigures:
+    cost = given["cost"]
+    return AnswerFigures(
+        **{name: _figure(given[name], name) for name in AnswerFigures.__slots__[:4]},
+        recalls=tuple(_record(RecallChange, one) for one in given["recalls"]),
+        targets=tuple(_record(TargetReached, one) for one in given["targets"]),
+        cost=None if cost is None else _record(CostFigures, cost),
+    )
+
+
+def _record(kind: Any, given: dict[str, Any]) -> Any:
+    return kind(*(_figure(given[name], name) for name in kind._fields))
+
+
+def _figure(value: Any, name: str) -> Any:
+    """Return a number, an interval, a name or nothing as it stands in a record of figures."""
+    if isinstance(value, list):
+        low, high = (_number({name: end}, name, least=-1e300) for end in value)
+        return Interval(low, high)
+    return _typed(value, int | float | str | None, name)
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:

@@ -33,7 +33,7 @@ class Prediction:
     label : str or None
         None if the classifier abstains, the text cannot be classified, or texts may have several `labels`.
     confidence : float or None
-        The probability of the label, or of the most likely one if the classifier abstains; None if there is an
+        The probability of the label, or of the one that it would have answered if it abstains; None if there is an
         `error`.
     top : tuple of Likely
         As many of the most likely labels as asked for, best first, even if the classifier abstains.

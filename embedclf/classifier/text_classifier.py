@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedclf.arrays import Vectors
+from embedclf.classifier.costs import Costs, CostsLike, check_labels
 from embedclf.classifier.decisions import AnyDecision, check_min_confidence
 from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.explanation import Explanation, explanations
@@ -354,12 +355,32 @@ class TextClassifier(Printable):
             record = replace(record, min_confidence=min_confidence, target_accuracy=None)
         return type(self)(self.embedder, self.model, replace(self.card, threshold=min_confidence, training=record))
 
+    def with_costs(self, costs: CostsLike | None) -> "TextClassifier":
+        """Return the same classifier with other costs, by which it answers instead of by its class weights.
+
+        Parameters
+        ----------
+        costs : mapping of (label, answer) to float, Costs or None
+            See `embedclf.train`; None answers with the most likely label.
+
+        Raises
+        ------
+        ArgumentError
+            If the costs are not numbers of at least 0, or about other labels than the classifier's.
+        """
+        checked = None if costs is None else Costs.of(costs)
+        if checked is not None:
+            check_labels(checked, self.classes, self.card.out_of_scope_label)
+        return type(self)(self.embedder, self.model, replace(self.card, costs=checked, class_weights=None))
+
     def with_columns(self, text_column: str | Sequence[str], label_column: str) -> "TextClassifier":
         """Return the same classifier with other column names to look for first in files: those of its training data."""
         texts = as_text_column(text_column) or self.card.text_column
         return type(self)(self.embedder, self.model, replace(self.card, text_column=texts, label_column=label_column))
 
-    def with_files(self, files: Sequence[str], corpus: "Corpus", reading: Mapping[str, Any]) -> "TextClassifier":
+    def with_files(
+        self, files: Sequence[str], corpus: "Corpus", reading: Mapping[str, Any], weight_column: str | None = None
+    ) -> "TextClassifier":
         """Return the same classifier with a record of the files that it was trained on, and of their columns.
 
         Parameters
@@ -370,6 +391,8 @@ class TextClassifier(Printable):
             Their rows, as they were read.
         reading : mapping of str to str or bool
             How they were read, where it is not as usual.
+        weight_column : str, optional
+            Their column with the weights of rows.
         """
         named = self.with_columns(corpus.text_column, corpus.label_column or self.card.label_column)
         if (rules := named.card.multilabel) is not None:
@@ -385,6 +408,7 @@ class TextClassifier(Printable):
                 n_rows=len(corpus.texts),
                 files=recordable(files),
                 reading=reading,
+                weight_column=weight_column,
             )
         return type(self)(self.embedder, self.model, replace(named.card, training=record))
 

@@ -42,6 +42,10 @@ class TrainingRecord:
     class_weight : dict of str to float, "balanced" or None
     weighted : bool
         Whether examples had weights, which are not recorded.
+    weight_column : str or None
+        The column of the files with these weights; None if they are not from a column.
+    target_precision, target_recall : mapping of str to float, or None
+        The targets of labels.
     files : tuple of str
         The files that the rows are from, relative to the directory where they were named, with slashes; empty if they
         are not from files, or are known by names that are not recorded.
@@ -65,6 +69,9 @@ class TrainingRecord:
     files: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
     label_texts: bool = False
+    weight_column: str | None = None
+    target_precision: Mapping[str, float] | None = None
+    target_recall: Mapping[str, float] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is not as usual as plain types, for JSON."""
@@ -91,8 +98,7 @@ class TrainingRecord:
             raise ValueError(f"invalid 'features' {features!r:.40}")
         class_weight = typed.get("class_weight", str | dict, None)
         if isinstance(class_weight, dict):
-            weights = _Fields(class_weight)
-            class_weight = {label: weights.number(label, 1.0) for label in class_weight}
+            class_weight = typed.numbers("class_weight")
         elif class_weight not in (None, "balanced"):
             raise ValueError(f"invalid 'class_weight' {class_weight!r:.40}")
         files = typed.get("files", list, [])
@@ -116,6 +122,9 @@ class TrainingRecord:
             weighted=typed.get("weighted", bool, False),
             label_texts=typed.get("label_texts", bool, False),
             files=tuple(files),
+            weight_column=typed.get("weight_column", str, None),
+            target_precision=typed.numbers("target_precision", most=1.0),
+            target_recall=typed.numbers("target_recall", most=1.0),
             reading={name: reading.get(name, kind, None) for name, kind in _READING.items() if name in reading.values},
         )
 
@@ -136,6 +145,13 @@ class _Fields:
 
     def get(self, name: str, kind: Any, usual: Any) -> Any:
         return self.needed(name, kind) if name in self.values else usual
+
+    def numbers(self, name: str, *, most: float = 1e300) -> dict[str, float] | None:
+        """Return numbers by label."""
+        if (given := self.get(name, dict, None)) is None:
+            return None
+        own = _Fields(given)
+        return {label: own.number(label, 1.0, most=most) for label in given}
 
     def number(self, name: str, usual: float | None, *, most: float = 1e300) -> Any:
         number = self.get(name, int | float, usual)

@@ -35,8 +35,10 @@ _GROUPS = {
         "skip_bad_rows",
         "text_column",
         "train_set",
+        "weight_column",
     ),
     "Model": (
+        *("class_weight", "costs", "target_precision", "target_recall"),
         *("dimensions", "embedder", "embedders", "features", "head", "heads", "label_names", "min_confidence", "model"),
         *(
             "label_hierarchy",

@@ -217,6 +217,37 @@ coverage_option = click.option(
     help="Also find the smallest sets of labels that hold the true one in this share of cases, e.g. 0.9 or 90%.",
 )
 
+
+def target_option(figure: str, help_text: str) -> Decorator:
+    """Return the option for the targets of labels: ``--target-precision refund=0.95``, which may be repeated."""
+
+    def parsed(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, float]:
+        targets: dict[str, float] = {}
+        for value in values:
+            label, equals, share = value.rpartition("=")
+            if not equals or not label:
+                raise click.BadParameter(f"must be LABEL=SHARE, such as refund=0.95, got {value!r}.", ctx, param)
+            if label in targets:
+                raise click.BadParameter(f"{label!r} was given twice.", ctx, param)
+            targets[label] = Share(0, 1, min_open=True, max_open=True).convert(share, param, ctx)
+        return targets
+
+    return click.option(
+        f"--target-{figure}",
+        metavar="LABEL=SHARE",
+        multiple=True,
+        callback=parsed,
+        help=f"{help_text}, e.g. refund=0.95; may be repeated.",
+    )
+
+
+costs_option = click.option(
+    "--costs",
+    metavar="FILE",
+    help="File with the columns label, answer and cost: give the answers of least expected cost. An empty answer is "
+    "abstaining, * any label.",
+)
+
 report_option = click.option("--report", metavar="FILE", help="Write an HTML report.")
 
 

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from embedclf.evaluation.retraining_plan import Plan
 
 
-def retrain_on(job: Job, plan: "Plan", files: Sequence[str], place: Path, *, force: bool) -> None:
+def retrain_on(
+    job: Job, plan: "Plan", files: Sequence[str], place: Path, *, force: bool, weight_column: str | None = None
+) -> None:
     """Train a new classifier on the rows of a job, compare it with the old one, save it and print both.
 
     Parameters
@@ -33,32 +35,37 @@ def retrain_on(job: Job, plan: "Plan", files: Sequence[str], place: Path, *, for
         The model file to write.
     force : bool
         Whether to replace a model with another embedder or other labels.
+    weight_column : str, optional
+        The column that says how much each row counts.
     """
     from embedclf.data.atomic_file import AtomicFile
+    from embedclf.data.weight_column import weigh
     from embedclf.printing.retrained import retraining_lines
+    from embedclf.training.checks import check_examples
 
     corpus = job.corpus
-    plan.check(corpus.texts, corpus.labels)
-    check_replaced(place, set(plan.written(corpus.labels)), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)
+    plan.check(corpus.texts, corpus.labels, weight_column)
+    job.corpus, weights = weigh(corpus, weight_column)
+    check_examples(job.corpus.texts, plan.written(job.corpus.labels), plan.card.out_of_scope_label)
+    texts, labels = job.corpus.texts, job.corpus.labels
+    check_replaced(place, set(plan.written(labels)), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)
     if job.asked.dry_run:
-        print_estimates(
-            plan.choices(), plan.texts_with_names(corpus.texts, corpus.labels)[0], job.asked, as_json=job.as_json
-        )
+        print_estimates(plan.choices(), plan.texts_with_names(texts, labels)[0], job.asked, as_json=job.as_json)
         return
     AtomicFile(place).discard()  # check before the work starts that it can be written
-    plan.check_cost(corpus.texts, corpus.labels)
+    plan.check_cost(texts, labels)
     try:
-        embedded = plan.embed(corpus.texts, corpus.labels)
+        embedded = plan.embed(texts, labels)
         if embedded.refused:
-            job.corpus, kept = without_refused(corpus, embedded.refused, skip_bad_rows=job.file.skip_bad_rows)
-            embedded = embedded[kept]
+            job.corpus, kept = without_refused(job.corpus, embedded.refused, skip_bad_rows=job.file.skip_bad_rows)
+            embedded, weights = embedded[kept], None if weights is None else weights[kept]
             plan.keep(kept)
         texts, labels = job.corpus.texts, job.corpus.labels
         of_old = plan.embed_old(texts, labels)
     finally:
         tell_usage(plan.usage)
-    result = plan.train(texts, labels, embedded, of_old)
-    classifier = result.classifier.with_files(files, corpus, job.file.recorded)
+    result = plan.train(texts, labels, embedded, of_old, weights)
+    classifier = result.classifier.with_files(files, corpus, job.file.recorded, weight_column)
     classifier.save(place)
     remember_latest(place)
     if job.as_json:

@@ -12,10 +12,12 @@ from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
+    from embedclf.arrays import Floats, Vectors
     from embedclf.cli.training_options import TrainingOptions
     from embedclf.data.corpus import Corpus
     from embedclf.training.label_names import Described, LabelText
     from embedclf.training.recipe import Recipe
+    from embedclf.training.weights import ClassWeight
 
 
 class TrainingJob(Job):
@@ -29,11 +31,15 @@ class TrainingJob(Job):
         The labels of ``--labels``, with their descriptions.
     names : list of LabelText
         The texts of labels to embed.
+    sample_weight, class_weight
+        How much each row and each label counts; see `embedclf.train`.
     """
 
     recipe: "Recipe"
     described: "Described | None" = None
     names: "list[LabelText]"
+    sample_weight: "Floats | None" = None
+    class_weight: "ClassWeight" = None
 
     def read_with_labels(self, path: str) -> "Corpus":
         """Read the file of ``--labels``, and the others, if any, of which none or each row has to have a label."""
@@ -100,6 +106,34 @@ class TrainingJob(Job):
         self.corpus = replace(self.corpus, rows=rows)
         return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]
 
+    def weigh(self, class_weight: str | None, weight_column: str | None, outside: str | None = None) -> None:
+        """Read how much each row and each label counts, and leave out the rows that do not count.
+
+        Parameters
+        ----------
+        class_weight : str or None
+            ``balanced``, or a file.
+        weight_column : str or None
+        outside : str, optional
+            The out-of-scope label, which has no weight.
+        """
+        from embedclf.classifier.label_files import read_class_weight
+        from embedclf.data.label_sets import labels_in
+        from embedclf.data.weight_column import weigh
+
+        self.corpus, self.sample_weight = weigh(self.corpus, weight_column)
+        if class_weight == "balanced":
+            self.class_weight = "balanced"
+        elif class_weight is not None:
+            self.class_weight = read_class_weight(class_weight, sorted(labels_in(self.corpus.given_labels) - {outside}))
+
+    def keep_usable(self, vectors: "Vectors", refused: Mapping[int, str]) -> "Vectors":
+        """Drop the rows that the embedder rejected, and their weights; see `Job.keep_usable`."""
+        if self.sample_weight is not None and refused:
+            kept = [row for row in range(len(self.sample_weight)) if row not in refused]
+            self.sample_weight = self.sample_weight[kept]
+        return super().keep_usable(vectors, refused)
+
     def open_to_train(
         self, training: "TrainingOptions", *, out_of_scope_label: str | None = None, on_few: bool = False
     ) -> None:
@@ -121,6 +155,7 @@ class TrainingJob(Job):
         from embedclf.training.recipe import check_recipe
         from embedclf.training.trainer import open_for
 
+        self.weigh(training.class_weight, training.weight_column, out_of_scope_label)
         recipe, reason, settings = check_recipe(**training.settings), None, {}
         if recipe.uses_vectors:
             settings = {**training.asked, **self.asked.settings()}
@@ -167,6 +202,8 @@ class TrainingJob(Job):
             "features": recipe.features,
             "label_names": recipe.label_names,
             **({} if self.described is None else {"label_texts": self.described}),
+            "class_weight": self.class_weight,
+            "sample_weight": self.sample_weight,
         }
 
     def is_dry(self, also: Sequence[str] = ()) -> bool:

@@ -2,6 +2,7 @@
 
 import contextlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import click
@@ -11,6 +12,8 @@ from embedclf.cli.help import Option
 from embedclf.cli.options import collected
 from embedclf.embedding.tasks import TASKS, task_named
 from embedclf.errors import EmbedderError
+
+BALANCED = "balanced"
 
 
 def _regularization(ctx: click.Context, param: click.Parameter, value: str | None) -> str | float | None:
@@ -23,6 +26,16 @@ def _regularization(ctx: click.Context, param: click.Parameter, value: str | Non
     if not 0 < number < float("inf"):
         raise click.BadParameter(f"must be 'auto' or a number above 0, got {value!r}.", ctx, param)
     return number
+
+
+def _class_weight(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is None or value.casefold() == BALANCED:
+        return value and BALANCED
+    if not Path(value).exists():
+        raise click.BadParameter(
+            f"must be {BALANCED}, or a file with the columns label and weight; there is no file {value!r}.", ctx, param
+        )
+    return value
 
 
 @dataclass(frozen=True)
@@ -94,6 +107,8 @@ class TrainingOptions(EmbeddingOptions):
     regularization: str | float | None
     features: str
     label_names: bool | None
+    class_weight: str | None
+    weight_column: str | None
 
     def __post_init__(self) -> None:
         """Check that the options are compatible."""
@@ -113,6 +128,23 @@ class TrainingOptions(EmbeddingOptions):
             "label_names": self.label_names,
         }
 
+
+WEIGHT_HELP = "Column with the weight of each row in training; rows of weight 0 are left out."
+
+weight_options = {
+    "class_weight": click.option(
+        "--class-weight",
+        metavar="balanced|FILE",
+        callback=_class_weight,
+        help="Answer as if missing a label cost its weight: balanced weighs all labels the same, however many rows "
+        "they have; FILE has the columns label and weight.",
+    ),
+    "weight_column": click.option(
+        "--weight-column",
+        metavar="NAME",
+        help=WEIGHT_HELP,
+    ),
+}
 
 training_options = collected(
     "training",
@@ -147,6 +179,7 @@ training_options = collected(
             default=None,
             help="Also train on the label names as texts.  [default: if it helps]",
         ),
+        **weight_options,
     },
 )
 

@@ -25,7 +25,9 @@ from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
 from embedclf.training.checks import check_examples
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
+from embedclf.training.trainer import of_labels, weights_of
 from embedclf.training.training_set import TrainingSet
+from embedclf.training.weights import ClassWeight
 from embedclf.validation import Label, group_duplicates
 
 logger = logging.getLogger(__name__)
@@ -167,6 +169,8 @@ def compare(
     features: Sequence[Features] = ("auto",),
     folds: int = 5,
     seed: int = 0,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
     **settings: Unpack[EmbedderSettings],
 ) -> Comparison:
     """Compare embedders, vector lengths, heads and features by cross-validation on the same folds.
@@ -187,7 +191,7 @@ def compare(
     heads : sequence of {"logistic", "centroid"}
     features : sequence of {"auto", "embedding", "words", "both"}
         "words" is compared once, independently of the embedders.
-    folds, seed
+    folds, seed, sample_weight, class_weight
         See `embedclf.cross_validate`.
     **settings
         Settings for opening embedders given by name; see `EmbedderSettings`. ``max_cost`` limits their total cost.
@@ -217,13 +221,14 @@ def compare(
     if single := sorted(settings.keys() & {"task", "prompt"}):
         raise TypeError(f"compare takes several: pass {single[0]}s=[…], not {single[0]}=")
     recipes = check_comparison(texts, labels, heads, features, folds, seed)
+    weights = check_weights(labels, sample_weight, class_weight)
     choices = open_choices(embedders, dimensions, recipes, tasks=tasks, prompts=prompts, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))
     embedded: list[Embedded] = []
     reasons = embed_choices(choices, texts, embedded, **settings)
     if reasons:
         raise TextError(reasons)
-    return compare_vectors(texts, labels, embedded, recipes, folds=folds, seed=seed)
+    return compare_vectors(texts, labels, embedded, recipes, folds=folds, seed=seed, weights=weights)
 
 
 def check_comparison(
@@ -251,6 +256,21 @@ def check_comparison(
     return recipes
 
 
+Weights = tuple[Floats | None, Floats | None]
+
+
+def check_weights(labels: Sequence[str], sample_weight: Any, class_weight: ClassWeight) -> Weights:
+    """Check weights before anything is embedded, and return those of examples and of classes; None if all are equal.
+
+    Raises
+    ------
+    ArgumentError
+        If they cannot be.
+    """
+    classes, y = check_examples(labels, labels)
+    return weights_of(sample_weight, of_labels(class_weight), classes, y)
+
+
 def compare_vectors(
     texts: Sequence[str],
     labels: Sequence[str],
@@ -259,8 +279,9 @@ def compare_vectors(
     *,
     folds: int,
     seed: int,
+    weights: Weights = (None, None),
 ) -> Comparison:
-    """Compare embedders by their vectors of the texts; see `compare`."""
+    """Compare embedders by their vectors of the texts; see `compare` and `check_weights`."""
     if not embedded:
         raise ArgumentError("nothing to compare: no embedder given")
     classes, y = check_examples(texts, labels)
@@ -270,7 +291,8 @@ def compare_vectors(
     pairs = [(one, recipe) for one in embedded for recipe in recipes if recipe.uses_vectors != one.embedder.is_lexical]
     for one, recipe in tracked(pairs, "Comparing", len(pairs), "combination"):
         vectors = one.vectors if recipe.uses_vectors else None
-        examples = TrainingSet(Inputs.of(texts, vectors, words=recipe.uses_words), y, groups, classes)
+        inputs = Inputs.of(texts, vectors, words=recipe.uses_words)
+        examples = TrainingSet(inputs, y, groups, classes, sample_weight=weights[0], class_weight=weights[1])
         named = one.embedder.spec.described + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
         logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
         result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)

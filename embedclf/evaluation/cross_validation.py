@@ -7,7 +7,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import rank
+from embedclf.classifier.answer_figures import measure_answers
+from embedclf.classifier.decisions import Decision
 from embedclf.classifier.hierarchy import as_written, hierarchy_of
 from embedclf.classifier.model_file import Head
 from embedclf.data_frames import DataFrame, data_frame
@@ -25,8 +26,9 @@ from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import assign_folds
-from embedclf.training.trainer import open_for
+from embedclf.training.trainer import of_labels, open_for, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
+from embedclf.training.weights import ClassWeight
 from embedclf.training.words_alone import predict_by_words
 from embedclf.validation import Label, check_whole
 
@@ -177,6 +179,8 @@ def cross_validate(
     label_hierarchy: str | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
 ) -> CrossValidation:
     """Estimate by cross-validation how accurate a classifier trained on these examples would be.
 
@@ -200,6 +204,8 @@ def cross_validate(
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
         The embedder's vectors of the label names, as written by `label_name_texts`. If only `vectors` are given, names
         are embedded only if `label_names` is true.
+    sample_weight, class_weight
+        See `embedclf.train`. They count in fits; the figures count each example once.
 
     Raises
     ------
@@ -221,8 +227,11 @@ def cross_validate(
     classes, y = check_examples(given.texts, known)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)
+    weights, of_classes = weights_of(sample_weight, of_labels(class_weight), classes, y)
     _, recipe = open_for(recipe, given)
-    examples = make_training_set(recipe, given, classes, y, name_vectors)
+    examples = make_training_set(
+        recipe, given, classes, y, name_vectors, sample_weight=weights, class_weight=of_classes
+    )
     intervals.warn_of_few(given.groups[predicted], "cross-validated")
     result = cross_validate_examples(
         given.texts, known, examples, recipe, folds, seed, repeats, label_hierarchy=label_hierarchy
@@ -282,15 +291,19 @@ def _summarize(
     label_hierarchy: str | None,
 ) -> CrossValidation:
     classes, y = examples.classes, examples.y
-    each = [Figures.of(y, one, classes) for one in repeats]
+    decision = examples.decision
+    each = [Figures.of(y, one, decision) for one in repeats]
     judged = np.flatnonzero(repeats[0].folds >= 0)
     # The repeats of a text are one group. Each repeat has its own macro-F1, so its classes are numbered separately.
     groups = np.concatenate([examples.groups[one.rows] for one in each])
     y_true = np.concatenate([y[one.rows] + repeat * len(classes) for repeat, one in enumerate(each)])
     y_pred = np.concatenate([one.predicted + repeat * len(classes) for repeat, one in enumerate(each)])
     chosen = [texts[row] for row in judged.tolist()], [labels[row] for row in judged.tolist()]
-    tree = None if label_hierarchy is None else hierarchy_of(classes, label_hierarchy)
-    report = report_on(*chosen, classes, repeats[0].probabilities[judged], tree=tree)
+    if label_hierarchy is not None:
+        decision = replace(decision, tree=hierarchy_of(classes, label_hierarchy))
+    own = repeats[0].probabilities[judged]
+    report = report_on(*chosen, classes, own, decision=decision)
+    report = replace(report, answers=measure_answers(decision, chosen[1], own, examples.groups[judged]))
     return CrossValidation(
         n_folds=n_folds,
         n_repeats=len(repeats),
@@ -303,10 +316,10 @@ def _summarize(
         macro_f1_interval=intervals.interval_of_macro_f1(y_true, y_pred, groups),
         log_loss=float(np.mean([one.log_loss for one in each])),
         ece=float(np.mean([one.ece for one in each])),
-        folds=tuple(figures for repeat, one in enumerate(repeats, 1) for figures in _by_fold(y, one, classes, repeat)),
+        folds=tuple(figures for repeat, one in enumerate(repeats, 1) for figures in _by_fold(y, one, decision, repeat)),
         word_scales=tuple(scale for one in repeats for scale in one.word_scales),
         predictions=tuple(
-            prediction for repeat, one in enumerate(repeats, 1) for prediction in _predictions(one, classes, repeat)
+            prediction for repeat, one in enumerate(repeats, 1) for prediction in _predictions(one, decision, repeat)
         ),
         report=report.at_rows(judged.tolist()),
         classes=classes,
@@ -332,31 +345,31 @@ class Figures(NamedTuple):
     ece: float
 
     @classmethod
-    def of(cls, y: Ints, one: OutOfFold, classes: Sequence[str], fold: int | None = None) -> "Figures":
+    def of(cls, y: Ints, one: OutOfFold, decision: Decision, fold: int | None = None) -> "Figures":
         """Measure the predictions of one repeat, or of one of its folds."""
         rows = np.flatnonzero(one.folds >= 0 if fold is None else one.folds == fold)
         probabilities = one.probabilities[rows]
-        ranking = rank(probabilities)
-        predicted = ranking.likeliest
+        predicted, _ = decision.choose(probabilities)
+        # In float64, an answer could come into another bin.
+        confidence = np.take_along_axis(probabilities, predicted[:, None], axis=1)[:, 0]
         return cls(
             rows=rows,
             predicted=predicted,
             accuracy=metrics.accuracy(y[rows], predicted),
-            macro_f1=metrics.macro_f1(metrics.per_class(y[rows], predicted, classes)),
+            macro_f1=metrics.macro_f1(metrics.per_class(y[rows], predicted, decision.classes)),
             log_loss=metrics.log_loss(y[rows], probabilities),
-            ece=metrics.expected_calibration_error(y[rows] == predicted, ranking.confidences[:, 0]),
+            ece=metrics.expected_calibration_error(y[rows] == predicted, confidence),
         )
 
 
-def _by_fold(y: Ints, one: OutOfFold, classes: Sequence[str], repeat: int) -> Iterator[FoldFigures]:
+def _by_fold(y: Ints, one: OutOfFold, decision: Decision, repeat: int) -> Iterator[FoldFigures]:
     for fold in np.unique(one.folds[one.folds >= 0]).tolist():
-        figures = Figures.of(y, one, classes, fold)
+        figures = Figures.of(y, one, decision, fold)
         yield FoldFigures(repeat, fold + 1, len(figures.rows), figures.accuracy, figures.macro_f1, figures.log_loss)
 
 
-def _predictions(one: OutOfFold, classes: Sequence[str], repeat: int) -> Iterator[Prediction]:
+def _predictions(one: OutOfFold, decision: Decision, repeat: int) -> Iterator[Prediction]:
     rows = np.flatnonzero(one.folds >= 0)
-    ranking = rank(one.probabilities[rows])
-    each = rows, one.folds[rows] + 1, ranking.likeliest, ranking.confidence
+    each = rows, one.folds[rows] + 1, *decision.choose(one.probabilities[rows])
     for row, fold, column, confidence in zip(*(values.tolist() for values in each), strict=True):
-        yield Prediction(row, repeat, fold, classes[column], confidence)
+        yield Prediction(row, repeat, fold, decision.classes[column], confidence)

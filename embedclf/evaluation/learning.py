@@ -7,7 +7,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
@@ -19,8 +18,9 @@ from embedclf.training.checks import check_examples
 from embedclf.training.folds import Task, fit_and_predict
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import hold_out
-from embedclf.training.trainer import open_for
+from embedclf.training.trainer import of_labels, open_for, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
+from embedclf.training.weights import ClassWeight
 from embedclf.validation import Label, check_whole
 
 _HOLDOUT = 0.2
@@ -124,6 +124,8 @@ def learning_curve(
     seed: int = 0,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
 ) -> LearningCurve:
     """Measure accuracy with growing numbers of labelled examples.
 
@@ -141,6 +143,8 @@ def learning_curve(
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
         The embedder's vectors of the label names, as written by `label_name_texts`. If only `vectors` are given, names
         are embedded only if `label_names` is true.
+    sample_weight, class_weight
+        See `embedclf.cross_validate`.
 
     Raises
     ------
@@ -166,8 +170,11 @@ def learning_curve(
             f"{len(given):,} examples of {len(classes)} labels are too few for a learning curve: besides those held "
             f"out, it needs at least {2 * len(classes)}"
         )
+    weights, of_classes = weights_of(sample_weight, of_labels(class_weight), classes, y)
     _, recipe = open_for(recipe, given)
-    examples = make_training_set(recipe, given, classes, y, name_vectors, fewest=sizes[0])
+    examples = make_training_set(
+        recipe, given, classes, y, name_vectors, fewest=sizes[0], sample_weight=weights, class_weight=of_classes
+    )
     warn_of_few(groups[held], "held out")
     tasks = [
         (size, Task(chosen, held))
@@ -178,7 +185,7 @@ def learning_curve(
     predictions = fit_and_predict(examples, [task for _, task in tasks], recipe, "Fitting", "classifier", seed=seed)
     correct: dict[int, list[Any]] = {size: [] for size in sizes}
     for (size, _), prediction in zip(tasks, predictions, strict=True):
-        correct[size].append(rank(prediction.probabilities).likeliest == y[held])
+        correct[size].append(examples.decision.choose(prediction.probabilities)[0] == y[held])
     means = {size: np.mean(of_size, axis=0) for size, of_size in correct.items()}
     gained = means[sizes[-1]] - means[sizes[-2]]
     return LearningCurve(

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.classifier.decisions import NOTHING, Decision
+from embedclf.classifier.answer_figures import measure_answers
+from embedclf.classifier.costs import CostsLike
+from embedclf.classifier.decisions import NOTHING, AnyDecision, Decision
 from embedclf.classifier.explanation import weighs_words
-from embedclf.classifier.hierarchy import Hierarchy, as_written, changes, hierarchy_of
+from embedclf.classifier.hierarchy import Hierarchy, as_written, changes
 from embedclf.classifier.label_sets import label_sets
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame
@@ -37,6 +39,7 @@ def evaluate(
     vectors: Vectors | None = None,
     train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Label]] | None = None,
     coverage: float | None = None,
+    costs: CostsLike | None = None,
 ) -> Report:
     """Evaluate a classifier on labelled texts.
 
@@ -59,6 +62,9 @@ def evaluate(
         measure what words alone would reach.
     coverage : float, optional
         Also measure the label sets of this coverage; see `TextClassifier.predict_sets`.
+    costs : mapping of (label, answer) to float, or Costs, optional
+        Evaluate the answers of least expected cost, and what they cost; see `embedclf.train`. None uses the
+        classifier's own, if there are any.
 
     Raises
     ------
@@ -82,17 +88,31 @@ def evaluate(
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
     check_labels(classifier, labels)
     set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
+    if costs is not None:
+        classifier = classifier.with_costs(costs)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
     else:
         vectors = np.empty((len(texts), 0), dtype=np.float32)
     with phase("Predicting"):
         probabilities = classifier.probabilities(vectors, texts)
-    threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
+    foreign = classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
-    tree = None if separator is None else hierarchy_of(classifier.classes, separator)
-    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold, tree=tree)
+    decision = classifier.decision
+    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, decision=decision)
+    if isinstance(decision, Decision):
+        card = classifier.card
+        answers = measure_answers(
+            decision,
+            labels,
+            probabilities,
+            group_duplicates(texts),
+            outside=foreign,
+            costs=card.costs,
+            targets=card.targets,
+        )
+        report = replace(report, answers=answers)
     if coverage is not None and set_threshold is not None:
         rows = np.flatnonzero(inside).tolist()
         own = label_sets(probabilities[rows], set_threshold).labels(classifier.classes)
@@ -130,7 +150,7 @@ def report_on(
     *,
     inside: Mask | None = None,
     threshold: float | None = None,
-    tree: Hierarchy | None = None,
+    decision: AnyDecision | None = None,
 ) -> Report:
     """Measure the probabilities that a classifier, or several by cross-validation, gave to labelled texts.
 
@@ -143,8 +163,8 @@ def report_on(
         Which texts are in scope, at least one of them; None means all.
     threshold : float, optional
         The confidence below which the classifier abstains.
-    tree : Hierarchy, optional
-        The labels above the classes.
+    decision : Decision, optional
+        How the probabilities become answers; None chooses the most likely label, if it reaches the threshold.
     """
     rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
     mine = [labels[row] for row in rows.tolist()]
@@ -156,8 +176,11 @@ def report_on(
     columns = np.array([numbers[name] for name in classes], dtype=np.intp)
     column_of = {name: column for column, name in enumerate(classes)}
 
-    ranking, chosen, _, _ = Decision(tuple(classes), threshold, tree).decide(probabilities)
-    best, of_all = columns[ranking.likeliest], ranking.confidence
+    decision = decision if isinstance(decision, Decision) else Decision(tuple(classes), threshold)
+    threshold, tree = decision.threshold, decision.tree
+    own, of_all = decision.choose(probabilities)
+    chosen = decision.decide(probabilities).chosen
+    best = columns[own]
     of_texts, probabilities, confidence, y_pred = probabilities, probabilities[rows], of_all[rows], best[rows]
     correct = y_true == y_pred
     known = np.array([label in column_of for label in mine])
@@ -167,7 +190,7 @@ def report_on(
     np.add.at(matrix, (y_true, y_pred), 1)
     mistaken = np.zeros(len(texts), dtype=bool)
     mistaken[rows] = ~correct
-    if inside is not None and threshold is not None:
+    if inside is not None and decision.abstains:
         mistaken |= ~inside & (chosen != NOTHING)
     wrong = np.flatnonzero(mistaken)
     wrong = wrong[np.argsort(-of_all[wrong], kind="stable")]
@@ -199,9 +222,11 @@ def report_on(
         wrong=tuple(
             WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
-        out_of_scope=None if inside is None else _out_of_scope(inside, right, decisive, answered, threshold, groups),
+        out_of_scope=None
+        if inside is None
+        else _out_of_scope(inside, right, decisive, answered, groups, abstains=decision.abstains),
         baseline=Baseline.of(mine),
-        answered=None if not threshold else _answered(right, answered[rows], groups),
+        answered=_answered(right, answered[rows], groups) if threshold or decision.abstains_apart else None,
         hierarchy=of_tree,
     )
 
@@ -236,8 +261,9 @@ def _out_of_scope(
     correct: Mask,
     confidence: Floats,
     answered: Mask,
-    threshold: float | None,
     groups: Ints,
+    *,
+    abstains: bool,
 ) -> OutOfScope | None:
     if inside.all():
         return None
@@ -248,10 +274,10 @@ def _out_of_scope(
     of_all[inside] = correct
     return OutOfScope(
         n_examples=n,
-        n_answered=None if threshold is None else n - n_rightly,
-        recall=None if threshold is None else n_rightly / n,
-        precision=None if threshold is None or not n_rejected else n_rightly / n_rejected,
-        f1=None if threshold is None else 2 * n_rightly / (n_rejected + n),
+        n_answered=None if not abstains else n - n_rightly,
+        recall=None if not abstains else n_rightly / n,
+        precision=None if not abstains or not n_rejected else n_rightly / n_rejected,
+        f1=None if not abstains else 2 * n_rightly / (n_rejected + n),
         auroc=metrics.auroc(inside, confidence),
         in_scope_accuracy=float(answered_correctly.mean()),
         in_scope_accuracy_interval=intervals.interval_of_mean(answered_correctly, groups),

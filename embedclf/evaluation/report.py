@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from embedclf.classifier.answer_figures import AnswerFigures
 from embedclf.classifier.explanation import Neighbour, Span
 from embedclf.data_frames import data_frame
 from embedclf.evaluation.baseline import Baseline
@@ -198,12 +199,15 @@ class Report(WithPage):
     baseline : Baseline or None
         What simpler classifiers reach on the same texts.
     answered : Answered or None
-        Coverage and accuracy at the threshold; None without one, or if it is 0.
+        Coverage and accuracy at the threshold, or at the thresholds and costs; None without any, or if it is 0.
     label_sets : SetFigures or None
         None if no coverage was asked for.
     hierarchy : Levels or None
         How good each level of labels in a tree is, and how deep the answers are; None if they are in none. In a tree,
         `coverage`, `answered` and `out_of_scope` count an answer as correct if it is the true label or one above it.
+    answers : AnswerFigures or None
+        The figures of the answers beside those of the most likely labels, and what they cost; None if they are the same
+        and there are no costs. If they are not, all other figures are about the labels chosen.
     """
 
     accuracy: float
@@ -228,6 +232,7 @@ class Report(WithPage):
     answered: Answered | None = None
     label_sets: SetFigures | None = None
     hierarchy: Levels | None = None
+    answers: AnswerFigures | None = None
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
@@ -274,6 +279,7 @@ class Report(WithPage):
             "threshold": self.threshold,
             "answered": None if self.answered is None else self.answered.to_dict(),
             "label_sets": None if self.label_sets is None else self.label_sets.to_dict(),
+            **({} if self.answers is None else {"answers": self.answers.to_dict()}),
             "wrong": [_wrong_as_dict(one, with_words=place < _MOST_IN_DICT) for place, one in enumerate(self.wrong)],
             "out_of_scope": None if self.out_of_scope is None else self.out_of_scope.to_dict(),
             "words_by_label": {

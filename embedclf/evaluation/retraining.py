@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.weight_column import weigh
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -52,7 +53,8 @@ def retrain(
         An instruction to put before each text, see `embedclf.open_embedder`; None uses that of the old embedder, if
         the new one takes a prompt and does not have its own, and "" none.
     sample_weight : array of shape (n_texts,), optional
-        Needed if the old classifier was trained with one, since a model file does not hold it.
+        Needed if the old classifier was trained with one, since a model file does not hold it. If the weights are a
+        column of the files that the classifier was trained on, they are read again.
     **settings
         How to open embedders; see `EmbedderSettings`. ``cache`` is True unless given, and ``max_cost`` limits the cost
         of both embedders together.
@@ -72,11 +74,15 @@ def retrain(
     plan = plan_retraining(model, embedder, dimensions=dimensions, task=task, prompt=prompt, **settings)
     if texts is None:
         corpus = plan.find_rows(plan.read)
+        column = plan.weight_column if sample_weight is None else None
+        plan.check(corpus.texts, corpus.labels, sample_weight if column is None else column)
+        corpus, weights = weigh(corpus, column)
+        sample_weight = sample_weight if weights is None else weights
         examples = EmbeddedTexts(corpus.texts, corpus.labels)
     else:
         text, label = plan.columns(texts, text, label)
         examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
-    plan.check(examples.texts, examples.known_labels, sample_weight)
+        plan.check(examples.texts, examples.known_labels, sample_weight)
     plan.check_cost(examples.texts, examples.known_labels)
     texts, labels = examples.texts, examples.known_labels
     embedded = plan.embed(texts, labels)

@@ -28,7 +28,7 @@ from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import told_alike
 from embedclf.embedding.tasks import CLASSIFICATION, NO_TASK, check_prompt, task_named
 from embedclf.embedding.usage import Usage
-from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError
+from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError, TrainingError
 from embedclf.evaluation.changes import Change, change_of
 from embedclf.evaluation.choices import Choice, check_cost_of_all
 from embedclf.evaluation.retraining_result import Measured, Retraining
@@ -39,7 +39,7 @@ from embedclf.training.fitting import measure_held_out
 from embedclf.training.heads import Start
 from embedclf.training.label_names import names_for
 from embedclf.training.recipe import Recipe, check_recipe
-from embedclf.training.trainer import HeldOutRows, open_for, train_on, weights_of
+from embedclf.training.trainer import HeldOutRows, answer_rules, open_for, train_on, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
 from embedclf.training.weights import ClassWeight
 from embedclf.validation import group_duplicates
@@ -220,6 +220,11 @@ class Plan:
         """The share of rows to hold out."""
         return (self.record.holdout if self.record is not None else 0.0) or _HOLDOUT
 
+    @property
+    def weight_column(self) -> str | None:
+        """The column with the weights of the old training; None if it had none."""
+        return None if self.record is None else self.record.weight_column
+
     def columns(
         self, texts: object, text: str | Sequence[str] | None, label: str | None
     ) -> tuple[str | Sequence[str] | None, str | None]:
@@ -265,8 +270,8 @@ class Plan:
         check_examples(texts, self.written(labels), self.card.out_of_scope_label)
         if self.record is not None and self.record.weighted and sample_weight is None:
             raise ArgumentError(
-                f"{self.name} was trained with weights of its examples, which its file does not hold: retrain in "
-                "Python with embedclf.retrain(…, sample_weight=…)"
+                f"{self.name} was trained with weights of its examples, which its file does not hold: name their "
+                "column with --weight-column, or retrain in Python with embedclf.retrain(…, sample_weight=…)"
             )
         self._changed = self.rows_changed(texts, labels)
         if self.is_same_embedder and self._changed is False:
@@ -307,6 +312,14 @@ class Plan:
         if not isinstance(weight, Mapping):
             return weight
         return {name: one for name, one in weight.items() if name in known}
+
+    def _answers(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Return the old costs and targets of those labels that occur."""
+        known, record = set(labels), self.record
+        given = (None, None) if record is None else (record.target_precision, record.target_recall)
+        targets = [{name: one for name, one in (each or {}).items() if name in known} for each in given]
+        costs = None if self.card.costs is None else self.card.costs.without(known)
+        return {"costs": costs, "target_precision": targets[0], "target_recall": targets[1]}
 
     @property
     def _seed(self) -> int:
@@ -366,6 +379,7 @@ class Plan:
             seed=self._seed,
             start=Start.of(self._model, self.card, self._classes(labels)) if self.is_same_embedder else None,
             **self._threshold(),
+            **self._answers(labels),
         )
         if not len(rows.correct):
             return Retraining(classifier, None, self._recorded(), None, None, "no rows are held out", changed, usage)
@@ -497,7 +511,7 @@ class Plan:
             recipe = replace(recipe, features="words")
         elif names is None:
             recipe = replace(recipe, label_names=False)  # nothing is embedded here
-        weights = weights_of(sample_weight, self._class_weight(labels), classes, y)
+        weights, of_classes = weights_of(sample_weight, self._class_weight(labels), classes, y)
         examples = make_training_set(
             recipe,
             EmbeddedTexts(texts, labels, vectors=embedded.vectors),
@@ -505,8 +519,21 @@ class Plan:
             y,
             names,
             sample_weight=weights,
+            class_weight=of_classes,
         )
         return recipe, examples
+
+    def _correct_on(self, examples: TrainingSet, recipe: Recipe, labels: Sequence[str], held: Mask) -> Mask | None:
+        """Return whether the label of each held-out row is chosen; None if the old targets are not reached."""
+        outside = self.card.out_of_scope_label
+        rules = answer_rules(examples.classes, **self._answers(labels), outside=outside)
+        try:
+            return measure_held_out(examples, recipe, seed=self._seed, held=held, rules=rules)
+        except TrainingError as error:
+            if not rules.has_targets:
+                raise
+            self.reason = _as_clause(error)
+            return None
 
     def _correct_of_old(
         self,
@@ -515,11 +542,11 @@ class Plan:
         embedded: EmbeddedRows,
         rows: HeldOutRows,
         sample_weight: Any,
-    ) -> Mask:
+    ) -> Mask | None:
         """Return whether the old embedder leads to the label of each held-out row."""
         logger.info("Old: %s", _sized(self.card.embedder))
         recipe, examples = self._training_set(texts, labels, embedded, sample_weight, self.card.out_of_scope_label)
-        return measure_held_out(examples, recipe, seed=self._seed, held=rows.held)
+        return self._correct_on(examples, recipe, labels, rows.held)
 
     def _correct_before(
         self,
@@ -555,7 +582,9 @@ class Plan:
             weights,
             outside if outside in known else None,
         )
-        found = measure_held_out(examples, recipe, seed=self._seed, held=rows.held[used])
+        found = self._correct_on(examples, recipe, [labels[row] for row in chosen], rows.held[used])
+        if found is None:
+            return None
         held = [row for row in np.flatnonzero(rows.held).tolist() if labels[row] != outside]
         correct = np.zeros(len(held), dtype=bool)
         correct[[labels[row] in known for row in held]] = found

@@ -25,7 +25,11 @@ def with_words(report: Report, classifier: TextClassifier, texts: Sequence[str],
     spread = np.linspace(0, len(texts) - 1, min(len(texts), most)).astype(np.intp).tolist()
     rows = sorted({*wrong_rows, *spread})
     why = dict(zip(rows, classifier.explain([texts[row] for row in rows], vectors=vectors[rows]), strict=True))
-    wrong = [one._replace(spans=why[one.row].spans) if place < most else one for place, one in enumerate(report.wrong)]
+    wrong = [
+        # An explanation is about the most likely label, which need not be the one that is answered.
+        one._replace(spans=why[one.row].spans) if place < most and why[one.row].label == one.predicted else one
+        for place, one in enumerate(report.wrong)
+    ]
     found: dict[str, list[dict[str, float]]] = {}
     for row in spread:
         found.setdefault(why[row].label, []).append(by_word(texts[row], why[row].spans))

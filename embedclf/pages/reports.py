@@ -23,6 +23,7 @@ from embedclf.pages.markup import Markup, breakable, tag
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict, weakest_first
+from embedclf.printing.answered import difference_of
 from embedclf.printing.figures import depth_cells, dollars_of, fold_cells, level_cells
 from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
@@ -187,9 +188,13 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         tiles.append((name, shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
         if answered.accuracy is not None and answered.accuracy_interval is not None:
             tiles.append(_tile("accuracy on these", answered.accuracy, answered.accuracy_interval))
+    elif answered is not None:
+        tiles.append(("answered", shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
     if sets := report.label_sets:
         tiles.append(_tile(f"sets that hold the label, at {sets.target:g}", sets.coverage, sets.coverage_interval))
         tiles.append(("labels per set", f"{sets.mean_size:.2f}", f"{shown_share(sets.single)} have one"))
+    if report.answers is not None and (cost := report.answers.cost) is not None:
+        tiles.append(_tile("mean cost", cost.mean, cost.mean_interval))
     if outside := report.out_of_scope:
         rejected = "" if outside.recall is None else f"{shown_share(outside.recall)} rejected"
         tiles.append(("out-of-scope AUROC", f"{outside.auroc:.3f}", rejected))
@@ -213,6 +218,7 @@ def _sections(
 ) -> list[Section]:
     return [
         *_levels(report),
+        *_answers(report),
         _confusion_matrix(report, order),
         _labels(report, order),
         _reliability(report),
@@ -235,6 +241,38 @@ def _levels(report: Report) -> list[Section]:
         parts = [table("Depth of answers", *depth_cells(tree), left=(3,))]
         sections.append(Section("Depth of answers", note, parts, half=True))
     return sections
+
+
+def _answers(report: Report) -> list[Section]:
+    """Return how the answers compare with the most likely labels, if they are others."""
+    if (answers := report.answers) is None:
+        return []
+    accuracy = difference_of(answers.difference, answers.difference_interval)
+    rows: list[list[object]] = [["accuracy", *_decimals(report.accuracy, answers.likeliest_accuracy), accuracy]]
+    if (cost := answers.cost) is not None:
+        difference = difference_of(cost.difference, cost.difference_interval)
+        rows.append(["mean cost", *_decimals(cost.mean, cost.likeliest), difference])
+    for one in answers.recalls:
+        name = [tag("span", "recall of "), tag("bdi", breakable(one.label))]
+        rows.append([tag("span", *name), *_decimals(one.recall, one.likeliest), f"{one.recall - one.likeliest:+z.3f}"])
+    header = ["figure", "answers", "likeliest label", "difference (95 %)"]
+    parts = [table("Answers and most likely labels", header, rows, left=(0,))]
+    if answers.targets:
+        reached: list[list[object]] = [
+            [
+                tag("bdi", breakable(one.label)),
+                one.figure,
+                f"{one.target:g}",
+                "–" if one.reached is None else f"{one.reached:.3f}",
+                "–" if one.interval is None else _between(one.interval),
+                f"{one.n_examples:,}",
+            ]
+            for one in answers.targets
+        ]
+        targets = ["label", "figure", "target", "reached", "95 % interval", "rows"]
+        parts.append(table("Targets of labels", targets, reached, left=(0, 1)))
+    note = "The answers follow class weights, costs or targets; the other figures are about them, too."
+    return [Section("Answers", note, parts)]
 
 
 def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:

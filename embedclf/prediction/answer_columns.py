@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from embedclf.classifier.decisions import Answer
+from embedclf.classifier.decisions import Answer, Decision
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.formatting import rounded_down
 
@@ -14,7 +14,8 @@ class AnswerColumns:
     ----------
     classifier : TextClassifier
     top_k : int
-        How many of the most likely labels to write per row, the first of which is that of the answer.
+        How many of the most likely labels to write per row; the first is that of the answer, unless the classifier may
+        answer with another.
     with_sets : bool
         Whether to write the label sets, too.
 
@@ -28,8 +29,8 @@ class AnswerColumns:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
         own: dict[str, type] = {"predicted_label": str, "confidence": float}
-        # In a tree, the answer need not be the most likely label.
-        first = 1 if classifier.card.hierarchy is not None and top_k > 1 else 2
+        decision = classifier.decision
+        first = 1 if isinstance(decision, Decision) and decision.may_differ and top_k > 1 else 2
         if self._separator is not None:  # the most likely label need not be among those given
             own, first = {"predicted_labels": str, "confidences": str}, 1 if top_k > 1 else 2
         self._places = range(first, top_k + 1)

@@ -230,16 +230,15 @@ def _fingerprint(classifier: TextClassifier) -> str:
     digest = blake2b(digest_size=16)
     model, made_with = classifier.model, classifier.card.embedder
     told = [[made_with.task, made_with.prompt]] if made_with.told else []
-    scope = [] if model.scope is None else [asdict(model.scope)]
-    about = [
+    about: list[Any] = [
         model.classes,
         str(made_with),
         made_with.dimensions,
         made_with.endpoint,
         model.weights.shape,
         *told,
-        *scope,
     ]
+    about += [rules] if (rules := classifier.card.rules) else []
     digest.update(json.dumps(about).encode())
     words = (
         [] if model.words is None else [model.words.vocabulary.hashes, model.words.vocabulary.idf, model.words.weights]

@@ -13,6 +13,7 @@ from embedclf.formatting import (
     shown_shares,
     shown_threshold,
 )
+from embedclf.printing.answered import abstaining, answer_lines, held_out_lines, likeliest_lines, rules_of
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
 from embedclf.printing.tables import (
     Places,
@@ -77,7 +78,9 @@ def _figures(report: "Report", rest: str) -> list[Line]:
     lines: list[Line] = [
         f"rows               {report.n_examples:,}",
         *_headline(report),
+        *likeliest_lines(report.answers),
         *baseline_lines(report),
+        *answer_lines(report.answers),
         f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
         f"weighted F1        {report.weighted_f1:.3f}",
         f"log loss           {report.log_loss:.3f}{of_known}",
@@ -109,14 +112,15 @@ def _figures(report: "Report", rest: str) -> list[Line]:
 def _headline(report: "Report") -> list[Line]:
     """Return the accuracy of what the model answers, and that of answering everything."""
     accuracy = with_interval(report.accuracy, report.accuracy_interval)
-    if (answered := report.answered) is None or report.threshold is None:
+    if (answered := report.answered) is None:
         return [[(f"accuracy           {accuracy}", HEADING)]]
     share = f"{percent(answered.coverage)}  ({shown_shares(answered.coverage_interval)})"
     right = "–"
     if answered.accuracy is not None and answered.accuracy_interval is not None:
         right = with_interval(answered.accuracy, answered.accuracy_interval)
+    at = "" if report.threshold is None else f", at confidence ≥ {shown_threshold(report.threshold)}"
     return [
-        [(f"answered           {share}, at confidence ≥ {shown_threshold(report.threshold)}", HEADING)],
+        [(f"answered           {share}{at}", HEADING)],
         [(f"accuracy on these  {right}", HEADING)],
         f"accuracy on all    {accuracy}",
     ]
@@ -314,7 +318,9 @@ def cross_validation_lines(result: "CrossValidation", rest: str = _REST) -> list
     lines: list[Line] = [
         f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
         [(f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}", HEADING)],
+        *likeliest_lines(result.report.answers),
         *baseline_lines(result.report),
+        *answer_lines(result.report.answers),
         f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
         f"log loss           {result.log_loss:.3f}",
         f"calibration error  {result.ece:.3f}  (ECE)",
@@ -385,14 +391,14 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     if card.is_of_labels_alone:
         trained_on, head = f"no rows, {counted(card.n_examples, 'text')} of labels", "nearest label"
         held = "nothing: accuracy and calibration are not known"
-    abstains = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
     return [
         f"classes     {len(classes):,}: {named}",
         f"features    {in_one_line(classifier.features)}",
         f"head        {head}",
         f"trained on  {trained_on}",
         f"held out    {held}",
-        f"abstains    {abstains}",
+        f"abstains    {abstaining(card)}",
+        *([f"answers by  {', '.join(rules)}"] if (rules := rules_of(card)) else []),
     ]
 
 
@@ -418,9 +424,11 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
             lines.append(f"Accuracy by level: {levels}")
         if held_out.coverage is not None:
             of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
-            lines.append(f"At confidence ≥ {threshold}: answers {shown_share(held_out.coverage)}{of_these}")
+            at = "Answers" if threshold is None else f"At confidence ≥ {threshold}: answers"
+            lines.append(f"{at} {shown_share(held_out.coverage)}{of_these}")
         if held_out.out_of_scope_recall is not None:
             lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
+        lines += held_out_lines(held_out.answers)
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
     abstains = "" if threshold is None else f", threshold {threshold}"

@@ -12,6 +12,9 @@ from embedclf.classifier.linear import softmax_in_scope
 from embedclf.classifier.scope import ScopeRule
 from embedclf.training.lbfgs import Floats
 
+# Of the logarithms of class weights; strong regularization takes them up several times.
+_MOST_SHARE = 20.0
+
 
 class Judged(NamedTuple):
     """Out-of-fold answers: arrays of shape (n_judged,).
@@ -47,7 +50,7 @@ class OutOfFoldScores:
     Attributes
     ----------
     scores : ndarray of shape (n_judged, n_classes), float32
-        Divided by the temperature, so that the softmax gives calibrated probabilities.
+        Divided by the temperature and corrected for class weights, so that the softmax gives calibrated probabilities.
     y : ndarray of shape (n_judged,)
         Index of the class; ``n_classes`` for an out-of-scope example.
     given : ndarray of shape (n_judged, n_classes), bool, or None
@@ -117,3 +120,61 @@ def fit_temperature(scores: Floats, y: Ints, sample_weight: Floats | None = None
 
     found = minimize_scalar(loss, bounds=(-7, 7), method="bounded", options={"xatol": 1e-5})
     return float(np.exp(-found.x)), float(found.fun)
+
+
+def fit_correction(
+    scores: Floats, y: Ints, class_weight: Floats, sample_weight: Floats | None = None
+) -> tuple[float, float, float]:
+    """Find the temperature, and how much of the class weights is to be taken out of the scores.
+
+    A classifier fitted with class weights w gives probabilities of a world in which each class is w times as frequent.
+    By Bayes' rule, those of the real world are proportional to them divided by w: log w is subtracted from the scores
+    once they are divided by the temperature (Saerens, Latinne & Decaestecker, "Adjusting the Outputs of a Classifier to
+    New a Priori Probabilities", 2002). But a regularized fit, or one that separates the classes, has taken up more or
+    less of the weights than that (Byrd & Lipton, "What is the Effect of Importance Weighting in Deep Learning?", ICML
+    2019), so that share of log w is subtracted with which the log loss is least, together with the temperature.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, n_classes)
+    y : ndarray of shape (n,)
+    class_weight : ndarray of shape (n_classes,)
+    sample_weight : ndarray of shape (n,), optional
+        How much each row counts, apart from its class.
+
+    Returns
+    -------
+    temperature, share, log_loss : float
+    """
+    from scipy.optimize import minimize
+
+    scores = (scores - scores.max(axis=1, keepdims=True)).astype(np.float64)
+    logs = np.log(class_weight)
+    logs -= logs.mean()
+    n_classes = scores.shape[1]
+    # As in `fit_temperature`; the shares of the others are the mean over them.
+    weight = (len(y) + 1) / (len(y) + 2)
+    rows = np.arange(len(y))
+    shares = np.full(len(y), 1 / len(y)) if sample_weight is None else sample_weight / sample_weight.sum()
+
+    def of_target(values: Floats) -> Floats:
+        true = values[rows, y]
+        mean: Floats = weight * true + (1 - weight) * (values.sum(axis=1) - true) / (n_classes - 1)
+        return mean
+
+    target = np.array([shares @ of_target(scores), -(shares @ of_target(np.broadcast_to(logs, scores.shape)))])
+
+    def loss(at: Floats) -> tuple[float, Floats]:
+        inverse = np.exp(at[0])
+        shifted = scores * inverse - at[1] * logs
+        shifted -= (most := shifted.max(axis=1, keepdims=True))
+        exponentials = np.exp(shifted)
+        sums = exponentials.sum(axis=1)
+        probabilities = exponentials * (shares / sums)[:, None]
+        value = shares @ (np.log(sums) + most[:, 0]) - inverse * target[0] - at[1] * target[1]
+        slope = np.array([(probabilities * scores).sum() - target[0], -(probabilities.sum(axis=0) @ logs) - target[1]])
+        slope[0] *= inverse
+        return float(value), slope
+
+    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(-7, 7), (0, _MOST_SHARE)])
+    return float(np.exp(-found.x[0])), float(found.x[1]), float(found.fun)

@@ -29,7 +29,7 @@ from embedclf.training.fitting import fit_classifier
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.trainer import open_for
 from embedclf.training.training_set import make_training_set
-from embedclf.training.weights import ClassWeight, check_sample_weight, with_class_weight
+from embedclf.training.weights import ClassWeight, check_sample_weight, weights_of_classes
 from embedclf.validation import check_texts, label_of, list_of_strings
 
 
@@ -175,7 +175,9 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         Whether to use the name of each label as a training text; see `embedclf.train`.
     class_weight : dict, "balanced" or None
         The weight of each class, 1 if it is not in the dict; the weights of its examples are multiplied by it.
-        "balanced" makes all classes count the same, however many examples they have.
+        "balanced" makes all classes count the same, however many examples they have. As scikit-learn has it, this is
+        the same as `sample_weight`, and the prediction is the class with the largest probability. So the probabilities
+        are those of texts in which classes are as frequent as their weights say; `embedclf.train` corrects them.
     random_state : int
         Seed for the folds on which C and the temperature are chosen.
 
@@ -254,7 +256,9 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         self._returns_lists = several is not None and not several.is_matrix
         classes = check_classes(label_of(name) if isinstance(name, Real) else str(name) for name in self.classes_)
         if several is None:
-            weights = with_class_weight(weights, self.class_weight, self.classes_.tolist(), numbers)
+            of_classes = weights_of_classes(weights, self.class_weight, self.classes_.tolist(), numbers)
+            if of_classes is not None:
+                weights = of_classes[numbers] * (1.0 if weights is None else weights)
         self.embedder_: Embedder
         self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
         embedded = EmbeddedTexts(texts, embedder=self.embedder_)

@@ -1,12 +1,14 @@
 """The training of one classifier on embedded examples: settings, held-out metrics, final fit."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.answer_figures import LabelTarget, measure_answers
 from embedclf.classifier.decisions import NOTHING, Decision, LabelRules, MultiLabelDecision
 from embedclf.classifier.hierarchy import Hierarchy, hierarchy_of
 from embedclf.classifier.label_sets import Conformal
@@ -24,6 +26,7 @@ from embedclf.training.recipe import Recipe
 from embedclf.training.scope import assumed_share
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
 from embedclf.training.splits import assign_folds
+from embedclf.training.targets import NO_RULES, AnswerRules, cheapest_threshold, choose_targets, judge, log_targets
 from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
 
@@ -44,6 +47,7 @@ def fit_classifier(
     min_confidence: float | None = None,
     start: Start | None = None,
     tree: Hierarchy | None = None,
+    rules: AnswerRules = NO_RULES,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -65,6 +69,7 @@ def fit_classifier(
         An earlier classifier, from whose weights the final fit starts if it has the same settings.
     tree : Hierarchy, optional
         The labels above the classes.
+    rules : AnswerRules
 
     Returns
     -------
@@ -73,10 +78,11 @@ def fit_classifier(
     correct : ndarray of shape (n_held_out,), bool
         Whether the label of each held-out example in scope was predicted.
     """
+    class_weight = examples.class_weight
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, start, tree)
+        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, start, tree, rules)
         chosen, measured = job.choose_for(held)
         if examples.added is not None and (job.are_few or not held.any()):
             job.judge_added(chosen)
@@ -99,8 +105,12 @@ def fit_classifier(
         scope=settings.scope,
         conformal=_conformal(chosen, measured, examples),
         hierarchy=None if tree is None else tree.separator,
+        class_weights=None if class_weight is None else tuple(class_weight.tolist()),
+        costs=rules.costs,
+        targets=chosen.targets or None,
     )
-    model = trained.model(settings.temperature, examples.classes, settings.of_labels, settings.scope)
+    shift = settings.shift(examples.class_weight)
+    model = trained.model(settings.temperature, examples.classes, settings.of_labels, settings.scope, shift)
     if examples.added is not None:
         model = examples.added.beside(model, chosen.added_bias or 0.0)
     return model, card, correct
@@ -112,6 +122,7 @@ def measure_held_out(
     *,
     seed: int,
     held: Mask,
+    rules: AnswerRules = NO_RULES,
 ) -> Mask:
     """Return whether the label of each held-out example in scope is predicted, without a fit on all examples.
 
@@ -119,17 +130,21 @@ def measure_held_out(
     """
     examples, recipe, _ = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, None, 0.0)  # no threshold needs to be chosen
+        job = _Job(examples, recipe, seed, None, 0.0, rules=rules)  # no common threshold needs to be chosen
         return job.measure(job.choose_for(held)[1], held)[1]
 
 
 def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[TrainingSet, Recipe, float]:
     """Move the mean weight of the examples into C, so that the values of C to choose from suit any weights."""
-    if examples.sample_weight is None:
+    if (weights := examples.fitted_weight) is None:
         return examples, recipe, 1.0
-    mean = float(examples.sample_weight[examples.in_scope].mean())
+    mean = float(weights[examples.in_scope].mean())
     C = None if recipe.C is None else recipe.C * mean
-    return replace(examples, sample_weight=examples.sample_weight / mean), replace(recipe, C=C), mean
+    if (of_class := examples.class_weight) is not None:  # whose mean does not matter otherwise
+        scaled = replace(examples, class_weight=of_class / mean)
+    else:
+        scaled = replace(examples, sample_weight=weights / mean)
+    return scaled, replace(recipe, C=C), mean
 
 
 @dataclass(slots=True)
@@ -142,6 +157,7 @@ class _Chosen:
     fitted: Trained | None
     added_bias: float | None = None
     on_held_out: tuple[Vectors, Ints] | None = None
+    targets: tuple[LabelTarget, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +171,7 @@ class _Job:
     min_confidence: float | None
     start: Start | None = None
     tree: Hierarchy | None = None
+    rules: AnswerRules = NO_RULES
 
     @property
     def are_few(self) -> bool:
@@ -190,17 +207,38 @@ class _Job:
         )
         if near is None:
             _log_settings(settings, self.recipe, self.examples.names is not None)
-        return _Chosen(settings, self._threshold(settings, near), kept, settings.start)
+        targets = self._targets(settings, near)
+        return _Chosen(settings, self._threshold(settings, near, targets), kept, settings.start, targets=targets)
 
-    def _threshold(self, settings: Settings, near: _Chosen | None) -> float | None:
+    def _decision(self, targets: Sequence[LabelTarget]) -> Decision:
+        return self.rules.decision(self.examples.classes, self.examples.class_weight, targets)
+
+    def _targets(self, settings: Settings, near: _Chosen | None) -> tuple[LabelTarget, ...]:
+        if not self.rules.has_targets:
+            return ()
+        try:
+            targets = choose_targets(settings.out_of_fold, self._decision(()), self.rules)
+        except TrainingError:
+            if near is None:
+                raise
+            return near.targets  # as for the common threshold
+        if near is None:
+            log_targets(targets)
+        return targets
+
+    def _threshold(self, settings: Settings, near: _Chosen | None, targets: Sequence[LabelTarget]) -> float | None:
         is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
         if self.min_confidence is not None or not is_chosen:
             return self.min_confidence
+        left_out, decision = settings.out_of_fold, self._decision(targets)
         judged = None
-        if (scores := settings.out_of_fold) is not None:
-            judged = scores.judged if self.tree is None else scores.judged_in(self.tree)
+        if left_out is not None:
+            judged = judge(left_out, decision) if self.tree is None else left_out.judged_in(self.tree)
         try:
-            threshold = choose_threshold(judged, self.target_accuracy)
+            if judged is not None and left_out is not None and decision.costs is not None and not self.target_accuracy:
+                threshold = cheapest_threshold(judged, left_out, decision)
+            else:
+                threshold = choose_threshold(judged, self.target_accuracy)
         except TrainingError:
             if near is None:
                 raise
@@ -234,7 +272,13 @@ class _Job:
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
         settings, classes, added = chosen.settings, self.examples.classes, self.examples.added
         others, y = self.examples.inputs[held], self.examples.y[held]
-        model = fitted.model(settings.temperature, classes, settings.of_labels, settings.scope)
+        model = fitted.model(
+            settings.temperature,
+            classes,
+            settings.of_labels,
+            settings.scope,
+            settings.shift(self.examples.class_weight),
+        )
         terms = as_terms(others.words(fitted.vocabulary))
         if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
             return _measure_labels(
@@ -250,8 +294,21 @@ class _Job:
         probabilities = model.probabilities(others.vectors, terms)
         chosen.on_held_out = probabilities, y
         tree = None if self.tree is None else hierarchy_of(model.classes, self.tree.separator)
-        decision = Decision(model.classes, chosen.threshold, tree)
-        return _measure(probabilities, y, decision, () if added is None else added.labels)
+        if added is not None:
+            return _measure(probabilities, y, Decision(model.classes, chosen.threshold, tree), added.labels)
+        decision = replace(self._decision(chosen.targets), threshold=chosen.threshold, tree=tree)
+        figures, correct = _measure(probabilities, y, decision, ())
+        names = (*classes, "" if self.rules.outside is None else self.rules.outside)
+        answers = measure_answers(
+            decision,
+            [names[number] for number in y.tolist()],
+            probabilities,
+            self.examples.groups[held],
+            outside=names[-1],
+            costs=self.rules.costs,
+            targets=chosen.targets,
+        )
+        return replace(figures, answers=answers), correct
 
     def judge_added(self, chosen: _Chosen) -> None:
         """Find the bias of labels without rows by fits that leave out rows of the others: each row once if few."""
@@ -360,14 +417,16 @@ def _measure(
 ) -> tuple[HeldOut, Mask]:
     classes, tree = decision.classes, decision.tree
     in_scope = y < len(classes)
-    ranking, chosen, _, _ = decision.decide(probabilities)
+    predicted, _ = decision.choose(probabilities)
+    chosen = decision.decide(probabilities).chosen
     rejected = None
-    if decision.threshold is not None and not in_scope.all():
+    if decision.abstains and not in_scope.all():
         rejected = 1 - float((chosen[~in_scope] != NOTHING).mean())
-    y, predicted, chosen = y[in_scope], ranking.likeliest[in_scope], chosen[in_scope]
-    confidence = ranking.confidences[in_scope, 0]  # float64 could put an answer into another bin of the ECE
+    # float64 could put an answer into another bin of the ECE
+    confidence = np.take_along_axis(probabilities, predicted[:, None], axis=1)[in_scope, 0]
+    y, predicted, chosen = y[in_scope], predicted[in_scope], chosen[in_scope]
     coverage = answered_accuracy = levels = None
-    if decision.threshold is not None:
+    if decision.abstains:
         answered = chosen != NOTHING
         right = chosen == y if tree is None else tree.covers(classes)[chosen, y]
         coverage = float(answered.mean())

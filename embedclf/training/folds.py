@@ -83,10 +83,14 @@ def _run_task(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> H
     with one_thread():
         settings = choose_settings(recipe, fitted, seed=seed)
         trained = fit_all(recipe, settings, fitted)
-        model, others = (
-            trained.model(settings.temperature, examples.classes, settings.of_labels),
-            examples.inputs[task.predicted],
+        model = trained.model(
+            settings.temperature,
+            examples.classes,
+            settings.of_labels,
+            settings.scope,
+            settings.shift(examples.class_weight),
         )
+        others = examples.inputs[task.predicted]
         terms = as_terms(others.words(trained.vocabulary))
         return HeldOutPredictions(model.probabilities(others.vectors, terms), settings.scale)
 

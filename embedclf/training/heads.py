@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,17 +45,28 @@ class Trained:
         classes: tuple[str, ...],
         of_labels: LabelCalibration | None = None,
         scope: ScopeRule | None = None,
+        shift: Floats | None = None,
     ) -> LinearModel:
-        """Return the linear model, with the temperature and the calibration of each label folded into its weights.
+        """Return the linear model, with the temperature folded into its weights.
 
-        `of_labels` is None if a text has one label. If out-of-scope examples were fitted as one more class, scores are
-        relative to its score.
+        Parameters
+        ----------
+        temperature : float
+        classes : tuple of str
+            If out-of-scope examples were fitted as one more class, scores are relative to its score.
+        of_labels : LabelCalibration or None
+            None if a text has one label.
+        scope : ScopeRule or None
+        shift : ndarray of shape (n_classes,), or None
+            What to add to the score of each class after the division.
         """
         fit, words = self.fit.divided_by(temperature), None
         if of_labels is not None:
             fit = fit.scaled(of_labels.factors, of_labels.shifts)
         if len(fit.bias) > len(classes):
             fit = fit.relative_to_last()
+        if shift is not None:
+            fit = replace(fit, bias=fit.bias + shift)
         if self.vocabulary is not None:
             most = float(np.finfo(np.float16).max)
             words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))

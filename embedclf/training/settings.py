@@ -8,15 +8,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embedclf.arrays import Mask
+from embedclf.arrays import Mask, Vectors
 from embedclf.classifier.scope import ScopeRule
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
 from embedclf.phases import phase
-from embedclf.training.calibration import OutOfFoldScores, fit_temperature
+from embedclf.training.calibration import OutOfFoldScores, fit_correction, fit_temperature
 from embedclf.training.heads import Rows, Trained
 from embedclf.training.label_calibration import LabelCalibration, calibrate_labels, fit_label_temperature
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
+from embedclf.training.lbfgs import Floats
 from embedclf.training.recipe import Recipe
 from embedclf.training.scope import learn_scope
 from embedclf.training.solver import principal_axes
@@ -71,6 +72,8 @@ class Settings:
         None if a text has one label.
     scope : ScopeRule or None
         How probable it is that a text is in scope; None without out-of-scope examples to learn it from.
+    share : float
+        How much of the logarithms of class weights is taken out of the scores; see `fit_correction`.
     """
 
     C: float | None
@@ -83,6 +86,11 @@ class Settings:
     out_of_fold: OutOfFoldScores | None
     of_labels: LabelCalibration | None = None
     scope: ScopeRule | None = None
+    share: float = 0.0
+
+    def shift(self, class_weight: Floats | None) -> Floats | None:
+        """Return what is added to the score of each class, after the division by the temperature; None for nothing."""
+        return None if class_weight is None or not self.share else -self.share * np.log(class_weight)
 
     @property
     def cost(self) -> float:
@@ -136,6 +144,9 @@ class Chooser:
             self._given = None
             if examples.given is not None:
                 self._given = np.concatenate([examples.given[judged] for _, judged in self._parts])
+            # Out-of-scope examples are fitted as one more class.
+            weights = examples.class_weight
+            self._class_weight = weights if weights is None or in_scope.all() else np.append(weights, 1.0)
             weights = examples.sample_weight
             self._weights = None if weights is None else np.concatenate([weights[judged] for _, judged in self._parts])
             self._axes = None
@@ -170,12 +181,21 @@ class Chooser:
         scores = np.concatenate(
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
+        share, weights = 0.0, self._class_weight
         if self._given is not None:
             temperature, loss = fit_label_temperature(scores, self._given, self._weights)
-        else:
+        elif weights is None or self._recipe.head == "centroid":
             temperature, loss = fit_temperature(scores, self._y_judged, self._weights)
-        left_out = OutOfFoldScores(np.asarray(scores / temperature, dtype=np.float32), self._y_judged, self._given)
-        return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], left_out), fits)
+        else:
+            temperature, share, loss = fit_correction(scores, self._y_judged, weights, self._weights)
+        settings = Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], None, share=share)
+        left_out = OutOfFoldScores(self._calibrated(scores, settings), self._y_judged, self._given)
+        return _Tried(replace(settings, out_of_fold=left_out), fits)
+
+    def _calibrated(self, scores: Floats, settings: Settings) -> Vectors:
+        """Return scores divided by the temperature, and corrected for class weights."""
+        shift = settings.shift(self._class_weight)
+        return np.asarray(scores / settings.temperature + (0.0 if shift is None else shift), dtype=np.float32)
 
     def choose(self, near: Settings | None = None) -> Settings:
         """Choose settings by log loss at the best temperature, since that is how the scores are used.
@@ -206,7 +226,7 @@ class Chooser:
             fit = rows.fit(self._recipe.head, settings.C, settings.scale, start=settings.start, exact=False).fit
             left_out = self._examples.inputs[judged]
             words = left_out.words(rows.vocabulary) if settings.scale else None
-            scores.append(np.asarray(fit.scores(left_out.vectors, words) / settings.temperature, dtype=np.float32))
+            scores.append(self._calibrated(fit.scores(left_out.vectors, words), settings))
             y.append(self._examples.y[judged])
             self._choosing.advance()
         of_all, of_y = np.concatenate(scores), np.concatenate(y)
@@ -289,7 +309,8 @@ def choose_settings(recipe: Recipe, examples: TrainingSet, *, seed: int, near: S
     C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
     # With one text per label, names make up half of the training texts.
     of_labels = None if examples.given is None else LabelCalibration.neutral(len(examples.classes))
-    return Settings(C, recipe.scales[0], recipe.label_names is not False, 1.0, np.nan, 0, None, None, of_labels)
+    named, share = recipe.label_names is not False, 0.0 if recipe.head == "centroid" else 1.0
+    return Settings(C, recipe.scales[0], named, 1.0, np.nan, 0, None, None, of_labels, share=share)
 
 
 def fit_all(

@@ -63,7 +63,7 @@ def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> fl
         rejected_in_scope = (1 - share) * (1 - in_scope / in_scope[0])
         chosen = int((2 * rejected / (share + rejected + rejected_in_scope)).argmax())
     else:
-        reliable = _wilson_low(total(judged.correct) / n_answered, n_answered)
+        reliable = wilson_low(total(judged.correct) / n_answered, n_answered)
         if reliable.max() < target_accuracy:
             best = int(reliable.argmax())
             rows, share = counted(int(n_answered[0]), "cross-validated row"), n_answered[best] / n_answered[0]
@@ -76,7 +76,7 @@ def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> fl
     return 0.0 if chosen == 0 else float(steps[chosen]) / 10**SHOWN_DECIMALS
 
 
-def _wilson_low(share: Floats, n: Floats) -> Floats:
+def wilson_low(share: Floats, n: Floats | Ints) -> Floats:
     """Return the lower end of Wilson's interval, of one standard error, of a share of n."""
     low: Floats = (share + 0.5 / n - np.sqrt(share * (1 - share) / n + 0.25 / n**2)) / (1 + 1 / n)
     return low

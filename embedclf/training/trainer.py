@@ -8,7 +8,9 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.classifier.costs import Costs, CostsLike
 from embedclf.classifier.hierarchy import as_written, hierarchy_of
+from embedclf.classifier.label_files import tell_of_costs
 from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
@@ -40,8 +42,9 @@ from embedclf.training.labels_alone import check_embedder, check_without_rows, t
 from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
+from embedclf.training.targets import AnswerRules, check_targets
 from embedclf.training.training_set import make_training_set
-from embedclf.training.weights import ClassWeight, check_sample_weight, with_class_weight
+from embedclf.training.weights import ClassWeight, check_sample_weight, weights_of_classes
 from embedclf.training.words_alone import predict_by_words
 from embedclf.validation import check_whole, label_of
 
@@ -69,6 +72,9 @@ def train(
     sample_weight: Any = None,
     class_weight: ClassWeight = None,
     label_hierarchy: str | None = None,
+    costs: CostsLike | None = None,
+    target_precision: Mapping[Any, float] | None = None,
+    target_recall: Mapping[Any, float] | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> TextClassifier:
@@ -133,9 +139,20 @@ def train(
         How many examples each example counts for, above 0, in the fit and in the choice of C and temperature; None is
         one each. Metrics and thresholds count each example once.
     class_weight : dict, "balanced" or None
-        The weight of each label, 1 if it is not in the dict; the weights of its examples are multiplied by it.
-        "balanced" makes all labels count the same, however many examples they have. The probabilities are then those of
-        texts in which labels are as frequent as their weights say.
+        What it costs to miss each label, relative to the others; 1 if it is not in the dict. "balanced" makes all
+        labels count the same, however many examples they have. Each example is fitted with the weight of its label, and
+        the label is answered whose probability times its weight is largest. The probabilities are corrected: they are
+        those of texts in which labels are as frequent as in the examples.
+    costs : mapping of (label, answer) to float, or Costs, optional
+        What answers cost; that of least expected cost is given. The answer None is abstaining, and ``"*"`` stands for
+        any label, or any wrong answer; see `Costs`. The out-of-scope label may be a true label. Not with
+        `class_weight`.
+    target_precision : dict of label to float, optional
+        Answer with a label only from a confidence on with which this share of its answers is correct, and abstain below
+        it, on out-of-fold predictions.
+    target_recall : dict of label to float, optional
+        Answer with a label from a lower probability on, even if another is more likely, with which this share of its
+        examples gets it. Labels with a target are not subject to the threshold of all labels.
     label_hierarchy : str, optional
         What separates the parts of labels in a tree: "/" for ``billing/refund``. With a threshold, a text is then
         answered with the deepest label that reaches it, whose probability is the sum of those at and below it. With
@@ -194,6 +211,9 @@ def train(
         sample_weight=sample_weight,
         class_weight=class_weight,
         label_hierarchy=label_hierarchy,
+        costs=costs,
+        target_precision=target_precision,
+        target_recall=target_recall,
         name_vectors=name_vectors,
         described=described,
     )
@@ -231,10 +251,17 @@ def train_on(
     name_vectors: Vectors | None,
     described: Described | None = None,
     start: Start | None = None,
+    costs: CostsLike | None = None,
+    target_precision: Mapping[Any, float] | None = None,
+    target_recall: Mapping[Any, float] | None = None,
 ) -> tuple[TextClassifier, HeldOutRows]:
     """Train a classifier; see `train`, and `fit_classifier` for the start."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     given = None
+    others = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
+    if label_hierarchy is not None and (asked := [name for name, value in others.items() if value]):
+        option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
+        raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
     if examples.is_multilabel:
         for name, setting in (
             ("target_accuracy", target_accuracy),
@@ -242,6 +269,7 @@ def train_on(
             ("class_weight", class_weight),
             ("label_texts", described),
             ("label_hierarchy", label_hierarchy),
+            *others.items(),
         ):
             if setting is not None:
                 option = f"--{name.replace('_', '-')}" if name != "label_texts" else "--labels"
@@ -258,7 +286,11 @@ def train_on(
     if described is not None:
         described = {label: texts for label, texts in described.items() if label != outside}
         check_described(described, classes)
-        if outside is not None and (alone := labels_without_rows(described, classes)):
+        alone = labels_without_rows(described, classes)
+        if alone and (asked := [name for name, value in {**others, "class_weight": class_weight}.items() if value]):
+            option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
+            raise ArgumentError(f"{option} needs rows of every label, and {alone[0]!r} has none")
+        if outside is not None and alone:
             raise ArgumentError(
                 f"the label {alone[0]!r} has no rows, so it cannot be told from what is out of scope: label some rows, "
                 "or leave out --out-of-scope-label (out_of_scope_label)"
@@ -268,8 +300,9 @@ def train_on(
     if not 0 <= holdout < 1:
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     _warn_of_placeholders(examples)
-    class_weight = _of_labels(class_weight)
-    weights = weights_of(sample_weight, class_weight, classes, y)
+    class_weight = of_labels(class_weight)
+    weights, of_classes = weights_of(sample_weight, class_weight, classes, y)
+    rules = answer_rules(classes, costs, target_precision, target_recall, outside, class_weight)
     record = TrainingRecord(
         digest=rows_digest(examples.texts, examples.written_labels),
         n_rows=len(examples),
@@ -283,6 +316,8 @@ def train_on(
         class_weight=_plain(class_weight),
         weighted=sample_weight is not None,
         label_texts=described is not None,
+        target_precision=rules.target_precision or None,
+        target_recall=rules.target_recall or None,
     )
     opened, recipe = open_for(recipe, examples)
     if described is not None:
@@ -292,7 +327,15 @@ def train_on(
     held = _choose_held_out(y, examples.groups, classes, holdout, seed, given)
     model, card, correct = fit_classifier(
         make_training_set(
-            recipe, examples, classes, y, name_vectors, described=described, sample_weight=weights, given=given
+            recipe,
+            examples,
+            classes,
+            y,
+            name_vectors,
+            described=described,
+            sample_weight=weights,
+            given=given,
+            class_weight=of_classes,
         ),
         recipe,
         spec=opened.spec,
@@ -302,6 +345,7 @@ def train_on(
         min_confidence=min_confidence,
         start=start,
         tree=None if label_hierarchy is None else hierarchy_of(classes, label_hierarchy),
+        rules=rules,
     )
     if card.held_out is not None and given is None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))
@@ -327,7 +371,37 @@ def _warn_of_placeholders(examples: EmbeddedTexts) -> None:
             )
 
 
-def _of_labels(class_weight: ClassWeight) -> ClassWeight:
+def answer_rules(
+    classes: Sequence[str],
+    costs: CostsLike | None,
+    target_precision: Mapping[Any, float] | None,
+    target_recall: Mapping[Any, float] | None,
+    outside: str | None,
+    class_weight: ClassWeight = None,
+) -> AnswerRules:
+    """Return what is asked of the answers, once it is checked; see `train`.
+
+    Raises
+    ------
+    ArgumentError
+        If it cannot be.
+    """
+    if costs is not None and class_weight is not None:
+        raise ArgumentError(
+            "class_weight says what it costs to miss a label, and costs says it for each answer: use only one of them"
+        )
+    targets = []
+    for name, given in (("target_precision", target_precision), ("target_recall", target_recall)):
+        check_targets(name, given or {})
+        targets.append({label_of(label, f"a label of {name}"): float(one) for label, one in (given or {}).items()})
+    rules = AnswerRules(None if costs is None else Costs.of(costs), targets[0], targets[1], outside)
+    rules.check(classes)
+    if rules.costs is not None and not isinstance(costs, Costs):
+        tell_of_costs(rules.costs, classes)
+    return rules
+
+
+def of_labels(class_weight: ClassWeight) -> ClassWeight:
     """Return the weights of labels by the names of these."""
     if not isinstance(class_weight, Mapping):
         return class_weight
@@ -341,12 +415,19 @@ def _plain(class_weight: ClassWeight) -> dict[str, float] | Literal["balanced"] 
     return class_weight
 
 
-def weights_of(sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints) -> Floats | None:
-    """Return the weight of each example, or None if all count the same."""
+def weights_of(
+    sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints
+) -> tuple[Floats | None, Floats | None]:
+    """Return the weight of each example, and that of each class; None if all count the same."""
     weights = check_sample_weight(sample_weight, len(y))
     if weights is not None and not weights.all():
         raise ArgumentError(f"sample_weight[{int(weights.argmin())}] is 0: leave out the texts that should not count")
-    return with_class_weight(weights, class_weight, classes, y)
+    of_classes = weights_of_classes(weights, class_weight, classes, y)
+    if of_classes is not None and not np.ptp(of_classes):  # no class counts more than another
+        if of_classes[0] != 1:
+            weights = np.full(len(y), of_classes[0]) * (1.0 if weights is None else weights)
+        return weights, None
+    return weights, of_classes
 
 
 def _with_baseline(

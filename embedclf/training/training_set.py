@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Targets, Vectors
+from embedclf.classifier.decisions import Decision
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.training.inputs import Inputs
@@ -40,6 +41,8 @@ class TrainingSet:
     given : ndarray of shape (n, n_classes), bool, or None
         Which labels each example has, if it may have several; `y` is then the rarest of them, or any class for an
         example without labels, and only used to divide the examples.
+    class_weight : ndarray of shape (n_classes,), or None
+        How much an example of each class counts in fits, in addition; the probabilities are corrected for it.
     """
 
     inputs: Inputs
@@ -51,6 +54,7 @@ class TrainingSet:
     added: NearestLabels | None = None
     sample_weight: Floats | None = None
     given: Mask | None = None
+    class_weight: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.y)
@@ -77,6 +81,20 @@ class TrainingSet:
         """Which examples are in scope: (n,)."""
         return self.y < len(self.classes)
 
+    @property
+    def fitted_weight(self) -> Floats | None:
+        """How much each example counts in fits: (n,), or None if all count the same."""
+        if self.class_weight is None:
+            return self.sample_weight
+        # An out-of-scope example counts once.
+        of_class = np.append(self.class_weight, 1.0)[self.y]
+        return of_class if self.sample_weight is None else self.sample_weight * of_class
+
+    @property
+    def decision(self) -> Decision:
+        """How the probabilities of classifiers fitted on them become answers, none abstaining."""
+        return Decision(self.classes, weights=self.class_weight)
+
     def with_names(self, names: Inputs | None, roll: int = 0) -> tuple[Inputs, Targets, Floats | None]:
         """Return inputs, targets and weights with what is said of each class added as examples of it.
 
@@ -84,8 +102,8 @@ class TrainingSet:
         name of another.
         """
         if names is None or self.y_names is None:
-            return self.inputs, self.targets, self.sample_weight
-        y, weights, n = (self.y_names + roll) % len(self.classes), self.sample_weight, len(self.classes)
+            return self.inputs, self.targets, self.fitted_weight
+        y, weights, n = (self.y_names + roll) % len(self.classes), self.fitted_weight, len(self.classes)
         if weights is not None:
             sums, counts = np.bincount(self.y, weights, n)[:n], np.bincount(self.y, minlength=n)[:n]
             # A label that is never the rarest of an example has no example of its own here.
@@ -106,6 +124,7 @@ def make_training_set(
     described: Described | None = None,
     sample_weight: Floats | None = None,
     given: Mask | None = None,
+    class_weight: Floats | None = None,
 ) -> TrainingSet:
     """Embed texts and what is said of their labels, as far as a recipe needs them.
 
@@ -125,6 +144,7 @@ def make_training_set(
         See `names_for`.
     sample_weight : ndarray of shape (n_texts,), optional
     given : ndarray of shape (n_texts, n_classes), bool, optional
+    class_weight : ndarray of shape (n_classes,), optional
         See `TrainingSet`.
 
     Raises
@@ -156,4 +176,6 @@ def make_training_set(
     rows = np.arange(len(inputs))
     of_texts, of_names = (inputs[rows[: len(texts)]], inputs[rows[len(texts) :]]) if names else (inputs, None)
     y_names = np.array([numbers[one.label] for one in said], dtype=np.intp) if names else None
-    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, y_names, added, sample_weight, given)
+    return TrainingSet(
+        of_texts, y, texts.groups, tuple(classes), of_names, y_names, added, sample_weight, given, class_weight
+    )

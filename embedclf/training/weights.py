@@ -38,10 +38,10 @@ def check_sample_weight(sample_weight: Any, n: int) -> Floats | None:
     return weights
 
 
-def with_class_weight(
+def weights_of_classes(
     sample_weight: Floats | None, class_weight: ClassWeight, classes: Sequence[Any], y: Ints
 ) -> Floats | None:
-    """Multiply the weights of examples by those of their classes.
+    """Return the weight of each class: (n_classes,) float64; None if all count the same.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ def with_class_weight(
         scikit-learn: n / (n_classes · the number of its examples).
     classes : sequence
     y : ndarray of shape (n,)
-        Indices into `classes`; an example with another index keeps its weight.
+        Indices into `classes`; an example with another index does not count.
 
     Raises
     ------
@@ -59,20 +59,30 @@ def with_class_weight(
         If `class_weight` is something else, has a class that does not occur, or a weight that is not positive.
     """
     if class_weight is None:
-        return sample_weight
-    weights = np.ones(len(y)) if sample_weight is None else sample_weight.copy()
+        return None
     inside = y < len(classes)
+    of_class: Floats
     if isinstance(class_weight, Mapping):
         known = list(classes)
         if unknown := [name for name in class_weight if name not in known]:
             raise ArgumentError(f"class_weight has {unknown[0]!r}, which is not among the labels")
+        for name, weight in class_weight.items():
+            if not _is_weight(weight):
+                raise ArgumentError(
+                    f"the weights of class_weight must be positive numbers, got {weight!r} for {name!r}"
+                )
         of_class = np.array([class_weight.get(name, 1.0) for name in known], dtype=np.float64)
-        if not ((of_class > 0) & np.isfinite(of_class)).all():
-            raise ArgumentError(f"the weights of class_weight must be positive numbers, got {dict(class_weight)}")
     elif isinstance(class_weight, str) and class_weight == "balanced":
+        weights = np.ones(len(y)) if sample_weight is None else sample_weight
         sums = np.bincount(y[inside], weights[inside], len(classes))
         of_class = sums.sum() / (len(classes) * sums)
     else:
         raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of labels, got {class_weight!r}")
-    weights[inside] *= of_class[y[inside]]
-    return weights
+    return of_class
+
+
+def _is_weight(weight: Any) -> bool:
+    try:
+        return bool(0 < float(weight) < np.inf) and not isinstance(weight, bool)
+    except (TypeError, ValueError):
+        return False

@@ -128,7 +128,10 @@ def test_it_never_runs_code(tmp_path: Path):
         ({"conformal": 3}, "invalid 'conformal' 3"),
         ({"conformal": {"n_examples": 3, "n_likeliest": 4, "steps": []}}, "invalid 'n_likeliest' 4 of 3"),
         ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5], "steps": []}}, "invalid 'steps' []"),
-        ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5], "steps": [0.1, 0.2]}}, "invalid 'steps' [0.1, 0.2]"),
+        (
+            {"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5], "steps": [0.1, 0.2]}},
+            "invalid 'steps' [0.1, 0.2]",
+        ),
         ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5], "steps": [2]}}, "invalid 'steps' [2]"),
         ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5]}}, "'steps' is missing"),
         ({"format": 0}, "invalid 'format' 0"),

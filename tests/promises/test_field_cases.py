@@ -571,6 +571,106 @@ _TRAIN_API = "train d.csv --embedder aimlapi --head centroid --features embeddin
 _ROWS = {"d.csv": "text,label\n" + "".join(f"text {number},{'ab'[number % 2]}\n" for number in range(12))}
 
 
+_COSTS = "train t.csv --embedder words --dry-run --costs c.csv"
+_LABELLED = {"t.csv": "text,label,w\na b,x,1\nc d,x,2\ne f,y,0\ng h,y,3\n"}
+WEIGHING: dict[str, Case] = {
+    "costs with slips": Case(
+        _COSTS,
+        {
+            **_LABELLED,
+            "c.csv": "label,answer,cost\nX,*,10\nx,x,-1\n,y,1\nx,out,2\nx,y,much\nx,y,\ny,x,3\ny,x,4\n",
+        },
+        1,
+        (
+            "Error: 7 rows of c.csv cannot be used: c.csv:2: the label 'X' does not occur (labels: 'x', 'y') ",
+            "c.csv:3: the cost is '-1': a cost must be a number from 0 to 1e+12 ",
+            "c.csv:4: the label is missing; * stands for any ",
+            "c.csv:5: the answer 'out' does not occur",
+            "c.csv:6: the cost is 'much'",
+            "c.csv:7: the cost is missing",
+            "c.csv:9: line 8 has another cost (3) for the same label and answer",
+        ),
+    ),
+    "costs without their column": Case(
+        _COSTS, {**_LABELLED, "c.csv": "true,predicted,price\nx,y,2\n"}, 1, ("c.csv:1: no column 'cost' or 'costs'",)
+    ),
+    "costs with semicolons, other names, and a right answer that costs most": Case(
+        _COSTS,
+        {**_LABELLED, "c.csv": "\ufeffTrue;Predicted;Cost\nx;x;2\nx;y;1\n;;\n"},
+        says=(
+            "Warning: c.csv: the right answer to 'x' costs more than a wrong one",
+            "c.csv: no costs for 'y': a",
+        ),
+    ),
+    "costs of the out-of-scope label": Case(
+        f"{_COSTS} --out-of-scope-label out",
+        {"t.csv": _LABELLED["t.csv"] + "i j,out,1\nk l,out,1\n", "c.csv": "label,answer,cost\nout,*,5\nx,out,1\n"},
+        1,
+        ("c.csv:3: the answer 'out' is the out-of-scope label, which is never given: leave the answer empty for",),
+    ),
+    "costs and class weights": Case(f"{_COSTS} --class-weight balanced", exit=2, says=("use only one of them.",)),
+    "costs to evaluate with, of another label": Case(
+        "evaluate t.csv -m {model} --costs c.csv",
+        {"t.csv": "text,label\na,refund\nb,delivery\n", "c.csv": "label,answer,cost\nrefnd,*,2\n"},
+        1,
+        ("c.csv:2: the label 'refnd' does not occur; did you mean 'refund'?",),
+    ),
+    "weights of labels with slips": Case(
+        "cross-validate t.csv --embedder words --class-weight w.csv",
+        {**_LABELLED, "w.csv": "label,weight\nx,0\nz,1\ny,2\ny,2\n"},
+        1,
+        ("w.csv:2: the weight is '0', not a positive number", "w.csv:3: the label 'z'", "w.csv:5: line 4 has a weight"),
+    ),
+    "a class weight that is no file": Case(
+        "compare t.csv --class-weight balance", exit=2, says=("must be balanced, or a file with the columns label and",)
+    ),
+    "weights of rows with slips": Case(
+        f"{_TRAIN} --weight-column w",
+        {"t.csv": "text,label,w\na b,x,-1\nc d,x,\ne f,y,heavy\ng h,y,inf\ni j,y,1\n"},
+        1,
+        (
+            "4 rows of t.csv cannot be weighed: t.csv:2: the weight -1 is negative t.csv:3: no weight in 'w' t.csv:4: ",
+            "t.csv:4: the weight 'heavy' is not a number t.csv:5: the weight 'inf' is not a finite number Fix them; a",
+        ),
+    ),
+    "weights that are all zero": Case(
+        f"{_TRAIN} --weight-column w",
+        {"t.csv": "text,label,w\na b,x,0\nc d,y,0.0\n"},
+        1,
+        ("t.csv: all weights in 'w' are 0, so that no row is left",),
+    ),
+    "a weight column that is not there": Case(
+        f"{_TRAIN} --weight-column v", _LABELLED, 1, ("t.csv: no column 'v' (found: 'text', 'label', 'w')",)
+    ),
+    "a weight column that has the labels": Case(
+        f"{_TRAIN} --weight-column label", _LABELLED, 1, ("the column 'label' has the texts or the labels",)
+    ),
+    "rows of weight 0": Case(
+        f"{_TRAIN} --weight-column w", _LABELLED, says=("t.csv: 1 row of weight 0 left out", "Trained on all 3 rows")
+    ),
+    "weights of rows as numbers": Case(
+        "learning-curve t.jsonl --embedder words --weight-column w --dry-run",
+        {"t.jsonl": '{"text":"a b","label":"x","w":1}\n{"text":"c d","label":"y","w":0.5}\n'},
+    ),
+    "a target without a share": Case("train t.csv --target-precision x", exit=2, says=("must be LABEL=SHARE, such",)),
+    "a target given twice": Case(
+        "train t.csv --target-recall x=0.9 --target-recall x=95%", exit=2, says=("'x' was given twice",)
+    ),
+    "a target of a label that does not occur": Case(
+        "train t.csv --embedder words --target-recall z=90%", _LABELLED, 1, ("target_recall has the label 'z', which",)
+    ),
+    "a target without enough rows": Case(
+        "train t.csv --embedder words --target-recall x=90%",
+        _LABELLED,
+        1,
+        (
+            "no threshold of 'x' reliably reaches a recall of 0.9: the best is 0.",
+            "Lower --target-recall (target_recall",
+        ),
+    ),
+}
+
+
 def _says(status: int, message: str) -> Callable[[AimlapiServer], None]:
     """Answer every request with this error."""
     return _answers(status, {"error": {"message": message}})
@@ -623,7 +723,7 @@ FAULTS: dict[str, Case] = {
 }
 """A server's fault that stays must end soon; one that passes must not end the run."""
 
-CASES = {**ANOTHER_FILE, **MISSING, **ADVICE, **FAULTS}
+CASES = {**ANOTHER_FILE, **MISSING, **ADVICE, **WEIGHING, **FAULTS}
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -677,6 +777,22 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
             .row
         ),
         1,
+    ),
+    "costs that are no pairs": (
+        lambda _: embedclf.train(["a", "b"], ["x", "y"], embedder="words", costs={"x": 2}),
+        embedclf.ArgumentError("costs must have pairs of a label and an answer as keys, got 'x'"),
+    ),
+    "a negative cost": (
+        lambda _: embedclf.train(["a", "b"], ["x", "y"], embedder="words", costs={("x", "y"): -2}),
+        embedclf.ArgumentError("the cost of answering 'y' for 'x' is -2: a cost must be a number from 0 to 1e+12"),
+    ),
+    "costs of a label that does not occur": (
+        lambda classifier: embedclf.evaluate(classifier, ["a"], ["refund"], costs={("refnd", "*"): 2}),
+        embedclf.ArgumentError("costs name the label 'refnd', which does not occur; did you mean 'refund'?"),
+    ),
+    "a target that is no share": (
+        lambda _: embedclf.train(["a", "b"], ["x", "y"], embedder="words", target_recall={"x": 90}),
+        embedclf.ArgumentError("the target_recall of 'x' must be between 0 and 1, got 90"),
     ),
     "a missing target of the estimator": (
         lambda _: embedclf.EmbeddingClassifier("wordllama").fit(["a", "b", "c", "d"], ["x", "y", None, "y"]),

@@ -275,8 +275,14 @@ class TestPython:
         by_text = embedclf.train(texts, numbers, **QUICK, class_weight={"6": 5})
         by_number = embedclf.train(texts, numbers, **QUICK, class_weight={6: 5.0})
         assert (by_text.model.weights == by_number.model.weights).all()
-        plain = embedclf.train(texts, numbers, **QUICK)
-        assert by_text.predict_proba(texts)[:, 0].mean() > plain.predict_proba(texts)[:, 0].mean() + 0.1
+        weights = {6: 8.0, 8: 1}
+        weighted, plain = (embedclf.train(texts, numbers, **QUICK, class_weight=how) for how in (weights, None))
+        by_weights = weighted.predict_proba(texts) * [8, 1]
+        assert weighted.predict(texts) == [weighted.classes[place] for place in by_weights.argmax(axis=1)]
+        # The probabilities are those of texts in which labels are as frequent as they are.
+        assert weighted.predict_proba(texts)[:, 0].mean() == pytest.approx(1 / 3, abs=0.05)
+        counts = [one.predict(texts).count("6") for one in (weighted, plain)]
+        assert counts[0] >= counts[1]
         outside = {**QUICK, "out_of_scope_label": "refund"}
         balanced = [embedclf.train(TEXTS, LABELS, **outside, class_weight=how) for how in (None, "balanced")]
         assert (balanced[0].model.weights == balanced[1].model.weights).all()

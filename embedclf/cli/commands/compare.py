@@ -7,10 +7,11 @@ import click
 from embedclf.cli import completers
 from embedclf.cli.costs import print_estimates
 from embedclf.cli.help import Command
-from embedclf.cli.job import Job, file_job
-from embedclf.cli.options import PageOptions, page_options, report_option
+from embedclf.cli.job import file_job
+from embedclf.cli.options import PageOptions, add_options, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
-from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option
+from embedclf.cli.training_job import TrainingJob
+from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option, weight_options
 from embedclf.formatting import counted
 
 
@@ -64,11 +65,12 @@ from embedclf.formatting import counted
 )
 @click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
 @seed_option
+@add_options(list(weight_options.values()))
 @report_option
 @page_options
-@file_job("needed")
+@file_job("needed", kind=TrainingJob)
 def command(
-    job: Job,
+    job: TrainingJob,
     embedders: tuple[str, ...],
     dimensions: tuple[int, ...],
     tasks: tuple[str, ...],
@@ -77,6 +79,8 @@ def command(
     features: tuple[str, ...],
     folds: int,
     seed: int,
+    class_weight: str | None,
+    weight_column: str | None,
     report: str | None,
     about: PageOptions,
 ) -> None:
@@ -95,10 +99,13 @@ def command(
 
     job.check_places(report=report)
     job.share_vectors()
-    corpus, asked = job.read(), job.asked
+    job.read()
+    job.weigh(class_weight, weight_column)
+    corpus, asked = job.corpus, job.asked
     recipes = comparison.check_comparison(
         corpus.texts, corpus.labels, heads or ("logistic",), features or ("auto",), folds, seed
     )
+    weights = comparison.check_weights(corpus.labels, job.sample_weight, job.class_weight)
     settings = asked.settings()
     given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
     told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
@@ -118,7 +125,10 @@ def command(
     if reasons:
         corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
         embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
-    result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
+        weights = (None if weights[0] is None else weights[0][kept], weights[1])
+    result = comparison.compare_vectors(
+        corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed, weights=weights
+    )
     page.write(comparison_page, result, f"Comparison on {job.name}", data=facts_of_file(corpus))
     if job.as_json:
         echo_json(result.to_dict())

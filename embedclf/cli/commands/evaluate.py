@@ -9,6 +9,7 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import (
     PageOptions,
+    costs_option,
     coverage_option,
     embedder_again_option,
     min_confidence_option,
@@ -53,6 +54,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @train_set_option
 @coverage_option
 @min_confidence_option
+@costs_option
 @file_job("needed", writes_tables=True)
 def command(
     job: Job,
@@ -64,6 +66,7 @@ def command(
     train_set: str | None,
     coverage: float | None,
     min_confidence: float | None,
+    costs: str | None,
 ) -> None:
     """Evaluate a classifier on FILE, a file of labelled texts.
 
@@ -71,6 +74,7 @@ def command(
     input. Several files with the same columns are read as one. They should contain no texts that the classifier was
     trained on.
     """
+    from embedclf.classifier.label_files import read_costs
     from embedclf.cli.file_options import read_texts
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import facts_of_file, facts_of_model, places_in
@@ -80,12 +84,13 @@ def command(
     from embedclf.printing.figures import report_lines
 
     model = find_model(model)
-    job.check_places({"--train-set": train_set, "the model": model}, errors=errors, report=report)
+    job.check_places({"--train-set": train_set, "--costs": costs, "the model": model}, errors=errors, report=report)
     classifier = job.load(model, embedder, min_confidence)
     if coverage is not None:
         classifier.card.set_threshold(coverage)
     corpus = job.read()
     check_labels(classifier, corpus.labels)
+    priced = None if costs is None else read_costs(costs, classifier.classes, classifier.card.out_of_scope_label)
     trained_on = None if train_set is None else read_texts(train_set, job.file)
     if job.is_dry([] if trained_on is None else trained_on.texts):
         return
@@ -100,7 +105,15 @@ def command(
         examples = EmbeddedTexts(
             trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=of_train_set
         )
-    result = evaluate(classifier, corpus.texts, corpus.labels, vectors=vectors, train_set=examples, coverage=coverage)
+    result = evaluate(
+        classifier,
+        corpus.texts,
+        corpus.labels,
+        vectors=vectors,
+        train_set=examples,
+        coverage=coverage,
+        costs=priced,
+    )
     if writer is not None:
         _write_errors(writer, result, corpus, trained_on)
     job.end_writing(errors, len(result.wrong))

@@ -11,7 +11,7 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.models import LATEST
 from embedclf.cli.options import collected
-from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, EmbeddingOptions, TaskName
+from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, WEIGHT_HELP, EmbeddingOptions, TaskName
 
 if TYPE_CHECKING:
     from embedclf.embedding.base import EmbedderSpec
@@ -71,8 +71,15 @@ if TYPE_CHECKING:
         ),
     },
 )
+@click.option(
+    "--weight-column",
+    metavar="NAME",
+    help=f"{WEIGHT_HELP}  [default: that of MODEL, if it had one]",
+)
 @file_job("needed")
-def command(job: Job, model: str, output: str | None, force: bool, embedding: EmbeddingOptions) -> None:
+def command(
+    job: Job, model: str, output: str | None, force: bool, embedding: EmbeddingOptions, weight_column: str | None
+) -> None:
     """Retrain MODEL with another embedder, or on more rows, and compare both on the same held-out rows.
 
     Settings and rows are those that MODEL was trained with, as its file records them. Rows that have changed are used
@@ -103,7 +110,7 @@ def command(job: Job, model: str, output: str | None, force: bool, embedding: Em
         check_places({"the train set": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
     introduce_retraining(plan, corpus)
-    retrain_on(job, plan, files, place, force=force)
+    retrain_on(job, plan, files, place, force=force, weight_column=weight_column or plan.weight_column)
 
 
 def _usual_place(model: Path, plan: "Plan", *, sized: bool) -> Path:

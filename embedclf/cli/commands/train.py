@@ -13,7 +13,7 @@ from embedclf.cli.file_options import check_different, read_unsaid
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, check_replaced, remember_latest
-from embedclf.cli.options import Share
+from embedclf.cli.options import Share, costs_option, target_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, label_hierarchy_option, seed_option, training_options
 from embedclf.data.columns import names_in
@@ -78,6 +78,13 @@ _MOST_IN_A_NAME = 2
     type=Share(0, 1),
     help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: never]",
 )
+@target_option(
+    "precision", "Abstain instead of answering LABEL below a confidence, so that this share of its answers is correct"
+)
+@target_option(
+    "recall", "Prefer LABEL to likelier labels from a probability on, so that this share of its rows gets it"
+)
+@costs_option
 @click.option(
     "--out-of-scope-label",
     metavar="NAME",
@@ -95,6 +102,9 @@ def command(
     holdout: float,
     target_accuracy: float | None,
     min_confidence: float | None,
+    target_precision: dict[str, float],
+    target_recall: dict[str, float],
+    costs: str | None,
     out_of_scope_label: str | None,
     label_hierarchy: str | None,
     seed: int,
@@ -117,6 +127,11 @@ def command(
         )
     if model is None and train_set:
         raise click.UsageError("--train-set names the rows of the model of --from: without it, name all files as FILE.")
+    if costs is not None and training.class_weight is not None:
+        raise click.UsageError(
+            "--class-weight says what it costs to miss a label, and --costs says it for each answer: use only one of "
+            "them."
+        )
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import warn_of_findings
     from embedclf.data.atomic_file import AtomicFile, check_places
@@ -126,6 +141,14 @@ def command(
     if model is not None:
         if labels_file is not None:
             raise click.UsageError("Use either --from or --labels, not both.")
+        weighed: dict[str, Any] = {
+            "--class-weight": training.class_weight,
+            "--weight-column": training.weight_column,
+            "--costs": costs,
+        }
+        weighed |= {"--target-precision": target_precision, "--target-recall": target_recall}
+        if asked := [name for name, value in weighed.items() if value]:
+            raise click.UsageError(f"{asked[0]} cannot be used with --from: train on all files anew.")
         _extend(
             *(job, model, train_set, output),
             asked={
@@ -156,18 +179,26 @@ def command(
     if not job.asked.dry_run:
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
+    from embedclf.classifier.label_files import read_costs
     from embedclf.training.checks import check_abstaining
     from embedclf.training.labels_alone import check_without_rows
     from embedclf.training.recipe import check_recipe
-    from embedclf.training.trainer import train
+    from embedclf.training.trainer import answer_rules, train
 
     if not job.has_labelled_rows:
         recipe = check_recipe(**training.settings)
         check_without_rows(recipe, target_accuracy=target_accuracy, out_of_scope_label=out_of_scope_label)
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
+    classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
+    rules: dict[str, Any] = {
+        "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
+        "target_precision": target_precision or None,
+        "target_recall": target_recall or None,
+    }
+    answer_rules(classes, **rules, outside=out_of_scope_label)
     if job.has_labelled_rows:
-        warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
+        warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
         return
     vectors = job.embed_to_train()
@@ -180,11 +211,12 @@ def command(
         min_confidence=min_confidence,
         out_of_scope_label=out_of_scope_label,
         label_hierarchy=label_hierarchy,
+        **rules,
         **vectors,
         **job.settings,
     )
     if job.has_labelled_rows:
-        classifier = classifier.with_files(job.datasets, corpus, job.file.recorded)
+        classifier = classifier.with_files(job.datasets, corpus, job.file.recorded, training.weight_column)
     else:
         classifier = classifier.with_columns(corpus.text_column, classifier.card.label_column)
     classifier.save(place)
