@@ -294,6 +294,11 @@ class MultiLabelDecision:
     at_least_one: bool
 
     @property
+    def may_differ(self) -> bool:
+        """Whether the answer may be something else than the most likely label."""
+        return True
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The labels that can be answered."""
         return self.classes

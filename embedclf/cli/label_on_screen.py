@@ -16,7 +16,7 @@ from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
-    from embedclf.classifier.decisions import Answer, Decision, LabelRules
+    from embedclf.classifier.decisions import Answer, LabelRules
     from embedclf.classifier.explanation import Explanation
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.corpus import Corpus
@@ -59,8 +59,8 @@ def label_on_screen(
         examples = EmbeddedTexts(trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=vectors)
         if explained and not as_json:
             echo(f"Nearest examples (near for, near against): rows of {trained_on.name}", err=True)
-    decision = classifier.decision
-    first = 0 if isinstance(decision, Decision) and decision.may_differ and (top_k or 1) > 1 else 1
+    # Of the most likely labels, the first stands behind the answer only if it may be another one.
+    first = 0 if classifier.decision.may_differ and (top_k or 1) > 1 else 1
     counts = FilePrediction(0, 0, 0, (), 0.0)
     for shown in _answers(classifier, source, top_k or 1, coverage, explained, examples):
         counts = _with(counts, shown.row)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from embedclf.classifier.decisions import Answer, Decision
+from embedclf.classifier.decisions import Answer
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.formatting import rounded_down
 
@@ -29,10 +29,9 @@ class AnswerColumns:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
         own: dict[str, type] = {"predicted_label": str, "confidence": float}
-        decision = classifier.decision
-        first = 1 if isinstance(decision, Decision) and decision.may_differ and top_k > 1 else 2
+        first = 1 if classifier.decision.may_differ and top_k > 1 else 2
         if self._separator is not None:  # the most likely label need not be among those given
-            own, first = {"predicted_labels": str, "confidences": str}, 1 if top_k > 1 else 2
+            own = {"predicted_labels": str, "confidences": str}
         self._places = range(first, top_k + 1)
         others = {
             f"top_{place}_{what}": kind

@@ -53,7 +53,7 @@ def test_class_weights_are_costs_of_missing_a_class():
     """A threshold is still compared with the probability of the label that is answered."""
     weights = np.array([5.0, 1.0, 2.0])
     by_costs = cost_matrix(Costs.of({(name, "*"): w for name, w in zip(CLASSES, weights, strict=True)}), CLASSES, None)
-    decided = Decision(CLASSES, 0.4, weights).decide(PROBABILITIES)
+    decided = Decision(CLASSES, 0.4, weights=weights).decide(PROBABILITIES)
     chosen, confidence = Decision(CLASSES, costs=by_costs).choose(PROBABILITIES)
     assert decided.chosen.tolist() == np.where(confidence >= 0.4, chosen, NOTHING).tolist()
     assert decided.confidence.tolist() == confidence.tolist()
