@@ -38,7 +38,15 @@ CHAPTERS = {
         "Limits",
     ],
     "Measure": [
-        *("evaluate", "Report", "cross_validate", "CrossValidation", "learning_curve", "LearningCurve"),
+        *(
+            "evaluate",
+            "Report",
+            "MultiLabelReport",
+            "cross_validate",
+            "CrossValidation",
+            "learning_curve",
+            "LearningCurve",
+        ),
         *("compare", "Comparison", "explain", "Explanation"),
     ],
     "Look at texts": [

@@ -29,6 +29,7 @@ from .evaluation.cross_validation import cross_validate as cross_validate
 from .evaluation.learning import LearningCurve as LearningCurve
 from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
+from .evaluation.multilabel_report import MultiLabelReport as MultiLabelReport
 from .evaluation.neighbourhood import explain as explain
 from .evaluation.report import Report as Report
 from .evaluation.retraining import retrain as retrain
@@ -79,6 +80,7 @@ __all__ = [
     "LinearModel",
     "MaxCostError",
     "ModelFileError",
+    "MultiLabelReport",
     "OutputError",
     "Prediction",
     "Recommendation",

@@ -48,6 +48,7 @@ _OTHER_FORMATS = re.compile(
 # Inside the entry, since safetensors writes several entries in no fixed order.
 # The fields of a card that change how a classifier answers, and that are only written where they are not None.
 _OF_FORMAT_4 = ("multilabel",)
+_OF_SEVERAL_LABELS = ("micro_f1", "labels_per_text", "predicted_labels_per_text")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
@@ -75,6 +76,8 @@ class HeldOut:
         uses words only, and in files of older versions.
     micro_f1 : float or None
         F1 of all labels of all texts together; None if a text has one label.
+    labels_per_text, predicted_labels_per_text : float or None
+        How many labels a text has, and how many are predicted, on average; None if a text has one.
     """
 
     accuracy: float
@@ -87,6 +90,8 @@ class HeldOut:
     baseline_accuracy: float | None = None
     words_accuracy: float | None = None
     micro_f1: float | None = None
+    labels_per_text: float | None = None
+    predicted_labels_per_text: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +176,8 @@ class ModelCard:
             if card[name] is None:
                 del card[name]
         if self.held_out is not None and self.held_out.micro_f1 is None:
-            del card["held_out"]["micro_f1"]
+            for name in _OF_SEVERAL_LABELS:
+                del card["held_out"][name]
         return card
 
 
@@ -401,10 +407,10 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
             "out_of_scope_recall",
             "baseline_accuracy",
             "words_accuracy",
-            "micro_f1",
         )
         if name in figures
     }
+    later |= {name: _optional(figures, name) for name in _OF_SEVERAL_LABELS if name in figures}
     return HeldOut(accuracy, macro_f1, ece, _count(figures), **later)
 
 

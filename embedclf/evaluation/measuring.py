@@ -2,49 +2,82 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.explanation import weighs_words
+from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.label_sets import AnyLabels
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.baseline import Baseline, accuracy_of_words
+from embedclf.evaluation.multilabel_measuring import evaluate_labels
+from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.neighbourhood import columns_as_trained, neighbours_of, texts_for, train_set_of
 from embedclf.evaluation.report import Answered, OutOfScope, Report, WrongRow
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
-from embedclf.validation import Label, group_duplicates
+from embedclf.validation import group_duplicates
 
 _THRESHOLDS = tuple(step / 100 for step in range(100))
+
+TrainSet: TypeAlias = EmbeddedTexts | DataFrame | tuple[Iterable[str], AnyLabels]
+"""The examples that a classifier was trained on."""
+
+
+@overload
+def evaluate(  # type: ignore[overload-overlap]
+    classifier: MultiLabelClassifier,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: AnyLabels | None = None,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    vectors: Vectors | None = None,
+    train_set: TrainSet | None = None,
+) -> MultiLabelReport: ...
+
+
+@overload
+def evaluate(
+    classifier: TextClassifier,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: AnyLabels | None = None,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    vectors: Vectors | None = None,
+    train_set: TrainSet | None = None,
+) -> Report: ...
 
 
 def evaluate(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
     vectors: Vectors | None = None,
-    train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Label]] | None = None,
-) -> Report:
+    train_set: TrainSet | None = None,
+) -> Report | MultiLabelReport:
     """Evaluate a classifier on labelled texts.
 
     Texts with the classifier's out-of-scope label are measured separately, since it should abstain on them.
 
     Parameters
     ----------
-    classifier : TextClassifier
+    classifier : TextClassifier or MultiLabelClassifier
     texts : iterable of str, DataFrame or EmbeddedTexts
         A data frame brings its labels; `EmbeddedTexts` bring labels and vectors. Do not pass these arguments then.
-    labels : iterable of str or int
-        One per text.
+    labels : iterable of str or int, or of lists of these
+        One per text, or a list per text if the classifier gives several labels; see `embedclf.train`.
     text, label : str, optional
         The columns of a data frame; None means those of training, or "text" and "label". Several columns of texts are
         joined by line breaks.
@@ -54,10 +87,16 @@ def evaluate(
         The examples that the classifier was trained on, to list the three nearest ones of each wrong row, and to
         measure what words alone would reach.
 
+    Returns
+    -------
+    Report or MultiLabelReport
+        The latter for a classifier that gives several labels to a text.
+
     Raises
     ------
     ArgumentError
-        If there are no texts, not one label or vector per text, or the classifier knows none of the labels.
+        If there are no texts, not one label or vector per text, or the classifier knows none of the labels; or if the
+        texts have lists of labels, but the classifier gives one label to each, or the reverse.
     TextError
         If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
@@ -69,9 +108,14 @@ def evaluate(
         own_text, own_label = columns_as_trained(classifier, train_set, text, label)
         examples = columns_of(train_set, own_text, own_label or "label")
     given = texts_for(classifier, texts, labels, text=text, label=label, vectors=vectors)
-    texts, labels = given.texts, given.known_labels
-    if not texts:
+    if not given.texts:
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
+    if isinstance(classifier, MultiLabelClassifier):
+        check_labels(classifier, {label for labels in given.known_label_sets for label in labels})
+        return evaluate_labels(classifier, given, None if train_set is None else train_set_of(classifier, examples))
+    if given.is_multilabel:
+        raise ArgumentError("the classifier gives one label to a text: pass one label per text, not a list of labels")
+    texts, labels = given.texts, given.known_labels
     check_labels(classifier, labels)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
@@ -205,7 +249,7 @@ def _out_of_scope(
 
 
 def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
-    """Check that the classifier knows at least one of the labels.
+    """Check that the classifier knows at least one of the labels, if there are any.
 
     Raises
     ------
@@ -213,6 +257,8 @@ def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
         If it knows none of them, or all are the out-of-scope label.
     """
     given, foreign = set(labels), classifier.card.out_of_scope_label
+    if not given:
+        return
     if given == {foreign}:
         raise ArgumentError(
             f"all rows have the out-of-scope label {foreign!r}: add in-scope rows to measure accuracy on"

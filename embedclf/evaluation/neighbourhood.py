@@ -1,14 +1,16 @@
 """Explanations of predictions by the words of a text and the nearest training examples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from embedclf.arrays import Mask, Vectors
+from embedclf.classifier.decisions import LABEL_SEPARATOR
 from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
+from embedclf.data.label_sets import AnyLabels, as_label_sets
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError
@@ -71,7 +73,7 @@ def explain(
 def texts_for(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
@@ -81,7 +83,7 @@ def texts_for(
     own = classifier.embedder
     if isinstance(texts, EmbeddedTexts) and not classifier.model.uses_vectors and not texts.is_by(own):
         # A classifier that uses only words needs no vectors from another embedder.
-        texts = EmbeddedTexts(texts.texts, texts.labels, embedder=own)
+        texts = EmbeddedTexts(texts.texts, texts.label_sets or texts.labels, embedder=own)
     text, label = columns_as_trained(classifier, texts, text, label)
     return EmbeddedTexts.by(own, texts, labels, text=text, label=label, vectors=vectors)
 
@@ -102,7 +104,7 @@ def columns_as_trained(
 
 
 def train_set_of(
-    classifier: TextClassifier, train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[Label]]
+    classifier: TextClassifier, train_set: EmbeddedTexts | tuple[Iterable[str], AnyLabels]
 ) -> EmbeddedTexts:
     """Return the examples that a classifier was trained on, with their vectors.
 
@@ -114,12 +116,15 @@ def train_set_of(
         If the vectors are from another embedder or not of the length that the classifier was trained on.
     """
     if not isinstance(train_set, EmbeddedTexts):
-        texts, labels = list_of_strings(train_set[0], "texts"), list_of_labels(train_set[1])
+        texts, given = list_of_strings(train_set[0], "texts"), train_set[1]
+        if isinstance(given, Iterator):
+            given = list(given)
+        labels = as_label_sets(given) or list_of_labels(given)
         if len(texts) != len(labels) or not texts:
             raise ArgumentError(f"the train set has {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
         return EmbeddedTexts(texts, labels, embedder=classifier.embedder)
     examples = texts_for(classifier, train_set)
-    if not examples.known_labels:
+    if not examples.written_labels:
         raise ArgumentError("the train set has 0 texts and 0 labels")
     n_dimensions = classifier.model.weights.shape[1]
     if classifier.model.uses_vectors and examples.vectors.shape[1] != n_dimensions:
@@ -137,11 +142,14 @@ def neighbours_of(vectors: Vectors, examples: EmbeddedTexts, which: Mask | None 
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
     examples : EmbeddedTexts
-        With labels.
+        With labels; several labels of an example are joined.
     which : ndarray of shape (n_examples,), bool, optional
         Which examples to search; None searches all.
     """
-    labels = examples.known_labels
+    if (sets := examples.label_sets) is not None:
+        labels = [LABEL_SEPARATOR.join(one) for one in sets]
+    else:
+        labels = examples.known_labels
     rows = np.arange(len(examples)) if which is None else np.flatnonzero(which)
     if not len(rows):
         return [()] * len(vectors)

@@ -14,6 +14,7 @@ from embedclf.formatting import (
     shown_threshold,
 )
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
+from embedclf.printing.multilabel import label_rules
 from embedclf.printing.tables import (
     Places,
     in_one_line,
@@ -333,14 +334,18 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     chosen = "" if card.regularization is None else f", C = {card.regularization:g}"
     if held_out := card.held_out:
         measured = "".join([*_quality(held_out), f"; {counted(held_out.n_examples, 'row')}"])
-    abstains = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
+    if card.multilabel is not None:
+        last = f"labels      {label_rules(card.multilabel)}"
+    else:
+        below = "never" if card.threshold is None else f"below confidence {shown_threshold(card.threshold)}"
+        last = f"abstains    {below}"
     return [
         f"classes     {len(classes):,}: {named}",
         f"features    {in_one_line(classifier.features)}",
         f"head        {card.head}{chosen}",
         f"trained on  {counted(card.n_examples, 'row')}",
         f"held out    {measured if held_out else 'nothing, so accuracy is not known'}",
-        f"abstains    {abstains}",
+        last,
     ]
 
 
@@ -353,6 +358,9 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
         accuracy, rest = _quality(held_out)
         before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
         lines.append([(before, PLAIN), (accuracy, HEADING), (rest, PLAIN)])
+        if held_out.labels_per_text is not None:
+            predicted = f"predicted {held_out.predicted_labels_per_text:.2f}"
+            lines.append(f"Labels a text: {held_out.labels_per_text:.2f}, {predicted}")
         if held_out.coverage is not None:
             of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
             lines.append(f"At confidence ≥ {threshold}: answers {shown_share(held_out.coverage)}{of_these}")
@@ -361,12 +369,20 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
     abstains = "" if threshold is None else f", threshold {threshold}"
+    if card.multilabel is not None:
+        abstains = f", {label_rules(card.multilabel)}"
     lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     return lines
 
 
 def _quality(held_out: "HeldOut") -> tuple[str, str]:
-    """Return the accuracy, and what stands behind it: what simpler classifiers reach, if known, and other figures."""
+    """Return the main figure, and what stands behind it: what simpler classifiers reach, if known, and other figures.
+
+    The main figure is the accuracy, or micro-F1 if texts have several labels.
+    """
+    if held_out.micro_f1 is not None:
+        others = f"exact match {held_out.accuracy:.3f}, calibration error {held_out.ece:.3f}"
+        return f"micro-F1 {held_out.micro_f1:.3f}", f", macro-F1 {held_out.macro_f1:.3f}, {others}"
     beside = ""
     if held_out.baseline_accuracy is not None:
         words = "" if held_out.words_accuracy is None else f", words alone {held_out.words_accuracy:.3f}"

@@ -10,6 +10,7 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
@@ -19,7 +20,7 @@ from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import explained, explored, figures, findings, retrained, spending
+from embedclf.printing import explained, explored, figures, findings, multilabel, retrained, spending
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -49,6 +50,11 @@ def _(result: TextClassifier) -> list[Line]:
 @lines_of.register
 def _(result: Report) -> list[Line]:
     return figures.report_lines(result, Rows(), Rows("train row"), errors_are_written=True, rest=_REST)
+
+
+@lines_of.register
+def _(result: MultiLabelReport) -> list[Line]:
+    return multilabel.multilabel_report_lines(result, Rows(), Rows("train row"), errors_are_written=True, rest=_REST)
 
 
 @lines_of.register

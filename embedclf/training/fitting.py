@@ -250,6 +250,8 @@ def _measure_labels(
         ece=metrics.expected_calibration_error(given.ravel(), probabilities.ravel()),
         n_examples=len(given),
         micro_f1=multilabel.micro_f1(given, predicted),
+        labels_per_text=float(given.sum(axis=1).mean()),
+        predicted_labels_per_text=float(predicted.sum(axis=1).mean()),
     )
     return figures, (given == predicted).all(axis=1)
 

@@ -1,0 +1,158 @@
+"""Reports on texts with several labels as lines of text."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from embedclf.formatting import counted, shown_confidence, shown_interval
+from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Piece, heading, pieces_of
+from embedclf.printing.tables import Places, nearby, place_of, shortened, shown_label, table, with_interval
+
+if TYPE_CHECKING:
+    from embedclf.classifier.decisions import LabelRules
+    from embedclf.evaluation.multilabel_report import MultiLabelBaseline, MultiLabelReport, WrongLabels
+    from embedclf.stats.intervals import Interval
+
+_N_WRONG_SHOWN = 5
+# With more labels, only the worst are shown.
+_MOST_LABELS, _N_WORST = 20, 15
+_N_PAIRS_SHOWN = 5
+NO_LABELS = "no label"
+"""What stands for the labels of a text that has none."""
+
+
+def multilabel_report_lines(
+    report: "MultiLabelReport", corpus: Places, trained_on: Places | None, *, errors_are_written: bool, rest: str
+) -> list[Line]:
+    """Return a report as lines; see `report_lines`."""
+    return [
+        f"rows               {report.n_examples:,}",
+        [(f"micro-F1           {with_interval(report.micro_f1, report.micro_f1_interval)}", HEADING)],
+        *baseline_lines(report.baseline),
+        f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
+        f"exact match        {with_interval(report.exact_match, report.exact_match_interval)}",
+        "ranking precision  "
+        + with_interval(report.label_ranking_average_precision, report.label_ranking_average_precision_interval)
+        + "  (LRAP)",
+        f"labels a text      {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
+        f"precision, recall  {report.micro_precision:.3f}, {report.micro_recall:.3f}  (of all labels together)",
+        f"calibration error  {report.ece:.3f}  (ECE, of the probabilities of all labels)",
+        "",
+        *label_lines(report, rest),
+        *pair_lines(report),
+        "",
+        *reliability_lines(report),
+        *_wrong_rows(report, corpus, trained_on, errors_are_written),
+    ]
+
+
+def baseline_lines(baseline: "MultiLabelBaseline") -> list[Line]:
+    """Return what answering every text the same reaches."""
+    if baseline.label is None:
+        return []
+    return [f"baseline           {baseline.micro_f1:.3f}  (always {shown_label(baseline.label)})"]
+
+
+def shown_labels(labels: Sequence[str]) -> str:
+    """Return the labels of a text as people read them."""
+    return ", ".join(map(shown_label, labels)) or NO_LABELS
+
+
+def _between(interval: "Interval | None") -> str:
+    return "–" if interval is None else shown_interval(interval)
+
+
+def label_cells(report: "MultiLabelReport", names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Return the header of a table of labels, and its rows without the labels themselves."""
+    header = ["label", "precision", "95 % interval", "recall", "95 % interval", "F1", "rows", "predicted"]
+    rows = []
+    for one in (report.per_label[name] for name in names):
+        precision = f"{one.precision:.3f}", _between(one.precision_interval)
+        recall = f"{one.recall:.3f}", _between(one.recall_interval)
+        rows.append([*precision, *recall, f"{one.f1:.3f}", f"{one.support:,}", f"{one.n_predicted:,}"])
+    return header, rows
+
+
+def label_lines(report: "MultiLabelReport", rest: str) -> list[Line]:
+    """Return the figures of each label, or of the worst ones if there are many."""
+    n = len(report.per_label)
+    few = n <= _MOST_LABELS
+    shown = list(report.per_label) if few else report.weakest_first[:_N_WORST]
+    header, rows = label_cells(report, shown)
+    lines = table(header, [[shown_label(name), *row] for name, row in zip(shown, rows, strict=True)])
+    if few:
+        return lines
+    more = f"… {counted(n - len(shown), 'more label')} ({rest})"
+    return [heading(f"The {len(shown)} labels with the lowest F1, of {n}:"), *lines, more]
+
+
+def pair_lines(report: "MultiLabelReport") -> list[Line]:
+    """Return which labels are often mistaken together."""
+    lines: list[Line] = []
+    if report.confusions:
+        rows = [
+            [f"{one.n_texts:,}", shown_label(one.missed), shown_label(one.given)]
+            for one in report.confusions[:_N_PAIRS_SHOWN]
+        ]
+        lines += [
+            "",
+            heading("Most often given instead of another:"),
+            *table(["rows", "missed", "given"], rows, left=(1, 2)),
+        ]
+    for title, pairs in (
+        ("Most often missed together:", report.missed_together),
+        ("Most often given together wrongly:", report.wrongly_given_together),
+    ):
+        if pairs:
+            rows = [[f"{one.n_texts:,}", *map(shown_label, one.labels)] for one in pairs[:_N_PAIRS_SHOWN]]
+            lines += ["", heading(title), *table(["rows", "label", "other label"], rows, left=(1, 2))]
+    return lines
+
+
+def reliability_lines(report: "MultiLabelReport") -> list[Line]:
+    """Return the probabilities of labels beside how often they apply."""
+    rows = [
+        [f"{one.low:.1f} to {one.high:.1f}", f"{one.n_examples:,}", f"{one.confidence:.3f}", f"{one.accuracy:.3f}"]
+        for one in report.reliability
+    ]
+    return table(["probability", "labels", "mean probability", "share that applies"], rows)
+
+
+def _wrong_rows(
+    report: "MultiLabelReport", corpus: Places, trained_on: Places | None, errors_are_written: bool
+) -> list[Line]:
+    if not report.wrong:
+        return []
+    title = counted(len(report.wrong), "row") + " with wrong labels" + (f" in {corpus.name}" if corpus.name else "")
+    lines: list[Line] = ["", heading(f"{title}. Surest mistakes first; check these labels:")]
+    if trained_on is not None and any(one.neighbours for one in report.wrong):
+        lines.append(f"Beneath each, the most similar rows of {trained_on.name or 'the training set'}.")
+    for wrong in report.wrong[:_N_WRONG_SHOWN]:
+        lines += [_mistake(wrong, corpus), f"    {shortened(wrong.text, beside=4)}"]
+        if trained_on is not None:
+            lines += [[("      ", PLAIN), *pieces_of(nearby(one, trained_on, 6))] for one in wrong.neighbours]
+    if not errors_are_written and len(report.wrong) > _N_WRONG_SHOWN:
+        lines.append("Write all of them with --errors FILE.")
+    return lines
+
+
+def _mistake(wrong: "WrongLabels", corpus: Places) -> Line:
+    pieces: list[Piece] = [
+        ("  ", PLAIN),
+        place_of(wrong.row, corpus),
+        (f"  labelled {shown_labels(wrong.labels)}: ", PLAIN),
+    ]
+    if wrong.missing:
+        pieces += [("missed ", PLAIN), (shown_labels(wrong.missing), RIGHT)]
+    if wrong.extra:
+        pieces += [
+            (", wrongly given " if wrong.missing else "wrongly given ", PLAIN),
+            (shown_labels(wrong.extra), WRONG),
+        ]
+    return [*pieces, (f" ({shown_confidence(wrong.confidence)})", PLAIN)]
+
+
+def label_rules(rules: "LabelRules") -> str:
+    """Return which labels a text gets if it may have several."""
+    least, most = min(rules.thresholds), max(rules.thresholds)
+    thresholds = f"threshold {least:.2f}" if least == most else f"thresholds {least:.2f} to {most:.2f}"
+    return f"{thresholds}, {'at least one label' if rules.at_least_one else 'or no label'} a text"
