@@ -20,7 +20,7 @@ Train and use a classifier
     Limits                What the service accepts.
 
 Measure
-    evaluate              Measure a classifier on labelled texts: a `Report`, with a `Baseline`, or a `MultiLabelReport`.
+    evaluate              Measure a classifier on labelled texts: a `Report`, with a `Baseline`, or `MultiLabelReport`.
     cross_validate        Estimate how accurate a classifier would be: a `CrossValidation`.
     learning_curve        Find out whether more labels would help: a `LearningCurve`.
     compare               Compare embedders, heads and features: a `Comparison`.

@@ -399,7 +399,7 @@ def _parse(
 def _held_out(figures: dict[str, Any]) -> HeldOut:
     accuracy, macro_f1, ece = (_number(figures, name, least=0.0, most=1.0) for name in ("accuracy", "macro_f1", "ece"))
     # Older versions do not write these fields, and ignore them when reading.
-    later = {
+    later: dict[str, float | None] = {
         name: _optional(figures, name, most=1.0)
         for name in (
             "coverage",

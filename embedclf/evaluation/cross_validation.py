@@ -1,25 +1,27 @@
 """Cross-validation of the classifier that would be trained on some examples."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
 from embedclf.classifier.model_file import Head
+from embedclf.data.label_sets import AnyLabels, LabelSet
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.evaluation.measuring import report_on
+from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation, summarize_labels
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
-from embedclf.training.checks import check_examples
+from embedclf.training.checks import check_labelled
 from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -158,7 +160,11 @@ class CrossValidation(WithPage):
         }
 
 
-def cross_validate(
+AnyCrossValidation: TypeAlias = CrossValidation | MultiLabelCrossValidation
+
+
+@overload
+def cross_validate(  # type: ignore[overload-overlap]
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Label] | None = None,
     *,
@@ -175,7 +181,48 @@ def cross_validate(
     seed: int = 0,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
-) -> CrossValidation:
+) -> CrossValidation: ...
+
+
+@overload
+def cross_validate(
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Collection[Label]],
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    embedder: EmbedderLike | None = None,
+    head: Head = "logistic",
+    C: float | Literal["auto"] | None = None,
+    regularization: float | Literal["auto"] = "auto",
+    features: Features = "auto",
+    label_names: bool | None = None,
+    folds: int = 5,
+    repeats: int = 1,
+    seed: int = 0,
+    vectors: Vectors | None = None,
+    name_vectors: Vectors | None = None,
+) -> MultiLabelCrossValidation: ...
+
+
+def cross_validate(
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: AnyLabels | None = None,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | None = None,
+    embedder: EmbedderLike | None = None,
+    head: Head = "logistic",
+    C: float | Literal["auto"] | None = None,
+    regularization: float | Literal["auto"] = "auto",
+    features: Features = "auto",
+    label_names: bool | None = None,
+    folds: int = 5,
+    repeats: int = 1,
+    seed: int = 0,
+    vectors: Vectors | None = None,
+    name_vectors: Vectors | None = None,
+) -> AnyCrossValidation:
     """Estimate by cross-validation how accurate a classifier trained on these examples would be.
 
     Each fold is predicted by a classifier trained on the others as in `embedclf.train`, with C and temperature chosen
@@ -197,6 +244,11 @@ def cross_validate(
         The embedder's vectors of the label names, as written by `label_name_texts`. If only `vectors` are given, names
         are embedded only if `label_names` is true.
 
+    Returns
+    -------
+    CrossValidation or MultiLabelCrossValidation
+        The latter if texts have lists of labels.
+
     Raises
     ------
     ArgumentError
@@ -210,13 +262,16 @@ def cross_validate(
     """
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names, C)
-    classes, y = check_examples(given.texts, given.known_labels)
+    own_labels = given.label_sets or given.known_labels
+    classes, y, of_texts = check_labelled(given.texts, own_labels)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)
     _, recipe = open_for(recipe, given)
-    examples = make_training_set(recipe, given, classes, y, name_vectors)
+    examples = make_training_set(recipe, given, classes, y, name_vectors, given=of_texts)
     intervals.warn_of_few(given.groups[predicted], "cross-validated")
-    result = cross_validate_examples(given.texts, given.known_labels, examples, recipe, folds, seed, repeats)
+    result = cross_validate_examples(given.texts, own_labels, examples, recipe, folds, seed, repeats)
+    if isinstance(result, MultiLabelCrossValidation):
+        return result
     if (baseline := result.report.baseline) is None or not recipe.uses_vectors:
         return result
     inputs = Inputs.of(given.texts, None, words=True)
@@ -249,16 +304,19 @@ def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 
 
 def cross_validate_examples(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[str] | Sequence[LabelSet],
     examples: TrainingSet,
     recipe: Recipe,
     n_folds: int,
     seed: int,
     repeats: int = 1,
-) -> CrossValidation:
+) -> AnyCrossValidation:
     """Cross-validate on examples that were checked; see `cross_validate`."""
     each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
-    return _summarize(texts, labels, examples, each, recipe.head, n_folds)
+    if examples.given is not None:
+        sets = [one for one in labels if not isinstance(one, str)]
+        return summarize_labels(texts, sets, examples, each, recipe.head, n_folds)
+    return _summarize(texts, [one for one in labels if isinstance(one, str)], examples, each, recipe.head, n_folds)
 
 
 def _summarize(

@@ -97,7 +97,7 @@ def report_on_labels(
         micro_f1_interval=intervals.interval_of_ratios(
             above.sum(axis=1, keepdims=True), below.sum(axis=1, keepdims=True), groups
         ),
-        macro_f1=float(np.mean([one.f1 for one in per_label.values()])) if per_label else 0.0,
+        macro_f1=multilabel.macro_f1(given, predicted),
         macro_f1_interval=intervals.interval_of_macro_ratio(above, below, groups),
         exact_match=float(exact.mean()),
         exact_match_interval=intervals.interval_of_mean(exact, groups),

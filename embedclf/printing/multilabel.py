@@ -155,4 +155,4 @@ def label_rules(rules: "LabelRules") -> str:
     """Return which labels a text gets if it may have several."""
     least, most = min(rules.thresholds), max(rules.thresholds)
     thresholds = f"threshold {least:.2f}" if least == most else f"thresholds {least:.2f} to {most:.2f}"
-    return f"{thresholds}, {'at least one label' if rules.at_least_one else 'or no label'} a text"
+    return f"{thresholds}, {'at least one label a text' if rules.at_least_one else 'a text may have none'}"

@@ -24,6 +24,13 @@ def micro_f1(given: Mask, predicted: Mask) -> float:
     return float(2 * (given & predicted).sum() / max(1, int(given.sum() + predicted.sum())))
 
 
+def macro_f1(given: Mask, predicted: Mask) -> float:
+    """Return the mean F1 of the labels that a text has or gets; 0 if there are none."""
+    above, below = (part.sum(axis=0) for part in f1_parts(given, predicted))
+    occurs = below > 0
+    return float((above[occurs] / below[occurs]).mean()) if occurs.any() else 0.0
+
+
 def per_label(given: Mask, predicted: Mask, names: Sequence[str]) -> dict[str, ClassFigures]:
     """Return precision, recall, F1 and support of each label that a text has or gets."""
     right, support, n_predicted = ((one.sum(axis=0)) for one in (given & predicted, given, predicted))

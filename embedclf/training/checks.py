@@ -75,6 +75,30 @@ def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tu
     return classes, given
 
 
+def check_labelled(
+    texts: Sequence[str], labels: Sequence[str] | Sequence[LabelSet]
+) -> tuple[tuple[str, ...], Ints, Mask | None]:
+    """Check that a classifier can be trained on some examples, whether they have one label each or several.
+
+    Returns
+    -------
+    classes : tuple of str
+    y : ndarray of shape (n_texts,)
+    given : ndarray of shape (n_texts, n_classes), bool, or None
+        See `TrainingSet`.
+
+    Raises
+    ------
+    TrainingError
+        See `check_examples` and `check_label_sets`.
+    """
+    sets = [one for one in labels if not isinstance(one, str)]
+    if not sets:
+        return *check_examples(texts, [one for one in labels if isinstance(one, str)]), None
+    classes, given = check_label_sets(texts, sets)
+    return classes, rarest_labels(given), given
+
+
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:
     """Check the names of the classes, and return them.
 
