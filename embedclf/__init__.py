@@ -10,6 +10,7 @@ Train and use a classifier
     retrain               Retrain with another embedder or more rows, and compare: a `Retraining`.
     load                  Load a trained classifier from its file.
     TextClassifier        Predicts labels and probabilities, and explains them.
+    MultiLabelClassifier  The same for texts that may have several labels, or none.
     Prediction            What `TextClassifier.classify` says of a text.
     Explanation           Why a text gets its label, word by word.
     explain               Explain labels by words and by the nearest training examples.

@@ -2,6 +2,7 @@ from ._version import __version__ as __version__
 from .classifier.explanation import Explanation as Explanation
 from .classifier.linear import LinearModel as LinearModel
 from .classifier.loading import load as load
+from .classifier.multilabel import MultiLabelClassifier as MultiLabelClassifier
 from .classifier.predictions import Prediction as Prediction
 from .classifier.text_classifier import TextClassifier as TextClassifier
 from .embedding.base import Embedder as Embedder
@@ -80,6 +81,7 @@ __all__ = [
     "LinearModel",
     "MaxCostError",
     "ModelFileError",
+    "MultiLabelClassifier",
     "MultiLabelReport",
     "OutputError",
     "Prediction",

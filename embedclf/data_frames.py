@@ -63,19 +63,22 @@ def _joined(frame: DataFrame, names: Sequence[str]) -> JoinedColumns:
     return JoinedColumns(values, tuple(names), getattr(frame, "index", None))
 
 
-def columns_of(frame: DataFrame, text: str | Sequence[str] | None, label: str | None) -> tuple[Any, Any]:
+def columns_of(
+    frame: DataFrame, text: str | Sequence[str] | None, label: str | Sequence[str] | None
+) -> tuple[Any, Any]:
     """Return the columns of the texts and the labels.
 
     Parameters
     ----------
     frame : DataFrame
-    text, label : str or None
-        Their names; None means "text" and "label". Several columns of texts are joined by line breaks.
+    text, label : str, sequence of str, or None
+        Their names; None means "text" and "label". Several columns of texts are joined by line breaks; several columns
+        of labels hold 0 and 1.
 
     Returns
     -------
     texts : Series or JoinedColumns
-    labels : Series or None
+    labels : Series, DataFrame or None
         None if there is no column "label" and no other name was given.
 
     Raises
@@ -85,14 +88,19 @@ def columns_of(frame: DataFrame, text: str | Sequence[str] | None, label: str | 
     """
     names = [str(name) for name in getattr(frame, "column_names", frame.columns)]  # pyarrow's columns are the values
     parts: list[str | None] = [text] if text is None or isinstance(text, str) else list(text) or [None]
-    for name, given, meaning in (*((part, "text", _TEXT) for part in parts), (label, "label", _LABEL)):
+    labels: list[str | None] = [label] if label is None or isinstance(label, str) else list(label) or [None]
+    wanted = [*((part, "text", _TEXT) for part in parts), *((part, "label", _LABEL) for part in labels)]
+    for name, given, meaning in wanted:
         if (name or meaning) not in names and (name is not None or meaning == _TEXT):
             there = ", ".join(map(repr, names)) or "no columns"
             hint = "" if name is not None else f"; name the column of the {meaning}s with {given}="
             raise ArgumentError(f"the data frame has no column {name or meaning!r}, only {there}{hint}")
-    has_labels = label is not None or _LABEL in names
+    if len(labels) > 1:
+        of_labels = frame[[part or _LABEL for part in labels]]
+    else:
+        of_labels = frame[labels[0] or _LABEL] if labels[0] is not None or _LABEL in names else None
     texts = frame[parts[0] or _TEXT] if len(parts) == 1 else _joined(frame, [part or _TEXT for part in parts])
-    return texts, frame[label or _LABEL] if has_labels else None
+    return texts, of_labels
 
 
 def texts_and_labels(
@@ -100,7 +108,7 @@ def texts_and_labels(
     labels: Iterable[Any] | None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
 ) -> tuple[Any, Any]:
     """Return texts and labels, those of a data frame being two of its columns.
 

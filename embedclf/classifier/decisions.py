@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.errors import ArgumentError
 
 NOTHING = -1
 """The place of an answer where the classifier abstains."""
-LABEL_SEPARATOR = "|"
-"""What separates the labels of a text in a file, unless it is something else."""
 
 
 class Answer(NamedTuple):
@@ -117,11 +116,14 @@ class LabelRules:
         Whether every text has a label.
     separator : str
         What separates the labels of a text in a file.
+    in_columns : bool
+        Whether files say of each label, in a column of its own, whether a text has it.
     """
 
     thresholds: tuple[float, ...]
     at_least_one: bool = True
     separator: str = LABEL_SEPARATOR
+    in_columns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

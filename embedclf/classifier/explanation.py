@@ -134,7 +134,7 @@ def weighs_words(model: LinearModel, embedder: Embedder) -> bool:
 def explanations(
     model: LinearModel, embedder: Embedder, texts: Sequence[str], vectors: Vectors, scores: Vectors
 ) -> Iterator[Explanation]:
-    """Explain the most likely label of each text.
+    """Explain the most likely label of each text: over the runner-up, or over its absence if there may be several.
 
     Parameters
     ----------
@@ -150,15 +150,19 @@ def explanations(
     for text, vector, of_text, ngrams in zip(texts, vectors, scores, _ngrams(model.words, texts), strict=True):
         probabilities = model.to_probabilities(of_text)
         best = int(first_of_largest(probabilities))
-        # Ranked by score, since the probabilities of all other classes may round to 0.
-        others = of_text.copy()
-        others[best] = -np.inf
-        second = int(first_of_largest(others))
-        bias = float(model.bias[best]) - float(model.bias[second])
+        label, second = model.classes[best], None
+        runner_up, its_probability = f"not {label}", 1 - float(probabilities[best])
+        if not model.is_multilabel:
+            # Ranked by score, since the probabilities of all other classes may round to 0.
+            others = of_text.copy()
+            others[best] = -np.inf
+            second = int(first_of_largest(others))
+            runner_up, its_probability = model.classes[second], float(probabilities[second])
+        bias = float(model.bias[best]) - (0.0 if second is None else float(model.bias[second]))
         parts = _words(text, ngrams, best, second)
         whole = 0.0
         if model.uses_vectors:
-            direction = model.weights[best].astype(np.float64) - model.weights[second]
+            direction = model.weights[best].astype(np.float64) - (0.0 if second is None else model.weights[second])
             whole = float(vector.astype(np.float64) @ direction)
             tokens = embedder.token_shares(text, direction)
             # A vector that the caller passed in need not be the sum of the tokens.
@@ -169,10 +173,10 @@ def explanations(
         each = zip(*(column.tolist() for column in parts), strict=True)
         spans = tuple(Span(start, end, weight) for start, end, weight in each if weight)
         yield Explanation(
-            label=model.classes[best],
+            label=label,
             confidence=float(probabilities[best]),
-            runner_up=model.classes[second],
-            runner_up_confidence=float(probabilities[second]),
+            runner_up=runner_up,
+            runner_up_confidence=its_probability,
             difference=sum(span.weight for span in spans) + whole + bias,
             spans=spans,
             vector=whole,
@@ -217,7 +221,7 @@ def _ngrams(words: WordWeights | None, texts: Sequence[str]) -> Iterator[_Ngrams
         yield _Ngrams(words.vocabulary.hashes[columns], terms.values[begin:end], words.weights[columns])
 
 
-def _words(text: str, known: _Ngrams | None, best: int, second: int) -> _Parts:
+def _words(text: str, known: _Ngrams | None, best: int, second: int | None) -> _Parts:
     """Find the words of a text and their contributions through n-grams.
 
     The weight of a pair is split evenly between its two words, that of a repeated n-gram between its occurrences.
@@ -231,7 +235,8 @@ def _words(text: str, known: _Ngrams | None, best: int, second: int) -> _Parts:
         which = np.minimum(np.searchsorted(known.hashes, ngrams), len(known.hashes) - 1)
         there = np.flatnonzero(known.hashes[which] == ngrams)
         which = which[there]
-        adds = known.values * (known.weights[:, best].astype(np.float64) - known.weights[:, second])
+        against = 0.0 if second is None else known.weights[:, second]
+        adds = known.values * (known.weights[:, best].astype(np.float64) - against)
         shares = (adds / np.bincount(which))[which] / 2
         weights += np.bincount(np.append(np.arange(n), first)[there], shares, minlength=n)
         weights += np.bincount(np.append(np.arange(n), first + 1)[there], shares, minlength=n)

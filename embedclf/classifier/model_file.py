@@ -422,6 +422,7 @@ def _label_rules(rules: Any, n_classes: int) -> LabelRules:
         tuple(_number({"thresholds": one}, "thresholds", least=0.0, most=1.0) for one in thresholds),
         rules["at_least_one"] is True,
         _typed(rules["separator"], str, "separator"),
+        rules.get("in_columns") is True,
     )
 
 

@@ -17,6 +17,7 @@ from embedclf.classifier.model_file import ModelCard, write_model
 from embedclf.classifier.predictions import Prediction, predictions
 from embedclf.classifier.training_record import recordable, rows_digest
 from embedclf.data.columns import as_text_column
+from embedclf.data.label_sets import written_labels
 from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.requests.cancellation import in_a_thread
 from embedclf.errors import EmbedclfError, EmbedderError, TextError
@@ -330,11 +331,17 @@ class TextClassifier(Printable):
         reading : mapping of str to str or bool
             How they were read, where it is not as usual.
         """
-        named = self.with_columns(corpus.text_column, str(corpus.label_column))
+        named = self.with_columns(corpus.text_column, corpus.label_column or self.card.label_column)
+        if (rules := named.card.multilabel) is not None:
+            own = {
+                "separator": reading.get("label_separator", rules.separator),
+                "in_columns": bool(corpus.label_columns),
+            }
+            named = type(self)(self.embedder, self.model, replace(named.card, multilabel=replace(rules, **own)))
         if (record := named.card.training) is not None:
             record = replace(
                 record,
-                digest=rows_digest(corpus.texts, corpus.labels),
+                digest=rows_digest(corpus.texts, written_labels(corpus.given_labels)),
                 n_rows=len(corpus.texts),
                 files=recordable(files),
                 reading=reading,

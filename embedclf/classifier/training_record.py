@@ -14,6 +14,8 @@ _READING: dict[str, type] = {
     "encoding": str,
     "escape_char": str,
     "header": bool,
+    "label_columns": list,
+    "label_separator": str,
     "quoting": str,
     "skip_bad_rows": bool,
 }
@@ -166,4 +168,8 @@ def recordable(names: Sequence[Any]) -> tuple[str, ...]:
 
 def recorded_reading(given: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
     """Return how files are read, as far as it is not as usual and is recorded."""
-    return {name: given[name] for name in _READING if given[name] != usual[name]}
+    return {
+        name: list(given[name]) if isinstance(given[name], tuple) else given[name]
+        for name in _READING
+        if given[name] != usual[name]
+    }

@@ -1,6 +1,7 @@
 """Options for reading a file of texts, and the reading itself."""
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ from embedclf.cli.notices import show_left_out
 from embedclf.cli.options import Decorator, collected
 from embedclf.data.columns import TextColumn, as_text_column
 from embedclf.data.dialect import QUOTINGS
-from embedclf.data.reading import Labels, Reading
+from embedclf.data.reading import Labels, Reading, check_several_labels
 from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
@@ -31,13 +32,28 @@ class FileOptions(Reading):
     def __post_init__(self) -> None:
         """Check what only makes sense together, in whatever order it was given."""
         try:
+            check_several_labels(self.label_column, self.label_separator, self.label_columns)
+        except ArgumentError as error:
+            raise click.UsageError(_with_options(str(error))) from None
+        try:
             super().__post_init__()
         except ArgumentError as error:
             raise click.UsageError(f"Invalid value for '--escape-char': {error}.") from None
 
     def as_trained(self, classifier: "TextClassifier") -> "FileOptions":
         """Return the same settings, with the columns that a classifier remembers looked for first."""
-        return replace(self, usual=classifier.card.columns)
+        rules = classifier.card.multilabel
+        if rules is None:
+            return replace(self, usual=classifier.card.columns)
+        separator = self.label_separator
+        if separator is None and not self.label_columns and not rules.in_columns:
+            separator = rules.separator
+        return replace(
+            self,
+            usual=classifier.card.columns,
+            label_separator=separator,
+            usual_label_columns=classifier.classes if rules.in_columns else (),
+        )
 
     @property
     def recorded(self) -> dict[str, Any]:
@@ -66,6 +82,19 @@ def file_options(labels: Labels) -> Decorator:
             metavar="NAME",
             help=("Column with the labels." if labels == "needed" else "Column with the labels, if any.")
             + "  [default: found by its name: label, category, …]",
+        ),
+        "label_separator": click.option(
+            "--label-separator",
+            metavar="CHAR",
+            help="What separates the labels of a text that has several, such as '|'.  [default: only lists, such as "
+            '["a", "b"], are several]',
+        ),
+        "label_columns": click.option(
+            "--label-columns",
+            metavar="NAME,…",
+            multiple=True,
+            callback=_label_columns,
+            help="Columns of a label each, with 1 for the texts that have it and 0 for others.",
         ),
         "delimiter": click.option(
             "--delimiter", metavar="CHAR", callback=_delimiter, help="Column delimiter.  [default: found in the header]"
@@ -103,7 +132,8 @@ def file_options(labels: Labels) -> Decorator:
         ),
     }
     if labels == "none":
-        del options["label_column"], options["skip_bad_rows"]
+        for name in ("label_column", "label_separator", "label_columns", "skip_bad_rows"):
+            del options[name]
     return collected("file", partial(FileOptions, labels=labels), options)
 
 
@@ -141,6 +171,17 @@ def _text_column(ctx: click.Context, param: click.Parameter, value: tuple[str, .
         return as_text_column(value)
     except ArgumentError as error:
         raise click.BadParameter(f"{error}.", ctx, param) from None
+
+
+def _label_columns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.strip() for names in value for name in names.split(",") if name.strip())
+
+
+def _with_options(message: str) -> str:
+    """Return a message about arguments with the options in their place."""
+    for name in ("label_columns", "label_column", "label_separator"):
+        message = re.sub(rf"\b{name}\b", f"--{name.replace('_', '-')}", message)
+    return f"{message[0].upper()}{message[1:]}."
 
 
 def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

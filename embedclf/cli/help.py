@@ -27,6 +27,8 @@ _GROUPS = {
         "encoding",
         "escape_char",
         "label_column",
+        "label_columns",
+        "label_separator",
         "quoting",
         "skip_bad_rows",
         "text_column",

@@ -16,7 +16,7 @@ from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
     from embedclf.arrays import Vectors
-    from embedclf.classifier.decisions import Answer
+    from embedclf.classifier.decisions import Answer, LabelRules
     from embedclf.classifier.explanation import Explanation
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.corpus import Corpus
@@ -64,7 +64,7 @@ def label_on_screen(
         if as_json:
             echo_json(_record(shown, top_k, trained_on))
         else:
-            _show(shown, trained_on)
+            _show(shown, trained_on, classifier.card.multilabel)
     return counts
 
 
@@ -126,8 +126,8 @@ def _embedded(
     return out, {new[number]: reason for number, reason in reasons.items()}
 
 
-def _show(one: _Shown, trained_on: "Corpus | None") -> None:
-    echo_lines([_answer(one.answer)])
+def _show(one: _Shown, trained_on: "Corpus | None", rules: "LabelRules | None") -> None:
+    echo_lines([_answer(one.answer) if rules is None else _answer_of_several(one.answer, rules.separator)])
     if one.explanation is not None:
         echo_lines(explanation_lines(one.explanation, trained_on, in_colour=wants_colour()))
 
@@ -137,25 +137,48 @@ def _answer(answer: "Answer") -> Line:
     space: Piece = ("\t" if columns() is None else "  ", PLAIN)
     if not answer.top:
         return [("-", WRONG), space, ("-", PLAIN)]
-    (_, confidence), *others = answer.top
     first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
-    pieces: list[Piece] = [first, space, (shown_confidence(confidence), PLAIN)]
-    for label, confidence in others:
-        pieces += [space, (in_one_line(label), PLAIN), space, (shown_confidence(confidence), PLAIN)]
-    return pieces
+    pieces: list[Piece] = [first, space, (shown_confidence(answer.confidence or 0.0), PLAIN)]
+    return [*pieces, *_others(answer.top[1:], space)]
+
+
+def _answer_of_several(answer: "Answer", separator: str) -> Line:
+    """Return the labels of a text, and their confidences, each joined by the separator."""
+    space: Piece = ("\t" if columns() is None else "  ", PLAIN)
+    if not answer.top:
+        return [("-", WRONG), space, ("-", PLAIN)]
+    labels = answer.labels or []
+    if labels:
+        first = (separator.join(in_one_line(label) for label, _ in labels), HEADING)
+        confidences = separator.join(shown_confidence(sure) for _, sure in labels)
+    else:
+        first, confidences = ("-", DIM), shown_confidence(answer.confidence or 0.0)
+    others = answer.top if len(answer.top) > 1 else []
+    return [first, space, (confidences, PLAIN), *_others(others, space)]
+
+
+def _others(top: list[tuple[str, float]], space: Piece) -> list[Piece]:
+    return [
+        piece
+        for label, confidence in top
+        for piece in (space, (in_one_line(label), PLAIN), space, (shown_confidence(confidence), PLAIN))
+    ]
+
+
+def _likely(labels: list[tuple[str, float]]) -> list[dict[str, Any]]:
+    return [{"label": label, "confidence": rounded_down(confidence, 6)} for label, confidence in labels]
 
 
 def _record(one: _Shown, top_k: int | None, trained_on: "Corpus | None") -> dict[str, Any]:
     answer = one.answer
-    record: dict[str, Any] = {
-        "text": one.row.text,
-        "label": answer.label,
-        "confidence": None if answer.confidence is None else rounded_down(answer.confidence, 6),
-    }
+    record: dict[str, Any] = {"text": one.row.text}
+    if answer.labels is not None:
+        record["labels"] = _likely(answer.labels)
+    else:
+        record["label"] = answer.label
+        record["confidence"] = None if answer.confidence is None else rounded_down(answer.confidence, 6)
     if top_k is not None:
-        record["top"] = [
-            {"label": label, "confidence": rounded_down(confidence, 6)} for label, confidence in answer.top
-        ]
+        record["top"] = _likely(answer.top)
     if one.explanation is not None:
         shown = one.explanation.to_dict()
         shown["runner_up_confidence"] = rounded_down(shown["runner_up_confidence"], 6)

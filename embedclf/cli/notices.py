@@ -27,7 +27,9 @@ def place_values(row: int, corpus: "Corpus") -> list[str | float]:
 
 def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
     """Print the file and the embedder."""
-    n_labels = len(set(corpus.labels) - {""})
+    from embedclf.data.label_sets import labels_in
+
+    n_labels = len(labels_in(corpus.given_labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
     echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
     if opened.is_lexical:
@@ -73,12 +75,15 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
     from embedclf.quality.text_checks import plain_findings
 
     with phase("Checking texts"):
-        all_found = in_order(plain_findings(corpus.texts, corpus.labels, embedder=embedder))
+        # A text without any of several labels is complete.
+        labels = [label or "-" for label in corpus.labels] if corpus.is_multilabel else corpus.labels
+        all_found = in_order(plain_findings(corpus.texts, labels, embedder=embedder))
     found = [
         finding
         for finding in all_found
         # Training itself warns about these.
-        if not (finding.kind == "small_classes" and finding.score == 1) and finding.kind != "language"
+        if not (finding.kind == "small_classes" and (finding.score == 1 or corpus.is_multilabel))
+        and finding.kind != "language"
     ]
     for line in short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)

@@ -8,6 +8,7 @@ from embedclf.cli.notices import introduce
 
 if TYPE_CHECKING:
     from embedclf.cli.training_options import TrainingOptions
+    from embedclf.data.corpus import Corpus
     from embedclf.training.recipe import Recipe
 
 
@@ -25,6 +26,14 @@ class TrainingJob(Job):
     recipe: "Recipe"
     names: dict[str, str]
 
+    def read(self) -> "Corpus":
+        """Read the files, and check that labels are separated as was said."""
+        from embedclf.cli.several_labels import check_separator
+
+        corpus = super().read()
+        check_separator(corpus, self.file)
+        return corpus
+
     def open_to_train(
         self, training: "TrainingOptions", *, out_of_scope_label: str | None = None, on_few: bool = False
     ) -> None:
@@ -39,7 +48,9 @@ class TrainingJob(Job):
         on_few : bool
             Whether some classifiers are trained on only a few of the rows.
         """
-        from embedclf.training.checks import check_examples
+        from embedclf.cli.several_labels import say_what_labels_are
+        from embedclf.data.label_sets import labels_in
+        from embedclf.training.checks import check_examples, check_label_sets
         from embedclf.training.label_names import names_for
         from embedclf.training.recipe import check_recipe
         from embedclf.training.trainer import open_for
@@ -50,9 +61,13 @@ class TrainingJob(Job):
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)
-        texts, labels = self.corpus.texts, self.corpus.labels
-        check_examples(texts, labels, out_of_scope_label)
-        classes = sorted(set(labels) - {out_of_scope_label})
+        texts, labels = self.corpus.texts, self.corpus.given_labels
+        say_what_labels_are(self.corpus, self.file)
+        if self.corpus.label_sets is not None:
+            check_label_sets(texts, self.corpus.label_sets)
+        else:
+            check_examples(texts, self.corpus.labels, out_of_scope_label)
+        classes = sorted(labels_in(labels) - {out_of_scope_label})
         names = names_for(self.recipe, classes, len(classes) if on_few else len(texts))
         # `names` is empty if no label names are to be learned from.
         self.names = dict(zip(classes, names, strict=False)) if self.recipe.uses_vectors else {}
@@ -83,6 +98,8 @@ class TrainingJob(Job):
         """
         import numpy as np
 
+        from embedclf.data.label_sets import labels_in
+
         if not self.recipe.uses_vectors:
             return {}
         n = len(self.corpus.texts)
@@ -91,5 +108,5 @@ class TrainingJob(Job):
         of_texts, of_names = self.keep_usable(vectors[:n], refused), dict(zip(self.names, vectors[n:], strict=True))
         if not of_names or len(refused) != len(reasons):  # the embedder rejected a name
             return {"vectors": of_texts}
-        labels = sorted(set(self.corpus.labels) & of_names.keys())
+        labels = sorted(labels_in(self.corpus.given_labels) & of_names.keys())
         return {"vectors": of_texts, "name_vectors": np.stack([of_names[label] for label in labels])}

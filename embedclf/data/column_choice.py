@@ -31,7 +31,9 @@ class ColumnChoice:
     ----------
     text : str or tuple of str
     label : str or None
-        None if labels are not read.
+        None if labels are not read, or are in columns of their own.
+    labels : tuple of str
+        Those columns.
     notes : list of str
         What was found out and should be logged.
 
@@ -47,7 +49,8 @@ class ColumnChoice:
         self._asked_label = source.found.label or reading.label_column
         self.notes: list[str] = []
         self.text = self._chosen_text()
-        self.label = None if reading.labels == "none" else self._chosen_label()
+        self.labels = () if reading.labels == "none" else self._label_columns()
+        self.label = None if reading.labels == "none" or self.labels else self._chosen_label()
 
     def _chosen_text(self) -> TextColumn:
         if not self._header:  # no record has a column; each is reported when it is read
@@ -65,6 +68,20 @@ class ColumnChoice:
                     f"the column {name!r} contains {kind}, not strings. Choose another with --text-column"
                 )
         return text
+
+    def _label_columns(self) -> tuple[str, ...]:
+        """Return the columns of a label each; none if labels are in one column."""
+        reading = self._reading
+        if not reading.label_columns and reading.label_column is None:
+            return tuple(name for name in reading.usual_label_columns if name in self._header)
+        for name in reading.label_columns if self._header else ():
+            if name in names_in(self.text):
+                raise FormatError(f"the column {name!r} holds the texts, not a label", self._source.header_line)
+            if name not in self._header:
+                problem = no_column_problem(name, "label", self._header, asked=True).replace("-column ", "-columns ")
+                raise self._missing(problem)
+            self._checked("label", name)
+        return reading.label_columns
 
     def _chosen_label(self) -> str | None:
         asked = self._asked_label

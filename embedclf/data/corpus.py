@@ -13,6 +13,7 @@ from typing import Any
 
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, shown_columns
 from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
+from embedclf.data.label_sets import LabelSet
 from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.reading import Labels, Reading
 from embedclf.data.rows import Row
@@ -40,7 +41,12 @@ class Corpus:
     schema : pyarrow.Schema or None
         Schema of a Parquet file; None for other formats.
     text_column, label_column : str
-        The columns that were read, a tuple for several columns of texts; `label_column` is None if there are no labels.
+        The columns that were read, a tuple for several columns of texts; `label_column` is None if there are no labels,
+        or they are in columns of their own.
+    label_columns : tuple of str
+        Those columns, one per label.
+    is_multilabel : bool
+        Whether a text may have several labels.
     dialect : Dialect
         How the fields of a CSV or TSV file are told apart.
     has_header : bool
@@ -60,6 +66,8 @@ class Corpus:
     dialect: Dialect = DEFAULT_DIALECT
     has_header: bool = True
     files: tuple[str, ...] = ()
+    label_columns: tuple[str, ...] = ()
+    is_multilabel: bool = False
 
     @cached_property
     def texts(self) -> list[str]:
@@ -68,8 +76,20 @@ class Corpus:
 
     @cached_property
     def labels(self) -> list[str]:
-        """The label of each row; empty if it has none."""
+        """The label of each row; empty if it has none. Several labels of a row are joined by a separator."""
         return [row.label for row in self.rows]
+
+    @cached_property
+    def label_sets(self) -> list[LabelSet] | None:
+        """The labels of each row, if it may have several."""
+        if not self.is_multilabel:
+            return None
+        return [((row.label,) if row.label else ()) if row.labels is None else row.labels for row in self.rows]
+
+    @property
+    def given_labels(self) -> list[str] | list[LabelSet]:
+        """The labels as functions that measure and train take them: `label_sets` if rows may have several."""
+        return self.labels if self.label_sets is None else self.label_sets
 
     @cached_property
     def lines(self) -> list[int]:
@@ -130,6 +150,9 @@ def read_corpus(
     header: bool = True,
     quoting: Quoting = "auto",
     escape_char: str | None = None,
+    label_separator: str | None = None,
+    label_columns: Sequence[str] = (),
+    usual_label_columns: Sequence[str] = (),
     skip_bad_rows: bool = False,
 ) -> Corpus:
     """Read a file of texts and labels; see `Reading` for how.
@@ -151,10 +174,19 @@ def read_corpus(
         header=header,
         quoting=quoting,
         escape_char=escape_char,
+        label_separator=label_separator,
+        label_columns=tuple(label_columns),
+        usual_label_columns=tuple(usual_label_columns),
     )
     rows, faults = [], []
     with CorpusReader(path, reading) as reader:
-        for row in read_all(reader):
+        all_rows = list(read_all(reader))
+        has_several = bool(label_separator or reader.label_columns) or any(
+            len(row.labels or ()) > 1 for row in all_rows
+        )
+        for row in all_rows:
+            if not has_several and row.labels == () and labels == "needed":  # an empty list is no label
+                row = replace(row, fault=row.fault or "the list of labels is empty, but no other has several")
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))
             else:
@@ -165,7 +197,7 @@ def read_corpus(
     if not rows:
         problem = "none of its rows can be used" if faults else no_rows_problem(reader)
         raise DataError(f"{name}: {problem}", source=name)
-    return corpus_of(reader, rows, faults)
+    return replace(corpus_of(reader, rows, faults), is_multilabel=has_several)
 
 
 def no_rows_problem(reader: CorpusReader) -> str:
@@ -186,6 +218,7 @@ def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) ->
         reader.label_column,
         reader.dialect,
         reader.has_header,
+        label_columns=reader.label_columns,
     )
 
 
@@ -227,6 +260,7 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
         schema=schema,
         dialect=dialect,
         files=names,
+        is_multilabel=any(corpus.is_multilabel for corpus in corpora),
     )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from embedclf.data.damaged_lines import undamaged
 from embedclf.data.open_file import OpenFile
 from embedclf.data.reading import Reading
-from embedclf.data.rows import several_labels_fault
 from embedclf.data.source import Source, SourceRecord
 
 PREFIX = "__label__"
@@ -42,8 +41,7 @@ class FastTextSource(Source):
             text = " ".join(word for word in words if not word.startswith(PREFIX)).strip()
             if not text and not labels:
                 continue
-            label = labels[0] if labels else ""
-            fault = self.file.damaged.fault_of(line, [text, label])
-            if fault is None and len(labels) > 1:
-                fault = several_labels_fault(labels)
-            yield SourceRecord(line, {"text": undamaged(text), "label": undamaged(label)}, "", fault)
+            fault = self.file.damaged.fault_of(line, [text, *labels])
+            sound = [undamaged(label) for label in labels]
+            label = sound if len(sound) > 1 else "".join(sound)
+            yield SourceRecord(line, {"text": undamaged(text), "label": label}, "", fault)

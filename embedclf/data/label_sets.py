@@ -1,6 +1,9 @@
 """The labels of texts that may have several each, or none."""
 
-from collections.abc import Collection, Iterable, Sequence, Set
+import ast
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +18,67 @@ LabelSet: TypeAlias = tuple[str, ...]
 
 AnyLabels: TypeAlias = Iterable[Label] | Iterable[Collection[Label]]
 """One label per text, or a collection of labels per text."""
+
+
+LABEL_SEPARATOR = "|"
+"""What separates the labels of a text in a file, unless it is something else."""
+SEPARATORS = ("|", ";", ",", "/")
+"""What may separate the labels of a text in a cell."""
+# A longer cell is no list of labels.
+_MOST_CHARACTERS = 10_000
+_YES, _NO = frozenset(["1", "true", "yes"]), frozenset(["0", "false", "no"])
+
+
+def listed_labels(value: Any) -> LabelSet | None:
+    """Return the labels of a cell that is a list, or the text of one in JSON or Python; None if it is not."""
+    if isinstance(value, str):
+        if not (value[:1] == "[" and value.rstrip()[-1:] == "]" and len(value) <= _MOST_CHARACTERS):
+            return None
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            try:
+                value = ast.literal_eval(value.strip())
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                return None
+    if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, str | int) for one in value):
+        return None
+    labels = [str(one).strip() for one in value]
+    return tuple(sorted(set(labels))) if all(labels) else None
+
+
+def indicated_labels(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[LabelSet, str | None]:
+    """Return the labels whose columns have a 1, and what is wrong with a column that has neither 0 nor 1."""
+    found = []
+    for column in columns:
+        value = record.get(column)
+        shown = ("" if is_missing(value) else str(value)).strip().casefold()
+        if shown.replace(".0", "") in _YES:
+            found.append(column)
+        elif shown.replace(".0", "") not in _NO:
+            return (), f"{column!r} is {f'{value!r:.40}' if shown else 'empty'}; expected 0 or 1"
+    return tuple(sorted(found)), None
+
+
+def likely_separator(labels: Iterable[str]) -> str | None:
+    """Return what separates several labels in some of the cells: each of them also stands alone or in other cells."""
+    counts = Counter(labels)
+    for separator in SEPARATORS:
+        joined = [label for label in counts if separator in label.strip(separator)]
+        parts = Counter(part for label in counts for part in set(split_labels(label, separator)))
+        if len(joined) >= 2 and all(parts[part] >= 2 for label in joined for part in split_labels(label, separator)):
+            return separator
+    return None
+
+
+def written_labels(labels: Sequence[str] | Sequence[LabelSet]) -> list[str]:
+    """Return the label of each text, or all of its labels as a JSON list."""
+    return [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in labels]
+
+
+def labels_in(labels: Iterable[str] | Iterable[LabelSet]) -> set[str]:
+    """Return the labels that occur, of texts that have one each or several."""
+    return {label for one in labels for label in ((one,) if isinstance(one, str) else one)}
 
 
 def split_labels(cell: str, separator: str) -> LabelSet:

@@ -48,7 +48,10 @@ class CorpusReader:
     columns : list of str
         The header, with repeated names numbered; for JSONL, the keys of the first record.
     text_column, label_column : str
-        The columns that are read, a tuple for several columns of texts; `label_column` is None if labels are not.
+        The columns that are read, a tuple for several columns of texts; `label_column` is None if labels are not, or
+        are in columns of their own.
+    label_columns : tuple of str
+        Those columns, one per label.
     has_bom : bool
         Whether the file starts with a UTF-8 byte order mark.
     has_header : bool
@@ -78,7 +81,9 @@ class CorpusReader:
         self.text_column: TextColumn = choice.text
         self.label_column = choice.label
         self.has_header, self.schema = self._source.has_header, self._source.schema
-        self._maker = RowMaker(choice.text, choice.label, reading.labels == "needed")
+        self.label_columns = choice.labels
+        needed = reading.labels == "needed"
+        self._maker = RowMaker(choice.text, choice.label, needed, reading.label_separator, choice.labels)
         self._log(reading, choice)
 
     def _found_format(self, path: str | os.PathLike[str]) -> Format:

@@ -7,6 +7,7 @@ from typing import Literal
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, candidates, names_in
 from embedclf.data.dialect import Quoting, check_dialect
 from embedclf.data.formats import check_delimiter, check_encoding
+from embedclf.errors import ArgumentError
 
 Labels = Literal["needed", "optional", "none"]
 
@@ -37,6 +38,12 @@ class Reading:
         Whether fields of CSV and TSV may be quoted; see `CsvRecords`. What was found is logged if there is no quoting.
     escape_char : str or None
         The character before a quote inside a quoted field, where such quotes are not doubled.
+    label_separator : str or None
+        What separates several labels in a cell; None takes only lists of labels for several.
+    label_columns : tuple of str
+        Columns that say of a label each, with 0 or 1, whether a text has it, instead of one column of labels.
+    usual_label_columns : tuple of str
+        Such columns to look for first, used if the file has any of them and `label_column` is None.
 
     Raises
     ------
@@ -53,11 +60,15 @@ class Reading:
     header: bool = True
     quoting: Quoting = "auto"
     escape_char: str | None = None
+    label_separator: str | None = None
+    label_columns: tuple[str, ...] = ()
+    usual_label_columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the settings."""
         check_delimiter(self.delimiter)
         check_encoding(self.encoding)
+        check_several_labels(self.label_column, self.label_separator, self.label_columns)
         check_dialect(self.quoting, self.escape_char, self.delimiter)
 
     def has_texts(self, header: Sequence[str]) -> bool:
@@ -66,6 +77,28 @@ class Reading:
         if set(names_in(asked or usual)) <= set(header):
             return True
         return asked is None and bool(candidates(header, "text", usual, self.label_column))
+
+
+def check_several_labels(column: str | None, separator: str | None, columns: Sequence[str]) -> None:
+    """Check the settings for reading several labels of a text.
+
+    Raises
+    ------
+    ArgumentError
+        If they exclude each other, or the separator is blank.
+    """
+    if separator is not None and not separator.strip():
+        raise ArgumentError("the label separator must have a character that is no space, such as '|'")
+    if not columns:
+        return
+    if column is not None or separator is not None:
+        raise ArgumentError(
+            "labels are either in columns of their own (label_columns), or in one (label_column, label_separator)"
+        )
+    if len(columns) == 1:
+        raise ArgumentError(f"{columns[0]!r} alone is a column of one label, no or yes: name it as the label column")
+    if twice := [name for name in columns if list(columns).count(name) > 1]:
+        raise ArgumentError(f"the label column {twice[0]!r} was given twice")
 
 
 DEFAULT_READING = Reading()

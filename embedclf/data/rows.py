@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from embedclf.data.columns import TextColumn
+from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet, indicated_labels, listed_labels, split_labels
 from embedclf.data.parquet_types import Record, with_value
 from embedclf.formatting import to_json
 from embedclf.missing import is_gap, is_missing, join_parts
@@ -27,11 +28,13 @@ class Row:
     source : str or Record
         The record in its original form in a JSONL or Parquet file; empty for other formats.
     text, label : str
-        Empty if missing; `label` is also empty if labels are not read.
+        Empty if missing; `label` is also empty if labels are not read. Several labels are written with a separator.
     fault : str or None
         Why the row cannot be used; None if it can.
     file : str or None
         Name of its file, if the rows of several were joined.
+    labels : tuple of str, or None
+        The labels, sorted, if they stand in a list or in columns of their own, or are separated; None otherwise.
     """
 
     line: int
@@ -41,6 +44,7 @@ class Row:
     fault: str | None
     source: str | Record = ""
     file: str | None = None
+    labels: LabelSet | None = None
 
     @property
     def is_incomplete(self) -> bool:
@@ -60,11 +64,17 @@ class RowMaker:
         None reads no labels.
     needs_labels : bool
         Whether a row without a label is an error.
+    separator : str or None
+        What separates several labels in a cell; None takes only lists of labels for several.
+    label_columns : tuple of str
+        Columns that say of a label each, with 0 or 1, whether the text has it.
     """
 
     text_column: TextColumn
     label_column: str | None
     needs_labels: bool
+    separator: str | None = None
+    label_columns: tuple[str, ...] = ()
 
     def row(self, line: int, record: dict[str, Any], source: str | Record = "", known_fault: str | None = None) -> Row:
         """Return the row for a record; one that is known to be faulty has neither text nor label. See `Row`."""
@@ -73,12 +83,16 @@ class RowMaker:
         if not source and _repeats_names(record):
             return Row(line, record, "", "", "the header appears again in this line")
         text, fault = self._text(record)
-        label = ""
+        label, labels = "", None
+        if self.label_columns:
+            labels, wrong = indicated_labels(record, self.label_columns)
+            return Row(line, record, text, self._written(labels), fault or wrong, source, None, labels)
         if self.label_column is not None:
             value = record.get(self.label_column)
-            if isinstance(value, list):
-                value, many = _only_label(value)
-                fault = fault or many
+            if (labels := self._labels(value)) is not None:
+                label = self._written(labels)
+                faults = (why for one in labels if (why := text_fault(one, "label")))
+                return Row(line, record, text, label, fault or next(faults, None), source, None, labels)
             if is_missing(value):
                 value = None
             if isinstance(value, int | float):
@@ -93,6 +107,17 @@ class RowMaker:
                 if label or self.needs_labels:
                     fault = fault or text_fault(label, "label")
         return Row(line, record, text, label, fault, source)
+
+    def _written(self, labels: LabelSet) -> str:
+        return (self.separator or LABEL_SEPARATOR).join(labels)
+
+    def _labels(self, value: Any) -> LabelSet | None:
+        """Return the labels of a cell that is a list, or has the separator; None if it is one label, or missing."""
+        if (listed := listed_labels(value)) is not None:
+            return listed
+        if self.separator is not None and isinstance(value, str) and not is_missing(value):
+            return split_labels(value, self.separator) or None
+        return None
 
     def _text(self, record: Mapping[str, Any]) -> tuple[str, str | None]:
         if isinstance(self.text_column, str):
@@ -115,23 +140,6 @@ class RowMaker:
 def _repeats_names(record: Mapping[str, Any]) -> bool:
     """Return whether a row is the header again, as in files that were put together, even with their marks."""
     return len(record) > 1 and all(value.removeprefix("\ufeff") == name for name, value in record.items())
-
-
-def _only_label(labels: list[Any]) -> tuple[Any, str | None]:
-    """Return the label in a list of one, as Doccano and `datasets` write it, and the fault of a list of others."""
-    if not labels:
-        return None, None
-    if not all(isinstance(label, str | int) for label in labels):
-        return labels, None
-    labels = [label if isinstance(label, str) else json.dumps(label) for label in labels]
-    if len(set(labels)) == 1:
-        return labels[0], None
-    return labels[0], several_labels_fault(labels)
-
-
-def several_labels_fault(labels: Sequence[str]) -> str:
-    """Return what is wrong with a row that has several labels."""
-    return f"{len(labels)} labels ({', '.join(labels)[:60]}): several labels of one text are not supported yet"
 
 
 def relabelled(row: Row, column: str, label: str) -> Row:

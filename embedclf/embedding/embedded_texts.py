@@ -1,6 +1,5 @@
 """Texts with their labels and vectors, checked and embedded once."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -9,7 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data.columns import DEFAULT, Columns, as_text_column
-from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets
+from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets, written_labels
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
@@ -32,9 +31,9 @@ class EmbeddedTexts:
     labels : iterable of str or int, or of lists of these, optional
         One per text, or a list per text; a whole number is a label as it is written: ``"1"``. A matrix or data frame of
         0 and 1, with a column per label, is a list of labels per text as well.
-    text, label : str, optional
+    text, label : str or sequence of str, optional
         The columns of a data frame; None means "text" and, if there is one, "label". Several columns of texts are
-        joined by line breaks.
+        joined by line breaks; several columns of labels hold 0 and 1.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As in `embedclf.train`. An embedder given by name is opened with the cache of the command line.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -74,7 +73,7 @@ class EmbeddedTexts:
         labels: AnyLabels | None = None,
         *,
         text: str | Sequence[str] | None = None,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
         embedder: EmbedderLike | None = None,
         vectors: Vectors | None = None,
     ) -> None:
@@ -88,7 +87,8 @@ class EmbeddedTexts:
             if given is not None and len(given) != len(self.texts):
                 raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(given), what)}")
         of_frame = is_data_frame(texts)
-        self.columns = Columns(as_text_column(text) or DEFAULT.text, label or DEFAULT.label) if of_frame else None
+        of_labels = label if isinstance(label, str) else DEFAULT.label
+        self.columns = Columns(as_text_column(text) or DEFAULT.text, of_labels) if of_frame else None
         self.is_embedder_named = embedder is not None
         self.are_vectors_given = vectors is not None
         self._given = embedder
@@ -102,7 +102,7 @@ class EmbeddedTexts:
         labels: AnyLabels | None = None,
         *,
         text: str | Sequence[str] | None = None,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
         embedder: EmbedderLike | None = None,
         vectors: Vectors | None = None,
         usual_task: str = CLASSIFICATION,
@@ -133,7 +133,7 @@ class EmbeddedTexts:
         labels: AnyLabels | None = None,
         *,
         text: str | Sequence[str] | None = None,
-        label: str | None = None,
+        label: str | Sequence[str] | None = None,
         vectors: Vectors | None = None,
     ) -> "EmbeddedTexts":
         """Return `texts` if it is an `EmbeddedTexts` of this embedder, else create one with the embedder.
@@ -223,9 +223,7 @@ class EmbeddedTexts:
         ArgumentError
             If the texts have no labels.
         """
-        if self.label_sets is None:
-            return self.known_labels
-        return [json.dumps(labels, ensure_ascii=False) for labels in self.label_sets]
+        return written_labels(self.known_labels if self.label_sets is None else self.label_sets)
 
     @property
     def is_embedded(self) -> bool:

@@ -50,9 +50,17 @@ class Explanation(BaseModel):
 class Prediction(BaseModel):
     """The prediction for one text."""
 
-    label: str | None = Field(description="null if the classifier abstains or the text cannot be classified")
+    label: str | None = Field(
+        default=None,
+        description="null if the classifier abstains or the text cannot be classified; omitted if texts may have "
+        "several labels",
+    )
     confidence: float | None = Field(
-        description="confidence in the most likely label, rounded down; null if there is an error"
+        default=None,
+        description="confidence in the label, rounded down; null if there is an error, omitted beside several labels",
+    )
+    labels: list[Likely] | None = Field(
+        default=None, description="the labels of the text, if it may have several; omitted otherwise"
     )
     top: list[Likely] | None = Field(default=None, description="the most likely labels, if top_k was given")
     error: str | None = Field(default=None, description="why the text cannot be classified; omitted otherwise")

@@ -7,7 +7,7 @@ import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import LABEL_SEPARATOR, LabelRules, MultiLabelDecision, is_answered, rank
+from embedclf.classifier.decisions import LabelRules, MultiLabelDecision, is_answered, rank
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
@@ -35,7 +35,6 @@ def fit_classifier(
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
-    separator: str = LABEL_SEPARATOR,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -53,8 +52,6 @@ def fit_classifier(
         Which examples are held out.
     target_accuracy, min_confidence : float, optional
         See `embedclf.train`.
-    separator : str
-        What separates the labels of a text in files.
 
     Returns
     -------
@@ -82,7 +79,7 @@ def fit_classifier(
         held_out=figures,
         version=__version__,
         word_scale=settings.scale,
-        multilabel=None if (rules := job.label_rules(chosen)) is None else replace(rules, separator=separator),
+        multilabel=job.label_rules(chosen),
     )
     return trained.model(settings.temperature, examples.classes, settings.of_labels), card, correct
 

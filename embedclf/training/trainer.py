@@ -42,7 +42,7 @@ def train(
     labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     embedder: EmbedderLike | None = None,
     head: Head = "logistic",
     C: float | Literal["auto"] | None = None,
@@ -73,8 +73,9 @@ def train(
         One per text. The classifier's labels are strings; a whole number is a label as it is written: ``"1"``. A list
         of labels per text, or a matrix of 0 and 1 with a column per label, trains a `MultiLabelClassifier`: each label
         is one against the rest, with a probability and a threshold of its own.
-    text, label : str, optional
-        The columns of a data frame; None means "text" and "label". Several columns of texts are joined by line breaks.
+    text, label : str or sequence of str, optional
+        The columns of a data frame; None means "text" and "label". Several columns of texts are joined by line breaks;
+        several columns of labels hold 0 and 1.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         A ``provider:model``, an embedclf embedder, or any LangChain ``Embeddings``. None uses AI/ML API's
         text-embedding-3-small if there is a key for it, else WordLlama. An embedder given by name uses the same
@@ -195,7 +196,8 @@ def train_on(
             ("class_weight", class_weight),
         ):
             if setting is not None:
-                raise ArgumentError(f"{name} is for texts with one label each; these have several")
+                option = f"--{name.replace('_', '-')} ({name})"
+                raise ArgumentError(f"{option} is for texts with one label each; these have several")
         classes, given = check_label_sets(examples.texts, examples.known_label_sets)
         y = rarest_labels(given)
     else:

@@ -407,10 +407,10 @@ ADVICE: dict[str, Case] = {
         ("d.csv:1: the first line looks like a header, but is read as a row",),
     ),
     "fastText": Case(
-        "check d.txt --dry-run --skip-bad-rows",
+        "train d.txt --dry-run",
         {"d.txt": "__label__joy i feel fine\n__label__sad so alone\n__label__joy __label__sad both\n"},
-        1,
-        ("fastText's format (__label__)", "d.txt:3: 2 labels (joy, sad)", "2 rows, 2 labels"),
+        0,
+        ("fastText's format (__label__)", "Several labels a text (in lists): 1.3", "3 rows, 2 labels"),
     ),
     "fastText, with labels at the end": Case(
         "check d.txt --dry-run",
@@ -433,10 +433,10 @@ ADVICE: dict[str, Case] = {
         "train d.jsonl", {"d.jsonl": '[{"text": "a"}]\n[{"text": "b"}]\n'}, 1, ("d.jsonl:1: the line is an array of",)
     ),
     "several labels in a list": Case(
-        "check d.jsonl --dry-run",
+        "train d.jsonl --dry-run",
         {"d.jsonl": '{"text": "a", "label": ["x", "y"]}\n' + _LABELLED},
-        1,
-        ("2 labels (x, y)",),
+        0,
+        ("Several labels a text (in lists): 1.3 on average",),
     ),
     "a damaged first record": Case(
         "check d.jsonl --skip-bad-rows --dry-run",

@@ -47,7 +47,9 @@ def command(
     from embedclf.quality.corrections import apply_corrections
 
     options = asdict(file)
-    del options["labels"], options["usual"]
+    # Cells of labels are replaced as a whole, whatever they hold.
+    for name in ("labels", "usual", "label_separator", "label_columns", "usual_label_columns"):
+        del options[name]
     done = apply_corrections(corrections, dataset, output, escape_formulas=escape_formulas, **options)
     changed = [(done.n_relabelled, "relabelled"), (done.n_dropped, "dropped")]
     said = ", ".join(f"{number:,} {what}" for number, what in changed if number) or "nothing changed"

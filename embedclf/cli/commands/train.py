@@ -88,6 +88,7 @@ def command(
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import warn_of_findings
     from embedclf.data.atomic_file import AtomicFile, check_places
+    from embedclf.data.label_sets import labels_in
     from embedclf.printing.figures import training_lines
 
     corpus = job.read()
@@ -96,7 +97,7 @@ def command(
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
     if not job.asked.dry_run:
-        check_replaced(place, set(corpus.labels), force=force)
+        check_replaced(place, labels_in(corpus.given_labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
@@ -110,7 +111,7 @@ def command(
     vectors = job.embed_to_train()
     classifier = train(
         job.corpus.texts,
-        job.corpus.labels,
+        job.corpus.given_labels,
         holdout=holdout,
         seed=seed,
         target_accuracy=target_accuracy,
@@ -140,6 +141,8 @@ def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
     options = [
         *(("--text-column", name, None) for name in names_in(file.text_column or ())),
         ("--label-column", file.label_column, None),
+        ("--label-separator", file.label_separator, None),
+        ("--label-columns", ",".join(file.label_columns), ""),
         ("--delimiter", file.delimiter, None),
         ("--encoding", file.encoding, "utf-8"),
         ("--quoting", file.quoting, "auto"),

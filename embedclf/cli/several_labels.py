@@ -1,0 +1,53 @@
+"""What a file is taken for: texts with one label each, or with several."""
+
+from typing import TYPE_CHECKING
+
+from embedclf.cli.screen import echo
+from embedclf.data.label_sets import SEPARATORS, likely_separator
+from embedclf.errors import DataError
+from embedclf.formatting import counted
+
+if TYPE_CHECKING:
+    from embedclf.cli.file_options import FileOptions
+    from embedclf.data.corpus import Corpus
+
+# The fewest labels with another separator to suggest it.
+_LEAST_CELLS = 2
+
+
+def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
+    """Check that the separator that was given stands in a label.
+
+    Raises
+    ------
+    DataError
+        If it does not; the message names one that does.
+    """
+    sets, separator = corpus.label_sets, file.label_separator
+    if sets is None or separator is None or any(len(labels) > 1 for labels in sets):
+        return
+    single = [label for labels in sets for label in labels]
+    found = [one for one in SEPARATORS if sum(one in label for label in single) >= _LEAST_CELLS]
+    advice = "Without --label-separator, each text has one label."
+    if found:
+        advice = f"Did you mean --label-separator '{found[0]}'?"
+    message = f"{corpus.name}: the separator {separator!r} stands in no label. {advice}"
+    raise DataError(message, source=corpus.name)
+
+
+def say_what_labels_are(corpus: "Corpus", file: "FileOptions") -> None:
+    """Print what a file of several labels a text is taken for; warn if one label looks like several."""
+    sets, separator = corpus.label_sets, file.label_separator
+    if sets is None:
+        if (likely := likely_separator(corpus.labels)) is not None:
+            example = next(label for label in corpus.labels if likely in label.strip(likely))
+            warning = f"{example!r} is taken for one label; if it is several, use --label-separator '{likely}'"
+            echo(f"Warning: {warning}", err=True)
+        return
+    how = f"separated by {separator!r}" if separator is not None else "in lists"
+    if corpus.label_columns:
+        how = f"in {len(corpus.label_columns)} columns"
+    mean = sum(map(len, sets)) / len(sets)
+    without = sum(not labels for labels in sets)
+    none = f", {counted(without, 'text')} without any" if without else ""
+    echo(f"Several labels a text ({how}): {mean:.2g} on average{none}", err=True)

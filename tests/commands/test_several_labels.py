@@ -1,0 +1,202 @@
+"""Texts with several labels each, from files to answers, at the command line and in Python."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import embedclf
+from corpus import QUICK, QUICKLY, SMALL
+from embedclf.data.corpus import read_corpus
+from running import Cli
+from serving import serving
+
+
+def write_csv(path: Path, rows: list[tuple[str, ...]], header: tuple[str, ...] = ("text", "label")) -> Path:
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([header, *rows])
+    return path
+
+
+PAIRS = [("delivery", "refund"), ("password", "refund")]
+# Each text alone, two texts of different labels joined, and texts of no label.
+ROWS = [
+    *((text, (label,)) for label, texts in SMALL.items() for text in texts),
+    *((f"{one}. {other}", pair) for pair in PAIRS for one, other in zip(SMALL[pair[0]], SMALL[pair[1]], strict=True)),
+    *((f"{text} {number}", ()) for number in range(2) for text in ("Good morning", "Thank you very much", "Bye now")),
+]
+TEXTS, LABELS = [text for text, _ in ROWS], [list(labels) for _, labels in ROWS]
+BOTH = "Where is my parcel? I want my money back"
+
+
+@pytest.fixture
+def separated(tmp_path: Path) -> Path:
+    """A file whose labels are separated by bars."""
+    rows = [(text, "|".join(labels) or "[]") for text, labels in ROWS]
+    return write_csv(tmp_path / "separated.csv", rows, ("text", "labels"))
+
+
+@pytest.fixture(scope="module")
+def several() -> embedclf.TextClassifier:
+    return embedclf.train(TEXTS, LABELS, embedder="wordllama", **QUICK)
+
+
+def train(cli: Cli, *args: object) -> embedclf.TextClassifier:
+    result = cli("train", *args, "-o", "m.safetensors", "--force", *QUICKLY)
+    assert result.exit_code == 0, result.stderr
+    return embedclf.load("m.safetensors")
+
+
+def test_training_says_what_it_takes_the_file_for(cli: Cli, separated: Path):
+    """And predicts lists of labels, most likely first, in each form of output."""
+    result = cli("train", separated, "--label-separator", "|", "-o", "m.safetensors", *QUICKLY)
+    assert result.exit_code == 0
+    assert result.stderr.splitlines()[1:3] == [
+        f"{separated}: 56 rows, 3 labels",
+        "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)",
+    ]
+    assert "Several labels a text (separated by '|'): 1.2 on average, 6 texts without any" in result.stderr
+    shown = cli("predict", "-m", "m.safetensors", BOTH, "Good morning").stdout.splitlines()
+    assert shown[0].split("\t")[0] in ("delivery|refund", "refund|delivery")
+    assert all(float(one) > 0.2 for one in shown[0].split("\t")[1].split("|"))
+    assert shown[1].startswith("-\t")
+    first, second = map(
+        json.loads, cli("predict", "-m", "m.safetensors", "--json", BOTH, "Bye now").stdout.splitlines()
+    )
+    assert {one["label"] for one in first["labels"]} == {"delivery", "refund"}
+    assert second == {"text": "Bye now", "labels": []}
+
+
+def test_the_rows_of_a_file_get_lists_of_labels(cli: Cli, separated: Path):
+    """Joined by the separator of the training file, in CSV."""
+    train(cli, separated, "--label-separator", "|")
+    write_csv(Path("in.csv"), [(BOTH,), ("Good morning",)], ("text",))
+    assert cli("predict", "-m", "m.safetensors", "in.csv", "-o", "out.csv", "-k", 2).exit_code == 0
+    with Path("out.csv").open() as file:
+        first, second = csv.DictReader(file)
+    assert list(first) == [
+        *("text", "predicted_labels", "confidences"),
+        *("top_1_label", "top_1_confidence", "top_2_label", "top_2_confidence", "error"),
+    ]
+    assert set(first["predicted_labels"].split("|")) == {"delivery", "refund"}
+    assert first["confidences"] == f"{first['top_1_confidence']}|{first['top_2_confidence']}"
+    assert (second["predicted_labels"], second["confidences"], second["error"]) == ("", "", "")
+
+
+def test_columns_of_zeros_and_ones_are_the_same_labels(cli: Cli, separated: Path):
+    """And so are lists in JSON, of pandas in CSV, and several labels in a file of fastText."""
+    names = sorted(SMALL)
+    rows = [(text, *(str(int(name in labels)) for name in names)) for text, labels in ROWS]
+    columns = write_csv(Path("c.csv"), rows, ("text", *names))
+    lists = Path("l.jsonl")
+    lists.write_text("".join(json.dumps({"text": text, "label": labels}) + "\n" for text, labels in ROWS))
+    pandas = write_csv(Path("p.csv"), [(text, str(list(labels))) for text, labels in ROWS])
+    expected = train(cli, separated, "--label-separator", "|")
+    for args in ([columns, "--label-columns", ",".join(names)], [lists], [pandas]):
+        found = train(cli, *args)
+        assert found.classes == expected.classes
+        assert (found.model.weights == expected.model.weights).all()
+    marked = "".join(" ".join(f"__label__{name}" for name in labels) + f" {text}\n" for text, labels in ROWS if labels)
+    Path("f.txt").write_text(marked)
+    sets = read_corpus("f.txt").label_sets
+    assert sets == [labels for _, labels in ROWS if labels]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--label-separator", ";"], "the separator ';' stands in no label. Did you mean --label-separator '|'?"),
+        (["--label-separator", " "], "The label separator must have a character that is no space, such as '|'."),
+        (["--label-columns", "labels"], "'labels' alone is a column of one label, no or yes"),
+        (["--label-columns", "labels,labels"], "The label column 'labels' was given twice."),
+        (["--label-columns", "labels,lable"], "no column 'lable'"),
+        (["--label-columns", "labels,text"], "the column 'text' holds the texts, not a label"),
+        (["--label-columns", "a,b", "--label-separator", "|"], "or in one (--label-column, --label-separator)."),
+        (
+            ["--label-separator", "|", "--target-accuracy", 0.9],
+            "--target-accuracy (target_accuracy) is for texts with one label each",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(cli: Cli, separated: Path, options: list[object], message: str):
+    """Before anything is embedded."""
+    result = cli("train", separated, *options)
+    assert result.exit_code
+    assert message in result.stderr
+
+
+def test_a_cell_that_is_neither_0_nor_1_is_named(cli: Cli):
+    """With its line."""
+    path = write_csv(Path("c.csv"), [("a", "1", "0"), ("b", "x", "1"), ("c", "", "0")], ("text", "p", "q"))
+    result = cli("train", path, "--label-columns", "p,q")
+    assert "c.csv:3: 'p' is 'x'; expected 0 or 1" in result.stderr
+    assert "c.csv:4: 'p' is empty; expected 0 or 1" in result.stderr
+
+
+def test_labels_that_look_like_several_are_pointed_out(cli: Cli):
+    """But are taken for one, since they may be."""
+    rows = [(text, "|".join(labels)) for text, labels in ROWS if labels]
+    path = write_csv(Path("d.csv"), rows)
+    result = cli("train", path, *QUICKLY)
+    wanted = "Warning: 'delivery|refund' is taken for one label; if it is several, use --label-separator '|'"
+    assert wanted in result.stderr.splitlines()
+    assert "delivery|refund" in embedclf.load("models/d.safetensors").classes
+
+
+def test_python_takes_lists_sets_and_matrices(several: embedclf.TextClassifier):
+    """All are the same labels."""
+    names = sorted(SMALL)
+    matrix = np.array([[name in labels for name in names] for labels in LABELS])
+    for labels in ([set(one) for one in LABELS], matrix.astype(int)):
+        found = embedclf.train(TEXTS, labels, embedder="wordllama", **QUICK)
+        assert (found.model.weights == several.model.weights).all()
+    assert found.classes == ("0", "1", "2")
+    assert isinstance(several, embedclf.MultiLabelClassifier)
+    assert set(several.predict([BOTH])[0]) == {"delivery", "refund"}
+    assert several.predict(["Good morning"]) == [[]]
+    (prediction,) = several.classify([BOTH], top_k=1)
+    assert prediction.label is None
+    assert {one.label for one in prediction.labels or ()} == {"delivery", "refund"}
+    assert several.with_min_confidence(0.0).predict([BOTH])[0][0] == prediction.top[0].label
+    assert len(several.with_min_confidence(0.0).predict([BOTH])[0]) == 3
+    (why,) = several.explain(["I want my money back"])
+    assert (why.label, why.runner_up) == ("refund", "not refund")
+    assert why.difference == pytest.approx(np.log(why.confidence / (1 - why.confidence)), rel=0.02)
+
+
+def test_every_text_has_a_label_if_all_did_in_training():
+    """However unlikely its labels are."""
+    with_labels = [(text, labels) for text, labels in ROWS if labels]
+    classifier = embedclf.train(*zip(*with_labels, strict=True), embedder="wordllama", **QUICK)  # type: ignore[arg-type]
+    assert all(classifier.predict(["Good morning", "zzz", BOTH]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([["a"], "b"], "labels[1] is of type str, but other texts have lists of labels: pass a list"),
+        ([["a"], None], "labels[1] is missing; pass an empty list for a text without labels"),
+        ([["a"], [" "]], "labels[1]: the label"),
+        ([["a"], ["a"]], "only one label, 'a'"),
+        ([[], []], "no text has a label"),
+        (np.array([[0, 2], [1, 0]]), "a matrix of labels must hold 0 and 1 only, got 2 in row 0, column 1"),
+        ([["a", "b"]], "got 2 texts but 1 list of labels"),
+    ],
+)
+def test_python_refuses_what_are_no_lists_of_labels(labels: object, message: str):
+    """With the place."""
+    with pytest.raises((embedclf.EmbedclfError, TypeError), match=r".") as caught:
+        embedclf.train(["x", "y"], labels, features="words")  # type: ignore[arg-type]
+    assert message in str(caught.value)
+
+
+def test_a_service_answers_with_lists(several: embedclf.TextClassifier):
+    """Without the fields that stand for one label."""
+    with serving(embedclf.create_app(several)) as client:
+        answer = client.post("/predict", json={"texts": [BOTH, "Good morning", ""], "top_k": 1}).json()["predictions"]
+    assert {one["label"] for one in answer[0]["labels"]} == {"delivery", "refund"}
+    assert "label" not in answer[0]
+    assert answer[1]["labels"] == []
+    assert answer[2]["error"] == "the text is empty"
