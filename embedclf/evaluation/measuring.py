@@ -11,7 +11,7 @@ from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
-from embedclf.data.label_sets import AnyLabels
+from embedclf.data.label_sets import AnyLabels, LabelSet, labels_in
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
@@ -110,13 +110,10 @@ def evaluate(
     given = texts_for(classifier, texts, labels, text=text, label=label, vectors=vectors)
     if not given.texts:
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
+    check_labels(classifier, given.label_sets or given.known_labels)
     if isinstance(classifier, MultiLabelClassifier):
-        check_labels(classifier, {label for labels in given.known_label_sets for label in labels})
         return evaluate_labels(classifier, given, None if train_set is None else train_set_of(classifier, examples))
-    if given.is_multilabel:
-        raise ArgumentError("the classifier gives one label to a text: pass one label per text, not a list of labels")
     texts, labels = given.texts, given.known_labels
-    check_labels(classifier, labels)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
     else:
@@ -248,16 +245,22 @@ def _out_of_scope(
     )
 
 
-def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
-    """Check that the classifier knows at least one of the labels, if there are any.
+def check_labels(classifier: TextClassifier, labels: Sequence[str] | Sequence[LabelSet]) -> None:
+    """Check that the classifier can be measured on these labels: one per text, or several.
 
     Raises
     ------
     ArgumentError
-        If it knows none of them, or all are the out-of-scope label.
+        If it gives one label to a text and these have several, or the reverse; or if it knows none of the labels, or
+        all are the out-of-scope label.
     """
-    given, foreign = set(labels), classifier.card.out_of_scope_label
-    if not given:
+    are_several, gives_several = any(not isinstance(one, str) for one in labels), classifier.model.is_multilabel
+    if are_several and not gives_several:
+        raise ArgumentError("the model gives one label to a text, but these texts have several each")
+    if gives_several and not are_several:
+        raise ArgumentError("the model gives several labels to a text: each text needs a list of labels, not one label")
+    given, foreign = labels_in(labels), classifier.card.out_of_scope_label
+    if are_several and not given:
         return
     if given == {foreign}:
         raise ArgumentError(

@@ -50,15 +50,15 @@ class PredictedLabels(NamedTuple):
         From 1.
     labels : tuple of str
         Most likely first.
-    confidence : float
-        The probability of the first of them; of the most likely label if there are none.
+    confidences : tuple of float
+        The probability of each.
     """
 
     row: int
     repeat: int
     fold: int
     labels: tuple[str, ...]
-    confidence: float
+    confidences: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,5 +248,5 @@ def _predictions(one: OutOfFold, predicted: Mask, classes: Sequence[str], repeat
         probabilities = one.probabilities[row]
         order = np.argsort(-probabilities, kind="stable")
         own = order[predicted[row, order]].tolist()
-        confidence = float(probabilities[own[0] if own else order[0]])
-        yield PredictedLabels(row, repeat, int(one.folds[row]) + 1, tuple(classes[label] for label in own), confidence)
+        labels, confidences = tuple(classes[label] for label in own), tuple(probabilities[own].tolist())
+        yield PredictedLabels(row, repeat, int(one.folds[row]) + 1, labels, confidences)

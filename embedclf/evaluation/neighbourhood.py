@@ -6,11 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from embedclf.arrays import Mask, Vectors
-from embedclf.classifier.decisions import LABEL_SEPARATOR
 from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
-from embedclf.data.label_sets import AnyLabels, as_label_sets
+from embedclf.data.label_sets import LABEL_SEPARATOR, AnyLabels, as_label_sets
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError

@@ -10,6 +10,7 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
@@ -60,6 +61,11 @@ def _(result: MultiLabelReport) -> list[Line]:
 @lines_of.register
 def _(result: CrossValidation) -> list[Line]:
     return figures.cross_validation_lines(result, _REST)
+
+
+@lines_of.register
+def _(result: MultiLabelCrossValidation) -> list[Line]:
+    return multilabel.multilabel_cross_validation_lines(result, _REST)
 
 
 @lines_of.register

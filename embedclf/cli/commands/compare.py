@@ -9,9 +9,10 @@ import click
 
 from embedclf.cli import completers
 from embedclf.cli.help import Command
-from embedclf.cli.job import Job, file_job
+from embedclf.cli.job import file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option
 from embedclf.formatting import counted
 
@@ -73,9 +74,9 @@ if TYPE_CHECKING:
 @seed_option
 @report_option
 @page_options
-@file_job("needed")
+@file_job("needed", kind=TrainingJob)
 def command(
-    job: Job,
+    job: TrainingJob,
     embedders: tuple[str, ...],
     dimensions: tuple[int, ...],
     tasks: tuple[str, ...],
@@ -95,6 +96,8 @@ def command(
     from embedclf.cli.costs import tell_usage
     from embedclf.cli.pages import facts_of_file
     from embedclf.cli.refused_rows import without_refused
+    from embedclf.cli.several_labels import say_what_labels_are
+    from embedclf.data.label_sets import labels_in
     from embedclf.embedding.factory import default_embedder
     from embedclf.evaluation import choices, comparison
     from embedclf.pages.reports import comparison_page
@@ -103,7 +106,7 @@ def command(
     job.check_places(report=report)
     corpus, asked = job.read(), job.asked
     recipes = comparison.check_comparison(
-        corpus.texts, corpus.labels, heads or ("logistic",), features or ("auto",), folds, seed
+        corpus.texts, corpus.given_labels, heads or ("logistic",), features or ("auto",), folds, seed
     )
     with ExitStack() as stack:
         if asked.no_cache and asked.cache_dir is None:
@@ -114,8 +117,9 @@ def command(
         given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
         told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
         opened = choices.open_choices(given, lengths, recipes, **told, **settings)
-        n_labels = counted(len(set(corpus.labels)), "label")
+        n_labels = counted(len(labels_in(corpus.given_labels)), "label")
         echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
+        say_what_labels_are(corpus, job.file)
         if asked.dry_run:
             print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
             return
@@ -129,7 +133,9 @@ def command(
         if reasons:
             corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
             embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
-        result = comparison.compare_vectors(corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed)
+        result = comparison.compare_vectors(
+            corpus.texts, corpus.given_labels, embedded, recipes, folds=folds, seed=seed
+        )
     page.write(comparison_page, result, f"Comparison on {job.name}", data=facts_of_file(corpus))
     if job.as_json:
         echo_json(result.to_dict())
