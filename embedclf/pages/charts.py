@@ -309,7 +309,7 @@ def comparison_chart(result: Comparison) -> Markup:
     step = 12 + 14 * (1 + max(map(len, below)))
     bottom = 12 + step * len(embedders)
     x, y = Axis(*around(low, high), margin, 628), Axis(0, 1, bottom, 8)
-    across = [(value, f"{value:.3f}".rstrip("0")) for value in ticks(*x.ends, 5)]
+    across = [(value, f"{value:.3f}".rstrip("0").rstrip(".")) for value in ticks(*x.ends, 5)]
     parts = [frame(x, y, across=across, up=[], x_title=result.metric)]
     for number, (one, name, more) in enumerate(zip(result.candidates, embedders, below, strict=True)):
         up, (start, end) = 28 + step * number, one.score.interval

@@ -7,7 +7,7 @@ from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValid
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.formatting import counted, shown_confidence
 from embedclf.pages import charts
-from embedclf.pages.markup import Markup, breakable, tag
+from embedclf.pages.markup import Markup, breakable, joined, tag
 from embedclf.pages.names import in_one_line
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.reports import INTERVALS, between, tile
@@ -156,7 +156,14 @@ def _pairs(report: MultiLabelReport) -> list[Section]:
     if report.confusions:
         rows = [
             [
-                _link([one.missed, one.given], " → ", missed=numbers[one.missed], extra=numbers[one.given]),
+                tag(
+                    "a",
+                    *(tag("bdi", breakable(one.missed)), " → ", tag("bdi", breakable(one.given))),
+                    href="#rows",
+                    data_label="",
+                    data_missed=numbers[one.missed],
+                    data_extra=numbers[one.given],
+                ),
                 f"{one.n_texts:,}",
             ]
             for one in report.confusions
@@ -165,26 +172,18 @@ def _pairs(report: MultiLabelReport) -> list[Section]:
         sections.append(
             Section("Given instead", note, [table("Given instead", ["missed → given", "rows"], rows)], half=True)
         )
-    for title, note, pairs, column in (
-        ("Missed together", "The text has both labels, and was given neither.", report.missed_together, "missed"),
-        (
-            "Given together wrongly",
-            "The text was given both labels, and has neither.",
-            report.wrongly_given_together,
-            "extra",
-        ),
+    for title, note, pairs in (
+        ("Missed together", "The text has both labels, and was given neither.", report.missed_together),
+        ("Given together wrongly", "The text was given both labels, and has neither.", report.wrongly_given_together),
     ):
         if pairs:
-            rows = [[_link(one.labels, " + ", **{column: numbers[one.labels[0]]}), f"{one.n_texts:,}"] for one in pairs]
+            rows = [[_joined(one.labels), f"{one.n_texts:,}"] for one in pairs]
             sections.append(Section(title, note, [table(title, ["labels", "rows"], rows)], half=True))
     return sections
 
 
-def _link(names: Sequence[str], between_them: str, **chosen: int) -> Markup:
-    """Return two labels that show their rows on a click."""
-    first, second = (tag("bdi", breakable(name)) for name in names)
-    numbers = {f"data_{column}": number for column, number in chosen.items()}
-    return tag("a", first, between_them, second, href="#rows", data_label="", **numbers)
+def _joined(names: Sequence[str]) -> Markup:
+    return joined([tag("bdi", breakable(name)) for name in names], " + ")
 
 
 def _reliability(report: MultiLabelReport) -> Section:

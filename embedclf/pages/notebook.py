@@ -390,10 +390,18 @@ def _labels(report: Report) -> str:
 
 def _labels_of_several(report: MultiLabelReport) -> str:
     shown = report.weakest_first[:_MOST_LABELS]
-    header, rows = multilabel.label_cells(report, shown)
+    header = ["label", "F1", "precision", "95 % interval", "recall", "95 % interval", "rows", "predicted"]
+    rows = []
+    for name in shown:
+        one = report.per_label[name]
+        precision, recall = (
+            "–" if ends is None else shown_interval(ends) for ends in (one.precision_interval, one.recall_interval)
+        )
+        shares = f"{one.precision:.3f}", precision, f"{one.recall:.3f}", recall
+        rows.append([shown_label(name), f"{one.f1:.3f}", *shares, f"{one.support:,}", f"{one.n_predicted:,}"])
     n = len(report.per_label)
     more = _paragraph(f"The {len(shown)} weakest of {n:,} labels; to_frame() has all.") if n > len(shown) else ""
-    return _table(header, [[shown_label(name), *row] for name, row in zip(shown, rows, strict=True)], left=1) + more
+    return _table(header, rows, left=1) + more
 
 
 def _matrix(report: Report) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from embedclf.formatting import counted, shown_confidence, shown_interval
+from embedclf.formatting import counted, shown_confidence
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Piece, heading, pieces_of
 from embedclf.printing.tables import Places, nearby, place_of, shortened, shown_label, table, with_interval
 
@@ -99,32 +99,25 @@ def shown_labels(labels: Sequence[str]) -> str:
     return ", ".join(map(shown_label, labels)) or NO_LABELS
 
 
-def _between(interval: "Interval | None") -> str:
-    return "–" if interval is None else shown_interval(interval)
-
-
-def label_cells(report: "MultiLabelReport", names: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Return the header of a table of labels, and its rows without the labels themselves."""
-    header = ["label", "precision", "95 % interval", "recall", "95 % interval", "F1", "rows", "predicted"]
-    rows = []
-    for one in (report.per_label[name] for name in names):
-        precision = f"{one.precision:.3f}", _between(one.precision_interval)
-        recall = f"{one.recall:.3f}", _between(one.recall_interval)
-        rows.append([*precision, *recall, f"{one.f1:.3f}", f"{one.support:,}", f"{one.n_predicted:,}"])
-    return header, rows
-
-
 def label_lines(report: "MultiLabelReport", rest: str) -> list[Line]:
     """Return the figures of each label, or of the worst ones if there are many."""
     n = len(report.per_label)
     few = n <= _MOST_LABELS
     shown = list(report.per_label) if few else report.weakest_first[:_N_WORST]
-    header, rows = label_cells(report, shown)
-    lines = table(header, [[shown_label(name), *row] for name, row in zip(shown, rows, strict=True)])
+    rows = []
+    for name in shown:
+        one = report.per_label[name]
+        shares = _with_ends(one.precision, one.precision_interval), _with_ends(one.recall, one.recall_interval)
+        rows.append([shown_label(name), *shares, f"{one.f1:.3f}", f"{one.support:,}"])
+    lines = table(["label", "precision (95 %)", "recall (95 %)", "F1", "rows"], rows)
     if few:
         return lines
     more = f"… {counted(n - len(shown), 'more label')} ({rest})"
     return [heading(f"The {len(shown)} labels with the lowest F1, of {n}:"), *lines, more]
+
+
+def _with_ends(share: float, interval: "Interval | None") -> str:
+    return "–" if interval is None else f"{share:.3f} ({interval.low:.2f} to {interval.high:.2f})"
 
 
 def pair_lines(report: "MultiLabelReport") -> list[Line]:
