@@ -15,6 +15,7 @@ from embedclf.cli.notices import introduce
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
 from embedclf.embedding.base import WORDS
+from embedclf.errors import ArgumentError
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -81,6 +82,8 @@ def command(
         files = () if plan.record is None else plan.record.files
         job.corpus = plan.find_rows(lambda names: read_texts(names, job.file))
     corpus = job.corpus
+    if corpus.is_multilabel:
+        raise ArgumentError(f"{corpus.name} has several labels a text, but the model gives one")
     place = Path(output) if output is not None else _usual_place(Path(model), plan, sized=dimensions is not None)
     for name in job.datasets or corpus.files or (corpus.name,):
         check_places({"the train set": name}, {"the record of the latest model,": LATEST, "-o": place})
