@@ -300,7 +300,8 @@ def lay_out(folder: Path, every: int) -> None:
     for path in (ROOT / "datasets").glob("*.csv"):
         with path.open(encoding="utf-8", newline="") as file:
             header, *rows = csv.reader(file)
-        rows = rows[::every]
+        if not path.stem.endswith("_labels"):
+            rows = rows[::every]
         _write(folder / "datasets" / path.name, header, rows)
         if path.name == "support_tickets_test.csv":
             _write(folder / "unlabelled.csv", header[:1], [row[:1] for row in rows])

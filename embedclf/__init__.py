@@ -7,7 +7,8 @@
 
 Train and use a classifier
     train                 Train a classifier on labelled texts, or on a data frame.
-    retrain               Retrain with another embedder or more rows, and compare: a `Retraining`.
+    extend                Train further, on new rows and perhaps new labels, and compare: a `Retraining`.
+    retrain               Retrain with another embedder or other rows, and compare: a `Retraining`.
     load                  Load a trained classifier from its file.
     TextClassifier        Predicts labels and probabilities, and explains them.
     MultiLabelClassifier  The same for texts that may have several labels, or none.

@@ -27,6 +27,7 @@ from .evaluation.comparison import Comparison as Comparison
 from .evaluation.comparison import compare as compare
 from .evaluation.cross_validation import CrossValidation as CrossValidation
 from .evaluation.cross_validation import cross_validate as cross_validate
+from .evaluation.extension import extend as extend
 from .evaluation.learning import LearningCurve as LearningCurve
 from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
@@ -105,6 +106,7 @@ __all__ = [
     "cross_validate",
     "evaluate",
     "explain",
+    "extend",
     "from_langchain",
     "label_name_texts",
     "learning_curve",

@@ -153,6 +153,11 @@ def log_softmax(scores: Vectors) -> Vectors:
     return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)), dtype=np.float32)
 
 
+def log_logistic(scores: Vectors) -> Vectors:
+    """Return the logarithm of the logistic function, which is finite even where the logistic function rounds to 0."""
+    return np.asarray(np.minimum(scores, 0) - np.log1p(np.exp(-np.abs(scores))), dtype=np.float32)
+
+
 def logistic(scores: Vectors) -> Vectors:
     """Return the logistic function of each score, computed from the side on which nothing overflows."""
     small = np.exp(-np.abs(scores))

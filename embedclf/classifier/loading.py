@@ -39,15 +39,19 @@ def load(
         raise TypeError(f"the {of_file[0]} is the model file's: do not pass {of_file[0]}=")
     model, card = read_model(path)
     name, trained_with = os.fspath(path), card.embedder
-    how = "pass it in Python, with embedclf.load(path, embedder=…)"
-    if trained_with.is_in_folder:
-        how = "a model file cannot choose which folder to read, so pass it with --embedder fastembed:/PATH (embedder=…)"
-    elif trained_with.provider != EXTERNAL:
-        how = (
-            f"a model file cannot choose which package to load, so pass it with --embedder {trained_with} (embedder=…)"
-        )
-    opened = open_as_trained(trained_with, embedder, name, how=how, trained_file=name, **settings)
+    opened = open_as_trained(trained_with, embedder, name, how=how_to_pass(trained_with), trained_file=name, **settings)
     return make_classifier(opened, model, card)
+
+
+def how_to_pass(trained_with: EmbedderSpec) -> str:
+    """Return how to pass an embedder that no file can open, for errors."""
+    if trained_with.provider == EXTERNAL:
+        return "pass it in Python, with embedclf.load(path, embedder=…)"
+    if trained_with.is_in_folder:
+        return (
+            "a model file cannot choose which folder to read, so pass it with --embedder fastembed:/PATH (embedder=…)"
+        )
+    return f"a model file cannot choose which package to load, so pass it with --embedder {trained_with} (embedder=…)"
 
 
 def open_as_trained(

@@ -112,7 +112,7 @@ class ModelCard:
     out_of_scope_label : str or None
         The label of the examples that the classifier learned to reject; never one of the classes.
     n_examples : int
-        Number of training examples.
+        Number of training examples; see also `is_of_labels_alone`.
     held_out : HeldOut or None
         Its measured quality; None if nothing was held out.
     version : str
@@ -162,6 +162,11 @@ class ModelCard:
         if any(getattr(self, name) is not None for name in _OF_FORMAT_4):
             return 4
         return 3 if self.embedder.told else 1
+
+    @property
+    def is_of_labels_alone(self) -> bool:
+        """Whether there were no rows to train on, only texts of labels; `n_examples` is the number of these."""
+        return self.training is not None and self.training.label_texts and not self.training.n_rows
 
     @property
     def columns(self) -> Columns:

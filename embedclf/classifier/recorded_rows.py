@@ -24,6 +24,7 @@ def find_rows(
     name: str,
     folder: Path,
     read: Callable[[Sequence[str]], Corpus],
+    how: str = HOW,
 ) -> Corpus:
     """Return the rows that a classifier was trained on.
 
@@ -37,6 +38,8 @@ def find_rows(
         Where to look after the current directory: that of the model file.
     read : callable
         Reads files as one.
+    how : str
+        How to name the rows, for errors.
 
     Raises
     ------
@@ -44,10 +47,10 @@ def find_rows(
         If the files are not recorded, not found, have changed, or cannot be read.
     """
     if record is None:
-        raise DataError(f"{name} does not say what it was trained on: name the file with {HOW}", source=name)
+        raise DataError(f"{name} does not say what it was trained on: name the file with {how}", source=name)
     if not record.files:
         raise DataError(
-            f"{name} does not say which file its {counted(record.n_rows, 'row')} are from: name it with {HOW}",
+            f"{name} does not say which file its {counted(record.n_rows, 'row')} are from: name it with {how}",
             source=name,
         )
     changed: tuple[list[str], Corpus] | None = None
@@ -68,14 +71,15 @@ def find_rows(
     if changed is not None:
         places, corpus = changed
         named = " ".join(f"--train-set {place}" for place in places)
+        have, them = ("has", "it") if len(places) == 1 else ("have", "them")
         raise DataError(
-            f"{corpus.name} has changed since {name} was trained on it: {change(record, len(corpus.texts))}. To train "
-            f"on what is there now, name it: {named}",
+            f"{corpus.name} {have} changed since {name} was trained on {them}: {change(record, len(corpus.texts))}. "
+            f"To train on what is there now, name {them}: {named}",
             source=corpus.name,
         )
     raise DataError(
         f"{name} was trained on {', '.join(record.files)}, to be found neither here nor beside the model: name the "
-        f"file with {HOW}",
+        f"file with {how}",
         source=name,
     )
 

@@ -15,6 +15,7 @@ _READING: dict[str, type] = {
     "escape_char": str,
     "header": bool,
     "label_columns": list,
+    "label_map": dict,
     "label_separator": str,
     "quoting": str,
     "skip_bad_rows": bool,
@@ -30,7 +31,7 @@ class TrainingRecord:
     digest : str
         From `rows_digest`.
     n_rows : int
-        All rows, those that are out of scope included.
+        All rows, those that are out of scope included; 0 if labels were described, and there were no rows.
     features : {"auto", "embedding", "words", "both"}
     C : float or None
         None if it was chosen, or the head has none.
@@ -41,10 +42,12 @@ class TrainingRecord:
     class_weight : dict of str to float, "balanced" or None
     weighted : bool
         Whether examples had weights, which are not recorded.
+    label_texts : bool
+        Whether labels were described, which is not recorded.
     files : tuple of str
         The files that the rows are from, relative to the directory where they were named, with slashes; empty if they
         are not from files, or are known by names that are not recorded.
-    reading : mapping of str to str or bool
+    reading : mapping of str to str, bool or dict
         How the files are read, where it is not as usual: some of the arguments of `read_corpus`.
     """
 
@@ -59,6 +62,7 @@ class TrainingRecord:
     min_confidence: float | None = None
     class_weight: Mapping[str, float] | Literal["balanced"] | None = None
     weighted: bool = False
+    label_texts: bool = False
     files: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
 
@@ -95,6 +99,9 @@ class TrainingRecord:
         if files and recordable(files) != tuple(files):
             raise ValueError(f"invalid 'files' {files!r:.40}")
         reading = _Fields(typed.get("reading", dict, {}))
+        renamed = _Fields(reading.get("label_map", dict, {}))
+        for label in renamed.values:
+            renamed.needed(label, str)
         return cls(
             digest=typed.needed("digest", str),
             n_rows=typed.needed("n_rows", int),
@@ -107,6 +114,7 @@ class TrainingRecord:
             min_confidence=typed.number("min_confidence", None, most=1.0),
             class_weight=class_weight,
             weighted=typed.get("weighted", bool, False),
+            label_texts=typed.get("label_texts", bool, False),
             files=tuple(files),
             reading={name: reading.get(name, kind, None) for name, kind in _READING.items() if name in reading.values},
         )

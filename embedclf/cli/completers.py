@@ -44,7 +44,7 @@ def labels(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[
     from embedclf.data.corpus import read_corpus
     from embedclf.errors import EmbedclfError
 
-    names = ("text_column", "label_column", "delimiter", "encoding", "quoting", "escape_char")
+    names = ("text_column", "label_column", "delimiter", "encoding", "quoting", "escape_char", "label_map")
     how = {name: ctx.params[name] for name in names if ctx.params.get(name)}
     how["header"] = ctx.params.get("header", True)
     # The option that is being completed has no value yet, at which click stops, and leaves the arguments as they are.

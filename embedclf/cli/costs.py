@@ -8,8 +8,9 @@ from embedclf.formatting import about_dollars, counted
 
 if TYPE_CHECKING:
     from embedclf.cli.options import EmbedderOptions
-    from embedclf.embedding.base import Embedder
+    from embedclf.embedding.base import Embedder, EmbedderSpec
     from embedclf.embedding.usage import Estimate, Usage
+    from embedclf.evaluation.choices import Choice
 
 
 def show_usage(embedder: "Embedder") -> None:
@@ -48,6 +49,32 @@ def print_estimate(
         return
     echo(estimate_line(estimate, free=embedder.is_local))
     say_dry(asked)
+
+
+def print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderOptions", *, as_json: bool) -> None:
+    """Print the estimated costs of embedding texts with several embedders, for ``--dry-run``."""
+    from embedclf.evaluation.choices import estimate_all
+
+    listed = quote([choice.opened for choice in choices], asked)
+    estimates = estimate_all(choices, texts)
+    known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
+    if as_json:
+        of_each = [{**_named(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
+        echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known), **listed})
+    else:
+        for choice, estimate in estimates:
+            echo(f"{choice.opened.spec.described}: {estimate_line(estimate)}")
+        for name in sorted({choice.opened.spec.described for choice in choices if choice.opened.is_local}):
+            echo(f"{name}: free (runs locally)")
+        unknown = len(estimates) - len(known)
+        total = about_dollars(sum(known)) if known or not unknown else ""
+        more = f"{counted(unknown, 'model')} of unknown price" if unknown else ""
+        echo(f"Total: {', plus '.join(filter(None, [total, more])) if estimates else 'free'}")
+    say_dry(asked)
+
+
+def _named(spec: "EmbedderSpec") -> dict[str, str | None]:
+    return {"embedder": str(spec), "task": spec.task, "prompt": spec.prompt}
 
 
 def say_dry(asked: "EmbedderOptions") -> None:

@@ -3,24 +3,25 @@
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from embedclf.classifier.training_record import recorded_reading
-from embedclf.cli.notices import show_left_out
+from embedclf.cli.notices import say_mapped, show_left_out
 from embedclf.cli.options import Decorator, collected
 from embedclf.data.columns import TextColumn, as_text_column
 from embedclf.data.dialect import QUOTINGS
-from embedclf.data.reading import Labels, Reading, check_several_labels
+from embedclf.data.reading import Labels, Reading, as_read, check_several_labels
 from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
     from embedclf.classifier.model_file import ModelCard
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.corpus import Corpus
+    from embedclf.data.label_map import LabelMap
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,11 @@ class FileOptions(Reading):
     @property
     def recorded(self) -> dict[str, Any]:
         """How the files are read, as far as a model file records it."""
-        return recorded_reading(asdict(self), asdict(FileOptions()))
+        return recorded_reading(vars(self), vars(FileOptions()))
 
     def as_recorded(self, card: "ModelCard") -> "FileOptions":
         """Return the same settings, with those that a model file records where none was given, and its columns."""
-        recorded = {} if card.training is None else card.training.reading
+        recorded = {} if card.training is None else as_read(card.training.reading)
         return replace(self, usual=card.columns, **{**recorded, **self.recorded})
 
 
@@ -127,27 +128,41 @@ def file_options(labels: Labels) -> Decorator:
             callback=_escape_char,
             help="Character before a quote in a quoted field, such as '\\'.  [default: quotes are doubled]",
         ),
+        "label_map": click.option(
+            "--label-map",
+            metavar="FILE",
+            callback=_label_map,
+            help="Rename or join labels while reading: a file with the columns old and new. An empty new label leaves "
+            "the rows out.",
+        ),
         "skip_bad_rows": click.option(
             "--skip-bad-rows", is_flag=True, help="Skip rows that cannot be used instead of stopping."
         ),
     }
     if labels == "none":
-        for name in ("label_column", "label_separator", "label_columns", "skip_bad_rows"):
+        for name in ("label_column", "label_map", "label_separator", "label_columns", "skip_bad_rows"):
             del options[name]
     return collected("file", partial(FileOptions, labels=labels), options)
 
 
 def read_texts(datasets: str | Sequence[str], file: FileOptions) -> "Corpus":
-    """Read a file, or several as one, with the given options, and list the rows that are skipped."""
+    """Read a file, or several as one, with the given options, and list the rows that are skipped; see `say_mapped`."""
+    corpus = read_unsaid(datasets, file)
+    say_mapped(corpus)
+    return corpus
+
+
+def read_unsaid(datasets: str | Sequence[str], file: FileOptions, *, alike: bool = True) -> "Corpus":
+    """Read a file, or several as one, without saying what the label map did to it; see `join` for `alike`."""
     from embedclf.data.corpus import join, read_corpus
 
     corpora = []
     for dataset in [datasets] if isinstance(datasets, str) else datasets:
-        corpus = read_corpus(dataset, **asdict(file))
+        corpus = read_corpus(dataset, **vars(file))
         if corpus.skipped:
             show_left_out({corpus.name: corpus.skipped})
         corpora.append(corpus)
-    return join(corpora)
+    return join(corpora, alike=alike)
 
 
 def check_different(datasets: Sequence[str]) -> None:
@@ -182,6 +197,12 @@ def _with_options(message: str) -> str:
     for name in ("label_columns", "label_column", "label_separator"):
         message = re.sub(rf"\b{name}\b", f"--{name.replace('_', '-')}", message)
     return f"{message[0].upper()}{message[1:]}."
+
+
+def _label_map(ctx: click.Context, param: click.Parameter, value: str | None) -> "LabelMap | None":
+    from embedclf.data.label_map import as_label_map
+
+    return as_label_map(value)
 
 
 def _delimiter(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

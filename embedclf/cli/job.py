@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -106,6 +107,14 @@ class Job:
         outputs = {f"--{name}": path for name, path in written.items()}
         for dataset in self.datasets:
             check_places({self._what: dataset, **(read or {})}, outputs)
+
+    def share_vectors(self) -> None:
+        """Let several embedders of one model share its vectors without a cache as well: cache them for this run."""
+        if self.asked.no_cache and self.asked.cache_dir is None:
+            import tempfile
+
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory())
+            self.asked = replace(self.asked, no_cache=False, cache_dir=folder)
 
     def read(self) -> "Corpus":
         """Read the files."""

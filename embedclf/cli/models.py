@@ -31,7 +31,9 @@ def remember_latest(path: Path) -> None:
         echo(f"Warning: {error}; pass this model to other commands with -m", err=True)
 
 
-def check_replaced(path: Path, labels: Collection[str], *, force: bool, embedder: "EmbedderSpec | None" = None) -> None:
+def check_replaced(
+    path: Path, labels: Collection[str], *, force: bool, embedder: "EmbedderSpec | None" = None, dry: bool = False
+) -> None:
     """Print which model a new one replaces, if any, and check that this is meant if its labels are others.
 
     Parameters
@@ -41,6 +43,8 @@ def check_replaced(path: Path, labels: Collection[str], *, force: bool, embedder
     force : bool
     embedder : EmbedderSpec, optional
         That of the new model, if a model with another one is not to be replaced either.
+    dry : bool
+        Whether nothing is to be written, only said.
 
     Raises
     ------
@@ -59,15 +63,15 @@ def check_replaced(path: Path, labels: Collection[str], *, force: bool, embedder
         what = f"{path}, which is not a usable model ({saved})"
         others = f"{path} exists, and is not a usable model ({saved})"
     else:
-        rows = counted(card.n_examples, "row")
+        rows = "no rows" if card.is_of_labels_alone else counted(card.n_examples, "row")
         what = f"the model {path} ({_named(model.classes)}; {rows}, {saved})"
         same = {*model.classes, card.out_of_scope_label} - {None} == set(labels)
         others = "" if same else f"{path} is a model with other labels: {_named(model.classes)} ({rows}, {saved})"
         if not others and embedder is not None and not is_alike(embedder, card.embedder):
-            others = f"{path} is a model with another embedder: {card.embedder} ({rows}, {saved})"
+            others = f"{path} is a model with another embedder: {card.embedder.described} ({rows}, {saved})"
     if others and not force:
         raise OutputError(f"{others}. Replace it with --force, or choose another file with -o", path=str(path))
-    echo(f"Replacing {what}", err=True)
+    echo(f"{'Would replace' if dry else 'Replacing'} {what}", err=True)
 
 
 def _named(labels: Sequence[str]) -> str:

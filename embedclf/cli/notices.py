@@ -31,7 +31,8 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
 
     n_labels = len(labels_in(corpus.given_labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
-    echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
+    if corpus.rows:
+        echo(f"{corpus.name}: {counted(len(corpus.rows), 'row')}{labels}", err=True)
     if opened.is_lexical:
         echo("Embedder: none (words only)", err=True)
         return
@@ -39,6 +40,15 @@ def introduce(corpus: "Corpus", opened: "Embedder", reason: str | None) -> None:
     size = f"{opened.spec.dimensions} dimensions" if opened.spec.dimensions else unknown
     told = "; ".join(filter(None, [size, opened.spec.told, reason]))
     echo(f"Embedder: {opened.spec} ({told})", err=True)
+
+
+def say_mapped(corpus: "Corpus") -> None:
+    """Print what the label map did to the labels of a file, and warn of old labels that no row has."""
+    if corpus.mapped is not None:
+        if summary := corpus.mapped.summary():
+            echo(summary, err=True)
+        if unused := corpus.mapped.unused():
+            echo(f"Warning: {unused}", err=True)
 
 
 def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:

@@ -1,14 +1,19 @@
 """The workflow of a command that trains on a file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from embedclf.cli.job import Job
 from embedclf.cli.notices import introduce
+from embedclf.cli.screen import echo
+from embedclf.errors import ArgumentError
+from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.cli.training_options import TrainingOptions
     from embedclf.data.corpus import Corpus
+    from embedclf.training.label_names import Described, LabelText
     from embedclf.training.recipe import Recipe
 
 
@@ -19,12 +24,41 @@ class TrainingJob(Job):
     ----------
     recipe : Recipe
         How to train; words only if there is no embedder.
-    names : dict of str to str
-        The label names to embed as texts, by label.
+    described : mapping of str to sequence of str, or None
+        The labels of ``--labels``, with their descriptions.
+    names : list of LabelText
+        The texts of labels to embed.
     """
 
     recipe: "Recipe"
-    names: dict[str, str]
+    described: "Described | None" = None
+    names: "list[LabelText]"
+
+    def read_with_labels(self, path: str) -> "Corpus":
+        """Read the file of ``--labels``, and the others, if any, of which none or each row has to have a label."""
+        from embedclf.data.corpus import Corpus
+        from embedclf.data.label_file import read_label_file
+
+        self.described = read_label_file(path)
+        n = sum(map(len, self.described.values()))
+        texts = f", {counted(n, 'description')}" if n else ""
+        echo(f"{path}: {counted(len(self.described), 'label')}{texts}", err=True)
+        if not self.datasets:
+            self.corpus = Corpus(path, [], [], has_bom=False, skipped=[], label_column=None)
+            return self.corpus
+        needed, self.file = self.file, replace(self.file, labels="optional")
+        if self.read().label_column is not None and any(self.corpus.labels):
+            self.file = needed
+            if not all(self.corpus.labels):
+                self.read()
+        else:
+            echo(f"{self.corpus.name} has no labels: of its texts, only the mean is used.", err=True)
+        return self.corpus
+
+    @property
+    def has_labelled_rows(self) -> bool:
+        """Whether the rows have labels; else there are only texts of labels."""
+        return self.described is None or any(self.corpus.labels)
 
     def read(self) -> "Corpus":
         """Read the files, and check that labels are separated as was said."""
@@ -49,9 +83,9 @@ class TrainingJob(Job):
             Whether some classifiers are trained on only a few of the rows.
         """
         from embedclf.cli.several_labels import say_what_labels_are
-        from embedclf.data.label_sets import labels_in
         from embedclf.training.checks import check_examples, check_label_sets
-        from embedclf.training.label_names import names_for
+        from embedclf.training.label_names import check_described, labels_without_rows, texts_of
+        from embedclf.training.labels_alone import check_embedder
         from embedclf.training.recipe import check_recipe
         from embedclf.training.trainer import open_for
 
@@ -61,16 +95,34 @@ class TrainingJob(Job):
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)
-        texts, labels = self.corpus.texts, self.corpus.given_labels
         say_what_labels_are(self.corpus, self.file)
+        texts, labels = self.corpus.texts, self.corpus.labels
+        self._outside, self._on_few = out_of_scope_label, on_few
+        if self.described is not None and not self.has_labelled_rows:
+            check_described(self.described)
+            check_embedder(self.recipe, sorted(self.described))
+            self.names = texts_of(sorted(self.described), self.described)
+            return
         if self.corpus.label_sets is not None:
             check_label_sets(texts, self.corpus.label_sets)
+            if self.described is not None:
+                raise ArgumentError("--labels (label_texts) is for texts with one label each; these have several")
         else:
-            check_examples(texts, self.corpus.labels, out_of_scope_label)
-        classes = sorted(labels_in(labels) - {out_of_scope_label})
-        names = names_for(self.recipe, classes, len(classes) if on_few else len(texts))
-        # `names` is empty if no label names are to be learned from.
-        self.names = dict(zip(classes, names, strict=False)) if self.recipe.uses_vectors else {}
+            check_examples(texts, labels, out_of_scope_label)
+        if self.described is not None:
+            self.described = {label: said for label, said in self.described.items() if label != out_of_scope_label}
+            check_described(self.described, sorted(set(labels) - {out_of_scope_label}))
+            check_embedder(self.recipe, labels_without_rows(self.described, labels))
+        self.names = self._names_to_embed() if self.recipe.uses_vectors else []
+
+    def _names_to_embed(self) -> "list[LabelText]":
+        from embedclf.data.label_sets import labels_in
+        from embedclf.training.label_names import names_for
+
+        if not self.has_labelled_rows:
+            return self.names
+        classes, n_texts = sorted(labels_in(self.corpus.given_labels) - {self._outside}), len(self.corpus.texts)
+        return names_for(self.recipe, classes, len(classes) if self._on_few else n_texts, self.described)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -82,11 +134,12 @@ class TrainingJob(Job):
             "C": "auto" if recipe.C is None else recipe.C,
             "features": recipe.features,
             "label_names": recipe.label_names,
+            **({} if self.described is None else {"label_texts": self.described}),
         }
 
     def is_dry(self, also: Sequence[str] = ()) -> bool:
         """Return whether this is a dry run; if so, print the estimated cost of texts, label names and `also`."""
-        return super().is_dry([*self.names.values(), *also])
+        return super().is_dry([*(one.text for one in self.names), *also])
 
     def embed_to_train(self) -> dict[str, Any]:
         """Embed the texts and label names that training needs.
@@ -98,15 +151,31 @@ class TrainingJob(Job):
         """
         import numpy as np
 
-        from embedclf.data.label_sets import labels_in
-
         if not self.recipe.uses_vectors:
             return {}
         n = len(self.corpus.texts)
-        vectors, reasons = self.embed_partial([*self.corpus.texts, *self.names.values()])
+        vectors, reasons = self.embed_partial([*self.corpus.texts, *(one.text for one in self.names)])
         refused = {row: why for row, why in reasons.items() if row < n}
+        if self.described is not None:
+            check_none_refused(self.names, {row - n: why for row, why in reasons.items() if row >= n})
         of_texts, of_names = self.keep_usable(vectors[:n], refused), dict(zip(self.names, vectors[n:], strict=True))
-        if not of_names or len(refused) != len(reasons):  # the embedder rejected a name
+        if not self.names or len(refused) != len(reasons):  # the embedder rejected a name
             return {"vectors": of_texts}
-        labels = sorted(labels_in(self.corpus.given_labels) & of_names.keys())
-        return {"vectors": of_texts, "name_vectors": np.stack([of_names[label] for label in labels])}
+        names = self._names_to_embed()  # the rows of a label may all have been rejected
+        if not names or not set(names) <= of_names.keys():
+            return {"vectors": of_texts}
+        return {"vectors": of_texts, "name_vectors": np.stack([of_names[one] for one in names])}
+
+
+def check_none_refused(names: "Sequence[LabelText]", reasons: Mapping[int, str]) -> None:
+    """Check that the embedder rejected no text of a label.
+
+    Raises
+    ------
+    TrainingError
+        If it did.
+    """
+    from embedclf.errors import TrainingError
+
+    for row, why in reasons.items():
+        raise TrainingError(f"the text of the label {names[row].label!r} cannot be embedded: {why}")

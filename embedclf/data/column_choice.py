@@ -30,6 +30,7 @@ class ColumnChoice:
     Attributes
     ----------
     text : str or tuple of str
+        Empty if labels are read alone.
     label : str or None
         None if labels are not read, or are in columns of their own.
     labels : tuple of str
@@ -57,6 +58,8 @@ class ColumnChoice:
             return self._asked_text or self._reading.usual.text
         text = self._asked_text or self._remembered()
         text = text or self._named("text", self._source.text_columns, self._asked_label)
+        if not text:
+            return text
         names = names_in(text)
         if not self._source.is_table and len(names) > 1:  # a record may lack some of several
             names = tuple(name for name in names if name in self._header) or names
@@ -109,10 +112,12 @@ class ColumnChoice:
             return ""
         if found:
             raise self._missing(several_columns_problem(found, kind, self._header))
+        if kind == "text" and self._reading.labels == "alone" and len(self._header) == 1:
+            return ""
         name = usual if isinstance(usual, str) and usual in self._header else default
         if name in self._header:  # a Parquet column that holds no strings
             return name
-        labelled = self._reading.labels == "needed"
+        labelled = self._reading.labels in ("needed", "alone")
         raise self._missing(no_column_problem(name, kind, self._header, asked=False, taken=taken, labelled=labelled))
 
     def _remembered(self) -> TextColumn:

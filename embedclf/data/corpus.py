@@ -6,13 +6,14 @@ file has no lines; the number of the row, counted from 1, is used instead.
 
 import bisect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, shown_columns
 from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
+from embedclf.data.label_map import MappedLabels, as_label_map
 from embedclf.data.label_sets import LabelSet
 from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.reading import Labels, Reading
@@ -53,6 +54,8 @@ class Corpus:
         False for a CSV file without a header.
     files : tuple of str
         Names of the files, if several were joined.
+    mapped : MappedLabels or None
+        What became of the labels; None if they were not mapped.
     """
 
     name: str
@@ -68,6 +71,7 @@ class Corpus:
     files: tuple[str, ...] = ()
     label_columns: tuple[str, ...] = ()
     is_multilabel: bool = False
+    mapped: MappedLabels | None = field(default=None, repr=False)
 
     @cached_property
     def texts(self) -> list[str]:
@@ -153,9 +157,10 @@ def read_corpus(
     label_separator: str | None = None,
     label_columns: Sequence[str] = (),
     usual_label_columns: Sequence[str] = (),
+    label_map: Mapping[str, str] | str | os.PathLike[str] | None = None,
     skip_bad_rows: bool = False,
 ) -> Corpus:
-    """Read a file of texts and labels; see `Reading` for how.
+    """Read a file of texts and labels; see `Reading` for how. A label map may also be a file; see `as_label_map`.
 
     Raises
     ------
@@ -177,6 +182,7 @@ def read_corpus(
         label_separator=label_separator,
         label_columns=tuple(label_columns),
         usual_label_columns=tuple(usual_label_columns),
+        label_map=as_label_map(label_map),
     )
     rows, faults = [], []
     with CorpusReader(path, reading) as reader:
@@ -202,6 +208,8 @@ def read_corpus(
 
 def no_rows_problem(reader: CorpusReader) -> str:
     """Return what is wrong with a file that has been read, and has no rows."""
+    if reader.mapped is not None and reader.mapped.n_left_out:
+        return f"{reader.mapped.of.name} leaves out all of its rows"
     return "the file has a header but no rows" if reader.format in ("csv", "tsv") else "the file has no rows"
 
 
@@ -219,21 +227,24 @@ def corpus_of(reader: CorpusReader, rows: list[Row], skipped: list[RowFault]) ->
         reader.dialect,
         reader.has_header,
         label_columns=reader.label_columns,
+        mapped=reader.mapped,
     )
 
 
-def join(corpora: Sequence[Corpus]) -> Corpus:
+def join(corpora: Sequence[Corpus], *, alike: bool = True) -> Corpus:
     """Return the rows of several files as one corpus, in which each row knows its file.
+
+    Unless they are to be `alike`, the columns are those of the first, and the rows are to be read only.
 
     Raises
     ------
     DataError
-        If the texts, or the labels, are in columns of different names.
+        If the texts, or the labels, are in columns of different names, and the files are to be `alike`.
     """
     first, *others = corpora
     if not others:
         return first
-    for other in others:
+    for other in others if alike else []:
         for kind in ("text", "label"):
             own, name = (getattr(one, f"{kind}_column") for one in (first, other))
             if own != name:
@@ -246,21 +257,25 @@ def join(corpora: Sequence[Corpus]) -> Corpus:
                     "the same columns",
                     source=other.name,
                 )
-    names = tuple(corpus.name for corpus in corpora)
+    names = tuple(name for corpus in corpora for name in corpus.files or (corpus.name,))
     dialect = first.dialect
     if any(corpus.dialect != dialect for corpus in corpora):  # their rows may not fit into a file without quoting
         dialect = replace(dialect, unquoted=None)
+    mapped = first.mapped
+    for other in others:
+        mapped = other.mapped if mapped is None else mapped.plus(other.mapped)
     schema = first.schema if all(first.schema == other.schema for other in others) else None
     return replace(
         first,
         name=names_of(names),
-        rows=[row for corpus in corpora for row in rows_of(corpus.name, corpus.rows)],
+        rows=[row for one in corpora for row in (one.rows if one.files else rows_of(one.name, one.rows))],
         columns=list(dict.fromkeys(column for corpus in corpora for column in corpus.columns)),
         skipped=[fault for corpus in corpora for fault in corpus.skipped],
         schema=schema,
         dialect=dialect,
         files=names,
         is_multilabel=any(corpus.is_multilabel for corpus in corpora),
+        mapped=mapped,
     )
 
 

@@ -176,7 +176,7 @@ class CsvSource(Source):
         for kind, was, column in zip(("text", "label"), known, found, strict=True):
             if column and not was:
                 self.notes.append(f"{kind}s in column {column}")
-            elif not column and (kind == "text" or reading.labels == "needed"):
+            elif not column and (kind == "text" or reading.labels in ("needed", "alone")):
                 shown = ", ".join(f"{name}: {value[:30]!r}" for name, value in zip(names, first, strict=True))
                 raise FormatError(f"which column has the {kind}s? ({shown}). Choose it with --{kind}-column", 1)
 

@@ -14,6 +14,8 @@ from embedclf.data.csv_source import NO_QUOTING, source_of_lines
 from embedclf.data.dialect import Dialect
 from embedclf.data.formats import Format, file_format
 from embedclf.data.json_source import JsonSource
+from embedclf.data.label_map import MappedLabels, as_label_map
+from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.data.open_file import OpenFile
 from embedclf.data.parquet_source import ParquetSource
 from embedclf.data.parquet_types import MAGIC
@@ -58,6 +60,8 @@ class CorpusReader:
         False for a CSV file without one.
     schema : pyarrow.Schema or None
         Schema of a Parquet file; None for other formats.
+    mapped : MappedLabels or None
+        What became of the labels of the rows that have been read; None if they are not mapped.
 
     Raises
     ------
@@ -82,7 +86,11 @@ class CorpusReader:
         self.label_column = choice.label
         self.has_header, self.schema = self._source.has_header, self._source.schema
         self.label_columns = choice.labels
-        needed = reading.labels == "needed"
+        label_map = as_label_map(reading.label_map)
+        self.mapped = None
+        if label_map is not None and (choice.label is not None or choice.labels):
+            self.mapped = MappedLabels(label_map, separator=reading.label_separator or LABEL_SEPARATOR)
+        needed = reading.labels in ("needed", "alone")
         self._maker = RowMaker(choice.text, choice.label, needed, reading.label_separator, choice.labels)
         self._log(reading, choice)
 
@@ -110,9 +118,11 @@ class CorpusReader:
         dialect = self.dialect
         if dialect.delimiter is not None and dialect.delimiter != reading.delimiter:
             notes.append(f"delimiter {shown_delimiter(dialect.delimiter)}")
+        if reading.label_map is not None and self.mapped is None:
+            notes.append("no labels, so the label map changes nothing")
         if reading.quoting == "auto" and dialect.unquoted is not None:
             notes.append(NO_QUOTING)
-        if notes:
+        if notes and reading.labels != "alone":
             logger.info("%s: %s", self.name, ", ".join(notes))
 
     @property
@@ -139,7 +149,13 @@ class CorpusReader:
         make = self._maker.row
         with self._file.as_data_errors():
             for record in self._source:
-                yield make(*record)
+                row: Row | None = make(*record)
+                if self.mapped is not None and row is not None:
+                    row = self.mapped.row(row, self.label_column)
+                if row is not None:
+                    yield row
+        if self.mapped is not None and not self.mapped.fits:  # the rows are written as strings
+            self.schema = None
         if self._file.damaged.found:
             logger.warning("%s: %s", self.name, self._file.damaged.summary())
 

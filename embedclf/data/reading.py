@@ -1,15 +1,16 @@
 """How a file of texts is to be read: what was asked for, and what is usual."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, candidates, names_in
 from embedclf.data.dialect import Quoting, check_dialect
 from embedclf.data.formats import check_delimiter, check_encoding
+from embedclf.data.label_map import RECORDED, LabelMap
 from embedclf.errors import ArgumentError
 
-Labels = Literal["needed", "optional", "none"]
+Labels = Literal["needed", "optional", "none", "alone"]
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,10 @@ class Reading:
         The names of several columns of texts are a tuple; they are joined by line breaks. None finds the column: it is
         called as `usual` says, or ``text`` and ``label``, or is the only one with another usual name, such as
         ``Message`` or ``category``. What was found is logged.
-    labels : {"needed", "optional", "none"}
+    labels : {"needed", "optional", "none", "alone"}
         Whether a row without a label is an error, whether the column may be missing, too, and whether labels are read
-        at all. A column that was asked for must exist, unless it is called ``label`` and optional.
+        at all. "alone" needs them, but no texts if labels are all that the file has. A column that was asked for must
+        exist, unless it is called ``label`` and optional.
     usual : Columns
         The names to look for first.
     delimiter : str or None
@@ -44,6 +46,8 @@ class Reading:
         Columns that say of a label each, with 0 or 1, whether a text has it, instead of one column of labels.
     usual_label_columns : tuple of str
         Such columns to look for first, used if the file has any of them and `label_column` is None.
+    label_map : LabelMap or None
+        The labels to rename or join while the file is read; an empty new label leaves the rows out.
 
     Raises
     ------
@@ -63,6 +67,7 @@ class Reading:
     label_separator: str | None = None
     label_columns: tuple[str, ...] = ()
     usual_label_columns: tuple[str, ...] = ()
+    label_map: LabelMap | None = None
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -74,6 +79,8 @@ class Reading:
     def has_texts(self, header: Sequence[str]) -> bool:
         """Return whether a header has the column of the texts, or one that may hold them."""
         asked, usual = self.text_column, self.usual.text
+        if self.labels == "alone" and len(header) == 1:
+            return bool(candidates(header, "label", self.usual.label))
         if set(names_in(asked or usual)) <= set(header):
             return True
         return asked is None and bool(candidates(header, "text", usual, self.label_column))
@@ -102,3 +109,12 @@ def check_several_labels(column: str | None, separator: str | None, columns: Seq
 
 
 DEFAULT_READING = Reading()
+
+
+def as_read(recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return how files are read, as a model file records it, as arguments of `Reading`."""
+    reading = dict(recorded)
+    if "label_map" in reading:
+        reading["label_map"] = label_map = LabelMap(reading["label_map"])
+        label_map.name = RECORDED
+    return reading

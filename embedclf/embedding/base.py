@@ -211,6 +211,11 @@ class Embedder(ABC):
             Texts that cannot be embedded are skipped.
         anew : bool
             Whether to ignore cached vectors.
+
+        Raises
+        ------
+        EmbedderError
+            If the model is no longer served, and not all vectors are cached.
         """
         with phase("Estimating the cost"):
             usable = [text for text in texts if text_fault(text) is None]

@@ -136,5 +136,14 @@ class BatchEmbedder(ABC):
         """Return why a text may be too long for the model; see `Embedder.length_warning`."""
         return None
 
+    def check_usable(self) -> None:  # noqa: B027 - usable by default
+        """Check that it can still embed anything, without sending anything.
+
+        Raises
+        ------
+        EmbedderError
+            If it cannot.
+        """
+
     def warm_up(self) -> None:  # noqa: B027 - nothing by default
         """Load what the first call would otherwise wait for; see `Embedder.warm_up`."""

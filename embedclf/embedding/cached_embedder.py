@@ -159,7 +159,7 @@ class CachedEmbedder(PartialEmbedder):
 
     def uncached(self) -> "CachedEmbedder":
         """Return the same embedder without its cache."""
-        return CachedEmbedder(self._behind, dimensions=self._cut, prompt=self._prompt)
+        return CachedEmbedder(self._behind, dimensions=self._cut, on_event=self._on_event, prompt=self._prompt)
 
     def warm_up(self) -> None:
         """Load what the first call would otherwise wait for, without sending anything."""
@@ -218,6 +218,11 @@ class CachedEmbedder(PartialEmbedder):
             Texts that cannot be embedded are skipped.
         anew : bool
             Whether to ignore cached vectors.
+
+        Raises
+        ------
+        EmbedderError
+            If the model is no longer served, and not all vectors are cached.
         """
         n_texts, sizes = 0, []
         seen: set[tuple[int, int]] = set()
@@ -236,6 +241,8 @@ class CachedEmbedder(PartialEmbedder):
                 unseen = (part[place] for place, is_cached in zip(new, cached, strict=True) if not is_cached)
                 sizes += [self._size_of(text) for text in unseen]
                 estimating.reach(n_texts)
+        if sizes and not anew:
+            self._behind.check_usable()
         return self._behind.meter.estimate(sizes, texts=n_texts, unique=len(seen))
 
     def check_cost(self, estimate: Estimate) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from embedclf.formatting import price_per_million
+
 # https://docs.aimlapi.com/capabilities/request-tracing-and-cost. Credits are whole, and rounded up for each request.
 CREDITS_PER_DOLLAR = 2_000_000
 CREDIT = 1 / CREDITS_PER_DOLLAR
@@ -110,3 +112,20 @@ class Price:
     def of(self, tokens: float) -> float:
         """Return what some tokens cost, in dollars."""
         return self.dollars_per_million_tokens * tokens / 1e6
+
+
+def price_from(charges: Charges, list_price: float | None) -> Price | None:
+    """Return what tokens cost: as was charged or, if that says too little, as listed; None if unknown.
+
+    Parameters
+    ----------
+    charges : Charges
+    list_price : float or None
+        In dollars per million tokens; None if it is unknown.
+    """
+    charged = charges.dollars_per_million_tokens
+    if charged is None:
+        return None if list_price is None else Price(list_price, "at the list price")
+    if list_price:
+        return Price(charged, f"at {charged / list_price:.2f} × the list price, as charged so far")
+    return Price(charged, f"at {price_per_million(charged)}, as charged so far")

@@ -167,6 +167,19 @@ def what_it_takes(given: EmbedderLike | None) -> tuple[bool, bool]:
     return provider == "aimlapi" and _is_told(model) is not False, provider not in (WORDS, "wordllama")
 
 
+def told_alike(given: EmbedderLike, known: EmbedderSpec) -> dict[str, str | None]:
+    """Return the task and the prompt of an embedder, as far as another takes them, as arguments of `as_embedder`.
+
+    A model whose documentation does not say that it takes a task is not told one, unless it is the same model.
+    """
+    provider, _, model = given.partition(":") if isinstance(given, str) else ("", "", "")
+    if given == str(known):
+        task: str | None = known.task or NO_TASK
+    else:
+        task = known.task if provider == "aimlapi" and _is_told(model) else None
+    return {"task": task, "prompt": known.prompt if what_it_takes(given)[1] else None}
+
+
 def _is_told(model: str) -> bool | None:
     """Return whether a model of `aimlapi` can be told its task; None if it is not in the catalogue."""
     from embedclf.embedding.aimlapi.catalogue import CATALOGUE

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from embedclf.embedding.base import LOCAL_PROVIDERS, EmbedderSpec
-from embedclf.embedding.usage import Meter, Usage
+from embedclf.embedding.charges import price_from
+from embedclf.embedding.usage import Usage
 from embedclf.phases import phase
 from embedclf.records import Printable
 
@@ -160,9 +160,8 @@ def price_in(ledger: "Ledger", spec: EmbedderSpec) -> float | None:
 
     if spec.provider in LOCAL_PROVIDERS:
         return 0.0
-    meter = Meter(CATALOGUE.get(spec.model, UNKNOWN).dollars_per_million_tokens)
-    meter.look_back = partial(ledger.charges, spec)
-    return None if meter.price is None else meter.price.dollars_per_million_tokens
+    price = price_from(ledger.charges(spec), CATALOGUE.get(spec.model, UNKNOWN).dollars_per_million_tokens)
+    return None if price is None else price.dollars_per_million_tokens
 
 
 def spending_in(ledger: "Ledger", by: By, since: date | timedelta | None) -> Spending:

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
 
-from embedclf.embedding.charges import Charge, Charges, Price
+from embedclf.embedding.charges import Charge, Charges, Price, price_from
 from embedclf.embedding.fork_safe_lock import ForkSafeLock
 from embedclf.embedding.tracing import Trace
-from embedclf.formatting import about_dollars, charged_dollars, price_per_million
+from embedclf.formatting import about_dollars, charged_dollars
 
 # English has about four bytes per token in OpenAI's encodings: https://help.openai.com/en/articles/4936856
 BYTES_PER_TOKEN = 4
@@ -225,12 +225,7 @@ class Meter:
             charges = Charges(counts["charged_answers"], counts["charged_tokens"], counts["charged_dollars"])
         if self._history is None:
             self._history = self.look_back()
-        charged = charges.plus(self._history).dollars_per_million_tokens
-        if charged is None:
-            return None if self.list_price is None else Price(self.list_price, "at the list price")
-        if self.list_price:
-            return Price(charged, f"at {charged / self.list_price:.2f} × the list price, as charged so far")
-        return Price(charged, f"at {price_per_million(charged)}, as charged so far")
+        return price_from(charges.plus(self._history), self.list_price)
 
     @property
     def usage(self) -> Usage:

@@ -24,6 +24,8 @@ def retrain(
     label: str | None = None,
     embedder: EmbedderLike | None = None,
     dimensions: int | None = None,
+    task: str | None = None,
+    prompt: str | None = None,
     sample_weight: Any = None,
     **settings: Unpack[EmbedderSettings],
 ) -> Retraining:
@@ -44,6 +46,11 @@ def retrain(
         The new one; None uses that of the old classifier, to train on other rows.
     dimensions : int, optional
         Length of the vectors of an embedder given by name; None uses the model's own.
+    task : {"classification", "clustering", "similarity", "none"}, optional
+        What to tell a new embedder given by name; None tells it what the old one was told, if it takes a task.
+    prompt : str, optional
+        An instruction to put before each text, see `embedclf.open_embedder`; None uses that of the old embedder, if
+        the new one takes a prompt and does not have its own, and "" none.
     sample_weight : array of shape (n_texts,), optional
         Needed if the old classifier was trained with one, since a model file does not hold it.
     **settings
@@ -62,7 +69,7 @@ def retrain(
         See `embedclf.train`.
     """
     settings = {"cache": True, **settings}
-    plan = plan_retraining(model, embedder, dimensions, **settings)
+    plan = plan_retraining(model, embedder, dimensions=dimensions, task=task, prompt=prompt, **settings)
     if texts is None:
         corpus = plan.find_rows(plan.read)
         examples = EmbeddedTexts(corpus.texts, corpus.labels)

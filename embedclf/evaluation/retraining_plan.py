@@ -5,30 +5,37 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
-from embedclf.arrays import Mask, Vectors
-from embedclf.classifier.loading import open_as_trained
+from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.linear import LinearModel
+from embedclf.classifier.loading import how_to_pass, open_as_trained
 from embedclf.classifier.model_file import ModelCard, read_model
-from embedclf.classifier.recorded_rows import find_rows, is_same
+from embedclf.classifier.recorded_rows import HOW, change, find_rows, is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
 from embedclf.data.corpus import Corpus, join, read_corpus
+from embedclf.data.reading import as_read
 from embedclf.data_frames import is_data_frame
+from embedclf.embedding.aimlapi.gone import check_served
 from embedclf.embedding.base import EXTERNAL, WORDS, Embedder, EmbedderLike, EmbedderSpec, is_alike
 from embedclf.embedding.cache.lookup import cached_vectors
 from embedclf.embedding.cache.vector_cache import open_cache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.factory import told_alike
+from embedclf.embedding.tasks import CLASSIFICATION, NO_TASK, check_prompt, task_named
 from embedclf.embedding.usage import Usage
 from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, MaxCostError, ModelFileError
+from embedclf.evaluation.changes import Change, change_of
 from embedclf.evaluation.choices import Choice, check_cost_of_all
 from embedclf.evaluation.retraining_result import Measured, Retraining
 from embedclf.formatting import counted
-from embedclf.stats.intervals import interval_of_mean
+from embedclf.stats.intervals import Interval, interval_of_mean
 from embedclf.training.checks import check_examples
 from embedclf.training.fitting import measure_held_out
+from embedclf.training.heads import Start
 from embedclf.training.label_names import names_for
 from embedclf.training.recipe import Recipe, check_recipe
 from embedclf.training.trainer import HeldOutRows, open_for, train_on, weights_of
@@ -84,6 +91,8 @@ class Plan:
         None if the file does not hold it.
     recipe : Recipe
         The old settings.
+    new_recipe : Recipe
+        Those of the new classifier: the old ones, unless others were asked for.
     new : Embedder
     old : Embedder or None
         None if it is the new one, or cannot be opened.
@@ -93,17 +102,76 @@ class Plan:
         Why the old classifier cannot be measured, as far as is known; else empty.
     """
 
+    _how_to_name_rows = HOW
+
     def __init__(
-        self, name: str, folder: Path, card: ModelCard, recipe: Recipe, given: Any, settings: dict[str, Any]
+        self,
+        name: str,
+        folder: Path,
+        model: LinearModel,
+        card: ModelCard,
+        recipe: Recipe,
+        given: Any,
+        settings: dict[str, Any],
     ) -> None:
         self.name, self._folder, self.card, self.record, self.recipe = name, folder, card, card.training, recipe
+        self._model, self.new_recipe = model, recipe
         self._given, self._settings = given, settings
         self.reason = ""
+        self._same_model: EmbedderLike | None = None
         self._changed: bool | None = None
         self._used_before = Usage() if given is None else given.usage
 
-    def open(self, embedder: EmbedderLike | None, dimensions: int | None) -> None:
+    @classmethod
+    def of(cls, model: str | os.PathLike[str] | TextClassifier, settings: Mapping[str, Any]) -> Self:
+        """Read the settings of a classifier.
+
+        Raises
+        ------
+        ModelFileError
+            If the file is not usable.
+        ArgumentError
+            If it was trained in a way that its file does not hold, or gives several labels to a text.
+        """
+        if isinstance(model, TextClassifier):
+            card, given, folder, name, uses_vectors = (
+                *(model.card, model.embedder, Path()),
+                *("the classifier", model.model.uses_vectors),
+            )
+            linear = model.model
+        else:
+            linear, card = read_model(model)
+            given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
+        if card.multilabel is not None:
+            raise ArgumentError(
+                f"{name} gives several labels to a text, and only models that give one can be retrained: train another "
+                "one with embedclf train, and measure both with embedclf evaluate"
+            )
+        if card.training is not None and card.training.label_texts:
+            raise ArgumentError(
+                f"{name} was trained with texts of its labels, which its file does not hold: train again with embedclf "
+                "train FILE --labels LABELS (label_texts=)"
+            )
+        recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
+        return cls(name, folder, linear, card, recipe, given, dict(settings))
+
+    def check_embedder(self, *asked: object) -> None:
+        """Check that no embedder, and nothing of one, is asked for if the classifier uses words only.
+
+        Raises
+        ------
+        ArgumentError
+            If one is.
+        """
+        if not self.recipe.uses_vectors and any(one is not None for one in asked):
+            raise ArgumentError(f"{self.name} uses words only, and no embedder: train another one with embedclf train")
+
+    def open(
+        self, embedder: EmbedderLike | None, dimensions: int | None, task: str | None = None, prompt: str | None = None
+    ) -> None:
         """Open both embedders.
+
+        The new one is told what the old one was, as far as it takes that and nothing else is asked for.
 
         Raises
         ------
@@ -111,24 +179,45 @@ class Plan:
             If the new one cannot be opened.
         """
         trained_with = self.card.embedder
-        if embedder is not None:
-            self.new = open_for(self.recipe, embedder, dimensions=dimensions, **self._settings)[0]
-        elif dimensions is not None and dimensions != trained_with.dimensions:
-            self.new = self._open_as(replace(trained_with, dimensions=dimensions, shortened=True))
+        if not self.new_recipe.uses_vectors:
+            self.new = open_for(self.new_recipe, None)[0]
+        elif embedder is not None:
+            told = told_alike(embedder, trained_with)
+            told |= {name: value for name, value in (("task", task), ("prompt", prompt)) if value is not None}
+            self.new = open_for(self.new_recipe, embedder, dimensions=dimensions, **told, **self._settings)[0]
+            self._say_what_is_lost(task, prompt)
+            if not isinstance(embedder, Embedder) and str(self.new.spec) == str(trained_with):
+                self._same_model = embedder  # the old one's too, where no file can open it
         else:
-            self.new = self._open_as(trained_with) if self._given is None else self._given
+            wanted = _asked_of(trained_with, dimensions, task, prompt)
+            is_given = self._given is not None and wanted == trained_with
+            self.new = self._given if is_given else self._open_as(wanted)
         self.is_same_embedder = is_alike(self.new.spec, trained_with)
         self.old: Embedder | None = None if self.is_same_embedder else self._given
         if self.old is None and not self.is_same_embedder:
             try:
+                check_served(trained_with)
                 self.old = self._open_as(trained_with, how=_HOW_OLD)
             except (EmbedderError, ModelFileError) as error:
                 self.reason = _as_clause(error)
 
+    def _say_what_is_lost(self, task: str | None, prompt: str | None) -> None:
+        """Warn if the new embedder is not told what the old one was, though nothing else was asked for."""
+        old, new = self.card.embedder, self.new.spec
+        is_usual = old.task == CLASSIFICATION
+        lost = EmbedderSpec(
+            *("", "", None),
+            task=old.task if task is None and new.task is None and not is_usual else None,
+            prompt=old.prompt if prompt is None and new.prompt is None else None,
+        )
+        if lost.told:
+            logger.warning("%s is not told what the old embedder was told (%s)", new, lost.told)
+
     def _open_as(self, spec: EmbedderSpec, **more: Any) -> Embedder:
         """Open an embedder that the model file names, or one like it, without calling a URL from the file."""
-        how = {"how": f"pass it with --embedder {spec} (embedder=…)"}
-        return open_as_trained(spec, None, self.name, **{**self._settings, **how, **more})
+        file = self.name if self._given is None else None
+        how = {"how": how_to_pass(spec), "trained_file": file}
+        return open_as_trained(spec, self._same_model, self.name, **{**self._settings, **how, **more})
 
     @property
     def holdout(self) -> float:
@@ -147,16 +236,25 @@ class Plan:
 
     def read(self, files: Sequence[str]) -> Corpus:
         """Read files as those of the old training were read."""
-        how: dict[str, Any] = {} if self.record is None else dict(self.record.reading)
-        return join([read_corpus(file, usual=self.card.columns, **how) for file in files])
+        how = {} if self.record is None else as_read(self.record.reading)
+        return join([read_corpus(file, usual=self.card.columns, **how) for file in files], alike=False)
 
     def find_rows(self, read: Any) -> Corpus:
         """Return the rows of the old training; see `embedclf.classifier.recorded_rows.find_rows`."""
-        return find_rows(self.record, self.name, self._folder, read)
+        return find_rows(self.record, self.name, self._folder, read, self._how_to_name_rows)
 
     def rows_changed(self, texts: Sequence[str], labels: Sequence[str]) -> bool | None:
         """Return whether rows are others than those of the old training; None if that is not known."""
         return None if self.record is None else not is_same(self.record, texts, labels)
+
+    def changed_rows(self, texts: Sequence[str], labels: Sequence[str]) -> list[str]:
+        """Return in sentences how rows differ from those of the old training."""
+        if self.record is None or not self.rows_changed(texts, labels):
+            return []
+        return [f"The rows are not those of {self.name}: {change(self.record, len(texts))}"]
+
+    def keep(self, rows: Sequence[int]) -> None:
+        """Go on with these of the rows, since the embedder has rejected the others."""
 
     def check(self, texts: Sequence[str], labels: Sequence[str], sample_weight: Any = None) -> None:
         """Check that rows can make a classifier, and that anything is to be done, before anything is embedded.
@@ -176,9 +274,12 @@ class Plan:
             )
         self._changed = self.rows_changed(texts, labels)
         if self.is_same_embedder and self._changed is False:
+            used, another = "words only", ""
+            if self.recipe.uses_vectors:
+                used, another = self.card.embedder.described, "another embedder with --embedder (embedder=…), or "
             raise ArgumentError(
-                f"nothing has changed: {self.name} was trained with {self.card.embedder} on the same rows. Name "
-                "another embedder with --embedder (embedder=…), or the file of other rows with --train-set"
+                f"nothing has changed: {self.name} was trained with {used} on the same rows. Name {another}the file of "
+                "other rows with --train-set"
             )
 
     def check_cost(self, texts: Sequence[str], labels: Sequence[str]) -> None:
@@ -194,8 +295,8 @@ class Plan:
     def texts_with_names(self, texts: Sequence[str], labels: Sequence[str]) -> tuple[list[str], list[str]]:
         """Return the texts and the label names to embed, and the labels of these."""
         classes = self._classes(labels)
-        names = names_for(self.recipe, classes, len(texts)) if self.recipe.uses_vectors else []
-        return [*texts, *names], classes if names else []
+        names = names_for(self.new_recipe, classes, len(texts)) if self.recipe.uses_vectors else []
+        return [*texts, *(one.text for one in names)], [one.label for one in names]
 
     def _classes(self, labels: Sequence[str]) -> list[str]:
         return sorted(label for label in set(labels) if label != self.card.out_of_scope_label)
@@ -248,20 +349,21 @@ class Plan:
     ) -> Retraining:
         """Train on rows embedded by the new embedder, and compare it with the old one; see `embed` and `embed_old`."""
         record, changed, usage = self.record, self._changed, self.usage
-        if record is not None and not record.holdout:
+        if record is not None and not record.holdout and self.holdout == _HOLDOUT:
             logger.info(
                 "%s was trained without a held-out test: %g %% are held out to compare", self.name, 100 * _HOLDOUT
             )
         logger.info("New: %s", _sized(self.new.spec))
         classifier, rows = train_on(
             EmbeddedTexts(texts, labels, embedder=self.new, vectors=embedded.vectors),
-            self.recipe,
+            self.new_recipe,
             holdout=self.holdout,
             out_of_scope_label=self.card.out_of_scope_label,
             sample_weight=sample_weight,
             class_weight=self._class_weight(labels),
             name_vectors=embedded.names(self._classes(labels)),
             seed=self._seed,
+            start=Start.of(self._model, self.card, self._classes(labels)) if self.is_same_embedder else None,
             **self._threshold(),
         )
         if not len(rows.correct):
@@ -270,12 +372,7 @@ class Plan:
         held = held[[labels[row] != self.card.out_of_scope_label for row in held.tolist()]]
         groups = group_duplicates([texts[row] for row in held.tolist()])
         new = self._measured(self.new.spec, len(texts), rows.correct, groups)
-        if self.is_same_embedder:
-            correct = self._correct_before(texts, labels, embedded, rows, sample_weight)
-            n_rows = 0 if record is None else record.n_rows
-        else:
-            correct = None if of_old is None else self._correct_of_old(texts, labels, of_old, rows, sample_weight)
-            n_rows = len(texts)
+        correct, n_rows = self._measure_old(texts, labels, embedded, of_old, rows, sample_weight)
         if correct is None:
             return Retraining(classifier, new, self._recorded(), None, None, self.reason, changed, usage)
         differences = rows.correct.astype(float) - correct
@@ -288,7 +385,57 @@ class Plan:
             None,
             changed,
             usage,
+            *self._changes(labels, held, rows.correct, correct, groups),
         )
+
+    def _measure_old(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[str],
+        embedded: EmbeddedRows,
+        of_old: EmbeddedRows | None,
+        rows: HeldOutRows,
+        sample_weight: Any,
+    ) -> tuple[Mask | None, int]:
+        """Return which held-out rows the old classifier answers correctly, if that is known, and its number of rows."""
+        if self.is_same_embedder:
+            n_old = self._n_old(texts, labels)
+            return self._correct_before(texts, labels, embedded, rows, n_old, sample_weight), n_old
+        return None if of_old is None else self._correct_of_old(texts, labels, of_old, rows, sample_weight), len(texts)
+
+    def _n_old(self, texts: Sequence[str], labels: Sequence[str]) -> int:
+        """Return how many of the rows are those of the old classifier, which come first; 0 if that is not known.
+
+        They are known if others have only been added after them.
+        """
+        n = 0 if self.record is None else self.record.n_rows
+        return n if self.record is not None and is_same(self.record, texts[:n], labels[:n]) else 0
+
+    def _changes(
+        self, labels: Sequence[str], held: Ints, new: Mask, old: Mask, groups: Ints
+    ) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
+        """Return what changed for the old and the new rows, and for each label; see `Retraining`.
+
+        Parameters
+        ----------
+        labels : sequence of str
+        held : ndarray of shape (n_held_out,)
+            The rows that are held out.
+        new, old : ndarray of shape (n_held_out,), bool
+            Whether the new and the old classifier answer them correctly.
+        groups : ndarray of shape (n_held_out,)
+            From `group_duplicates`.
+        """
+        of_held = np.array([labels[row] for row in held.tolist()])
+        known = self._known_labels(labels)
+        return (), tuple(
+            change_of(str(name), of_held == name, new, old if name in known else None, groups)
+            for name in np.unique(of_held)
+        )
+
+    def _known_labels(self, labels: Sequence[str]) -> set[str]:
+        """Return the labels that the old classifier may answer."""
+        return set(self._model.classes)
 
     def _threshold(self) -> dict[str, Any]:
         record = self.record
@@ -379,18 +526,19 @@ class Plan:
         labels: Sequence[str],
         embedded: EmbeddedRows,
         rows: HeldOutRows,
+        n_old: int,
         sample_weight: Any,
     ) -> Mask | None:
-        """Return whether the old rows lead to the label of each held-out row; None if it is not known which they are.
+        """Return whether the old rows lead to the label of each held-out row.
 
-        They are if others have only been added after them.
+        Return None if it is not known which rows are old, or they are not enough.
         """
-        record, outside = self.record, self.card.out_of_scope_label
-        if record is None or not is_same(record, texts[: record.n_rows], labels[: record.n_rows]):
+        outside = self.card.out_of_scope_label
+        if not n_old:
             self.reason = "the rows have changed, not only grown, so it is not known which of them the old one has seen"
             return None
         fitted = ~rows.held
-        fitted[record.n_rows :] = False
+        fitted[n_old:] = False
         known = {labels[row] for row in np.flatnonzero(fitted).tolist()}
         if len(known - {outside}) < _FEWEST_CLASSES:
             self.reason = "too few labels are left among the old rows that are not held out"
@@ -398,7 +546,7 @@ class Plan:
         used = np.flatnonzero(fitted | (rows.held & np.array([label in known for label in labels])))
         chosen = used.tolist()
         weights = None if sample_weight is None else np.broadcast_to(sample_weight, len(texts))[used]
-        logger.info("Old: the first %s", counted(record.n_rows, "row"))
+        logger.info("Old: the first %s", counted(n_old, "row"))
         recipe, examples = self._training_set(
             [texts[row] for row in chosen],
             [labels[row] for row in chosen],
@@ -406,7 +554,7 @@ class Plan:
             weights,
             outside if outside in known else None,
         )
-        found = measure_held_out(examples, recipe, seed=record.seed, held=rows.held[used])
+        found = measure_held_out(examples, recipe, seed=self._seed, held=rows.held[used])
         held = [row for row in np.flatnonzero(rows.held).tolist() if labels[row] != outside]
         correct = np.zeros(len(held), dtype=bool)
         correct[[labels[row] in known for row in held]] = found
@@ -414,7 +562,7 @@ class Plan:
 
     def _measured(self, spec: EmbedderSpec, n_rows: int, correct: Mask, groups: Any) -> Measured:
         interval = interval_of_mean(correct, groups)
-        return Measured(_named(spec), _dimensions(spec), n_rows, len(correct), float(correct.mean()), interval)
+        return _measured_with(spec, n_rows, len(correct), float(correct.mean()), interval)
 
     def _recorded(self) -> Measured | None:
         """Return what the file of the old classifier says of it."""
@@ -422,13 +570,16 @@ class Plan:
         if held_out is None:
             return None
         n_rows = self.card.n_examples if self.record is None else self.record.n_rows
-        return Measured(_named(spec), _dimensions(spec), n_rows, held_out.n_examples, held_out.accuracy, None)
+        return _measured_with(spec, n_rows, held_out.n_examples, held_out.accuracy, None)
 
 
 def plan_retraining(
     model: str | os.PathLike[str] | TextClassifier,
     embedder: EmbedderLike | None,
+    *,
     dimensions: int | None,
+    task: str | None,
+    prompt: str | None,
     **settings: Any,
 ) -> Plan:
     """Read the settings of a classifier, and open the embedders; see `retrain`.
@@ -438,26 +589,11 @@ def plan_retraining(
     ModelFileError, EmbedderError
         If the file is not usable, or the new embedder cannot be opened.
     ArgumentError
-        If the classifier uses words only, and another embedder is given; or if it gives several labels to a text.
+        If the classifier uses words only, and another embedder is given.
     """
-    if isinstance(model, TextClassifier):
-        card, given, folder, name, uses_vectors = (
-            *(model.card, model.embedder, Path()),
-            *("the classifier", model.model.uses_vectors),
-        )
-    else:
-        linear, card = read_model(model)
-        given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
-    if card.multilabel is not None:
-        raise ArgumentError(
-            f"{name} gives several labels to a text, and only models that give one can be retrained: train another one "
-            "with embedclf train, and measure both with embedclf evaluate"
-        )
-    recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
-    if not recipe.uses_vectors and (embedder is not None or dimensions is not None):
-        raise ArgumentError(f"{name} uses words only, and no embedder: train another one with embedclf train")
-    plan = Plan(name, folder, card, recipe, given, dict(settings))
-    plan.open(embedder, dimensions)
+    plan = Plan.of(model, settings)
+    plan.check_embedder(embedder, dimensions, task, prompt)
+    plan.open(embedder, dimensions, task, prompt)
     return plan
 
 
@@ -471,8 +607,24 @@ def _recipe_of(card: ModelCard, name: str, *, uses_vectors: bool) -> Recipe:
     )
 
 
+def _asked_of(spec: EmbedderSpec, dimensions: int | None, task: str | None, prompt: str | None) -> EmbedderSpec:
+    """Return an embedder, with vectors of another length or told something else where that is asked for."""
+    if dimensions not in (None, spec.dimensions):
+        spec = replace(spec, dimensions=dimensions, shortened=True)
+    if task is not None:
+        named = task_named(task)
+        spec = replace(spec, task=None if named == NO_TASK else named)
+    return spec if prompt is None else replace(spec, prompt=check_prompt(prompt))
+
+
 def _named(spec: EmbedderSpec) -> str:
     return spec.model if spec.provider == EXTERNAL else str(spec)
+
+
+def _measured_with(
+    spec: EmbedderSpec, n_rows: int, n_held_out: int, accuracy: float, interval: Interval | None
+) -> Measured:
+    return Measured(_named(spec), spec.task, spec.prompt, _dimensions(spec), n_rows, n_held_out, accuracy, interval)
 
 
 def _dimensions(spec: EmbedderSpec) -> int | None:
@@ -480,7 +632,8 @@ def _dimensions(spec: EmbedderSpec) -> int | None:
 
 
 def _sized(spec: EmbedderSpec) -> str:
-    return _named(spec) + ("" if (size := _dimensions(spec)) is None else f", {size:,} dimensions")
+    size = None if (size := _dimensions(spec)) is None else f"{size:,} dimensions"
+    return ", ".join(filter(None, [_named(spec), size, spec.told]))
 
 
 def _as_clause(error: EmbedclfError) -> str:

@@ -4,7 +4,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.usage import Usage
+from embedclf.evaluation.changes import Change
 from embedclf.records import Printable
 from embedclf.stats.intervals import Interval
 
@@ -17,6 +19,8 @@ class Measured:
     ----------
     embedder : str
         As ``provider:model``.
+    task, prompt : str or None
+        What the embedder was told; see `EmbedderSpec`.
     dimensions : int or None
     n_rows : int
         How many rows it was trained on, held-out ones included.
@@ -27,11 +31,19 @@ class Measured:
     """
 
     embedder: str
+    task: str | None
+    prompt: str | None
     dimensions: int | None
     n_rows: int
     n_held_out: int
     accuracy: float
     accuracy_interval: Interval | None
+
+    @property
+    def name(self) -> str:
+        """The embedder, with the task and the prompt if there are any."""
+        told = EmbedderSpec("", "", None, task=self.task, prompt=self.prompt).told
+        return f"{self.embedder} ({told})" if told else self.embedder
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types, for JSON."""
@@ -62,6 +74,11 @@ class Retraining(Printable):
         Whether the rows are other ones than those of the old classifier; None if its file does not say.
     usage : Usage
         Tokens and cost of embedding.
+    by_rows : tuple of Change
+        The accuracy on the held-out rows that the old classifier was trained on, and on those that are new, if rows
+        were added to the old ones.
+    by_label : tuple of Change
+        The recall of each label, in the order of the labels; empty if both were not measured on the same rows.
     """
 
     classifier: TextClassifier
@@ -72,6 +89,8 @@ class Retraining(Printable):
     reason: str | None
     rows_changed: bool | None
     usage: Usage
+    by_rows: tuple[Change, ...] = ()
+    by_label: tuple[Change, ...] = ()
 
     @property
     def verdict(self) -> Literal["better", "worse", "unclear"]:
@@ -95,4 +114,6 @@ class Retraining(Printable):
             "reason": self.reason,
             "rows_changed": self.rows_changed,
             "usage": self.usage.to_dict(),
+            "by_rows": [one.to_dict() for one in self.by_rows],
+            "by_label": [one.to_dict() for one in self.by_label],
         }

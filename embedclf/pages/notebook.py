@@ -30,7 +30,14 @@ from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing import multilabel
 from embedclf.printing.figures import fold_cells
-from embedclf.printing.retrained import cells_of, verdict_of
+from embedclf.printing.retrained import (
+    cells_of,
+    cells_of_labels,
+    cells_of_rows,
+    moved,
+    verdict_of,
+    verdicts_of,
+)
 from embedclf.printing.spending import saved_by, spending_cells, spent_by
 from embedclf.printing.tables import in_one_line, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -175,7 +182,13 @@ def _(result: Comparison) -> str:
 @notebook_html.register
 def _(result: Retraining) -> str:
     header, rows = cells_of(result)
-    return _cell(_table(header, rows, left=2) if rows else "", _paragraph(verdict_of(result)))
+    shown = [_table(header, rows, left=2) if rows else ""]
+    if not result.by_rows:
+        return _cell(*shown, _paragraph(verdict_of(result)))
+    shown.append(_table(*cells_of_rows(result), left=1))
+    if labels := moved(result.by_label):
+        shown.append(_table(*cells_of_labels(labels), left=1))
+    return _cell(*shown, _paragraph(" ".join(verdicts_of(result))))
 
 
 @notebook_html.register
@@ -257,7 +270,8 @@ def _(result: TextMap) -> str:
 @notebook_html.register
 def _(result: TextClassifier) -> str:
     card = result.card
-    tiles = [("classes", f"{len(result.classes):,}", f"{card.n_examples:,} training rows")]
+    rows = "no training rows, not measured" if card.is_of_labels_alone else f"{card.n_examples:,} training rows"
+    tiles = [("classes", f"{len(result.classes):,}", rows)]
     held = card.held_out
     if held is not None and held.micro_f1 is not None:
         tiles += [

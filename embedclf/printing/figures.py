@@ -330,8 +330,13 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     card, classes = classifier.card, [shown_label(name) for name in classifier.classes]
     named = ", ".join(classes[:_N_CLASSES_SHOWN]) + (" …" if len(classes) > _N_CLASSES_SHOWN else "")
     chosen = "" if card.regularization is None else f", C = {card.regularization:g}"
+    held = "nothing, so accuracy is not known"
     if held_out := card.held_out:
-        measured = "".join([*_quality(held_out), f"; {counted(held_out.n_examples, 'row')}"])
+        held = "".join([*_quality(held_out), f"; {counted(held_out.n_examples, 'row')}"])
+    trained_on, head = counted(card.n_examples, "row"), f"{card.head}{chosen}"
+    if card.is_of_labels_alone:
+        trained_on, head = f"no rows, {counted(card.n_examples, 'text')} of labels", "nearest label"
+        held = "nothing: accuracy and calibration are not known"
     if card.multilabel is not None:
         last = f"labels      {label_rules(card.multilabel)}"
     else:
@@ -340,9 +345,9 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     return [
         f"classes     {len(classes):,}: {named}",
         f"features    {in_one_line(classifier.features)}",
-        f"head        {card.head}{chosen}",
-        f"trained on  {counted(card.n_examples, 'row')}",
-        f"held out    {measured if held_out else 'nothing, so accuracy is not known'}",
+        f"head        {head}",
+        f"trained on  {trained_on}",
+        f"held out    {held}",
         last,
     ]
 
@@ -352,6 +357,14 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
     card = classifier.card
     threshold = None if card.threshold is None else shown_threshold(card.threshold)
     lines: list[Line] = []
+    if card.is_of_labels_alone:
+        abstains = "" if threshold is None else f"; threshold {threshold}"
+        return [
+            f"Trained on {counted(card.n_examples, 'text')} of {counted(len(classifier.classes), 'label')}, and no rows"
+            f"{abstains}",
+            [("Nothing was measured", HEADING), (": accuracy is not known, and confidences are a rough guess.", PLAIN)],
+            "Next, label some texts (embedclf suggest FILE chooses them) and train on these, with the same --labels.",
+        ]
     if held_out := card.held_out:
         accuracy, rest = _quality(held_out)
         before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "

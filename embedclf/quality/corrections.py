@@ -12,6 +12,7 @@ from embedclf.data.atomic_file import check_places
 from embedclf.data.columns import TextColumn, as_text_column
 from embedclf.data.dialect import Quoting, with_formula
 from embedclf.data.formats import WrongEncodingError
+from embedclf.data.label_map import as_label_map
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
 from embedclf.data.reading import Reading
@@ -88,6 +89,7 @@ def apply_corrections(
     header: bool = True,
     quoting: Quoting = "auto",
     escape_char: str | None = None,
+    label_map: Mapping[str, str] | str | os.PathLike[str] | None = None,
     skip_bad_rows: bool = False,
     escape_formulas: bool = False,
 ) -> Applied:
@@ -122,6 +124,9 @@ def apply_corrections(
         Whether fields of the dataset and its copy may be quoted; ``"auto"`` finds it out.
     escape_char : str, optional
         The character before a quote inside a quoted field of the dataset, where such quotes are not doubled.
+    label_map : mapping of str to str, str or Path, optional
+        Labels to rename or join, or a file of them, as the corrections were written with: all rows of the copy have
+        the new labels.
     escape_formulas : bool
         Whether to put an apostrophe in front of cells of the copy that a spreadsheet may take for formulas. In the
         corrections, it is removed again.
@@ -151,6 +156,7 @@ def apply_corrections(
         header=header,
         quoting=quoting,
         escape_char=escape_char,
+        label_map=as_label_map(label_map),
     )
     with CorpusReader(source, reading) as reader:
         rows = list(reader)

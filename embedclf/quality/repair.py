@@ -1,12 +1,13 @@
 """Report and remove unusable rows of a file of labelled texts."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from embedclf.data.columns import as_text_column
 from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, no_rows_problem, rows_of
 from embedclf.data.dialect import Quoting
+from embedclf.data.label_map import as_label_map
 from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.reading import Reading
 from embedclf.data.rows import Row
@@ -86,6 +87,7 @@ def repair(
     header: bool = True,
     quoting: Quoting = "auto",
     escape_char: str | None = None,
+    label_map: Mapping[str, str] | str | os.PathLike[str] | None = None,
     skip_bad_rows: bool = False,
 ) -> Repair:
     """Write a copy of a file of labelled texts without exact duplicates and rows that have no text.
@@ -110,6 +112,8 @@ def repair(
         Whether fields of CSV and TSV may be quoted, in both files; ``"auto"`` finds it out.
     escape_char : str, optional
         The character before a quote inside a quoted field, in both files, where such quotes are not doubled.
+    label_map : mapping of str to str, str or Path, optional
+        Labels to rename or join, or a file of them: the copy has the new labels, and not the rows left out.
     skip_bad_rows : bool
         Whether to skip rows that cannot be read instead of raising.
 
@@ -136,6 +140,7 @@ def repair(
         header=header,
         quoting=quoting,
         escape_char=escape_char,
+        label_map=as_label_map(label_map),
     )
     return write_repaired(read_whole(source, reading), output, skip_bad_rows=skip_bad_rows)
 

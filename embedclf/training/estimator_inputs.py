@@ -1,14 +1,17 @@
 """What the estimators take as X and y: texts in one dimension or as one column, and labels of any type."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
+from embedclf.arrays import Mask
 from embedclf.data_frames import is_data_frame
 from embedclf.errors import ArgumentError
-from embedclf.missing import check_none_missing
+from embedclf.missing import check_none_missing, is_missing
 
 
 def n_columns(X: Any) -> int | None:
@@ -51,6 +54,81 @@ def _column_of_texts(X: Any) -> str:
         "text" if "text" in names else next((name for name in names if isinstance(next(iter(X[name])), str)), "text")
     )
     return f'"{found}"' if isinstance(found, str) else repr(found)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeveralLabels:
+    """The labels of texts that may have several each.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels, in their own type; for a matrix, the names of its columns, or their numbers.
+    given : ndarray of shape (n_texts, n_classes), bool
+        Which labels each text has.
+    is_matrix : bool
+        Whether they were a matrix rather than lists.
+    """
+
+    classes: Any
+    given: Mask
+    is_matrix: bool
+
+
+def labels_in_rows(classes: Any, given: Mask) -> list[tuple[Any, ...]]:
+    """Return the labels of each row, as `sklearn.preprocessing.MultiLabelBinarizer` does."""
+    return [tuple(classes[row].tolist()) for row in given]
+
+
+def several_labels(y: Any) -> SeveralLabels | None:
+    """Return the labels of texts that may have several, or None if each text has one.
+
+    Parameters
+    ----------
+    y : array, sparse matrix or data frame of 0 and 1 with a column per label, or list of lists, tuples or sets
+
+    Raises
+    ------
+    ArgumentError
+        If a matrix has other numbers, or the labels in lists cannot be sorted.
+    """
+    if _is_matrix_in_lists(y):
+        y = np.asarray(y)
+    if hasattr(y, "tocsr") or ((n_columns(y) or 0) > 1 and not isinstance(y, list | tuple)):
+        names = list(y.columns) if is_data_frame(y) else range(y.shape[1])
+        values = np.asarray(y.toarray() if hasattr(y, "tocsr") else y)
+        if not _are_zeros_and_ones(values):
+            check_classification_targets(values)
+            raise ArgumentError("a y of several columns must hold 0 and 1 only: one column per label")
+        return SeveralLabels(np.asarray(names), values.astype(bool), is_matrix=True)
+    kinds = (list, tuple, set, frozenset)
+    if not isinstance(y, Sequence) or not any(isinstance(one, kinds) and len(one) != 1 for one in y):
+        return None
+    check_none_missing([None if is_missing(one) else "" for one in y], "y", None)
+    try:
+        classes = np.asarray(sorted({label for labels in y for label in labels}))
+    except TypeError:
+        raise ArgumentError("every y must be a list of labels of one type that can be sorted") from None
+    numbers = {label: number for number, label in enumerate(classes.tolist())}
+    given = np.zeros((len(y), len(classes)), dtype=bool)
+    for row, labels in enumerate(y):
+        given[row, [numbers[label] for label in labels]] = True
+    return SeveralLabels(classes, given, is_matrix=False)
+
+
+def _is_matrix_in_lists(y: Any) -> bool:
+    """Return whether rows of 0 and 1 in lists or arrays, all as long, are a matrix for scikit-learn."""
+    if not isinstance(y, list | tuple) or not y or not all(isinstance(row, list | tuple | np.ndarray) for row in y):
+        return False
+    return len(y[0]) > 1 and len(set(map(len, y))) == 1 and _are_zeros_and_ones(y)
+
+
+def _are_zeros_and_ones(values: Any) -> bool:
+    try:
+        found = np.unique(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        return False
+    return bool(np.isin(found, (0, 1)).all())
 
 
 def labels_of(y: Any, name: str) -> Any:

@@ -7,21 +7,23 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
 from embedclf.arrays import Vectors
-from embedclf.classifier.decisions import rank
+from embedclf.classifier.decisions import MultiLabelDecision, rank
 from embedclf.classifier.empty_texts import OnEmpty, around_empty
-from embedclf.classifier.linear import LinearModel, log_softmax, softmax
+from embedclf.classifier.linear import LinearModel, log_logistic, log_softmax
 from embedclf.classifier.model_file import Head
+from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import Embedder
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
-from embedclf.errors import TextError
-from embedclf.training.checks import check_classes
-from embedclf.training.estimator_inputs import labels_of, n_columns, one_dimension
+from embedclf.errors import ArgumentError, TextError
+from embedclf.training.checks import check_classes, rarest_labels
+from embedclf.training.estimator_inputs import labels_in_rows, labels_of, n_columns, one_dimension, several_labels
 from embedclf.training.estimator_state import StoredEstimator
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.recipe import Features, check_recipe
@@ -182,7 +184,7 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
     embedder_ : Embedder
     model_ : LinearModel
     classes_ : ndarray of shape (n_classes,)
-        The labels, in their original type.
+        The labels, in their original type. For a matrix of labels, the numbers of its columns, or their names.
     n_features_in_, feature_names_in_
         See `EmbeddingTransformer`.
     """
@@ -225,7 +227,8 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         ----------
         X : list, array or Series of str, or a table with one column
         y : list, array or Series
-            Labels of any sortable type.
+            Labels of any sortable type. Texts may have several labels: a matrix or data frame of 0 and 1 with a column
+            per label, or a list of lists of labels.
         sample_weight : array of shape (n_texts,), optional
             How many texts each text counts for, in the fit and in the choice of C and temperature. A text of weight 0
             is left out.
@@ -233,22 +236,31 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         # As in scikit-learn's own estimators, what does not apply is ignored, so that searches can vary both.
         C = "auto" if self.head == "centroid" else self.regularization
         recipe = check_recipe(self.head, C, self.features, self.label_names)
-        labels = labels_of(y, type(self).__name__)
+        several = several_labels(y)
+        labels = labels_of(y, type(self).__name__) if several is None else several.given
         texts = self._texts(X, reset=True)
         check_consistent_length(texts, labels)
         weights = check_sample_weight(sample_weight, len(texts))
         if weights is not None and not weights.all():
             used = np.flatnonzero(weights)
             texts, labels, weights = [texts[row] for row in used], labels[used], weights[used]
-        self.classes_, numbers = np.unique(labels, return_inverse=True)
+        given = None
+        if several is None:
+            self.classes_, numbers = np.unique(labels, return_inverse=True)
+        else:
+            self.classes_, given, numbers = several.classes, labels, rarest_labels(labels)
+            if self.class_weight is not None:
+                raise ArgumentError("class_weight is for texts with one label each; these have several")
+        self._returns_lists = several is not None and not several.is_matrix
         classes = check_classes(label_of(name) if isinstance(name, Real) else str(name) for name in self.classes_)
-        weights = with_class_weight(weights, self.class_weight, self.classes_.tolist(), numbers)
+        if several is None:
+            weights = with_class_weight(weights, self.class_weight, self.classes_.tolist(), numbers)
         self.embedder_: Embedder
         self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
         embedded = EmbeddedTexts(texts, embedder=self.embedder_)
         self.model_: LinearModel
         self.model_, self._card, _ = fit_classifier(
-            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights),
+            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights, given=given),
             recipe,
             spec=self.embedder_.spec,
             seed=self.random_state,
@@ -261,10 +273,11 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         Returns
         -------
         ndarray of shape (n_texts, n_classes), float32
-            With two classes, (n_texts,): the score of the second class less that of the first.
+            With two classes, (n_texts,): the score of the second class less that of the first. If texts may have
+            several labels, the probability is the logistic function of the score of each.
         """
         scores = self._scores(self._fitted_texts(X))
-        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 and not self.model_.is_multilabel else scores
 
     def predict_proba(self, X: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return calibrated probabilities: (n, n_classes) float32, columns in the order of `classes_`.
@@ -273,21 +286,46 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         """
         check_is_fitted(self)
         texts = self._texts(X, reset=False, may_be_empty=True)
-        return around_empty(texts, len(self.classes_), on_empty, lambda checked: softmax(self._scores(checked)))
+        return around_empty(texts, len(self.classes_), on_empty, self._probabilities)
 
     def predict_log_proba(self, X: Iterable[str]) -> Vectors:
         """Return the logarithms of the probabilities: (n, n_classes) float32; also finite where one rounds to 0."""
-        return log_softmax(self._scores(self._fitted_texts(X)))
+        scores = self._scores(self._fitted_texts(X))
+        return log_logistic(scores) if self.model_.is_multilabel else log_softmax(scores)
 
     def predict(self, X: Iterable[str]) -> Any:
-        """Return the predicted labels: (n,), in their original type."""
-        probabilities = softmax(self._scores(self._fitted_texts(X)))
-        return self.classes_[rank(probabilities).likeliest]
+        """Return the predicted labels: (n,), in their original type.
+
+        If texts may have several labels, they are in the form of y: a matrix of 0 and 1, or a list of tuples, as
+        `sklearn.preprocessing.MultiLabelBinarizer` returns them.
+        """
+        probabilities = self._probabilities(self._fitted_texts(X))
+        decision = self._card.decision(self.model_.classes)
+        if not isinstance(decision, MultiLabelDecision):
+            return self.classes_[rank(probabilities).likeliest]
+        given = decision.given(probabilities)
+        return labels_in_rows(self.classes_, given) if self._returns_lists else given.astype(np.intp)
+
+    def score(self, X: Iterable[str], y: Any, sample_weight: Any = None) -> float:
+        """Return the share of texts whose label, or whose labels, all and no others, are predicted."""
+        predicted = self.predict(X)
+        if self.model_.is_multilabel and self._returns_lists:
+            right = [set(one) == set(labels) for one, labels in zip(predicted, y, strict=True)]
+            return float(np.average(right, weights=sample_weight))
+        return float(accuracy_score(y, predicted, sample_weight=sample_weight))
 
     def to_text_classifier(self) -> TextClassifier:
         """Return a `TextClassifier`, which can be saved; its labels are these labels converted to str."""
         check_is_fitted(self)
-        return TextClassifier(self._opened(), self.model_, self._card)
+        return make_classifier(self._opened(), self.model_, self._card)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def _probabilities(self, texts: list[str]) -> Vectors:
+        return self.model_.to_probabilities(self._scores(texts))
 
     def _fitted_texts(self, X: Any) -> list[str]:
         check_is_fitted(self)

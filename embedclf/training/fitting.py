@@ -16,14 +16,18 @@ from embedclf.formatting import counted
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics, multilabel
 from embedclf.threads import one_thread
-from embedclf.training.heads import MOST_BYTES, Trained, within_limit
+from embedclf.training.heads import MOST_BYTES, Start, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
+from embedclf.training.splits import assign_folds
 from embedclf.training.thresholds import choose_threshold, log_threshold
 from embedclf.training.training_set import TrainingSet
 
 logger = logging.getLogger(__name__)
+
+# To find the bias of labels without rows: with many rows, one part of this many is enough.
+_N_FOLDS = 5
 
 
 def fit_classifier(
@@ -35,6 +39,7 @@ def fit_classifier(
     held: Mask | None = None,
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
+    start: Start | None = None,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -52,6 +57,8 @@ def fit_classifier(
         Which examples are held out.
     target_accuracy, min_confidence : float, optional
         See `embedclf.train`.
+    start : Start, optional
+        An earlier classifier, from whose weights the final fit starts if it has the same settings.
 
     Returns
     -------
@@ -63,8 +70,11 @@ def fit_classifier(
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, target_accuracy, min_confidence)
+        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, start)
         chosen, measured = job.choose_for(held)
+        if examples.added is not None and (job.are_few or not held.any()):
+            job.judge_added(chosen)
+            job.judge_added(measured)
         figures, correct = job.measure(measured, held)
         trained = job.fit_all(chosen, measured)
     settings = chosen.settings
@@ -81,7 +91,10 @@ def fit_classifier(
         word_scale=settings.scale,
         multilabel=job.label_rules(chosen),
     )
-    return trained.model(settings.temperature, examples.classes, settings.of_labels), card, correct
+    model = trained.model(settings.temperature, examples.classes, settings.of_labels)
+    if examples.added is not None:
+        model = examples.added.beside(model, chosen.added_bias or 0.0)
+    return model, card, correct
 
 
 def measure_held_out(
@@ -118,6 +131,7 @@ class _Chosen:
     threshold: float | None
     kept: Mask
     fitted: Trained | None
+    added_bias: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +143,7 @@ class _Job:
     seed: int
     target_accuracy: float | None
     min_confidence: float | None
+    start: Start | None = None
 
     @property
     def are_few(self) -> bool:
@@ -204,18 +219,56 @@ class _Job:
         return figures, correct
 
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
-        settings, classes, others = chosen.settings, self.examples.classes, self.examples.inputs[held]
+        settings, classes, added = chosen.settings, self.examples.classes, self.examples.added
+        others, y = self.examples.inputs[held], self.examples.y[held]
         model = fitted.model(settings.temperature, classes, settings.of_labels)
-        probabilities = model.probabilities(others.vectors, as_terms(others.words(fitted.vocabulary)))
+        terms = as_terms(others.words(fitted.vocabulary))
         if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
-            return _measure_labels(probabilities, self.examples.given[held], classes, rules)
-        return _measure(probabilities, self.examples.y[held], self.examples.classes, chosen.threshold)
+            return _measure_labels(
+                model.probabilities(others.vectors, terms), self.examples.given[held], classes, rules
+            )
+        if added is not None:
+            known = y < len(classes)
+            if chosen.added_bias is None:
+                margins = added.margins(model.scores(others.vectors, terms), others.vectors)
+                chosen.added_bias = added.bias_for(margins[known])
+            model = added.beside(model, chosen.added_bias)
+            y = np.array([*map(model.classes.index, classes), len(model.classes)], dtype=np.intp)[y]
+        probabilities = model.probabilities(others.vectors, terms)
+        return _measure(probabilities, y, model.classes, chosen.threshold, () if added is None else added.labels)
+
+    def judge_added(self, chosen: _Chosen) -> None:
+        """Find the bias of labels without rows by fits that leave out rows of the others: each row once if few."""
+        added, examples = self.examples.added, self.examples[chosen.kept & self.examples.in_scope]
+        if added is None or chosen.added_bias is not None:
+            return
+        folds = assign_folds(examples.y, examples.groups, _N_FOLDS, seed=self.seed)
+        parts = [folds == fold for fold in range(_N_FOLDS if self.are_few else 1)]
+        margins = []
+        if (folds < 0).all():
+            logger.warning(
+                "with one row per label, labels without rows cannot be weighed against the others, and are predicted "
+                "too often: label more rows, or train on the label texts alone"
+            )
+        for judged in [part for part in parts if part.any()] or [folds < 0]:
+            kept = judged if judged.all() else ~judged  # with one row a label, none can be left out
+            fitted = fit_all(self.recipe, chosen.settings, examples[kept], exact=False)
+            model, others = fitted.model(chosen.settings.temperature, examples.classes), examples.inputs[judged]
+            terms = as_terms(others.words(fitted.vocabulary))
+            margins.append(added.margins(model.scores(others.vectors, terms), others.vectors))
+        chosen.added_bias = added.bias_for(np.concatenate(margins))
 
     def fit_all(self, chosen: _Chosen, measured: _Chosen) -> Trained:
-        """Fit on all examples, starting from the fit that was measured."""
-        examples = self.examples[self.examples.in_scope]
+        """Fit on all examples, starting from the fit that was measured, or from an earlier classifier.
+
+        Nothing else starts from an earlier classifier: it has seen the examples that are judged, and a rough fit would
+        remember them.
+        """
+        examples, start = self.examples[self.examples.in_scope], measured.fitted
+        if self.start is not None and self.start[1:] == (chosen.settings.C, chosen.settings.scale):
+            start = self.start.trained
         with phase("Fitting on all rows"):
-            fitted = fit_all(self.recipe, chosen.settings, examples, start=measured.fitted)
+            fitted = fit_all(self.recipe, chosen.settings, examples, start=start)
             if (smaller := within_limit(fitted)) is not fitted.vocabulary:
                 fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller)
         return fitted
@@ -254,7 +307,11 @@ def _measure_labels(
 
 
 def _measure(
-    probabilities: Vectors, y: Ints, classes: tuple[str, ...], threshold: float | None
+    probabilities: Vectors,
+    y: Ints,
+    classes: tuple[str, ...],
+    threshold: float | None,
+    without_rows: tuple[str, ...],
 ) -> tuple[HeldOut, Mask]:
     in_scope = y < len(classes)
     ranking = rank(probabilities)
@@ -267,9 +324,10 @@ def _measure(
     if threshold is not None:
         (point,) = metrics.coverage(predicted == y, confidence, [threshold])
         coverage, answered_accuracy = point.coverage, point.accuracy
+    of_classes = metrics.per_class(y, predicted, classes)
     figures = HeldOut(
         accuracy=metrics.accuracy(y, predicted),
-        macro_f1=metrics.macro_f1(metrics.per_class(y, predicted, classes)),
+        macro_f1=metrics.macro_f1({name: one for name, one in of_classes.items() if name not in without_rows}),
         ece=metrics.expected_calibration_error(predicted == y, confidence),
         n_examples=len(y),
         coverage=coverage,

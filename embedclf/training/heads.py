@@ -1,13 +1,15 @@
 """The two classification heads, fitted to vectors and words."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Targets, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights
-from embedclf.classifier.model_file import Head
+from embedclf.classifier.model_file import Head, ModelCard
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs
 from embedclf.training.label_calibration import LabelCalibration
@@ -61,6 +63,31 @@ class Trained:
             )
             weights[there] = self.fit.word_weights[here]
         return Fit(self.fit.weights, self.fit.bias, weights)
+
+
+class Start(NamedTuple):
+    """The weights of an earlier classifier, and the settings that they were fitted with."""
+
+    trained: Trained
+    C: float | None
+    scale: float
+
+    @classmethod
+    def of(cls, model: LinearModel, card: ModelCard, classes: Sequence[str]) -> "Start":
+        """Return the weights of a classifier for some classes; one that it does not know starts at zero."""
+        number_of = {name: number for number, name in enumerate(model.classes)}
+        rows = np.array([number_of.get(name, -1) for name in classes])
+
+        def chosen(of_classes: Any) -> Floats:
+            found = np.zeros((len(rows), *of_classes.shape[1:]))
+            found[rows >= 0] = of_classes[rows[rows >= 0]].astype(np.float64) * card.temperature
+            return found
+
+        words, vocabulary = np.zeros((0, len(rows))), None
+        if model.words is not None:
+            words, vocabulary = chosen(model.words.weights.T).T, model.words.vocabulary
+        fit = Fit(chosen(model.weights), chosen(model.bias), words)
+        return cls(Trained(fit, vocabulary), card.regularization, card.word_scale)
 
 
 class Rows:

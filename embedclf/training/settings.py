@@ -143,11 +143,10 @@ class Chooser:
     def _use_names(self, named: bool, roll: int = 0) -> None:
         """Fit on the names of labels from now on, or stop doing so; `roll` gives each label the name of another."""
         self._named = named and self._names is not None
-        names = None
-        if self._named and self._names is not None:
-            names = self._names[np.roll(np.arange(len(self._names)), roll)]
+        names = self._names if named else None
         self._fitted = [
-            Rows(*self._examples[kept].with_names(names), is_rotated=self._axes is not None) for kept, _ in self._parts
+            Rows(*self._examples[kept].with_names(names, roll), is_rotated=self._axes is not None)
+            for kept, _ in self._parts
         ]
         each = zip(self._left_out, self._fitted, strict=True)
         self._words_left_out = [left_out.words(rows.vocabulary) for left_out, rows in each]
@@ -226,7 +225,7 @@ class Chooser:
         is informative only if it does better than the names of others.
         """
         losses = []
-        n_others = 0 if self._names is None else len(self._names) - 1
+        n_others = len(self._examples.classes) - 1
         for roll in range(1, min(n_others, _N_ROLLS) + 1):
             self._use_names(True, roll)
             losses.append(self._try(named.settings.C, named.settings.scale, named.fits).settings.log_loss)

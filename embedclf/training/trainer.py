@@ -25,7 +25,17 @@ from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import check_abstaining, check_examples, check_label_sets, rarest_labels
 from embedclf.training.fitting import fit_classifier
+from embedclf.training.heads import Start
 from embedclf.training.inputs import Inputs
+from embedclf.training.label_names import (
+    Described,
+    LabelTexts,
+    check_described,
+    check_label_texts,
+    labels_without_rows,
+    tell_of_labels,
+)
+from embedclf.training.labels_alone import check_embedder, check_without_rows, train_on_labels
 from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
@@ -38,7 +48,7 @@ logger = logging.getLogger(__name__)
 
 
 def train(
-    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts | None = None,
     labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
@@ -49,6 +59,7 @@ def train(
     regularization: float | Literal["auto"] = "auto",
     features: Features = "auto",
     label_names: bool | None = None,
+    label_texts: LabelTexts | None = None,
     holdout: float = 0.2,
     seed: int = 0,
     target_accuracy: float | None = None,
@@ -66,9 +77,10 @@ def train(
 
     Parameters
     ----------
-    texts : iterable of str, DataFrame or EmbeddedTexts
+    texts : iterable of str, DataFrame or EmbeddedTexts, optional
         A data frame of pandas or Polars brings its labels, and the classifier remembers the names of its columns;
-        `EmbeddedTexts` bring labels, embedder and vectors. Do not pass these arguments then.
+        `EmbeddedTexts` bring labels, embedder and vectors. Do not pass these arguments then. None, and texts without
+        labels, need `label_texts`.
     labels : iterable of str or int, or of lists of these
         One per text. The classifier's labels are strings; a whole number is a label as it is written: ``"1"``. A list
         of labels per text, or a matrix of 0 and 1 with a column per label, trains a `MultiLabelClassifier`: each label
@@ -94,6 +106,11 @@ def train(
     label_names : bool, optional
         Whether to use the name of each label as a training text. With few texts per label and meaningful names, None
         decides by cross-validated log loss; otherwise it does not use them.
+    label_texts : dict of str to str or list of str, list of str, or DataFrame, optional
+        Descriptions of labels, or examples of their texts; a list has only the labels, and a data frame the columns
+        "label" and "description". They are used with the names, as these are. Labels that have no rows become classes,
+        told by their texts alone. Without any labelled texts, each text gets the label whose text is nearest; then
+        there is nothing to measure, and only `embedder`, `min_confidence` and `name_vectors` apply besides.
     holdout : float
         Share of the examples to hold out for measuring, in [0, 1); 0 holds none out. The split is stratified and keeps
         exact duplicates together; a label with a single text is not held out.
@@ -118,7 +135,8 @@ def train(
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
-        The embedder's vectors of the label names, as written by `label_name_texts`. If only `vectors` are given, names
+        The embedder's vectors of the label names, as written by `label_name_texts`, or of `label_texts`, those of
+        labels that have rows first. If only `vectors` are given, names
         are embedded only if `label_names` is true.
 
     Returns
@@ -141,10 +159,24 @@ def train(
     EmbedderError
         If the embedder is unknown, not installed, or fails.
     """
-    examples = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+    recipe = check_recipe(head, regularization, features, label_names, C)
+    described = None if label_texts is None else check_label_texts(label_texts)
+    if texts is None and described is None:
+        raise TypeError("train needs texts with their labels, or label_texts")
+    given: Any = () if texts is None else texts
+    examples = EmbeddedTexts.of(given, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+    if described is not None and examples.labels is None:
+        check_without_rows(
+            recipe,
+            target_accuracy=target_accuracy,
+            out_of_scope_label=out_of_scope_label,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+        )
+        return train_on_labels(described, examples, min_confidence=min_confidence, name_vectors=name_vectors)
     classifier, _ = train_on(
         examples,
-        check_recipe(head, regularization, features, label_names, C),
+        recipe,
         holdout=holdout,
         seed=seed,
         target_accuracy=target_accuracy,
@@ -153,6 +185,7 @@ def train(
         sample_weight=sample_weight,
         class_weight=class_weight,
         name_vectors=name_vectors,
+        described=described,
     )
     return classifier
 
@@ -185,8 +218,10 @@ def train_on(
     sample_weight: Any,
     class_weight: ClassWeight,
     name_vectors: Vectors | None,
+    described: Described | None = None,
+    start: Start | None = None,
 ) -> tuple[TextClassifier, HeldOutRows]:
-    """Train a classifier; see `train`."""
+    """Train a classifier; see `train`, and `fit_classifier` for the start."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     given = None
     if examples.is_multilabel:
@@ -194,14 +229,18 @@ def train_on(
             ("target_accuracy", target_accuracy),
             ("out_of_scope_label", outside),
             ("class_weight", class_weight),
+            ("label_texts", described),
         ):
             if setting is not None:
-                option = f"--{name.replace('_', '-')} ({name})"
-                raise ArgumentError(f"{option} is for texts with one label each; these have several")
+                option = f"--{name.replace('_', '-')}" if name != "label_texts" else "--labels"
+                raise ArgumentError(f"{option} ({name}) is for texts with one label each; these have several")
         classes, given = check_label_sets(examples.texts, examples.known_label_sets)
         y = rarest_labels(given)
     else:
         classes, y = check_examples(examples.texts, examples.known_labels, outside)
+    if described is not None:
+        described = {label: texts for label, texts in described.items() if label != outside}
+        check_described(described, classes)
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:
@@ -221,18 +260,25 @@ def train_on(
         min_confidence=None if min_confidence is None else float(min_confidence),
         class_weight=_plain(class_weight),
         weighted=sample_weight is not None,
+        label_texts=described is not None,
     )
     opened, recipe = open_for(recipe, examples)
+    if described is not None:
+        check_embedder(recipe, labels_without_rows(described, classes))
+        tell_of_labels(recipe, classes, described, len(examples))
     warn_of_languages(examples.texts, opened, recipe)
     held = _choose_held_out(y, examples.groups, classes, holdout, seed, given)
     model, card, correct = fit_classifier(
-        make_training_set(recipe, examples, classes, y, name_vectors, sample_weight=weights, given=given),
+        make_training_set(
+            recipe, examples, classes, y, name_vectors, described=described, sample_weight=weights, given=given
+        ),
         recipe,
         spec=opened.spec,
         seed=seed,
         held=held,
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
+        start=start,
     )
     if card.held_out is not None and given is None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))

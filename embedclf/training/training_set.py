@@ -1,4 +1,4 @@
-"""The training set: inputs, classes, and the names of the classes as inputs."""
+"""The training set: inputs, classes, and what is said of the classes as inputs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,8 +10,9 @@ from embedclf.arrays import Ints, Mask, Targets, Vectors
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.training.inputs import Inputs
-from embedclf.training.label_names import names_for
+from embedclf.training.label_names import Described, names_for
 from embedclf.training.lbfgs import Floats
+from embedclf.training.nearest_labels import NearestLabels
 from embedclf.training.recipe import Recipe
 
 
@@ -29,7 +30,11 @@ class TrainingSet:
         From `group_duplicates`.
     classes : tuple of str
     names : Inputs or None
-        The names of the classes as texts; None if they are not used.
+        The names and descriptions of the classes as texts; None if they are not used.
+    y_names : ndarray of shape (n_names,), or None
+        The class of each of them.
+    added : NearestLabels or None
+        Labels that have no rows, to be added to the classes.
     sample_weight : ndarray of shape (n,), or None
         How many examples each example counts for in fits and in the choice of settings; None is one each. Metrics do
         not use it.
@@ -43,6 +48,8 @@ class TrainingSet:
     groups: Ints
     classes: tuple[str, ...]
     names: Inputs | None = None
+    y_names: Ints | None = None
+    added: NearestLabels | None = None
     sample_weight: Floats | None = None
     given: Mask | None = None
 
@@ -76,20 +83,21 @@ class TrainingSet:
         """Which examples are in scope: (n,)."""
         return self.y < len(self.classes)
 
-    def with_names(self, names: Inputs | None) -> tuple[Inputs, Targets, Floats | None]:
-        """Return inputs, targets and weights with the name of each class added as an example of it; None adds nothing.
+    def with_names(self, names: Inputs | None, roll: int = 0) -> tuple[Inputs, Targets, Floats | None]:
+        """Return inputs, targets and weights with what is said of each class added as examples of it.
 
-        A name weighs as much as an example of its class does on average.
+        None adds nothing. A name weighs as much as an example of its class does on average. `roll` gives each class the
+        name of another.
         """
-        if names is None:
+        if names is None or self.y_names is None:
             return self.inputs, self.targets, self.sample_weight
-        weights = self.sample_weight
+        y, weights, n = (self.y_names + roll) % len(self.classes), self.sample_weight, len(self.classes)
         if weights is not None:
-            sums, counts = np.bincount(self.y, weights, len(names)), np.bincount(self.y, minlength=len(names))
+            sums, counts = np.bincount(self.y, weights, n)[:n], np.bincount(self.y, minlength=n)[:n]
             # A label that is never the rarest of an example has no example of its own here.
             of_names = np.where(counts, sums / np.maximum(counts, 1), weights.mean())
-            weights = np.concatenate([weights, of_names[: len(names)]])
-        own = np.arange(len(names)) if self.given is None else np.eye(len(names), dtype=bool)
+            weights = np.concatenate([weights, of_names[y]])
+        own = y if self.given is None else np.eye(n, dtype=bool)[y]
         return self.inputs.joined(names), np.concatenate([self.targets, own]), weights
 
 
@@ -101,10 +109,11 @@ def make_training_set(
     name_vectors: Vectors | None = None,
     *,
     fewest: int | None = None,
+    described: Described | None = None,
     sample_weight: Floats | None = None,
     given: Mask | None = None,
 ) -> TrainingSet:
-    """Embed texts and the names of their labels, as far as a recipe needs them.
+    """Embed texts and what is said of their labels, as far as a recipe needs them.
 
     Parameters
     ----------
@@ -114,10 +123,12 @@ def make_training_set(
     classes : sequence of str
     y : ndarray of shape (n_texts,)
         See `TrainingSet`.
-    name_vectors : ndarray of shape (n_classes, n_dimensions), float32, optional
+    name_vectors : ndarray of shape (n_names, n_dimensions), float32, optional
         Vectors of the texts of `names_for`; None embeds them, together with the texts if these are not embedded yet.
     fewest : int, optional
         The size of the smallest training set; None means all texts.
+    described : mapping of str to sequence of str, optional
+        See `names_for`.
     sample_weight : ndarray of shape (n_texts,), optional
     given : ndarray of shape (n_texts, n_classes), bool, optional
         See `TrainingSet`.
@@ -129,20 +140,26 @@ def make_training_set(
     TextError, EmbedderError
         See `EmbeddedTexts`.
     """
-    names = names_for(recipe, classes, len(texts) if fewest is None else fewest)
-    vectors = None
+    numbers = {name: number for number, name in enumerate(classes)}
+    said = names_for(recipe, classes, len(texts) if fewest is None else fewest, described)
+    if name_vectors is None and texts.are_vectors_given and recipe.uses_vectors:
+        said = said if recipe.label_names or described is not None else []
+    names, vectors, added = [one.text for one in said], None, None
     if recipe.uses_vectors:
-        if name_vectors is None and texts.are_vectors_given and not recipe.label_names:
-            names = []
         if names and name_vectors is None:
             vectors, name_vectors = texts.vectors_with(names)
         else:
             vectors = texts.vectors
         if names and name_vectors is not None:
-            vectors = np.vstack([vectors, check_vectors(name_vectors, len(names))])
+            name_vectors = check_vectors(name_vectors, len(names))
+            n = sum(one.label in numbers for one in said)
+            if n < len(said):
+                mean = vectors[y < len(classes)].mean(axis=0, dtype=np.float64)
+                added = NearestLabels.of(said[n:], name_vectors[n:], mean_label=mean, mean_text=mean)
+            said, names = said[:n], names[:n]
+            vectors = np.vstack([vectors, name_vectors[:n]])
     inputs = Inputs.of([*texts.texts, *names], vectors, words=recipe.uses_words)
-    if not names:
-        return TrainingSet(inputs, y, texts.groups, tuple(classes), None, sample_weight, given)
     rows = np.arange(len(inputs))
-    of_texts, of_names = inputs[rows[: len(texts)]], inputs[rows[len(texts) :]]
-    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, sample_weight, given)
+    of_texts, of_names = (inputs[rows[: len(texts)]], inputs[rows[len(texts) :]]) if names else (inputs, None)
+    y_names = np.array([numbers[one.label] for one in said], dtype=np.intp) if names else None
+    return TrainingSet(of_texts, y, texts.groups, tuple(classes), of_names, y_names, added, sample_weight, given)

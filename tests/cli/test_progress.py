@@ -311,6 +311,8 @@ def test_in_python_events_come_one_at_a_time(api: AimlapiServer):
     embedclf.open_embedder("wordllama", on_event=events.append).embed(texts * 20)
     assert [event.total for event in events] == [6_000] * len(events)
     assert len(events) > 1
+    embedclf.open_embedder("aimlapi", cache=True, on_event=events.append).uncached().embed(texts[:2])
+    assert (events[-1].done, events[-1].total) == (2, 2)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from embedclf.classifier.model_file import model_bytes
 from running import Cli
 
 API = "aimlapi:text-embedding-3-small"
+GOOGLE = "aimlapi:text-multilingual-embedding-002"
 ROWS = [(f'"{text}"', label) for text, label in zip(TEXTS, LABELS, strict=True)]
 FIGURE, DIFFERENCE = r"[01]\.\d{3}  \([01]\.\d{3} to [01]\.\d{3}\)", r"-?[01]\.\d{3} \(-?[01]\.\d{3} to -?[01]\.\d{3}\)"
 
@@ -80,6 +81,9 @@ def test_the_cost_is_that_of_both(cli: Cli, api: AimlapiServer, old: Path):
     assert "nothing was sent" in cli(*large, "--no-cache", "--max-cost", "0.00002").stderr
     assert not api.n_requests
     assert json.loads(cli(*large, "--dry-run", "--json").stdout)["estimates"][1]["to_embed"] == 0
+    # Two lengths of one model are cut from the same vectors, also without a cache.
+    assert cli("retrain", old, "--dimensions", 256, "--no-cache").exit_code == 0
+    assert sorted(api.texts_sent) == sorted(TEXTS)
 
 
 @pytest.mark.parametrize("is_cached", [True, False])
@@ -106,6 +110,54 @@ def test_vectors_are_found_without_the_embedder(cli: Cli, api: AimlapiServer, ol
         result.stderr
     )
     assert not api.n_requests
+
+
+# What the new embedder is told, by what it is asked for, where the old one is told to cluster, with a prompt.
+TOLD = {
+    ("--embedder", "aimlapi:text-embedding-3-large"): "aimlapi:text-embedding-3-large (prompt: 'query: ')",
+    ("--embedder", "aimlapi:text-embedding-3-large", "--prompt", ""): "aimlapi:text-embedding-3-large",
+    ("--embedder", "aimlapi:not-listed"): "aimlapi:not-listed (prompt: 'query: ')",
+    ("--embedder", "aimlapi:not-listed", "--task", "similarity"): (
+        "aimlapi:not-listed (task: similarity, prompt: 'query: ')"
+    ),
+    ("--embedder", GOOGLE, "--prompt", "q: "): f"{GOOGLE} (task: clustering, prompt: 'q: ')",
+    ("--embedder", "ollama:m"): "ollama:m (prompt: 'query: ')",
+    ("--task", "none"): f"{GOOGLE} (prompt: 'query: ')",
+    ("--task", "SEMANTIC_SIMILARITY", "--prompt", ""): f"{GOOGLE} (task: similarity)",
+}
+
+
+def test_the_new_embedder_is_told_what_the_old_one_was(cli: Cli, api: AimlapiServer, dataset: Path):
+    """As far as it is known to take that, unless something else is asked for."""
+    cli("train", dataset.name, "--embedder", GOOGLE, "--task", "clustering", "--prompt", "query: ", *QUICKLY)
+    old, told = Path("models/small.safetensors"), f"{GOOGLE} (task: clustering, prompt: 'query: ')"
+    for asked, described in TOLD.items():
+        estimates = cli("retrain", old, *asked, "--dry-run").stdout.splitlines()
+        assert [line.partition(": 30 rows")[0] for line in estimates[:2]] == [described, told]
+    failed(
+        cli("retrain", old, "--embedder", GOOGLE),
+        f"nothing has changed: {old} was trained with {told} on the same rows. Name another embedder with --embedder "
+        "(embedder=…), or the file of other rows with --train-set",
+    )
+    failed(
+        cli("retrain", old, "--task", "clustering", "--embedder", "wordllama"),
+        "wordllama does not take a task: leave out --task (task=)",
+    )
+    result = cli("retrain", old, "--embedder", "wordllama")
+    assert (
+        "Warning: wordllama:l2_supercat is not told what the old embedder was told (task: clustering, prompt: "
+        "'query: ')\n"
+    ) in result.stderr
+    assert f"Old embedder: {GOOGLE} (768 dimensions; task: clustering, prompt: 'query: ')\n" in result.stderr
+    assert f"Old: {GOOGLE}, 768 dimensions, task: clustering, prompt: 'query: '\n" in result.stderr
+    assert re.search(rf"\nold    {re.escape(told)} +768 +30 ", result.stdout)
+    shown = json.loads(cli("retrain", old, "--task", "none", "--prompt", "", "--json").stdout)
+    assert [shown["new"][name] for name in ("embedder", "task", "prompt")] == [GOOGLE, None, None]
+    assert [shown["old"][name] for name in ("embedder", "task", "prompt")] == [GOOGLE, "clustering", "query: "]
+    again = cli("retrain", old, "--task", "classification", "-o", shown["model"])
+    assert f"Error: {shown['model']} is a model with another embedder: {GOOGLE} (30 rows" in again.stderr
+    cli("train", dataset.name, "--embedder", GOOGLE, *QUICKLY)
+    assert "Warning" not in cli("retrain", old, "--embedder", API, "--dry-run").stderr
 
 
 def test_rows_that_have_changed_are_to_be_named(cli: Cli, api: AimlapiServer, old: Path):
@@ -148,7 +200,9 @@ def test_a_model_is_not_replaced_by_one_with_another_embedder(cli: Cli, old: Pat
         "another embedder with --embedder (embedder=…), or the file of other rows with --train-set",
     )
     cli("retrain", old, "--embedder", "wordllama", "--dimensions", 64)
-    assert Path("models/small-l2_supercat-64.safetensors").is_file()
+    sized = Path("models/small-l2_supercat-64.safetensors")
+    cli("retrain", sized, "--dimensions", 128)
+    assert sized.with_name("small-l2_supercat-128.safetensors").is_file()
 
 
 def test_files_are_read_as_in_training(cli: Cli, tmp_path: Path):
@@ -168,6 +222,15 @@ def test_files_are_read_as_in_training(cli: Cli, tmp_path: Path):
     assert result.stderr.startswith("here/old.txt: texts in 'said', labels in 'kind' (as in training)\n")
     assert embedclf.load("here/m-l2_supercat-128.safetensors").card.training.reading == record.reading
     assert embedclf.retrain("here/m.safetensors", dimensions=64).rows_changed is False
+    for name, rows in (("p.csv", ROWS[:15]), ("q.csv", ROWS[15:])):
+        write_csv(Path(name), rows)
+    cli("train", "p.csv", "q.csv", *QUICKLY, "-o", "pq.safetensors")
+    write_csv(Path("q.csv"), ROWS[16:])
+    failed(
+        cli("retrain", "pq.safetensors"),
+        "p.csv and q.csv have changed since pq.safetensors was trained on them: 29 rows now, 30 then; the digest "
+        "differs. To train on what is there now, name them: --train-set p.csv --train-set q.csv",
+    )
 
 
 @pytest.mark.parametrize("kind", ["a link out of here", "a pipe", "a large file", "a folder"])
@@ -222,6 +285,8 @@ def test_what_cannot_be_done_again(model: Path, trained: embedclf.TextClassifier
     )
     assert (grown.reason, grown.old.n_rows) == (None, 30)
     words = embedclf.train(TEXTS, LABELS, **{**QUICK, "features": "words"})
+    with pytest.raises(embedclf.ArgumentError, match=r"with words only on the same rows\. Name the file of other"):
+        embedclf.retrain(words, TEXTS, LABELS)
     with pytest.raises(embedclf.ArgumentError, match="uses words only, and no embedder"):
         embedclf.retrain(words, TEXTS, LABELS, embedder="wordllama")
 

@@ -200,3 +200,11 @@ def test_a_service_answers_with_lists(several: embedclf.TextClassifier):
     assert "label" not in answer[0]
     assert answer[1]["labels"] == []
     assert answer[2]["error"] == "the text is empty"
+
+
+def test_a_label_map_reaches_each_of_several_labels(cli: Cli, separated: Path):
+    """A label without a new name is dropped, and a row that loses all of its labels is left out."""
+    Path("map.csv").write_text("old,new\ndelivery,parcel\npassword,\n")
+    classifier = train(cli, separated, "--label-separator", "|", "--label-map", "map.csv")
+    assert classifier.classes == ("parcel", "refund")
+    assert classifier.card.n_examples == len(ROWS) - len(SMALL["password"])

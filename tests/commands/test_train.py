@@ -250,10 +250,13 @@ def test_few_rows_are_not_taken_for_a_measurement(cli: Cli, dataset: Path):
     stderr = cli("train", dataset).stderr
     assert "Warning: only 6 rows held out: metrics are unreliable\n" in stderr
     assert "Warning: calibrated on only" not in stderr
+    what = "the model models/small.safetensors (delivery, password, refund; 30 rows, saved 20"
+    assert f"Would replace {what}" in cli("train", dataset, "--dry-run").stderr
     dataset.write_text("text,label\none a,x\ntwo b,x\nthree c,y\nfour d,y\n")
+    assert "is a model with other labels: delivery" in cli("train", dataset, "--dry-run").stderr
     stderr = cli("train", dataset, "--force").stderr
     assert "Warning: calibrated on only 4 rows: confidences are unreliable\n" in stderr
-    assert "Replacing the model models/small.safetensors (delivery, password, refund; 30 rows, saved 20" in stderr
+    assert f"Replacing {what}" in stderr
 
 
 @pytest.mark.slow

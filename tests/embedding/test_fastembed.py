@@ -128,6 +128,10 @@ def test_a_model_file_names_no_folder(cli: Cli, dataset: Path, folder: Path, tmp
     assert wrong.stderr == (
         f"Error: m.safetensors was trained with {name} (8 dimensions), but the embedder is {other} (8 dimensions)\n"
     )
+    again = ("retrain", "m.safetensors", "--train-set", dataset, "--embedder", "fastembed:./tiny", "--no-cache")
+    prompted = cli(*again, "--prompt", "q: ", "-o", "n.safetensors")
+    assert "cannot be opened" not in prompted.stderr
+    assert "the same for both" in prompted.stdout
     dry = cli("train", dataset, "--embedder", "fastembed:./tiny", "--dry-run")
     assert dry.stdout == "30 rows, 30 unique, 30 cached, 0 to embed, free\n"
 

@@ -356,6 +356,14 @@ class TestPrompts:
         Lengths.seen.clear()
         embedclf.load("m.safetensors", embedder=Lengths()).predict(["a"])
         assert Lengths.seen == ["query: a"]
+        with pytest.raises(embedclf.ArgumentError, match=r"^nothing has changed: .* with \S+Lengths \(prompt: 'q"):
+            embedclf.retrain("m.safetensors", TEXTS, LABELS, embedder=Lengths())
+        again = embedclf.retrain("m.safetensors", TEXTS, LABELS, embedder=Lengths(), prompt="q: ", cache=False)
+        assert (again.reason, again.new.name, again.old.name) == (
+            None,
+            "Lengths (prompt: 'q: ')",
+            "Lengths (prompt: 'query: ')",
+        )
         with pytest.raises(embedclf.ModelFileError, match=r"\(no task, no prompt\): open it with prompt='query: '$"):
             embedclf.load("m.safetensors", embedder=embedclf.from_langchain(Lengths()))
         with pytest.raises(TypeError, match="prompt needs an embedder's name"):

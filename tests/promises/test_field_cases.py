@@ -100,6 +100,20 @@ ANOTHER_FILE: dict[str, Case] = {
         {"t.csv": "text,label\na,x\nb,y\n", "m.safetensors": "notes"},
         says=("Replacing m.safetensors, which is not a usable model (saved", "Saved m.safetensors"),
     ),
+    "labels that differ in case only, joined": Case(
+        "check t.csv --label-map m.json --embedder words --fix f.csv --dry-run",
+        {"t.csv": "text,label\na b,Refund\nc d,refund\ne f,x\ng h,x\n", "m.json": '{"Refund": "refund", "y": "z"}'},
+        says=(
+            "m.json: joined 'Refund' with 'refund' (1 of 2 rows) Warning: m.json: no row has the label 'y' t.csv: 4",
+        ),
+        silent=("identical to another",),
+    ),
+    "a label map for what is not labelled": Case(
+        "predict --input t.csv --label-map m.csv", exit=2, says=("No such option",)
+    ),
+    "the rows of a model, without the model": Case(
+        "train t.csv --train-set a.csv", exit=2, says=("Error: --train-set names the rows of the model of --from",)
+    ),
     "tabs without quoting": Case(
         "apply c.csv f1.tsv -o f2.tsv",
         {"f1.tsv": RAW, **NOTHING_TO_CHANGE},

@@ -2,6 +2,7 @@
 
 import inspect
 import pickle
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from langchain_core.embeddings import Embeddings
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MultiLabelBinarizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import validate_data
 
@@ -459,3 +462,63 @@ def expected_to_fail(estimator: Any) -> dict[str, str]:
 def test_scikit_learns_own_checks(estimator: Any, check: Any):
     """The whole suite, on estimators that differ from ours only in what they embed."""
     check(estimator)
+
+
+class TestSeveralLabels:
+    """A text may have several labels: a matrix, or lists of labels, with MultiLabelBinarizer's conventions."""
+
+    NAMES = ("delivery", "password", "refund")
+    LISTS = tuple([label, "urgent"] if number % 3 == 0 else [label] for number, label in enumerate(LABELS))
+
+    def fitted(self, y: Any) -> EmbeddingClassifier:
+        return EmbeddingClassifier("wordllama", features="embedding", label_names=False, regularization=1.0).fit(
+            TEXTS, y
+        )
+
+    def test_a_matrix_comes_back_as_a_matrix(self):
+        """Whether it is an array, sparse, a data frame, or in lists."""
+        binarizer = MultiLabelBinarizer()
+        matrix = binarizer.fit_transform(self.LISTS)
+        first = self.fitted(matrix)
+        assert first.classes_.tolist() == [0, 1, 2, 3]
+        predicted = first.predict(TEXTS)
+        assert predicted.shape == matrix.shape
+        assert first.score(TEXTS, matrix) == (predicted == matrix).all(axis=1).mean()
+        assert first.predict_proba(TEXTS).shape == matrix.shape
+        assert first.decision_function(TEXTS).shape == matrix.shape
+        assert np.exp(first.predict_log_proba(TEXTS)) == pytest.approx(first.predict_proba(TEXTS), abs=1e-6)
+        frame = pd.DataFrame(matrix, columns=binarizer.classes_)
+        for other in (csr_array(matrix), matrix.tolist(), frame):
+            assert (self.fitted(other).predict(TEXTS) == predicted).all()
+        assert self.fitted(frame).classes_.tolist() == [*self.NAMES, "urgent"]
+
+    def test_lists_come_back_as_tuples(self):
+        """And the classifier can be saved."""
+        estimator = self.fitted(list(self.LISTS))
+        predicted = estimator.predict(TEXTS)
+        binarizer = MultiLabelBinarizer().fit(self.LISTS)
+        assert predicted == binarizer.inverse_transform(binarizer.transform(predicted))
+        assert estimator.score(TEXTS, predicted) == 1.0
+        kept = clone(estimator).fit(TEXTS, self.LISTS).to_text_classifier()
+        assert [sorted(labels) for labels in kept.predict(TEXTS)] == [sorted(labels) for labels in predicted]
+
+    def test_a_search_scores_them(self):
+        """With scikit-learn's own metric."""
+        matrix = MultiLabelBinarizer().fit_transform(self.LISTS)
+        estimator = EmbeddingClassifier("wordllama", features="embedding", label_names=False)
+        search = GridSearchCV(
+            estimator, {"regularization": [1.0, 10.0]}, scoring="f1_micro", cv=KFold(2, shuffle=True, random_state=0)
+        )
+        assert search.fit(TEXTS, matrix).best_score_ > 0.5
+
+    @pytest.mark.parametrize(
+        ("y", "message"),
+        [
+            ([["a", "b"], [1], *[["a"]] * 28], "every y must be a list of labels of one type"),
+            ([["a", "b"], None, *[["a"]] * 28], "y[1] is missing"),
+        ],
+    )
+    def test_what_are_no_labels(self, y: Any, message: str):
+        """Are refused by name."""
+        with pytest.raises(ValueError, match=re.escape(message)):
+            self.fitted(y)

@@ -1,7 +1,6 @@
 """``embedclf apply``."""
 
 import shlex
-from dataclasses import asdict
 
 import click
 
@@ -46,7 +45,7 @@ def command(
         raise click.UsageError("CORRECTIONS and FILE cannot both be standard input.")
     from embedclf.quality.corrections import apply_corrections
 
-    options = asdict(file)
+    options = {**vars(file)}
     # Cells of labels are replaced as a whole, whatever they hold.
     for name in ("labels", "usual", "label_separator", "label_columns", "usual_label_columns"):
         del options[name]

@@ -11,7 +11,7 @@ import click
 from embedclf.cli.file_options import FileOptions, read_texts
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
-from embedclf.cli.notices import say_written, show_left_out
+from embedclf.cli.notices import say_mapped, say_written, show_left_out
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json, echo_lines
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
@@ -143,6 +143,7 @@ def _read(job: Job) -> "WholeFile":
 
     whole = join_whole([read_whole(dataset, job.file) for dataset in job.datasets])
     job.corpus = whole.corpus
+    say_mapped(job.corpus)
     if job.file.skip_bad_rows and whole.corpus.skipped:
         show_left_out(faults_by_file(whole.corpus.name, whole.rows))
     return whole
@@ -174,6 +175,7 @@ def _say_suspects(n: int, output: str, datasets: "Sequence[str]", file: FileOpti
     if n:
         columns = [part for name in names_in(file.text_column or ()) for part in ("--text-column", name)]
         columns += [] if file.label_column is None else ["--label-column", file.label_column]
+        columns += [] if file.label_map is None else ["--label-map", file.label_map.name]
         applying = shlex.join(["embedclf", "apply", output, datasets[0], *columns, "-o"])
         others = f", and likewise for {names_of(datasets[1:])}" if len(datasets) > 1 else ""
         echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE{others}", err=True)

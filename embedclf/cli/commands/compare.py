@@ -1,13 +1,11 @@
 """``embedclf compare``."""
 
-import tempfile
-from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import click
 
 from embedclf.cli import completers
+from embedclf.cli.costs import print_estimates
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
@@ -15,11 +13,6 @@ from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option
 from embedclf.formatting import counted
-
-if TYPE_CHECKING:
-    from embedclf.cli.options import EmbedderOptions
-    from embedclf.embedding.base import EmbedderSpec
-    from embedclf.evaluation.choices import Choice
 
 
 @click.command(
@@ -104,68 +97,34 @@ def command(
     from embedclf.printing.figures import comparison_lines
 
     job.check_places(report=report)
+    job.share_vectors()
     corpus, asked = job.read(), job.asked
     recipes = comparison.check_comparison(
         corpus.texts, corpus.given_labels, heads or ("logistic",), features or ("auto",), folds, seed
     )
-    with ExitStack() as stack:
-        if asked.no_cache and asked.cache_dir is None:
-            # Several dimensions of one model share its vectors, so cache them for this run.
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-            asked = replace(asked, no_cache=False, cache_dir=folder)
-        settings = asked.settings()
-        given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
-        told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
-        opened = choices.open_choices(given, lengths, recipes, **told, **settings)
-        n_labels = counted(len(labels_in(corpus.given_labels)), "label")
-        echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
-        say_what_labels_are(corpus, job.file)
-        if asked.dry_run:
-            print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
-            return
-        page = job.page(report, about)
-        choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
-        embedded: list[choices.Embedded] = []
-        try:
-            reasons = choices.embed_choices(opened, corpus.texts, embedded, **settings)
-        finally:
-            tell_usage(choices.usage_of_all(embedded))
-        if reasons:
-            corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
-            embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
-        result = comparison.compare_vectors(
-            corpus.texts, corpus.given_labels, embedded, recipes, folds=folds, seed=seed
-        )
+    settings = asked.settings()
+    given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
+    told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
+    opened = choices.open_choices(given, lengths, recipes, **told, **settings)
+    n_labels = counted(len(labels_in(corpus.given_labels)), "label")
+    echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
+    say_what_labels_are(corpus, job.file)
+    if asked.dry_run:
+        print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
+        return
+    page = job.page(report, about)
+    choices.check_cost_of_all(opened, corpus.texts, asked.max_cost)
+    embedded: list[choices.Embedded] = []
+    try:
+        reasons = choices.embed_choices(opened, corpus.texts, embedded, **settings)
+    finally:
+        tell_usage(choices.usage_of_all(embedded))
+    if reasons:
+        corpus, kept = without_refused(corpus, reasons, skip_bad_rows=job.file.skip_bad_rows)
+        embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
+    result = comparison.compare_vectors(corpus.texts, corpus.given_labels, embedded, recipes, folds=folds, seed=seed)
     page.write(comparison_page, result, f"Comparison on {job.name}", data=facts_of_file(corpus))
     if job.as_json:
         echo_json(result.to_dict())
     else:
         job.print_lines(comparison_lines(result))
-
-
-def _named(spec: "EmbedderSpec") -> dict[str, str | None]:
-    return {"embedder": str(spec), "task": spec.task, "prompt": spec.prompt}
-
-
-def print_estimates(choices: "list[Choice]", texts: list[str], asked: "EmbedderOptions", *, as_json: bool) -> None:
-    """Print the estimated costs of embedding texts with several embedders, for ``--dry-run``."""
-    from embedclf.cli.costs import estimate_line, quote, say_dry
-    from embedclf.evaluation.choices import estimate_all
-    from embedclf.formatting import about_dollars
-
-    listed = quote([choice.opened for choice in choices], asked)
-    estimates = estimate_all(choices, texts)
-    known = [estimate.dollars for _, estimate in estimates if estimate.dollars is not None]
-    if as_json:
-        of_each = [{**_named(choice.opened.spec), **estimate.to_dict()} for choice, estimate in estimates]
-        echo_json({"dry_run": True, "estimates": of_each, "dollars": sum(known), **listed})
-    else:
-        for choice, estimate in estimates:
-            echo(f"{choice.opened.spec.described}: {estimate_line(estimate)}")
-        for name in sorted({choice.opened.spec.described for choice in choices if choice.opened.is_local}):
-            echo(f"{name}: free (runs locally)")
-        unknown = len(estimates) - len(known)
-        total = about_dollars(sum(known)) if known or not unknown else ""
-        more = f"{counted(unknown, 'model')} of unknown price" if unknown else ""
-        echo(f"Total: {', plus '.join(filter(None, [total, more])) if estimates else 'free'}")
-    say_dry(asked)

@@ -1,12 +1,15 @@
 """``embedclf train``."""
 
+import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from embedclf.cli import completers
+from embedclf.cli.file_options import check_different, read_unsaid
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, check_replaced, remember_latest
@@ -32,9 +35,28 @@ _MOST_IN_A_NAME = 2
         "embedclf train tickets.csv -o tickets.safetensors --target-accuracy 0.95",
     ],
 )
-@click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
+@click.argument("dataset", metavar="[FILE...]", nargs=-1)
 @click.option("-o", "--output", metavar="FILE", help="Model file to write.  [default: models/<dataset>.safetensors]")
 @click.option("--force", is_flag=True, help="Replace a model with other labels, or a file that is not a model.")
+@click.option(
+    "--labels",
+    "labels_file",
+    metavar="FILE",
+    help="File with a column label and, if needed, one named description: what labels mean, also without rows.",
+)
+@click.option(
+    "--from",
+    "model",
+    metavar="MODEL",
+    shell_complete=completers.models,
+    help="Train on the rows of this model and on FILE, with its embedder and settings, and compare both.",
+)
+@click.option(
+    "--train-set",
+    metavar="FILE",
+    multiple=True,
+    help="With --from, a file that MODEL was trained on; may be repeated.  [default: those that it records]",
+)
 @training_options
 @click.option(
     "--holdout",
@@ -68,50 +90,85 @@ def command(
     job: TrainingJob,
     output: str | None,
     force: bool,
+    labels_file: str | None,
     holdout: float,
     target_accuracy: float | None,
     min_confidence: float | None,
     out_of_scope_label: str | None,
     seed: int,
     training: TrainingOptions,
+    model: str | None,
+    train_set: "Sequence[str]",
 ) -> None:
     """Train a classifier on FILE, a file of labelled texts.
 
     FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. The classifier is tested on held-out rows, then trained
-    on all rows and saved.
+    on all rows and saved. With --labels alone, each text gets the label whose name or description is nearest. With
+    --from, FILE has more rows for a model, which may have new labels.
     """
+    if not job.datasets and labels_file is None:
+        raise click.UsageError("Missing argument 'FILE...'.")
     if target_accuracy is not None and min_confidence is not None:
         raise click.UsageError(
             "--target-accuracy chooses the threshold and --min-confidence sets it: use only one of them."
         )
+    if model is None and train_set:
+        raise click.UsageError("--train-set names the rows of the model of --from: without it, name all files as FILE.")
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import warn_of_findings
     from embedclf.data.atomic_file import AtomicFile, check_places
     from embedclf.data.label_sets import labels_in
     from embedclf.printing.figures import training_lines
 
-    corpus = job.read()
+    if model is not None:
+        if labels_file is not None:
+            raise click.UsageError("Use either --from or --labels, not both.")
+        _extend(
+            *(job, model, train_set, output),
+            asked={
+                "head": _given("head", training.head),
+                "C": training.regularization,
+                "features": _given("features", training.features),
+                "label_names": training.label_names,
+                "holdout": _given("holdout", holdout),
+                "seed": _given("seed", seed),
+                "target_accuracy": target_accuracy,
+                "min_confidence": min_confidence,
+                "out_of_scope_label": out_of_scope_label,
+            },
+            training=training,
+            force=force,
+        )
+        return
+    corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
     place = Path(output) if output is not None else _usual_place(corpus.files or (corpus.name,))
-    for dataset in job.datasets:
+    for dataset in [*job.datasets, *([] if labels_file is None else [labels_file])]:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
+    named = labels_in(corpus.given_labels) | set(job.described or ())
+    check_replaced(place, named - {""}, force=force, dry=job.asked.dry_run)
     if not job.asked.dry_run:
-        check_replaced(place, labels_in(corpus.given_labels), force=force)
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.training.checks import check_abstaining
+    from embedclf.training.labels_alone import check_without_rows
+    from embedclf.training.recipe import check_recipe
     from embedclf.training.trainer import train
 
+    if not job.has_labelled_rows:
+        recipe = check_recipe(**training.settings)
+        check_without_rows(recipe, target_accuracy=target_accuracy, out_of_scope_label=out_of_scope_label)
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
-    warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
+    if job.has_labelled_rows:
+        warn_of_findings(corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
         return
     vectors = job.embed_to_train()
     classifier = train(
         job.corpus.texts,
-        job.corpus.given_labels,
+        job.corpus.given_labels if job.has_labelled_rows else None,
         holdout=holdout,
         seed=seed,
         target_accuracy=target_accuracy,
@@ -120,13 +177,64 @@ def command(
         **vectors,
         **job.settings,
     )
-    classifier = classifier.with_files(job.datasets, corpus, job.file.recorded)
+    if job.has_labelled_rows:
+        classifier = classifier.with_files(job.datasets, corpus, job.file.recorded)
+    else:
+        classifier = classifier.with_columns(corpus.text_column, classifier.card.label_column)
     classifier.save(place)
     remember_latest(place)
     if job.as_json:
         job.print_json({"model": str(place), **classifier.to_dict()})
     else:
         job.print_lines([*training_lines(classifier), f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)"])
+
+
+def _given(name: str, value: Any) -> Any:
+    """Return the value of an option, or None if it was not given."""
+    source = click.get_current_context().get_parameter_source(name)
+    return None if source in (ParameterSource.DEFAULT, ParameterSource.DEFAULT_MAP) else value
+
+
+def _extend(
+    job: TrainingJob,
+    model: str,
+    train_sets: "Sequence[str]",
+    output: str | None,
+    *,
+    asked: dict[str, Any],
+    training: TrainingOptions,
+    force: bool,
+) -> None:
+    """Train on the rows of a model and on those of the job."""
+    from embedclf.classifier.model_file import check_model_name
+    from embedclf.cli.notices import say_mapped, warn_of_findings
+    from embedclf.cli.retraining import find_old_rows, introduce_retraining, retrain_on
+    from embedclf.data.atomic_file import check_places
+    from embedclf.data.corpus import join
+    from embedclf.evaluation.extension import plan_extension
+
+    plan = plan_extension(model, training.embedder, asked=asked, **training.asked, **job.asked.settings())
+    job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
+    if train_sets:
+        check_different([*train_sets, *job.datasets])
+        old, of_old = read_unsaid(train_sets, job.file, alike=False), train_sets
+    else:
+        old = find_old_rows(plan, job.file)
+        of_old = () if plan.record is None else plan.record.files
+        check_different([*(old.files or (old.name,)), *job.datasets])
+    plan.n_old = len(old.texts)
+    new = read_unsaid(job.datasets, job.file, alike=False)
+    job.corpus = corpus = join([old, new], alike=False)
+    say_mapped(corpus)
+    place = Path(output) if output is not None else _usual_place([*of_old, *job.datasets])
+    for name in [*(old.files or (old.name,)), *job.datasets]:
+        check_places({"the dataset": name}, {"the record of the latest model,": LATEST, "-o": place})
+    check_model_name(place)
+    introduce_retraining(plan, corpus)
+    warn_of_findings(corpus, plan.new, _check_command([*of_old, *job.datasets], job.file))
+    # A model that is named to be trained further may be replaced by what comes of it.
+    force = force or os.path.realpath(place) == os.path.realpath(model)
+    retrain_on(job, plan, [*of_old, *job.datasets], place, force=force)
 
 
 def _usual_place(files: "Sequence[str]") -> Path:
@@ -147,6 +255,7 @@ def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
         ("--encoding", file.encoding, "utf-8"),
         ("--quoting", file.quoting, "auto"),
         ("--escape-char", file.escape_char, None),
+        ("--label-map", None if file.label_map is None else file.label_map.name, None),
     ]
     given = [part for name, value, usual in options if value != usual for part in (name, str(value))]
     given += [] if file.header else ["--no-header"]

@@ -99,18 +99,17 @@ def read_answer(content: bytes, n_texts: int, n_dimensions: int | None, headers:
     """
     import jiter  # four times as fast as json with floats; the openai client requires it, too
 
-    charge = read_charge(headers, {})
     try:
         _check_size(content, n_texts, n_dimensions)
         answer = jiter.from_json(content)
     except AnswerError as error:
-        error.charge = charge
+        error.charge = read_charge(headers, {})
         raise
     except ValueError:
         start = redact(content[:2_000].decode("utf-8", "replace"))[:60]
         hint = ": a page, perhaps a login; check the network and the base URL" if start.lstrip().startswith("<") else ""
         fault = f"it is not JSON, or was cut off (it starts with {start!r}){hint}"
-        raise AnswerError(fault, charge=charge) from None
+        raise AnswerError(fault, charge=read_charge(headers, {})) from None
     answer = answer if isinstance(answer, dict) else {}
     usage = part_of(answer, "usage")
     tokens = _count(usage.get("prompt_tokens")) or _count(usage.get("total_tokens"))

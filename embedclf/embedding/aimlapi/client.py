@@ -150,15 +150,15 @@ class Client:
                 n_tried = int(request.headers.get("x-stainless-retry-count", 0))
                 with watch.limiter.slot() as began, within(watch._seconds):
                     meter.add(requests=1)
-                    charge = None
+                    response = None
                     try:
                         response = super().send(request, **{**kwargs, "stream": True})
-                        charge = read_charge(response.headers, {})
                         meter.trace.note(inference_id=inference_id(response.headers))
                         response = read_within(response, *_asked_for.get())
                     except AnswerError as error:
                         raise _PermanentError from error
                     except Exception as error:
+                        charge = None if response is None else read_charge(response.headers, {})
                         watch.note_failure(error, began, n_tried, charge)
                         raise
                 response.status_code = status_of(response)

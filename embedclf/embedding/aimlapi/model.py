@@ -202,15 +202,13 @@ class AimlapiModel(BatchEmbedder):
             return f"about {tokens:,} tokens; {self._model} accepts {most:,}"
         return f"may be too long: at most {size:,} tokens; {self._model} accepts {most:,}"
 
-    def warm_up(self) -> None:
-        """Import the client, which takes more than a second, unless nothing can be sent.
-
-        Raises
-        ------
-        EmbedderError
-            If AI/ML API no longer serves the model.
-        """
+    def check_usable(self) -> None:
+        """Check that AI/ML API still serves the model; see `BatchEmbedder.check_usable`."""
         check_served(self.spec, self.trained_file)
+
+    def warm_up(self) -> None:
+        """Import the client, which takes more than a second, unless nothing can be sent; see `check_usable`."""
+        self.check_usable()
         import langchain_openai  # noqa: F401
 
     def split(self, n: int, shared: SharedSpending | None = None) -> "AimlapiModel":
@@ -231,7 +229,7 @@ class AimlapiModel(BatchEmbedder):
         A request that is rejected for its content is split in half and sent again, until each offending text is alone.
         A text that is known to be too long is not sent whole.
         """
-        check_served(self.spec, self.trained_file)
+        self.check_usable()
         read_key(needed=not is_loopback_url(self._base_url))  # fail before importing the client or sending anything
         client = self._connected()
         n_bytes = np.fromiter((len(text.encode()) for text in texts), dtype=np.int64, count=len(texts))

@@ -9,7 +9,7 @@ import pytest
 import aimlapi_server
 import embedclf
 from aimlapi_server import AimlapiServer
-from corpus import QUICKLY, TEXTS
+from corpus import LABELS, QUICKLY, TEXTS, write_csv
 from embedclf.classifier.model_file import write_model
 from embedclf.embedding.aimlapi.base_url import BASE_URL
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE, GONE
@@ -49,16 +49,27 @@ def test_work_begins_with_no_such_model(cli: Cli, command: str):
         assert f"embedclf retrain MODEL --embedder aimlapi:{successor}\n" in result.stderr
 
 
-def test_a_model_file_of_one(cli: Cli, old: EmbedderSpec):
+def test_a_model_file_of_one(cli: Cli, old: EmbedderSpec, dataset: Path):
     """The error has the command to copy; a service does not start. What is in the cache is still of use."""
     message = f"{WHAT}To retrain it on the same data: embedclf retrain 'my old.safetensors' --embedder "
-    for command in (["predict", "a text", "-m"], ["serve", "-m"]):
+    write_csv(Path("more.csv"), [(f'"{text}"', label) for text, label in zip(TEXTS, LABELS, strict=True)][:-1])
+    for command in (
+        ["predict", "a text", "-m"],
+        ["serve", "-m"],
+        ["evaluate", dataset, "--dry-run", "-m"],
+        ["retrain", "--train-set", "more.csv", "-o", "new.safetensors"],
+    ):
         result = cli(*command, "my old.safetensors")
         assert (result.exit_code, result.stdout) == (1, "")
         assert f"Error: {message}aimlapi:text-embedding-3-small\n" in result.stderr
+    # What is neither sent nor paid for is not estimated either.
+    dry = cli("retrain", "my old.safetensors", "--train-set", dataset, "--embedder", "wordllama", "--dry-run")
+    assert dry.stdout == "wordllama:l2_supercat: free (runs locally)\nTotal: free\n"
+    assert f"\nIt cannot be opened ({WHAT.rstrip('. ')}): its vectors can only come from the cache\n" in dry.stderr
     vectors = np.eye(2, old.dimensions, dtype=np.float32)
     VectorCache().of_model(old).write(hash_texts(["one", "two"]), vectors, 0)
-    assert cli("predict", "one", "two", "-m", "my old.safetensors").exit_code == 0
+    for also in ([], ["--dry-run"]):
+        assert cli("predict", "one", "two", "-m", "my old.safetensors", *also).exit_code == 0
 
 
 def test_another_server_may_serve_it(cli: Cli, api: AimlapiServer, dataset: Path):
