@@ -31,6 +31,7 @@ from .evaluation.extension import extend as extend
 from .evaluation.learning import LearningCurve as LearningCurve
 from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
+from .evaluation.multilabel_cross_validation import MultiLabelCrossValidation as MultiLabelCrossValidation
 from .evaluation.multilabel_report import MultiLabelReport as MultiLabelReport
 from .evaluation.neighbourhood import explain as explain
 from .evaluation.report import Report as Report
@@ -83,6 +84,7 @@ __all__ = [
     "MaxCostError",
     "ModelFileError",
     "MultiLabelClassifier",
+    "MultiLabelCrossValidation",
     "MultiLabelReport",
     "OutputError",
     "Prediction",
