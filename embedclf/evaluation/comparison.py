@@ -176,7 +176,7 @@ def compare(
     labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     embedders: Sequence[EmbedderLike | None] = (None,),
     dimensions: Sequence[int | None] = (None,),
     tasks: Sequence[str | None] = (None,),

@@ -38,7 +38,7 @@ def evaluate(  # type: ignore[overload-overlap]
     labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
     train_set: TrainSet | None = None,
 ) -> MultiLabelReport: ...
@@ -51,7 +51,7 @@ def evaluate(
     labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
     train_set: TrainSet | None = None,
 ) -> Report: ...
@@ -63,7 +63,7 @@ def evaluate(
     labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
     train_set: TrainSet | None = None,
 ) -> Report | MultiLabelReport:
@@ -78,9 +78,10 @@ def evaluate(
         A data frame brings its labels; `EmbeddedTexts` bring labels and vectors. Do not pass these arguments then.
     labels : iterable of str or int, or of lists of these
         One per text, or a list per text if the classifier gives several labels; see `embedclf.train`.
-    text, label : str, optional
+    text, label : str or sequence of str, optional
         The columns of a data frame; None means those of training, or "text" and "label". Several columns of texts are
-        joined by line breaks.
+        joined by line breaks; several columns of labels hold 0 and 1, and are found if they are named after the labels
+        of a classifier that gives several.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The texts' vectors from the classifier's embedder, if known; None embeds the texts.
     train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional

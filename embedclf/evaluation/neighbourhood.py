@@ -75,7 +75,7 @@ def texts_for(
     labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
 ) -> EmbeddedTexts:
     """Return texts with vectors from a classifier's embedder; see `EmbeddedTexts.by`."""
@@ -88,8 +88,8 @@ def texts_for(
 
 
 def columns_as_trained(
-    classifier: TextClassifier, texts: object, text: str | Sequence[str] | None, label: str | None
-) -> tuple[str | Sequence[str] | None, str | None]:
+    classifier: TextClassifier, texts: object, text: str | Sequence[str] | None, label: str | Sequence[str] | None
+) -> tuple[str | Sequence[str] | None, str | Sequence[str] | None]:
     """Return the columns of a data frame to read: those asked for, else those that the classifier remembers, if any."""
     if not is_data_frame(texts):
         return text, label
@@ -99,6 +99,8 @@ def columns_as_trained(
         text = usual.text
     if label is None and usual.label in names:
         label = usual.label
+    elif label is None and classifier.model.is_multilabel and names.issuperset(classifier.classes):
+        label = classifier.classes
     return text, label
 
 
