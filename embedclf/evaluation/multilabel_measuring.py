@@ -179,10 +179,10 @@ def _wrong(
     mistaken = np.nan_to_num(np.where(extra, sure, np.where(missing, 1 - sure, -1)).astype(np.float64))
     rows = np.flatnonzero((missing | extra).any(axis=1))
     confidence = np.maximum(mistaken.max(axis=1), 0)
-    found = []
+    found, sure = [], np.nan_to_num(sure, nan=-1)
     for row in rows[np.argsort(-confidence[rows], kind="stable")].tolist():
         by_mistake = np.argsort(-mistaken[row], kind="stable")
-        by_probability = np.argsort(-np.nan_to_num(sure[row], nan=-1), kind="stable")
+        by_probability = np.argsort(-sure[row], kind="stable")
         found.append(
             WrongLabels(
                 row=row,
