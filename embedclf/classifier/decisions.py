@@ -34,12 +34,16 @@ class Answer(NamedTuple):
         cannot be classified.
     labels : list of (str, float), or None
         The labels of a text that may have several, with their probabilities, most likely first; None if a text has one.
+    label_set : list of (str, float), or None
+        The labels that hold the true one with the coverage asked for, with their probabilities, most likely first, even
+        if the classifier abstains; empty if the text cannot be classified, None if no coverage was asked for.
     """
 
     label: str | None
     confidence: float | None
     top: list[tuple[str, float]]
     labels: list[tuple[str, float]] | None = None
+    label_set: list[tuple[str, float]] | None = None
 
     @property
     def is_answered(self) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Vectors
+from embedclf.classifier.scope import ScopeRule
 from embedclf.features.vocabulary import Terms, Vocabulary
 from embedclf.validation import unicode_fault
 
@@ -63,6 +64,8 @@ class LinearModel:
         None if the model uses only vectors.
     is_multilabel : bool
         Whether a text may have several labels, or none.
+    scope : ScopeRule or None
+        How probable it is that a text is in scope; None if it always is.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class LinearModel:
     classes: tuple[str, ...]
     words: WordWeights | None = None
     is_multilabel: bool = False
+    scope: ScopeRule | None = None
 
     def __post_init__(self) -> None:
         if self.weights.ndim != 2 or self.bias.shape != self.weights.shape[:1]:
@@ -142,9 +146,10 @@ class LinearModel:
     def to_probabilities(self, scores: Vectors) -> Vectors:
         """Return the probabilities that scores stand for: (n, n_classes) float32.
 
-        Rows sum to 1, unless a text may have several labels.
+        Rows sum to 1, unless a text may have several labels, or be out of scope: then they sum to the probability that
+        it is in scope.
         """
-        return logistic(scores) if self.is_multilabel else softmax(scores)
+        return logistic(scores) if self.is_multilabel else softmax_in_scope(scores, self.scope)
 
 
 def log_softmax(scores: Vectors) -> Vectors:
@@ -162,6 +167,14 @@ def logistic(scores: Vectors) -> Vectors:
     """Return the logistic function of each score, computed from the side on which nothing overflows."""
     small = np.exp(-np.abs(scores))
     return np.asarray(np.where(scores >= 0, 1, small) / (1 + small), dtype=np.float32)
+
+
+def softmax_in_scope(scores: Vectors, scope: ScopeRule | None) -> Vectors:
+    """Return the softmax over the last axis, multiplied by the probability that the text is in scope."""
+    probabilities = softmax(scores)
+    if scope is None:
+        return probabilities
+    return np.asarray(probabilities * scope.probability(scores)[..., None], dtype=np.float32)
 
 
 def softmax(scores: Vectors) -> Vectors:

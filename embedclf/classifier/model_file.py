@@ -7,9 +7,10 @@ Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashe
 ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
 The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
-`TrainingRecord`, as far as it is not as usual. Earlier versions ignore these fields.
+`TrainingRecord`, as far as it is not as usual, and ``conformal`` a `Conformal`. Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
-the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels.
+the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, and ``scope``
+the `ScopeRule` of a classifier that has learned from out-of-scope examples.
 Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
 written as the same bytes: the file has no date, key, text or absolute path.
 """
@@ -17,6 +18,7 @@ written as the same bytes: the file has no date, key, text or absolute path.
 import json
 import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from hashlib import blake2b
@@ -26,14 +28,16 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
+from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel, WordWeights
+from embedclf.classifier.scope import ScopeRule
 from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, names_in
 from embedclf.data.formats import is_data_file
 from embedclf.data.plain_file import open_plain
 from embedclf.embedding.base import EmbedderSpec
-from embedclf.errors import ModelFileError, OutputError
+from embedclf.errors import ArgumentError, ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
 
 FORMAT = 4
@@ -42,12 +46,14 @@ Features = Literal["embedding", "words", "both"]
 Tensors = dict[str, np.ndarray[Any, Any]]
 HEADS: tuple[Head, ...] = ("logistic", "centroid")
 _ENTRY = "embedclf"
+# Keeps the probability of being in scope from overflowing, whatever the scores are.
+_MOST_OF_SCOPE = 1e30
 _OTHER_FORMATS = re.compile(
     r"\.(joblib|pkl|pickle|skops|pt|pth|bin|ckpt|onnx|h5|hdf5|npy|npz|zip|csv|tsv|jsonl?|parquet|html)", re.IGNORECASE
 )
 # Inside the entry, since safetensors writes several entries in no fixed order.
 # The fields of a card that change how a classifier answers, and that are only written where they are not None.
-_OF_FORMAT_4 = ("multilabel",)
+_OF_FORMAT_4 = ("multilabel", "scope")
 _OF_SEVERAL_LABELS = ("micro_f1", "labels_per_text", "predicted_labels_per_text")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
@@ -128,6 +134,11 @@ class ModelCard:
         versions, and for a classifier that scikit-learn has fitted.
     multilabel : LabelRules or None
         Which labels a text gets if it may have several; None if it has one.
+    scope : ScopeRule or None
+        How probable it is that a text is in scope; None without out-of-scope examples to learn it from, and in files of
+        older versions.
+    conformal : Conformal or None
+        The calibration of label sets; None in files of older versions.
     """
 
     embedder: EmbedderSpec
@@ -144,6 +155,8 @@ class ModelCard:
     label_column: str = DEFAULT.label
     training: TrainingRecord | None = None
     multilabel: LabelRules | None = None
+    scope: ScopeRule | None = None
+    conformal: Conformal | None = None
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
@@ -153,6 +166,27 @@ class ModelCard:
         if self.threshold is not None:
             thresholds[:] = self.threshold
         return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one)
+
+    def set_threshold(self, coverage: float) -> float:
+        """Return the probability from which on a label is in a label set; see `Conformal.threshold`.
+
+        Raises
+        ------
+        ArgumentError
+            If the coverage is not between 0 and 1, or the classifier cannot reach it or has no label sets.
+        """
+        if self.multilabel is not None:
+            raise ArgumentError(
+                "coverage is about texts with one label each, but with this model a text may have several: their "
+                "thresholds decide, which --min-confidence (min_confidence=…) changes"
+            )
+        if self.conformal is None:
+            files = shlex.join(self.training.files) if self.training is not None and self.training.files else "FILE"
+            raise ArgumentError(
+                "coverage needs a calibration, which the model does not have: it is from an earlier version of "
+                f"embedclf. Train it again: embedclf train {files}"
+            )
+        return self.conformal.threshold(coverage)
 
     @property
     def least_format(self) -> int:
@@ -174,9 +208,9 @@ class ModelCard:
         return Columns(self.text_column, self.label_column)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as plain types, for JSON, without the record of the training."""
-        card = asdict(replace(self, training=None)) | {"embedder": self.embedder.to_dict()}
-        del card["training"]
+        """Return the card as plain types, for JSON, without the record of the training and the calibration of sets."""
+        card = asdict(replace(self, training=None, conformal=None)) | {"embedder": self.embedder.to_dict()}
+        del card["training"], card["conformal"]
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]
@@ -236,6 +270,8 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
             metadata.pop("text_columns" if len(names) > 1 else column)
     if card.training is not None:
         metadata["training"] = card.training.to_dict()
+    if card.conformal is not None:
+        metadata["conformal"] = card.conformal.to_dict()
     tensors: Tensors = {"weights": model.weights, "bias": model.bias}
     if model.words is None:
         del metadata["word_scale"]
@@ -359,7 +395,10 @@ def _parse(
         words = WordWeights(Vocabulary(tensors["ngrams"], tensors["idf"]), tensors["ngram_weights"])
         word_scale = _number(metadata, "word_scale")
     multilabel = None if (rules := metadata.get("multilabel")) is None else _label_rules(rules, len(classes))
-    model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None)
+    scope = None if (rule := metadata.get("scope")) is None else _scope_rule(rule)
+    model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None, scope)
+    if scope is not None and (multilabel is not None or not metadata.get("out_of_scope_label")):
+        raise ValueError("its 'scope' needs an 'out_of_scope_label', and texts with one label")
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
@@ -397,6 +436,8 @@ def _parse(
         label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
         training=None if (record := metadata.get("training")) is None else TrainingRecord.from_dict(record),
         multilabel=multilabel,
+        scope=scope,
+        conformal=None if (sets := metadata.get("conformal")) is None else Conformal.from_dict(sets),
     )
     return model, card
 
@@ -429,6 +470,15 @@ def _label_rules(rules: Any, n_classes: int) -> LabelRules:
         _typed(rules["separator"], str, "separator"),
         rules.get("in_columns") is True,
     )
+
+
+def _scope_rule(rule: Any) -> ScopeRule:
+    numbers = _typed(rule, dict, "scope")
+    intercept, log_odds, energy = (
+        _number(numbers, name, least=-_MOST_OF_SCOPE, most=_MOST_OF_SCOPE)
+        for name in ("intercept", "log_odds", "energy")
+    )
+    return ScopeRule(intercept, log_odds, energy, _number(numbers, "temperature", most=_MOST_OF_SCOPE))
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:

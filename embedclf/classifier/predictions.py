@@ -6,6 +6,7 @@ from typing import Any
 
 from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import AnyDecision
+from embedclf.classifier.label_sets import label_sets
 from embedclf.formatting import rounded_down
 
 _DECIMALS = 6
@@ -40,6 +41,9 @@ class Prediction:
         Why the text cannot be classified.
     labels : tuple of Likely, or None
         The labels of the text with their probabilities, most likely first, if texts may have several.
+    label_set : tuple of Likely, or None
+        The labels that hold the true one with the coverage asked for, most likely first, even if the classifier
+        abstains; None if no coverage was asked for, or there is an `error`.
     """
 
     label: str | None
@@ -47,6 +51,7 @@ class Prediction:
     top: tuple[Likely, ...] = ()
     error: str | None = None
     labels: tuple[Likely, ...] | None = None
+    label_set: tuple[Likely, ...] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as the service's JSON: without an empty `top` or `error`, and rounded down."""
@@ -58,13 +63,19 @@ class Prediction:
             answer = {"label": self.label, "confidence": None if sure is None else rounded_down(sure, _DECIMALS)}
         if self.top:
             answer["top"] = [one.to_dict() for one in self.top]
+        if self.label_set is not None:
+            answer["label_set"] = [one.to_dict() for one in self.label_set]
         if self.error is not None:
             answer["error"] = self.error
         return answer
 
 
 def predictions(
-    probabilities: Vectors, reasons: Mapping[int, str], decision: AnyDecision, k: int | None
+    probabilities: Vectors,
+    reasons: Mapping[int, str],
+    decision: AnyDecision,
+    k: int | None,
+    set_threshold: float | None = None,
 ) -> list[Prediction]:
     """Return the answer to each text.
 
@@ -76,7 +87,13 @@ def predictions(
     decision : Decision or MultiLabelDecision
     k : int or None
         How many of the most likely labels to list in `top`; None lists none.
+    set_threshold : float, optional
+        The probability from which on a label is in the label set; None leaves out the sets.
     """
+    sets: list[tuple[Likely, ...] | None] = [None] * len(probabilities)
+    if set_threshold is not None:
+        found = label_sets(probabilities, set_threshold).labels(decision.classes)
+        sets = [tuple(Likely(*one) for one in labels) or None for labels in found]
     return [
         Prediction(
             answer.label,
@@ -84,6 +101,7 @@ def predictions(
             () if k is None else tuple(Likely(*one) for one in answer.top),
             reasons.get(index),
             None if answer.labels is None else tuple(Likely(*one) for one in answer.labels),
+            sets[index],
         )
         for index, answer in enumerate(decision.answers(decision.decide(probabilities, k or 1)))
     ]

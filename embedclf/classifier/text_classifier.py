@@ -12,6 +12,7 @@ from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import AnyDecision, check_min_confidence
 from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.explanation import Explanation, explanations
+from embedclf.classifier.label_sets import label_sets
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import ModelCard, write_model
 from embedclf.classifier.predictions import Prediction, predictions
@@ -102,7 +103,39 @@ class TextClassifier(Printable):
         """
         return self.decide(self.predict_proba(texts))
 
-    def classify(self, texts: Iterable[str | None], top_k: int | None = None) -> list[Prediction]:
+    def predict_sets(self, texts: Iterable[str], coverage: float = 0.9) -> list[list[str]]:
+        """Return, for each text, the smallest set of labels that holds the true one in a given share of cases.
+
+        The share is that of texts like those of training: it holds for all of them together, not for each label. No set
+        is empty, since the most likely label is always in it, even where the classifier abstains. So if that label is
+        right more often than asked for, each set has one label, and more of them hold the true one.
+
+        Parameters
+        ----------
+        texts : iterable of str
+        coverage : float
+            The share of sets that should hold the true label, above 0 and below 1.
+
+        Returns
+        -------
+        list of list of str
+            The labels of each set, most likely first, in the order of the texts.
+
+        Raises
+        ------
+        ArgumentError
+            If `coverage` is not between 0 and 1 or too high for the number of training examples, or the classifier has
+            no calibration for sets, as one that an older version trained.
+        TypeError, TextError, EmbedderError
+            As for `predict`.
+        """
+        threshold = self.card.set_threshold(coverage)
+        sets = label_sets(self.predict_proba(texts), threshold).labels(self.classes)
+        return [[label for label, _ in labels] for labels in sets]
+
+    def classify(
+        self, texts: Iterable[str | None], top_k: int | None = None, *, coverage: float | None = None
+    ) -> list[Prediction]:
         """Classify texts, so that one bad text does not fail the rest.
 
         Parameters
@@ -110,6 +143,8 @@ class TextClassifier(Printable):
         texts : iterable of str
         top_k : int, optional
             How many of the most likely labels to list in `top`.
+        coverage : float, optional
+            The share of sets of labels that should hold the true one: adds a `label_set`; see `predict_sets`.
 
         Returns
         -------
@@ -120,14 +155,15 @@ class TextClassifier(Printable):
         Raises
         ------
         ArgumentError
-            If `top_k` is less than 1.
+            If `top_k` is less than 1, or as for `predict_sets`.
         TypeError, EmbedderError
             As for `predict`.
         """
         if top_k is not None:
             check_whole(top_k, "top_k", least=1)
+        threshold = None if coverage is None else self.card.set_threshold(coverage)
         probabilities, reasons = self.predict_proba_usable(texts)
-        return predictions(probabilities, reasons, self.decision, top_k)
+        return predictions(probabilities, reasons, self.decision, top_k, threshold)
 
     def predict_proba(self, texts: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return the calibrated probability of each class for each text.
@@ -142,7 +178,8 @@ class TextClassifier(Printable):
         Returns
         -------
         ndarray of shape (n_texts, n_classes), float32
-            Columns in the order of `classes`.
+            Columns in the order of `classes`. Rows sum to 1; of a classifier that has learned from out-of-scope
+            examples, to the probability that the text is in scope.
 
         Raises
         ------
@@ -244,9 +281,12 @@ class TextClassifier(Printable):
         """
         return await in_a_thread(self.predict, list_of_strings(texts, "texts"))
 
-    async def aclassify(self, texts: Iterable[str | None], top_k: int | None = None) -> list[Prediction]:
+    async def aclassify(
+        self, texts: Iterable[str | None], top_k: int | None = None, *, coverage: float | None = None
+    ) -> list[Prediction]:
         """Classify texts without blocking the event loop; otherwise the same as `classify`."""
-        return await in_a_thread(partial(self.classify, top_k=top_k), strings_or_none(texts, "texts"))
+        classify = partial(self.classify, top_k=top_k, coverage=coverage)
+        return await in_a_thread(classify, strings_or_none(texts, "texts"))
 
     async def apredict_proba(self, texts: Iterable[str], *, on_empty: OnEmpty = "error") -> Vectors:
         """Return the probabilities without blocking the event loop; otherwise the same as `predict_proba`."""

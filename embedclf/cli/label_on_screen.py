@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from embedclf.cli.refused_rows import refused_error
 from embedclf.cli.screen import echo, echo_json, echo_lines, wants_colour
 from embedclf.errors import RowFault
-from embedclf.formatting import rounded_down, shown_confidence
+from embedclf.formatting import joined, rounded_down, shown_confidence
 from embedclf.phases import phase
 from embedclf.printing.explained import explanation_lines
 from embedclf.printing.lines import DIM, HEADING, PLAIN, WRONG, Line, Piece
@@ -42,6 +42,7 @@ def label_on_screen(
     source: "RowSource",
     *,
     top_k: int | None,
+    coverage: float | None,
     as_json: bool,
     explained: bool,
     trained_on: "Corpus | None",
@@ -59,7 +60,7 @@ def label_on_screen(
         if explained and not as_json:
             echo(f"Nearest examples (near for, near against): rows of {trained_on.name}", err=True)
     counts = FilePrediction(0, 0, 0, (), 0.0)
-    for shown in _answers(classifier, source, top_k or 1, explained, examples):
+    for shown in _answers(classifier, source, top_k or 1, coverage, explained, examples):
         counts = _with(counts, shown.row)
         if as_json:
             echo_json(_record(shown, top_k, trained_on))
@@ -72,6 +73,7 @@ def _answers(
     classifier: "TextClassifier",
     source: "RowSource",
     top_k: int,
+    coverage: float | None,
     explained: bool,
     examples: "EmbeddedTexts | None",
 ) -> Iterator[_Shown]:
@@ -84,7 +86,8 @@ def _answers(
             predicting.estimate_total(predicting.done + len(chunk), source.share_read)
             texts = usable_texts(chunk)
             vectors, reasons = _embedded(classifier, texts, known)
-            answers = answer_rows(classifier, chunk, score_vectors(classifier, texts, vectors, reasons, top_k))
+            scores = score_vectors(classifier, texts, vectors, reasons, top_k, coverage)
+            answers = answer_rows(classifier, chunk, scores)
             if not explained:
                 yield from (_Shown(row, answer) for row, answer in answers)
             else:
@@ -136,10 +139,15 @@ def _answer(answer: "Answer") -> Line:
     """Return labels and confidences: apart by tabs for other programs, and by spaces on a terminal."""
     space: Piece = ("\t" if columns() is None else "  ", PLAIN)
     if not answer.top:
-        return [("-", WRONG), space, ("-", PLAIN)]
+        of_set: list[Piece] = [] if answer.label_set is None else [space, ("-", PLAIN)]
+        return [("-", WRONG), space, ("-", PLAIN), *of_set]
     first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
     pieces: list[Piece] = [first, space, (shown_confidence(answer.confidence or 0.0), PLAIN)]
-    return [*pieces, *_others(answer.top[1:], space)]
+    pieces += _others(answer.top[1:], space)
+    if answer.label_set is not None:
+        separator = "|" if columns() is None else " | "  # so that a long set wraps
+        pieces += [space, (in_one_line(joined((label for label, _ in answer.label_set), separator)), PLAIN)]
+    return pieces
 
 
 def _answer_of_several(answer: "Answer", separator: str) -> Line:
@@ -179,6 +187,8 @@ def _record(one: _Shown, top_k: int | None, trained_on: "Corpus | None") -> dict
         record["confidence"] = None if answer.confidence is None else rounded_down(answer.confidence, 6)
     if top_k is not None:
         record["top"] = _likely(answer.top)
+    if answer.label_set is not None:
+        record["label_set"] = _likely(answer.label_set)
     if one.explanation is not None:
         shown = one.explanation.to_dict()
         shown["runner_up_confidence"] = rounded_down(shown["runner_up_confidence"], 6)

@@ -210,6 +210,13 @@ min_confidence_option = click.option(
     help="Abstain below this confidence, e.g. 0.8 or 80%.  [default: the model's threshold]",
 )
 
+coverage_option = click.option(
+    "--coverage",
+    metavar="SHARE",
+    type=Share(0, 1, min_open=True, max_open=True),
+    help="Also find the smallest sets of labels that hold the true one in this share of cases, e.g. 0.9 or 90%.",
+)
+
 report_option = click.option("--report", metavar="FILE", help="Write an HTML report.")
 
 

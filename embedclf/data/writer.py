@@ -20,7 +20,7 @@ from embedclf.data.parquet_types import ParquetError, Record
 from embedclf.data.part_file import PartFile
 from embedclf.data.rows import Row, cell_text, free_names
 from embedclf.errors import OutputError
-from embedclf.formatting import to_json
+from embedclf.formatting import joined, to_json
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class CorpusWriter:
         Original columns of the rows, which are copied.
     added : sequence of str, or mapping of str to type
         The added columns. A number is appended to a name that is taken: no column is ever overwritten. The types
-        (`str`, `int`, `float`) apply to a Parquet file; without them, all are `str`.
+        (`str`, `int`, `float`, or `list` of `str`) apply to a Parquet file; without them, all are `str`.
     dialect : Dialect
         How the fields of the input are told apart, which a CSV or TSV output follows. It has no quoting if the input
         has none and is separated by the same character.
@@ -143,8 +143,11 @@ class CorpusWriter:
         if self._sink is not None:
             self._file.write(self._sink.take())
 
-    def write(self, row: Row, added: Sequence[str | float | None]) -> None:
-        """Write a row with the values of its added columns; None is written as an empty cell (JSONL: null)."""
+    def write(self, row: Row, added: Sequence[str | float | list[str] | None]) -> None:
+        """Write a row with the values of its added columns; None is written as an empty cell (JSONL: null).
+
+        A list is written as one, in CSV as its strings `joined`.
+        """
         if self._format == "jsonl":
             # A key that only this record has may clash, too.
             names = self._added if row.record.keys().isdisjoint(self._added) else free_names(self._wanted, row.record)
@@ -170,8 +173,7 @@ class CorpusWriter:
             if self._sink.add([value if isinstance(value, str) else cell_text(value) or None for value in own], added):
                 self.flush()
             return
-        numbers = [f"{value:.4f}" if isinstance(value, float) else value for value in added]
-        self._write_csv([*map(cell_text, own), *map(cell_text, numbers)], row.line)
+        self._write_csv([*map(cell_text, own), *map(_added_text, added)], row.line)
 
     def _write_csv(self, fields: Sequence[str], line: int) -> None:
         if self._escape_formulas:
@@ -236,6 +238,12 @@ class CorpusWriter:
         text = io.StringIO()
         csv.writer(text, delimiter=self._delimiter, quoting=quoting, lineterminator="\r\n").writerow(fields)
         return text.getvalue().removesuffix("\r\n")
+
+
+def _added_text(value: str | float | list[str] | None) -> str:
+    if isinstance(value, list):
+        return joined(value)
+    return cell_text(f"{value:.4f}" if isinstance(value, float) else value)
 
 
 def check_output(path: str | os.PathLike[str]) -> Format:

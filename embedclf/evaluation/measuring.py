@@ -9,6 +9,7 @@ import numpy as np
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.decisions import is_answered, rank
 from embedclf.classifier.explanation import weighs_words
+from embedclf.classifier.label_sets import label_sets
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.label_sets import AnyLabels, LabelSet, labels_in
@@ -19,7 +20,7 @@ from embedclf.evaluation.baseline import Baseline, accuracy_of_words
 from embedclf.evaluation.multilabel_measuring import evaluate_labels
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.neighbourhood import columns_as_trained, neighbours_of, texts_for, train_set_of
-from embedclf.evaluation.report import Answered, OutOfScope, Report, WrongRow
+from embedclf.evaluation.report import Answered, OutOfScope, Report, SetFigures, WrongRow
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
@@ -41,6 +42,7 @@ def evaluate(  # type: ignore[overload-overlap]
     label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
     train_set: TrainSet | None = None,
+    coverage: float | None = None,
 ) -> MultiLabelReport: ...
 
 
@@ -54,6 +56,7 @@ def evaluate(
     label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
     train_set: TrainSet | None = None,
+    coverage: float | None = None,
 ) -> Report: ...
 
 
@@ -66,6 +69,7 @@ def evaluate(
     label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
     train_set: TrainSet | None = None,
+    coverage: float | None = None,
 ) -> Report | MultiLabelReport:
     """Evaluate a classifier on labelled texts.
 
@@ -87,6 +91,8 @@ def evaluate(
     train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional
         The examples that the classifier was trained on, to list the three nearest ones of each wrong row, and to
         measure what words alone would reach.
+    coverage : float, optional
+        Also measure the label sets of this coverage; see `TextClassifier.predict_sets`.
 
     Returns
     -------
@@ -97,7 +103,8 @@ def evaluate(
     ------
     ArgumentError
         If there are no texts, not one label or vector per text, or the classifier knows none of the labels; or if the
-        texts have lists of labels, but the classifier gives one label to each, or the reverse.
+        texts have lists of labels, but the classifier gives one label to each, or the reverse; or as for
+        `TextClassifier.predict_sets`.
     TextError
         If a text is empty, not valid Unicode, or rejected by the embedder.
     EmbedderError
@@ -112,6 +119,7 @@ def evaluate(
     if not given.texts:
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
     check_labels(classifier, given.label_sets or given.known_labels)
+    set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
     if isinstance(classifier, MultiLabelClassifier):
         return evaluate_labels(classifier, given, None if train_set is None else train_set_of(classifier, examples))
     texts, labels = given.texts, given.known_labels
@@ -125,6 +133,11 @@ def evaluate(
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
     report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
+    if coverage is not None and set_threshold is not None:
+        rows = np.flatnonzero(inside).tolist()
+        own = label_sets(probabilities[rows], set_threshold).labels(classifier.classes)
+        figures = _set_figures(coverage, own, [texts[row] for row in rows], [labels[row] for row in rows])
+        report = replace(report, label_sets=figures)
     if weighs_words(classifier.model, classifier.embedder):
         with phase("Weighing words"):
             report = with_words(report, classifier, texts, vectors)
@@ -214,7 +227,7 @@ def report_on(
         wrong=tuple(
             WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
-        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold),
+        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold, groups),
         baseline=Baseline.of(mine),
         answered=None if not threshold else _answered(correct, is_answered(confidence, threshold), groups),
     )
@@ -228,21 +241,39 @@ def _answered(correct: Mask, answered: Mask, groups: Ints) -> Answered:
     return Answered(coverage, of_coverage, float(right.mean()), intervals.interval_of_mean(right, groups[answered]))
 
 
+def _set_figures(
+    coverage: float, sets: Sequence[Sequence[tuple[str, float]]], texts: Sequence[str], labels: Sequence[str]
+) -> SetFigures:
+    held = np.array([label in dict(own) for own, label in zip(sets, labels, strict=True)])
+    sizes = np.array([len(own) for own in sets])
+    interval = intervals.interval_of_mean(held, group_duplicates(texts))
+    return SetFigures(coverage, float(held.mean()), interval, float(sizes.mean()), float((sizes == 1).mean()))
+
+
 def _out_of_scope(
     inside: Mask,
     correct: Mask,
     confidence: Floats,
     threshold: float | None,
+    groups: Ints,
 ) -> OutOfScope | None:
     if inside.all():
         return None
     rejected = ~is_answered(confidence, threshold)
+    n_rejected, n_rightly, n = int(rejected.sum()), int(rejected[~inside].sum()), int((~inside).sum())
+    answered_correctly = correct & ~rejected[inside]
+    of_all = np.zeros(len(inside), dtype=bool)
+    of_all[inside] = correct
     return OutOfScope(
-        n_examples=int((~inside).sum()),
-        n_answered=None if threshold is None else int((~rejected[~inside]).sum()),
-        recall=None if threshold is None else float(rejected[~inside].mean()),
+        n_examples=n,
+        n_answered=None if threshold is None else n - n_rightly,
+        recall=None if threshold is None else n_rightly / n,
+        precision=None if threshold is None or not n_rejected else n_rightly / n_rejected,
+        f1=None if threshold is None else 2 * n_rightly / (n_rejected + n),
         auroc=metrics.auroc(inside, confidence),
-        in_scope_accuracy=float((correct & ~rejected[inside]).mean()),
+        in_scope_accuracy=float(answered_correctly.mean()),
+        in_scope_accuracy_interval=intervals.interval_of_mean(answered_correctly, groups),
+        ece=metrics.expected_calibration_error(of_all, confidence),
     )
 
 

@@ -89,6 +89,34 @@ class Answered(NamedTuple):
         return {name: list(value) if isinstance(value, Interval) else value for name, value in self._asdict().items()}
 
 
+class SetFigures(NamedTuple):
+    """How often label sets hold the true label, and how large they are.
+
+    Attributes
+    ----------
+    target : float
+        The coverage that was asked for.
+    coverage : float
+        Share of the texts whose set holds their label.
+    coverage_interval : Interval
+        95 %, by the bootstrap over the distinct texts.
+    mean_size : float
+        Mean number of labels in a set.
+    single : float
+        Share of the sets with one label.
+    """
+
+    target: float
+    coverage: float
+    coverage_interval: Interval
+    mean_size: float
+    single: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain types for JSON."""
+        return {**self._asdict(), "coverage_interval": list(self.coverage_interval)}
+
+
 class OutOfScope(NamedTuple):
     """How well a classifier rejects out-of-scope texts.
 
@@ -104,6 +132,13 @@ class OutOfScope(NamedTuple):
         Probability that an in-scope text has a higher confidence than an out-of-scope text.
     in_scope_accuracy : float
         Share of the in-scope texts that are answered correctly.
+    precision : float or None
+        Share of out-of-scope texts among all on which it abstains; None without a threshold, or if it never abstains.
+    f1 : float or None
+        Harmonic mean of recall and precision; None without a threshold.
+    in_scope_accuracy_interval : Interval
+    ece : float
+        Expected calibration error over all texts, where every answer to an out-of-scope text is wrong.
     """
 
     n_examples: int
@@ -111,6 +146,14 @@ class OutOfScope(NamedTuple):
     recall: float | None
     auroc: float
     in_scope_accuracy: float
+    precision: float | None
+    f1: float | None
+    in_scope_accuracy_interval: Interval
+    ece: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain types for JSON."""
+        return {name: list(value) if isinstance(value, Interval) else value for name, value in self._asdict().items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +198,8 @@ class Report(WithPage):
         What simpler classifiers reach on the same texts.
     answered : Answered or None
         Coverage and accuracy at the threshold; None without one, or if it is 0.
+    label_sets : SetFigures or None
+        None if no coverage was asked for.
     """
 
     accuracy: float
@@ -177,6 +222,7 @@ class Report(WithPage):
     words_by_label: dict[str, tuple[WordOfLabel, ...]] = field(default_factory=dict)
     baseline: Baseline | None = None
     answered: Answered | None = None
+    label_sets: SetFigures | None = None
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
@@ -222,8 +268,9 @@ class Report(WithPage):
             "coverage": [one._asdict() for one in self.coverage],
             "threshold": self.threshold,
             "answered": None if self.answered is None else self.answered.to_dict(),
+            "label_sets": None if self.label_sets is None else self.label_sets.to_dict(),
             "wrong": [_wrong_as_dict(one, with_words=place < _MOST_IN_DICT) for place, one in enumerate(self.wrong)],
-            "out_of_scope": None if self.out_of_scope is None else self.out_of_scope._asdict(),
+            "out_of_scope": None if self.out_of_scope is None else self.out_of_scope.to_dict(),
             "words_by_label": {
                 label: [word._asdict() for word in words] for label, words in self.words_by_label.items()
             },

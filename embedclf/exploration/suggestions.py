@@ -46,7 +46,8 @@ class Suggestion(NamedTuple):
         The second most likely label.
     runner_up_confidence : float
     score : float
-        Uncertainty of the classifier, from 0 to 1: 1 minus the margin between the two probabilities.
+        Uncertainty of the classifier, from 0 to 1: 1 minus the margin between the two probabilities, or between the
+        larger one and that of being out of scope, if the classifier has learned to reject.
     """
 
     row: int
@@ -146,10 +147,17 @@ def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors)
     out = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)
-        probabilities = classifier.probabilities(vectors[block], texts[block])
-        second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
-        out[block] = 1 - (first - second)
+        out[block] = _closeness(classifier, classifier.probabilities(vectors[block], texts[block]))
     return out
+
+
+def _closeness(classifier: TextClassifier, probabilities: Vectors) -> Floats32:
+    """Return 1 minus the margin between the two most likely outcomes, one of which may be to be out of scope: (n,)."""
+    if classifier.model.scope is not None:
+        probabilities = np.column_stack([probabilities, 1 - probabilities.sum(axis=1)])
+    second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
+    closeness: Floats32 = 1 - (first - second)
+    return closeness
 
 
 def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
@@ -216,10 +224,10 @@ def _best_covering(vectors: Vectors, weights: Floats32, covered: Floats32, n: in
 def _described(classifier: TextClassifier, texts: list[str], vectors: Vectors, chosen: Ints) -> tuple[Suggestion, ...]:
     probabilities = classifier.probabilities(vectors[chosen], [texts[row] for row in chosen.tolist()])
     ranking = rank(probabilities, 2)
-    names = classifier.classes
+    names, scores = classifier.classes, _closeness(classifier, probabilities)
     return tuple(
-        Suggestion(row, texts[row], names[first], sure, names[second], less_sure, 1 - (sure - less_sure))
-        for row, (first, second), (sure, less_sure) in zip(
-            chosen.tolist(), ranking.places.tolist(), ranking.confidences.tolist(), strict=True
+        Suggestion(row, texts[row], names[first], sure, names[second], less_sure, score)
+        for row, (first, second), (sure, less_sure), score in zip(
+            chosen.tolist(), ranking.places.tolist(), ranking.confidences.tolist(), scores.tolist(), strict=True
         )
     )

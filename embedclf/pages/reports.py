@@ -191,9 +191,17 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         tiles.append((name, shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
         if answered.accuracy is not None and answered.accuracy_interval is not None:
             tiles.append(tile("accuracy on these", answered.accuracy, answered.accuracy_interval))
+    if sets := report.label_sets:
+        tiles.append(tile(f"sets that hold the label, at {sets.target:g}", sets.coverage, sets.coverage_interval))
+        tiles.append(("labels per set", f"{sets.mean_size:.2f}", f"{shown_share(sets.single)} have one"))
     if outside := report.out_of_scope:
         rejected = "" if outside.recall is None else f"{shown_share(outside.recall)} rejected"
         tiles.append(("out-of-scope AUROC", f"{outside.auroc:.3f}", rejected))
+        if outside.f1 is not None:
+            precision = "" if outside.precision is None else f"precision {shown_share(outside.precision)}"
+            tiles.append(("F1 of rejecting", f"{outside.f1:.3f}", precision))
+        right = shown_share(outside.in_scope_accuracy)
+        tiles.append(("in-scope answered correctly", right, shown_shares(outside.in_scope_accuracy_interval)))
     return tiles
 
 

@@ -15,6 +15,8 @@ class AnswerColumns:
     classifier : TextClassifier
     top_k : int
         How many of the most likely labels to write per row, the first of which is that of the answer.
+    with_sets : bool
+        Whether to write the label sets, too.
 
     Attributes
     ----------
@@ -22,7 +24,7 @@ class AnswerColumns:
         Of each column, by its name.
     """
 
-    def __init__(self, classifier: TextClassifier, top_k: int) -> None:
+    def __init__(self, classifier: TextClassifier, top_k: int, *, with_sets: bool = False) -> None:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
         own: dict[str, type] = {"predicted_label": str, "confidence": float}
@@ -35,7 +37,8 @@ class AnswerColumns:
             for place in self._places
             for what, kind in (("label", str), ("confidence", float))
         }
-        self.types = {**own, **others, "error": str}
+        self._with_sets = with_sets
+        self.types = {**own, **others, **({"label_set": list} if with_sets else {}), "error": str}
 
     def cells(self, answer: Answer, fault: str | None) -> list[Any]:
         """Return the values for a row."""
@@ -51,4 +54,5 @@ class AnswerColumns:
             for label, sure in answer.top[self._places.start - 1 : self._places.stop - 1]
             for value in (label, rounded_down(sure))
         ]
-        return [*own, *further, None]
+        sets = [[label for label, _ in answer.label_set or ()]] if self._with_sets else []
+        return [*own, *further, *sets, None]

@@ -74,14 +74,15 @@ def predict_file(
     escape_char: str | None = None,
     escape_formulas: bool = False,
     top_k: int | None = None,
+    coverage: float | None = None,
     resume: bool = False,
     on_chunk: OnChunk | None = None,
 ) -> FilePrediction:
     """Classify the rows of a file of any size in constant memory.
 
     The output has the input's rows in order, with the additional columns ``predicted_label``, ``confidence``, further
-    labels if `top_k` asks for them, and ``error``. It is written to ``<output>.part`` and moved into place when it is
-    complete.
+    labels if `top_k` asks for them, ``label_set`` if `coverage` does, and ``error``. It is written to
+    ``<output>.part`` and moved into place when it is complete.
 
     Inside ``joblib.parallel_config``, chunks are scored on its backend with its number of jobs: ``"loky"`` uses other
     cores, ``"dask"`` a cluster. The order of the rows stays the same. If a Dask worker is lost, its chunks are
@@ -111,6 +112,10 @@ def predict_file(
         Whether to put an apostrophe in front of cells of a CSV or TSV output that a spreadsheet may take for formulas.
     top_k : int, optional
         Number of labels to write per row, most likely first; None writes one.
+    coverage : float, optional
+        The share of label sets that should hold the true label; see `TextClassifier.predict_sets`. None writes no sets.
+        JSONL and Parquet have lists; in CSV, labels are joined by ``|``, with a backslash before a ``|`` or a backslash
+        in a label.
     resume : bool
         Whether to continue an interrupted run, if there is one. Finished rows are read again to check that they have
         not changed, but are not classified again.
@@ -121,7 +126,7 @@ def predict_file(
     Raises
     ------
     ArgumentError
-        If `top_k` is below 1.
+        If `top_k` is below 1, or as for `TextClassifier.predict_sets`.
     DataError
         If the input cannot be read.
     OutputError
@@ -148,6 +153,7 @@ def predict_file(
             output,
             escape_formulas=escape_formulas,
             top_k=top_k,
+            coverage=coverage,
             resume=resume,
             on_chunk=on_chunk,
         )
@@ -159,6 +165,7 @@ def predict_rows(
     output: str | os.PathLike[str],
     *,
     top_k: int | None = None,
+    coverage: float | None = None,
     delimiter: str | None = None,
     escape_formulas: bool = False,
     resume: bool = False,
@@ -168,12 +175,14 @@ def predict_rows(
     started = time.perf_counter()
     if top_k is not None:
         check_whole(top_k, "top_k", least=1)
+    if coverage is not None:
+        classifier.card.set_threshold(coverage)
     check_output(output)
     dialect = source.dialect if delimiter is None else replace(source.dialect, delimiter=delimiter)
     check_places({"the input": source.place}, {"the output": output}, in_parts=True)
     part = PartFile(output, JOURNAL_FIELDS)
     try:
-        run = ResumableRun(classifier, source, part, top_k, dialect, escape_formulas=escape_formulas)
+        run = ResumableRun(classifier, source, part, top_k, dialect, coverage=coverage, escape_formulas=escape_formulas)
         run.begin(resume=resume)
         writer = CorpusWriter(
             output,

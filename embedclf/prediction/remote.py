@@ -90,9 +90,9 @@ _delivered: dict[str, bytes] = {}
 _opening = threading.Lock()
 
 
-def _score(portable: PortableClassifier, texts: list[str], top_k: int) -> WorkerScores:
+def _score(portable: PortableClassifier, texts: list[str], top_k: int, coverage: float | None = None) -> WorkerScores:
     classifier, worker = portable.open()
-    scores = score_texts(classifier, texts, top_k)
+    scores = score_texts(classifier, texts, top_k, coverage)
     return WorkerScores(scores, worker, classifier.embedder.usage)
 
 
@@ -113,16 +113,18 @@ class ScoringEngine:
     n_slots: int
     n_sent: int
 
-    def score(self, chunks: Iterator[list[Row]], top_k: int) -> Generator[tuple[list[Row], WorkerScores]]:
+    def score(
+        self, chunks: Iterator[list[Row]], top_k: int, coverage: float | None = None
+    ) -> Generator[tuple[list[Row], WorkerScores]]:
         """Yield chunks with their scores, in order. Only a few chunks are read ahead."""
         read: deque[list[Row]] = deque()
         failures: list[EmbedclfError] = []
 
-        def tasks() -> Iterator[tuple[PortableClassifier, list[str], int]]:
+        def tasks() -> Iterator[tuple[PortableClassifier, list[str], int, float | None]]:
             try:
                 for chunk in chunks:
                     read.append(chunk)
-                    yield self.portable, usable_texts(chunk), top_k
+                    yield self.portable, usable_texts(chunk), top_k, coverage
             except EmbedclfError as error:  # raised below, after the chunks before it have been yielded
                 failures.append(error)
 

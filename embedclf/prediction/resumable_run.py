@@ -36,6 +36,7 @@ _SETTINGS = {
     "classifier": "with a different classifier",
     "min_confidence": "with a different --min-confidence (min_confidence)",
     "top_k": "with a different --top-k (top_k)",
+    "coverage": "with a different --coverage (coverage)",
     "delimiter": "with a different --delimiter (delimiter)",
     "unquoted": "with a different --quoting (quoting)",
     "escape_char": "with a different --escape-char (escape_char)",
@@ -63,6 +64,8 @@ class ResumableRun:
     ----------
     top_k : int
         Number of labels written per row.
+    coverage : float or None
+        The share of label sets that should hold the true label; None writes no sets.
     columns : AnswerColumns
     rows, rows_before : int
         Number of finished rows, and how many of these an earlier run had finished.
@@ -80,10 +83,12 @@ class ResumableRun:
         top_k: int | None,
         dialect: Dialect,
         *,
+        coverage: float | None = None,
         escape_formulas: bool = False,
     ) -> None:
         self.top_k = min(top_k or 1, len(classifier.classes))
-        self.columns = AnswerColumns(classifier, self.top_k)
+        self.coverage = coverage
+        self.columns = AnswerColumns(classifier, self.top_k, with_sets=coverage is not None)
         self.rows = self.rows_before = self.n_faults = 0
         self.faults: list[RowFault] = []
         self._usages: dict[str, Usage] = {}
@@ -95,6 +100,7 @@ class ResumableRun:
             "classifier": _fingerprint(classifier),
             "min_confidence": classifier.card.threshold,
             "top_k": self.top_k,
+            "coverage": coverage,  # earlier versions did not know it
             **asdict(dialect),
             "escape_formulas": escape_formulas or None,  # earlier versions did not know it
             "columns": source.columns,
@@ -176,10 +182,11 @@ class ResumableRun:
         ):
             if engine is None:
                 for chunk in chunks():
-                    self._write(writer, chunk, score_texts(self._classifier, usable_texts(chunk), self.top_k))
+                    scores = score_texts(self._classifier, usable_texts(chunk), self.top_k, self.coverage)
+                    self._write(writer, chunk, scores)
                 return
             # Closed at once if an error ends the loop, so that workers start no further chunks.
-            with closing(engine.score(chunks(), self.top_k)) as each:
+            with closing(engine.score(chunks(), self.top_k, self.coverage)) as each:
                 for chunk, scored in each:
                     # Chunks may finish out of order. Usage only grows within a process, so the largest is the latest.
                     known = self._usages.get(scored.worker, scored.usage)
@@ -223,7 +230,16 @@ def _fingerprint(classifier: TextClassifier) -> str:
     digest = blake2b(digest_size=16)
     model, made_with = classifier.model, classifier.card.embedder
     told = [[made_with.task, made_with.prompt]] if made_with.told else []
-    about = [model.classes, str(made_with), made_with.dimensions, made_with.endpoint, model.weights.shape, *told]
+    scope = [] if model.scope is None else [asdict(model.scope)]
+    about = [
+        model.classes,
+        str(made_with),
+        made_with.dimensions,
+        made_with.endpoint,
+        model.weights.shape,
+        *told,
+        *scope,
+    ]
     digest.update(json.dumps(about).encode())
     words = (
         [] if model.words is None else [model.words.vocabulary.hashes, model.words.vocabulary.idf, model.words.weights]

@@ -9,6 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import Answer, Decided
+from embedclf.classifier.label_sets import LabelSets, label_sets
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
 from embedclf.embedding.base import Embedder
@@ -27,10 +28,13 @@ class Scores(NamedTuple):
     decided : Decided
     reasons : dict of int to str
         Why a text cannot be classified, by its index.
+    sets : LabelSets or None
+        None if no coverage was asked for.
     """
 
     decided: Decided
     reasons: Mapping[int, str]
+    sets: LabelSets | None = None
 
 
 def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
@@ -47,7 +51,9 @@ def usable_texts(rows: Iterable[Row]) -> list[str]:
     return [row.text for row in rows if row.fault is None]
 
 
-def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1) -> Scores:
+def score_texts(
+    classifier: TextClassifier, texts: Sequence[str], top_k: int = 1, coverage: float | None = None
+) -> Scores:
     """Embed and score the texts of a chunk.
 
     Raises
@@ -57,11 +63,16 @@ def score_texts(classifier: TextClassifier, texts: Sequence[str], top_k: int = 1
     """
     with in_parts():
         vectors, reasons = classifier.embed_partial(texts)
-    return score_vectors(classifier, texts, vectors, reasons, top_k)
+    return score_vectors(classifier, texts, vectors, reasons, top_k, coverage)
 
 
 def score_vectors(
-    classifier: TextClassifier, texts: Sequence[str], vectors: Vectors, reasons: Mapping[int, str], top_k: int = 1
+    classifier: TextClassifier,
+    texts: Sequence[str],
+    vectors: Vectors,
+    reasons: Mapping[int, str],
+    top_k: int = 1,
+    coverage: float | None = None,
 ) -> Scores:
     """Score texts whose vectors are known, as `TextClassifier.embed_partial` returns them."""
     if len(reasons) == len(texts):
@@ -69,7 +80,8 @@ def score_vectors(
     else:
         probabilities = classifier.probabilities(vectors, texts)
         probabilities[list(reasons)] = np.nan
-    return Scores(classifier.decision.decide(probabilities, top_k), reasons)
+    sets = None if coverage is None else label_sets(probabilities, classifier.card.set_threshold(coverage))
+    return Scores(classifier.decision.decide(probabilities, top_k), reasons, sets)
 
 
 def answer_rows(classifier: TextClassifier, rows: Sequence[Row], scores: Scores) -> Iterator[tuple[Row, Answer]]:
@@ -82,10 +94,14 @@ def answer_rows(classifier: TextClassifier, rows: Sequence[Row], scores: Scores)
     scores : Scores
         Scores of the `usable_texts` of the rows.
     """
-    answers = enumerate(classifier.decision.answers(scores.decided))
+    answered = classifier.decision.answers(scores.decided)
+    if scores.sets is not None:
+        sets = scores.sets.labels(classifier.classes)
+        answered = [answer._replace(label_set=own) for answer, own in zip(answered, sets, strict=True)]
+    answers = enumerate(answered)
     for row in rows:
         if row.fault is not None:
-            yield row, Answer(None, None, [])
+            yield row, Answer(None, None, [], label_set=None if scores.sets is None else [])
             continue
         place, answer = next(answers)
         yield replace(row, fault=scores.reasons[place]) if place in scores.reasons else row, answer

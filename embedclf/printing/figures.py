@@ -82,13 +82,22 @@ def _figures(report: "Report", rest: str) -> list[Line]:
         f"log loss           {report.log_loss:.3f}{of_known}",
         f"calibration error  {report.ece:.3f}  (ECE)",
     ]
+    if sets := report.label_sets:
+        held = with_interval(sets.coverage, sets.coverage_interval)
+        lines += [
+            f"label sets         {held} hold the true label, at coverage {sets.target:g}",
+            f"  mean size        {sets.mean_size:.2f}; one label in {percent(sets.single)}",
+        ]
     if outside := report.out_of_scope:
+        more = "" if outside.f1 is None else f"  (recall; precision {percent(outside.precision)}, F1 {outside.f1:.3f})"
+        interval = shown_shares(outside.in_scope_accuracy_interval)
         lines += [
             "",
             f"out of scope       {counted(outside.n_examples, 'row')}",
-            f"  rejected         {percent(outside.recall)}",
+            f"  rejected         {percent(outside.recall)}{more}",
             f"  AUROC            {outside.auroc:.3f}",
-            f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}",
+            f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}  ({interval})",
+            f"  calibration error of all rows     {outside.ece:.3f}  (ECE)",
         ]
     lines += ["", *label_lines(report, rest)]
     if report.confusions:

@@ -31,7 +31,8 @@ def _n_bytes(text: str | None) -> int:
 class PredictRequest(NamedTuple):
     """Texts to classify, how many of the most likely labels to return per text in `top`, and whether to explain.
 
-    None omits `top`; a text that is None is missing. Only a request with a single text is explained.
+    None omits `top`, and a coverage that is None the label sets; a text that is None is missing. Only a request with a
+    single text is explained.
 
     Made from the validated JSON of a request (`schemas.predict_body`); it also estimates what the response costs.
     """
@@ -39,15 +40,18 @@ class PredictRequest(NamedTuple):
     texts: list[str | None]
     top_k: int | None
     explain: bool = False
+    coverage: float | None = None
 
     def n_labels(self, n_classes: int) -> int:
-        """Return the number of labels in the response."""
-        return len(self.texts) * min(self.top_k or 1, n_classes)
+        """Return the number of labels in the response, at the most."""
+        in_sets = 0 if self.coverage is None else n_classes
+        return len(self.texts) * (min(self.top_k or 1, n_classes) + in_sets)
 
     def size(self, n_classes: int) -> int:
         """Return the size of a text, in bytes, that would take as long to process as this request."""
-        per_text = _BYTES_PER_TEXT + n_classes // _CLASSES_PER_BYTE
-        n_labels = 0 if self.top_k is None else self.n_labels(n_classes)
+        n_passes = 1 if self.coverage is None else 2
+        per_text = _BYTES_PER_TEXT + n_passes * (n_classes // _CLASSES_PER_BYTE)
+        n_labels = 0 if self.top_k is None else len(self.texts) * min(self.top_k, n_classes)
         per_byte = _EXPLAINED if self.explain else 1
         return per_byte * sum(map(_n_bytes, self.texts)) + per_text * len(self.texts) + _BYTES_PER_LABEL * n_labels
 
@@ -80,7 +84,8 @@ def answer_requests(
     for one in requests:
         start, end = end, end + len(one.texts)
         of_one = {index - start: reason for index, reason in reasons.items() if start <= index < end}
-        predicted = predictions(probabilities[start:end], of_one, decision, one.top_k)
+        threshold = None if one.coverage is None else classifier.card.set_threshold(one.coverage)
+        predicted = predictions(probabilities[start:end], of_one, decision, one.top_k, threshold)
         n_labelled += sum(prediction.label is not None or bool(prediction.labels) for prediction in predicted)
         records = [prediction.to_dict() for prediction in predicted]
         if one.explain and predicted[0].confidence is not None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBearer
 
-from embedclf.errors import EmbedclfError, EmbedderError
+from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError
 from embedclf.service.answers import PredictRequest, error_answer
 from embedclf.service.docs_page import CONTENT_SECURITY_POLICY, page
 from embedclf.service.limits import Limits
@@ -59,17 +59,24 @@ def add_predict(
     async def predict(body: body_model, request: Request) -> Response:  # type: ignore[valid-type]
         """Classify texts. A text that cannot be classified gets an "error"; the rest are classified."""
         if (texts := getattr(body, "texts", None)) is not None:
-            wanted = PredictRequest(texts, body.top_k)  # type: ignore[attr-defined]
+            wanted = PredictRequest(texts, body.top_k, coverage=body.coverage)  # type: ignore[attr-defined]
         else:
-            wanted = PredictRequest([body.text], body.top_k, body.explain)  # type: ignore[attr-defined]
+            wanted = PredictRequest([body.text], body.top_k, body.explain, body.coverage)  # type: ignore[attr-defined]
         classifier, batcher, _, _ = current.served
         n_classes = len(classifier.classes)
         request.scope[N_TEXTS] = len(wanted.texts)
+        if wanted.coverage is not None:
+            try:
+                classifier.card.set_threshold(wanted.coverage)
+            except ArgumentError as error:
+                raise HTTPException(409, str(error)) from None
         if (n_labels := wanted.n_labels(n_classes)) > limits.answers:
+            names = "top_k" if wanted.coverage is None else "coverage"
+            fewer = "fewer texts" if wanted.coverage is not None else "fewer texts or a smaller top_k"
             raise HTTPException(
                 422,
-                f"top_k: {n_labels:,} labels for {len(wanted.texts):,} texts exceed the limit of {limits.answers:,} "
-                "per response; send fewer texts or a smaller top_k",
+                f"{names}: {n_labels:,} labels for {len(wanted.texts):,} texts exceed the limit of {limits.answers:,} "
+                f"per response; send {fewer}",
             )
         answer = batcher.submit(wanted, wanted.size(n_classes))
         metrics.note_change()

@@ -63,6 +63,9 @@ class Prediction(BaseModel):
         default=None, description="the labels of the text, if it may have several; omitted otherwise"
     )
     top: list[Likely] | None = Field(default=None, description="the most likely labels, if top_k was given")
+    label_set: list[Likely] | None = Field(
+        default=None, description="the labels that hold the true one with the coverage, if coverage was given"
+    )
     error: str | None = Field(default=None, description="why the text cannot be classified; omitted otherwise")
     explanation: Explanation | None = Field(
         default=None, description="if explain was true and the classifier weighs words; omitted otherwise"
@@ -167,6 +170,10 @@ def _integral(number: object) -> object:
 
 TopK = Annotated[int, Field(ge=1), BeforeValidator(_integral)] | None
 _TOP_K: Any = Field(default=None, description="also return this many of the most likely labels")
+Coverage = Annotated[float, Field(gt=0, lt=1)] | None
+_COVERAGE: Any = Field(
+    default=None, description="also return the smallest set of labels that holds the true one in this share of cases"
+)
 
 
 def predict_body(limits: Limits) -> Any:
@@ -207,12 +214,14 @@ def predict_body(limits: Limits) -> Any:
             min_length=1, max_length=limits.texts, examples=[["I was charged twice this month"]]
         )
         top_k: TopK = _TOP_K
+        coverage: Coverage = _COVERAGE
 
     class OneText(Body):
         """One text to classify; the response is that for a list of one."""
 
         text: checked_text = Field(examples=["I was charged twice this month"])
         top_k: TopK = _TOP_K
+        coverage: Coverage = _COVERAGE
         explain: bool = Field(default=False, description="also return how much each word contributed")
 
     def kind(body: object) -> str:
@@ -226,6 +235,7 @@ PROBLEMS: dict[int | str, dict[str, Any]] = {
     for status, description in {
         400: "The body cannot be read as JSON.",
         408: "The request took too long to arrive.",
+        409: "The model in use cannot reach the coverage; the detail says why.",
         413: "The request is too large.",
         422: "The request is invalid; the detail says where and why.",
         500: "Internal error; see the service's log.",

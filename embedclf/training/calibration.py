@@ -7,7 +7,8 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import first_of_largest
-from embedclf.classifier.linear import softmax
+from embedclf.classifier.linear import softmax_in_scope
+from embedclf.classifier.scope import ScopeRule
 from embedclf.training.lbfgs import Floats
 
 
@@ -40,17 +41,25 @@ class OutOfFoldScores:
         Index of the class; ``n_classes`` for an out-of-scope example.
     given : ndarray of shape (n_judged, n_classes), bool, or None
         Which labels each example has, if it may have several.
+    scope : ScopeRule or None
+        How probable it is that a text is in scope; None without out-of-scope examples.
     """
 
     scores: Vectors
     y: Ints
     given: Mask | None = None
+    scope: ScopeRule | None = None
+
+    @property
+    def probabilities(self) -> Vectors:
+        """The calibrated probabilities: (n_judged, n_classes)."""
+        return softmax_in_scope(self.scores, self.scope)
 
     @property
     def judged(self) -> Judged:
         """The answers if the most likely class is answered."""
         right: Mask = first_of_largest(self.scores) == self.y
-        return Judged(softmax(self.scores).max(axis=1), right, self.y < self.scores.shape[1])
+        return Judged(self.probabilities.max(axis=1), right, self.y < self.scores.shape[1])
 
 
 def fit_temperature(scores: Floats, y: Ints, sample_weight: Floats | None = None) -> tuple[float, float]:

@@ -8,17 +8,19 @@ import numpy as np
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import LabelRules, MultiLabelDecision, is_answered, rank
+from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import TrainingError
-from embedclf.formatting import counted
+from embedclf.formatting import counted, shown_share
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics, multilabel
 from embedclf.threads import one_thread
 from embedclf.training.heads import MOST_BYTES, Start, Trained, within_limit
 from embedclf.training.inputs import as_terms
 from embedclf.training.recipe import Recipe
+from embedclf.training.scope import assumed_share
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
 from embedclf.training.splits import assign_folds
 from embedclf.training.thresholds import choose_threshold, log_threshold
@@ -90,8 +92,10 @@ def fit_classifier(
         version=__version__,
         word_scale=settings.scale,
         multilabel=job.label_rules(chosen),
+        scope=settings.scope,
+        conformal=_conformal(chosen, measured, examples),
     )
-    model = trained.model(settings.temperature, examples.classes, settings.of_labels)
+    model = trained.model(settings.temperature, examples.classes, settings.of_labels, settings.scope)
     if examples.added is not None:
         model = examples.added.beside(model, chosen.added_bias or 0.0)
     return model, card, correct
@@ -125,13 +129,14 @@ def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[Traini
 
 @dataclass(slots=True)
 class _Chosen:
-    """Chosen settings, and the latest fit with them."""
+    """Chosen settings, the latest fit with them, and the probabilities that it gave to held-out examples."""
 
     settings: Settings
     threshold: float | None
     kept: Mask
     fitted: Trained | None
     added_bias: float | None = None
+    on_held_out: tuple[Vectors, Ints] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +205,7 @@ class _Job:
         """Fit on the examples that the settings were chosen on, and measure on the held-out ones, if there are any."""
         if not (held & self.examples.in_scope).any():
             return None, np.zeros(0, dtype=bool)
-        examples = self.examples[chosen.kept & self.examples.in_scope]
+        examples = self.examples[chosen.kept]
         # Good enough for metrics of two or three decimals, and the final fit starts from it.
         with phase("Fitting without held-out rows"):
             fitted = fit_all(self.recipe, chosen.settings, examples, exact=False)
@@ -221,7 +226,7 @@ class _Job:
     def _figures(self, fitted: Trained, chosen: _Chosen, held: Mask) -> tuple[HeldOut, Mask]:
         settings, classes, added = chosen.settings, self.examples.classes, self.examples.added
         others, y = self.examples.inputs[held], self.examples.y[held]
-        model = fitted.model(settings.temperature, classes, settings.of_labels)
+        model = fitted.model(settings.temperature, classes, settings.of_labels, settings.scope)
         terms = as_terms(others.words(fitted.vocabulary))
         if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
             return _measure_labels(
@@ -235,6 +240,7 @@ class _Job:
             model = added.beside(model, chosen.added_bias)
             y = np.array([*map(model.classes.index, classes), len(model.classes)], dtype=np.intp)[y]
         probabilities = model.probabilities(others.vectors, terms)
+        chosen.on_held_out = probabilities, y
         return _measure(probabilities, y, model.classes, chosen.threshold, () if added is None else added.labels)
 
     def judge_added(self, chosen: _Chosen) -> None:
@@ -264,13 +270,18 @@ class _Job:
         Nothing else starts from an earlier classifier: it has seen the examples that are judged, and a rough fit would
         remember them.
         """
-        examples, start = self.examples[self.examples.in_scope], measured.fitted
-        if self.start is not None and self.start[1:] == (chosen.settings.C, chosen.settings.scale):
+        start = measured.fitted
+        # Nor does an earlier classifier know out-of-scope examples as a class of their own.
+        if (
+            self.start is not None
+            and self.examples.in_scope.all()
+            and self.start[1:] == (chosen.settings.C, chosen.settings.scale)
+        ):
             start = self.start.trained
         with phase("Fitting on all rows"):
-            fitted = fit_all(self.recipe, chosen.settings, examples, start=start)
+            fitted = fit_all(self.recipe, chosen.settings, self.examples, start=start)
             if (smaller := within_limit(fitted)) is not fitted.vocabulary:
-                fitted = fit_all(self.recipe, chosen.settings, examples, start=fitted, vocabulary=smaller)
+                fitted = fit_all(self.recipe, chosen.settings, self.examples, start=fitted, vocabulary=smaller)
         return fitted
 
 
@@ -286,6 +297,15 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
     if parts and settings.n_judged:
         rows = counted(settings.n_judged, "row")
         logger.info("Selected %s by cross-validated log loss (%s).", " and ".join(parts), rows)
+    if (scope := settings.scope) is not None and (judged := settings.out_of_fold) is not None:
+        measures = " and ".join(name for name, used in (("log-odds", scope.log_odds), ("energy", scope.energy)) if used)
+        logger.info(
+            "Tells out-of-scope texts by %s: AUROC %.3f (%s), assumed share %s.",
+            measures,
+            metrics.auroc(judged.judged.in_scope, scope.probability(judged.scores)),
+            counted(len(judged.y), "cross-validated row"),
+            shown_share(assumed_share(judged.judged.in_scope)),
+        )
     if settings.named and has_names:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
 
@@ -304,6 +324,27 @@ def _measure_labels(
         predicted_labels_per_text=float(predicted.sum(axis=1).mean()),
     )
     return figures, (given == predicted).all(axis=1)
+
+
+def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Conformal | None:
+    """Calibrate label sets on in-scope examples that were not fitted on.
+
+    The out-of-fold predictions are those of classifiers that saw fewer examples than the final one, which makes sets
+    larger than they need be. Held-out examples are judged by one that saw more, and are used as well unless they are
+    among those predicted out of fold. Sets of one true label mean nothing for texts that have several, and labels
+    without rows have no examples to calibrate on.
+    """
+    if examples.given is not None or examples.added is not None:
+        return None
+    n_classes, judged = len(examples.classes), []
+    if (left_out := chosen.settings.out_of_fold) is not None:
+        judged.append((left_out.probabilities, left_out.y))
+    if measured is chosen and chosen.on_held_out is not None:
+        judged.append(chosen.on_held_out)
+    if not judged:
+        return Conformal(0, 0, ())
+    probabilities, y = map(np.concatenate, zip(*judged, strict=True))
+    return Conformal.of(probabilities[y < n_classes], y[y < n_classes])
 
 
 def _measure(

@@ -10,6 +10,7 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Targets, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import Head, ModelCard
+from embedclf.classifier.scope import ScopeRule
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs
 from embedclf.training.label_calibration import LabelCalibration
@@ -39,20 +40,27 @@ class Trained:
     vocabulary: Vocabulary | None = None
 
     def model(
-        self, temperature: float, classes: tuple[str, ...], of_labels: LabelCalibration | None = None
+        self,
+        temperature: float,
+        classes: tuple[str, ...],
+        of_labels: LabelCalibration | None = None,
+        scope: ScopeRule | None = None,
     ) -> LinearModel:
         """Return the linear model, with the temperature and the calibration of each label folded into its weights.
 
-        `of_labels` is None if a text has one label.
+        `of_labels` is None if a text has one label. If out-of-scope examples were fitted as one more class, scores are
+        relative to its score.
         """
         fit, words = self.fit.divided_by(temperature), None
         if of_labels is not None:
             fit = fit.scaled(of_labels.factors, of_labels.shifts)
+        if len(fit.bias) > len(classes):
+            fit = fit.relative_to_last()
         if self.vocabulary is not None:
             most = float(np.finfo(np.float16).max)
             words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))
         weights, bias = fit.weights.astype(np.float32), fit.bias.astype(np.float32)
-        return LinearModel(weights, bias, classes, words, of_labels is not None)
+        return LinearModel(weights, bias, classes, words, of_labels is not None, scope)
 
     def start_for(self, vocabulary: Vocabulary | None) -> Fit:
         """Return the same weights for the n-grams of another vocabulary, as a starting point."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Mask
+from embedclf.classifier.scope import ScopeRule
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.formatting import counted
 from embedclf.phases import phase
@@ -17,6 +18,7 @@ from embedclf.training.heads import Rows, Trained
 from embedclf.training.label_calibration import LabelCalibration, calibrate_labels, fit_label_temperature
 from embedclf.training.label_names import MOST_ROWS_A_LABEL
 from embedclf.training.recipe import Recipe
+from embedclf.training.scope import learn_scope
 from embedclf.training.solver import principal_axes
 from embedclf.training.splits import assign_folds
 from embedclf.training.training_set import TrainingSet
@@ -67,6 +69,8 @@ class Settings:
         None if there are none.
     of_labels : LabelCalibration or None
         None if a text has one label.
+    scope : ScopeRule or None
+        How probable it is that a text is in scope; None without out-of-scope examples to learn it from.
     """
 
     C: float | None
@@ -78,6 +82,7 @@ class Settings:
     start: Trained | None
     out_of_fold: OutOfFoldScores | None
     of_labels: LabelCalibration | None = None
+    scope: ScopeRule | None = None
 
     @property
     def cost(self) -> float:
@@ -94,7 +99,8 @@ class Chooser:
     """A search for the settings with the least out-of-fold log loss.
 
     With fewer than 2,000 examples, each is predicted once, in ten folds; otherwise, as many of five folds are predicted
-    as give 1,500 predictions.
+    as give 1,500 predictions. If there are out-of-scope examples, the others of these folds are predicted with the
+    settings chosen, too.
 
     Parameters
     ----------
@@ -112,24 +118,26 @@ class Chooser:
         n_folds, enough = (_FOLDS_OF_FEW, len(examples)) if few else (_N_FOLDS, _ENOUGH_ROWS)
         folds = assign_folds(examples.y, examples.groups, n_folds, seed=seed)
         self._parts: list[tuple[Mask, Mask]] = []
+        self._others: list[tuple[Mask, Mask]] = []
+        self._seed = seed
         self.n_judged = 0
         for fold in range(n_folds):
             judged = folds == fold
             # With few rows, a fold may hold out-of-scope rows only.
-            if self.n_judged < enough and (judged if few else in_scope & judged).any():
-                self._parts.append((in_scope & ~judged, judged))
+            if not (judged if few else in_scope & judged).any():
+                continue
+            if self.n_judged < enough:
+                self._parts.append((~judged, judged))
                 self.n_judged += int((in_scope & judged).sum())
+            elif not in_scope.all():
+                self._others.append((~judged, judged))
         if self._parts:
-            self._y_judged, self._known = (
-                np.concatenate([values[judged] for _, judged in self._parts]) for values in (examples.y, in_scope)
-            )
+            self._y_judged = np.concatenate([examples.y[judged] for _, judged in self._parts])
             self._given = None
             if examples.given is not None:
                 self._given = np.concatenate([examples.given[judged] for _, judged in self._parts])
             weights = examples.sample_weight
-            self._weights_known = (
-                None if weights is None else np.concatenate([weights[judged & in_scope] for _, judged in self._parts])
-            )
+            self._weights = None if weights is None else np.concatenate([weights[judged] for _, judged in self._parts])
             self._axes = None
             if few and recipe.head == "logistic" and recipe.uses_vectors:
                 # Computed once for all folds and scales, since it takes most of the time for long vectors.
@@ -163,9 +171,9 @@ class Chooser:
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
         if self._given is not None:
-            temperature, loss = fit_label_temperature(scores, self._given, self._weights_known)
+            temperature, loss = fit_label_temperature(scores, self._given, self._weights)
         else:
-            temperature, loss = fit_temperature(scores[self._known], self._y_judged[self._known], self._weights_known)
+            temperature, loss = fit_temperature(scores, self._y_judged, self._weights)
         left_out = OutOfFoldScores(np.asarray(scores / temperature, dtype=np.float32), self._y_judged, self._given)
         return _Tried(Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], left_out), fits)
 
@@ -179,11 +187,34 @@ class Chooser:
         # Settings that are expected to be close were chosen on all rows; now some are held out.
         name = "Choosing settings" if near is None else "Choosing settings again"
         with phase(name, unit="fit", is_about=True) as self._choosing:
-            chosen = self._choose(near)
-        if self._given is None or chosen.out_of_fold is None:
-            return chosen
-        of_labels = calibrate_labels(chosen.out_of_fold.scores, self._given, self._weights_known)
-        return replace(chosen, of_labels=of_labels)
+            settings = self._choose(near)
+            if not self._examples.in_scope.all():
+                return self._with_scope(settings)
+        if self._given is None or settings.out_of_fold is None:
+            return settings
+        return replace(settings, of_labels=calibrate_labels(settings.out_of_fold.scores, self._given, self._weights))
+
+    def _with_scope(self, settings: Settings) -> Settings:
+        """Learn from all folds how probable it is that a text is in scope: one fold has few out-of-scope examples."""
+        out_of_fold = settings.out_of_fold
+        if out_of_fold is None:
+            return settings
+        scores, y = [out_of_fold.scores], [out_of_fold.y]
+        names = self._names if settings.named else None
+        for kept, judged in self._others:
+            rows = Rows(*self._examples[kept].with_names(names))
+            fit = rows.fit(self._recipe.head, settings.C, settings.scale, start=settings.start, exact=False).fit
+            left_out = self._examples.inputs[judged]
+            words = left_out.words(rows.vocabulary) if settings.scale else None
+            scores.append(np.asarray(fit.scores(left_out.vectors, words) / settings.temperature, dtype=np.float32))
+            y.append(self._examples.y[judged])
+            self._choosing.advance()
+        of_all, of_y = np.concatenate(scores), np.concatenate(y)
+        relative = of_all[:, :-1] - of_all[:, -1:]
+        in_scope = of_y < relative.shape[1]
+        # A single out-of-scope text is never left out.
+        scope = None if in_scope.all() else learn_scope(relative, in_scope, settings.temperature, seed=self._seed)
+        return replace(settings, out_of_fold=OutOfFoldScores(relative, of_y, scope=scope), scope=scope)
 
     def _choose(self, near: Settings | None) -> Settings:
         scales = self._recipe.scales
@@ -194,7 +225,7 @@ class Chooser:
         n_tries = (_ABOUT_TRIES if len(grid) > 1 else 1) * len(scales)
         if self._recipe.label_names is None and self._names is not None:
             n_tries += _ABOUT_TRIES + _N_ROLLS
-        self._choosing.total = n_tries * len(self._fitted)
+        self._choosing.total = n_tries * len(self._fitted) + len(self._others)
         began = time.perf_counter()
         tried = self._try(C, first)
         if (seconds := time.perf_counter() - began) > _SECONDS_UNLOGGED and near is None:

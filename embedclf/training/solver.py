@@ -74,6 +74,15 @@ class Fit:
         parts = self.weights * factors[:, None], self.bias * factors + shifts, self.word_weights * factors
         return type(self)(*parts, self.converged)
 
+    def relative_to_last(self) -> Self:
+        """Return the fit whose scores are those of all classes but the last, less that of the last."""
+        parts = (
+            self.weights[:-1] - self.weights[-1],
+            self.bias[:-1] - self.bias[-1],
+            self.word_weights[:, :-1] - self.word_weights[:, -1:],
+        )
+        return type(self)(*parts, self.converged)
+
 
 class Design:
     """A set of rows, with everything that all fits to them share.

@@ -1,7 +1,8 @@
 """The choice of the confidence threshold below which a classifier abstains, on out-of-fold predictions.
 
 The confidence is the largest probability, which ranked correct answers above wrong ones best of all the scores that
-were measured (see ``benchmarks/abstaining.py``).
+were measured (see ``benchmarks/abstaining.py``). With examples of what to reject, it is multiplied by the probability
+that the text is in scope.
 """
 
 import logging
@@ -15,18 +16,18 @@ from embedclf.formatting import SHOWN_DECIMALS, counted, shown_share, shown_thre
 from embedclf.stats import metrics
 from embedclf.stats.intervals import FEW_ROWS
 from embedclf.training.calibration import Judged
+from embedclf.training.scope import assumed_share
 
 logger = logging.getLogger(__name__)
 
 
 def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> float:
-    """Choose the threshold with the largest coverage at an accuracy, or that best separates in-scope from out-of-scope.
+    """Choose the threshold with the largest coverage at an accuracy, or that rejects out-of-scope examples best.
 
     With a target, an answer to an out-of-scope example is wrong, and the accuracy is the lower end of Wilson's interval
     of one standard error ("Probable Inference, the Law of Succession, and Statistical Inference", 1927): with few
-    examples, some threshold always reaches the target by chance. Without a target, the threshold maximizes Youden's J
-    ("Index for Rating Diagnostic Tests", 1950): the share of in-scope examples answered less the share of out-of-scope
-    examples answered.
+    examples, some threshold always reaches the target by chance. Without a target, the threshold maximizes the F1 of
+    rejecting out-of-scope examples, whose share is taken to be `assumed_share`.
 
     Parameters
     ----------
@@ -58,7 +59,10 @@ def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> fl
     n_answered = answered(np.ones(len(place), dtype=bool))
     if target_accuracy is None:
         in_scope, out_of_scope = answered(judged.in_scope), answered(~judged.in_scope)
-        chosen = int((in_scope / in_scope[0] - out_of_scope / out_of_scope[0]).argmax())
+        share = assumed_share(judged.in_scope)
+        rejected = share * (1 - out_of_scope / out_of_scope[0])  # rightly
+        rejected_in_scope = (1 - share) * (1 - in_scope / in_scope[0])
+        chosen = int((2 * rejected / (share + rejected + rejected_in_scope)).argmax())
     else:
         reliable = _wilson_low(answered(judged.correct) / n_answered, n_answered)
         if reliable.max() < target_accuracy:

@@ -123,8 +123,10 @@ def train(
         Set the threshold, the confidence below which the classifier abstains. With neither of the two, it always
         answers, unless there is an `out_of_scope_label`.
     out_of_scope_label : str or int, optional
-        The label of examples that should be rejected. It is not a class. The threshold is chosen to separate these
-        examples from the others; with `target_accuracy`, answers to them count as wrong.
+        The label of examples that should be rejected. It is not a class. The probabilities of a text then sum to the
+        probability that it is in scope, and the threshold is chosen by the F1 of rejecting these examples; with
+        `target_accuracy`, answers to them count as wrong. If fewer than a fifth of the examples are out of scope, a
+        fifth of the texts are taken to be.
     sample_weight : array of shape (n_texts,), optional
         How many examples each example counts for, above 0, in the fit and in the choice of C and temperature; None is
         one each. Metrics and thresholds count each example once.
@@ -241,6 +243,11 @@ def train_on(
     if described is not None:
         described = {label: texts for label, texts in described.items() if label != outside}
         check_described(described, classes)
+        if outside is not None and (alone := labels_without_rows(described, classes)):
+            raise ArgumentError(
+                f"the label {alone[0]!r} has no rows, so it cannot be told from what is out of scope: label some rows, "
+                "or leave out --out-of-scope-label (out_of_scope_label)"
+            )
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:

@@ -24,8 +24,7 @@ class TrainingSet:
     ----------
     inputs : Inputs
     y : ndarray of shape (n,)
-        Indices into `classes`; ``len(classes)`` for an out-of-scope example, which is predicted only: neither fits nor
-        the choice of settings use it.
+        Indices into `classes`; ``len(classes)`` for an out-of-scope example. These are fitted as one more class.
     groups : ndarray of shape (n,)
         From `group_duplicates`.
     classes : tuple of str

@@ -187,8 +187,8 @@ class TestOutOfScope:
     """Examples of what to reject."""
 
     @pytest.mark.parametrize("head", ["logistic", "centroid"])
-    def test_it_is_no_class_and_not_fitted_on(self, mixed: Path, cli: Cli, head: str):
-        """The held-out figures and the number of examples are of the others."""
+    def test_it_is_no_class(self, mixed: Path, cli: Cli, head: str):
+        """The held-out figures and the number of examples are of the others, and probabilities sum to less than 1."""
         only = ("--features", "embedding", "--no-label-names")
         result = cli("train", mixed, "--out-of-scope-label", "other", "--head", head, *only)
         assert result.exit_code == 0, result.stderr
@@ -200,10 +200,12 @@ class TestOutOfScope:
         assert "Held-out test (6 rows)" in result.stdout
         assert "of 12 out-of-scope rows.\n" in result.stderr
         assert "Warning: only 12 out-of-scope rows to choose the threshold on: it may be far off\n" in result.stderr
-        C = classifier.card.regularization or "auto"
-        alone = embedclf.train(TEXTS, LABELS, head=head, regularization=C, features="embedding", label_names=False)
-        scores = classifier.model.weights * classifier.card.temperature
-        np.testing.assert_allclose(scores, alone.model.weights * alone.card.temperature, atol=1e-3)
+        assert "\nTells out-of-scope texts by " in result.stderr
+        assert " (42 cross-validated rows), assumed share 28.6 %.\n" in result.stderr
+        in_scope = classifier.predict_proba([*TEXTS, *STRANGE]).sum(axis=1)
+        assert in_scope[:30].min() > in_scope[30:].max()
+        assert in_scope.max() < 1
+        assert sk.accuracy_score(LABELS, classifier.with_min_confidence(0).predict(TEXTS)) == 1
 
     def test_it_is_measured_on_rows_that_chose_nothing(self, mixed: Path, cli: Cli):
         """What is held out is neither fitted on nor chosen by, in scope and out of scope alike."""
@@ -229,17 +231,23 @@ class TestOutOfScope:
         answers = classifier.predict([*TEXTS, *STRANGE])
         confidence = classifier.predict_proba([*TEXTS, *STRANGE]).max(axis=1)
         truth = [True] * 30 + [False] * 12
+        rejected = [answer is None for answer in answers]
         assert report["out_of_scope"] == {
             "in_scope_accuracy": pytest.approx(np.mean(np.array(answers[:30]) == LABELS)),
             "recall": pytest.approx(answers[30:].count(None) / 12),
             "auroc": pytest.approx(sk.roc_auc_score(truth, confidence)),
             "n_examples": 12,
             "n_answered": sum(answer is not None for answer in answers[30:]),
+            "precision": pytest.approx(sk.precision_score(np.logical_not(truth), rejected)),
+            "f1": pytest.approx(sk.f1_score(np.logical_not(truth), rejected)),
+            "ece": pytest.approx(np.mean(np.abs([1] * 30 + [0] * 12 - confidence)), abs=0.05),
+            "in_scope_accuracy_interval": [pytest.approx(0.884, abs=1e-3), 1.0],
         }
         assert report["out_of_scope"]["auroc"] > 0.8
         assert "out of scope       12 rows" in cli("evaluate", mixed).stdout.splitlines()
         never = json.loads(cli("evaluate", mixed, "--json", "--min-confidence", 0).stdout)
-        assert never["out_of_scope"]["recall"] == 0
+        assert never["out_of_scope"]["recall"] == never["out_of_scope"]["f1"] == 0
+        assert never["out_of_scope"]["precision"] is None
         assert never["out_of_scope"]["in_scope_accuracy"] == never["accuracy"] == report["accuracy"]
 
     def test_a_file_of_nothing_but_these_is_told_so(self, cli: Cli, mixed: Path, tmp_path: Path):
@@ -355,10 +363,20 @@ class TestChoosing:
             choose_threshold(judged, 0.876)
 
     def test_it_parts_in_scope_from_out_of_scope(self):
-        """At Youden's J, which scikit-learn's curve has as well."""
+        """At the largest F1 of rejecting, as scikit-learn has it."""
         rng = np.random.default_rng(0)
         confidence = np.concatenate([rng.beta(5, 2, 300), rng.beta(2, 3, 200)]).round(4)
         in_scope = np.arange(500) < 300
         chosen = choose_threshold(self.judged(confidence, in_scope, in_scope), None)
-        false_positives, true_positives, thresholds = sk.roc_curve(in_scope, confidence)
-        assert chosen == pytest.approx(thresholds[(true_positives - false_positives).argmax()], abs=2e-4)
+        f1 = [sk.f1_score(~in_scope, confidence < threshold) for threshold in np.unique(confidence)]
+        assert chosen == np.unique(confidence)[np.argmax(f1)]
+
+    def test_few_out_of_scope_count_as_a_fifth(self):
+        """So that the threshold does not depend on how many were collected."""
+        rng = np.random.default_rng(0)
+        confidence = np.concatenate([rng.beta(5, 2, 400), rng.beta(2, 3, 100)]).round(4)
+        in_scope = np.arange(500) < 400
+        fifth = choose_threshold(self.judged(confidence, in_scope, in_scope), None)
+        many = np.concatenate([np.tile(confidence[:400], 9), confidence[400:]])
+        in_scope = np.arange(3700) < 3600
+        assert choose_threshold(self.judged(many, in_scope, in_scope), None) == fifth

@@ -40,17 +40,30 @@ def test_it_can_be_awaited(trained: embedclf.TextClassifier):
     assert asyncio.run(trained.aclassify([*TEXTS[:3], ""], top_k=2)) == trained.classify([*TEXTS[:3], ""], top_k=2)
 
 
-@pytest.mark.parametrize("top_k", [None, 2])
-def test_a_service_answers_the_same(trained: embedclf.TextClassifier, top_k: int | None):
+@pytest.mark.parametrize(("top_k", "coverage"), [(None, None), (2, None), (None, 0.95), (2, 0.95)])
+def test_a_service_answers_the_same(trained: embedclf.TextClassifier, top_k: int | None, coverage: float | None):
     """`to_dict` is its JSON, in which confidences are rounded down."""
     texts = ["Where is my parcel?", "", "I want my money"]
     with serving(embedclf.create_app(trained)) as client:
-        body = {"texts": texts} | ({} if top_k is None else {"top_k": top_k})
+        body = {"texts": texts, "top_k": top_k, "coverage": coverage}
         answer = client.post("/predict", json=body).json()["predictions"]
-    predictions = trained.classify(texts, top_k)
+    predictions = trained.classify(texts, top_k, coverage=coverage)
+    assert ("label_set" in answer[0]) == (coverage is not None)
     assert answer == [one.to_dict() for one in predictions]
     assert answer[0]["confidence"] == rounded_down(predictions[0].confidence or 0, 6)
     assert answer[1] == {"label": None, "confidence": None, "error": "the text is empty"}
+
+
+def test_a_service_says_which_sets_there_cannot_be(trained: embedclf.TextClassifier):
+    """A model with few rows reaches no high coverage; a set may have all labels, which counts for the limit."""
+    with serving(embedclf.create_app(trained, limits=embedclf.Limits(answers=5))) as client:
+        few = client.post("/predict", json={"text": "a", "coverage": 0.99})
+        many = client.post("/predict", json={"texts": ["a", "b"], "coverage": 0.9})
+    assert (few.status_code, many.status_code) == (409, 422)
+    assert few.json()["detail"].startswith("coverage 0.99 needs at least 99 rows to calibrate on, and the model has 30")
+    assert many.json()["detail"] == (
+        "coverage: 8 labels for 2 texts exceed the limit of 5 per response; send fewer texts"
+    )
 
 
 def test_a_route_of_ones_own_returns_it_as_it_is(trained: embedclf.TextClassifier):
@@ -67,7 +80,8 @@ def test_a_route_of_ones_own_returns_it_as_it_is(trained: embedclf.TextClassifie
         first, second = client.post("/label", json=["Where is my parcel?", ""]).json()
     assert first["label"] == "delivery"
     assert first["top"][0]["label"] == "delivery"
-    assert second == {"label": None, "confidence": None, "top": [], "error": "the text is empty", "labels": None}
+    nothing = {"label": None, "confidence": None, "top": [], "labels": None, "label_set": None}
+    assert second == {**nothing, "error": "the text is empty"}
 
 
 def test_whole_numbers_are_labels_as_they_are_written(trained: embedclf.TextClassifier):

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn import metrics as sk
 
 import embedclf
 from corpus import LABELS, TEXTS, write_csv
+from embedclf.classifier.label_sets import Conformal
 from running import Cli
 
 
@@ -173,6 +175,29 @@ def test_what_is_answered_at_the_threshold_comes_first(cli: Cli, trained: embedc
     none = embedclf.evaluate(trained.with_min_confidence(1), TEXTS, LABELS)
     assert none.answered[2:] == (None, None)
     assert "\naccuracy on these  –\n" in str(none)
+
+
+def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, trained: embedclf.TextClassifier):
+    """How many hold the label, with its interval, and how large they are; none holds a label that is unknown."""
+    conformal = Conformal(30, 27, (0.2, 0.05, 0.01))
+    less_sure = embedclf.TextClassifier(trained.embedder, trained.model, replace(trained.card, conformal=conformal))
+    less_sure.save(model := Path("m.safetensors"))
+    report = embedclf.evaluate(less_sure, [*TEXTS, "so so"], [*LABELS, "unknown"], coverage=0.96)
+    sets, figures = less_sure.predict_sets([*TEXTS, "so so"], 0.96), report.label_sets
+    held = [label in own for label, own in zip([*LABELS, "unknown"], sets, strict=True)]
+    assert (figures.target, figures.coverage) == (0.96, sum(held) / 31)
+    assert (figures.mean_size, figures.single) == (sum(map(len, sets)) / 31, sum(len(own) == 1 for own in sets) / 31)
+    assert figures.coverage_interval.low < figures.coverage < figures.coverage_interval.high
+    shown = cli("evaluate", dataset, "-m", model, "--coverage", 0.96, "--report", "r.html")
+    assert re.search(
+        r"\nlabel sets         1\.000  \(0\.\d{3} to 1\.000\) hold the true label, at coverage 0\.96\n"
+        r"  mean size        1\.\d\d; one label in \d\d\.\d %\n",
+        shown.stdout,
+    )
+    assert "sets that hold the label, at 0.96" in Path("r.html").read_text(encoding="utf-8")
+    assert json.loads(cli("evaluate", dataset, "-m", model, "--json").stdout)["label_sets"] is None
+    of_json = json.loads(cli("evaluate", dataset, "-m", model, "--json", "--coverage", "96%").stdout)["label_sets"]
+    assert (of_json["target"], of_json["coverage"], of_json["coverage_interval"][1]) == (0.96, 1.0, 1.0)
 
 
 def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import embedclf
 from corpus import ROOT, TEXTS, write_csv
 from embedclf.cli import main
 from running import Cli
+from tampering import rewrite
 
 
 def test_a_line_a_text_with_label_and_confidence(cli: Cli, model: Path, trained: embedclf.TextClassifier):
@@ -47,6 +49,79 @@ def test_top_k_in_plain_output_is_pairs(cli: Cli, model: Path):
     assert re.fullmatch(
         r"refund\t0\.\d{4}\t\w+\t0\.\d{4}\n", cli("predict", "-m", model, "--top-k", 2, "refund me").stdout
     )
+
+
+class TestLabelSets:
+    """``--coverage``: the labels that hold the true one, whatever else is asked for."""
+
+    texts = ("the parcel and my money", "where is my parcel", "")
+
+    @pytest.fixture
+    def model(self, model: Path, tmp_path: Path) -> Path:
+        """The small one, as if it had been wrong about three texts."""
+        steps = {"n_examples": 30, "n_likeliest": 27, "steps": [0.2, 0.1, 0.05]}
+        return rewrite(model, tmp_path / "m.safetensors", conformal=steps)
+
+    def test_in_plain_output_the_last_column(self, cli: Cli, model: Path):
+        """So that the others stay where they are; a text that cannot be classified has none."""
+        lines = cli("predict", "-m", model, "--coverage", "96%", *self.texts).stdout.splitlines()
+        assert [line.split("\t")[2:] for line in lines] == [["delivery|refund"], ["delivery"], ["-"]]
+        (line,) = cli("predict", "-m", model, "--coverage", 0.96, "-k", 2, self.texts[0]).stdout.splitlines()
+        assert [line.split("\t")[place] for place in (0, 2, 4)] == ["delivery", "refund", "delivery|refund"]
+
+    def test_abstaining_changes_no_set(self, cli: Cli, model: Path):
+        """A label that is not sure enough to be the answer is in the set."""
+        args = ("predict", "-m", model, "--coverage", 0.96, "--min-confidence", 1, self.texts[0])
+        assert re.fullmatch(r"-\t0\.\d{4}\tdelivery\|refund\n", cli(*args).stdout)
+
+    def test_in_json_a_list(self, cli: Cli, model: Path):
+        """With confidences, like `top`; that of a text that cannot be classified is empty."""
+        lines = cli("predict", "-m", model, "--coverage", 0.96, "-k", 2, "--json", *self.texts).stdout.splitlines()
+        first, second, third = map(json.loads, lines)
+        assert first["label_set"] == first["top"]
+        assert second["label_set"] == second["top"][:1]
+        assert third["label_set"] == []
+        assert "label_set" not in json.loads(cli("predict", "-m", model, "--json", "parcel").stdout)
+
+    def test_in_a_file_a_column(self, cli: Cli, trained: embedclf.TextClassifier, model: Path):
+        """JSONL and Parquet have lists; in CSV, no label can be taken for two."""
+        Path("in.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in self.texts))
+        for name in ("o.csv", "o.jsonl", "o.parquet"):
+            assert cli("predict", "-m", model, "in.jsonl", "-o", name, "--coverage", 0.96).exit_code == 1
+        sets = [["delivery", "refund"], ["delivery"], None]
+        assert [json.loads(line)["label_set"] for line in Path("o.jsonl").read_text().splitlines()] == sets
+        assert [one if one is None else list(one) for one in pd.read_parquet("o.parquet")["label_set"]] == sets
+        rows = list(csv.DictReader(Path("o.csv").read_text().splitlines()))
+        assert list(rows[0]) == ["text", "predicted_label", "confidence", "label_set", "error"]
+        assert [row["label_set"] for row in rows] == ["delivery|refund", "delivery", ""]
+        renamed = replace(trained.model, classes=("a|b", "c\\", "refund"))
+        other = embedclf.TextClassifier(trained.embedder, renamed, embedclf.load(model).card)
+        embedclf.predict_file(other, "in.jsonl", "o.csv", coverage=0.96, top_k=2)
+        rows = list(csv.DictReader(Path("o.csv").read_text().splitlines()))
+        assert [row["label_set"] for row in rows] == [r"a\|b|refund", r"a\|b", ""]
+
+    def test_one_label_may_be_enough(self, cli: Cli, model: Path):
+        """No set is empty, so a low coverage is exceeded, which is said."""
+        result = cli("predict", "-m", model, "--coverage", 0.5, self.texts[0])
+        assert result.stdout.endswith("\tdelivery\n")
+        assert result.stderr == (
+            "Each set has one label: the most likely one alone is right in 90.0 % of cases (30 rows not fitted on).\n"
+        )
+
+    def test_what_a_model_cannot_hold(self, cli: Cli, model: Path, tmp_path: Path):
+        """Too few rows, or a file of before there were sets: an error before anything is read or paid for."""
+        few = cli("predict", "-m", model, "--coverage", "99%", "-")
+        assert few.stderr == (
+            "Error: coverage 0.99 needs at least 99 rows to calibrate on, and the model has 30: lower it to 0.967, or "
+            "train on more rows\n"
+        )
+        old = rewrite(model, tmp_path / "old.safetensors", conformal=...)
+        for args in (["predict", "-"], ["evaluate", "missing.csv"]):
+            assert cli(*args, "-m", old, "--coverage", 0.9).stderr == (
+                "Error: coverage needs a calibration, which the model does not have: it is from an earlier version of "
+                "embedclf. Train it again: embedclf train FILE\n"
+            )
+        assert cli("predict", "-m", old, "my parcel").exit_code == 0
 
 
 def test_a_dash_reads_a_text_a_line(process, model: Path):
@@ -201,6 +276,7 @@ def test_a_failed_run_leaves_the_old_output(cli: Cli, model: Path, tmp_path: Pat
         (["a text", "--input", "x.csv"], "Use either TEXT or --input FILE, not both."),
         (["a text", "--json", "--output", "x.csv"], "--json prints to the screen"),
         (["a text", "--top-k", "0"], "0 is not in the range x>=1"),
+        (["a text", "--coverage", "100%"], "'--coverage': 1.0 is not in the range 0<x<1"),
         (["a text", "--escape-char", "x", "--quoting", "none"], "'--escape-char': escape_char is for quoted fields"),
         (["a text", "--escape-char", ";", "--delimiter", ";"], "escape_char must be one character other than a quote"),
     ],

@@ -56,7 +56,7 @@ def test_the_file_holds_what_is_known_and_nothing_secret(cli: Cli, dataset: Path
     assert set(known) == {
         "format", "classes", "embedder", "head", "regularization", "temperature", "threshold", "out_of_scope_label",
         "n_examples",
-        "held_out", "version", "training", "blake2b",
+        "held_out", "version", "training", "conformal", "blake2b",
     }  # fmt: skip
     assert known["training"] == {"digest": rows_digest(TEXTS, LABELS), "n_rows": 30, "holdout": 0.2}
     assert known["embedder"] == {

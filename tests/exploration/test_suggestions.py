@@ -212,6 +212,10 @@ def test_a_model_with_an_out_of_scope_label_suggests(cli: Cli, unlabelled: Path)
     embedclf.train(texts, labels, out_of_scope_label="other").save("scope.safetensors")
     printed = json.loads(cli("suggest", unlabelled, "-m", "scope.safetensors", "--json").stdout)
     assert {one[key] for one in printed["rows"] for key in ("predicted", "runner_up")} <= set(LABELS)
+    classifier = embedclf.load("scope.safetensors")
+    (row,) = embedclf.suggest(classifier, ["what a game"], 1).rows
+    outside = 1 - classifier.predict_proba(["what a game"]).sum()
+    assert row.score == pytest.approx(1 - abs(outside - row.confidence), abs=1e-6)
 
 
 def test_vectors_at_hand_are_used(trained: embedclf.TextClassifier):

@@ -11,6 +11,7 @@ import sys
 import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from corpus import LABELS, QUICK, SUPPORT, TEXTS, write_csv
+from embedclf.classifier.multilabel import make_classifier
+from embedclf.classifier.scope import ScopeRule
 from running import Cli, wait_until
 
 N_ROWS = 10_000
@@ -188,12 +191,17 @@ def test_what_differs_is_not_gone_on_with(cli: Cli, model: Path, trained: embedc
     def refused(reason: str, *args: object) -> None:
         args = args if "-m" in args else ("-m", model, *args)
         result = cli("predict", "--input", "in.csv", "--output", "out.csv", "--resume", *args)
-        assert result.stderr == f"Error: cannot resume out.csv: {reason}. Run without --resume to start over\n"
+        assert result.stderr.endswith(f"Error: cannot resume out.csv: {reason}. Run without --resume to start over\n")
         assert noted("out.csv") == CHUNK
 
     refused("it was started with a different classifier", "-m", "other.safetensors")
+    rule = ScopeRule(0.0, 1.0, 0.0, 1.0)
+    card = replace(trained.card, out_of_scope_label="other", scope=rule)
+    make_classifier(trained.embedder, replace(trained.model, scope=rule), card).save("scope.safetensors")
+    refused("it was started with a different classifier", "-m", "scope.safetensors")
     refused("it was started with a different --min-confidence (min_confidence)", "--min-confidence", "0.5")
     refused("it was started with a different --top-k (top_k)", "--top-k", "2")
+    refused("it was started with a different --coverage (coverage)", "--coverage", "0.9")
     same = "the first 4,096 rows of in.csv have changed since it was started"
     refused(same, "--text-column", "id")
     Path("in.csv").write_text(lines("csv").replace(" 4000\n", " 4001\n"))

@@ -208,10 +208,12 @@ class TestSource:
             ("text", "string, at most 1,234 characters or null"),
             ("texts", "array of at most 7 strings"),
             ("top_k", "integer or null"),
+            ("coverage", "number or null"),
             ("explain", "boolean"),
             ("label", "string or null"),
             ("confidence", "number or null"),
             ("top", "array of objects or null"),
+            ("label_set", "array of objects or null"),
             ("error", "string or null"),
             ("explanation", "object or null"),
         ]

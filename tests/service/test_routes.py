@@ -184,13 +184,14 @@ class TestBounds:
             ('{"text": "123456789"}', "text: 9 characters exceed the limit of 8 per text"),
             ('{"text": "a", "explain": 1}', "explain: input should be a valid boolean"),
             ('{"text": "a", "label": "b"}', "label: unknown field"),
+            ('{"text": "a", "coverage": 1}', "coverage: input should be less than 1"),
             (
                 json.dumps({"text": "a"} | {f"secret {number}": 1 for number in range(100)}),
-                "the body has 101 fields, expected only text, top_k and explain",
+                "the body has 101 fields, expected only text, top_k, coverage and explain",
             ),
             (
                 json.dumps({"texts": ["a"]} | {f"secret {number}": 1 for number in range(100_000)}),
-                "the body has 100,001 fields, expected only texts and top_k",
+                "the body has 100,001 fields, expected only texts, top_k and coverage",
             ),
             ("{}", "texts: field required"),
             ('{"texts": ["a"', "the body is not valid JSON (at character 14)"),

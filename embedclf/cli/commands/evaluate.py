@@ -9,6 +9,7 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import (
     PageOptions,
+    coverage_option,
     embedder_again_option,
     min_confidence_option,
     model_option,
@@ -51,6 +52,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @report_option
 @page_options
 @train_set_option
+@coverage_option
 @min_confidence_option
 @file_job("needed", writes_tables=True)
 def command(
@@ -61,6 +63,7 @@ def command(
     report: str | None,
     about: PageOptions,
     train_set: str | None,
+    coverage: float | None,
     min_confidence: float | None,
 ) -> None:
     """Evaluate a classifier on FILE, a file of labelled texts.
@@ -85,6 +88,8 @@ def command(
     model = find_model(model)
     job.check_places({"--train-set": train_set, "the model": model}, errors=errors, report=report)
     classifier = job.load(model, embedder, min_confidence)
+    if coverage is not None:
+        classifier.card.set_threshold(coverage)
     corpus = job.read()
     check_labels(classifier, corpus.given_labels)
     trained_on = None if train_set is None else read_texts(train_set, job.file)
@@ -101,7 +106,7 @@ def command(
             trained_on.texts, trained_on.given_labels, embedder=classifier.embedder, vectors=of_train_set
         )
     result: Report | MultiLabelReport = evaluate(
-        classifier, corpus.texts, corpus.given_labels, vectors=vectors, train_set=examples
+        classifier, corpus.texts, corpus.given_labels, vectors=vectors, train_set=examples, coverage=coverage
     )
     if writer is not None:
         _write_errors(writer, result, corpus, trained_on, LABEL_SEPARATOR if rules is None else rules.separator)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,16 +16,19 @@ from embedclf.cli.file_options import FileOptions, escape_formulas_option, file_
 from embedclf.cli.help import Command
 from embedclf.cli.options import (
     EmbedderOptions,
+    coverage_option,
     embedder_again_option,
     embedder_options,
     min_confidence_option,
     model_option,
     train_set_option,
 )
+from embedclf.cli.screen import echo
 from embedclf.errors import DataError, list_faults
-from embedclf.formatting import counted
+from embedclf.formatting import counted, shown_share
 
 if TYPE_CHECKING:
+    from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.rows import Row
     from embedclf.prediction.row_sources import FileRows, TextRows
 
@@ -83,6 +87,7 @@ class _Predict(Command):
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Address of the Dask scheduler, tcp://HOST:PORT.")
 @click.option("-k", "--top-k", metavar="N", type=click.IntRange(min=1), help="Return the N most likely labels.")
+@coverage_option
 @min_confidence_option
 @click.option(
     "--explain",
@@ -108,6 +113,7 @@ def command(
     engine: str | None,
     scheduler: str | None,
     top_k: int | None,
+    coverage: float | None,
     min_confidence: float | None,
     explain: bool,
     train_set: str | None,
@@ -151,6 +157,8 @@ def command(
         classifier = load(model, embedder=embedder, **asked.settings())
         if min_confidence is not None:
             classifier = classifier.with_min_confidence(min_confidence)
+        if coverage is not None:
+            _check_coverage(classifier, coverage)
         file = file.as_trained(classifier)
         source = _rows_of(wanted, file)
         stack.enter_context(source)
@@ -169,7 +177,13 @@ def command(
         try:
             if output is None:
                 of_rows = label_on_screen(
-                    classifier, source, top_k=top_k, as_json=as_json, explained=explain, trained_on=trained_on
+                    classifier,
+                    source,
+                    top_k=top_k,
+                    coverage=coverage,
+                    as_json=as_json,
+                    explained=explain,
+                    trained_on=trained_on,
                 )
             else:
                 of_rows = label_into_file(
@@ -177,6 +191,7 @@ def command(
                     source,
                     output,
                     top_k=top_k,
+                    coverage=coverage,
                     delimiter=file.delimiter,
                     escape_formulas=escape_formulas,
                     resume=resume,
@@ -292,6 +307,24 @@ def _check_options(
     if explain and output:
         raise click.UsageError(
             "--explain prints to the screen and cannot be used with --output; for machine-readable output, use --json."
+        )
+
+
+def _check_coverage(classifier: "TextClassifier", coverage: float) -> None:
+    """Check that the classifier reaches a coverage, and say so if it does with one label for each text.
+
+    Raises
+    ------
+    ArgumentError
+        If it does not.
+    """
+    card = classifier.card
+    if card.set_threshold(coverage) == inf and card.conformal is not None:
+        right = shown_share(card.conformal.n_likeliest / card.conformal.n_examples)
+        echo(
+            f"Each set has one label: the most likely one alone is right in {right} of cases "
+            f"({counted(card.conformal.n_examples, 'row')} not fitted on).",
+            err=True,
         )
 
 

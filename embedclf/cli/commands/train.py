@@ -82,7 +82,7 @@ _MOST_IN_A_NAME = 2
     "--out-of-scope-label",
     metavar="NAME",
     shell_complete=completers.labels,
-    help="Label of out-of-scope rows: used to choose the threshold, never predicted.",
+    help="Label of out-of-scope rows: the model learns to reject them, and never predicts it.",
 )
 @seed_option
 @file_job("needed", kind=TrainingJob)
