@@ -250,7 +250,7 @@ def test_cross_validation_in_python():
 
 
 def test_a_learning_curve_is_of_micro_f1(cli: Cli, file: Path):
-    """With every label in each sample."""
+    """On the screen, in the file and on the page."""
     result = cli("learning-curve", file, *SETTINGS, "-o", "lc.csv", "--report", "lc.html")
     assert result.stdout.splitlines()[1].startswith("training rows  micro-F1   95 % interval")
     assert "labelled rows, micro-F1 changed by" in result.stdout
@@ -274,7 +274,12 @@ def test_comparing_by_micro_f1(cli: Cli, file: Path):
     assert best["accuracy"] < best["micro_f1"]
 
 
-def test_retraining_is_refused(several: embedclf.MultiLabelClassifier):
-    """With what to do instead."""
+def test_retraining_is_refused(cli: Cli, file: Path, several: embedclf.MultiLabelClassifier):
+    """With what to do instead; and texts with several labels do not extend a model that gives one."""
     with pytest.raises(embedclf.ArgumentError, match="measure both with embedclf evaluate"):
         embedclf.retrain(several, TEXTS, LABELS)  # type: ignore[arg-type]
+    single = Path("single.csv")
+    single.write_text("text,label\n" + "".join(f"{text},{label}\n" for label, texts in SMALL.items() for text in texts))
+    assert cli("train", single, "-o", "s.safetensors", *QUICKLY).exit_code == 0
+    result = cli("train", file, "--label-separator", "|", "--from", "s.safetensors", "--train-set", single)
+    assert result.stderr.splitlines()[-1] == f"Error: {file} has several labels a text, but the model gives one"

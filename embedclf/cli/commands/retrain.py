@@ -12,7 +12,6 @@ from embedclf.cli.job import Job, file_job
 from embedclf.cli.models import LATEST
 from embedclf.cli.options import collected
 from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, EmbeddingOptions, TaskName
-from embedclf.errors import ArgumentError
 
 if TYPE_CHECKING:
     from embedclf.embedding.base import EmbedderSpec
@@ -82,7 +81,7 @@ def command(job: Job, model: str, output: str | None, force: bool, embedding: Em
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.file_options import read_unsaid
     from embedclf.cli.notices import say_mapped
-    from embedclf.cli.retraining import find_old_rows, introduce_retraining, retrain_on
+    from embedclf.cli.retraining import check_one_label, find_old_rows, introduce_retraining, retrain_on
     from embedclf.data.atomic_file import check_places
     from embedclf.evaluation.retraining_plan import plan_retraining
 
@@ -97,8 +96,7 @@ def command(job: Job, model: str, output: str | None, force: bool, embedding: Em
         job.corpus = find_old_rows(plan, job.file)
     say_mapped(job.corpus)
     corpus = job.corpus
-    if corpus.is_multilabel:
-        raise ArgumentError(f"{corpus.name} has several labels a text, but the model gives one")
+    check_one_label(corpus)
     place = (
         Path(output) if output is not None else _usual_place(Path(model), plan, sized=embedding.dimensions is not None)
     )
