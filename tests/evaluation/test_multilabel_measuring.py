@@ -279,7 +279,8 @@ def test_retraining_is_refused(cli: Cli, file: Path, several: embedclf.MultiLabe
     with pytest.raises(embedclf.ArgumentError, match="measure both with embedclf evaluate"):
         embedclf.retrain(several, TEXTS, LABELS)  # type: ignore[arg-type]
     single = Path("single.csv")
-    single.write_text("text,label\n" + "".join(f"{text},{label}\n" for label, texts in SMALL.items() for text in texts))
+    rows = [f'"{text}",{label}' for label, texts in SMALL.items() for text in texts]
+    single.write_text("\n".join(["text,label", *rows, ""]))
     assert cli("train", single, "-o", "s.safetensors", *QUICKLY).exit_code == 0
     result = cli("train", file, "--label-separator", "|", "--from", "s.safetensors", "--train-set", single)
     assert result.stderr.splitlines()[-1] == f"Error: {file} has several labels a text, but the model gives one"
