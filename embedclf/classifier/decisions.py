@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.classifier.hierarchy import Hierarchy
 from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.errors import ArgumentError
 
@@ -139,18 +140,24 @@ class Decision:
     classes : tuple of str
     threshold : float or None
         The confidence below which the classifier abstains; None always answers.
+    tree : Hierarchy or None
+        The labels above the classes, one of which is answered where no class reaches the threshold; None if there are
+        none.
     """
 
     classes: tuple[str, ...]
     threshold: float | None = None
+    tree: Hierarchy | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
         """The labels that can be answered; `Decided.chosen` has indices into them."""
-        return self.classes
+        return self.classes if self.tree is None else self.tree.names
 
     def decide(self, probabilities: Vectors, k: int = 1) -> Decided:
         """Decide what to answer.
+
+        That is the most likely class if it reaches the threshold. In a tree it is else the deepest label that does.
 
         Parameters
         ----------
@@ -162,6 +169,8 @@ class Decision:
         ranking = rank(probabilities, k)
         confidence = ranking.confidence
         chosen = np.where(is_answered(confidence, self.threshold), ranking.likeliest, NOTHING)
+        if self.tree is not None:
+            chosen, confidence = self.tree.back_off(probabilities, chosen, confidence, self.threshold)
         return Decided(ranking, chosen, confidence)
 
     def answers(self, decided: Decided) -> list[Answer]:

@@ -1,11 +1,13 @@
 """Sets of labels that hold the true one in a given share of cases: split conformal prediction.
 
-A set has the labels whose probability reaches a threshold, which makes the smallest sets (Sadinle, Lei & Wasserman,
-"Least Ambiguous Set-Valued Classifiers With Bounded Error Levels", 2019), and always the most likely label. So no set
-is empty, and an example whose most likely label is its own is held at any threshold (nested sets: Gupta, Kuchibhotla &
-Ramdas, "Nested Conformal Prediction and Quantile Out-of-Bag Ensemble Methods", 2022). The threshold is a quantile over
-examples that the classifier was not fitted on, with the correction for their number (Angelopoulos & Bates, "A Gentle
-Introduction to Conformal Prediction and Distribution-Free Uncertainty Quantification", 2021).
+Sets grow with the coverage that is asked for (nested sets: Gupta, Kuchibhotla & Ramdas, "Nested Conformal Prediction
+and Quantile Out-of-Bag Ensemble Methods", 2022): first the most likely label of each text, of those where it is most
+probable before the others; once all texts have theirs, further labels, the most probable ones first, which makes the
+smallest sets (Sadinle, Lei & Wasserman, "Least Ambiguous Set-Valued Classifiers With Bounded Error Levels", 2019). So a
+label counts with its probability, and the most likely one with 1 more; a set has the labels that reach a threshold,
+which is a quantile over examples that the classifier was not fitted on, with the correction for their number
+(Angelopoulos & Bates, "A Gentle Introduction to Conformal Prediction and Distribution-Free Uncertainty Quantification",
+2021). Where the most likely label alone is right more often than is asked for, some sets are empty.
 """
 
 import math
@@ -33,12 +35,15 @@ class Conformal:
         Number of examples, none of which the classifier that judged them was fitted on.
     n_likeliest : int
         How many of them have their own label as the most likely one.
+    likeliest : tuple of float
+        The probability of the true label of these, in descending order; of more than 200 of them, 200 quantiles.
     steps : tuple of float
-        The probability of the true label of the others, in descending order; of more than 200 of them, 200 quantiles.
+        The same of the others.
     """
 
     n_examples: int
     n_likeliest: int
+    likeliest: tuple[float, ...]
     steps: tuple[float, ...]
 
     @classmethod
@@ -46,14 +51,13 @@ class Conformal:
         """Calibrate on the probabilities of examples, of shape (n, n_classes), and the indices of their labels."""
         sure = _normalized(probabilities)
         true = sure[np.arange(len(y)), y]
-        missed = np.sort(true[sure.argmax(axis=1) != y])[::-1]
-        n_steps = min(len(missed), _MOST_STEPS)
-        ends = [-(-place * len(missed) // n_steps) - 1 for place in range(1, n_steps + 1)]
-        steps = tuple(float(_FIGURES.create_decimal_from_float(float(missed[end]))) for end in ends)
-        return cls(len(y), len(y) - len(missed), steps)
+        right = sure.argmax(axis=1) == y
+        return cls(len(y), int(right.sum()), _quantiles(true[right]), _quantiles(true[~right]))
 
     def threshold(self, coverage: float) -> float:
-        """Return the probability from which on a label is in a set; infinite if the most likely label is enough.
+        """Return the probability from which on a label is in a set, that of the most likely label being 1 more.
+
+        Above 1, sets have the most likely label or none.
 
         Parameters
         ----------
@@ -72,13 +76,18 @@ class Conformal:
         if n_held > n:
             raise ArgumentError(_too_few(coverage, n))
         if n_held <= self.n_likeliest:
-            return math.inf
+            return 1 + self.likeliest[(n_held - 1) * len(self.likeliest) // self.n_likeliest]
         n_missed = n - self.n_likeliest
         return self.steps[(n_held - self.n_likeliest - 1) * len(self.steps) // n_missed]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calibration as plain types, for JSON."""
-        return {"n_examples": self.n_examples, "n_likeliest": self.n_likeliest, "steps": list(self.steps)}
+        return {
+            "n_examples": self.n_examples,
+            "n_likeliest": self.n_likeliest,
+            "likeliest": list(self.likeliest),
+            "steps": list(self.steps),
+        }
 
     @classmethod
     def from_dict(cls, values: Any) -> "Conformal":
@@ -91,14 +100,30 @@ class Conformal:
         """
         if not isinstance(values, dict):
             raise TypeError(f"invalid 'conformal' {values!r:.40}")
-        n, n_likeliest, steps = (values[name] for name in ("n_examples", "n_likeliest", "steps"))
+        n, n_likeliest = values["n_examples"], values["n_likeliest"]
         if type(n) is not int or type(n_likeliest) is not int or not 0 <= n_likeliest <= n:
             raise ValueError(f"invalid 'n_likeliest' {n_likeliest!r:.40} of {n!r:.40}")
-        if not isinstance(steps, list) or not all(type(step) in (int, float) and 0 <= step <= 1 for step in steps):
-            raise ValueError(f"invalid 'steps' {steps!r:.40}")
-        if len(steps) > n - n_likeliest or bool(steps) != (n > n_likeliest) or steps != sorted(steps, reverse=True):
-            raise ValueError(f"invalid 'steps' {steps!r:.40}")
-        return cls(n, n_likeliest, tuple(map(float, steps)))
+        likeliest = _checked(values["likeliest"], "likeliest", n_likeliest)
+        return cls(n, n_likeliest, likeliest, _checked(values["steps"], "steps", n - n_likeliest))
+
+
+def _quantiles(values: Floats) -> tuple[float, ...]:
+    ordered = np.sort(values)[::-1]
+    n_steps = min(len(ordered), _MOST_STEPS)
+    ends = [-(-place * len(ordered) // n_steps) - 1 for place in range(1, n_steps + 1)]
+    return tuple(float(_FIGURES.create_decimal_from_float(float(ordered[end]))) for end in ends)
+
+
+def _checked(steps: Any, name: str, n: int) -> tuple[float, ...]:
+    if (
+        not isinstance(steps, list)
+        or not all(type(step) in (int, float) and 0 <= step <= 1 for step in steps)
+        or len(steps) > n
+        or bool(steps) != bool(n)
+        or steps != sorted(steps, reverse=True)
+    ):
+        raise ValueError(f"invalid {name!r} {steps!r:.40}")
+    return tuple(map(float, steps))
 
 
 def _too_few(coverage: float, n: int) -> str:
@@ -135,7 +160,7 @@ class LabelSets(NamedTuple):
 
 
 def label_sets(probabilities: Vectors, threshold: float) -> LabelSets:
-    """Return the set of each text: the labels that reach a threshold, and always the most likely one.
+    """Return the set of each text: the labels that reach a threshold.
 
     Equally likely labels are both in the set or both not, except that only the first of them is the most likely one.
 
@@ -148,8 +173,9 @@ def label_sets(probabilities: Vectors, threshold: float) -> LabelSets:
     """
     usable = ~np.isnan(probabilities).any(axis=1)
     held = np.zeros(probabilities.shape, dtype=bool)
-    held[usable] = _normalized(probabilities[usable]) >= threshold
-    held[usable, probabilities[usable].argmax(axis=1)] = True
+    sure = _normalized(probabilities[usable])
+    sure[np.arange(len(sure)), sure.argmax(axis=1)] += 1
+    held[usable] = sure >= threshold
     rows, places = np.nonzero(held)
     confidences = probabilities[rows, places]
     order = np.lexsort((places, -confidences, rows))

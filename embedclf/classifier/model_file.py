@@ -9,8 +9,9 @@ The fields ``text_column`` and ``label_column`` are written only if the columns 
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
 `TrainingRecord`, as far as it is not as usual, and ``conformal`` a `Conformal`. Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
-the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, and ``scope``
-the `ScopeRule` of a classifier that has learned from out-of-scope examples.
+the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, ``scope`` the
+`ScopeRule` of a classifier that has learned from out-of-scope examples, and ``hierarchy`` the separator of labels in a
+tree.
 Loading runs no code, and reads no other file. The same classifier, trained on files of the same names, is always
 written as the same bytes: the file has no date, key, text or absolute path.
 """
@@ -28,6 +29,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
+from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.scope import ScopeRule
@@ -53,7 +55,7 @@ _OTHER_FORMATS = re.compile(
 )
 # Inside the entry, since safetensors writes several entries in no fixed order.
 # The fields of a card that change how a classifier answers, and that are only written where they are not None.
-_OF_FORMAT_4 = ("multilabel", "scope")
+_OF_FORMAT_4 = ("multilabel", "scope", "hierarchy")
 _OF_SEVERAL_LABELS = ("micro_f1", "labels_per_text", "predicted_labels_per_text")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
@@ -84,6 +86,8 @@ class HeldOut:
         F1 of all labels of all texts together; None if a text has one label.
     labels_per_text, predicted_labels_per_text : float or None
         How many labels a text has, and how many are predicted, on average; None if a text has one.
+    level_accuracies : tuple of float, or None
+        Of labels in a tree: the share of examples whose first part is right, whose first two are, and so on.
     """
 
     accuracy: float
@@ -98,6 +102,7 @@ class HeldOut:
     micro_f1: float | None = None
     labels_per_text: float | None = None
     predicted_labels_per_text: float | None = None
+    level_accuracies: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,8 @@ class ModelCard:
         older versions.
     conformal : Conformal or None
         The calibration of label sets; None in files of older versions.
+    hierarchy : str or None
+        What separates the parts of labels in a tree; None if they are in none.
     """
 
     embedder: EmbedderSpec
@@ -157,11 +164,13 @@ class ModelCard:
     multilabel: LabelRules | None = None
     scope: ScopeRule | None = None
     conformal: Conformal | None = None
+    hierarchy: str | None = None
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
         if self.multilabel is None:
-            return Decision(classes, self.threshold)
+            tree = None if self.hierarchy is None else hierarchy_of(classes, self.hierarchy)
+            return Decision(classes, self.threshold, tree)
         thresholds = np.array(self.multilabel.thresholds, dtype=np.float64)
         if self.threshold is not None:
             thresholds[:] = self.threshold
@@ -214,8 +223,8 @@ class ModelCard:
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]
-        if self.held_out is not None and self.held_out.micro_f1 is None:
-            for name in _OF_SEVERAL_LABELS:
+        for name in (*_OF_SEVERAL_LABELS, "level_accuracies"):
+            if self.held_out is not None and getattr(self.held_out, name) is None:
                 del card["held_out"][name]
         return card
 
@@ -438,6 +447,7 @@ def _parse(
         multilabel=multilabel,
         scope=scope,
         conformal=None if (sets := metadata.get("conformal")) is None else Conformal.from_dict(sets),
+        hierarchy=_hierarchy(metadata, classes),
     )
     return model, card
 
@@ -457,7 +467,10 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
         if name in figures
     }
     later |= {name: _optional(figures, name) for name in _OF_SEVERAL_LABELS if name in figures}
-    return HeldOut(accuracy, macro_f1, ece, _count(figures), **later)
+    if (levels := figures.get("level_accuracies")) is not None:
+        shares = [{"level_accuracies": one} for one in _typed(levels, list, "level_accuracies")]
+        levels = tuple(_number(one, "level_accuracies", least=0.0, most=1.0) for one in shares)
+    return HeldOut(accuracy, macro_f1, ece, _count(figures), level_accuracies=levels, **later)
 
 
 def _label_rules(rules: Any, n_classes: int) -> LabelRules:
@@ -479,6 +492,13 @@ def _scope_rule(rule: Any) -> ScopeRule:
         for name in ("intercept", "log_odds", "energy")
     )
     return ScopeRule(intercept, log_odds, energy, _number(numbers, "temperature", most=_MOST_OF_SCOPE))
+
+
+def _hierarchy(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:
+    separator: str | None = _typed(metadata.get("hierarchy"), str | None, "hierarchy")
+    if separator is not None:
+        hierarchy_of(classes, separator)  # checks it
+    return separator
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:

@@ -42,13 +42,13 @@ class TrainingRecord:
     class_weight : dict of str to float, "balanced" or None
     weighted : bool
         Whether examples had weights, which are not recorded.
-    label_texts : bool
-        Whether labels were described, which is not recorded.
     files : tuple of str
         The files that the rows are from, relative to the directory where they were named, with slashes; empty if they
         are not from files, or are known by names that are not recorded.
     reading : mapping of str to str, bool or dict
         How the files are read, where it is not as usual: some of the arguments of `read_corpus`.
+    label_texts : bool
+        Whether labels were described, which is not recorded.
     """
 
     digest: str
@@ -62,9 +62,9 @@ class TrainingRecord:
     min_confidence: float | None = None
     class_weight: Mapping[str, float] | Literal["balanced"] | None = None
     weighted: bool = False
-    label_texts: bool = False
     files: tuple[str, ...] = ()
     reading: Mapping[str, Any] = field(default_factory=dict)
+    label_texts: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is not as usual as plain types, for JSON."""

@@ -38,7 +38,16 @@ _GROUPS = {
     ),
     "Model": (
         *("dimensions", "embedder", "embedders", "features", "head", "heads", "label_names", "min_confidence", "model"),
-        *("out_of_scope_label", "prompt", "prompts", "regularization", "target_accuracy", "task", "tasks"),
+        *(
+            "label_hierarchy",
+            "out_of_scope_label",
+            "prompt",
+            "prompts",
+            "regularization",
+            "target_accuracy",
+            "task",
+            "tasks",
+        ),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
     "Output": (

@@ -59,13 +59,15 @@ def label_on_screen(
         examples = EmbeddedTexts(trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=vectors)
         if explained and not as_json:
             echo(f"Nearest examples (near for, near against): rows of {trained_on.name}", err=True)
+    # In a tree, the answer need not be the most likely class.
+    first = 0 if classifier.card.hierarchy is not None and (top_k or 1) > 1 else 1
     counts = FilePrediction(0, 0, 0, (), 0.0)
     for shown in _answers(classifier, source, top_k or 1, coverage, explained, examples):
         counts = _with(counts, shown.row)
         if as_json:
             echo_json(_record(shown, top_k, trained_on))
         else:
-            _show(shown, trained_on, classifier.card.multilabel)
+            _show(shown, trained_on, first, classifier.card.multilabel)
     return counts
 
 
@@ -129,24 +131,27 @@ def _embedded(
     return out, {new[number]: reason for number, reason in reasons.items()}
 
 
-def _show(one: _Shown, trained_on: "Corpus | None", rules: "LabelRules | None") -> None:
-    echo_lines([_answer(one.answer) if rules is None else _answer_of_several(one.answer, rules.separator)])
+def _show(one: _Shown, trained_on: "Corpus | None", first: int, rules: "LabelRules | None") -> None:
+    echo_lines([_answer(one.answer, first) if rules is None else _answer_of_several(one.answer, rules.separator)])
     if one.explanation is not None:
         echo_lines(explanation_lines(one.explanation, trained_on, in_colour=wants_colour()))
 
 
-def _answer(answer: "Answer") -> Line:
-    """Return labels and confidences: apart by tabs for other programs, and by spaces on a terminal."""
+def _answer(answer: "Answer", first: int) -> Line:
+    """Return labels and confidences: apart by tabs for other programs, and by spaces on a terminal.
+
+    Of the most likely classes, those from index `first` on stand behind the answer.
+    """
     space: Piece = ("\t" if columns() is None else "  ", PLAIN)
     if not answer.top:
         of_set: list[Piece] = [] if answer.label_set is None else [space, ("-", PLAIN)]
         return [("-", WRONG), space, ("-", PLAIN), *of_set]
-    first = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
-    pieces: list[Piece] = [first, space, (shown_confidence(answer.confidence or 0.0), PLAIN)]
-    pieces += _others(answer.top[1:], space)
+    own: Piece = ("-", DIM) if answer.label is None else (in_one_line(answer.label), HEADING)
+    pieces: list[Piece] = [own, space, (shown_confidence(answer.confidence or 0.0), PLAIN)]
+    pieces += _others(answer.top[first:], space)
     if answer.label_set is not None:
         separator = "|" if columns() is None else " | "  # so that a long set wraps
-        pieces += [space, (in_one_line(joined((label for label, _ in answer.label_set), separator)), PLAIN)]
+        pieces += [space, (in_one_line(joined((label for label, _ in answer.label_set), separator)) or "-", PLAIN)]
     return pieces
 
 

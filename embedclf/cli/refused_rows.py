@@ -39,21 +39,28 @@ def without_refused(corpus: "Corpus", reasons: Mapping[int, str], *, skip_bad_ro
     DataError
         If no row is left.
     """
-    if not skip_bad_rows:
-        raise refused_error(corpus, reasons)
+    return without_faulty(corpus, reasons, "cannot be embedded", skip_bad_rows=skip_bad_rows)
+
+
+def without_faulty(
+    corpus: "Corpus", reasons: Mapping[int, str], problem: str, *, skip_bad_rows: bool
+) -> tuple["Corpus", list[int]]:
+    """Drop the rows with a problem, such as "cannot be used"; see `without_refused`."""
     refused = _refused(corpus, reasons)
+    if not skip_bad_rows:
+        raise refused_error(corpus, reasons, problem)
     show_left_out(faults_by_file(corpus.name, refused))
     kept = [index for index in range(len(corpus.texts)) if index not in reasons]
     if not kept:
-        raise DataError(f"{corpus.name}: none of the rows can be embedded", source=corpus.name)
+        raise DataError(f"{corpus.name}: all of its rows {problem}", source=corpus.name)
     skipped = [*corpus.skipped, *(RowFault(row.line, str(row.fault)) for row in refused)]
     return replace(corpus, rows=[corpus.rows[index] for index in kept], skipped=skipped), kept
 
 
-def refused_error(corpus: "Corpus", reasons: Mapping[int, str]) -> BadRowsError:
-    """Return the error that lists the rows that an embedder rejected; see `without_refused`."""
-    problem = f"{counted(len(reasons), 'row')} of {corpus.name} cannot be embedded"
-    return bad_rows_error(problem, faults_by_file(corpus.name, _refused(corpus, reasons)))
+def refused_error(corpus: "Corpus", reasons: Mapping[int, str], problem: str = "cannot be embedded") -> BadRowsError:
+    """Return the error that lists the rows with a problem; see `without_refused`."""
+    what = f"{counted(len(reasons), 'row')} of {corpus.name} {problem}"
+    return bad_rows_error(what, faults_by_file(corpus.name, _refused(corpus, reasons)))
 
 
 def _refused(corpus: "Corpus", reasons: Mapping[int, str]) -> "list[Row]":

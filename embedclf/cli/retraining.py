@@ -40,7 +40,7 @@ def retrain_on(job: Job, plan: "Plan", files: Sequence[str], place: Path, *, for
 
     corpus = job.corpus
     plan.check(corpus.texts, corpus.labels)
-    check_replaced(place, set(corpus.labels), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)
+    check_replaced(place, set(plan.written(corpus.labels)), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)
     if job.asked.dry_run:
         print_estimates(
             plan.choices(), plan.texts_with_names(corpus.texts, corpus.labels)[0], job.asked, as_json=job.as_json

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from embedclf.cli.job import Job
 from embedclf.cli.notices import introduce
+from embedclf.cli.refused_rows import without_faulty
 from embedclf.cli.screen import echo
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
@@ -67,6 +68,37 @@ class TrainingJob(Job):
         corpus = super().read()
         check_separator(corpus, self.file)
         return corpus
+
+    def put_in_tree(self, separator: str, out_of_scope_label: str | None = None) -> tuple[str, str | None]:
+        """Write the labels of the rows in one way; return the separator and the out-of-scope label as they are written.
+
+        Raises
+        ------
+        ArgumentError
+            If the separator stands in no label.
+        BadRowsError
+            If labels have empty parts, and bad rows are not skipped.
+        """
+        from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
+
+        if self.corpus.is_multilabel:
+            raise ArgumentError(
+                "--label-hierarchy (label_hierarchy) is for texts with one label each; these have several"
+            )
+        labels = self.corpus.labels
+        separator = usual_separator([label for label in labels if label != out_of_scope_label], separator)
+        faults = {
+            row: fault
+            for row, label in enumerate(labels)
+            if label != out_of_scope_label and (fault := tree_fault(label, separator))
+        }
+        if faults:
+            skip, problem = self.file.skip_bad_rows, "cannot be used"
+            self.corpus, _ = without_faulty(self.corpus, faults, problem, skip_bad_rows=skip)
+        written = as_written(self.corpus.labels, separator)
+        rows = [replace(row, label=label) for row, label in zip(self.corpus.rows, written, strict=True)]
+        self.corpus = replace(self.corpus, rows=rows)
+        return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]
 
     def open_to_train(
         self, training: "TrainingOptions", *, out_of_scope_label: str | None = None, on_few: bool = False

@@ -150,6 +150,12 @@ training_options = collected(
     },
 )
 
+label_hierarchy_option = click.option(
+    "--label-hierarchy",
+    metavar="SEPARATOR",
+    help="Labels are in a tree: what separates their parts, e.g. '/' for billing/refund.",
+)
+
 seed_option = click.option(
     "--seed", metavar="N", type=click.IntRange(min=0), default=0, show_default=True, help="Random seed."
 )

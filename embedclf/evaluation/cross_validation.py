@@ -8,6 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import rank
+from embedclf.classifier.hierarchy import as_written, hierarchy_of
 from embedclf.classifier.model_file import Head
 from embedclf.data.label_sets import AnyLabels, LabelSet
 from embedclf.data_frames import DataFrame, data_frame
@@ -21,7 +22,7 @@ from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
-from embedclf.training.checks import check_labelled
+from embedclf.training.checks import check_labelled, check_tree
 from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -179,6 +180,7 @@ def cross_validate(  # type: ignore[overload-overlap]
     folds: int = 5,
     repeats: int = 1,
     seed: int = 0,
+    label_hierarchy: str | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> CrossValidation: ...
@@ -200,6 +202,7 @@ def cross_validate(
     folds: int = 5,
     repeats: int = 1,
     seed: int = 0,
+    label_hierarchy: str | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> MultiLabelCrossValidation: ...
@@ -220,6 +223,7 @@ def cross_validate(
     folds: int = 5,
     repeats: int = 1,
     seed: int = 0,
+    label_hierarchy: str | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> AnyCrossValidation:
@@ -238,6 +242,8 @@ def cross_validate(
         How many times to cross-validate, each with new random folds.
     seed : int
         Seed for the folds.
+    label_hierarchy : str, optional
+        What separates the parts of labels in a tree: the report then measures each level.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
@@ -262,14 +268,19 @@ def cross_validate(
     """
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names, C)
-    own_labels = given.label_sets or given.known_labels
-    classes, y, of_texts = check_labelled(given.texts, own_labels)
+    known = given.label_sets or given.known_labels
+    if label_hierarchy is not None:
+        label_hierarchy = check_tree(given.known_labels, label_hierarchy)
+        known = as_written(given.known_labels, label_hierarchy)
+    classes, y, of_texts = check_labelled(given.texts, known)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)
     _, recipe = open_for(recipe, given)
     examples = make_training_set(recipe, given, classes, y, name_vectors, given=of_texts)
     intervals.warn_of_few(given.groups[predicted], "cross-validated")
-    result = cross_validate_examples(given.texts, own_labels, examples, recipe, folds, seed, repeats)
+    result = cross_validate_examples(
+        given.texts, known, examples, recipe, folds, seed, repeats, label_hierarchy=label_hierarchy
+    )
     if isinstance(result, MultiLabelCrossValidation):
         return result
     if (baseline := result.report.baseline) is None or not recipe.uses_vectors:
@@ -310,13 +321,15 @@ def cross_validate_examples(
     n_folds: int,
     seed: int,
     repeats: int = 1,
+    label_hierarchy: str | None = None,
 ) -> AnyCrossValidation:
     """Cross-validate on examples that were checked; see `cross_validate`."""
     each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
     if examples.given is not None:
         sets = [one for one in labels if not isinstance(one, str)]
         return summarize_labels(texts, sets, examples, each, recipe.head, n_folds)
-    return _summarize(texts, [one for one in labels if isinstance(one, str)], examples, each, recipe.head, n_folds)
+    single = [one for one in labels if isinstance(one, str)]
+    return _summarize(texts, single, examples, each, recipe.head, n_folds, label_hierarchy)
 
 
 def _summarize(
@@ -326,6 +339,7 @@ def _summarize(
     repeats: Sequence[OutOfFold],
     head: Head,
     n_folds: int,
+    label_hierarchy: str | None,
 ) -> CrossValidation:
     classes, y = examples.classes, examples.y
     each = [Figures.of(y, one, classes) for one in repeats]
@@ -335,7 +349,8 @@ def _summarize(
     y_true = np.concatenate([y[one.rows] + repeat * len(classes) for repeat, one in enumerate(each)])
     y_pred = np.concatenate([one.predicted + repeat * len(classes) for repeat, one in enumerate(each)])
     chosen = [texts[row] for row in judged.tolist()], [labels[row] for row in judged.tolist()]
-    report = report_on(*chosen, classes, repeats[0].probabilities[judged])
+    tree = None if label_hierarchy is None else hierarchy_of(classes, label_hierarchy)
+    report = report_on(*chosen, classes, repeats[0].probabilities[judged], tree=tree)
     return CrossValidation(
         n_folds=n_folds,
         n_repeats=len(repeats),

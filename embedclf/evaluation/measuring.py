@@ -7,8 +7,9 @@ from typing import Any, TypeAlias, overload
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.classifier.decisions import is_answered, rank
+from embedclf.classifier.decisions import NOTHING, Decision
 from embedclf.classifier.explanation import weighs_words
+from embedclf.classifier.hierarchy import Hierarchy, as_written, changes, hierarchy_of
 from embedclf.classifier.label_sets import label_sets
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
@@ -17,6 +18,7 @@ from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.baseline import Baseline, accuracy_of_words
+from embedclf.evaluation.levels import Levels
 from embedclf.evaluation.multilabel_measuring import evaluate_labels
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.neighbourhood import columns_as_trained, neighbours_of, texts_for, train_set_of
@@ -122,7 +124,8 @@ def evaluate(
     set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
     if isinstance(classifier, MultiLabelClassifier):
         return evaluate_labels(classifier, given, None if train_set is None else train_set_of(classifier, examples))
-    texts, labels = given.texts, given.known_labels
+    texts, labels, separator = given.texts, given.known_labels, classifier.card.hierarchy
+    labels = labels if separator is None else as_written(labels, separator)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
     else:
@@ -132,7 +135,8 @@ def evaluate(
     threshold, foreign = classifier.card.threshold, classifier.card.out_of_scope_label
     inside = np.array([label != foreign for label in labels])
     intervals.warn_of_few(group_duplicates([texts[row] for row in np.flatnonzero(inside)]), "to evaluate on")
-    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold)
+    tree = None if separator is None else hierarchy_of(classifier.classes, separator)
+    report = report_on(texts, labels, classifier.classes, probabilities, inside=inside, threshold=threshold, tree=tree)
     if coverage is not None and set_threshold is not None:
         rows = np.flatnonzero(inside).tolist()
         own = label_sets(probabilities[rows], set_threshold).labels(classifier.classes)
@@ -149,6 +153,7 @@ def evaluate(
     report = replace(report, wrong=tuple(wrong))
     if classifier.model.uses_vectors and report.baseline is not None:
         rows, known = np.flatnonzero(inside).tolist(), trained_on.known_labels
+        known = known if separator is None else as_written(known, separator)
         theirs = [row for row, label in enumerate(known) if label != foreign]
         if theirs:
             words = accuracy_of_words(
@@ -169,6 +174,7 @@ def report_on(
     *,
     inside: Mask | None = None,
     threshold: float | None = None,
+    tree: Hierarchy | None = None,
 ) -> Report:
     """Measure the probabilities that a classifier, or several by cross-validation, gave to labelled texts.
 
@@ -181,6 +187,8 @@ def report_on(
         Which texts are in scope, at least one of them; None means all.
     threshold : float, optional
         The confidence below which the classifier abstains.
+    tree : Hierarchy, optional
+        The labels above the classes.
     """
     rows = np.arange(len(texts)) if inside is None else np.flatnonzero(inside)
     mine = [labels[row] for row in rows.tolist()]
@@ -192,9 +200,9 @@ def report_on(
     columns = np.array([numbers[name] for name in classes], dtype=np.intp)
     column_of = {name: column for column, name in enumerate(classes)}
 
-    ranking = rank(probabilities)
+    ranking, chosen, _, _ = Decision(tuple(classes), threshold, tree).decide(probabilities)
     best, of_all = columns[ranking.likeliest], ranking.confidence
-    probabilities, confidence, y_pred = probabilities[rows], of_all[rows], best[rows]
+    of_texts, probabilities, confidence, y_pred = probabilities, probabilities[rows], of_all[rows], best[rows]
     correct = y_true == y_pred
     known = np.array([label in column_of for label in mine])
     true_columns = np.array([column_of[label] for label in mine if label in column_of], dtype=np.intp)
@@ -204,10 +212,18 @@ def report_on(
     mistaken = np.zeros(len(texts), dtype=bool)
     mistaken[rows] = ~correct
     if inside is not None and threshold is not None:
-        mistaken |= ~inside & is_answered(of_all, threshold)
+        mistaken |= ~inside & (chosen != NOTHING)
     wrong = np.flatnonzero(mistaken)
     wrong = wrong[np.argsort(-of_all[wrong], kind="stable")]
     thresholds = sorted({*_THRESHOLDS, *([] if threshold is None else [threshold])})
+    right, decisive, coverage, of_tree = correct, of_all, metrics.coverage(correct, confidence, thresholds), None
+    if tree is not None:
+        covers = tree.covers(names)
+        right = covers[chosen[rows], y_true]
+        decisive = np.maximum(of_all, tree.parent_sums(of_texts).max(axis=1))  # a text is answered if any label is
+        coverage = _coverage_in(tree, probabilities, covers, y_true, thresholds)
+        of_tree = Levels.of(tree, names, y_true, y_pred, chosen[rows] if threshold else None, right, groups)
+    answered = chosen != NOTHING
     return Report(
         accuracy=metrics.accuracy(y_true, y_pred),
         accuracy_interval=intervals.interval_of_mean(correct, groups),
@@ -222,15 +238,24 @@ def report_on(
         classes=tuple(names),
         confusion_matrix=tuple(tuple(row) for row in matrix.tolist()),
         reliability=metrics.reliability(correct, confidence),
-        coverage=metrics.coverage(correct, confidence, thresholds),
+        coverage=coverage,
         threshold=threshold,
         wrong=tuple(
             WrongRow(row, texts[row], labels[row], names[best[row]], float(of_all[row]), ()) for row in wrong.tolist()
         ),
-        out_of_scope=None if inside is None else _out_of_scope(inside, correct, of_all, threshold, groups),
+        out_of_scope=None if inside is None else _out_of_scope(inside, right, decisive, answered, threshold, groups),
         baseline=Baseline.of(mine),
-        answered=None if not threshold else _answered(correct, is_answered(confidence, threshold), groups),
+        answered=None if not threshold else _answered(right, answered[rows], groups),
+        hierarchy=of_tree,
     )
+
+
+def _coverage_in(
+    tree: Hierarchy, probabilities: Vectors, covers: Mask, y_true: Ints, thresholds: Sequence[float]
+) -> tuple[metrics.CoveragePoint, ...]:
+    steps = tree.steps(probabilities)
+    gained = changes(steps, covers[steps.nodes, y_true[steps.rows]])
+    return metrics.coverage_of_steps(gained, steps.begins, steps.confidence, thresholds)
 
 
 def _answered(correct: Mask, answered: Mask, groups: Ints) -> Answered:
@@ -254,12 +279,13 @@ def _out_of_scope(
     inside: Mask,
     correct: Mask,
     confidence: Floats,
+    answered: Mask,
     threshold: float | None,
     groups: Ints,
 ) -> OutOfScope | None:
     if inside.all():
         return None
-    rejected = ~is_answered(confidence, threshold)
+    rejected = ~answered
     n_rejected, n_rightly, n = int(rejected.sum()), int(rejected[~inside].sum()), int((~inside).sum())
     answered_correctly = correct & ~rejected[inside]
     of_all = np.zeros(len(inside), dtype=bool)
@@ -291,7 +317,10 @@ def check_labels(classifier: TextClassifier, labels: Sequence[str] | Sequence[La
         raise ArgumentError("the model gives one label to a text, but these texts have several each")
     if gives_several and not are_several:
         raise ArgumentError("the model gives several labels to a text: each text needs a list of labels, not one label")
-    given, foreign = labels_in(labels), classifier.card.out_of_scope_label
+    card = classifier.card
+    given, foreign = labels_in(labels), card.out_of_scope_label
+    if card.hierarchy is not None:
+        given = set(as_written(sorted(given), card.hierarchy))
     if are_several and not given:
         return
     if given == {foreign}:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from embedclf.classifier.explanation import Neighbour, Span
 from embedclf.data_frames import data_frame
 from embedclf.evaluation.baseline import Baseline
+from embedclf.evaluation.levels import Levels
 from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import metrics
@@ -200,6 +201,9 @@ class Report(WithPage):
         Coverage and accuracy at the threshold; None without one, or if it is 0.
     label_sets : SetFigures or None
         None if no coverage was asked for.
+    hierarchy : Levels or None
+        How good each level of labels in a tree is, and how deep the answers are; None if they are in none. In a tree,
+        `coverage`, `answered` and `out_of_scope` count an answer as correct if it is the true label or one above it.
     """
 
     accuracy: float
@@ -223,6 +227,7 @@ class Report(WithPage):
     baseline: Baseline | None = None
     answered: Answered | None = None
     label_sets: SetFigures | None = None
+    hierarchy: Levels | None = None
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
@@ -250,7 +255,7 @@ class Report(WithPage):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain types for JSON."""
-        return {
+        made = {
             "accuracy": self.accuracy,
             "accuracy_interval": list(self.accuracy_interval),
             "macro_f1": self.macro_f1,
@@ -275,6 +280,7 @@ class Report(WithPage):
                 label: [word._asdict() for word in words] for label, words in self.words_by_label.items()
             },
         }
+        return made if self.hierarchy is None else made | {"hierarchy": self.hierarchy.to_dict()}
 
 
 def _wrong_as_dict(one: WrongRow, *, with_words: bool) -> dict[str, Any]:

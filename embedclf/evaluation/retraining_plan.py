@@ -10,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.hierarchy import as_written
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.loading import how_to_pass, open_as_trained
 from embedclf.classifier.model_file import ModelCard, read_model
@@ -266,7 +267,7 @@ class Plan:
         TrainingError
             If the examples are not enough for a classifier.
         """
-        check_examples(texts, labels, self.card.out_of_scope_label)
+        check_examples(texts, self.written(labels), self.card.out_of_scope_label)
         if self.record is not None and self.record.weighted and sample_weight is None:
             raise ArgumentError(
                 f"{self.name} was trained with weights of its examples, which its file does not hold: retrain in "
@@ -299,11 +300,15 @@ class Plan:
         return [*texts, *(one.text for one in names)], [one.label for one in names]
 
     def _classes(self, labels: Sequence[str]) -> list[str]:
-        return sorted(label for label in set(labels) if label != self.card.out_of_scope_label)
+        return sorted(label for label in set(self.written(labels)) if label != self.card.out_of_scope_label)
+
+    def written(self, labels: Sequence[str]) -> Sequence[str]:
+        """Return labels as the old classifier's are written."""
+        return labels if self.card.hierarchy is None else as_written(labels, self.card.hierarchy)
 
     def _class_weight(self, labels: Sequence[str]) -> ClassWeight:
         """Return the old weights of those labels that occur."""
-        weight, known = None if self.record is None else self.record.class_weight, set(labels)
+        weight, known = None if self.record is None else self.record.class_weight, set(self.written(labels))
         if not isinstance(weight, Mapping):
             return weight
         return {name: one for name, one in weight.items() if name in known}
@@ -361,6 +366,7 @@ class Plan:
             out_of_scope_label=self.card.out_of_scope_label,
             sample_weight=sample_weight,
             class_weight=self._class_weight(labels),
+            label_hierarchy=self.card.hierarchy,
             name_vectors=embedded.names(self._classes(labels)),
             seed=self._seed,
             start=Start.of(self._model, self.card, self._classes(labels)) if self.is_same_embedder else None,
@@ -490,7 +496,7 @@ class Plan:
         sample_weight: Any,
         outside: str | None,
     ) -> tuple[Recipe, TrainingSet]:
-        classes, y = check_examples(texts, labels, outside)
+        classes, y = check_examples(texts, self.written(labels), outside)
         recipe, names = self.recipe, embedded.names(classes)
         if embedded.vectors is None:
             recipe = replace(recipe, features="words")

@@ -24,7 +24,7 @@ from embedclf.pages.names import capitalized
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict, weakest_first
-from embedclf.printing.figures import dollars_of, fold_cells
+from embedclf.printing.figures import depth_cells, dollars_of, fold_cells, level_cells
 from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
 from embedclf.stats.metrics import CoveragePoint
@@ -216,6 +216,7 @@ def _sections(
     report: Report, order: Sequence[str], place: RowPlace | None, near_place: RowPlace | None = None
 ) -> list[Section]:
     return [
+        *_levels(report),
         _confusion_matrix(report, order),
         _labels(report, order),
         _reliability(report),
@@ -223,6 +224,21 @@ def _sections(
         *_words(report, order),
         _wrong(report, order, place, near_place),
     ]
+
+
+def _levels(report: Report) -> list[Section]:
+    """Return the figures of labels in a tree."""
+    if (tree := report.hierarchy) is None:
+        return []
+    note = f"The first 1, 2, … parts of the most likely label, separated by “{tree.separator.strip()}”."
+    sections = [Section("Levels", note, [table("Levels", *level_cells(tree), left=(3,))], half=bool(tree.answered))]
+    if tree.answered:
+        note = "At the threshold; an answer is right if it is the true label or one above it."
+        if tree.mean_depth is not None:
+            note += f" Answers have {tree.mean_depth:.2f} parts on average."
+        parts = [table("Depth of answers", *depth_cells(tree), left=(3,))]
+        sections.append(Section("Depth of answers", note, parts, half=True))
+    return sections
 
 
 def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:

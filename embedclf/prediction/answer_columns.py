@@ -28,7 +28,8 @@ class AnswerColumns:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
         own: dict[str, type] = {"predicted_label": str, "confidence": float}
-        first = 2
+        # In a tree, the answer need not be the most likely label.
+        first = 1 if classifier.card.hierarchy is not None and top_k > 1 else 2
         if self._separator is not None:  # the most likely label need not be among those given
             own, first = {"predicted_labels": str, "confidences": str}, 1 if top_k > 1 else 2
         self._places = range(first, top_k + 1)

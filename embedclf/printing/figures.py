@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from embedclf.evaluation.comparison import Compared, Comparison
     from embedclf.evaluation.cross_validation import CrossValidation
     from embedclf.evaluation.learning import LearningCurve
+    from embedclf.evaluation.levels import Levels
     from embedclf.evaluation.report import Report, WrongRow
 
 
@@ -99,7 +100,7 @@ def _figures(report: "Report", rest: str) -> list[Line]:
             f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}  ({interval})",
             f"  calibration error of all rows     {outside.ece:.3f}  (ECE)",
         ]
-    lines += ["", *label_lines(report, rest)]
+    lines += [*_levels(report), "", *label_lines(report, rest)]
     if report.confusions:
         lines += ["", heading("Most frequent confusions:"), *_confusions(report)]
     return [*lines, "", *_reliability(report), "", *_coverage(report)]
@@ -119,6 +120,43 @@ def _headline(report: "Report") -> list[Line]:
         [(f"accuracy on these  {right}", HEADING)],
         f"accuracy on all    {accuracy}",
     ]
+
+
+def _levels(report: "Report") -> list[Line]:
+    """Return the figures of each level of labels in a tree, and of the answers of each depth."""
+    if (tree := report.hierarchy) is None:
+        return []
+    header, rows = level_cells(tree)
+    lines = ["", *table(header, rows, left=(3,))]
+    if tree.answered:
+        header, rows = depth_cells(tree)
+        lines += ["", *table(header, rows, left=(3,))]
+    if tree.mean_depth is not None:
+        lines.append(f"Answers have {tree.mean_depth:.2f} parts on average.")
+    return lines
+
+
+def level_cells(tree: "Levels") -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table of the levels of labels in a tree."""
+    rows = [
+        [f"{one.level}", f"{one.n_labels:,}", f"{one.macro_f1:.3f}", with_interval(one.accuracy, one.accuracy_interval)]
+        for one in tree.levels
+    ]
+    return ["level", "labels", "macro-F1", "accuracy"], rows
+
+
+def depth_cells(tree: "Levels") -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table of the answers of each depth at the threshold, the deepest first."""
+    rows = [
+        [
+            f"{one.depth}",
+            percent(one.coverage),
+            f"{one.n_answered:,}",
+            "–" if one.accuracy_interval is None else with_interval(one.accuracy or 0.0, one.accuracy_interval),
+        ]
+        for one in reversed(tree.answered)
+    ]
+    return ["answered at level", "coverage", "rows", "accuracy"], rows
 
 
 def baseline_lines(report: "Report") -> list[Line]:
@@ -287,7 +325,7 @@ def cross_validation_lines(result: "CrossValidation", rest: str = REST) -> list[
     skipped = 1 if result.n_repeats == 1 else 0
     of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
     first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
-    return [*lines, "", *of_folds, "", *first, *label_lines(result.report, rest)]
+    return [*lines, "", *of_folds, *_levels(result.report), "", *first, *label_lines(result.report, rest)]
 
 
 def fold_cells(result: "CrossValidation") -> tuple[list[str], list[list[str]]]:
@@ -381,6 +419,9 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
         if held_out.labels_per_text is not None:
             predicted = f"predicted {held_out.predicted_labels_per_text:.2f}"
             lines.append(f"Labels a text: {held_out.labels_per_text:.2f}, {predicted}")
+        if held_out.level_accuracies is not None:
+            levels = ", ".join(f"{level}: {one:.3f}" for level, one in enumerate(held_out.level_accuracies, 1))
+            lines.append(f"Accuracy by level: {levels}")
         if held_out.coverage is not None:
             of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
             lines.append(f"At confidence ≥ {threshold}: answers {shown_share(held_out.coverage)}{of_these}")

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from embedclf.arrays import AnyFloats, Ints, Mask
+from embedclf.arrays import AnyFloats, Floats, Ints, Mask
 
 
 class ClassFigures(NamedTuple):
@@ -162,6 +162,30 @@ def coverage(correct: Mask, confidence: AnyFloats, thresholds: Iterable[float]) 
         answered = confidence >= threshold
         right = float(correct[answered].mean()) if answered.any() else None
         points.append(CoveragePoint(float(threshold), float(answered.mean()), right))
+    return tuple(points)
+
+
+def coverage_of_steps(
+    gained: Ints, begins: Mask, confidence: Floats, thresholds: Iterable[float]
+) -> tuple[CoveragePoint, ...]:
+    """Return the same as `coverage` for texts whose answer may change as the threshold falls.
+
+    Parameters
+    ----------
+    gained : ndarray of shape (n_steps,), int
+        By how much each answer changes the number of correct ones.
+    begins : ndarray of shape (n_steps,), bool
+        Whether it is the first answer to a text.
+    confidence : ndarray of shape (n_steps,)
+        The highest threshold at which it is given.
+    thresholds : iterable of float
+    """
+    points = []
+    for threshold in thresholds:
+        given = confidence >= threshold
+        n_answered = int(begins[given].sum())
+        right = int(gained[given].sum()) / n_answered if n_answered else None
+        points.append(CoveragePoint(float(threshold), n_answered / int(begins.sum()), right))
     return tuple(points)
 
 

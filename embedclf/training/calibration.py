@@ -7,6 +7,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import first_of_largest
+from embedclf.classifier.hierarchy import Hierarchy, changes
 from embedclf.classifier.linear import softmax_in_scope
 from embedclf.classifier.scope import ScopeRule
 from embedclf.training.lbfgs import Floats
@@ -19,14 +20,24 @@ class Judged(NamedTuple):
     ----------
     confidence : ndarray of float
         Calibrated.
-    correct : ndarray of bool
+    correct : ndarray of bool or int
+        By how much the answer changes the number of correct ones.
     in_scope : ndarray of bool
         False for an out-of-scope example, whose answer is never correct.
+    begins : ndarray of bool, or None
+        False for an answer that replaces another to the same example, which is given at higher thresholds; None if
+        each example has one answer.
     """
 
     confidence: Floats
-    correct: Mask
+    correct: Mask | Ints
     in_scope: Mask
+    begins: Mask | None = None
+
+    @property
+    def first(self) -> Mask:
+        """Which are the first answers to an example: (n_judged,)."""
+        return np.ones(len(self.confidence), dtype=bool) if self.begins is None else self.begins
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +71,13 @@ class OutOfFoldScores:
         """The answers if the most likely class is answered."""
         right: Mask = first_of_largest(self.scores) == self.y
         return Judged(self.probabilities.max(axis=1), right, self.y < self.scores.shape[1])
+
+    def judged_in(self, tree: Hierarchy) -> Judged:
+        """Return the answers if they are labels of a tree, of which those above the true one are correct, too."""
+        steps = tree.steps(self.probabilities)
+        y, n_classes = self.y[steps.rows], self.scores.shape[1]
+        above = np.pad(tree.covers(tree.names[:n_classes]), ((0, 0), (0, 1)))  # nothing is above what is out of scope
+        return Judged(steps.confidence, changes(steps, above[steps.nodes, y]), y < n_classes, steps.begins)
 
 
 def fit_temperature(scores: Floats, y: Ints, sample_weight: Floats | None = None) -> tuple[float, float]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask
 from embedclf.classifier.decisions import check_min_confidence
+from embedclf.classifier.hierarchy import tree_fault, usual_separator
 from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
@@ -97,6 +98,24 @@ def check_labelled(
         return *check_examples(texts, [one for one in labels if isinstance(one, str)]), None
     classes, given = check_label_sets(texts, sets)
     return classes, rarest_labels(given), given
+
+
+def check_tree(labels: Sequence[str], separator: str, out_of_scope_label: str | None = None) -> str:
+    """Check that labels are in a tree, and return what separates their parts; see `usual_separator`.
+
+    Raises
+    ------
+    ArgumentError
+        If the separator stands in none of them.
+    TrainingError
+        If a label has an empty part.
+    """
+    inside = [label for label in labels if label != out_of_scope_label]
+    separator = usual_separator(inside, separator)
+    for name in sorted(set(inside)):
+        if fault := tree_fault(name, separator):
+            raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}")
+    return separator
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:

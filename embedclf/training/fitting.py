@@ -7,7 +7,8 @@ import numpy as np
 
 from embedclf._version import __version__
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import LabelRules, MultiLabelDecision, is_answered, rank
+from embedclf.classifier.decisions import NOTHING, Decision, LabelRules, MultiLabelDecision
+from embedclf.classifier.hierarchy import Hierarchy, hierarchy_of
 from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_file import HeldOut, ModelCard
@@ -42,6 +43,7 @@ def fit_classifier(
     target_accuracy: float | None = None,
     min_confidence: float | None = None,
     start: Start | None = None,
+    tree: Hierarchy | None = None,
 ) -> tuple[LinearModel, ModelCard, Mask]:
     """Choose the settings, measure on the held-out examples, and fit on all of them.
 
@@ -61,6 +63,8 @@ def fit_classifier(
         See `embedclf.train`.
     start : Start, optional
         An earlier classifier, from whose weights the final fit starts if it has the same settings.
+    tree : Hierarchy, optional
+        The labels above the classes.
 
     Returns
     -------
@@ -72,7 +76,7 @@ def fit_classifier(
     held = np.zeros(len(examples), dtype=bool) if held is None else held
     examples, recipe, weight = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, start)
+        job = _Job(examples, recipe, seed, target_accuracy, min_confidence, start, tree)
         chosen, measured = job.choose_for(held)
         if examples.added is not None and (job.are_few or not held.any()):
             job.judge_added(chosen)
@@ -94,6 +98,7 @@ def fit_classifier(
         multilabel=job.label_rules(chosen),
         scope=settings.scope,
         conformal=_conformal(chosen, measured, examples),
+        hierarchy=None if tree is None else tree.separator,
     )
     model = trained.model(settings.temperature, examples.classes, settings.of_labels, settings.scope)
     if examples.added is not None:
@@ -149,6 +154,7 @@ class _Job:
     target_accuracy: float | None
     min_confidence: float | None
     start: Start | None = None
+    tree: Hierarchy | None = None
 
     @property
     def are_few(self) -> bool:
@@ -190,7 +196,9 @@ class _Job:
         is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
         if self.min_confidence is not None or not is_chosen:
             return self.min_confidence
-        judged = None if settings.out_of_fold is None else settings.out_of_fold.judged
+        judged = None
+        if (scores := settings.out_of_fold) is not None:
+            judged = scores.judged if self.tree is None else scores.judged_in(self.tree)
         try:
             threshold = choose_threshold(judged, self.target_accuracy)
         except TrainingError:
@@ -241,7 +249,9 @@ class _Job:
             y = np.array([*map(model.classes.index, classes), len(model.classes)], dtype=np.intp)[y]
         probabilities = model.probabilities(others.vectors, terms)
         chosen.on_held_out = probabilities, y
-        return _measure(probabilities, y, model.classes, chosen.threshold, () if added is None else added.labels)
+        tree = None if self.tree is None else hierarchy_of(model.classes, self.tree.separator)
+        decision = Decision(model.classes, chosen.threshold, tree)
+        return _measure(probabilities, y, decision, () if added is None else added.labels)
 
     def judge_added(self, chosen: _Chosen) -> None:
         """Find the bias of labels without rows by fits that leave out rows of the others: each row once if few."""
@@ -342,29 +352,30 @@ def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Con
     if measured is chosen and chosen.on_held_out is not None:
         judged.append(chosen.on_held_out)
     if not judged:
-        return Conformal(0, 0, ())
+        return Conformal(0, 0, (), ())
     probabilities, y = map(np.concatenate, zip(*judged, strict=True))
     return Conformal.of(probabilities[y < n_classes], y[y < n_classes])
 
 
 def _measure(
-    probabilities: Vectors,
-    y: Ints,
-    classes: tuple[str, ...],
-    threshold: float | None,
-    without_rows: tuple[str, ...],
+    probabilities: Vectors, y: Ints, decision: Decision, without_rows: tuple[str, ...]
 ) -> tuple[HeldOut, Mask]:
+    classes, tree = decision.classes, decision.tree
     in_scope = y < len(classes)
-    ranking = rank(probabilities)
+    ranking, chosen, _, _ = decision.decide(probabilities)
     rejected = None
-    if threshold is not None and not in_scope.all():
-        rejected = 1 - float(is_answered(ranking.confidence[~in_scope], threshold).mean())
-    y, predicted = y[in_scope], ranking.likeliest[in_scope]
+    if decision.threshold is not None and not in_scope.all():
+        rejected = 1 - float((chosen[~in_scope] != NOTHING).mean())
+    y, predicted, chosen = y[in_scope], ranking.likeliest[in_scope], chosen[in_scope]
     confidence = ranking.confidences[in_scope, 0]  # float64 could put an answer into another bin of the ECE
-    coverage = answered_accuracy = None
-    if threshold is not None:
-        (point,) = metrics.coverage(predicted == y, confidence, [threshold])
-        coverage, answered_accuracy = point.coverage, point.accuracy
+    coverage = answered_accuracy = levels = None
+    if decision.threshold is not None:
+        answered = chosen != NOTHING
+        right = chosen == y if tree is None else tree.covers(classes)[chosen, y]
+        coverage = float(answered.mean())
+        answered_accuracy = float(right[answered].mean()) if answered.any() else None
+    if tree is not None:
+        levels = tuple(metrics.accuracy(of[y], of[predicted]) for _, of in tree.levels(classes))
     of_classes = metrics.per_class(y, predicted, classes)
     figures = HeldOut(
         accuracy=metrics.accuracy(y, predicted),
@@ -374,5 +385,6 @@ def _measure(
         coverage=coverage,
         answered_accuracy=answered_accuracy,
         out_of_scope_recall=rejected,
+        level_accuracies=levels,
     )
     return figures, predicted == y

@@ -13,7 +13,6 @@ from embedclf.arrays import Floats, Ints, Mask
 from embedclf.classifier.decisions import is_answered
 from embedclf.errors import TrainingError
 from embedclf.formatting import SHOWN_DECIMALS, counted, shown_share, shown_threshold
-from embedclf.stats import metrics
 from embedclf.stats.intervals import FEW_ROWS
 from embedclf.training.calibration import Judged
 from embedclf.training.scope import assumed_share
@@ -52,32 +51,32 @@ def choose_threshold(judged: Judged | None, target_accuracy: float | None) -> fl
     shown = np.floor(judged.confidence.astype(np.float64) * 10**SHOWN_DECIMALS)
     steps, place = np.unique(shown, return_inverse=True)
 
-    def answered(rows: Mask) -> Ints:
-        """Count the rows that are answered at each threshold."""
-        return np.bincount(place[rows], minlength=len(steps))[::-1].cumsum()[::-1]
+    def total(changes: Mask | Ints) -> Floats:
+        """Return the sum of what changes down to each threshold."""
+        return np.bincount(place, weights=changes, minlength=len(steps))[::-1].cumsum()[::-1]
 
-    n_answered = answered(np.ones(len(place), dtype=bool))
+    n_answered = total(judged.first)
     if target_accuracy is None:
-        in_scope, out_of_scope = answered(judged.in_scope), answered(~judged.in_scope)
+        in_scope, out_of_scope = total(judged.first & judged.in_scope), total(judged.first & ~judged.in_scope)
         share = assumed_share(judged.in_scope)
         rejected = share * (1 - out_of_scope / out_of_scope[0])  # rightly
         rejected_in_scope = (1 - share) * (1 - in_scope / in_scope[0])
         chosen = int((2 * rejected / (share + rejected + rejected_in_scope)).argmax())
     else:
-        reliable = _wilson_low(answered(judged.correct) / n_answered, n_answered)
+        reliable = _wilson_low(total(judged.correct) / n_answered, n_answered)
         if reliable.max() < target_accuracy:
             best = int(reliable.argmax())
+            rows, share = counted(int(n_answered[0]), "cross-validated row"), n_answered[best] / n_answered[0]
             raise TrainingError(
                 f"no threshold reliably reaches {target_accuracy:g}: the best is "
-                f"{np.floor(1000 * reliable[best]) / 1000:g}, answering {shown_share(n_answered[best] / len(place))} "
-                f"of texts ({counted(len(place), 'cross-validated row')}). Lower --target-accuracy "
-                "(target_accuracy=…) or add data."
+                f"{np.floor(1000 * reliable[best]) / 1000:g}, answering {shown_share(share)} of texts ({rows}). "
+                "Lower --target-accuracy (target_accuracy=…) or add data."
             )
         chosen = int((reliable >= target_accuracy).argmax())
     return 0.0 if chosen == 0 else float(steps[chosen]) / 10**SHOWN_DECIMALS
 
 
-def _wilson_low(share: Floats, n: Ints) -> Floats:
+def _wilson_low(share: Floats, n: Floats) -> Floats:
     """Return the lower end of Wilson's interval, of one standard error, of a share of n."""
     low: Floats = (share + 0.5 / n - np.sqrt(share * (1 - share) / n + 0.25 / n**2)) / (1 + 1 / n)
     return low
@@ -85,18 +84,19 @@ def _wilson_low(share: Floats, n: Ints) -> Floats:
 
 def log_threshold(threshold: float, judged: Judged) -> None:
     """Log the coverage and accuracy of a threshold on the examples that it was chosen on."""
-    inside, outside = judged.in_scope, ~judged.in_scope
-    (answered,) = metrics.coverage(judged.correct[inside], judged.confidence[inside], [threshold])
+    inside, outside = judged.first & judged.in_scope, judged.first & ~judged.in_scope
+    answered = is_answered(judged.confidence, threshold)
+    n_answered = int((inside & answered).sum())
     rejects = ""
     if outside.any():
-        rejected = float((~is_answered(judged.confidence[outside], threshold)).mean())
+        rejected = float((~answered[outside]).mean())
         rejects = f", rejects {shown_share(rejected)} of {counted(int(outside.sum()), 'out-of-scope row')}"
     logger.info(
         "Selected threshold %s (%s): answers %s, accuracy %.3f on those%s.",
         shown_threshold(threshold),
         counted(int(inside.sum()), "cross-validated row"),
-        shown_share(answered.coverage),
-        answered.accuracy or 0,
+        shown_share(n_answered / inside.sum()),
+        judged.correct[judged.in_scope & answered].sum() / max(n_answered, 1),
         rejects,
     )
     if outside.any() and outside.sum() < FEW_ROWS:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.classifier.hierarchy import as_written, hierarchy_of
 from embedclf.classifier.model_file import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
@@ -23,7 +24,7 @@ from embedclf.missing import placeholder_labels, placeholder_texts
 from embedclf.phases import phase
 from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
-from embedclf.training.checks import check_abstaining, check_examples, check_label_sets, rarest_labels
+from embedclf.training.checks import check_abstaining, check_examples, check_label_sets, check_tree, rarest_labels
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.heads import Start
 from embedclf.training.inputs import Inputs
@@ -67,6 +68,7 @@ def train(
     out_of_scope_label: str | int | None = None,
     sample_weight: Any = None,
     class_weight: ClassWeight = None,
+    label_hierarchy: str | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
 ) -> TextClassifier:
@@ -134,6 +136,11 @@ def train(
         The weight of each label, 1 if it is not in the dict; the weights of its examples are multiplied by it.
         "balanced" makes all labels count the same, however many examples they have. The probabilities are then those of
         texts in which labels are as frequent as their weights say.
+    label_hierarchy : str, optional
+        What separates the parts of labels in a tree: "/" for ``billing/refund``. With a threshold, a text is then
+        answered with the deepest label that reaches it, whose probability is the sum of those at and below it. With
+        `target_accuracy`, an answer is correct if it is the true label or one above it. White space around parts is
+        left out.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
@@ -186,6 +193,7 @@ def train(
         out_of_scope_label=out_of_scope_label,
         sample_weight=sample_weight,
         class_weight=class_weight,
+        label_hierarchy=label_hierarchy,
         name_vectors=name_vectors,
         described=described,
     )
@@ -219,6 +227,7 @@ def train_on(
     out_of_scope_label: str | int | None,
     sample_weight: Any,
     class_weight: ClassWeight,
+    label_hierarchy: str | None = None,
     name_vectors: Vectors | None,
     described: Described | None = None,
     start: Start | None = None,
@@ -232,6 +241,7 @@ def train_on(
             ("out_of_scope_label", outside),
             ("class_weight", class_weight),
             ("label_texts", described),
+            ("label_hierarchy", label_hierarchy),
         ):
             if setting is not None:
                 option = f"--{name.replace('_', '-')}" if name != "label_texts" else "--labels"
@@ -239,7 +249,12 @@ def train_on(
         classes, given = check_label_sets(examples.texts, examples.known_label_sets)
         y = rarest_labels(given)
     else:
-        classes, y = check_examples(examples.texts, examples.known_labels, outside)
+        labels = examples.known_labels
+        if label_hierarchy is not None:
+            label_hierarchy = check_tree(labels, label_hierarchy, outside)
+            labels = as_written(labels, label_hierarchy)
+            outside = None if outside is None else as_written([outside], label_hierarchy)[0]
+        classes, y = check_examples(examples.texts, labels, outside)
     if described is not None:
         described = {label: texts for label, texts in described.items() if label != outside}
         check_described(described, classes)
@@ -286,6 +301,7 @@ def train_on(
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
         start=start,
+        tree=None if label_hierarchy is None else hierarchy_of(classes, label_hierarchy),
     )
     if card.held_out is not None and given is None:
         card = replace(card, held_out=_with_baseline(card.held_out, recipe, examples.texts, classes, y, held))

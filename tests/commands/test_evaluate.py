@@ -179,7 +179,7 @@ def test_what_is_answered_at_the_threshold_comes_first(cli: Cli, trained: embedc
 
 def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, trained: embedclf.TextClassifier):
     """How many hold the label, with its interval, and how large they are; none holds a label that is unknown."""
-    conformal = Conformal(30, 27, (0.2, 0.05, 0.01))
+    conformal = Conformal(30, 27, (0.5, 0.01), (0.2, 0.05, 0.01))
     less_sure = embedclf.TextClassifier(trained.embedder, trained.model, replace(trained.card, conformal=conformal))
     less_sure.save(model := Path("m.safetensors"))
     report = embedclf.evaluate(less_sure, [*TEXTS, "so so"], [*LABELS, "unknown"], coverage=0.96)

@@ -59,7 +59,7 @@ class TestLabelSets:
     @pytest.fixture
     def model(self, model: Path, tmp_path: Path) -> Path:
         """The small one, as if it had been wrong about three texts."""
-        steps = {"n_examples": 30, "n_likeliest": 27, "steps": [0.2, 0.1, 0.05]}
+        steps = {"n_examples": 30, "n_likeliest": 27, "likeliest": [0.3, 0.2], "steps": [0.2, 0.1, 0.05]}
         return rewrite(model, tmp_path / "m.safetensors", conformal=steps)
 
     def test_in_plain_output_the_last_column(self, cli: Cli, model: Path):
@@ -101,11 +101,12 @@ class TestLabelSets:
         assert [row["label_set"] for row in rows] == [r"a\|b|refund", r"a\|b", ""]
 
     def test_one_label_may_be_enough(self, cli: Cli, model: Path):
-        """No set is empty, so a low coverage is exceeded, which is said."""
+        """Then no set has more, and where it is unlikely, even that one is left out, which is said."""
         result = cli("predict", "-m", model, "--coverage", 0.5, self.texts[0])
         assert result.stdout.endswith("\tdelivery\n")
         assert result.stderr == (
-            "Each set has one label: the most likely one alone is right in 90.0 % of cases (30 rows not fitted on).\n"
+            "No set has more than one label: the most likely one alone is right in 90.0 % of cases (30 rows not fitted "
+            "on), so sets are empty where it is unlikely.\n"
         )
 
     def test_what_a_model_cannot_hold(self, cli: Cli, model: Path, tmp_path: Path):

@@ -211,6 +211,23 @@ ANOTHER_FILE: dict[str, Case] = {
         2,
         says=("Invalid value for '--text-column': the name of a text column is empty.",),
     ),
+    "empty parts of labels in a tree": Case(
+        "train d.csv --label-hierarchy ' /' --embedder words",
+        {"d.csv": "text,label\na,b/c\nb,b//c\nc,/b\nd,b / d\n"},
+        exit=1,
+        says=("d.csv:3: the label 'b//c' has an empty part (separator '/') d.csv:4: the label '/b' has an empty part",),
+    ),
+    "empty parts of labels that are skipped": Case(
+        "train d.csv --label-hierarchy / --embedder words --skip-bad-rows --dry-run",
+        {"d.csv": "text,label\na,b/c\nb,b/ \u200b\nc,b / c\nd,b / d\n"},
+        says=("Skipped 1 row: d.csv:3: the label", "d.csv: 3 rows, 2 labels"),
+    ),
+    "a separator that stands in no label": Case(
+        "cross-validate d.csv --label-hierarchy / --embedder words",
+        {"d.csv": "text,label\na,b > c\nb,d\n"},
+        exit=1,
+        says=("Error: no label contains the separator '/' (--label-hierarchy, label_hierarchy=…)", "are 'b > c', 'd'"),
+    ),
     "files put together, each with its header and mark": Case(
         "train d.csv --dry-run --skip-bad-rows",
         {"d.csv": 2 * "\ufefftext,label\na,x\nb,y\n"},
@@ -688,6 +705,14 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
         TypeError(
             "texts must be strings, but texts[1] is of type bytes; to convert them, pass map(bytes.decode, texts)"
         ),
+    ),
+    "a label in a tree with an empty part": (
+        lambda _: embedclf.train(["a b", "c d"], ["x/y", "x/"], label_hierarchy="/"),
+        embedclf.TrainingError("labels[1]: the label 'x/' has an empty part (separator '/')"),
+    ),
+    "a separator that is none": (
+        lambda _: embedclf.cross_validate(["a b", "c d"], ["x/y", "x/z"], label_hierarchy=""),
+        embedclf.ArgumentError("--label-hierarchy (label_hierarchy=…) must be a separator such as '/', got ''"),
     ),
     "a name in place of an embedder": (
         lambda classifier: embedclf.as_langchain("wordllama"),  # type: ignore[arg-type]

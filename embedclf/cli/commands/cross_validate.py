@@ -8,7 +8,7 @@ from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.training_job import TrainingJob
-from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
+from embedclf.cli.training_options import TrainingOptions, label_hierarchy_option, seed_option, training_options
 from embedclf.formatting import rounded_down
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @report_option
 @page_options
 @training_options
+@label_hierarchy_option
 @seed_option
 @file_job("needed", kind=TrainingJob, writes_tables=True)
 def command(
@@ -52,6 +53,7 @@ def command(
     probabilities: bool,
     report: str | None,
     about: PageOptions,
+    label_hierarchy: str | None,
     seed: int,
     training: TrainingOptions,
 ) -> None:
@@ -73,6 +75,8 @@ def command(
         raise click.UsageError("--probabilities needs --output FILE, to which it adds columns.")
     job.check_places(output=output, report=report)
     job.read()
+    if label_hierarchy is not None:
+        label_hierarchy, _ = job.put_in_tree(label_hierarchy)
     job.open_to_train(training)
     if job.is_dry():
         return
@@ -82,7 +86,14 @@ def command(
     vectors = job.embed_to_train()
     corpus = job.corpus
     result: AnyCrossValidation = cross_validate(
-        corpus.texts, corpus.given_labels, folds=folds, repeats=repeats, seed=seed, **vectors, **job.settings
+        corpus.texts,
+        corpus.given_labels,
+        folds=folds,
+        repeats=repeats,
+        seed=seed,
+        label_hierarchy=label_hierarchy,
+        **vectors,
+        **job.settings,
     )
     separator = job.file.label_separator or LABEL_SEPARATOR
     if writer is not None:

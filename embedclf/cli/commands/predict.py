@@ -6,7 +6,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import chain, islice
-from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -311,7 +310,7 @@ def _check_options(
 
 
 def _check_coverage(classifier: "TextClassifier", coverage: float) -> None:
-    """Check that the classifier reaches a coverage, and say so if it does with one label for each text.
+    """Check that the classifier reaches a coverage, and say so if it does with at most one label for each text.
 
     Raises
     ------
@@ -319,11 +318,11 @@ def _check_coverage(classifier: "TextClassifier", coverage: float) -> None:
         If it does not.
     """
     card = classifier.card
-    if card.set_threshold(coverage) == inf and card.conformal is not None:
+    if card.set_threshold(coverage) > 1 and card.conformal is not None:
         right = shown_share(card.conformal.n_likeliest / card.conformal.n_examples)
         echo(
-            f"Each set has one label: the most likely one alone is right in {right} of cases "
-            f"({counted(card.conformal.n_examples, 'row')} not fitted on).",
+            f"No set has more than one label: the most likely one alone is right in {right} of cases "
+            f"({counted(card.conformal.n_examples, 'row')} not fitted on), so sets are empty where it is unlikely.",
             err=True,
         )
 

@@ -15,7 +15,7 @@ from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, check_replaced, remember_latest
 from embedclf.cli.options import Share
 from embedclf.cli.training_job import TrainingJob
-from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
+from embedclf.cli.training_options import TrainingOptions, label_hierarchy_option, seed_option, training_options
 from embedclf.data.columns import names_in
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ _MOST_IN_A_NAME = 2
     shell_complete=completers.labels,
     help="Label of out-of-scope rows: the model learns to reject them, and never predicts it.",
 )
+@label_hierarchy_option
 @seed_option
 @file_job("needed", kind=TrainingJob)
 def command(
@@ -95,6 +96,7 @@ def command(
     target_accuracy: float | None,
     min_confidence: float | None,
     out_of_scope_label: str | None,
+    label_hierarchy: str | None,
     seed: int,
     training: TrainingOptions,
     model: str | None,
@@ -142,6 +144,9 @@ def command(
         )
         return
     corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
+    if label_hierarchy is not None:
+        label_hierarchy, out_of_scope_label = job.put_in_tree(label_hierarchy, out_of_scope_label)
+        corpus = job.corpus
     place = Path(output) if output is not None else _usual_place(corpus.files or (corpus.name,))
     for dataset in [*job.datasets, *([] if labels_file is None else [labels_file])]:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
@@ -174,6 +179,7 @@ def command(
         target_accuracy=target_accuracy,
         min_confidence=min_confidence,
         out_of_scope_label=out_of_scope_label,
+        label_hierarchy=label_hierarchy,
         **vectors,
         **job.settings,
     )

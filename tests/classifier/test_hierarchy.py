@@ -1,0 +1,170 @@
+"""Labels in a tree: what is answered, how the threshold is chosen, and what is measured."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import embedclf
+from corpus import LABELS, QUICK, QUICKLY, TEXTS, write_csv
+from embedclf.classifier.decisions import NOTHING, Decision
+from embedclf.classifier.hierarchy import changes, hierarchy_of
+from embedclf.training.calibration import OutOfFoldScores
+from embedclf.training.thresholds import choose_threshold
+from running import Cli
+
+CLASSES = ("a", "a/x", "a/y/1", "a/y/2", "a-b/z", "c/1", "c/2")
+IN_TREE = {"delivery": "order/delivery", "password": "account", "refund": "order/refund"}
+
+
+@pytest.fixture
+def in_tree(tmp_path: Path) -> Path:
+    rows = [(f'"{text}"', IN_TREE[label]) for text, label in zip(TEXTS, LABELS, strict=True)]
+    return write_csv(tmp_path / "tree.csv", rows)
+
+
+@pytest.fixture(scope="module")
+def of_tree() -> embedclf.TextClassifier:
+    labels = [IN_TREE[label] for label in LABELS]
+    return embedclf.train(TEXTS, labels, embedder="wordllama", label_hierarchy="/", min_confidence=0.8, **QUICK)
+
+
+def _answer(probabilities: list[float], threshold: float | None) -> tuple[str | None, float]:
+    decision = Decision(CLASSES, threshold, hierarchy_of(CLASSES, "/"))
+    (answer,) = decision.answers(decision.decide(np.array([probabilities], dtype=np.float32)))
+    return answer.label, pytest.approx(answer.confidence)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "threshold", "answer"),
+    [
+        ((0.05, 0.05, 0.60, 0.1, 0.1, 0.05, 0.05), 0.6, ("a/y/1", 0.6)),
+        ((0.05, 0.05, 0.40, 0.3, 0.1, 0.05, 0.05), 0.6, ("a/y", 0.7)),
+        ((0.05, 0.25, 0.30, 0.2, 0.1, 0.05, 0.05), 0.6, ("a", 0.8)),
+        # The most likely leaf is elsewhere, and still the text is surely about `a`.
+        ((0.15, 0.15, 0.15, 0.15, 0.4, 0, 0), 0.6, ("a", 0.6)),
+        ((0.05, 0.05, 0.2, 0.2, 0.25, 0.2, 0.05), 0.6, (None, 0.25)),
+        # A class that others are below is answered with the probability of them all.
+        ((0.55, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05), None, ("a", 0.75)),
+        ((0.55, 0.1, 0.05, 0.05, 0.1, 0.1, 0.05), 0.7, ("a", 0.75)),
+        # Several reach a low threshold: the most likely leaf if it does, else the deepest, then the likeliest.
+        ((0.05, 0.05, 0.15, 0.15, 0.35, 0.15, 0.1), 0.3, ("a-b/z", 0.35)),
+        ((0.05, 0.05, 0.16, 0.14, 0.25, 0.20, 0.15), 0.29, ("a/y", 0.3)),
+        ((0.15, 0.25, 0.05, 0.05, 0.10, 0.20, 0.20), 0.4, ("a", 0.5)),
+        ((0.04, 0.05, 0.15, 0.14, 0.22, 0.2, 0.2), None, ("a-b/z", 0.22)),
+    ],
+)
+def test_the_answer_is_the_deepest_label_that_reaches_the_threshold(probabilities, threshold, answer):
+    assert _answer(probabilities, threshold) == answer
+
+
+def test_a_threshold_is_chosen_on_the_answers_that_are_given_at_it():
+    """What is found in one pass, the answers at every threshold, is what is answered at each."""
+    rng = np.random.default_rng(0)
+    tree = hierarchy_of(CLASSES, "/")
+    scores = rng.normal(0, 2, (300, len(CLASSES))).astype(np.float32)
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    y[:20] = len(CLASSES)  # out of scope
+    probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    covers = np.pad(tree.covers(CLASSES), ((0, 0), (0, 1)))
+    steps = tree.steps(probabilities)
+    gained = changes(steps, covers[steps.nodes, y[steps.rows]])
+    found = {}
+    for threshold in np.arange(1, 100) / 100:
+        _, chosen, confidence, _ = Decision(CLASSES, threshold, tree).decide(probabilities)
+        given = steps.confidence >= threshold
+        assert (confidence[chosen != NOTHING] >= threshold).all()
+        assert steps.begins[given].sum() == (chosen != NOTHING).sum()
+        right = covers[chosen, y] & (chosen != NOTHING)
+        assert gained[given].sum() == right.sum()
+        found[threshold] = right.sum() / max((chosen != NOTHING).sum(), 1)
+    chosen = choose_threshold(OutOfFoldScores(scores, y).judged_in(tree), 0.7)
+    flat = choose_threshold(OutOfFoldScores(scores, y).judged, 0.7)
+    answered = Decision(CLASSES, chosen, tree).decide(probabilities).chosen != NOTHING
+    assert answered.mean() > (probabilities.max(axis=1) >= flat).mean() + 0.1
+    assert found[np.ceil(100 * chosen) / 100] >= 0.7
+
+
+def test_a_model_keeps_its_tree(of_tree: embedclf.TextClassifier, cli: Cli):
+    """Files, screen, JSON and Python give the same answer: the parent, with the sum of its children's probabilities."""
+    of_tree.save("tree.safetensors")
+    text = "I want my package and my money"
+    (one,) = embedclf.load("tree.safetensors").classify([text], top_k=3)
+    own = {likely.label: likely.confidence for likely in one.top}
+    assert set(own) == set(IN_TREE.values())
+    assert (one.label, one.confidence) == ("order", pytest.approx(own["order/delivery"] + own["order/refund"]))
+    assert of_tree.predict([text]) == ["order"]
+    assert of_tree.with_min_confidence(None).predict([text]) == [one.top[0].label]
+    assert of_tree.with_min_confidence(1).predict([text]) == [None]
+
+    args = ("predict", "-m", "tree.safetensors")
+    shown = cli(*args, text).stdout.split()
+    assert (shown[0], float(shown[1])) == ("order", pytest.approx(one.confidence, abs=1e-4))
+    assert cli(*args, "--top-k", 2, text).stdout.split()[2::2] == [likely.label for likely in one.top[:2]]
+    record = json.loads(cli(*args, "--json", "--explain", text).stdout)
+    assert (record["label"], record["likeliest"]) == ("order", one.top[0].label)
+    Path("in.csv").write_text(f"text\n{text}\n")
+    assert cli(*args, "--input", "in.csv", "-o", "out.csv", "--top-k", 2).exit_code == 0
+    (row,) = csv.DictReader(Path("out.csv").read_text().splitlines())
+    assert [row["predicted_label"], row["top_1_label"]] == ["order", one.top[0].label]
+    assert float(row["confidence"]) == float(shown[1])
+
+
+def test_each_level_is_measured(of_tree: embedclf.TextClassifier):
+    """An answer is right if it is the true label or one above it, whether or not the model knows the label."""
+    texts = [*TEXTS, "When do I get my money back?"]
+    report = embedclf.evaluate(of_tree, texts, [*(IN_TREE[label] for label in LABELS), "order/ money back"])
+    labels = [IN_TREE[label] for label in LABELS] + ["order/money back"]
+    answers = of_tree.predict(texts)
+    tree = report.hierarchy
+    assert [(one.level, one.n_labels) for one in tree.levels] == [(1, 2), (2, 4)]
+    assert tree.levels[1].accuracy == report.accuracy < tree.levels[0].accuracy
+    given = [(answer, label) for answer, label in zip(answers, labels, strict=True) if answer is not None]
+    right = [label == answer or label.startswith(f"{answer}/") for answer, label in given]
+    assert report.answered.coverage == pytest.approx(len(given) / 31)
+    assert report.answered.accuracy == pytest.approx(np.mean(right))
+    (at,) = [point for point in report.coverage if point.threshold == 0.8]
+    assert (at.coverage, at.accuracy) == pytest.approx(report.answered[::2])
+    depths = [1 + answer.count("/") for answer, _ in given]
+    assert [one.n_answered for one in tree.answered] == [depths.count(1), depths.count(2)]
+    assert tree.mean_depth == pytest.approx(np.mean(depths))
+    assert json.loads(json.dumps(report.to_dict()))["hierarchy"]["levels"][0]["n_labels"] == 2
+    assert "answered at level  coverage  rows" in str(report)
+    report.to_html("report.html")
+    assert ">Levels<" in Path("report.html").read_text()
+
+
+def test_on_the_command_line(in_tree: Path, cli: Cli):
+    """Labels are trained on as they are usually written; evaluate takes the tree from the model."""
+    args = ("--label-hierarchy", ">", "--embedder", "wordllama", *QUICKLY[:4])
+    Path("spaced.csv").write_text(in_tree.read_text().replace("/", " > ").replace(" > refund", ">refund", 2))
+    trained = cli("train", "spaced.csv", "-o", "m.safetensors", "--min-confidence", 0.6, *args)
+    assert "Accuracy by level: 1: " in trained.stdout
+    card = embedclf.load("m.safetensors").to_dict()
+    assert (card["classes"], card["hierarchy"]) == (["account", "order > delivery", "order > refund"], " > ")
+    assert len(card["held_out"]["level_accuracies"]) == 2
+    shown = cli("evaluate", "spaced.csv", "-m", "m.safetensors").stdout
+    assert "level  labels  macro-F1" in shown
+    assert "order > refund      " in shown
+    validated = json.loads(cli("cross-validate", "spaced.csv", "--folds", 2, "--json", *args).stdout)
+    assert [one["n_labels"] for one in validated["report"]["hierarchy"]["levels"]] == [2, 3]
+
+
+def test_retraining_keeps_the_tree(of_tree: embedclf.TextClassifier):
+    labels = [*(IN_TREE[label] for label in LABELS), "order / change"]
+    result = embedclf.retrain(of_tree, [*TEXTS, "Please change my order"], labels)
+    assert result.classifier.card.hierarchy == "/"
+    assert "order/change" in result.classifier.classes
+
+
+def test_what_is_out_of_scope_is_answered_by_no_label():
+    labels = [IN_TREE[label] for label in LABELS]
+    outside = ["Is there life on Mars?", "How do I boil an egg?", "Tell me a joke", "Will it rain tomorrow?"]
+    settings = {**QUICK, "embedder": "wordllama", "label_hierarchy": "/", "out_of_scope_label": "other"}
+    classifier = embedclf.train([*TEXTS, *outside], [*labels, *["other"] * 4], **settings)
+    answers = classifier.predict([*TEXTS, *outside])
+    found = embedclf.evaluate(classifier, [*TEXTS, *outside], [*labels, *["other"] * 4]).out_of_scope
+    assert found.n_answered == sum(answer is not None for answer in answers[-4:])
+    assert found.auroc > 0.9
