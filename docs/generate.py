@@ -38,8 +38,8 @@ CHAPTERS = {
         "Limits",
     ],
     "Measure": [
-        *("evaluate", "Report", "cross_validate", "CrossValidation", "learning_curve", "LearningCurve"),
-        *("compare", "Comparison", "explain", "Explanation"),
+        *("evaluate", "Report", "MultiLabelReport", "cross_validate", "CrossValidation", "MultiLabelCrossValidation"),
+        *("learning_curve", "LearningCurve", "compare", "Comparison", "explain", "Explanation"),
     ],
     "Look at texts": [
         *("check", "DataCheck", "search", "SearchResult", "recommend", "Recommendation", "cluster", "Clustering"),

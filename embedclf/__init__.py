@@ -22,8 +22,8 @@ Train and use a classifier
     Limits                What the service accepts.
 
 Measure
-    evaluate              Measure a classifier on labelled texts: a `Report`, with a `Baseline`.
-    cross_validate        Estimate how accurate a classifier would be: a `CrossValidation`.
+    evaluate              Measure a classifier on texts: a `Report`, with a `Baseline`, or a `MultiLabelReport`.
+    cross_validate        Estimate how good one would be: a `CrossValidation`, or a `MultiLabelCrossValidation`.
     learning_curve        Find out whether more labels would help: a `LearningCurve`.
     compare               Compare embedders, heads and features: a `Comparison`.
 

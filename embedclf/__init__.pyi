@@ -31,6 +31,8 @@ from .evaluation.extension import extend as extend
 from .evaluation.learning import LearningCurve as LearningCurve
 from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
+from .evaluation.multilabel_cross_validation import MultiLabelCrossValidation as MultiLabelCrossValidation
+from .evaluation.multilabel_report import MultiLabelReport as MultiLabelReport
 from .evaluation.neighbourhood import explain as explain
 from .evaluation.report import Report as Report
 from .evaluation.retraining import retrain as retrain
@@ -82,6 +84,8 @@ __all__ = [
     "MaxCostError",
     "ModelFileError",
     "MultiLabelClassifier",
+    "MultiLabelCrossValidation",
+    "MultiLabelReport",
     "OutputError",
     "Prediction",
     "Recommendation",

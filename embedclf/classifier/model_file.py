@@ -68,6 +68,7 @@ _OTHER_FORMATS = re.compile(
 # Inside the entry, since safetensors writes several entries in no fixed order.
 # The fields of a card that change how a classifier answers, and that are only written where they are not None.
 _OF_FORMAT_4 = ("multilabel", "scope", "hierarchy", "class_weights", "costs", "targets")
+_OF_SEVERAL_LABELS = ("micro_f1", "labels_per_text", "predicted_labels_per_text")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGEST = re.compile(r', "blake2b": "([0-9a-f]{32})"}\Z')
 
@@ -95,6 +96,8 @@ class HeldOut:
         uses words only, and in files of older versions.
     micro_f1 : float or None
         F1 of all labels of all texts together; None if a text has one label.
+    labels_per_text, predicted_labels_per_text : float or None
+        How many labels a text has, and how many are predicted, on average; None if a text has one.
     level_accuracies : tuple of float, or None
         Of labels in a tree: the share of examples whose first part is right, whose first two are, and so on.
     answers : AnswerFigures or None
@@ -112,6 +115,8 @@ class HeldOut:
     baseline_accuracy: float | None = None
     words_accuracy: float | None = None
     micro_f1: float | None = None
+    labels_per_text: float | None = None
+    predicted_labels_per_text: float | None = None
     level_accuracies: tuple[float, ...] | None = None
     answers: AnswerFigures | None = None
 
@@ -263,7 +268,7 @@ class ModelCard:
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]
-        for name in ("micro_f1", "level_accuracies"):
+        for name in (*_OF_SEVERAL_LABELS, "level_accuracies"):
             if self.held_out is not None and getattr(self.held_out, name) is None:
                 del card["held_out"][name]
         return card
@@ -499,7 +504,7 @@ def _parse(
 def _held_out(figures: dict[str, Any]) -> HeldOut:
     accuracy, macro_f1, ece = (_number(figures, name, least=0.0, most=1.0) for name in ("accuracy", "macro_f1", "ece"))
     # Older versions do not write these fields, and ignore them when reading.
-    later = {
+    later: dict[str, float | None] = {
         name: _optional(figures, name, most=1.0)
         for name in (
             "coverage",
@@ -507,10 +512,10 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
             "out_of_scope_recall",
             "baseline_accuracy",
             "words_accuracy",
-            "micro_f1",
         )
         if name in figures
     }
+    later |= {name: _optional(figures, name) for name in _OF_SEVERAL_LABELS if name in figures}
     if (levels := figures.get("level_accuracies")) is not None:
         shares = [{"level_accuracies": one} for one in _typed(levels, list, "level_accuracies")]
         levels = tuple(_number(one, "level_accuracies", least=0.0, most=1.0) for one in shares)

@@ -58,8 +58,14 @@ class TextClassifier(Printable):
 
     def __repr__(self) -> str:
         held_out = self.card.held_out
-        measured = "" if held_out is None else f", held-out accuracy {held_out.accuracy:.3f}"
-        return f"<TextClassifier: {len(self.classes)} classes, {self.card.head} on {self.features}{measured}>"
+        measured = ""
+        if held_out is not None:
+            figure = f"accuracy {held_out.accuracy:.3f}"
+            if held_out.micro_f1 is not None:
+                figure = f"micro-F1 {held_out.micro_f1:.3f}"
+            measured = f", held-out {figure}"
+        kind = type(self).__name__
+        return f"<{kind}: {len(self.classes)} classes, {self.card.head} on {self.features}{measured}>"
 
     @property
     def classes(self) -> tuple[str, ...]:

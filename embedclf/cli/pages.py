@@ -14,6 +14,7 @@ from embedclf._version import __version__
 from embedclf.cli.options import PageOptions
 from embedclf.cli.screen import echo
 from embedclf.data.atomic_file import AtomicFile
+from embedclf.data.label_sets import labels_in
 from embedclf.errors import OutputError
 from embedclf.formatting import counted
 from embedclf.phases import phase
@@ -114,7 +115,7 @@ def facts_of_file(corpus: "Corpus", n_rows: int | None = None) -> str:
     """Return a file as a page names it: without its directory, with its size; by default, that of its usable rows."""
     from embedclf.data.corpus import names_of
 
-    n_labels = len(set(corpus.labels) - {""})
+    n_labels = len(labels_in(corpus.given_labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
     name = names_of([Path(file).name for file in corpus.files or (corpus.name,)])
     return f"{name} ({counted(n_rows or len(corpus.texts), 'row')}{labels})"

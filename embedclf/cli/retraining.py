@@ -14,6 +14,7 @@ from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
 from embedclf.data.reading import as_read
 from embedclf.embedding.base import WORDS
+from embedclf.errors import ArgumentError
 
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
@@ -73,6 +74,18 @@ def retrain_on(
     else:
         saved = f"Saved {place} ({place.stat().st_size / 1000:,.1f} kB)"
         job.print_lines([*retraining_lines(result), saved])
+
+
+def check_one_label(corpus: "Corpus") -> None:
+    """Check that each text has one label, as in the training of a model that can be retrained.
+
+    Raises
+    ------
+    ArgumentError
+        If a text may have several.
+    """
+    if corpus.is_multilabel:
+        raise ArgumentError(f"{corpus.name} has several labels a text, but the model gives one")
 
 
 def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":

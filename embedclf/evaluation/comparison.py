@@ -5,10 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
-import numpy as np
-
 from embedclf.arrays import Floats
 from embedclf.classifier.model_file import Head
+from embedclf.data.label_sets import AnyLabels, LabelSet
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -16,19 +15,21 @@ from embedclf.embedding.factory import EmbedderSettings
 from embedclf.embedding.usage import Usage
 from embedclf.errors import ArgumentError, TextError
 from embedclf.evaluation.choices import Embedded, check_cost_of_all, embed_choices, open_choices, usage_of_all
-from embedclf.evaluation.cross_validation import CrossValidation, check_division, cross_validate_examples
+from embedclf.evaluation.cross_validation import AnyCrossValidation, check_division, cross_validate_examples
 from embedclf.evaluation.footprint import ms_to_embed, size_and_seconds
+from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
+from embedclf.evaluation.scores import ACCURACY, MICRO_F1, Score, difference_of, score_of
 from embedclf.formatting import counted
 from embedclf.phases import tracked
 from embedclf.records import WithPage
-from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
-from embedclf.training.checks import check_examples
+from embedclf.stats.intervals import Interval, warn_of_few
+from embedclf.training.checks import check_for_one_label, check_labelled
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.trainer import of_labels, weights_of
 from embedclf.training.training_set import TrainingSet
 from embedclf.training.weights import ClassWeight
-from embedclf.validation import Label, group_duplicates
+from embedclf.validation import group_duplicates
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +48,11 @@ class Compared:
     head : {"logistic", "centroid"}
     features : {"auto", "embedding", "words", "both"}
     accuracy, macro_f1 : float
+        If texts have several labels, the accuracy is the share of texts with exactly the predicted labels.
     accuracy_interval, macro_f1_interval : Interval
         95 %.
     difference : float
-        Its accuracy minus that of the best combination.
+        Its accuracy, or micro-F1 if texts have several labels, minus that of the best combination.
     difference_interval : Interval
         95 %, paired over the distinct texts; 0 to 0 for the best combination.
     tokens : int or None
@@ -63,7 +65,11 @@ class Compared:
         Milliseconds per text on this machine; None for a remote embedder.
     ms_to_classify : float
         Milliseconds per text whose vector is known.
-    result : CrossValidation
+    result : CrossValidation or MultiLabelCrossValidation
+    micro_f1 : float or None
+        F1 of all labels of all texts together; None if a text has one label.
+    micro_f1_interval : Interval or None
+        95 %.
     """
 
     embedder: str
@@ -83,7 +89,14 @@ class Compared:
     model_bytes: int
     ms_to_embed: float | None
     ms_to_classify: float
-    result: CrossValidation
+    result: AnyCrossValidation
+    micro_f1: float | None = None
+    micro_f1_interval: Interval | None = None
+
+    @property
+    def score(self) -> Score:
+        """The accuracy, or micro-F1 if texts have several labels, with its interval."""
+        return score_of(self.result)
 
     @property
     def told(self) -> str:
@@ -102,7 +115,8 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types for JSON, without the cross-validation."""
-        names = [name for name in self.__slots__ if name != "result"]
+        left_out = {"result"} if self.micro_f1 is not None else {"result", "micro_f1", "micro_f1_interval"}
+        names = [name for name in self.__slots__ if name not in left_out]
         shown = {name: getattr(self, name) for name in names}
         return {name: list(value) if isinstance(value, Interval) else value for name, value in shown.items()} | {
             "worse": self.worse
@@ -128,8 +142,13 @@ class Comparison(WithPage):
 
     def __repr__(self) -> str:
         best = self.candidates[0]
-        of_best = f"best {best.name}, {best.head}, {best.features} with accuracy {best.accuracy:.3f}"
+        of_best = f"best {best.name}, {best.head}, {best.features} with {self.metric} {best.score.value:.3f}"
         return f"<Comparison: {counted(len(self.candidates), 'candidate')}, {of_best}>"
+
+    @property
+    def metric(self) -> str:
+        """What is compared: "accuracy", or "micro-F1" if texts have several labels."""
+        return ACCURACY if self.candidates[0].micro_f1 is None else MICRO_F1
 
     def to_frame(self) -> Any:
         """Return the candidates as a data frame of pandas, or of Polars if only that is installed."""
@@ -157,10 +176,10 @@ def _flat(figures: dict[str, Any]) -> dict[str, Any]:
 
 def compare(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     embedders: Sequence[EmbedderLike | None] = (None,),
     dimensions: Sequence[int | None] = (None,),
     tasks: Sequence[str | None] = (None,),
@@ -208,7 +227,7 @@ def compare(
         If an embedder is unknown, not installed, supports none of the lengths, or fails.
     """
     examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
-    texts, labels = examples.texts, examples.known_labels
+    texts, own_labels = examples.texts, examples.label_sets or examples.known_labels
     for name, given in (
         ("embedders", embedders),
         ("tasks", tasks),
@@ -220,20 +239,20 @@ def compare(
             raise TypeError(f"{name} must be a list, not a single str: [{given!r}]")
     if single := sorted(settings.keys() & {"task", "prompt"}):
         raise TypeError(f"compare takes several: pass {single[0]}s=[…], not {single[0]}=")
-    recipes = check_comparison(texts, labels, heads, features, folds, seed)
-    weights = check_weights(labels, sample_weight, class_weight)
+    recipes = check_comparison(texts, own_labels, heads, features, folds, seed)
+    weights = check_weights(texts, own_labels, sample_weight, class_weight)
     choices = open_choices(embedders, dimensions, recipes, tasks=tasks, prompts=prompts, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))
     embedded: list[Embedded] = []
     reasons = embed_choices(choices, texts, embedded, **settings)
     if reasons:
         raise TextError(reasons)
-    return compare_vectors(texts, labels, embedded, recipes, folds=folds, seed=seed, weights=weights)
+    return compare_vectors(texts, own_labels, embedded, recipes, folds=folds, seed=seed, weights=weights)
 
 
 def check_comparison(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[str] | Sequence[LabelSet],
     heads: Sequence[str],
     features: Sequence[str],
     folds: int,
@@ -248,7 +267,7 @@ def check_comparison(
     TrainingError
         If the examples are not enough for a classifier.
     """
-    _, y = check_examples(texts, labels)
+    _, y, _ = check_labelled(texts, labels)
     if not heads or not features:
         raise ArgumentError(f"nothing to compare: no {'features' if heads else 'head'} given")
     recipes = [check_recipe(head, features=one, label_names=False) for head in heads for one in features]
@@ -259,7 +278,9 @@ def check_comparison(
 Weights = tuple[Floats | None, Floats | None]
 
 
-def check_weights(labels: Sequence[str], sample_weight: Any, class_weight: ClassWeight) -> Weights:
+def check_weights(
+    texts: Sequence[str], labels: Sequence[str] | Sequence[LabelSet], sample_weight: Any, class_weight: ClassWeight
+) -> Weights:
     """Check weights before anything is embedded, and return those of examples and of classes; None if all are equal.
 
     Raises
@@ -267,13 +288,15 @@ def check_weights(labels: Sequence[str], sample_weight: Any, class_weight: Class
     ArgumentError
         If they cannot be.
     """
-    classes, y = check_examples(labels, labels)
+    classes, y, given = check_labelled(texts, labels)
+    if given is not None:
+        check_for_one_label(class_weight=class_weight)
     return weights_of(sample_weight, of_labels(class_weight), classes, y)
 
 
 def compare_vectors(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[str] | Sequence[LabelSet],
     embedded: Sequence[Embedded],
     recipes: Sequence[Recipe],
     *,
@@ -284,7 +307,7 @@ def compare_vectors(
     """Compare embedders by their vectors of the texts; see `compare` and `check_weights`."""
     if not embedded:
         raise ArgumentError("nothing to compare: no embedder given")
-    classes, y = check_examples(texts, labels)
+    classes, y, given = check_labelled(texts, labels)
     groups = group_duplicates(texts)
     found = []
     # A classifier of words only is fitted once, with the lexical embedder.
@@ -292,7 +315,9 @@ def compare_vectors(
     for one, recipe in tracked(pairs, "Comparing", len(pairs), "combination"):
         vectors = one.vectors if recipe.uses_vectors else None
         inputs = Inputs.of(texts, vectors, words=recipe.uses_words)
-        examples = TrainingSet(inputs, y, groups, classes, sample_weight=weights[0], class_weight=weights[1])
+        examples = TrainingSet(
+            inputs, y, groups, classes, sample_weight=weights[0], given=given, class_weight=weights[1]
+        )
         named = one.embedder.spec.described + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
         logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
         result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
@@ -301,11 +326,14 @@ def compare_vectors(
     groups = groups[[one.row for one in found[0][-1].predictions]]
     warn_of_few(groups, "cross-validated")
     # Ties go to the smaller model.
-    found.sort(key=lambda one: (-one[-1].accuracy, one[2].vectors.shape[1], one[1].uses_words))
-    best = _correct(found[0][-1], labels)
+    found.sort(key=lambda one: (-score_of(one[-1]).value, one[2].vectors.shape[1], one[1].uses_words))
     candidates = []
     for one, recipe, inputs, result in found:
-        differences = _correct(result, labels) - best
+        difference = difference_of(result, found[0][-1], labels, groups)
+        if isinstance(result, MultiLabelCrossValidation):
+            accuracy, micro_f1 = Score(result.exact_match, result.exact_match_interval), score_of(result)
+        else:
+            accuracy, micro_f1 = score_of(result), None
         tokens, dollars = _cost(one.embedder, texts)
         n_bytes, seconds = size_and_seconds(one.embedder, texts, inputs, classes, result)
         candidates.append(
@@ -316,28 +344,23 @@ def compare_vectors(
                 dimensions=inputs.vectors.shape[1],
                 head=result.head,
                 features=recipe.features,
-                accuracy=result.accuracy,
-                accuracy_interval=result.accuracy_interval,
+                accuracy=accuracy.value,
+                accuracy_interval=accuracy.interval,
                 macro_f1=result.macro_f1,
                 macro_f1_interval=result.macro_f1_interval,
-                difference=float(differences.mean()),
-                difference_interval=(
-                    Interval(0.0, 0.0) if result is found[0][-1] else interval_of_mean(differences, groups, least=-1)
-                ),
+                difference=difference.value,
+                difference_interval=difference.interval,
                 tokens=tokens,
                 dollars=dollars,
                 model_bytes=n_bytes,
                 ms_to_embed=ms_to_embed(one.embedder, texts),
                 ms_to_classify=1_000 * seconds,
                 result=result,
+                micro_f1=None if micro_f1 is None else micro_f1.value,
+                micro_f1_interval=None if micro_f1 is None else micro_f1.interval,
             )
         )
     return Comparison(found[0][-1].n_examples, folds, tuple(candidates), usage_of_all(embedded))
-
-
-def _correct(result: CrossValidation, labels: Sequence[str]) -> Floats:
-    """Return 1 for each predicted row whose label is correct, else 0."""
-    return np.array([float(one.label == labels[one.row]) for one in result.predictions])
 
 
 def _cost(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float | None]:

@@ -1,8 +1,8 @@
 """Cross-validation of the classifier that would be trained on some examples."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
 
@@ -11,17 +11,19 @@ from embedclf.classifier.answer_figures import measure_answers
 from embedclf.classifier.decisions import Decision
 from embedclf.classifier.hierarchy import as_written, hierarchy_of
 from embedclf.classifier.model_file import Head
+from embedclf.data.label_sets import AnyLabels, LabelSet
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.evaluation.measuring import report_on
+from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation, summarize_labels
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
-from embedclf.training.checks import check_examples, check_tree
+from embedclf.training.checks import check_for_one_label, check_labelled, check_tree
 from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -161,12 +163,16 @@ class CrossValidation(WithPage):
         }
 
 
-def cross_validate(
+AnyCrossValidation: TypeAlias = CrossValidation | MultiLabelCrossValidation
+
+
+@overload
+def cross_validate(  # type: ignore[overload-overlap]
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
     labels: Iterable[Label] | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     embedder: EmbedderLike | None = None,
     head: Head = "logistic",
     C: float | Literal["auto"] | None = None,
@@ -181,7 +187,54 @@ def cross_validate(
     name_vectors: Vectors | None = None,
     sample_weight: Any = None,
     class_weight: ClassWeight = None,
-) -> CrossValidation:
+) -> CrossValidation: ...
+
+
+@overload
+def cross_validate(
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: Iterable[Collection[Label]],
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    embedder: EmbedderLike | None = None,
+    head: Head = "logistic",
+    C: float | Literal["auto"] | None = None,
+    regularization: float | Literal["auto"] = "auto",
+    features: Features = "auto",
+    label_names: bool | None = None,
+    folds: int = 5,
+    repeats: int = 1,
+    seed: int = 0,
+    label_hierarchy: str | None = None,
+    vectors: Vectors | None = None,
+    name_vectors: Vectors | None = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
+) -> MultiLabelCrossValidation: ...
+
+
+def cross_validate(
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: AnyLabels | None = None,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    embedder: EmbedderLike | None = None,
+    head: Head = "logistic",
+    C: float | Literal["auto"] | None = None,
+    regularization: float | Literal["auto"] = "auto",
+    features: Features = "auto",
+    label_names: bool | None = None,
+    folds: int = 5,
+    repeats: int = 1,
+    seed: int = 0,
+    label_hierarchy: str | None = None,
+    vectors: Vectors | None = None,
+    name_vectors: Vectors | None = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeight = None,
+) -> AnyCrossValidation:
     """Estimate by cross-validation how accurate a classifier trained on these examples would be.
 
     Each fold is predicted by a classifier trained on the others as in `embedclf.train`, with C and temperature chosen
@@ -207,6 +260,11 @@ def cross_validate(
     sample_weight, class_weight
         See `embedclf.train`. They count in fits; the figures count each example once.
 
+    Returns
+    -------
+    CrossValidation or MultiLabelCrossValidation
+        The latter if texts have lists of labels.
+
     Raises
     ------
     ArgumentError
@@ -220,22 +278,26 @@ def cross_validate(
     """
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names, C)
-    known = given.known_labels
+    known = given.label_sets or given.known_labels
     if label_hierarchy is not None:
-        label_hierarchy = check_tree(known, label_hierarchy)
-        known = as_written(known, label_hierarchy)
-    classes, y = check_examples(given.texts, known)
+        label_hierarchy = check_tree(given.known_labels, label_hierarchy)
+        known = as_written(given.known_labels, label_hierarchy)
+    classes, y, of_texts = check_labelled(given.texts, known)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)
+    if of_texts is not None:
+        check_for_one_label(class_weight=class_weight)
     weights, of_classes = weights_of(sample_weight, of_labels(class_weight), classes, y)
     _, recipe = open_for(recipe, given)
     examples = make_training_set(
-        recipe, given, classes, y, name_vectors, sample_weight=weights, class_weight=of_classes
+        recipe, given, classes, y, name_vectors, sample_weight=weights, class_weight=of_classes, given=of_texts
     )
     intervals.warn_of_few(given.groups[predicted], "cross-validated")
     result = cross_validate_examples(
         given.texts, known, examples, recipe, folds, seed, repeats, label_hierarchy=label_hierarchy
     )
+    if isinstance(result, MultiLabelCrossValidation):
+        return result
     if (baseline := result.report.baseline) is None or not recipe.uses_vectors:
         return result
     inputs = Inputs.of(given.texts, None, words=True)
@@ -268,17 +330,21 @@ def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 
 
 def cross_validate_examples(
     texts: Sequence[str],
-    labels: Sequence[str],
+    labels: Sequence[str] | Sequence[LabelSet],
     examples: TrainingSet,
     recipe: Recipe,
     n_folds: int,
     seed: int,
     repeats: int = 1,
     label_hierarchy: str | None = None,
-) -> CrossValidation:
+) -> AnyCrossValidation:
     """Cross-validate on examples that were checked; see `cross_validate`."""
     each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
-    return _summarize(texts, labels, examples, each, recipe.head, n_folds, label_hierarchy)
+    if examples.given is not None:
+        sets = [one for one in labels if not isinstance(one, str)]
+        return summarize_labels(texts, sets, examples, each, recipe.head, n_folds)
+    single = [one for one in labels if isinstance(one, str)]
+    return _summarize(texts, single, examples, each, recipe.head, n_folds, label_hierarchy)
 
 
 def _summarize(

@@ -9,7 +9,7 @@ from embedclf._version import __version__
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_file import HeldOut, ModelCard, model_bytes
 from embedclf.embedding.base import Embedder
-from embedclf.evaluation.cross_validation import CrossValidation
+from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation
 from embedclf.training.inputs import Inputs
 
 _TEXTS_TIMED = 512
@@ -17,7 +17,7 @@ _TIMES = 5
 
 
 def size_and_seconds(
-    embedder: Embedder, texts: Sequence[str], inputs: Inputs, classes: tuple[str, ...], result: CrossValidation
+    embedder: Embedder, texts: Sequence[str], inputs: Inputs, classes: tuple[str, ...], result: AnyCrossValidation
 ) -> tuple[int, float]:
     """Return the bytes of a model of this size, and its seconds per text whose vector is known."""
     # With words if most folds chose them.
@@ -27,7 +27,8 @@ def size_and_seconds(
         words = WordWeights(vocabulary, np.ones((len(vocabulary), len(classes)), dtype=np.float16))
     weights = np.ones((len(classes), inputs.vectors.shape[1]), dtype=np.float32)
     model = LinearModel(weights, np.ones(len(classes), dtype=np.float32), classes, words)
-    held_out = HeldOut(result.accuracy, result.macro_f1, result.ece, result.n_examples)
+    accuracy = result.accuracy if isinstance(result, CrossValidation) else result.exact_match
+    held_out = HeldOut(accuracy, result.macro_f1, result.ece, result.n_examples)
     card = ModelCard(embedder.spec, result.head, 10.0, 1.0, None, None, len(texts), held_out, __version__, 1.0)
     timed, vectors = texts[:_TEXTS_TIMED], inputs.vectors[:_TEXTS_TIMED]
     seconds = _shortest(lambda: model.probabilities(vectors, None if vocabulary is None else vocabulary.terms(timed)))

@@ -8,20 +8,23 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.model_file import Head
+from embedclf.data.label_sets import AnyLabels
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
+from embedclf.evaluation.scores import ACCURACY, MICRO_F1
 from embedclf.records import WithPage
-from embedclf.stats.intervals import Interval, interval_of_mean, warn_of_few
-from embedclf.training.checks import check_examples
-from embedclf.training.folds import Task, fit_and_predict
+from embedclf.stats import multilabel
+from embedclf.stats.intervals import Interval, interval_of_mean, interval_of_ratios, warn_of_few
+from embedclf.training.checks import check_for_one_label, check_labelled
+from embedclf.training.folds import HeldOutPredictions, Task, fit_and_predict
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import hold_out
 from embedclf.training.trainer import of_labels, open_for, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
 from embedclf.training.weights import ClassWeight
-from embedclf.validation import Label, check_whole
+from embedclf.validation import check_whole
 
 _HOLDOUT = 0.2
 _LEAST_PER_CLASS = 1
@@ -41,15 +44,30 @@ class LearningPoint(NamedTuple):
     n_draws : int
         Number of random subsets of this size whose accuracies are averaged.
     accuracy : float
-        On the held-out examples.
+        On the held-out examples. If texts have several labels, the share of texts with exactly the predicted labels.
     interval : Interval
-        95 %, over the distinct held-out texts.
+        95 %, over the distinct held-out texts; of micro-F1 if texts have several labels.
+    micro_f1 : float or None
+        F1 of all labels of all texts together; None if a text has one label.
     """
 
     n_labels: int
     n_draws: int
     accuracy: float
     interval: Interval
+    micro_f1: float | None = None
+
+    @property
+    def score(self) -> float:
+        """The accuracy, or micro-F1 if texts have several labels."""
+        return self.accuracy if self.micro_f1 is None else self.micro_f1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures as plain types for JSON."""
+        figures = {**self._asdict(), "interval": list(self.interval)}
+        if self.micro_f1 is None:
+            del figures["micro_f1"]
+        return figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,7 @@ class LearningCurve(WithPage):
     points : tuple of LearningPoint
         Each with about twice as many labelled examples as the one before.
     gain : float
-        The change in accuracy with the last doubling.
+        The change in accuracy, or in micro-F1 if texts have several labels, with the last doubling.
     gain_interval : Interval
         95 %, paired over the distinct held-out texts.
     """
@@ -74,17 +92,20 @@ class LearningCurve(WithPage):
 
     def __repr__(self) -> str:
         last = self.points[-1]
-        return f"<LearningCurve: accuracy {last.accuracy:.3f} with {last.n_labels:,} training rows>"
+        return f"<LearningCurve: {self.metric} {last.score:.3f} with {last.n_labels:,} training rows>"
+
+    @property
+    def metric(self) -> str:
+        """What is measured: "accuracy", or "micro-F1" if texts have several labels."""
+        return ACCURACY if self.points[-1].micro_f1 is None else MICRO_F1
 
     @property
     def verdict(self) -> str:
         """A sentence on whether more labels would help."""
         before, after = self.points[-2:]
         low, high = (100 * end for end in self.gain_interval)
-        last = (
-            f"From {before.n_labels:,} to {after.n_labels:,} labelled rows, accuracy changed by "
-            f"{100 * self.gain:+.1f} points ({low:+.1f} to {high:+.1f})"
-        ).replace("-", "−")
+        changed = f"{100 * self.gain:+.1f} points ({low:+.1f} to {high:+.1f})".replace("-", "−")
+        last = f"From {before.n_labels:,} to {after.n_labels:,} labelled rows, {self.metric} changed by {changed}"
         if self.gain_interval.low > 0:
             return f"{last}: more labels are likely to help."
         if self.gain_interval.high < 0:
@@ -95,14 +116,15 @@ class LearningCurve(WithPage):
 
     def to_frame(self) -> Any:
         """Return the points of the curve as a data frame of pandas, or of Polars if only that is installed."""
-        rows = [{**point._asdict(), "low": point.interval.low, "high": point.interval.high} for point in self.points]
-        return data_frame(rows, ("n_labels", "n_draws", "accuracy", "low", "high"))
+        rows = [{**point.to_dict(), "low": point.interval.low, "high": point.interval.high} for point in self.points]
+        measured = ("accuracy",) if self.metric == ACCURACY else ("micro_f1", "accuracy")
+        return data_frame(rows, ("n_labels", "n_draws", *measured, "low", "high"))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as plain types for JSON."""
         return {
             "n_held_out": self.n_held_out,
-            "points": [{**point._asdict(), "interval": list(point.interval)} for point in self.points],
+            "points": [point.to_dict() for point in self.points],
             "gain": self.gain,
             "gain_interval": list(self.gain_interval),
             "verdict": self.verdict,
@@ -111,10 +133,10 @@ class LearningCurve(WithPage):
 
 def learning_curve(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     embedder: EmbedderLike | None = None,
     head: Head = "logistic",
     C: float | Literal["auto"] | None = None,
@@ -130,7 +152,8 @@ def learning_curve(
     """Measure accuracy with growing numbers of labelled examples.
 
     A fifth of the examples is held out. Classifiers are trained on growing subsets of the rest, from about one example
-    per label, doubling each time. Each subset contains the next smaller one and keeps the proportions of the labels.
+    per label, doubling each time. Each subset contains the next smaller one and keeps the proportions of the labels. If
+    texts have several labels, micro-F1 is measured.
 
     Parameters
     ----------
@@ -160,7 +183,7 @@ def learning_curve(
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names, C)
     check_whole(seed, "seed", least=0)
-    classes, y = check_examples(given.texts, given.known_labels)
+    classes, y, of_texts = check_labelled(given.texts, given.label_sets or given.known_labels)
     groups = given.groups
     held = hold_out(y, groups, _HOLDOUT, seed=seed)
     sizes = sizes_of(int((~held).sum()), len(classes))
@@ -170,10 +193,20 @@ def learning_curve(
             f"{len(given):,} examples of {len(classes)} labels are too few for a learning curve: besides those held "
             f"out, it needs at least {2 * len(classes)}"
         )
+    if of_texts is not None:
+        check_for_one_label(class_weight=class_weight)
     weights, of_classes = weights_of(sample_weight, of_labels(class_weight), classes, y)
     _, recipe = open_for(recipe, given)
     examples = make_training_set(
-        recipe, given, classes, y, name_vectors, fewest=sizes[0], sample_weight=weights, class_weight=of_classes
+        recipe,
+        given,
+        classes,
+        y,
+        name_vectors,
+        fewest=sizes[0],
+        sample_weight=weights,
+        class_weight=of_classes,
+        given=of_texts,
     )
     warn_of_few(groups[held], "held out")
     tasks = [
@@ -183,9 +216,15 @@ def learning_curve(
         if draw < max(1, sizes[-1] // size)
     ]
     predictions = fit_and_predict(examples, [task for _, task in tasks], recipe, "Fitting", "classifier", seed=seed)
-    correct: dict[int, list[Any]] = {size: [] for size in sizes}
+    by_size: dict[int, list[HeldOutPredictions]] = {size: [] for size in sizes}
     for (size, _), prediction in zip(tasks, predictions, strict=True):
-        correct[size].append(examples.decision.choose(prediction.probabilities)[0] == y[held])
+        by_size[size].append(prediction)
+    if of_texts is not None:
+        return _curve_of_labels(by_size, of_texts[held], groups[held])
+    correct = {
+        size: [examples.decision.choose(one.probabilities)[0] == y[held] for one in of_size]
+        for size, of_size in by_size.items()
+    }
     means = {size: np.mean(of_size, axis=0) for size, of_size in correct.items()}
     gained = means[sizes[-1]] - means[sizes[-2]]
     return LearningCurve(
@@ -196,6 +235,33 @@ def learning_curve(
         ),
         gain=float(gained.mean()),
         gain_interval=interval_of_mean(gained, groups[held], least=-1),
+    )
+
+
+def _curve_of_labels(by_size: dict[int, list[HeldOutPredictions]], given: Mask, groups: Ints) -> LearningCurve:
+    """Return the curve of micro-F1, the mean of the random subsets of each size."""
+    points, parts = [], []
+    for size, of_size in by_size.items():
+        predicted = [one.given for one in of_size if one.given is not None]
+        above, below = zip(*(multilabel.f1_parts(given, one) for one in predicted), strict=True)
+        parts.append([np.column_stack([one.sum(axis=1) for one in part]) for part in (above, below)])
+        points.append(
+            LearningPoint(
+                size,
+                len(predicted),
+                accuracy=float(np.mean([multilabel.exact_match(given, one) for one in predicted])),
+                interval=interval_of_ratios(parts[-1][0], parts[-1][1], groups),
+                micro_f1=float(np.mean([multilabel.micro_f1(given, one) for one in predicted])),
+            )
+        )
+    before, after = points[-2:]
+    factors = [*[1 / after.n_draws] * after.n_draws, *[-1 / before.n_draws] * before.n_draws]
+    last = [np.hstack([new, old]) for new, old in zip(parts[-1], parts[-2], strict=True)]
+    return LearningCurve(
+        n_held_out=len(given),
+        points=tuple(points),
+        gain=after.score - before.score,
+        gain_interval=interval_of_ratios(last[0], last[1], groups, factors=factors, least=-1),
     )
 
 
@@ -214,12 +280,16 @@ def _nested_subsets(
     """Choose a random subset of the rows for each size; each contains the one before."""
     rows = rng.permutation(rows)
     y = examples.y[rows]
+    given = None if examples.given is None else examples.given[rows]
     places = np.empty(len(rows))
     for number in range(len(examples.classes)):
         of_class = np.flatnonzero(y == number)
         # One row of each class comes first, then the rest in proportion.
         places[of_class] = (np.arange(len(of_class)) + 0.5) / len(of_class)
         places[of_class[:_LEAST_PER_CLASS]] -= 1
+    if given is not None:  # a label that is no text's rarest has no class of its own
+        for number in np.flatnonzero(given.any(axis=0) & ~given[places < 0].any(axis=0)).tolist():
+            places[np.flatnonzero(given[:, number])[:_LEAST_PER_CLASS]] -= 1
     order = rows[np.argsort(places, kind="stable")]
     subsets = []
     for size in sizes:

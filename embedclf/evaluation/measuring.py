@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
@@ -13,48 +13,86 @@ from embedclf.classifier.decisions import NOTHING, AnyDecision, Decision
 from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.hierarchy import Hierarchy, as_written, changes
 from embedclf.classifier.label_sets import label_sets
+from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.label_sets import AnyLabels, LabelSet, labels_in
 from embedclf.data_frames import DataFrame, columns_of, is_data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.baseline import Baseline, accuracy_of_words
 from embedclf.evaluation.levels import Levels
+from embedclf.evaluation.multilabel_measuring import evaluate_labels
+from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.neighbourhood import columns_as_trained, neighbours_of, texts_for, train_set_of
 from embedclf.evaluation.report import Answered, OutOfScope, Report, SetFigures, WrongRow
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
-from embedclf.validation import Label, group_duplicates
+from embedclf.validation import group_duplicates
 
 _THRESHOLDS = tuple(step / 100 for step in range(100))
+
+TrainSet: TypeAlias = EmbeddedTexts | DataFrame | tuple[Iterable[str], AnyLabels]
+"""The examples that a classifier was trained on."""
+
+
+@overload
+def evaluate(  # type: ignore[overload-overlap]
+    classifier: MultiLabelClassifier,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: AnyLabels | None = None,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    vectors: Vectors | None = None,
+    train_set: TrainSet | None = None,
+    coverage: float | None = None,
+    costs: CostsLike | None = None,
+) -> MultiLabelReport: ...
+
+
+@overload
+def evaluate(
+    classifier: TextClassifier,
+    texts: Iterable[str] | DataFrame | EmbeddedTexts,
+    labels: AnyLabels | None = None,
+    *,
+    text: str | Sequence[str] | None = None,
+    label: str | Sequence[str] | None = None,
+    vectors: Vectors | None = None,
+    train_set: TrainSet | None = None,
+    coverage: float | None = None,
+    costs: CostsLike | None = None,
+) -> Report: ...
 
 
 def evaluate(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
-    train_set: EmbeddedTexts | DataFrame | tuple[Iterable[str], Iterable[Label]] | None = None,
+    train_set: TrainSet | None = None,
     coverage: float | None = None,
     costs: CostsLike | None = None,
-) -> Report:
+) -> Report | MultiLabelReport:
     """Evaluate a classifier on labelled texts.
 
     Texts with the classifier's out-of-scope label are measured separately, since it should abstain on them.
 
     Parameters
     ----------
-    classifier : TextClassifier
+    classifier : TextClassifier or MultiLabelClassifier
     texts : iterable of str, DataFrame or EmbeddedTexts
         A data frame brings its labels; `EmbeddedTexts` bring labels and vectors. Do not pass these arguments then.
-    labels : iterable of str or int
-        One per text.
-    text, label : str, optional
+    labels : iterable of str or int, or of lists of these
+        One per text, or a list per text if the classifier gives several labels; see `embedclf.train`.
+    text, label : str or sequence of str, optional
         The columns of a data frame; None means those of training, or "text" and "label". Several columns of texts are
-        joined by line breaks.
+        joined by line breaks; several columns of labels hold 0 and 1, and are found if they are named after the labels
+        of a classifier that gives several.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The texts' vectors from the classifier's embedder, if known; None embeds the texts.
     train_set : EmbeddedTexts, (texts, labels) or DataFrame, optional
@@ -66,10 +104,16 @@ def evaluate(
         Evaluate the answers of least expected cost, and what they cost; see `embedclf.train`. None uses the
         classifier's own, if there are any.
 
+    Returns
+    -------
+    Report or MultiLabelReport
+        The latter for a classifier that gives several labels to a text.
+
     Raises
     ------
     ArgumentError
-        If there are no texts, not one label or vector per text, or the classifier knows none of the labels; or as for
+        If there are no texts, not one label or vector per text, or the classifier knows none of the labels; or if the
+        texts have lists of labels, but the classifier gives one label to each, or the reverse; or as for
         `TextClassifier.predict_sets`.
     TextError
         If a text is empty, not valid Unicode, or rejected by the embedder.
@@ -82,12 +126,19 @@ def evaluate(
         own_text, own_label = columns_as_trained(classifier, train_set, text, label)
         examples = columns_of(train_set, own_text, own_label or "label")
     given = texts_for(classifier, texts, labels, text=text, label=label, vectors=vectors)
+    if not given.texts:
+        raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
+    tree = classifier.card.hierarchy
+    check_labels(
+        classifier, given.label_sets or (given.known_labels if tree is None else as_written(given.known_labels, tree))
+    )
+    set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
+    if isinstance(classifier, MultiLabelClassifier):
+        if costs is not None:
+            raise ArgumentError("--costs (costs) is for texts with one label each; with this model, texts have several")
+        return evaluate_labels(classifier, given, None if train_set is None else train_set_of(classifier, examples))
     texts, labels, separator = given.texts, given.known_labels, classifier.card.hierarchy
     labels = labels if separator is None else as_written(labels, separator)
-    if not texts:
-        raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
-    check_labels(classifier, labels)
-    set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
     if costs is not None:
         classifier = classifier.with_costs(costs)
     if classifier.model.uses_vectors or train_set is not None:
@@ -285,17 +336,26 @@ def _out_of_scope(
     )
 
 
-def check_labels(classifier: TextClassifier, labels: Iterable[str]) -> None:
-    """Check that the classifier knows at least one of the labels.
+def check_labels(classifier: TextClassifier, labels: Sequence[str] | Sequence[LabelSet]) -> None:
+    """Check that the classifier can be measured on these labels: one per text, or several.
 
     Raises
     ------
     ArgumentError
-        If it knows none of them, or all are the out-of-scope label.
+        If it gives one label to a text and these have several, or the reverse; or if it knows none of the labels, or
+        all are the out-of-scope label.
     """
+    are_several, gives_several = any(not isinstance(one, str) for one in labels), classifier.model.is_multilabel
+    if are_several and not gives_several:
+        raise ArgumentError("the model gives one label to a text, but these texts have several each")
+    if gives_several and not are_several:
+        raise ArgumentError("the model gives several labels to a text: each text needs a list of labels, not one label")
     card = classifier.card
-    given = set(labels if card.hierarchy is None else as_written(labels, card.hierarchy))
-    foreign = card.out_of_scope_label
+    given, foreign = labels_in(labels), card.out_of_scope_label
+    if card.hierarchy is not None:
+        given = set(as_written(sorted(given), card.hierarchy))
+    if are_several and not given:
+        return
     if given == {foreign}:
         raise ArgumentError(
             f"all rows have the out-of-scope label {foreign!r}: add in-scope rows to measure accuracy on"

@@ -1,6 +1,6 @@
 """Explanations of predictions by the words of a text and the nearest training examples."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,7 @@ from embedclf.arrays import Mask, Vectors
 from embedclf.classifier.explanation import Explanation, Neighbour
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
+from embedclf.data.label_sets import LABEL_SEPARATOR, AnyLabels, as_label_sets
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError
@@ -71,24 +72,24 @@ def explain(
 def texts_for(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
 ) -> EmbeddedTexts:
     """Return texts with vectors from a classifier's embedder; see `EmbeddedTexts.by`."""
     own = classifier.embedder
     if isinstance(texts, EmbeddedTexts) and not classifier.model.uses_vectors and not texts.is_by(own):
         # A classifier that uses only words needs no vectors from another embedder.
-        texts = EmbeddedTexts(texts.texts, texts.labels, embedder=own)
+        texts = EmbeddedTexts(texts.texts, texts.label_sets or texts.labels, embedder=own)
     text, label = columns_as_trained(classifier, texts, text, label)
     return EmbeddedTexts.by(own, texts, labels, text=text, label=label, vectors=vectors)
 
 
 def columns_as_trained(
-    classifier: TextClassifier, texts: object, text: str | Sequence[str] | None, label: str | None
-) -> tuple[str | Sequence[str] | None, str | None]:
+    classifier: TextClassifier, texts: object, text: str | Sequence[str] | None, label: str | Sequence[str] | None
+) -> tuple[str | Sequence[str] | None, str | Sequence[str] | None]:
     """Return the columns of a data frame to read: those asked for, else those that the classifier remembers, if any."""
     if not is_data_frame(texts):
         return text, label
@@ -98,11 +99,13 @@ def columns_as_trained(
         text = usual.text
     if label is None and usual.label in names:
         label = usual.label
+    elif label is None and classifier.model.is_multilabel and names.issuperset(classifier.classes):
+        label = classifier.classes
     return text, label
 
 
 def train_set_of(
-    classifier: TextClassifier, train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[Label]]
+    classifier: TextClassifier, train_set: EmbeddedTexts | tuple[Iterable[str], AnyLabels]
 ) -> EmbeddedTexts:
     """Return the examples that a classifier was trained on, with their vectors.
 
@@ -114,12 +117,15 @@ def train_set_of(
         If the vectors are from another embedder or not of the length that the classifier was trained on.
     """
     if not isinstance(train_set, EmbeddedTexts):
-        texts, labels = list_of_strings(train_set[0], "texts"), list_of_labels(train_set[1])
+        texts, given = list_of_strings(train_set[0], "texts"), train_set[1]
+        if isinstance(given, Iterator):
+            given = list(given)
+        labels = as_label_sets(given) or list_of_labels(given)
         if len(texts) != len(labels) or not texts:
             raise ArgumentError(f"the train set has {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
         return EmbeddedTexts(texts, labels, embedder=classifier.embedder)
     examples = texts_for(classifier, train_set)
-    if not examples.known_labels:
+    if not examples.written_labels:
         raise ArgumentError("the train set has 0 texts and 0 labels")
     n_dimensions = classifier.model.weights.shape[1]
     if classifier.model.uses_vectors and examples.vectors.shape[1] != n_dimensions:
@@ -137,11 +143,14 @@ def neighbours_of(vectors: Vectors, examples: EmbeddedTexts, which: Mask | None 
     ----------
     vectors : ndarray of shape (n, n_dimensions), float32
     examples : EmbeddedTexts
-        With labels.
+        With labels; several labels of an example are joined.
     which : ndarray of shape (n_examples,), bool, optional
         Which examples to search; None searches all.
     """
-    labels = examples.known_labels
+    if (sets := examples.label_sets) is not None:
+        labels = [LABEL_SEPARATOR.join(one) for one in sets]
+    else:
+        labels = examples.known_labels
     rows = np.arange(len(examples)) if which is None else np.flatnonzero(which)
     if not len(rows):
         return [()] * len(vectors)

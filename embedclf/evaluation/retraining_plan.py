@@ -132,7 +132,7 @@ class Plan:
         ModelFileError
             If the file is not usable.
         ArgumentError
-            If it was trained in a way that its file does not hold.
+            If it was trained in a way that its file does not hold, or gives several labels to a text.
         """
         if isinstance(model, TextClassifier):
             card, given, folder, name, uses_vectors = (
@@ -143,6 +143,11 @@ class Plan:
         else:
             linear, card = read_model(model)
             given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
+        if card.multilabel is not None:
+            raise ArgumentError(
+                f"{name} gives several labels to a text, and only models that give one can be retrained: train another "
+                "one with embedclf train, and measure both with embedclf evaluate"
+            )
         if card.training is not None and card.training.label_texts:
             raise ArgumentError(
                 f"{name} was trained with texts of its labels, which its file does not hold: train again with embedclf "

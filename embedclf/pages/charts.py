@@ -13,8 +13,8 @@ from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval, shown_share, shown_threshold
 from embedclf.pages.axes import Axis, around, drawing, frame, ticks, width_of
 from embedclf.pages.markup import Markup, tag
-from embedclf.pages.names import MOST_IN_NAME, distinct_names, in_one_line, shortened
-from embedclf.stats.metrics import CoveragePoint
+from embedclf.pages.names import MOST_IN_NAME, capitalized, distinct_names, in_one_line, shortened
+from embedclf.stats.metrics import CoveragePoint, ReliabilityBin
 
 _SMALL_MATRIX = 8
 _CELL, _LARGE_CELL = 22, 40
@@ -145,11 +145,13 @@ def bar(share: float) -> Markup:
     )
 
 
-def reliability_chart(report: Report) -> Markup:
-    """Return a reliability diagram: accuracy by confidence."""
+def reliability_chart(
+    bins: Sequence[ReliabilityBin], sure: str = "confidence", right: str = "accuracy", things: str = "row"
+) -> Markup:
+    """Return a reliability diagram: accuracy by confidence, or whatever these are called."""
     x, y = Axis(0, 1, 52, 380), Axis(0, 1, 250, 8)
-    points = [(x.at(one.confidence), y.at(one.accuracy), one) for one in report.reliability]
-    most = max(one.n_examples for one in report.reliability)
+    points = [(x.at(one.confidence), y.at(one.accuracy), one) for one in bins]
+    most = max(one.n_examples for one in bins)
     dots = [
         tag(
             "circle",
@@ -160,11 +162,10 @@ def reliability_chart(report: Report) -> Markup:
         for across, up, one in points
     ]
     titles = [
-        f"confidence {one.confidence:.3f}, accuracy {one.accuracy:.3f}, {counted(one.n_examples, 'row')}"
-        for one in report.reliability
+        f"{sure} {one.confidence:.3f}, {right} {one.accuracy:.3f}, {counted(one.n_examples, things)}" for one in bins
     ]
     parts = [
-        frame(x, y, across=_PERCENT, up=_PERCENT, x_title="confidence", y_title="accuracy"),
+        frame(x, y, across=_PERCENT, up=_PERCENT, x_title=sure, y_title=right),
         tag(
             "path", class_="ideal", d=_path([(x.start, y.start), (x.end, y.end)]), stroke=_FAINT, stroke_dasharray="5 5"
         ),
@@ -174,9 +175,7 @@ def reliability_chart(report: Report) -> Markup:
             for title, dot in zip(titles, dots, strict=True)
         ),
     ]
-    name = "Reliability: " + "; ".join(
-        f"{one.accuracy:.0%} correct at {one.confidence:.0%} confidence" for one in report.reliability
-    )
+    name = "Reliability: " + "; ".join(f"{one.accuracy:.0%} correct at {one.confidence:.0%} {sure}" for one in bins)
     return drawing(f"{name}.", 400, 290, *parts)
 
 
@@ -254,7 +253,7 @@ def learning_chart(curve: LearningCurve) -> Markup:
     low, high = (min(one.interval.low for one in curve.points), max(one.interval.high for one in curve.points))
     counts = [one.n_labels for one in curve.points]
     x, y = Axis(counts[0], counts[-1], 56, 616, logarithmic=True), Axis(*around(low, high), 250, 8)
-    line = [(x.at(one.n_labels), y.at(one.accuracy)) for one in curve.points]
+    line = [(x.at(one.n_labels), y.at(one.score)) for one in curve.points]
     upper = [(x.at(one.n_labels), y.at(one.interval.high)) for one in curve.points]
     lower = [(x.at(one.n_labels), y.at(one.interval.low)) for one in curve.points]
     parts = [
@@ -264,7 +263,7 @@ def learning_chart(curve: LearningCurve) -> Markup:
             across=[(count, f"{count:,}") for count in counts],
             up=[(value, f"{value:.2f}") for value in ticks(*y.ends, 6)],
             x_title="training rows",
-            y_title="accuracy",
+            y_title=curve.metric,
         ),
         tag("path", class_="area", d=f"{_path([*upper, *reversed(lower)])}Z", fill=_ACCENT, fill_opacity=".25"),
         tag("path", class_="line", d=_path(line), stroke=_ACCENT, fill="none"),
@@ -273,7 +272,7 @@ def learning_chart(curve: LearningCurve) -> Markup:
                 "g",
                 tag(
                     "title",
-                    f"{one.n_labels:,} training rows: accuracy {one.accuracy:.3f} ({shown_interval(one.interval)})",
+                    f"{one.n_labels:,} training rows: {curve.metric} {one.score:.3f} ({shown_interval(one.interval)})",
                 ),
                 tag("circle", cx=across, cy=up, r=4),
                 class_="dot",
@@ -282,8 +281,8 @@ def learning_chart(curve: LearningCurve) -> Markup:
             for one, (across, up) in zip(curve.points, line, strict=True)
         ),
     ]
-    name = "; ".join(f"{one.accuracy:.3f} with {one.n_labels:,} training rows" for one in curve.points)
-    return drawing(f"Accuracy: {name}.", 640, 290, *parts)
+    name = "; ".join(f"{one.score:.3f} with {one.n_labels:,} training rows" for one in curve.points)
+    return drawing(f"{capitalized(curve.metric)}: {name}.", 640, 290, *parts)
 
 
 def made_of(candidate: Compared) -> str:
@@ -305,16 +304,16 @@ def comparison_chart(result: Comparison) -> Markup:
         for one in result.candidates
     ]
     margin = min(260.0, max(map(width_of, [*embedders, *chain.from_iterable(below)]))) + 16
-    low = min(one.accuracy_interval.low for one in result.candidates)
-    high = max(one.accuracy_interval.high for one in result.candidates)
+    low = min(one.score.interval.low for one in result.candidates)
+    high = max(one.score.interval.high for one in result.candidates)
     step = 12 + 14 * (1 + max(map(len, below)))
     bottom = 12 + step * len(embedders)
     x, y = Axis(*around(low, high), margin, 628), Axis(0, 1, bottom, 8)
-    across = [(value, f"{value:.3f}".rstrip("0")) for value in ticks(*x.ends, 5)]
-    parts = [frame(x, y, across=across, up=[], x_title="accuracy")]
+    across = [(value, f"{value:.3f}".rstrip("0").rstrip(".")) for value in ticks(*x.ends, 5)]
+    parts = [frame(x, y, across=across, up=[], x_title=result.metric)]
     for number, (one, name, more) in enumerate(zip(result.candidates, embedders, below, strict=True)):
-        up, (start, end) = 28 + step * number, one.accuracy_interval
-        said = f"{name}, {made_of(one)}: accuracy {one.accuracy:.3f} ({shown_interval(one.accuracy_interval)})"
+        up, (start, end) = 28 + step * number, one.score.interval
+        said = f"{name}, {made_of(one)}: {result.metric} {one.score.value:.3f} ({shown_interval(one.score.interval)})"
         parts += [
             tag("text", name, x=margin - 10, y=up - 2, text_anchor="end"),
             *(
@@ -325,14 +324,14 @@ def comparison_chart(result: Comparison) -> Markup:
                 "g",
                 tag("title", said),
                 tag("path", class_="line", d=_path([(x.at(start), up), (x.at(end), up)]), stroke=_ACCENT),
-                tag("circle", cx=x.at(one.accuracy), cy=up, r=5),
+                tag("circle", cx=x.at(one.score.value), cy=up, r=5),
                 class_="dot",
                 fill=_ACCENT,
             ),
         ]
     pairs = zip(result.candidates, embedders, strict=True)
-    name = "; ".join(f"{one.accuracy:.3f} with {embedder}, {made_of(one)}" for one, embedder in pairs)
-    return drawing(f"Accuracy: {name}.", 640, bottom + 40, *parts)
+    name = "; ".join(f"{one.score.value:.3f} with {embedder}, {made_of(one)}" for one, embedder in pairs)
+    return drawing(f"{capitalized(result.metric)}: {name}.", 640, bottom + 40, *parts)
 
 
 def _path(points: Sequence[tuple[float, ...]]) -> str:

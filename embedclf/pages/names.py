@@ -20,6 +20,11 @@ def distinct_names(names: Sequence[str]) -> list[str]:
     return list(shown)
 
 
+def capitalized(name: str) -> str:
+    """Return the name of a metric as a title: ``Micro-F1``."""
+    return f"{name[0].upper()}{name[1:]}"
+
+
 def in_one_line(name: str) -> str:
     """Return a name on one line, without characters that are invisible or turn the direction of the text."""
     # The zero-width joiner joins emoji.

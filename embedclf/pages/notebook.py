@@ -14,6 +14,8 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
+from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
@@ -26,6 +28,7 @@ from embedclf.pages.names import distinct_names
 from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
+from embedclf.printing import multilabel
 from embedclf.printing.figures import fold_cells
 from embedclf.printing.retrained import (
     cells_of,
@@ -101,6 +104,35 @@ def _(result: Report) -> str:
 
 
 @notebook_html.register
+def _(result: MultiLabelReport) -> str:
+    tiles = [
+        ("micro-F1", f"{result.micro_f1:.3f}", shown_interval(result.micro_f1_interval)),
+        ("macro-F1", f"{result.macro_f1:.3f}", shown_interval(result.macro_f1_interval)),
+        ("exact match", f"{result.exact_match:.3f}", shown_interval(result.exact_match_interval)),
+        ("calibration error", f"{result.ece:.3f}", "ECE"),
+        ("labels a text", f"{result.labels_per_text:.2f}", f"{result.predicted_labels_per_text:.2f} predicted"),
+        ("rows", f"{result.n_examples:,}", f"{len(result.wrong):,} with wrong labels"),
+    ]
+    if (label := result.baseline.label) is not None:
+        tiles.insert(1, ("baseline", f"{result.baseline.micro_f1:.3f}", f"always {shown_label(label)}"))
+    return _cell(_tiles(tiles), _labels_of_several(result))
+
+
+@notebook_html.register
+def _(result: MultiLabelCrossValidation) -> str:
+    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
+    tiles = [
+        ("micro-F1", f"{result.micro_f1:.3f}", shown_interval(result.micro_f1_interval)),
+        ("macro-F1", f"{result.macro_f1:.3f}", shown_interval(result.macro_f1_interval)),
+        ("exact match", f"{result.exact_match:.3f}", shown_interval(result.exact_match_interval)),
+        ("calibration error", f"{result.ece:.3f}", "ECE"),
+        ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds{repeats}"),
+    ]
+    folds = _table(*multilabel.fold_cells(result), left=0)
+    return _cell(_tiles(tiles), folds, _folded("Figures of each label", _labels_of_several(result.report)))
+
+
+@notebook_html.register
 def _(result: CrossValidation) -> str:
     repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     tiles = [
@@ -116,10 +148,10 @@ def _(result: CrossValidation) -> str:
 @notebook_html.register
 def _(result: LearningCurve) -> str:
     rows = [
-        [f"{one.n_labels:,}", f"{one.accuracy:.3f}", shown_interval(one.interval), str(one.n_draws)]
+        [f"{one.n_labels:,}", f"{one.score:.3f}", shown_interval(one.interval), str(one.n_draws)]
         for one in result.points
     ]
-    table = _table(["training rows", "accuracy", "95 % interval", "runs"], rows, left=0)
+    table = _table(["training rows", result.metric, "95 % interval", "runs"], rows, left=0)
     return _cell(table, _paragraph(result.verdict))
 
 
@@ -128,7 +160,7 @@ def _(result: Comparison) -> str:
     best = result.candidates[0]
     tiles = [
         ("best", best.name, f"{best.head}, {best.features}"),
-        ("accuracy", f"{best.accuracy:.3f}", shown_interval(best.accuracy_interval)),
+        (result.metric, f"{best.score.value:.3f}", shown_interval(best.score.interval)),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds"),
     ]
     rows = [
@@ -137,13 +169,13 @@ def _(result: Comparison) -> str:
             one.head,
             one.features,
             f"{one.dimensions:,}" if one.dimensions else "–",
-            f"{one.accuracy:.3f}",
-            shown_interval(one.accuracy_interval),
+            f"{one.score.value:.3f}",
+            shown_interval(one.score.interval),
             "best" if one is best else f"{one.difference:z.3f}",
         ]
         for one in result.candidates
     ]
-    header = ["embedder", "head", "features", "dimensions", "accuracy", "95 % interval", "difference from best"]
+    header = ["embedder", "head", "features", "dimensions", result.metric, "95 % interval", "difference from best"]
     return _cell(_tiles(tiles), _table(header, rows, left=3))
 
 
@@ -240,7 +272,18 @@ def _(result: TextClassifier) -> str:
     card = result.card
     rows = "no training rows, not measured" if card.is_of_labels_alone else f"{card.n_examples:,} training rows"
     tiles = [("classes", f"{len(result.classes):,}", rows)]
-    if held := card.held_out:
+    held = card.held_out
+    if held is not None and held.micro_f1 is not None:
+        tiles += [
+            ("held-out micro-F1", f"{held.micro_f1:.3f}", counted(held.n_examples, "row")),
+            ("macro-F1", f"{held.macro_f1:.3f}", ""),
+            ("exact match", f"{held.accuracy:.3f}", ""),
+            ("calibration error", f"{held.ece:.3f}", "ECE"),
+        ]
+        if held.labels_per_text is not None:
+            predicted = f"{held.predicted_labels_per_text:.2f} predicted"
+            tiles.append(("labels a text", f"{held.labels_per_text:.2f}", predicted))
+    elif held is not None:
         tiles += [
             ("held-out accuracy", f"{held.accuracy:.3f}", counted(held.n_examples, "row")),
             *(
@@ -253,6 +296,10 @@ def _(result: TextClassifier) -> str:
         ]
     if card.threshold is not None:
         tiles.append(("abstains below", shown_threshold(card.threshold), ""))
+    if card.multilabel is not None:
+        least, most = (f"{end(card.multilabel.thresholds):.2f}" for end in (min, max))
+        none = "at least one label" if card.multilabel.at_least_one else "a text may have none"
+        tiles.append(("thresholds", least if least == most else f"{least} to {most}", none))
     classes = _paragraph(", ".join(map(shown_label, result.classes)))
     if len(result.classes) > _MOST_LABELS:
         classes = _folded("Classes", classes)
@@ -353,6 +400,22 @@ def _labels(report: Report) -> str:
         for name, one in ordered
     ]
     return _table(["label", "F1", "precision", "recall", "rows"], rows, left=1)
+
+
+def _labels_of_several(report: MultiLabelReport) -> str:
+    shown = report.weakest_first[:_MOST_LABELS]
+    header = ["label", "F1", "precision", "95 % interval", "recall", "95 % interval", "rows", "predicted"]
+    rows = []
+    for name in shown:
+        one = report.per_label[name]
+        precision, recall = (
+            "–" if ends is None else shown_interval(ends) for ends in (one.precision_interval, one.recall_interval)
+        )
+        shares = f"{one.precision:.3f}", precision, f"{one.recall:.3f}", recall
+        rows.append([shown_label(name), f"{one.f1:.3f}", *shares, f"{one.support:,}", f"{one.n_predicted:,}"])
+    n = len(report.per_label)
+    more = _paragraph(f"The {len(shown)} weakest of {n:,} labels; to_frame() has all.") if n > len(shown) else ""
+    return _table(header, rows, left=1) + more
 
 
 def _matrix(report: Report) -> str:

@@ -63,7 +63,7 @@
       const search = form.elements.search.value.trim().toLowerCase();
       let count = 0;
       for (const one of rows) {
-        const fits = selects.every((select) => !select.value || one.row.dataset[select.name] === select.value) && one.text.includes(search);
+        const fits = selects.every((select) => !select.value || one.row.dataset[select.name].split(" ").includes(select.value)) && one.text.includes(search);
         one.row.hidden = !fits;
         count += fits;
       }

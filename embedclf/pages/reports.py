@@ -20,6 +20,7 @@ from embedclf.formatting import (
 )
 from embedclf.pages import charts
 from embedclf.pages.markup import Markup, breakable, tag
+from embedclf.pages.names import capitalized
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict, weakest_first
@@ -36,7 +37,7 @@ _MAX_IN_MATRIX = 25
 _MAX_BESIDE = 14
 # The script fills it in, too.
 _OF_THRESHOLD = "Threshold {0}: {1} answered ({2}), {3} of these wrong ({4})."
-_INTERVALS = "Intervals are 95 % bootstrap intervals over the rows."
+INTERVALS = "Intervals are 95 % bootstrap intervals over the rows."
 
 
 def evaluation_page(
@@ -64,7 +65,7 @@ def evaluation_page(
     order = weakest_first(report)
     said = verdict(report, order, report.accuracy, report.accuracy_interval)
     heading = Heading(title, said, _tiles(report), facts, note)
-    return render(heading, _sections(report, order, place, near_place), _INTERVALS)
+    return render(heading, _sections(report, order, place, near_place), INTERVALS)
 
 
 def cross_validation_page(
@@ -73,8 +74,8 @@ def cross_validation_page(
     """Return the page of a cross-validation: overall figures, those of each fold, and details of the first repeat."""
     repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     tiles = [
-        _tile("accuracy", result.accuracy, result.accuracy_interval),
-        _tile("macro-F1", result.macro_f1, result.macro_f1_interval),
+        tile("accuracy", result.accuracy, result.accuracy_interval),
+        tile("macro-F1", result.macro_f1, result.macro_f1_interval),
         ("calibration error (ECE)", f"{result.ece:.3f}", ""),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation{repeats}"),
     ]
@@ -85,39 +86,37 @@ def cross_validation_page(
     if result.n_repeats > 1:
         sections = [replace(section, note=f"{section.note} First repeat only.") for section in sections]
     said = verdict(result.report, order, result.accuracy, result.accuracy_interval)
-    return render(Heading(title, said, tiles, facts, note), [*sections, folds], _INTERVALS)
+    return render(Heading(title, said, tiles, facts, note), [*sections, folds], INTERVALS)
 
 
 def learning_curve_page(curve: LearningCurve, title: str, *, facts: Facts = (), note: str = "") -> str:
     """Return the page of a learning curve."""
-    last = curve.points[-1]
+    last, title_of = curve.points[-1], capitalized(curve.metric)
     tiles = [
-        _tile(f"accuracy with {last.n_labels:,} training rows", last.accuracy, last.interval),
-        ("gain from last doubling", f"{100 * curve.gain:+z.1f} points", _between(curve.gain_interval, 100, 1)),
+        tile(f"{curve.metric} with {last.n_labels:,} training rows", last.score, last.interval),
+        ("gain from last doubling", f"{100 * curve.gain:+z.1f} points", between(curve.gain_interval, 100, 1)),
         ("held-out rows", f"{curve.n_held_out:,}", ""),
     ]
-    rows = [
-        [f"{one.n_labels:,}", f"{one.accuracy:.3f}", _between(one.interval), str(one.n_draws)] for one in curve.points
-    ]
+    rows = [[f"{one.n_labels:,}", f"{one.score:.3f}", between(one.interval), str(one.n_draws)] for one in curve.points]
     sections = [
         Section(
-            "Accuracy",
+            title_of,
             "With 95 % intervals, on the same held-out rows.",
-            [_wide("Accuracy by training rows", charts.learning_chart(curve))],
+            [wide(f"{title_of} by training rows", charts.learning_chart(curve))],
         ),
         Section(
-            "Figures", parts=[table("Figures", ["training rows", "accuracy", "95 % interval", "runs"], rows, left=())]
+            "Figures", parts=[table("Figures", ["training rows", curve.metric, "95 % interval", "runs"], rows, left=())]
         ),
     ]
-    return render(Heading(title, [curve.verdict], tiles, facts, note), sections, _INTERVALS)
+    return render(Heading(title, [curve.verdict], tiles, facts, note), sections, INTERVALS)
 
 
 def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: str = "") -> str:
     """Return the page of a comparison."""
-    best = result.candidates[0]
+    best, metric, title_of = result.candidates[0], result.metric, capitalized(result.metric)
     tiles = [
         ("best", best.embedder, charts.made_of(best)),
-        _tile("best accuracy", best.accuracy, best.accuracy_interval),
+        tile(f"best {metric}", best.score.value, best.score.interval),
         ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation"),
     ]
     rows = []
@@ -127,33 +126,36 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
         rows.append(
             [
                 *(one.name, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),
-                f"{one.accuracy:.3f}",
-                *(_between(one.accuracy_interval), "best" if place == 0 else difference, tokens, dollars_of(one)),
+                f"{one.score.value:.3f}",
+                *(between(one.score.interval), "best" if place == 0 else difference, tokens, dollars_of(one)),
                 f"{one.model_bytes / 1_000:,.1f} kB",
                 f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]
         )
     header = [
-        *("embedder", "dimensions", "head", "features", "accuracy", "95 % interval", "Δ accuracy vs best (95 %)"),
+        *("embedder", "dimensions", "head", "features", metric, "95 % interval", f"Δ {metric} vs best (95 %)"),
         *("tokens", "dollars", "model size", "ms/text"),
     ]
     sections = [
         Section(
-            "Accuracy",
+            title_of,
             "With 95 % intervals."
             + (" The paired differences in the table are more precise." if len(result.candidates) > 1 else ""),
-            [_wide("Accuracy of each candidate", charts.comparison_chart(result))],
+            [wide(f"{title_of} of each candidate", charts.comparison_chart(result))],
         ),
         Section("Figures", parts=[table("Figures", header, rows, left=(0, 2, 3))]),
     ]
-    return render(Heading(title, _comparison_verdict(result), tiles, facts, note), sections, _INTERVALS)
+    return render(Heading(title, _comparison_verdict(result), tiles, facts, note), sections, INTERVALS)
 
 
 def _comparison_verdict(result: Comparison) -> list[str]:
     best, *others = result.candidates
     texts = counted(result.n_examples, "text")
     name = f"{best.embedder} ({charts.made_of(best)})"
-    said = [f"The best is {name}: {percent(best.accuracy)} of {texts} get the right label."]
+    reached = f"{percent(best.accuracy)} of {texts} get the right label"
+    if best.micro_f1 is not None:
+        reached = f"micro-F1 {best.micro_f1:.3f}, and {percent(best.accuracy)} of {texts} get exactly their labels"
+    said = [f"The best is {name}: {reached}."]
     n_worse = sum(one.worse for one in others)
     if len(others) == 1:
         said.append(f"The other is {'' if n_worse else 'not '}significantly worse.")
@@ -163,11 +165,13 @@ def _comparison_verdict(result: Comparison) -> list[str]:
     return said
 
 
-def _tile(name: str, figure: float, interval: Interval) -> tuple[str, str, str]:
-    return name, f"{figure:.3f}", _between(interval)
+def tile(name: str, figure: float, interval: Interval) -> tuple[str, str, str]:
+    """Return a tile with a figure and its interval."""
+    return name, f"{figure:.3f}", between(interval)
 
 
-def _between(interval: Interval, factor: float = 1, decimals: int = 3) -> str:
+def between(interval: Interval, factor: float = 1, decimals: int = 3) -> str:
+    """Return an interval without a minus before a zero."""
     low, high = (factor * end for end in interval)
     return f"{low:z.{decimals}f} to {high:z.{decimals}f}"
 
@@ -178,8 +182,8 @@ def _decimals(*figures: float) -> list[str]:
 
 def _tiles(report: Report) -> list[tuple[str, str, str]]:
     tiles = [
-        _tile("accuracy", report.accuracy, report.accuracy_interval),
-        _tile("macro-F1", report.macro_f1, report.macro_f1_interval),
+        tile("accuracy", report.accuracy, report.accuracy_interval),
+        tile("macro-F1", report.macro_f1, report.macro_f1_interval),
         ("calibration error (ECE)", f"{report.ece:.3f}", ""),
         ("rows", f"{report.n_examples:,}", _n_wrong(report)),
     ]
@@ -187,14 +191,14 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         name = f"coverage at threshold {shown_threshold(report.threshold)}"
         tiles.append((name, shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
         if answered.accuracy is not None and answered.accuracy_interval is not None:
-            tiles.append(_tile("accuracy on these", answered.accuracy, answered.accuracy_interval))
+            tiles.append(tile("accuracy on these", answered.accuracy, answered.accuracy_interval))
     elif answered is not None:
         tiles.append(("answered", shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
     if sets := report.label_sets:
-        tiles.append(_tile(f"sets that hold the label, at {sets.target:g}", sets.coverage, sets.coverage_interval))
+        tiles.append(tile(f"sets that hold the label, at {sets.target:g}", sets.coverage, sets.coverage_interval))
         tiles.append(("labels per set", f"{sets.mean_size:.2f}", f"{shown_share(sets.single)} have one"))
     if report.answers is not None and (cost := report.answers.cost) is not None:
-        tiles.append(_tile("mean cost", cost.mean, cost.mean_interval))
+        tiles.append(tile("mean cost", cost.mean, cost.mean_interval))
     if outside := report.out_of_scope:
         rejected = "" if outside.recall is None else f"{shown_share(outside.recall)} rejected"
         tiles.append(("out-of-scope AUROC", f"{outside.auroc:.3f}", rejected))
@@ -264,7 +268,7 @@ def _answers(report: Report) -> list[Section]:
                 one.figure,
                 f"{one.target:g}",
                 "–" if one.reached is None else f"{one.reached:.3f}",
-                "–" if one.interval is None else _between(one.interval),
+                "–" if one.interval is None else between(one.interval),
                 f"{one.n_examples:,}",
             ]
             for one in answers.targets
@@ -282,7 +286,7 @@ def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:
     note = "Rows are true labels, columns predicted labels; the weakest labels first."
     # A single remaining label is shown as itself, since "1 other label" would take as much room.
     n_shown = n if n <= _MAX_IN_MATRIX + 1 else _MAX_IN_MATRIX
-    parts = [_wide("Confusion matrix", charts.confusion_chart(report, indices, n_shown))]
+    parts = [wide("Confusion matrix", charts.confusion_chart(report, indices, n_shown))]
     if report.wrong:
         hint = "Select a cell with the mouse, or with Tab, the arrow keys and Enter, to see its rows."
         parts.insert(0, tag("p", hint, class_="note hint", hidden=True))
@@ -292,7 +296,7 @@ def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:
             folded(
                 f"All {n} labels",
                 tag("button", "Fit to width", type="button", class_="zoom", aria_pressed="false", hidden=True),
-                _wide(f"All {n} labels", charts.confusion_chart(report, indices, n), "wide map"),
+                wide(f"All {n} labels", charts.confusion_chart(report, indices, n), "wide map"),
                 printed=False,
             )
         )
@@ -323,7 +327,8 @@ def _confusion_matrix(report: Report, order: Sequence[str]) -> Section:
     return Section("Confusion matrix", note, parts, half=n <= _MAX_BESIDE)
 
 
-def _wide(name: str, chart: Markup, class_: str = "wide") -> Markup:
+def wide(name: str, chart: Markup, class_: str = "wide") -> Markup:
+    """Return a chart that scrolls sideways if it is too wide."""
     return tag("div", chart, class_=class_, tabindex=0, role="region", aria_label=name)
 
 
@@ -358,7 +363,7 @@ def _reliability(report: Report) -> Section:
         "Reliability",
         "Calibrated models follow the dashed line: 80 % confidence, 80 % correct.",
         [
-            charts.reliability_chart(report),
+            charts.reliability_chart(report.reliability),
             folded("Figures", table("Figures of reliability", header, rows, left=()), printed=False),
         ],
         half=True,

@@ -30,8 +30,8 @@ class Listed:
     place : str
         Where it is from, as `file:line`; empty if that is not known.
     text : str
-    cells : sequence of str
-        What is shown beside the text, for each column.
+    cells : sequence of str, or of sequences of str
+        What is shown beside the text, for each column; several names of a column that can be filtered are a sequence.
     near : sequence of (str, str)
         What is shown below the text: lines, each of a part that is shown in full, and a text.
     spans : sequence of Span
@@ -40,7 +40,7 @@ class Listed:
 
     place: str
     text: str
-    cells: Sequence[str]
+    cells: Sequence[str | Sequence[str]]
     near: Sequence[tuple[str, str]] = ()
     spans: Sequence[Span] = ()
 
@@ -71,19 +71,23 @@ def row_list(
     indices = {column: {name: number for number, name in enumerate(names)} for column, names in choices.items()}
     most = _max_characters(rows)
     filters = [
-        _filter(column, names, {row.cells[columns.index(column)] for row in rows}) for column, names in choices.items()
+        _filter(column, names, {name for row in rows for name in _names(row.cells[columns.index(column)])})
+        for column, names in choices.items()
     ]
     heads = [tag("th", name, scope="col", class_="number" if name in numbers else None) for name in columns]
     body = []
     for row in rows:
         named = dict(zip(columns, row.cells, strict=True))
         cells = [
-            tag("td", name, class_="number", data_name=column)
+            tag("td", *_names(cell), class_="number", data_name=column)
             if column in numbers
-            else tag("td", tag("bdi", breakable(name), class_="taken" if column == wrong else None), data_name=column)
-            for column, name in named.items()
+            else tag("td", _named(cell, "taken" if column == wrong else None), data_name=column)
+            for column, cell in named.items()
         ]
-        keys = {f"data-{column}": numbers_of[named[column]] for column, numbers_of in indices.items()}
+        keys = {
+            f"data-{column}": " ".join(str(numbers_of[name]) for name in _names(named[column]))
+            for column, numbers_of in indices.items()
+        }
         body.append(tag("tr", tag("td", _text(row, most)), *cells, **keys))
     printed = len(rows) - _PRINTED
     return joined(
@@ -128,6 +132,14 @@ def shaded_text(text: str, spans: Sequence[Span], most: int) -> Markup:
             pieces.append(f'{escaped(text[done:start])}<mark class="{side}{shade}">{escaped(text[start:end])}</mark>')
             done = end
     return Markup("".join([*pieces, escaped(text[done:most])]))
+
+
+def _names(cell: str | Sequence[str]) -> Sequence[str]:
+    return [cell] if isinstance(cell, str) else cell
+
+
+def _named(cell: str | Sequence[str], class_: str | None) -> Markup:
+    return joined([tag("bdi", breakable(name), class_=class_) for name in _names(cell)], ", ")
 
 
 def _filter(column: str, names: Sequence[str], occurring: set[str]) -> Markup:

@@ -15,6 +15,7 @@ from embedclf.formatting import (
 )
 from embedclf.printing.answered import abstaining, answer_lines, held_out_lines, likeliest_lines, rules_of
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
+from embedclf.printing.multilabel import REST, label_rules, not_measured
 from embedclf.printing.tables import (
     Places,
     in_one_line,
@@ -44,14 +45,13 @@ _N_WRONG_SHOWN = 5
 # With more labels, only the worst are shown.
 _MOST_LABELS, _N_WORST = 20, 15
 _N_CLASSES_SHOWN = 12
-_REST = "--report FILE.html and --json have all"
 _PLOT_WIDTH, _LEAST_PLOT_WIDTH, _MOST_PLOT_WIDTH = 39, 20, 100
 _WIDTH_OF_FIGURES = 41
 _THRESHOLDS_SHOWN = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 def report_lines(
-    report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool, rest: str = _REST
+    report: "Report", corpus: Places, trained_on: Places | None, *, errors_are_written: bool, rest: str = REST
 ) -> list[Line]:
     """Return a report as lines: metrics, strongest words per label, and the most confident errors.
 
@@ -187,7 +187,7 @@ def _how_to_see_all(report: "Report", shown: Sequence[str], rest: str) -> list[L
     return [f"… {counted(n_more, 'more label')} ({rest})"]
 
 
-def label_lines(report: "Report", rest: str = _REST) -> list[Line]:
+def label_lines(report: "Report", rest: str = REST) -> list[Line]:
     """Return the figures of each label, or of the worst ones if there are many."""
     shown = _worst(report)
     rows = []
@@ -286,7 +286,7 @@ def comparison_lines(result: "Comparison") -> list[Line]:
             f"{one.dimensions:,}" if one.dimensions else "–",
             one.head,
             one.features,
-            f"{one.accuracy:.3f} ({shown_interval(one.accuracy_interval)})",
+            f"{one.score.value:.3f} ({shown_interval(one.score.interval)})",
             "best" if place == 0 else shown_difference(one.difference, *one.difference_interval, significant=one.worse),
             "–" if one.tokens is None else f"{one.tokens:,}",
             dollars_of(one),
@@ -296,7 +296,7 @@ def comparison_lines(result: "Comparison") -> list[Line]:
         for place, one in enumerate(result.candidates)
     ]
     header = [
-        *("embedder", "dims", "head", "features", "accuracy (95 %)", "Δ accuracy vs best (95 %)"),
+        *("embedder", "dims", "head", "features", f"{result.metric} (95 %)", f"Δ {result.metric} vs best (95 %)"),
         *("tokens", "dollars", "model", "ms/text"),
     ]
     return [
@@ -312,7 +312,7 @@ def dollars_of(one: "Compared") -> str:
     return "unknown" if one.dollars is None else about_dollars(one.dollars)
 
 
-def cross_validation_lines(result: "CrossValidation", rest: str = _REST) -> list[Line]:
+def cross_validation_lines(result: "CrossValidation", rest: str = REST) -> list[Line]:
     """Return a cross-validation as lines: metrics, one line per fold, then the figures of each label."""
     repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     lines: list[Line] = [
@@ -326,8 +326,7 @@ def cross_validation_lines(result: "CrossValidation", rest: str = _REST) -> list
         f"calibration error  {result.ece:.3f}  (ECE)",
     ]
     if result.n_always_fitted:
-        rows_left = "1 row," if result.n_always_fitted == 1 else f"{result.n_always_fitted:,} rows, each"
-        lines.append(f"not measured       {rows_left} the only text of its label: always used for training")
+        lines.append(not_measured(result.n_always_fitted))
     header, rows = fold_cells(result)
     skipped = 1 if result.n_repeats == 1 else 0
     of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
@@ -352,20 +351,20 @@ def learning_curve_lines(curve: "LearningCurve") -> list[Line]:
     low = min(point.interval.low for point in curve.points)
     high = max(point.interval.high for point in curve.points)
 
-    def place(accuracy: float) -> int:
-        return round((accuracy - low) / max(high - low, 1e-9) * (plot_width - 1))
+    def place(score: float) -> int:
+        return round((score - low) / max(high - low, 1e-9) * (plot_width - 1))
 
     rows = []
     for point in curve.points:
         line = [" "] * plot_width
         start, end = place(point.interval.low), place(point.interval.high)
         line[start : end + 1] = "-" * (end + 1 - start)
-        line[place(point.accuracy)] = "o"
-        rows.append([f"{point.n_labels:,}", f"{point.accuracy:.3f}", shown_interval(point.interval), "".join(line)])
+        line[place(point.score)] = "o"
+        rows.append([f"{point.n_labels:,}", f"{point.score:.3f}", shown_interval(point.interval), "".join(line)])
     scale = f"{low:.3f}{f'{high:.3f}':>{plot_width - 5}}"
     return [
         f"Held-out test: {counted(curve.n_held_out, 'row')}",
-        *table(["training rows", "accuracy", "95 % interval", scale], rows, left=(3,)),
+        *table(["training rows", curve.metric, "95 % interval", scale], rows, left=(3,)),
         "",
         [(curve.verdict, HEADING)],
     ]
@@ -391,13 +390,16 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
     if card.is_of_labels_alone:
         trained_on, head = f"no rows, {counted(card.n_examples, 'text')} of labels", "nearest label"
         held = "nothing: accuracy and calibration are not known"
+    last = f"abstains    {abstaining(card)}"
+    if card.multilabel is not None:
+        last = f"labels      {label_rules(card.multilabel)}"
     return [
         f"classes     {len(classes):,}: {named}",
         f"features    {in_one_line(classifier.features)}",
         f"head        {head}",
         f"trained on  {trained_on}",
         f"held out    {held}",
-        f"abstains    {abstaining(card)}",
+        last,
         *([f"answers by  {', '.join(rules)}"] if (rules := rules_of(card)) else []),
     ]
 
@@ -419,6 +421,9 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
         accuracy, rest = _quality(held_out)
         before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
         lines.append([(before, PLAIN), (accuracy, HEADING), (rest, PLAIN)])
+        if held_out.labels_per_text is not None:
+            predicted = f"predicted {held_out.predicted_labels_per_text:.2f}"
+            lines.append(f"Labels a text: {held_out.labels_per_text:.2f}, {predicted}")
         if held_out.level_accuracies is not None:
             levels = ", ".join(f"{level}: {one:.3f}" for level, one in enumerate(held_out.level_accuracies, 1))
             lines.append(f"Accuracy by level: {levels}")
@@ -432,12 +437,20 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
     abstains = "" if threshold is None else f", threshold {threshold}"
+    if card.multilabel is not None:
+        abstains = f", {label_rules(card.multilabel)}"
     lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     return lines
 
 
 def _quality(held_out: "HeldOut") -> tuple[str, str]:
-    """Return the accuracy, and what stands behind it: what simpler classifiers reach, if known, and other figures."""
+    """Return the main figure, and what stands behind it: what simpler classifiers reach, if known, and other figures.
+
+    The main figure is the accuracy, or micro-F1 if texts have several labels.
+    """
+    if held_out.micro_f1 is not None:
+        others = f"exact match {held_out.accuracy:.3f}, calibration error {held_out.ece:.3f}"
+        return f"micro-F1 {held_out.micro_f1:.3f}", f", macro-F1 {held_out.macro_f1:.3f}, {others}"
     beside = ""
     if held_out.baseline_accuracy is not None:
         words = "" if held_out.words_accuracy is None else f", words alone {held_out.words_accuracy:.3f}"

@@ -10,6 +10,8 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
+from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
@@ -19,7 +21,7 @@ from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import explained, explored, figures, findings, retrained, spending
+from embedclf.printing import explained, explored, figures, findings, multilabel, retrained, spending
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -52,8 +54,18 @@ def _(result: Report) -> list[Line]:
 
 
 @lines_of.register
+def _(result: MultiLabelReport) -> list[Line]:
+    return multilabel.multilabel_report_lines(result, Rows(), Rows("train row"), errors_are_written=True, rest=_REST)
+
+
+@lines_of.register
 def _(result: CrossValidation) -> list[Line]:
     return figures.cross_validation_lines(result, _REST)
+
+
+@lines_of.register
+def _(result: MultiLabelCrossValidation) -> list[Line]:
+    return multilabel.multilabel_cross_validation_lines(result, _REST)
 
 
 @lines_of.register

@@ -1,6 +1,7 @@
 """Checks of examples and settings that need no vectors."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -76,6 +77,30 @@ def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tu
     return classes, given
 
 
+def check_labelled(
+    texts: Sequence[str], labels: Sequence[str] | Sequence[LabelSet]
+) -> tuple[tuple[str, ...], Ints, Mask | None]:
+    """Check that a classifier can be trained on some examples, whether they have one label each or several.
+
+    Returns
+    -------
+    classes : tuple of str
+    y : ndarray of shape (n_texts,)
+    given : ndarray of shape (n_texts, n_classes), bool, or None
+        See `TrainingSet`.
+
+    Raises
+    ------
+    TrainingError
+        See `check_examples` and `check_label_sets`.
+    """
+    sets = [one for one in labels if not isinstance(one, str)]
+    if not sets:
+        return *check_examples(texts, [one for one in labels if isinstance(one, str)]), None
+    classes, given = check_label_sets(texts, sets)
+    return classes, rarest_labels(given), given
+
+
 def check_tree(labels: Sequence[str], separator: str, out_of_scope_label: str | None = None) -> str:
     """Check that labels are in a tree, and return what separates their parts; see `usual_separator`.
 
@@ -143,3 +168,17 @@ def rarest_labels(given: Mask) -> Ints:
     counts = given.sum(axis=0)
     rarest: Ints = np.where(given, counts, len(given) + 1).argmin(axis=1)
     return np.where(given.any(axis=1), rarest, int(counts.argmax()))
+
+
+def check_for_one_label(**settings: Any) -> None:
+    """Check that texts with several labels come without settings for texts with one.
+
+    Raises
+    ------
+    ArgumentError
+        If one is not None.
+    """
+    for name, setting in settings.items():
+        if setting is not None:
+            option = "--labels" if name == "label_texts" else f"--{name.replace('_', '-')}"
+            raise ArgumentError(f"{option} ({name}) is for texts with one label each; these have several")

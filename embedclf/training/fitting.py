@@ -186,7 +186,7 @@ class _Job:
         thresholds = of_labels.thresholds
         if self.min_confidence is not None:
             thresholds = np.full(len(thresholds), self.min_confidence)
-        return LabelRules(tuple(thresholds.tolist()), bool(given.any(axis=1).all()))
+        return LabelRules(tuple(thresholds.tolist()), self.examples.are_all_labelled)
 
     def choose_for(self, held: Mask) -> tuple[_Chosen, _Chosen]:
         """Choose the settings of the final fit, and those of the fit that is measured on the held-out examples."""
@@ -383,10 +383,12 @@ def _measure_labels(
     predicted = MultiLabelDecision(classes, np.array(rules.thresholds), rules.at_least_one).given(probabilities)
     figures = HeldOut(
         accuracy=multilabel.exact_match(given, predicted),
-        macro_f1=metrics.macro_f1(multilabel.per_label(given, predicted, classes)),
+        macro_f1=multilabel.macro_f1(given, predicted),
         ece=metrics.expected_calibration_error(given.ravel(), probabilities.ravel()),
         n_examples=len(given),
         micro_f1=multilabel.micro_f1(given, predicted),
+        labels_per_text=float(given.sum(axis=1).mean()),
+        predicted_labels_per_text=float(predicted.sum(axis=1).mean()),
     )
     return figures, (given == predicted).all(axis=1)
 

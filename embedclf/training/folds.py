@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.decisions import MultiLabelDecision
 from embedclf.formatting import counted
 from embedclf.parallel.executors import all_of
 from embedclf.phases import phase
@@ -37,10 +38,13 @@ class HeldOutPredictions(NamedTuple):
     probabilities : ndarray of shape (n_predicted, n_classes), float32
     word_scale : float
         Length of its word vectors, relative to the embedder's vectors; 0 if it uses no words.
+    given : ndarray of shape (n_predicted, n_classes), bool, or None
+        Which labels it gives each of them, by thresholds of its own; None if an example has one label.
     """
 
     probabilities: Vectors
     word_scale: float
+    given: Mask | None
 
 
 def fit_and_predict(
@@ -92,7 +96,11 @@ def _run_task(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> H
         )
         others = examples.inputs[task.predicted]
         terms = as_terms(others.words(trained.vocabulary))
-        return HeldOutPredictions(model.probabilities(others.vectors, terms), settings.scale)
+        probabilities, given = model.probabilities(others.vectors, terms), None
+        if settings.of_labels is not None:
+            thresholds, at_least_one = settings.of_labels.thresholds, fitted.are_all_labelled
+            given = MultiLabelDecision(examples.classes, thresholds, at_least_one).given(probabilities)
+        return HeldOutPredictions(probabilities, settings.scale, given)
 
 
 class OutOfFold(NamedTuple):
@@ -107,11 +115,14 @@ class OutOfFold(NamedTuple):
         NaN where the fold is −1.
     word_scales : tuple of float
         One per fold; see `HeldOutPredictions`.
+    given : ndarray of shape (n, n_classes), bool, or None
+        Which labels each example is given, none where the fold is −1; None if an example has one label.
     """
 
     folds: Ints
     probabilities: Vectors
     word_scales: tuple[float, ...]
+    given: Mask | None = None
 
 
 def out_of_fold(
@@ -140,10 +151,14 @@ def out_of_fold(
     out = []
     for folds in splits:
         probabilities = np.full((len(folds), len(examples.classes)), np.nan, dtype=np.float32)
+        given = None if examples.given is None else np.zeros(examples.given.shape, dtype=bool)
         scales = []
         for fold in range(n_folds):
             if (folds == fold).any():
-                probabilities[folds == fold], scale = next(predictions)
-                scales.append(scale)
-        out.append(OutOfFold(folds, probabilities, tuple(scales)))
+                predicted = next(predictions)
+                probabilities[folds == fold] = predicted.probabilities
+                if given is not None and predicted.given is not None:
+                    given[folds == fold] = predicted.given
+                scales.append(predicted.word_scale)
+        out.append(OutOfFold(folds, probabilities, tuple(scales), given))
     return out

@@ -26,7 +26,14 @@ from embedclf.missing import placeholder_labels, placeholder_texts
 from embedclf.phases import phase
 from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
-from embedclf.training.checks import check_abstaining, check_examples, check_label_sets, check_tree, rarest_labels
+from embedclf.training.checks import (
+    check_abstaining,
+    check_examples,
+    check_for_one_label,
+    check_label_sets,
+    check_tree,
+    rarest_labels,
+)
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.heads import Start
 from embedclf.training.inputs import Inputs
@@ -263,17 +270,14 @@ def train_on(
         option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
         raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
     if examples.is_multilabel:
-        for name, setting in (
-            ("target_accuracy", target_accuracy),
-            ("out_of_scope_label", outside),
-            ("class_weight", class_weight),
-            ("label_texts", described),
-            ("label_hierarchy", label_hierarchy),
-            *others.items(),
-        ):
-            if setting is not None:
-                option = f"--{name.replace('_', '-')}" if name != "label_texts" else "--labels"
-                raise ArgumentError(f"{option} ({name}) is for texts with one label each; these have several")
+        check_for_one_label(
+            target_accuracy=target_accuracy,
+            out_of_scope_label=outside,
+            class_weight=class_weight,
+            label_texts=described,
+            label_hierarchy=label_hierarchy,
+            **others,
+        )
         classes, given = check_label_sets(examples.texts, examples.known_label_sets)
         y = rarest_labels(given)
     else:

@@ -77,6 +77,11 @@ class TrainingSet:
         return self.y if self.given is None else self.given
 
     @property
+    def are_all_labelled(self) -> bool:
+        """Whether each example has a label, if it may have several."""
+        return self.given is None or bool(self.given.any(axis=1).all())
+
+    @property
     def in_scope(self) -> Mask:
         """Which examples are in scope: (n,)."""
         return self.y < len(self.classes)

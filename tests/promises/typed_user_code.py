@@ -51,6 +51,9 @@ def measure(classifier: embedclf.TextClassifier, texts: list[str], labels: list[
     report = embedclf.evaluate(classifier, texts, labels)
     assert_type(report, embedclf.Report)
     assert_type(embedclf.cross_validate(texts, labels, folds=3), embedclf.CrossValidation)
+    assert_type(embedclf.cross_validate(texts, [[label] for label in labels]), embedclf.MultiLabelCrossValidation)
+    if isinstance(classifier, embedclf.MultiLabelClassifier):
+        assert_type(embedclf.evaluate(classifier, texts, labels), embedclf.MultiLabelReport)
     assert_type(embedclf.compare(texts, labels, embedders=["wordllama"]), embedclf.Comparison)
     assert_type(embedclf.learning_curve(texts, labels), embedclf.LearningCurve)
     assert_type(embedclf.retrain("tickets.safetensors", embedder="wordllama"), embedclf.Retraining)

@@ -92,6 +92,8 @@ def command(
     from embedclf.cli.costs import tell_usage
     from embedclf.cli.pages import facts_of_file
     from embedclf.cli.refused_rows import without_refused
+    from embedclf.cli.several_labels import say_what_labels_are
+    from embedclf.data.label_sets import labels_in
     from embedclf.embedding.factory import default_embedder
     from embedclf.evaluation import choices, comparison
     from embedclf.pages.reports import comparison_page
@@ -103,15 +105,16 @@ def command(
     job.weigh(class_weight, weight_column)
     corpus, asked = job.corpus, job.asked
     recipes = comparison.check_comparison(
-        corpus.texts, corpus.labels, heads or ("logistic",), features or ("auto",), folds, seed
+        corpus.texts, corpus.given_labels, heads or ("logistic",), features or ("auto",), folds, seed
     )
-    weights = comparison.check_weights(corpus.labels, job.sample_weight, job.class_weight)
+    weights = comparison.check_weights(corpus.texts, corpus.given_labels, job.sample_weight, job.class_weight)
     settings = asked.settings()
     given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
     told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
     opened = choices.open_choices(given, lengths, recipes, **told, **settings)
-    n_labels = counted(len(set(corpus.labels)), "label")
+    n_labels = counted(len(labels_in(corpus.given_labels)), "label")
     echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
+    say_what_labels_are(corpus, job.file)
     if asked.dry_run:
         print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
         return
@@ -127,7 +130,7 @@ def command(
         embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
         weights = (None if weights[0] is None else weights[0][kept], weights[1])
     result = comparison.compare_vectors(
-        corpus.texts, corpus.labels, embedded, recipes, folds=folds, seed=seed, weights=weights
+        corpus.texts, corpus.given_labels, embedded, recipes, folds=folds, seed=seed, weights=weights
     )
     page.write(comparison_page, result, f"Comparison on {job.name}", data=facts_of_file(corpus))
     if job.as_json:

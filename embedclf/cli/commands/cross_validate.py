@@ -1,5 +1,7 @@
 """``embedclf cross-validate``."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from embedclf.cli.help import Command
@@ -9,7 +11,9 @@ from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, label_hierarchy_option, seed_option, training_options
 from embedclf.formatting import rounded_down
 
-_ADDED = {"predicted_label": str, "confidence": float, "repeat": int, "fold": int}
+if TYPE_CHECKING:
+    from embedclf.evaluation.cross_validation import Prediction
+    from embedclf.evaluation.multilabel_cross_validation import PredictedLabels
 
 
 @click.command(
@@ -60,9 +64,12 @@ def command(
     files with the same columns are read as one.
     """
     from embedclf.cli.pages import facts_of_file, places_in
-    from embedclf.evaluation.cross_validation import cross_validate
+    from embedclf.data.label_sets import LABEL_SEPARATOR, labels_in
+    from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation, cross_validate
+    from embedclf.pages.multilabel import multilabel_cross_validation_page
     from embedclf.pages.reports import cross_validation_page
     from embedclf.printing.figures import cross_validation_lines
+    from embedclf.printing.multilabel import multilabel_cross_validation_lines
 
     if probabilities and output is None:
         raise click.UsageError("--probabilities needs --output FILE, to which it adds columns.")
@@ -73,13 +80,14 @@ def command(
     job.open_to_train(training)
     if job.is_dry():
         return
-    added = {**_ADDED, **{f"probability_{name}": float for name in sorted(set(job.corpus.labels)) if probabilities}}
+    classes = sorted(labels_in(job.corpus.given_labels)) if probabilities else []
+    added = {**_added(several=job.corpus.is_multilabel), **{f"probability_{name}": float for name in classes}}
     page, writer = job.page(report, about), job.writer(output, added, job.corpus.row_columns)
     vectors = job.embed_to_train()
     corpus = job.corpus
-    result = cross_validate(
+    result: AnyCrossValidation = cross_validate(
         corpus.texts,
-        corpus.labels,
+        corpus.given_labels,
         folds=folds,
         repeats=repeats,
         seed=seed,
@@ -87,17 +95,38 @@ def command(
         **vectors,
         **job.settings,
     )
+    separator = job.file.label_separator or LABEL_SEPARATOR
     if writer is not None:
         for one in result.predictions:
             each = result.probabilities_by_repeat[one.repeat - 1, one.row].tolist() if probabilities else []
-            numbers = [rounded_down(one.confidence), one.repeat, one.fold, *map(rounded_down, each)]
-            writer.write(corpus.row(one.row), [one.label, *numbers])
+            numbers = [one.repeat, one.fold, *map(rounded_down, each)]
+            writer.write(corpus.row(one.row), [*_answer(one, separator), *numbers])
     job.end_writing(output, len(result.predictions))
     title = f"Cross-validation: {job.embedder.spec}, {result.head}, on {job.name}"
     facts = {"embedder": job.embedder.spec.described, "data": facts_of_file(corpus)}
-    page.write(cross_validation_page, result, title, places_in(corpus), **facts)
+    is_usual = isinstance(result, CrossValidation)
+    make_page = cross_validation_page if is_usual else multilabel_cross_validation_page
+    page.write(make_page, result, title, places_in(corpus), **facts)
     if job.as_json:
         shown = result.to_dict()
         job.print_json(shown, shown["report"]["wrong"])
     else:
-        job.print_lines(cross_validation_lines(result))
+        job.print_lines(
+            cross_validation_lines(result)
+            if isinstance(result, CrossValidation)
+            else multilabel_cross_validation_lines(result)
+        )
+
+
+def _added(*, several: bool) -> dict[str, type]:
+    """Return the columns for a prediction, those of `predict` first."""
+    own = {"predicted_labels": str, "confidences": str} if several else {"predicted_label": str, "confidence": float}
+    return {**own, "repeat": int, "fold": int}
+
+
+def _answer(one: "Prediction | PredictedLabels", separator: str) -> list[str | float]:
+    from embedclf.evaluation.cross_validation import Prediction
+
+    if isinstance(one, Prediction):
+        return [one.label, rounded_down(one.confidence)]
+    return [separator.join(one.labels), separator.join(f"{rounded_down(sure)}" for sure in one.confidences)]

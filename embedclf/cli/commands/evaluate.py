@@ -25,6 +25,7 @@ from embedclf.printing.tables import add_lines, shown_label
 if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
     from embedclf.data.writer import CorpusWriter
+    from embedclf.evaluation.multilabel_report import MultiLabelReport
     from embedclf.evaluation.report import Report
 
 
@@ -78,10 +79,15 @@ def command(
     from embedclf.cli.file_options import read_texts
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import facts_of_file, facts_of_model, places_in
+    from embedclf.data.label_sets import LABEL_SEPARATOR
     from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.evaluation.measuring import check_labels, evaluate
+    from embedclf.evaluation.multilabel_report import MultiLabelReport
+    from embedclf.evaluation.report import Report
+    from embedclf.pages.multilabel import multilabel_page
     from embedclf.pages.reports import evaluation_page
     from embedclf.printing.figures import report_lines
+    from embedclf.printing.multilabel import multilabel_report_lines
 
     model = find_model(model)
     job.check_places({"--train-set": train_set, "--costs": costs, "the model": model}, errors=errors, report=report)
@@ -89,45 +95,47 @@ def command(
     if coverage is not None:
         classifier.card.set_threshold(coverage)
     corpus = job.read()
-    check_labels(classifier, corpus.labels)
+    check_labels(classifier, corpus.given_labels)
     priced = None if costs is None else read_costs(costs, classifier.classes, classifier.card.out_of_scope_label)
     trained_on = None if train_set is None else read_texts(train_set, job.file)
     if job.is_dry([] if trained_on is None else trained_on.texts):
         return
-    page, writer = (
-        job.page(report, about),
-        job.writer(errors, _added_to_errors(train_set is not None), corpus.row_columns),
-    )
+    rules = classifier.card.multilabel
+    added = _added_to_errors(train_set is not None, several=rules is not None)
+    page, writer = job.page(report, about), job.writer(errors, added, corpus.row_columns)
     vectors, trained_on, of_train_set = job.embed_with(trained_on)
     corpus, examples = job.corpus, None
     if trained_on is not None and of_train_set is not None:
         _warn_of_leakage(corpus, trained_on)
         examples = EmbeddedTexts(
-            trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=of_train_set
+            trained_on.texts, trained_on.given_labels, embedder=classifier.embedder, vectors=of_train_set
         )
-    result = evaluate(
+    result: Report | MultiLabelReport = evaluate(
         classifier,
         corpus.texts,
-        corpus.labels,
+        corpus.given_labels,
         vectors=vectors,
         train_set=examples,
         coverage=coverage,
         costs=priced,
     )
     if writer is not None:
-        _write_errors(writer, result, corpus, trained_on)
+        _write_errors(writer, result, corpus, trained_on, LABEL_SEPARATOR if rules is None else rules.separator)
     job.end_writing(errors, len(result.wrong))
     facts = {"model": facts_of_model(model, classifier), "data": facts_of_file(corpus)}
     if trained_on is not None:
         facts["trained on"] = facts_of_file(trained_on)
     title = f"Evaluation of {Path(model).name} on {job.name}"
-    page.write(evaluation_page, result, title, places_in(corpus), places_in(trained_on), **facts)
+    make_page = multilabel_page if isinstance(result, MultiLabelReport) else evaluation_page
+    page.write(make_page, result, title, places_in(corpus), places_in(trained_on), **facts)
     _warn_of_unknown(result)
     if job.as_json:
         shown = result.to_dict()
         if trained_on is not None:
             add_lines((near for wrong in shown["wrong"] for near in wrong["neighbours"]), trained_on)
         job.print_json(shown, shown["wrong"])
+    elif isinstance(result, MultiLabelReport):
+        job.print_lines(multilabel_report_lines(result, corpus, trained_on, errors_are_written=errors is not None))
     else:
         job.print_lines(report_lines(result, corpus, trained_on, errors_are_written=errors is not None))
 
@@ -142,7 +150,7 @@ def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:
         )
 
 
-def _warn_of_unknown(report: "Report") -> None:
+def _warn_of_unknown(report: "Report | MultiLabelReport") -> None:
     ordered = sorted(report.unknown_labels.items(), key=lambda pair: -pair[1])
     unknown = [(f"the label '{shown_label(name)}'", count) for name, count in ordered[:_N_UNKNOWN_SHOWN]]
     if others := ordered[_N_UNKNOWN_SHOWN:]:
@@ -151,18 +159,26 @@ def _warn_of_unknown(report: "Report") -> None:
         echo(f"Warning: the model does not know {what}: {counted(count, 'row')} counted as wrong", err=True)
 
 
-def _added_to_errors(with_neighbours: bool) -> dict[str, type]:
+def _added_to_errors(with_neighbours: bool, *, several: bool) -> dict[str, type]:
     from embedclf.evaluation.neighbourhood import N_NEAREST
 
-    added: dict[str, type] = {"predicted_label": str, "confidence": float}
+    of_labels = ("predicted_labels", "missing_labels", "extra_labels") if several else ("predicted_label",)
+    added: dict[str, type] = {**dict.fromkeys(of_labels, str), "confidence": float}
     if with_neighbours:
         for place in range(1, N_NEAREST + 1):
             added |= {f"nearest_{place}_{part}": kind for part, kind in _OF_NEAREST.items()}
     return added
 
 
-def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", trained_on: "Corpus | None") -> None:
+def _write_errors(
+    writer: "CorpusWriter",
+    report: "Report | MultiLabelReport",
+    corpus: "Corpus",
+    trained_on: "Corpus | None",
+    separator: str,
+) -> None:
     from embedclf.evaluation.neighbourhood import N_NEAREST
+    from embedclf.evaluation.report import WrongRow
 
     for wrong in report.wrong:
         near: list[str | float | None] = []
@@ -171,4 +187,6 @@ def _write_errors(writer: "CorpusWriter", report: "Report", corpus: "Corpus", tr
                 near += [trained_on.lines[one.row], one.text, one.label, one.similarity]
             # A small train set may have fewer neighbours.
             near += [None] * (len(_OF_NEAREST) * N_NEAREST - len(near))
-        writer.write(corpus.row(wrong.row), [wrong.predicted, rounded_down(wrong.confidence), *near])
+        labels = [wrong.predicted] if isinstance(wrong, WrongRow) else [wrong.predicted, wrong.missing, wrong.extra]
+        cells = [one if isinstance(one, str) else separator.join(one) for one in labels]
+        writer.write(corpus.row(wrong.row), [*cells, rounded_down(wrong.confidence), *near])

@@ -8,8 +8,6 @@ from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, seed_option, training_options
 
-_POINT = {"training_rows": int, "samples": int, "accuracy": float, "accuracy_low": float, "accuracy_high": float}
-
 
 @click.command(
     "learning-curve",
@@ -53,12 +51,15 @@ def command(
     job.open_to_train(training, on_few=True)
     if job.is_dry():
         return
-    page, writer = job.page(report, about), job.writer(output, _POINT, [])
+    page, writer = (
+        job.page(report, about),
+        job.writer(output, _point("micro_f1" if job.corpus.is_multilabel else "accuracy"), []),
+    )
     vectors = job.embed_to_train()
-    curve = learning_curve(job.corpus.texts, job.corpus.labels, seed=seed, **vectors, **job.settings)
+    curve = learning_curve(job.corpus.texts, job.corpus.given_labels, seed=seed, **vectors, **job.settings)
     if writer is not None:
         for point in curve.points:
-            values = [point.n_labels, point.n_draws, point.accuracy, *point.interval]
+            values = [point.n_labels, point.n_draws, point.score, *point.interval]
             writer.write(Row(0, {}, "", "", None), values)
     job.end_writing(output, len(curve.points))
     title = f"Learning curve: {job.embedder.spec}, {training.head}, on {job.name}"
@@ -68,3 +69,8 @@ def command(
         job.print_json(curve.to_dict())
     else:
         job.print_lines(learning_curve_lines(curve))
+
+
+def _point(metric: str) -> dict[str, type]:
+    """Return the columns for a point of the curve."""
+    return {"training_rows": int, "samples": int, metric: float, f"{metric}_low": float, f"{metric}_high": float}

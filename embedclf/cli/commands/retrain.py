@@ -88,7 +88,7 @@ def command(
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.file_options import read_unsaid
     from embedclf.cli.notices import say_mapped
-    from embedclf.cli.retraining import find_old_rows, introduce_retraining, retrain_on
+    from embedclf.cli.retraining import check_one_label, find_old_rows, introduce_retraining, retrain_on
     from embedclf.data.atomic_file import check_places
     from embedclf.evaluation.retraining_plan import plan_retraining
 
@@ -103,6 +103,7 @@ def command(
         job.corpus = find_old_rows(plan, job.file)
     say_mapped(job.corpus)
     corpus = job.corpus
+    check_one_label(corpus)
     place = (
         Path(output) if output is not None else _usual_place(Path(model), plan, sized=embedding.dimensions is not None)
     )

@@ -246,7 +246,7 @@ def _extend(
     """Train on the rows of a model and on those of the job."""
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import say_mapped, warn_of_findings
-    from embedclf.cli.retraining import find_old_rows, introduce_retraining, retrain_on
+    from embedclf.cli.retraining import check_one_label, find_old_rows, introduce_retraining, retrain_on
     from embedclf.data.atomic_file import check_places
     from embedclf.data.corpus import join
     from embedclf.evaluation.extension import plan_extension
@@ -262,6 +262,7 @@ def _extend(
         check_different([*(old.files or (old.name,)), *job.datasets])
     plan.n_old = len(old.texts)
     new = read_unsaid(job.datasets, job.file, alike=False)
+    check_one_label(new)
     job.corpus = corpus = join([old, new], alike=False)
     say_mapped(corpus)
     place = Path(output) if output is not None else _usual_place([*of_old, *job.datasets])
