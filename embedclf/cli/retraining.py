@@ -85,7 +85,7 @@ def check_one_label(corpus: "Corpus") -> None:
         If a text may have several.
     """
     if corpus.is_multilabel:
-        raise ArgumentError(f"{corpus.name} has several labels a text, but the model gives one")
+        raise ArgumentError(f"{corpus.name} has several labels per text, but the model gives one")
 
 
 def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":

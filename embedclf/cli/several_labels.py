@@ -31,7 +31,7 @@ def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
     advice = "Without --label-separator, each text has one label."
     if found:
         advice = f"Did you mean --label-separator '{found[0]}'?"
-    message = f"{corpus.name}: the separator {separator!r} stands in no label. {advice}"
+    message = f"{corpus.name}: no label contains the separator {separator!r}. {advice}"
     raise DataError(message, source=corpus.name)
 
 
@@ -50,4 +50,4 @@ def say_what_labels_are(corpus: "Corpus", file: "FileOptions") -> None:
     mean = sum(map(len, sets)) / len(sets)
     without = sum(not labels for labels in sets)
     none = f", {counted(without, 'text')} without any" if without else ""
-    echo(f"Several labels a text ({how}): {mean:.2g} on average{none}", err=True)
+    echo(f"Several labels per text ({how}): {mean:.2g} on average{none}", err=True)

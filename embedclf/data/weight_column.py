@@ -54,7 +54,7 @@ def weigh(corpus: Corpus, column: str | None) -> tuple[Corpus, Floats | None]:
             faulty.append(replace(row, fault=fault))
     if faulty:
         raise bad_rows_error(
-            f"{counted(len(faulty), 'row')} of {corpus.name} cannot be weighed",
+            f"{counted(len(faulty), 'row')} of {corpus.name} {'has' if len(faulty) == 1 else 'have'} no valid weight",
             faults_by_file(corpus.name, faulty),
             "Fix them; a row of weight 0 is left out.",
         )

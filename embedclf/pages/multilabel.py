@@ -41,7 +41,7 @@ def multilabel_page(
             report.label_ranking_average_precision_interval,
         ),
         ("calibration error (ECE)", f"{report.ece:.3f}", "of all labels' probabilities"),
-        ("labels a text", f"{report.labels_per_text:.2f}", f"{report.predicted_labels_per_text:.2f} predicted"),
+        ("labels per text", f"{report.labels_per_text:.2f}", f"{report.predicted_labels_per_text:.2f} predicted"),
         ("rows", f"{report.n_examples:,}", f"{len(report.wrong):,} with wrong labels"),
     ]
     said = _verdict(report, report.micro_f1, report.micro_f1_interval, report.exact_match, report.exact_match_interval)
@@ -222,8 +222,8 @@ def _wrong(report: MultiLabelReport, place: RowPlace | None, near_place: RowPlac
         for one in report.wrong
     ]
     order = report.weakest_first
-    note = "Surest mistakes first; check these labels, as they are the most likely to be wrong. Missed labels stand in "
-    note += "the row but were not given; extra ones were given but do not stand in the row."
+    note = "Surest mistakes first; check these labels, as they are the most likely to be wrong. Missed labels are in "
+    note += "the row but were not given; extra ones were given but are not in the row."
     columns = ["labels", "missed", "extra", "confidence"]
     shown = row_list(rows, columns, {"missed": order, "extra": order}, wrong="extra", numbers=["confidence"])
     return Section(title, note, [shown])

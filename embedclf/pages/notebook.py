@@ -110,7 +110,7 @@ def _(result: MultiLabelReport) -> str:
         ("macro-F1", f"{result.macro_f1:.3f}", shown_interval(result.macro_f1_interval)),
         ("exact match", f"{result.exact_match:.3f}", shown_interval(result.exact_match_interval)),
         ("calibration error", f"{result.ece:.3f}", "ECE"),
-        ("labels a text", f"{result.labels_per_text:.2f}", f"{result.predicted_labels_per_text:.2f} predicted"),
+        ("labels per text", f"{result.labels_per_text:.2f}", f"{result.predicted_labels_per_text:.2f} predicted"),
         ("rows", f"{result.n_examples:,}", f"{len(result.wrong):,} with wrong labels"),
     ]
     if (label := result.baseline.label) is not None:
@@ -282,7 +282,7 @@ def _(result: TextClassifier) -> str:
         ]
         if held.labels_per_text is not None:
             predicted = f"{held.predicted_labels_per_text:.2f} predicted"
-            tiles.append(("labels a text", f"{held.labels_per_text:.2f}", predicted))
+            tiles.append(("labels per text", f"{held.labels_per_text:.2f}", predicted))
     elif held is not None:
         tiles += [
             ("held-out accuracy", f"{held.accuracy:.3f}", counted(held.n_examples, "row")),

@@ -259,7 +259,7 @@ def _answers(report: Report) -> list[Section]:
     for one in answers.recalls:
         name = [tag("span", "recall of "), tag("bdi", breakable(one.label))]
         rows.append([tag("span", *name), *_decimals(one.recall, one.likeliest), f"{one.recall - one.likeliest:+z.3f}"])
-    header = ["figure", "answers", "likeliest label", "difference (95 %)"]
+    header = ["figure", "answers", "most likely label", "difference (95 %)"]
     parts = [table("Answers and most likely labels", header, rows, left=(0,))]
     if answers.targets:
         reached: list[list[object]] = [

@@ -23,7 +23,7 @@ def likeliest_lines(answers: "AnswerFigures | None") -> list[Line]:
     if answers is None or not answers.recalls:
         return []
     return [
-        f"  likeliest label  {with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)}",
+        f"  most likely      {with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)}",
         f"  difference       {difference_of(answers.difference, answers.difference_interval)}",
     ]
 
@@ -36,7 +36,7 @@ def answer_lines(answers: "AnswerFigures | None") -> list[Line]:
     if (cost := answers.cost) is not None:
         lines += [
             [(f"mean cost          {with_interval(cost.mean, cost.mean_interval)}", HEADING)],
-            f"  likeliest label  {with_interval(cost.likeliest, cost.likeliest_interval)}",
+            f"  most likely      {with_interval(cost.likeliest, cost.likeliest_interval)}",
             f"  difference       {difference_of(cost.difference, cost.difference_interval)}",
         ]
     if answers.recalls:
@@ -55,12 +55,12 @@ def held_out_lines(answers: "AnswerFigures | None") -> list[Line]:
         difference = difference_of(cost.difference, cost.difference_interval)
         lines += [
             [("Mean cost ", PLAIN), (f"{cost.mean:.3f}", HEADING), (f" ({shown_interval(cost.mean_interval)})", PLAIN)],
-            f"  of the likeliest label {_figure(cost.likeliest, cost.likeliest_interval)}; difference {difference}",
+            f"  of the most likely label {_figure(cost.likeliest, cost.likeliest_interval)}; difference {difference}",
         ]
     if answers.recalls:
         difference = difference_of(answers.difference, answers.difference_interval)
         lines += [
-            f"Likeliest label: accuracy {answers.likeliest_accuracy:.3f}; difference {difference}",
+            f"Most likely label: accuracy {answers.likeliest_accuracy:.3f}; difference {difference}",
             f"Recall most moved: {_recalls(answers)}",
         ]
     return lines + [f"Target: {_reached(one)}" for one in answers.targets]

@@ -423,7 +423,7 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
         lines.append([(before, PLAIN), (accuracy, HEADING), (rest, PLAIN)])
         if held_out.labels_per_text is not None:
             predicted = f"predicted {held_out.predicted_labels_per_text:.2f}"
-            lines.append(f"Labels a text: {held_out.labels_per_text:.2f}, {predicted}")
+            lines.append(f"Labels per text: {held_out.labels_per_text:.2f}, {predicted}")
         if held_out.level_accuracies is not None:
             levels = ", ".join(f"{level}: {one:.3f}" for level, one in enumerate(held_out.level_accuracies, 1))
             lines.append(f"Accuracy by level: {levels}")

@@ -36,7 +36,7 @@ def multilabel_report_lines(
         "ranking precision  "
         + with_interval(report.label_ranking_average_precision, report.label_ranking_average_precision_interval)
         + "  (LRAP)",
-        f"labels a text      {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
+        f"labels per text    {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
         f"precision, recall  {report.micro_precision:.3f}, {report.micro_recall:.3f}  (of all labels together)",
         f"calibration error  {report.ece:.3f}  (ECE, of the probabilities of all labels)",
         "",
@@ -58,7 +58,7 @@ def multilabel_cross_validation_lines(result: "MultiLabelCrossValidation", rest:
         *baseline_lines(report.baseline),
         f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
         f"exact match        {with_interval(result.exact_match, result.exact_match_interval)}",
-        f"labels a text      {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
+        f"labels per text    {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
         f"calibration error  {result.ece:.3f}  (ECE, of the probabilities of all labels)",
     ]
     if result.n_always_fitted:
@@ -190,4 +190,4 @@ def label_rules(rules: "LabelRules") -> str:
     """Return which labels a text gets if it may have several."""
     least, most = min(rules.thresholds), max(rules.thresholds)
     thresholds = f"threshold {least:.2f}" if least == most else f"thresholds {least:.2f} to {most:.2f}"
-    return f"{thresholds}, {'at least one label a text' if rules.at_least_one else 'a text may have none'}"
+    return f"{thresholds}, {'at least one label per text' if rules.at_least_one else 'a text may have none'}"

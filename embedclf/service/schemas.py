@@ -57,7 +57,8 @@ class Prediction(BaseModel):
     )
     confidence: float | None = Field(
         default=None,
-        description="confidence in the label, rounded down; null if there is an error, omitted beside several labels",
+        description="confidence in the label, rounded down; null if there is an error, omitted if texts may "
+        "have several labels",
     )
     labels: list[Likely] | None = Field(
         default=None, description="the labels of the text, if it may have several; omitted otherwise"

@@ -367,7 +367,7 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
     if (scope := settings.scope) is not None and (judged := settings.out_of_fold) is not None:
         measures = " and ".join(name for name, used in (("log-odds", scope.log_odds), ("energy", scope.energy)) if used)
         logger.info(
-            "Tells out-of-scope texts by %s: AUROC %.3f (%s), assumed share %s.",
+            "Recognizes out-of-scope texts by %s: AUROC %.3f (%s), assumed share %s.",
             measures,
             metrics.auroc(judged.judged.in_scope, scope.probability(judged.scores)),
             counted(len(judged.y), "cross-validated row"),

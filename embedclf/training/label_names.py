@@ -147,7 +147,7 @@ def _descriptions(label: str, value: object) -> tuple[str, ...]:
 
 
 def check_described(described: Described, classes: Sequence[str] = ()) -> None:
-    """Check that labels without rows can be told by what is said of them.
+    """Check that labels without rows can be learned from what is said of them.
 
     Parameters
     ----------
@@ -185,15 +185,15 @@ def tell_of_labels(recipe: Recipe, classes: Sequence[str], described: Described,
             logger.warning("the label %r differs from %r of the rows only in case: both are classes", label, other)
     if alone:
         logger.info(
-            "No rows of %s: told by %s alone, which the held-out test does not cover.",
+            "No rows of %s: learned from %s alone, which the held-out test does not cover.",
             named(alone),
             "its text" if len(alone) == 1 else "their texts",
         )
     if lacking := sorted(set(classes) - set(described)):
-        logger.info("Not among the described labels, so told by the rows alone or by the name: %s.", named(lacking))
+        logger.info("Not among the described labels, so learned from rows, or the name, alone: %s.", named(lacking))
     if recipe.label_names is None and not is_named(recipe, classes, n_texts) and set(classes) & set(described):
         logger.info(
-            "With more than %d rows per label, only labels without rows are told by their texts "
+            "With more than %d rows per label, only labels without rows are learned from their texts "
             "(--label-names uses all of them).",
             MOST_ROWS_A_LABEL,
         )

@@ -30,8 +30,8 @@ def check_without_rows(recipe: Recipe, **settings: Any) -> None:
     """
     if recipe.features in ("words", "both"):
         raise ArgumentError(
-            f"--features {recipe.features} (features=) needs labelled texts: without any, labels are told by an "
-            "embedder alone"
+            f"--features {recipe.features} (features=) needs labelled texts: without any, only an embedder "
+            "tells labels apart"
         )
     asked = {f"--{name.replace('_', '-')} ({name}=)": value for name, value in {**settings, "C": recipe.C}.items()}
     asked["--no-label-names (label_names=False)"] = True if recipe.label_names is False else None
@@ -40,7 +40,7 @@ def check_without_rows(recipe: Recipe, **settings: Any) -> None:
 
 
 def check_embedder(recipe: Recipe, labels: Sequence[str]) -> None:
-    """Check that labels without rows can be told by vectors.
+    """Check that labels without rows can be told apart by vectors.
 
     Raises
     ------
@@ -49,7 +49,7 @@ def check_embedder(recipe: Recipe, labels: Sequence[str]) -> None:
     """
     if labels and not recipe.uses_vectors:
         raise ArgumentError(
-            f"{named(labels)}: labels without rows are told by an embedder, and there is none: choose one with "
+            f"{named(labels)}: labels without rows need an embedder, and there is none: choose one with "
             "--embedder (embedder=…), or leave them out of --labels (label_texts=)"
         )
 
@@ -86,7 +86,9 @@ def train_on_labels(
     said = texts_of(sorted(described), described)
     embedder = texts.embedder
     if embedder.is_lexical:
-        raise ArgumentError("words alone tell no labels without labelled texts: choose an embedder (--embedder)")
+        raise ArgumentError(
+            "without labelled texts, words alone cannot tell labels apart: choose an embedder (--embedder)"
+        )
     if name_vectors is None:
         of_texts, name_vectors = texts.vectors_with([one.text for one in said])
     else:

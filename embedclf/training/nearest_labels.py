@@ -22,7 +22,7 @@ _TIE = 1e-4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NearestLabels:
-    """Labels that are told by their texts alone.
+    """Labels that are learned from their texts alone.
 
     Attributes
     ----------

@@ -340,8 +340,8 @@ class _Chooser:
         name = self._decision.classes[place]
         why = "is never answered" if figure == "precision" else "has no rows"
         return TrainingError(
-            f"no threshold can be chosen for the {figure} of {name!r}: it {why} in {counted(len(self._y), 'row')} of "
-            f"cross-validation. Add data for this label, or leave out its target"
+            f"no threshold can be chosen for the {figure} of {name!r}: it {why} in "
+            f"{counted(len(self._y), 'cross-validated row')}. Add data for this label, or leave out its target"
         )
 
     def _unreached(
@@ -373,8 +373,8 @@ def _down(share: float) -> str:
 def log_targets(targets: Sequence[LabelTarget]) -> None:
     """Log the threshold of each label with a target, and what it reaches on the examples it was chosen on."""
     for one in targets:
-        rows = counted(one.n_examples, "row" if one.figure == "recall" else "answer")
-        reaches = f"{one.figure} {one.cross_validated:.3f} on {rows} of cross-validation, target {one.target:g}"
+        rows = counted(one.n_examples, f"cross-validated {'row' if one.figure == 'recall' else 'answer'}")
+        reaches = f"{one.figure} {one.cross_validated:.3f} on {rows}, target {one.target:g}"
         if one.threshold is None:
             logger.info("%r needs no threshold for its recall: %s.", one.label, reaches)
         else:

@@ -124,7 +124,7 @@ def train(
     label_texts : dict of str to str or list of str, list of str, or DataFrame, optional
         Descriptions of labels, or examples of their texts; a list has only the labels, and a data frame the columns
         "label" and "description". They are used with the names, as these are. Labels that have no rows become classes,
-        told by their texts alone. Without any labelled texts, each text gets the label whose text is nearest; then
+        learned from their texts alone. Without any labelled texts, each text gets the label whose text is nearest; then
         there is nothing to measure, and only `embedder`, `min_confidence` and `name_vectors` apply besides.
     holdout : float
         Share of the examples to hold out for measuring, in [0, 1); 0 holds none out. The split is stratified and keeps

@@ -200,7 +200,7 @@ class TestOutOfScope:
         assert "Held-out test (6 rows)" in result.stdout
         assert "of 12 out-of-scope rows.\n" in result.stderr
         assert "Warning: only 12 out-of-scope rows to choose the threshold on: it may be far off\n" in result.stderr
-        assert "\nTells out-of-scope texts by " in result.stderr
+        assert "\nRecognizes out-of-scope texts by " in result.stderr
         assert " (42 cross-validated rows), assumed share 28.6 %.\n" in result.stderr
         in_scope = classifier.predict_proba([*TEXTS, *STRANGE]).sum(axis=1)
         assert in_scope[:30].min() > in_scope[30:].max()

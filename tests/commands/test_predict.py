@@ -105,8 +105,8 @@ class TestLabelSets:
         result = cli("predict", "-m", model, "--coverage", 0.5, self.texts[0])
         assert result.stdout.endswith("\tdelivery\n")
         assert result.stderr == (
-            "No set has more than one label: the most likely one alone is right in 90.0 % of cases (30 rows not fitted "
-            "on), so sets are empty where it is unlikely.\n"
+            "No set has more than one label: the most likely one alone is right in 90.0 % of cases (30 "
+            "cross-validated rows), so sets are empty where it is unlikely.\n"
         )
 
     def test_what_a_model_cannot_hold(self, cli: Cli, model: Path, tmp_path: Path):

@@ -57,7 +57,7 @@ def test_training_says_what_it_takes_the_file_for(cli: Cli, separated: Path):
         f"{separated}: 56 rows, 3 labels",
         "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)",
     ]
-    assert "Several labels a text (separated by '|'): 1.2 on average, 6 texts without any" in result.stderr
+    assert "Several labels per text (separated by '|'): 1.2 on average, 6 texts without any" in result.stderr
     shown = cli("predict", "-m", "m.safetensors", BOTH, "Good morning").stdout.splitlines()
     assert shown[0].split("\t")[0] in ("delivery|refund", "refund|delivery")
     assert all(float(one) > 0.2 for one in shown[0].split("\t")[1].split("|"))
@@ -107,7 +107,7 @@ def test_columns_of_zeros_and_ones_are_the_same_labels(cli: Cli, separated: Path
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--label-separator", ";"], "the separator ';' stands in no label. Did you mean --label-separator '|'?"),
+        (["--label-separator", ";"], "no label contains the separator ';'. Did you mean --label-separator '|'?"),
         (["--label-separator", " "], "The label separator must have a character that is no space, such as '|'."),
         (["--label-columns", "labels"], "'labels' alone is a column of one label, no or yes"),
         (["--label-columns", "labels,labels"], "The label column 'labels' was given twice."),

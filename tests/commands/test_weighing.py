@@ -29,7 +29,7 @@ def test_costs_are_kept_in_the_model_and_measured(cli: Cli, dataset: Path, vecto
     assert trained.exit_code == 0, trained.output
     assert re.search(
         rf"\nAnswers [\d.]+ %(, accuracy [\d.]+)?\nMean cost \d\.\d{{3}} {INTERVAL}\n"
-        rf"  of the likeliest label \d\.\d{{3}} {INTERVAL}; difference [+-]\d\.\d{{3}} {INTERVAL}(, not sig.*)?\n",
+        rf"  of the most likely label \d\.\d{{3}} {INTERVAL}; difference [+-]\d\.\d{{3}} {INTERVAL}(, not sig.*)?\n",
         trained.stdout,
     )
     model = embedclf.load("m.safetensors")
@@ -48,7 +48,7 @@ def test_costs_are_kept_in_the_model_and_measured(cli: Cli, dataset: Path, vecto
     assert model.predict(TEXTS) == [None if place == 3 else model.classes[place] for place in best]
     page = Path("r.html").read_text(encoding="utf-8")
     assert "mean cost" in page
-    assert "likeliest label" in page
+    assert "most likely label" in page
     assert "abstains    where that costs less\nanswers by  least expected cost" in str(model)
     # A row may have another label than the most likely one, which is then written beside it.
     assert cli("predict", "-m", "m.safetensors", "--input", dataset, "-o", "out.csv", "--top-k", 2).exit_code == 0
@@ -64,7 +64,7 @@ def test_costs_on_a_model_without_any(cli: Cli, model: Path, dataset: Path):
     result = cli("evaluate", dataset, "-m", model, "--costs", "c.jsonl")
     assert result.exit_code == 0, result.output
     assert re.search(
-        rf"\nmean cost          \d+\.\d{{3}}  {INTERVAL}\n  likeliest label  .*\n  difference       .*\n", result.stdout
+        rf"\nmean cost          \d+\.\d{{3}}  {INTERVAL}\n  most likely      .*\n  difference       .*\n", result.stdout
     )
     loaded = embedclf.load(model)
     report = embedclf.evaluate(loaded, TEXTS, LABELS, costs={("refund", "*"): 30})
@@ -103,8 +103,8 @@ def test_targets_of_labels(cli: Cli, dataset: Path):
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert re.search(
-        r"'refund' is not answered below a confidence of 0\.\d{4}: precision \d\.\d{3} on \d+ answers of "
-        r"cross-validation, target 0\.6\.\n'delivery' (is preferred to other labels|needs no threshold)",
+        r"'refund' is not answered below a confidence of 0\.\d{4}: precision \d\.\d{3} on \d+ cross-validated "
+        r"answers, target 0\.6\.\n'delivery' (is preferred to other labels|needs no threshold)",
         result.stderr,
     )
     assert re.search(r"\nTarget: precision of refund 0\.6: (\d\.\d{3} \(|not measured)", result.stdout)

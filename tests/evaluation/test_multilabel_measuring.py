@@ -104,7 +104,7 @@ def test_what_a_person_sees(report: MultiLabelReport):
         "macro-F1           0.560  (0.314 to 0.801)",
         "exact match        0.500  (0.121 to 0.855)",
         "ranking precision  0.885  (0.498 to 0.977)  (LRAP)",
-        "labels a text      1.50, predicted 1.50",
+        "labels per text    1.50, predicted 1.50",
         "precision, recall  0.750, 0.750  (of all labels together)",
         "calibration error  0.254  (ECE, of the probabilities of all labels)",
         "",
@@ -189,7 +189,7 @@ def test_training_says_how_good_it_is(cli: Cli, file: Path):
     first, second, third, _ = result.stdout.splitlines()
     assert first.startswith(f"Held-out test (8 rows): micro-F1 {card.held_out.micro_f1:.3f}, macro-F1 ")
     assert f"exact match {card.held_out.accuracy:.3f}, calibration error " in first
-    assert second == f"Labels a text: 1.12, predicted {card.held_out.predicted_labels_per_text:.2f}"
+    assert second == f"Labels per text: 1.12, predicted {card.held_out.predicted_labels_per_text:.2f}"
     least, most = min(card.multilabel.thresholds), max(card.multilabel.thresholds)
     assert third.endswith(f", thresholds {least:.2f} to {most:.2f}, a text may have none)")
     assert "held-out micro-F1" in embedclf.load("m.safetensors")._repr_html_()
@@ -283,4 +283,4 @@ def test_retraining_is_refused(cli: Cli, file: Path, several: embedclf.MultiLabe
     single.write_text("\n".join(["text,label", *rows, ""]))
     assert cli("train", single, "-o", "s.safetensors", *QUICKLY).exit_code == 0
     result = cli("train", file, "--label-separator", "|", "--from", "s.safetensors", "--train-set", single)
-    assert result.stderr.splitlines()[-1] == f"Error: {file} has several labels a text, but the model gives one"
+    assert result.stderr.splitlines()[-1] == f"Error: {file} has several labels per text, but the model gives one"

@@ -441,7 +441,7 @@ ADVICE: dict[str, Case] = {
         "train d.txt --dry-run",
         {"d.txt": "__label__joy i feel fine\n__label__sad so alone\n__label__joy __label__sad both\n"},
         0,
-        ("fastText's format (__label__)", "Several labels a text (in lists): 1.3", "3 rows, 2 labels"),
+        ("fastText's format (__label__)", "Several labels per text (in lists): 1.3", "3 rows, 2 labels"),
     ),
     "fastText, with labels at the end": Case(
         "check d.txt --dry-run",
@@ -467,7 +467,7 @@ ADVICE: dict[str, Case] = {
         "train d.jsonl --dry-run",
         {"d.jsonl": '{"text": "a", "label": ["x", "y"]}\n' + _LABELLED},
         0,
-        ("Several labels a text (in lists): 1.3 on average",),
+        ("Several labels per text (in lists): 1.3 on average",),
     ),
     "a damaged first record": Case(
         "check d.jsonl --skip-bad-rows --dry-run",
@@ -629,7 +629,7 @@ WEIGHING: dict[str, Case] = {
         {"t.csv": "text,label,w\na b,x,-1\nc d,x,\ne f,y,heavy\ng h,y,inf\ni j,y,1\n"},
         1,
         (
-            "4 rows of t.csv cannot be weighed: t.csv:2: the weight -1 is negative t.csv:3: no weight in 'w' t.csv:4: ",
+            "4 rows of t.csv have no valid weight: t.csv:2: the weight -1 is negative t.csv:3: no weight in 'w' ",
             "t.csv:4: the weight 'heavy' is not a number t.csv:5: the weight 'inf' is not a finite number Fix them; a",
         ),
     ),

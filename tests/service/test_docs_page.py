@@ -212,6 +212,7 @@ class TestSource:
             ("explain", "boolean"),
             ("label", "string or null"),
             ("confidence", "number or null"),
+            ("labels", "array of objects or null"),
             ("top", "array of objects or null"),
             ("label_set", "array of objects or null"),
             ("error", "string or null"),

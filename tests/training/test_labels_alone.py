@@ -85,7 +85,10 @@ class TestLabelsWithoutRows:
         with caplog.at_level(logging.INFO):
             asked = {**ASKED, "features": features, "holdout": holdout}
             classifier = embedclf.train(texts, labels, label_texts=SAID, **asked)
-        assert "No rows of 'refund': told by its text alone, which the held-out test does not cover." in caplog.messages
+        assert (
+            "No rows of 'refund': learned from its text alone, which the held-out test does not cover."
+            in caplog.messages
+        )
         assert classifier.classes == ("delivery", "password", "refund")
         assert right(classifier, "refund") > 0.8
         assert min(right(classifier, "delivery"), right(classifier, "password")) > 0.8
@@ -97,7 +100,7 @@ class TestLabelsWithoutRows:
 
     def test_with_words_only(self):
         """There is nothing to tell it by."""
-        with pytest.raises(embedclf.ArgumentError, match="'tax': labels without rows are told by an embedder"):
+        with pytest.raises(embedclf.ArgumentError, match="'tax': labels without rows need an embedder"):
             embedclf.train(TEXTS, LABELS, features="words", label_texts=["tax"])
 
     def test_descriptions_of_labels_with_rows(self, caplog: pytest.LogCaptureFixture):
@@ -108,7 +111,7 @@ class TestLabelsWithoutRows:
                 TEXTS, LABELS, embedder="wordllama", **{**QUICK, "label_names": None}, label_texts=["refund"]
             )
         assert "--label-names uses all of them" in caplog.text
-        assert "told by the rows alone or by the name: 'delivery', 'password'." in caplog.text
+        assert "learned from rows, or the name, alone: 'delivery', 'password'." in caplog.text
         np.testing.assert_array_equal(unused.model.weights, plain.model.weights)
         forced = embedclf.train(
             TEXTS, LABELS, embedder="wordllama", **{**QUICK, "label_names": True}, label_texts={"refund": "tax office"}

@@ -322,7 +322,7 @@ def _check_coverage(classifier: "TextClassifier", coverage: float) -> None:
         right = shown_share(card.conformal.n_likeliest / card.conformal.n_examples)
         echo(
             f"No set has more than one label: the most likely one alone is right in {right} of cases "
-            f"({counted(card.conformal.n_examples, 'row')} not fitted on), so sets are empty where it is unlikely.",
+            f"({counted(card.conformal.n_examples, 'cross-validated row')}), so sets are empty where it is unlikely.",
             err=True,
         )
 
