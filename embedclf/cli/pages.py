@@ -113,8 +113,9 @@ def _shareable(value: object) -> str:
 def facts_of_file(corpus: "Corpus", n_rows: int | None = None) -> str:
     """Return a file as a page names it: without its directory, with its size; by default, that of its usable rows."""
     from embedclf.data.corpus import names_of
+    from embedclf.data.label_sets import labels_in
 
-    n_labels = len(set(corpus.labels) - {""})
+    n_labels = len(labels_in(corpus.given_labels) - {""})
     labels = f", {counted(n_labels, 'label')}" if n_labels else ""
     name = names_of([Path(file).name for file in corpus.files or (corpus.name,)])
     return f"{name} ({counted(n_rows or len(corpus.texts), 'row')}{labels})"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet, labels_cell, labels_of_cell, listed_labels
+from embedclf.data.label_sets import LABEL_SEPARATOR, NO_LABELS, LabelSet, labels_cell, labels_of_cell, listed_labels
 from embedclf.data.parquet_types import Record, with_value
 from embedclf.data.rows import Row
 from embedclf.missing import is_missing
@@ -39,7 +39,9 @@ class SeveralLabels:
             return None
         cells = [] if columns else [value for row in rows if not is_missing(value := row.record.get(column))]
         # With a separator, "[]" is how an empty set is written.
-        lists = (value for value in cells if listed_labels(value) is not None and (separator is None or value != "[]"))
+        lists = (
+            value for value in cells if listed_labels(value) is not None and (separator is None or value != NO_LABELS)
+        )
         return cls(column, separator or LABEL_SEPARATOR, columns, next(lists, None))
 
     def labels(self, cell: str) -> LabelSet:
@@ -85,11 +87,14 @@ class SeveralLabels:
 
     def _cell(self, labels: LabelSet, before: Any) -> Any:
         """Return labels as a list, or the text of one in JSON or Python, as they were, or else separated."""
-        if before is None or (before == "[]" and self.example is None):
+        if before is None or (before == NO_LABELS and self.example is None):
             return labels_cell(labels, self.separator)
         if not isinstance(before, str):
             return [*labels]
-        return json.dumps(labels, ensure_ascii=False) if '"' in before or "'" not in before else str([*labels])
+        quoted = next(
+            (cell for cell in (before, self.example) if isinstance(cell, str) and set(cell) & {'"', "'"}), '"'
+        )
+        return str([*labels]) if "'" in quoted and '"' not in quoted else json.dumps(labels, ensure_ascii=False)
 
 
 def _indicator(before: Any, *, is_given: bool) -> Any:

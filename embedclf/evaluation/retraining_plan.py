@@ -438,7 +438,7 @@ def plan_retraining(
     ModelFileError, EmbedderError
         If the file is not usable, or the new embedder cannot be opened.
     ArgumentError
-        If the classifier uses words only, and another embedder is given.
+        If the classifier gives several labels to a text, or uses words only, and another embedder is given.
     """
     if isinstance(model, TextClassifier):
         card, given, folder, name, uses_vectors = (
@@ -448,6 +448,11 @@ def plan_retraining(
     else:
         linear, card = read_model(model)
         given, folder, name, uses_vectors = None, Path(model).parent, os.fspath(model), linear.uses_vectors
+    if card.multilabel is not None:
+        raise ArgumentError(
+            f"{name} gives several labels to a text, and only classifiers of one label are retrained: train another "
+            "one with embedclf train (embedclf.train)"
+        )
     recipe = _recipe_of(card, name, uses_vectors=uses_vectors)
     if not recipe.uses_vectors and (embedder is not None or dimensions is not None):
         raise ArgumentError(f"{name} uses words only, and no embedder: train another one with embedclf train")

@@ -37,9 +37,7 @@ def finding_lines(
     for severity in ("error", "warning"):
         of_severity = [finding for finding in result.findings if finding.severity == severity]
         for kind, findings in _by_kind(of_severity).items():
-            advice = advice_on(
-                kind, len(findings), in_python=in_python, of_several=result.label_separator is not None
-            )
+            advice = advice_on(kind, len(findings), in_python=in_python, of_several=result.label_separator is not None)
             lines += [*_of_kind(kind, findings, corpus, against, advice, in_python=in_python), ""]
     lines += _diversity(result)
     if not result.findings:

@@ -180,10 +180,7 @@ def apply_corrections(
     changes = _changes(asked, name, rows, reader.name, several)
     # A JSON object has its label among its own keys, whether or not the first one has.
     is_new = (
-        reader.format != "jsonl"
-        and not reader.label_columns
-        and label_column not in reader.columns
-        and bool(changes)
+        reader.format != "jsonl" and not reader.label_columns and label_column not in reader.columns and bool(changes)
     )
     kept, n_relabelled, unreadable = [], 0, []
     for row in rows:

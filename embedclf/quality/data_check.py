@@ -33,7 +33,6 @@ from embedclf.quality.near_duplicates import near_duplicates, near_leakage
 from embedclf.quality.text_checks import plain_findings
 from embedclf.stats.neighbours import of_unit_length
 from embedclf.validation import (
-    Label,
     check_whole,
     group_duplicates,
     list_of_labels,
@@ -99,14 +98,18 @@ def check(
     if isinstance(texts, EmbeddedTexts):
         embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
         sets = embedded.label_sets
-        texts, labels = _lists(embedded.texts, embedded.labels if sets is None else joined_labels(sets, label_separator))
+        texts, labels = _lists(
+            embedded.texts, embedded.labels if sets is None else joined_labels(sets, label_separator)
+        )
     else:
         given, own_labels = texts_and_labels(texts, labels, text=text, label=label)
         own_labels = list(own_labels) if isinstance(own_labels, Iterator) else own_labels
         sets = as_label_sets(own_labels)
         texts, labels = _lists(given, own_labels if sets is None else joined_labels(sets, label_separator))
     if len(texts) != len(labels):
-        raise ArgumentError(f"got {counted(len(texts), 'text')} but {counted(len(labels), 'list of labels' if sets else 'label')}")
+        raise ArgumentError(
+            f"got {counted(len(texts), 'text')} but {counted(len(labels), 'list of labels' if sets else 'label')}"
+        )
     others = _others(against, text, label, label_separator)
     check_whole(seed, "seed", least=0)
     every = [*texts, *others[0]]
@@ -211,9 +214,7 @@ def _others(
     parts: Any = columns_of(against, text, label) if is_data_frame(against) else against
     if len(parts) == 2:
         sets = as_label_sets(parts[1])
-        texts, labels = _lists(
-            parts[0], parts[1] if sets is None else joined_labels(sets, separator), name="against"
-        )
+        texts, labels = _lists(parts[0], parts[1] if sets is None else joined_labels(sets, separator), name="against")
         if len(texts) == len(labels):
             return texts, labels
     raise ArgumentError("against must be a pair of texts and labels of equal length, or a data frame")

@@ -23,7 +23,7 @@ def why_no_label_set_errors(texts: Sequence[str], label_sets: Sequence[LabelSet]
     for labels, text in zip(label_sets, texts, strict=True):
         for label in labels:
             texts_of.setdefault(label, set()).add(text)
-    if sum(len(of_label) > 1 for of_label in texts_of.values()) < 2:  # noqa: PLR2004
+    if sum(len(of_label) > 1 for of_label in texts_of.values()) < 2:
         return "needs two labels with two texts each"
     return why_no_cleanlab()
 

@@ -175,7 +175,9 @@ def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
     is_multilabel = corpus.is_multilabel or has_several_labels(rows)
     if any(row.label for row in rows):
         rows = [
-            row if row.label or row.fault or (is_multilabel and row.labels is not None) else replace(row, fault=_NO_LABEL)
+            row
+            if row.label or row.fault or (is_multilabel and row.labels is not None)
+            else replace(row, fault=_NO_LABEL)
             for row in rows
         ]
     usable = [row for row in rows if row.fault is None]

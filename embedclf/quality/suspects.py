@@ -104,9 +104,7 @@ def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, agai
     return n
 
 
-def _rows(
-    finding: Finding, corpus: Corpus, separator: str | None
-) -> Iterator[tuple[str, int, str, str, str | None]]:
+def _rows(finding: Finding, corpus: Corpus, separator: str | None) -> Iterator[tuple[str, int, str, str, str | None]]:
     """Yield the file, line, text, label and suggested label of each row that a finding is about."""
     if finding.row is None:
         yield finding.file or corpus.name, finding.line or 0, finding.text, finding.label, finding.suggested

@@ -107,7 +107,9 @@ def _repeated(
             others = tuple(Other(first, text, other) for other, first in first_with[text].items() if other != label)
             # Where all share a label, they do not contradict each other: some may have too few.
             in_all = set(sets[row]).intersection(*(sets[other.row] for other in others))
-            detail = "" if all(len(sets[one]) == 1 for one in first_with[text].values()) else _difference(row, others, sets)
+            detail = (
+                "" if all(len(sets[one]) == 1 for one in first_with[text].values()) else _difference(row, others, sets)
+            )
             conflicts.append(
                 Finding("conflicts", "warning" if in_all else "error", row, text, label, detail, others=others)
             )

@@ -44,7 +44,9 @@ WORDS = {
     ),
     "refused": Words("row", " rejected by the embedder", "Fix or drop them.", "Fix or drop it."),
     "conflicts": Words(
-        "row", " with conflicting labels for the same text", "Choose one label: no classifier can learn both.",
+        "row",
+        " with conflicting labels for the same text",
+        "Choose one label: no classifier can learn both.",
         of_several="Give all rows of a text the same labels, or keep one row.",
     ),
     "leakage": Words(
