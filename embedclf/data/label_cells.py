@@ -38,11 +38,11 @@ class SeveralLabels:
         if separator is None and not columns and all(row.labels is None for row in rows):
             return None
         cells = [] if columns else [value for row in rows if not is_missing(value := row.record.get(column))]
-        # With a separator, "[]" is how an empty set is written.
-        lists = (
-            value for value in cells if listed_labels(value) is not None and (separator is None or value != NO_LABELS)
-        )
-        return cls(column, separator or LABEL_SEPARATOR, columns, next(lists, None))
+        lists = [value for value in cells if listed_labels(value) is not None]
+        filled = [value for value in lists if value not in (NO_LABELS, [])]
+        if separator is not None:  # beside separated labels, an empty list is a text without any
+            lists = filled
+        return cls(column, separator or LABEL_SEPARATOR, columns, next(iter(filled or lists), None))
 
     def labels(self, cell: str) -> LabelSet:
         """Return the labels in a cell of corrections."""
@@ -91,10 +91,9 @@ class SeveralLabels:
             return labels_cell(labels, self.separator)
         if not isinstance(before, str):
             return [*labels]
-        quoted = next(
-            (cell for cell in (before, self.example) if isinstance(cell, str) and set(cell) & {'"', "'"}), '"'
-        )
-        return str([*labels]) if "'" in quoted and '"' not in quoted else json.dumps(labels, ensure_ascii=False)
+        alike = self.example if before == NO_LABELS else before
+        is_python = "'" in alike and '"' not in alike
+        return str([*labels]) if is_python else json.dumps(labels, ensure_ascii=False)
 
 
 def _indicator(before: Any, *, is_given: bool) -> Any:

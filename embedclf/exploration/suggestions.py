@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Floats32, Ints, Vectors
-from embedclf.classifier.decisions import MultiLabelDecision, rank
-from embedclf.classifier.model_file import LabelRules
+from embedclf.classifier.decisions import LabelRules, MultiLabelDecision, rank
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.label_sets import LABEL_SEPARATOR
@@ -74,10 +73,13 @@ class Suggestions(Printable):
         Number of texts to choose from.
     rows : tuple of Suggestion
         No two of them are near-duplicates. Each is the one that adds most to the previous ones.
+    is_multilabel : bool
+        Whether a text may have several labels.
     """
 
     n_texts: int
     rows: tuple[Suggestion, ...]
+    is_multilabel: bool = False
 
     def __repr__(self) -> str:
         return f"<Suggestions: {counted(len(self.rows), 'row')} of {self.n_texts:,}>"
@@ -101,12 +103,13 @@ def suggest(
 ) -> Suggestions:
     """Choose the texts to label next that are likely to improve the classifier most (active learning).
 
-    The candidates are the 20 n texts with the smallest margin between the two most likely labels, without
-    near-duplicates; where texts have several labels, those with the largest sum of the entropies of the labels. Among them, texts are chosen greedily: each is the one that most increases the sum, over all
-    candidates, of uncertainty cubed times cosine similarity to the nearest chosen text. This is the
-    uncertainty-weighted facility location problem of Zhdanov, "Diverse mini-batch Active Learning", 2019 (solved there
-    by k-means; the greedy algorithm reaches at least 63 % of the optimum: Nemhauser, Wolsey & Fisher, "An analysis of
-    approximations for maximizing submodular set functions", 1978).
+    The candidates are the 20 n texts with the smallest margin between the two most likely labels, without near-
+    duplicates; where texts have several labels, those with the largest sum of the entropies of the labels. Among them,
+    texts are chosen greedily: each is the one that most increases the sum, over all candidates, of uncertainty cubed
+    times cosine similarity to the nearest chosen text. This is the uncertainty-weighted facility location problem of
+    Zhdanov, "Diverse mini-batch Active Learning", 2019 (solved there by k-means; the greedy algorithm reaches at least
+    63 % of the optimum: Nemhauser, Wolsey & Fisher, "An analysis of approximations for maximizing submodular set
+    functions", 1978).
 
     Parameters
     ----------
@@ -144,7 +147,8 @@ def suggest(
     with phase("Choosing rows"):
         rows = _apart(vectors, order, min(_CANDIDATES * n, max(_MOST_CANDIDATES, 2 * n)))
         chosen = rows[_spread(vectors[rows], uncertainty[rows], min(n, len(rows)))]
-    return Suggestions(len(texts), _described(classifier, texts, vectors, chosen))
+    several = isinstance(classifier, MultiLabelClassifier)
+    return Suggestions(len(texts), _described(classifier, texts, vectors, chosen), several)
 
 
 def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats32:
@@ -246,7 +250,7 @@ def _described(classifier: TextClassifier, texts: list[str], vectors: Vectors, c
 def _of_several(
     decision: MultiLabelDecision, rules: LabelRules | None, texts: list[str], probabilities: Vectors, chosen: Ints
 ) -> tuple[Suggestion, ...]:
-    """Return the suggestions of a classifier that gives several labels, each with the label that it is least sure of."""
+    """Return the suggestions of a classifier that gives several labels, each with the one it is least sure of."""
     separator = LABEL_SEPARATOR if rules is None else rules.separator
     sure, least = (np.clip(one, _TINY, 1 - _TINY) for one in (probabilities.astype(np.float64), decision.thresholds))
     beyond = np.log(sure / (1 - sure)) - np.log(least / (1 - least))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
-from embedclf.data.columns import TextColumn, as_text_column
+from embedclf.data.columns import TextColumn, as_text_column, candidates
 from embedclf.data.dialect import Quoting, with_formula
 from embedclf.data.formats import WrongEncodingError
 from embedclf.data.label_cells import SeveralLabels
@@ -227,6 +227,9 @@ def _read_corrections(
     """Read the corrections, and the file's name in messages."""
     with _open(path, text_column) as reader:
         label_name = "label" if "label" in reader.columns or reader.format == "jsonl" else label_column
+        # Suggestions are labelled in the column that the classifier was trained on, whatever the dataset calls it.
+        if label_name not in reader.columns and len(found := candidates(reader.columns, "label", label_name)) == 1:
+            label_name = found[0]
         for wanted in (["line"], [label_name, "action"]):
             if reader.format != "jsonl" and not set(wanted) & set(reader.columns):
                 named = " or ".join(map(repr, wanted))
@@ -319,7 +322,9 @@ def _changes(
         try:
             if several is not None:
                 one = one._replace(
-                    **{field: several.in_order(getattr(one, field)) for field in ("label", "original", "suggested")}
+                    label=several.in_order(one.label),
+                    original=several.in_order(one.original),
+                    suggested=several.in_order(one.suggested) or "",
                 )
             label = _new_label(one, row.label)
             if several is not None and label is not None and (wrong := several.fault(label)) is not None:
@@ -394,7 +399,7 @@ def _new_labels(
     changes: Mapping[int, _Change], rows: list[Row], name: str, several: SeveralLabels | None
 ) -> tuple[str, ...]:
     """Return the labels that a labelled file did not have, and warn of them, since they may be misspelt."""
-    known = labels_in([row.label if row.labels is None else row.labels for row in rows]) - {""}
+    known = labels_in([(row.label,) if row.labels is None else row.labels for row in rows]) - {""}
     new = {
         label: change.place
         for change in changes.values()

@@ -98,18 +98,16 @@ def check(
     if isinstance(texts, EmbeddedTexts):
         embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
         sets = embedded.label_sets
-        texts, labels = _lists(
-            embedded.texts, embedded.labels if sets is None else joined_labels(sets, label_separator)
-        )
+        given = embedded.labels if sets is None else joined_labels(sets, label_separator)
+        texts, labels = _lists(embedded.texts, given)
     else:
-        given, own_labels = texts_and_labels(texts, labels, text=text, label=label)
-        own_labels = list(own_labels) if isinstance(own_labels, Iterator) else own_labels
-        sets = as_label_sets(own_labels)
-        texts, labels = _lists(given, own_labels if sets is None else joined_labels(sets, label_separator))
+        own_texts, given = texts_and_labels(texts, labels, text=text, label=label)
+        given = list(given) if isinstance(given, Iterator) else given
+        sets = as_label_sets(given)
+        texts, labels = _lists(own_texts, given if sets is None else joined_labels(sets, label_separator))
     if len(texts) != len(labels):
-        raise ArgumentError(
-            f"got {counted(len(texts), 'text')} but {counted(len(labels), 'list of labels' if sets else 'label')}"
-        )
+        of_labels = "label" if sets is None else "list of labels"
+        raise ArgumentError(f"got {counted(len(texts), 'text')} but {counted(len(labels), of_labels)}")
     others = _others(against, text, label, label_separator)
     check_whole(seed, "seed", least=0)
     every = [*texts, *others[0]]

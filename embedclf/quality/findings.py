@@ -77,9 +77,10 @@ class Finding:
         The label that the row should have, or probably should.
     score : float or None
         For a near-duplicate, its similarity (1 means the same); for a label error, the probability of the current
-        label, or of its least probable label if it has several; for an anomaly, its distance in robust standard deviations; for a class, its number of distinct texts;
-        for a word that may stand for a missing value, its number of rows; for an imbalance, the ratio; for a language,
-        the share of texts in it; for a long text, its size in bytes.
+        label, or of its least probable label if it has several; for an anomaly, its distance in robust standard
+        deviations; for a class, its number of distinct texts; for a word that may stand for a missing value, its number
+        of rows; for an imbalance, the ratio; for a language, the share of texts in it; for a long text, its size in
+        bytes.
     others : tuple of Other
         The rows that this one repeats or contradicts, or its nearest neighbours.
     line : int or None

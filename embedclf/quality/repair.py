@@ -171,7 +171,7 @@ def join_whole(files: Sequence[WholeFile]) -> WholeFile:
 
 
 def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
-    # A text without labels is complete where others have several, and a list or columns say so.
+    # Where others have several labels, a text without any is complete if a list or columns say so.
     is_multilabel = corpus.is_multilabel or has_several_labels(rows)
     if any(row.label for row in rows):
         rows = [

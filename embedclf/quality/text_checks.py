@@ -106,20 +106,14 @@ def _repeated(
         if text in contradictory:
             others = tuple(Other(first, text, other) for other, first in first_with[text].items() if other != label)
             # Where all share a label, they do not contradict each other: some may have too few.
-            in_all = set(sets[row]).intersection(*(sets[other.row] for other in others))
-            detail = (
-                "" if all(len(sets[one]) == 1 for one in first_with[text].values()) else _difference(row, others, sets)
-            )
+            every = [set(sets[one]) for one in first_with[text].values()]
+            in_all = set.intersection(*every)
+            is_one_each = max(map(len, every)) == 1 and all(every)
+            detail = "" if is_one_each else f"not all have {', '.join(sorted(set.union(*every) - in_all))}"
             conflicts.append(
                 Finding("conflicts", "warning" if in_all else "error", row, text, label, detail, others=others)
             )
     return conflicts + duplicates
-
-
-def _difference(row: int, others: Sequence[Other], sets: Sequence[LabelSet]) -> str:
-    """Return which labels some rows of a text have and others do not."""
-    every = [set(sets[row]), *(set(sets[other.row]) for other in others)]
-    return f"not all have {', '.join(sorted(set.union(*every) - set.intersection(*every)))}"
 
 
 def _garbled(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
