@@ -15,6 +15,8 @@ class AnswerColumns:
     classifier : TextClassifier
     top_k : int
         How many of the most likely labels to write per row, the first of which is that of the answer.
+    as_lists : bool
+        Whether the file can hold lists: the labels of a text that may have several, which otherwise are joined.
 
     Attributes
     ----------
@@ -22,20 +24,22 @@ class AnswerColumns:
         Of each column, by its name.
     """
 
-    def __init__(self, classifier: TextClassifier, top_k: int) -> None:
+    def __init__(self, classifier: TextClassifier, top_k: int, *, as_lists: bool = False) -> None:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
-        own: dict[str, type] = {"predicted_label": str, "confidence": float}
+        self._as_lists = as_lists
+        own: dict[str, Any] = {"predicted_label": str, "confidence": float}
         first = 2
         if self._separator is not None:  # the most likely label need not be among those given
-            own, first = {"predicted_labels": str, "confidences": str}, 1 if top_k > 1 else 2
+            kinds = (list[str], list[float]) if as_lists else (str, str)
+            own, first = dict(zip(("predicted_labels", "confidences"), kinds, strict=True)), 1 if top_k > 1 else 2
         self._places = range(first, top_k + 1)
         others = {
             f"top_{place}_{what}": kind
             for place in self._places
             for what, kind in (("label", str), ("confidence", float))
         }
-        self.types = {**own, **others, "error": str}
+        self.types: dict[str, Any] = {**own, **others, "error": str}
 
     def cells(self, answer: Answer, fault: str | None) -> list[Any]:
         """Return the values for a row."""
@@ -44,8 +48,9 @@ class AnswerColumns:
         own: list[Any] = [answer.label, None if answer.confidence is None else rounded_down(answer.confidence)]
         if self._separator is not None:
             labels = answer.labels or []
-            own = [self._separator.join(label for label, _ in labels)]
-            own.append(self._separator.join(f"{rounded_down(sure)}" for _, sure in labels))
+            own = [[label for label, _ in labels], [rounded_down(sure) for _, sure in labels]]
+            if not self._as_lists:
+                own = [self._separator.join(map(str, one)) for one in own]
         further = [
             value
             for label, sure in answer.top[self._places.start - 1 : self._places.stop - 1]

@@ -15,6 +15,7 @@ import numpy as np
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.dialect import Dialect
+from embedclf.data.formats import file_format
 from embedclf.data.part_file import PartFile, noted_beside
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
@@ -83,7 +84,7 @@ class ResumableRun:
         escape_formulas: bool = False,
     ) -> None:
         self.top_k = min(top_k or 1, len(classifier.classes))
-        self.columns = AnswerColumns(classifier, self.top_k)
+        self.columns = AnswerColumns(classifier, self.top_k, as_lists=file_format(part.path) in ("jsonl", "parquet"))
         self.rows = self.rows_before = self.n_faults = 0
         self.faults: list[RowFault] = []
         self._usages: dict[str, Usage] = {}

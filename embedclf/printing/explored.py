@@ -71,7 +71,7 @@ def suggestion_lines(result: "Suggestions", corpus: "Places") -> list[Line]:
     return lines
 
 
-def _labels(one: "Suggestion", is_multilabel: bool) -> str:  # noqa: FBT001
+def _labels(one: "Suggestion", is_multilabel: bool) -> str:
     second = f"{shown_label(one.runner_up)} ({shown_confidence(one.runner_up_confidence)})"
     if is_multilabel:
         return f"{shown_label(one.predicted) or 'no label'}, least sure of {second}"
