@@ -228,8 +228,8 @@ def _read_corrections(
     with _open(path, text_column) as reader:
         label_name = "label" if "label" in reader.columns or reader.format == "jsonl" else label_column
         # Suggestions are labelled in the column that the classifier was trained on, whatever the dataset calls it.
-        if label_name not in reader.columns and len(found := candidates(reader.columns, "label", label_name)) == 1:
-            label_name = found[0]
+        if label_name not in reader.columns and len(names := candidates(reader.columns, "label", label_name)) == 1:
+            label_name = names[0]
         for wanted in (["line"], [label_name, "action"]):
             if reader.format != "jsonl" and not set(wanted) & set(reader.columns):
                 named = " or ".join(map(repr, wanted))
