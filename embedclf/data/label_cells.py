@@ -89,11 +89,18 @@ class SeveralLabels:
         """Return labels as a list, or the text of one in JSON or Python, as they were, or else separated."""
         if before is None or (before == NO_LABELS and self.example is None):
             return labels_cell(labels, self.separator)
-        if not isinstance(before, str):
-            return [*labels]
-        alike = self.example if before == NO_LABELS else before
+        alike = self.example if before in (NO_LABELS, []) else before
+        if not isinstance(alike, str):
+            return _numbers(labels) if all(isinstance(one, int) for one in alike or [""]) else [*labels]
+        if "'" not in alike and '"' not in alike and alike != NO_LABELS:
+            return json.dumps(_numbers(labels), ensure_ascii=False)
         is_python = "'" in alike and '"' not in alike
         return str([*labels]) if is_python else json.dumps(labels, ensure_ascii=False)
+
+
+def _numbers(labels: LabelSet) -> list[Any]:
+    """Return labels with those that are whole numbers as such."""
+    return [int(one) if one.isascii() and one.isdigit() and str(int(one)) == one else one for one in labels]
 
 
 def _indicator(before: Any, *, is_given: bool) -> Any:

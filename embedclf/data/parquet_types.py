@@ -67,7 +67,7 @@ def with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
     return of
 
 
-def with_value(record: Record, column: str, value: str | list[str]) -> Record:
+def with_value(record: Record, column: str, value: str | list[Any]) -> Record:
     """Return a record with another value in one column, of that column's type: a list in a column of lists.
 
     Raises
@@ -84,7 +84,7 @@ def with_value(record: Record, column: str, value: str | list[str]) -> Record:
         value = str(names.index(value))
     try:
         if isinstance(value, list):
-            changed = pa.array([value], pa.list_(pa.string())).cast(of.type)
+            changed = pa.array([[*map(str, value)]], pa.list_(pa.string())).cast(of.type)
         else:
             changed = _array_of(pa, value, of.type, batch.column(number))
     except pa.ArrowException as error:
