@@ -56,7 +56,8 @@ def label_on_screen(
         vectors, reasons = classifier.embedder.embed_partial(trained_on.texts)
         if reasons:
             raise refused_error(trained_on, reasons)
-        examples = EmbeddedTexts(trained_on.texts, trained_on.labels, embedder=classifier.embedder, vectors=vectors)
+        labels = trained_on.given_labels
+        examples = EmbeddedTexts(trained_on.texts, labels, embedder=classifier.embedder, vectors=vectors)
         if explained and not as_json:
             echo(f"Nearest examples (near for, near against): rows of {trained_on.name}", err=True)
     # Of the most likely labels, the first stands behind the answer only if it may be another one.

@@ -85,9 +85,9 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
     from embedclf.quality.text_checks import plain_findings
 
     with phase("Checking texts"):
-        # A text without any of several labels is complete.
-        labels = [label or "-" for label in corpus.labels] if corpus.is_multilabel else corpus.labels
-        all_found = in_order(plain_findings(corpus.texts, labels, embedder=embedder))
+        all_found = in_order(
+            plain_findings(corpus.texts, corpus.labels, embedder=embedder, label_sets=corpus.label_sets)
+        )
     found = [
         finding
         for finding in all_found

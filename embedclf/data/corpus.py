@@ -187,9 +187,7 @@ def read_corpus(
     rows, faults = [], []
     with CorpusReader(path, reading) as reader:
         all_rows = list(read_all(reader))
-        has_several = bool(label_separator or reader.label_columns) or any(
-            len(row.labels or ()) > 1 for row in all_rows
-        )
+        has_several = bool(label_separator or reader.label_columns) or has_several_labels(all_rows)
         for row in all_rows:
             if not has_several and row.labels == () and labels == "needed":  # an empty list is no label
                 row = replace(row, fault=row.fault or "the list of labels is empty, but no other has several")
@@ -204,6 +202,11 @@ def read_corpus(
         problem = "none of its rows can be used" if faults else no_rows_problem(reader)
         raise DataError(f"{name}: {problem}", source=name)
     return replace(corpus_of(reader, rows, faults), is_multilabel=has_several)
+
+
+def has_several_labels(rows: Iterable[Row]) -> bool:
+    """Return whether any of some rows has several labels."""
+    return any(len(row.labels or ()) > 1 for row in rows)
 
 
 def no_rows_problem(reader: CorpusReader) -> str:

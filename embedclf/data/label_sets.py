@@ -22,6 +22,8 @@ AnyLabels: TypeAlias = Iterable[Label] | Iterable[Collection[Label]]
 
 LABEL_SEPARATOR = "|"
 """What separates the labels of a text in a file, unless it is something else."""
+NO_LABELS = "[]"
+"""A cell of a text that has been labelled and has no label."""
 SEPARATORS = ("|", ";", ",", "/")
 """What may separate the labels of a text in a cell."""
 # A longer cell is no list of labels.
@@ -74,6 +76,22 @@ def likely_separator(labels: Iterable[str]) -> str | None:
 def written_labels(labels: Sequence[str] | Sequence[LabelSet]) -> list[str]:
     """Return the label of each text, or all of its labels as a JSON list."""
     return [one if isinstance(one, str) else json.dumps(one, ensure_ascii=False) for one in labels]
+
+
+def joined_labels(labels: Sequence[str] | Sequence[LabelSet], separator: str = LABEL_SEPARATOR) -> list[str]:
+    """Return the label of each text, or all of its labels joined by a separator, to be shown."""
+    return [one if isinstance(one, str) else separator.join(one) for one in labels]
+
+
+def labels_cell(labels: Iterable[str], separator: str) -> str:
+    """Return a cell with all labels of a text: an empty list if it has none, since an empty cell is unlabelled."""
+    return separator.join(labels) or NO_LABELS
+
+
+def labels_of_cell(cell: str, separator: str) -> LabelSet:
+    """Return the labels of a cell that is a list of them, or has the separator, or is one label."""
+    listed = listed_labels(cell)
+    return split_labels(cell, separator) if listed is None else listed
 
 
 def labels_in(labels: Iterable[str] | Iterable[LabelSet]) -> set[str]:

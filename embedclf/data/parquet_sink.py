@@ -23,7 +23,7 @@ class ParquetSink:
     schema : pyarrow.Schema or None
         Schema of the original columns, if each row comes with its `Record`; None if they are strings.
     added : mapping of str to type
-        Added columns, each with its type: `str`, `int`, `float` or `list` (of `str`).
+        Added columns, each with its type: `str`, `int`, `float`, or a list of `str` or `float`.
 
     Raises
     ------
@@ -33,7 +33,8 @@ class ParquetSink:
 
     def __init__(self, columns: Sequence[str], schema: Any, added: Mapping[str, type]) -> None:
         pa = self._pa = pyarrow_or_error()
-        types = {str: pa.string(), int: pa.int64(), float: pa.float64(), list: pa.list_(pa.string())}
+        types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64()}
+        types |= {list[str]: pa.list_(pa.string()), list[float]: pa.list_(pa.float64())}
         self._carries = schema is not None
         own = list(schema) if self._carries else [pa.field(_escape_surrogates(name), pa.string()) for name in columns]
         fields = [*own, *(pa.field(_escape_surrogates(name), types[kind]) for name, kind in added.items())]

@@ -67,8 +67,8 @@ def with_parts(pa: Any, of: Any, changed: Callable[[Any], Any]) -> Any:
     return of
 
 
-def with_value(record: Record, column: str, value: str) -> Record:
-    """Return a record with another value in one column, of that column's type.
+def with_value(record: Record, column: str, value: str | list[Any]) -> Record:
+    """Return a record with another value in one column, of that column's type: a list in a column of lists.
 
     Raises
     ------
@@ -80,10 +80,13 @@ def with_value(record: Record, column: str, value: str) -> Record:
     number = batch.schema.get_field_index(column)
     of = batch.schema.field(number)
     names = label_names(batch.schema).get(column, [])
-    if value in names:
+    if isinstance(value, str) and value in names:
         value = str(names.index(value))
     try:
-        changed = _array_of(pa, value, of.type, batch.column(number))
+        if isinstance(value, list):
+            changed = pa.array([[*map(str, value)]], pa.list_(pa.string())).cast(of.type)
+        else:
+            changed = _array_of(pa, value, of.type, batch.column(number))
     except pa.ArrowException as error:
         raise ParquetError(
             f"the column {column!r} of type {of.type} cannot hold {value!r} ({one_line(error)})"

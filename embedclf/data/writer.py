@@ -39,7 +39,7 @@ class CorpusWriter:
         Original columns of the rows, which are copied.
     added : sequence of str, or mapping of str to type
         The added columns. A number is appended to a name that is taken: no column is ever overwritten. The types
-        (`str`, `int`, `float`, or `list` of `str`) apply to a Parquet file; without them, all are `str`.
+        (`str`, `int`, `float`, lists of `str` or `float`) apply to a Parquet file; without them, all are `str`.
     dialect : Dialect
         How the fields of the input are told apart, which a CSV or TSV output follows. It has no quoting if the input
         has none and is separated by the same character.

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data.columns import DEFAULT, Columns, as_text_column
-from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets, written_labels
+from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets, joined_labels, written_labels
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
@@ -224,6 +224,11 @@ class EmbeddedTexts:
             If the texts have no labels.
         """
         return written_labels(self.known_labels if self.label_sets is None else self.label_sets)
+
+    @property
+    def shown_labels(self) -> list[str] | None:
+        """The label of each text to be shown, or all of its labels joined by a separator; None if there are none."""
+        return self.labels if self.label_sets is None else joined_labels(self.label_sets)
 
     @property
     def is_embedded(self) -> bool:

@@ -7,15 +7,16 @@ import numpy as np
 
 from embedclf.arrays import Mask, Vectors
 from embedclf.classifier.explanation import Explanation, Neighbour
+from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in
-from embedclf.data.label_sets import LABEL_SEPARATOR, AnyLabels, as_label_sets
+from embedclf.data.label_sets import AnyLabels, as_label_sets
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, EmbedderError
 from embedclf.formatting import counted
 from embedclf.stats.neighbours import nearest
-from embedclf.validation import Label, list_of_labels, list_of_strings
+from embedclf.validation import list_of_labels, list_of_strings
 
 N_NEAREST = 3
 
@@ -23,7 +24,7 @@ N_NEAREST = 3
 def explain(
     classifier: TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    train_set: EmbeddedTexts | tuple[Iterable[str], Iterable[Label]] | None = None,
+    train_set: EmbeddedTexts | tuple[Iterable[str], AnyLabels] | None = None,
     *,
     text: str | None = None,
     vectors: Vectors | None = None,
@@ -36,7 +37,8 @@ def explain(
     texts : iterable of str, DataFrame or EmbeddedTexts
         `EmbeddedTexts` have their own vectors.
     train_set : EmbeddedTexts or (texts, labels), optional
-        The examples that the classifier was trained on; None explains by words only.
+        The examples that the classifier was trained on; None explains by words only. Where texts have several labels,
+        an example is for the label if it is among its own, and against it otherwise.
     text : str, optional
         The column of a data frame; None means "text".
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
@@ -62,7 +64,10 @@ def explain(
     out = classifier.explain(given.texts, vectors=vectors)
     for label in {one.label for one in out}:
         rows = [row for row, one in enumerate(out) if one.label == label]
-        same = np.array([other == label for other in examples.known_labels])
+        if isinstance(classifier, MultiLabelClassifier):
+            same = np.array([label in others for others in examples.known_label_sets])
+        else:
+            same = np.array([other == label for other in examples.known_labels])
         supporting, opposing = (neighbours_of(vectors[rows], examples, which) for which in (same, ~same))
         for row, for_it, against in zip(rows, supporting, opposing, strict=True):
             out[row] = replace(out[row], supporting=for_it, opposing=against)
@@ -82,7 +87,8 @@ def texts_for(
     own = classifier.embedder
     if isinstance(texts, EmbeddedTexts) and not classifier.model.uses_vectors and not texts.is_by(own):
         # A classifier that uses only words needs no vectors from another embedder.
-        texts = EmbeddedTexts(texts.texts, texts.label_sets or texts.labels, embedder=own)
+        given = texts.labels if texts.label_sets is None else texts.label_sets
+        texts = EmbeddedTexts(texts.texts, given, embedder=own)
     text, label = columns_as_trained(classifier, texts, text, label)
     return EmbeddedTexts.by(own, texts, labels, text=text, label=label, vectors=vectors)
 
@@ -120,12 +126,13 @@ def train_set_of(
         texts, given = list_of_strings(train_set[0], "texts"), train_set[1]
         if isinstance(given, Iterator):
             given = list(given)
-        labels = as_label_sets(given) or list_of_labels(given)
+        sets = as_label_sets(given)
+        labels = list_of_labels(given) if sets is None else sets
         if len(texts) != len(labels) or not texts:
             raise ArgumentError(f"the train set has {counted(len(texts), 'text')} and {counted(len(labels), 'label')}")
         return EmbeddedTexts(texts, labels, embedder=classifier.embedder)
     examples = texts_for(classifier, train_set)
-    if not examples.written_labels:
+    if not (examples.known_labels if examples.label_sets is None else examples.label_sets):
         raise ArgumentError("the train set has 0 texts and 0 labels")
     n_dimensions = classifier.model.weights.shape[1]
     if classifier.model.uses_vectors and examples.vectors.shape[1] != n_dimensions:
@@ -147,10 +154,7 @@ def neighbours_of(vectors: Vectors, examples: EmbeddedTexts, which: Mask | None 
     which : ndarray of shape (n_examples,), bool, optional
         Which examples to search; None searches all.
     """
-    if (sets := examples.label_sets) is not None:
-        labels = [LABEL_SEPARATOR.join(one) for one in sets]
-    else:
-        labels = examples.known_labels
+    labels = examples.shown_labels or examples.known_labels
     rows = np.arange(len(examples)) if which is None else np.flatnonzero(which)
     if not len(rows):
         return [()] * len(vectors)

@@ -624,7 +624,7 @@ def plan_retraining(
     ModelFileError, EmbedderError
         If the file is not usable, or the new embedder cannot be opened.
     ArgumentError
-        If the classifier uses words only, and another embedder is given.
+        If the classifier gives several labels to a text, or uses words only, and another embedder is given.
     """
     plan = Plan.of(model, settings)
     plan.check_embedder(embedder, dimensions, task, prompt)

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from embedclf.arrays import Floats32, Vectors
+from embedclf.data.label_sets import AnyLabels
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -19,7 +20,6 @@ from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 from embedclf.phases import Phase, is_watched, phase
 from embedclf.records import WithPage
-from embedclf.validation import Label
 
 logger = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class TextMap(WithPage):
 
 def text_map(
     texts: Iterable[str] | DataFrame | EmbeddedTexts,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
     label: str | None = None,
@@ -104,8 +104,9 @@ def text_map(
     ----------
     texts : iterable of str, DataFrame or EmbeddedTexts
         A data frame brings its labels; an EmbeddedTexts brings labels, embedder and vectors.
-    labels : iterable of str, optional
-        One per text, to colour the points by; an empty label means that there is none.
+    labels : iterable of str, or of lists of str, optional
+        One per text, to colour the points by; an empty label means that there is none. Several labels of a text are
+        joined to one by ``|``.
     text, label : str, optional
         The columns of a data frame; None means "text" and, if there is one, "label".
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
@@ -131,7 +132,7 @@ def text_map(
         first, place = _different(embedded.vectors)
     different = embedded.vectors[first]
     positions, method = project(different)
-    shown = [""] * len(embedded) if embedded.labels is None else embedded.labels
+    shown = embedded.shown_labels or [""] * len(embedded)
     with phase("Measuring the map"):
         kept = neighbours_kept(different, positions)
     return TextMap(positions[place], tuple(embedded.texts), tuple(shown), method, kept)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Mask, Vectors
+from embedclf.data.label_sets import AnyLabels
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -15,7 +16,7 @@ from embedclf.exploration.retrieval import Hit, SearchedTexts, check_text
 from embedclf.formatting import counted
 from embedclf.records import Printable
 from embedclf.stats.neighbours import NEAR_COPY, Nearest, nearest
-from embedclf.validation import Label, check_whole
+from embedclf.validation import check_whole
 
 # Lambda of MMR: the weight of the similarity to the text, against that to the texts already chosen. At 0.6 or less, the
 # last of five are often off topic; at 0.8 or more, they are almost as much alike as the nearest neighbours
@@ -71,7 +72,7 @@ def recommend(
     row: int | None = None,
     text: str | None = None,
     k: int = 5,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     embedder: EmbedderLike | None = None,
     vectors: Vectors | None = None,
     text_vector: Vectors | None = None,
@@ -94,7 +95,7 @@ def recommend(
         The text to find similar texts for, instead of `row`.
     k : int
         How many to find. Fewer are returned if all remaining texts are near-duplicates.
-    labels : iterable of str, optional
+    labels : iterable of str, or of lists of str, optional
         One per text, empty if it has none.
     embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
         As for `embedclf.train`.

@@ -1,12 +1,13 @@
 """Semantic search: the texts nearest to a query."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
+from embedclf.data.label_sets import AnyLabels, as_label_sets, joined_labels
 from embedclf.data_frames import DataFrame, data_frame, texts_and_labels
 from embedclf.embedding.base import EmbedderLike, check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -16,7 +17,7 @@ from embedclf.formatting import counted
 from embedclf.missing import is_missing
 from embedclf.records import Printable
 from embedclf.stats.neighbours import nearest, of_unit_length
-from embedclf.validation import Label, check_whole, list_of_labels, list_of_strings, text_fault
+from embedclf.validation import check_whole, list_of_labels, list_of_strings, text_fault
 
 
 class Hit(NamedTuple):
@@ -73,7 +74,7 @@ def search(
     query: str,
     k: int = 5,
     *,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     text: str | None = None,
     label: str | None = None,
     embedder: EmbedderLike | None = None,
@@ -91,7 +92,7 @@ def search(
     query : str
     k : int
         How many to find; fewer are returned if there are fewer texts.
-    labels : iterable of str, optional
+    labels : iterable of str, or of lists of str, optional
         One per text, empty if it has none.
     text, label : str, optional
         The columns of a data frame; None means "text" and, if there is one, "label".
@@ -164,7 +165,7 @@ class SearchedTexts:
     def __init__(
         self,
         texts: Iterable[str] | DataFrame | EmbeddedTexts,
-        labels: Iterable[Label] | None = None,
+        labels: AnyLabels | None = None,
         *,
         text: str | None = None,
         label: str | None = None,
@@ -176,13 +177,13 @@ class SearchedTexts:
         self._vectors: Vectors | None = None
         if vectors is None or isinstance(texts, EmbeddedTexts):
             self._embedded = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
-            self.texts, names = self._embedded.texts, self._embedded.labels
+            self.texts, names = self._embedded.texts, self._embedded.shown_labels
         else:
             # Texts that come with vectors are not checked again: for a million texts, that takes longer than the search
             # itself. A text without a vector is not found.
             own_texts, labels = texts_and_labels(texts, labels, text=text, label=label)
             self.texts = list_of_strings(own_texts, "texts")
-            names = None if labels is None else list_of_labels(labels)
+            names = None if labels is None else _shown(labels)
             if names is not None and len(names) != len(self.texts):
                 raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(names), 'label')}")
             self._vectors = check_vectors(vectors, len(self.texts), missing=True)
@@ -242,3 +243,10 @@ class SearchedTexts:
         """Return the hits for some rows and their similarities."""
         pairs = zip(rows.tolist(), similarities.tolist(), strict=True)
         return tuple(Hit(row, self.texts[row], self.labels[row] or None, similarity) for row, similarity in pairs)
+
+
+def _shown(labels: AnyLabels) -> list[str]:
+    """Return the label of each text, or several joined by a separator."""
+    given: Any = list(labels) if isinstance(labels, Iterator) else labels
+    sets = as_label_sets(given)
+    return list_of_labels(given) if sets is None else joined_labels(sets)

@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from embedclf.arrays import Floats32, Ints, Vectors
-from embedclf.classifier.decisions import rank
+from embedclf.arrays import AnyFloats, Floats, Floats32, Ints, Vectors
+from embedclf.classifier.decisions import LabelRules, MultiLabelDecision, rank
+from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.formatting import counted
@@ -28,6 +30,7 @@ _MOST_CANDIDATES = 20_000
 # Texts are chosen in parts of this many, so that the similarities of a part's candidates fit into a few megabytes.
 _MOST_AT_ONCE = 100
 _BLOCK = 1_024
+_TINY = 1e-9
 
 
 class Suggestion(NamedTuple):
@@ -39,15 +42,17 @@ class Suggestion(NamedTuple):
         Index of the text.
     text : str
     predicted : str
-        The most likely label, whether or not the classifier would abstain.
+        The most likely label, whether or not the classifier would abstain. Where texts have several, all labels of the
+        text, joined by the separator of the training file; empty if there are none.
     confidence : float
-        Its probability.
+        The probability of the most likely label.
     runner_up : str
-        The second most likely label.
+        The second most likely label; where texts have several, the one nearest to its threshold, which may be given.
     runner_up_confidence : float
     score : float
         Uncertainty of the classifier, from 0 to 1: 1 minus the margin between the two probabilities, or between the
-        larger one and that of being out of scope, if the classifier has learned to reject.
+        larger one and that of being out of scope, if the classifier has learned to reject. Where texts have several
+        labels, the sum of the binary entropies of all labels, in bits.
     """
 
     row: int
@@ -69,10 +74,13 @@ class Suggestions(Printable):
         Number of texts to choose from.
     rows : tuple of Suggestion
         No two of them are near-duplicates. Each is the one that adds most to the previous ones.
+    is_multilabel : bool
+        Whether a text may have several labels.
     """
 
     n_texts: int
     rows: tuple[Suggestion, ...]
+    is_multilabel: bool = False
 
     def __repr__(self) -> str:
         return f"<Suggestions: {counted(len(self.rows), 'row')} of {self.n_texts:,}>"
@@ -96,12 +104,13 @@ def suggest(
 ) -> Suggestions:
     """Choose the texts to label next that are likely to improve the classifier most (active learning).
 
-    The candidates are the 20 n texts with the smallest margin between the two most likely labels, without
-    near-duplicates. Among them, texts are chosen greedily: each is the one that most increases the sum, over all
-    candidates, of uncertainty cubed times cosine similarity to the nearest chosen text. This is the
-    uncertainty-weighted facility location problem of Zhdanov, "Diverse mini-batch Active Learning", 2019 (solved there
-    by k-means; the greedy algorithm reaches at least 63 % of the optimum: Nemhauser, Wolsey & Fisher, "An analysis of
-    approximations for maximizing submodular set functions", 1978).
+    The candidates are the 20 n texts with the smallest margin between the two most likely labels, without near-
+    duplicates; where texts have several labels, those with the largest sum of the entropies of the labels. Among them,
+    texts are chosen greedily: each is the one that most increases the sum, over all candidates, of uncertainty cubed
+    times cosine similarity to the nearest chosen text. This is the uncertainty-weighted facility location problem of
+    Zhdanov, "Diverse mini-batch Active Learning", 2019 (solved there by k-means; the greedy algorithm reaches at least
+    63 % of the optimum: Nemhauser, Wolsey & Fisher, "An analysis of approximations for maximizing submodular set
+    functions", 1978).
 
     Parameters
     ----------
@@ -139,11 +148,12 @@ def suggest(
     with phase("Choosing rows"):
         rows = _apart(vectors, order, min(_CANDIDATES * n, max(_MOST_CANDIDATES, 2 * n)))
         chosen = rows[_spread(vectors[rows], uncertainty[rows], min(n, len(rows)))]
-    return Suggestions(len(texts), _described(classifier, texts, vectors, chosen))
+    several = isinstance(classifier, MultiLabelClassifier)
+    return Suggestions(len(texts), _described(classifier, texts, vectors, chosen), several)
 
 
 def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats32:
-    """Return 1 minus the margin between the two largest probabilities: (n,)."""
+    """Return 1 minus the margin between the two largest probabilities, or the entropy of several labels: (n,)."""
     out = np.empty(len(vectors), dtype=np.float32)
     for start in range(0, len(vectors), _BLOCK):
         block = slice(start, start + _BLOCK)
@@ -151,13 +161,25 @@ def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors)
     return out
 
 
-def _closeness(classifier: TextClassifier, probabilities: Vectors) -> Floats32:
-    """Return 1 minus the margin between the two most likely outcomes, one of which may be to be out of scope: (n,)."""
+def _closeness(classifier: TextClassifier, probabilities: Vectors) -> AnyFloats:
+    """Return 1 minus the margin between the two most likely outcomes, one of which may be to be out of scope: (n,).
+
+    Where texts have several labels, return the sum of the binary entropies instead.
+    """
+    if isinstance(classifier, MultiLabelClassifier):
+        return _entropy(probabilities)
     if classifier.model.scope is not None:
         probabilities = np.column_stack([probabilities, 1 - probabilities.sum(axis=1)])
     second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
     closeness: Floats32 = 1 - (first - second)
     return closeness
+
+
+def _entropy(probabilities: Vectors) -> Floats:
+    """Return the sum of the binary entropies of each row, in bits: (n,)."""
+    sure = np.clip(probabilities.astype(np.float64), _TINY, 1 - _TINY)
+    entropy: Floats = -(sure * np.log2(sure) + (1 - sure) * np.log2(1 - sure)).sum(axis=1)
+    return entropy
 
 
 def _apart(vectors: Vectors, order: Ints, most: int) -> Ints:
@@ -223,11 +245,39 @@ def _best_covering(vectors: Vectors, weights: Floats32, covered: Floats32, n: in
 
 def _described(classifier: TextClassifier, texts: list[str], vectors: Vectors, chosen: Ints) -> tuple[Suggestion, ...]:
     probabilities = classifier.probabilities(vectors[chosen], [texts[row] for row in chosen.tolist()])
+    if isinstance(decision := classifier.decision, MultiLabelDecision):
+        return _of_several(decision, classifier.card.multilabel, texts, probabilities, chosen)
     ranking = rank(probabilities, 2)
     names, scores = classifier.classes, _closeness(classifier, probabilities)
     return tuple(
         Suggestion(row, texts[row], names[first], sure, names[second], less_sure, score)
         for row, (first, second), (sure, less_sure), score in zip(
             chosen.tolist(), ranking.places.tolist(), ranking.confidences.tolist(), scores.tolist(), strict=True
+        )
+    )
+
+
+def _of_several(
+    decision: MultiLabelDecision, rules: LabelRules | None, texts: list[str], probabilities: Vectors, chosen: Ints
+) -> tuple[Suggestion, ...]:
+    """Return the suggestions of a classifier that gives several labels, each with the one it is least sure of."""
+    separator = LABEL_SEPARATOR if rules is None else rules.separator
+    sure, least = (np.clip(one, _TINY, 1 - _TINY) for one in (probabilities.astype(np.float64), decision.thresholds))
+    beyond = np.log(sure / (1 - sure)) - np.log(least / (1 - least))
+    nearest = np.abs(beyond).argmin(axis=1).tolist()
+    answers = decision.answers(decision.decide(probabilities))
+    entropies = _entropy(probabilities).tolist()
+    return tuple(
+        Suggestion(
+            row,
+            texts[row],
+            separator.join(label for label, _ in answer.labels or ()),
+            answer.confidence or 0.0,
+            decision.classes[place],
+            float(of_row[place]),
+            entropy,
+        )
+        for row, answer, place, of_row, entropy in zip(
+            chosen.tolist(), answers, nearest, probabilities, entropies, strict=True
         )
     )

@@ -65,7 +65,8 @@ def _kinds(result: DataCheck) -> list[Section]:
     rows = []
     for kind in KINDS:
         if findings := result.of(kind):
-            rows.append([findings[0].severity, number_of(kind, len(findings)), advice_on(kind, len(findings))])
+            advice = advice_on(kind, len(findings), of_several=result.label_separator is not None)
+            rows.append([findings[0].severity, number_of(kind, len(findings)), advice])
     if not rows:
         return []
     return [Section("Problems", parts=[table("Problems", ["severity", "problem", "advice"], rows, left=(0, 1, 2))])]
@@ -102,7 +103,8 @@ def _place(finding: Finding, place: RowPlace | None) -> str:
 
 
 def _below(finding: Finding, place: RowPlace | None, against_place: RowPlace | None) -> list[tuple[str, str]]:
-    detail = f"suggested vs given label: {finding.detail}" if finding.kind == "label_errors" else finding.detail
+    compares = finding.kind == "label_errors" and not finding.detail.startswith("probably ")  # of several labels
+    detail = f"suggested vs given label: {finding.detail}" if compares else finding.detail
     lines = [(detail, "")] if detail else []
     for other in finding.others[:_MOST_OTHERS]:
         where = against_place if other.in_against else place

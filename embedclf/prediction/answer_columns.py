@@ -18,6 +18,8 @@ class AnswerColumns:
         answer with another.
     with_sets : bool
         Whether to write the label sets, too.
+    as_lists : bool
+        Whether the file can hold lists: the labels of a text that may have several, which otherwise are joined.
 
     Attributes
     ----------
@@ -25,13 +27,17 @@ class AnswerColumns:
         Of each column, by its name.
     """
 
-    def __init__(self, classifier: TextClassifier, top_k: int, *, with_sets: bool = False) -> None:
+    def __init__(
+        self, classifier: TextClassifier, top_k: int, *, with_sets: bool = False, as_lists: bool = False
+    ) -> None:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
-        own: dict[str, type] = {"predicted_label": str, "confidence": float}
+        self._as_lists = as_lists
+        own: dict[str, Any] = {"predicted_label": str, "confidence": float}
         first = 1 if classifier.decision.may_differ and top_k > 1 else 2
-        if self._separator is not None:  # the most likely label need not be among those given
-            own = {"predicted_labels": str, "confidences": str}
+        if self._separator is not None:
+            kinds = (list[str], list[float]) if as_lists else (str, str)
+            own = dict(zip(("predicted_labels", "confidences"), kinds, strict=True))
         self._places = range(first, top_k + 1)
         others = {
             f"top_{place}_{what}": kind
@@ -39,7 +45,8 @@ class AnswerColumns:
             for what, kind in (("label", str), ("confidence", float))
         }
         self._with_sets = with_sets
-        self.types = {**own, **others, **({"label_set": list} if with_sets else {}), "error": str}
+        sets: dict[str, Any] = {"label_set": list[str]} if with_sets else {}
+        self.types: dict[str, Any] = {**own, **others, **sets, "error": str}
 
     def cells(self, answer: Answer, fault: str | None) -> list[Any]:
         """Return the values for a row."""
@@ -48,8 +55,9 @@ class AnswerColumns:
         own: list[Any] = [answer.label, None if answer.confidence is None else rounded_down(answer.confidence)]
         if self._separator is not None:
             labels = answer.labels or []
-            own = [self._separator.join(label for label, _ in labels)]
-            own.append(self._separator.join(f"{rounded_down(sure)}" for _, sure in labels))
+            own = [[label for label, _ in labels], [rounded_down(sure) for _, sure in labels]]
+            if not self._as_lists:
+                own = [self._separator.join(map(str, one)) for one in own]
         further = [
             value
             for label, sure in answer.top[self._places.start - 1 : self._places.stop - 1]

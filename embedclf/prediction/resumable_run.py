@@ -15,6 +15,7 @@ import numpy as np
 
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.dialect import Dialect
+from embedclf.data.formats import file_format
 from embedclf.data.part_file import PartFile, noted_beside
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
@@ -88,7 +89,8 @@ class ResumableRun:
     ) -> None:
         self.top_k = min(top_k or 1, len(classifier.classes))
         self.coverage = coverage
-        self.columns = AnswerColumns(classifier, self.top_k, with_sets=coverage is not None)
+        as_lists = file_format(part.path) in ("jsonl", "parquet")
+        self.columns = AnswerColumns(classifier, self.top_k, with_sets=coverage is not None, as_lists=as_lists)
         self.rows = self.rows_before = self.n_faults = 0
         self.faults: list[RowFault] = []
         self._usages: dict[str, Usage] = {}

@@ -66,16 +66,16 @@ def suggestion_lines(result: "Suggestions", corpus: "Places") -> list[Line]:
     number = counted(len(result.rows), "row") + (f" of {corpus.name}" if corpus.name else "")
     lines: list[Line] = [heading(f"{number} to label next, of {result.n_texts:,} without a label:")]
     for one in result.rows:
-        lines.append([("  ", PLAIN), place_of(one.row, corpus), (f"  {_labels(one)}", PLAIN)])
+        lines.append([("  ", PLAIN), place_of(one.row, corpus), (f"  {_labels(one, result.is_multilabel)}", PLAIN)])
         lines.append(f"    {shortened(one.text, beside=4)}")
     return lines
 
 
-def _labels(one: "Suggestion") -> str:
-    return (
-        f"{shown_label(one.predicted)} ({shown_confidence(one.confidence)}) or "
-        f"{shown_label(one.runner_up)} ({shown_confidence(one.runner_up_confidence)})"
-    )
+def _labels(one: "Suggestion", is_multilabel: bool) -> str:
+    second = f"{shown_label(one.runner_up)} ({shown_confidence(one.runner_up_confidence)})"
+    if is_multilabel:
+        return f"{shown_label(one.predicted) or 'no label'}, least sure of {second}"
+    return f"{shown_label(one.predicted)} ({shown_confidence(one.confidence)}) or {second}"
 
 
 def map_lines(result: "TextMap") -> list[Line]:

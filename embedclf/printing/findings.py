@@ -37,7 +37,8 @@ def finding_lines(
     for severity in ("error", "warning"):
         of_severity = [finding for finding in result.findings if finding.severity == severity]
         for kind, findings in _by_kind(of_severity).items():
-            lines += [*_of_kind(kind, findings, corpus, against, in_python=in_python), ""]
+            advice = advice_on(kind, len(findings), in_python=in_python, of_several=result.label_separator is not None)
+            lines += [*_of_kind(kind, findings, corpus, against, advice, in_python=in_python), ""]
     lines += _diversity(result)
     if not result.findings:
         but = "; some checks were skipped" if result.not_checked else ""
@@ -110,11 +111,11 @@ def _place_of(finding: "Finding", corpus: Places) -> Piece:
 
 
 def _of_kind(
-    kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, *, in_python: bool
+    kind: str, findings: "Sequence[Finding]", corpus: Places, against: Places | None, advice: str, *, in_python: bool
 ) -> list[Line]:
     severity = findings[0].severity
     title = [(f"{severity.capitalize()}:", _OF_SEVERITY[severity]), (f" {title_of(kind, len(findings))}", HEADING)]
-    lines: list[Line] = [title, f"  {advice_on(kind, len(findings), in_python=in_python)}"]
+    lines: list[Line] = [title, f"  {advice}"]
     for finding in findings[:_MOST_SHOWN]:
         lines += [[("    ", PLAIN), *pieces_of(line)] for line in _of_finding(finding, corpus, against)]
     if len(findings) > _MOST_SHOWN:
@@ -132,6 +133,10 @@ def _of_finding(finding: "Finding", corpus: Places, against: Places | None) -> l
         return [[place, (f"  {label}: {detail}", PLAIN)]]
     if finding.kind == "placeholders":
         return [[place, (f"  {detail}{f' ({_places_of(finding, corpus)})' if finding.others else ''}", PLAIN)]]
+    if finding.kind == "label_errors" and finding.detail.startswith("probably "):  # of several labels
+        used += width_of(f"labelled {label or 'nothing'}, {detail}: ")
+        text = shortened(finding.text, _TEXT_WIDTH, beside=used)
+        return [[place, ("  labelled ", PLAIN), (label or "nothing", WRONG), (f", {detail}: {text}", PLAIN)]]
     if finding.kind == "label_errors":
         predicted = shown_label(finding.suggested or "")
         used += width_of(f"labelled {label}, predicted {predicted} ({detail}): ")

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedclf.data.atomic_file import check_places
-from embedclf.data.columns import TextColumn, as_text_column
+from embedclf.data.columns import TextColumn, as_text_column, candidates
 from embedclf.data.dialect import Quoting, with_formula
 from embedclf.data.formats import WrongEncodingError
+from embedclf.data.label_cells import SeveralLabels
 from embedclf.data.label_map import as_label_map
+from embedclf.data.label_sets import NO_LABELS, labels_in
 from embedclf.data.parquet_types import ParquetError
 from embedclf.data.reader import CorpusReader
 from embedclf.data.reading import Reading
@@ -90,6 +92,8 @@ def apply_corrections(
     quoting: Quoting = "auto",
     escape_char: str | None = None,
     label_map: Mapping[str, str] | str | os.PathLike[str] | None = None,
+    label_separator: str | None = None,
+    label_columns: Sequence[str] = (),
     skip_bad_rows: bool = False,
     escape_formulas: bool = False,
 ) -> Applied:
@@ -130,6 +134,11 @@ def apply_corrections(
     escape_formulas : bool
         Whether to put an apostrophe in front of cells of the copy that a spreadsheet may take for formulas. In the
         corrections, it is removed again.
+    label_separator : str, optional
+        What separates the labels of a text that has several. A cell of the corrections has all of them, ``[]`` if there
+        are none, and is written as the dataset has them: separated or as a list.
+    label_columns : sequence of str
+        Columns of the dataset of a label each, with 0 and 1, which are set to the labels of a corrected cell.
     skip_bad_rows : bool
         Whether to leave out rows of the dataset that cannot be read instead of raising.
 
@@ -157,6 +166,8 @@ def apply_corrections(
         quoting=quoting,
         escape_char=escape_char,
         label_map=as_label_map(label_map),
+        label_separator=label_separator,
+        label_columns=tuple(label_columns),
     )
     with CorpusReader(source, reading) as reader:
         rows = list(reader)
@@ -171,9 +182,12 @@ def apply_corrections(
             ) from error
         raise
     asked, other_files = _about(asked, reader.name)
-    changes = _changes(asked, name, rows, reader.name)
+    several = SeveralLabels.of(rows, label_column, label_separator, reader.label_columns)
+    changes = _changes(asked, name, rows, reader.name, several)
     # A JSON object has its label among its own keys, whether or not the first one has.
-    is_new = reader.format != "jsonl" and label_column not in reader.columns and bool(changes)
+    is_new = (
+        reader.format != "jsonl" and not reader.label_columns and label_column not in reader.columns and bool(changes)
+    )
     kept, n_relabelled, unreadable = [], 0, []
     for row in rows:
         change = changes.get(row.line)
@@ -184,7 +198,12 @@ def apply_corrections(
                 unreadable.append(RowFault(row.line, row.fault))
         elif change.label is not None:
             try:
-                kept.append(replace(row, label=change.label) if is_new else relabelled(row, label_column, change.label))
+                if is_new:
+                    kept.append(replace(row, label=change.label))
+                elif several is not None:
+                    kept.append(several.relabelled(row, change.label))
+                else:
+                    kept.append(relabelled(row, label_column, change.label))
             except ParquetError as error:
                 raise DataError(f"{name}:{change.place}: {error}", source=name, line=change.place) from error
             n_relabelled += 1
@@ -205,7 +224,7 @@ def apply_corrections(
         for row in kept:
             writer.write(row, [row.label or None] if is_new else [])
     n_dropped = len(rows) - len(kept) - len(unreadable)
-    return Applied(len(kept), n_relabelled, n_dropped, _new_labels(changes, rows, name), other_files)
+    return Applied(len(kept), n_relabelled, n_dropped, _new_labels(changes, rows, name, several), other_files)
 
 
 def _read_corrections(
@@ -214,6 +233,9 @@ def _read_corrections(
     """Read the corrections, and the file's name in messages."""
     with _open(path, text_column) as reader:
         label_name = "label" if "label" in reader.columns or reader.format == "jsonl" else label_column
+        # Suggestions are labelled in the column that the classifier was trained on, whatever the dataset calls it.
+        if label_name not in reader.columns and len(names := candidates(reader.columns, "label", label_name)) == 1:
+            label_name = names[0]
         for wanted in (["line"], [label_name, "action"]):
             if reader.format != "jsonl" and not set(wanted) & set(reader.columns):
                 named = " or ".join(map(repr, wanted))
@@ -288,7 +310,9 @@ def _about(asked: list[_Correction], source: str) -> tuple[list[_Correction], tu
     return [one for one in asked if one.file in ("", named[0])], others
 
 
-def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> dict[int, _Change]:
+def _changes(
+    asked: list[_Correction], name: str, rows: list[Row], of: str, several: SeveralLabels | None
+) -> dict[int, _Change]:
     """Return what to do with each row of the dataset that changes, by its line."""
     by_line = {row.line: row for row in rows}
     known = {row.label for row in rows}
@@ -302,12 +326,21 @@ def _changes(asked: list[_Correction], name: str, rows: list[Row], of: str) -> d
         one = _with_formulas(each, known)
         row = by_line.get(one.line, nothing)
         try:
+            if several is not None:
+                one = one._replace(
+                    label=several.in_order(one.label),
+                    original=several.in_order(one.original),
+                    suggested=several.in_order(one.suggested) or "",
+                )
             label = _new_label(one, row.label)
+            if several is not None and label is not None and (wrong := several.fault(label)) is not None:
+                raise _Fault(wrong)
             if label == "":
                 continue
             if row is nothing or _bare(row.text) != _bare(one.text):
                 raise _Fault(_mismatch(one, of, lines_of))
-            if label is not None and label == row.label:  # applied before
+            now = NO_LABELS if row.labels == () and several is not None else row.label
+            if label is not None and label == now:  # applied before
                 continue
             if one.original is not None and _bare(one.original) != _bare(row.label):
                 raise _Fault(f"{of}:{one.line} now has the label {row.label!r}, not {one.original!r}")
@@ -368,10 +401,17 @@ def _cannot_apply(name: str, faults: list[RowFault]) -> BadRowsError:
     return BadRowsError(f"{problem}:\n{list_faults(name, faults)}\n{advice}", source=name, faults=faults)
 
 
-def _new_labels(changes: Mapping[int, _Change], rows: list[Row], name: str) -> tuple[str, ...]:
+def _new_labels(
+    changes: Mapping[int, _Change], rows: list[Row], name: str, several: SeveralLabels | None
+) -> tuple[str, ...]:
     """Return the labels that a labelled file did not have, and warn of them, since they may be misspelt."""
-    known = {row.label for row in rows} - {""}
-    new = {change.label: change.place for change in changes.values() if change.label is not None}
+    known = labels_in([(row.label,) if row.labels is None else row.labels for row in rows]) - {""}
+    new = {
+        label: change.place
+        for change in changes.values()
+        if change.label is not None
+        for label in ([change.label] if several is None else several.labels(change.label))
+    }
     if not known:
         return ()
     found = tuple(sorted(new.keys() - known))

@@ -77,9 +77,10 @@ class Finding:
         The label that the row should have, or probably should.
     score : float or None
         For a near-duplicate, its similarity (1 means the same); for a label error, the probability of the current
-        label; for an anomaly, its distance in robust standard deviations; for a class, its number of distinct texts;
-        for a word that may stand for a missing value, its number of rows; for an imbalance, the ratio; for a language,
-        the share of texts in it; for a long text, its size in bytes.
+        label, or of its least probable label if it has several; for an anomaly, its distance in robust standard
+        deviations; for a class, its number of distinct texts; for a word that may stand for a missing value, its number
+        of rows; for an imbalance, the ratio; for a language, the share of texts in it; for a long text, its size in
+        bytes.
     others : tuple of Other
         The rows that this one repeats or contradicts, or its nearest neighbours.
     line : int or None
@@ -147,6 +148,8 @@ class DataCheck(WithPage):
     diversity : Diversity or None
         Diversity of all texts; None if there are no vectors.
     diversity_by_label : dict of str to Diversity
+    label_separator : str or None
+        What joins the labels of a text in the findings; None if a text has one label.
     """
 
     n_rows: int
@@ -155,6 +158,7 @@ class DataCheck(WithPage):
     not_checked: Mapping[str, str] = field(default_factory=dict)
     diversity: Diversity | None = None
     diversity_by_label: Mapping[str, Diversity] = field(default_factory=dict)
+    label_separator: str | None = None
 
     def __repr__(self) -> str:
         found = f"{counted(self.n_errors, 'error')}, {counted(self.n_warnings, 'warning')}"
@@ -202,6 +206,7 @@ class DataCheck(WithPage):
         return {
             "n_rows": self.n_rows,
             "n_labels": self.n_labels,
+            **({} if self.label_separator is None else {"label_separator": self.label_separator}),
             "n_errors": self.n_errors,
             "n_warnings": self.n_warnings,
             **{kind: [finding.to_dict() for finding in self.of(kind)] for kind in KINDS},

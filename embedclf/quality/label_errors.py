@@ -1,8 +1,9 @@
 """Labels that are probably wrong."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from typing import Any
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Recipe
 from embedclf.training.training_set import TrainingSet
 
-_FOLDS = 5
+N_FOLDS = 5
 
 
 def why_no_label_errors(texts: Sequence[str], labels: Sequence[str]) -> str | None:
@@ -26,9 +27,31 @@ def why_no_label_errors(texts: Sequence[str], labels: Sequence[str]) -> str | No
         texts_of.setdefault(label, set()).add(text)
     if sum(len(of_label) > 1 for of_label in texts_of.values()) < 2:
         return "needs two labels with two texts each"
+    return why_no_cleanlab()
+
+
+def why_no_cleanlab() -> str | None:
+    """Return what is missing to find label errors; None if nothing is."""
     if find_spec("cleanlab") is None:
         return "needs cleanlab, which is not installed: pip install 'embedclf[check]'"
     return None
+
+
+def label_issue_finder() -> Callable[..., Any]:
+    """Return cleanlab's `find_label_issues`.
+
+    Raises
+    ------
+    ImportError
+        If cleanlab is not installed.
+    """
+    with warnings.catch_warnings():
+        # In a notebook without ipywidgets, tqdm warns that it cannot draw its bar, and no bar is drawn here.
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from cleanlab.filter import find_label_issues
+
+    found: Callable[..., Any] = find_label_issues
+    return found
 
 
 def label_errors(
@@ -56,17 +79,13 @@ def label_errors(
     ImportError
         If cleanlab is not installed.
     """
-    with warnings.catch_warnings():
-        # In a notebook without ipywidgets, tqdm warns that it cannot draw its bar, and no bar is drawn here.
-        warnings.filterwarnings("ignore", message="IProgress not found")
-        from cleanlab.filter import find_label_issues
-
+    find_label_issues = label_issue_finder()
     # dtype=object, since numpy's string types drop trailing NUL characters.
     classes, y = np.unique(np.array(labels, dtype=object), return_inverse=True)
     recipe = Recipe()
     inputs = Inputs.of(texts, vectors, words=recipe.uses_words)
     examples = TrainingSet(inputs, y.astype(np.intp), groups, tuple(classes.tolist()))
-    (answer,) = out_of_fold(examples, recipe, n_folds=_FOLDS, seeds=[seed])
+    (answer,) = out_of_fold(examples, recipe, n_folds=N_FOLDS, seeds=[seed])
     # A label's only text is never held out. It has no out-of-fold probabilities, and no other text has its label.
     measured = np.flatnonzero(answer.folds >= 0)
     known = np.unique(y[measured])

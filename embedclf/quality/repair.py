@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from embedclf.data.columns import as_text_column
-from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, join, no_rows_problem, rows_of
+from embedclf.data.corpus import Corpus, corpus_of, faults_by_file, has_several_labels, join, no_rows_problem, rows_of
 from embedclf.data.dialect import Quoting
 from embedclf.data.label_map import as_label_map
 from embedclf.data.reader import CorpusReader, read_all
@@ -157,7 +157,8 @@ def read_whole(source: str | os.PathLike[str], reading: Reading) -> WholeFile:
         rows = list(read_all(reader))
     if not rows:
         raise DataError(f"{reader.name}: {no_rows_problem(reader)}", source=reader.name)
-    return _whole(rows, corpus_of(reader, [], []))
+    is_multilabel = bool(reading.label_separator or reader.label_columns)
+    return _whole(rows, replace(corpus_of(reader, [], []), is_multilabel=is_multilabel))
 
 
 def join_whole(files: Sequence[WholeFile]) -> WholeFile:
@@ -175,10 +176,17 @@ def join_whole(files: Sequence[WholeFile]) -> WholeFile:
 
 
 def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
+    # Where others have several labels, a text without any is complete if a list or columns say so.
+    is_multilabel = corpus.is_multilabel or has_several_labels(rows)
     if any(row.label for row in rows):
-        rows = [row if row.label or row.fault else replace(row, fault=_NO_LABEL) for row in rows]
+        rows = [
+            row
+            if row.label or row.fault or (is_multilabel and row.labels is not None)
+            else replace(row, fault=_NO_LABEL)
+            for row in rows
+        ]
     usable = [row for row in rows if row.fault is None]
-    return WholeFile(rows, replace(corpus, rows=usable, skipped=_faults(rows)))
+    return WholeFile(rows, replace(corpus, rows=usable, skipped=_faults(rows), is_multilabel=is_multilabel))
 
 
 def write_repaired(

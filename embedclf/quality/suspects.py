@@ -1,13 +1,14 @@
 """The rows that a check found, as a file to be reviewed in a spreadsheet; see `embedclf.quality.corrections`."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from embedclf.data.corpus import Corpus
 from embedclf.data.dialect import DEFAULT_DIALECT, Dialect
 from embedclf.data.rows import Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.quality.findings import DataCheck, Finding
+from embedclf.quality.wording import ABOUT_LABELS
 
 COLUMNS = {
     "kind": str,
@@ -74,9 +75,12 @@ def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, agai
         The rows that they were compared with, to which `other_line` refers in the kinds ``leakage`` and
         ``near_leakage``.
     """
-    n, columns = 0, columns_for(corpus)
+    n, columns, separator = 0, columns_for(corpus), result.label_separator
     for finding in result.findings:
-        for file, line, text, label in _rows(finding, corpus):
+        # Cells hold all labels of a text, also if it was found for one of them.
+        of_one = finding.kind in ABOUT_LABELS and separator is not None
+        detail = f"{finding.label}: {finding.detail}" if of_one else finding.detail
+        for file, line, text, label, suggested in _rows(finding, corpus, separator):
             other = finding.others[0] if finding.others and finding.kind != "placeholders" else None
             of = against if other is not None and other.in_against and against is not None else corpus
             values: dict[str, str | float | None] = {
@@ -85,13 +89,13 @@ def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, agai
                 "line": line,
                 "text": text,
                 "label": label,
-                "suggested_label": finding.suggested,
+                "suggested_label": suggested,
                 "score": finding.score,
                 "other_file": None if other is None else of.file(other.row),
                 "other_line": None if other is None else of.lines[other.row],
                 "other_label": None if other is None else other.label,
                 "other_text": None if other is None else other.text,
-                "detail": finding.detail,
+                "detail": detail,
                 "action": None,
                 "original_label": label,
             }
@@ -100,14 +104,24 @@ def write_suspects(writer: CorpusWriter, result: DataCheck, corpus: Corpus, agai
     return n
 
 
-def _rows(finding: Finding, corpus: Corpus) -> Iterator[tuple[str, int, str, str]]:
-    """Yield the file, line, text and label of each row that a finding is about."""
+def _rows(finding: Finding, corpus: Corpus, separator: str | None) -> Iterator[tuple[str, int, str, str, str | None]]:
+    """Yield the file, line, text, label and suggested label of each row that a finding is about."""
     if finding.row is None:
-        yield finding.file or corpus.name, finding.line or 0, finding.text, finding.label
-    elif finding.kind == "label_variants":
-        of_label = (row for row in corpus.rows if row.label == finding.label)
-        yield from ((row.file or corpus.name, row.line, row.text, row.label) for row in of_label)
+        yield finding.file or corpus.name, finding.line or 0, finding.text, finding.label, finding.suggested
+        return
+    sets = corpus.label_sets
+    if finding.kind == "label_variants":
+        of_label: Iterable[int] = (
+            row
+            for row, label in enumerate(corpus.labels)
+            if (label == finding.label if sets is None else finding.label in sets[row])
+        )
     else:
-        yield corpus.file(finding.row), corpus.lines[finding.row], finding.text, finding.label
+        of_label = [finding.row]
         if finding.kind == "placeholders":
-            yield from ((corpus.file(one.row), corpus.lines[one.row], one.text, one.label) for one in finding.others)
+            of_label = [finding.row, *(one.row for one in finding.others)]
+    for row in of_label:
+        suggested = finding.suggested
+        if sets is not None and separator is not None and finding.kind == "label_variants" and suggested is not None:
+            suggested = separator.join(sorted({*sets[row], suggested} - {finding.label}))
+        yield corpus.file(row), corpus.lines[row], corpus.texts[row], corpus.labels[row], suggested

@@ -4,6 +4,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
+from embedclf.data.label_sets import LabelSet
 from embedclf.data.mojibake import REPLACED, read_as, repaired, wrong_encoding
 from embedclf.embedding.base import Embedder
 from embedclf.features.languages import notable_languages, shown_language
@@ -24,6 +25,7 @@ def plain_findings(
     *,
     against: tuple[Sequence[str], Sequence[str]] | None = None,
     embedder: Embedder | None = None,
+    label_sets: Sequence[LabelSet] | None = None,
 ) -> list[Finding]:
     """Return the findings that need no vectors.
 
@@ -35,14 +37,17 @@ def plain_findings(
         Texts that should not occur among `texts`.
     embedder : Embedder, optional
         The embedder, which may limit the length of texts, and their language.
+    label_sets : sequence of tuple of str, optional
+        The labels of each text, if it may have several or none; `labels` shows them.
     """
-    findings = _empty(texts, labels)
+    findings = _empty(texts, labels, has_labels=label_sets is None and any(labels))
+    sets = [(label,) if label else () for label in labels] if label_sets is None else label_sets
     faulty = {finding.row for finding in findings}
     rows = [row for row in range(len(texts)) if row not in faulty]
-    findings += _repeated(texts, labels, rows)
+    findings += _repeated(texts, labels, rows, sets)
     if against is not None:
         findings += _leaked(texts, labels, rows, against)
-    findings += _of_classes(texts, labels, rows) + _placeholders(texts, labels)
+    findings += _of_classes(texts, sets, rows) + _placeholders(texts, labels, sets)
     findings += _garbled(texts, labels, rows)
     if embedder is not None:
         if embedder.knows_only_english:
@@ -51,8 +56,7 @@ def plain_findings(
     return findings
 
 
-def _empty(texts: Sequence[str], labels: Sequence[str]) -> list[Finding]:
-    has_labels = any(labels)
+def _empty(texts: Sequence[str], labels: Sequence[str], *, has_labels: bool) -> list[Finding]:
     findings = []
     for row, (text, label) in enumerate(zip(texts, labels, strict=True)):
         fault = text_fault(text) or (text_fault(label, "label") if has_labels else None)
@@ -62,7 +66,12 @@ def _empty(texts: Sequence[str], labels: Sequence[str]) -> list[Finding]:
     return findings
 
 
-def _placeholders(texts: Sequence[str], labels: Sequence[str]) -> list[Finding]:
+def _placeholders(texts: Sequence[str], labels: Sequence[str], sets: Sequence[LabelSet]) -> list[Finding]:
+    single = [(row, label) for row, own in enumerate(sets) for label in own]
+    of_labels = {
+        word: [single[place][0] for place in places]
+        for word, places in placeholder_labels([label for _, label in single]).items()
+    }
     return [
         Finding(
             "placeholders",
@@ -74,12 +83,14 @@ def _placeholders(texts: Sequence[str], labels: Sequence[str]) -> list[Finding]:
             score=len(rows),
             others=tuple(Other(row, texts[row], labels[row]) for row in rows[1:]),
         )
-        for what, found in (("label", placeholder_labels(labels)), ("text", placeholder_texts(texts)))
+        for what, found in (("label", of_labels), ("text", placeholder_texts(texts)))
         for word, rows in found.items()
     ]
 
 
-def _repeated(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
+def _repeated(
+    texts: Sequence[str], labels: Sequence[str], rows: Sequence[int], sets: Sequence[LabelSet]
+) -> list[Finding]:
     first_with: dict[str, dict[str, int]] = {}  # the first row of each text under each label
     duplicates = []
     for row in rows:
@@ -94,7 +105,14 @@ def _repeated(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) 
         text, label = texts[row], labels[row]
         if text in contradictory:
             others = tuple(Other(first, text, other) for other, first in first_with[text].items() if other != label)
-            conflicts.append(Finding("conflicts", "error", row, text, label, others=others))
+            # Where all share a label, they do not contradict each other: some may have too few.
+            every = [set(sets[one]) for one in first_with[text].values()]
+            in_all = set.intersection(*every)
+            is_one_each = max(map(len, every)) == 1 and all(every)
+            detail = "" if is_one_each else f"not all have {', '.join(sorted(set.union(*every) - in_all))}"
+            conflicts.append(
+                Finding("conflicts", "warning" if in_all else "error", row, text, label, detail, others=others)
+            )
     return conflicts + duplicates
 
 
@@ -141,14 +159,14 @@ def _leaked(
     ]
 
 
-def _of_classes(texts: Sequence[str], labels: Sequence[str], rows: Sequence[int]) -> list[Finding]:
-    n_rows = Counter(labels[row] for row in rows if labels[row])
+def _of_classes(texts: Sequence[str], sets: Sequence[LabelSet], rows: Sequence[int]) -> list[Finding]:
+    n_rows = Counter(label for row in rows for label in sets[row])
     if not n_rows:
         return []
     first_row: dict[str, int] = {}
     distinct: dict[str, set[str]] = {label: set() for label in n_rows}
     for row in rows:
-        if label := labels[row]:
+        for label in sets[row]:
             first_row.setdefault(label, row)
             distinct[label].add(texts[row])
 

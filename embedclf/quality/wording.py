@@ -20,6 +20,8 @@ class Words(NamedTuple):
         What the command line has to help, added to the advice there.
     order : str
         In which order a list of them is.
+    of_several : str
+        The advice if texts have several labels; empty if it is the same.
     """
 
     thing: str
@@ -28,6 +30,7 @@ class Words(NamedTuple):
     of_one: str = ""
     by_command: str = ""
     order: str = ""
+    of_several: str = ""
 
 
 WORDS = {
@@ -41,7 +44,10 @@ WORDS = {
     ),
     "refused": Words("row", " rejected by the embedder", "Fix or drop them.", "Fix or drop it."),
     "conflicts": Words(
-        "row", " with conflicting labels for the same text", "Choose one label: no classifier can learn both."
+        "row",
+        " with conflicting labels for the same text",
+        "Choose one label: no classifier can learn both.",
+        of_several="Give all rows of a text the same labels, or keep one row.",
     ),
     "leakage": Words(
         "row",
@@ -135,8 +141,9 @@ def number_of(kind: str, number: int) -> str:
     return counted(number, WORDS[kind].thing) + WORDS[kind].rest
 
 
-def advice_on(kind: str, number: int, *, in_python: bool = True) -> str:
+def advice_on(kind: str, number: int, *, in_python: bool = True, of_several: bool = False) -> str:
     """Return what to do about a number of problems of a kind; outside Python, with the options that help."""
     words = WORDS[kind]
     advice = words.of_one if number == 1 and words.of_one else words.advice
+    advice = words.of_several if of_several and words.of_several else advice
     return advice if in_python or not words.by_command else f"{advice} {words.by_command}"

@@ -37,17 +37,16 @@ def command(
     """Write a copy of FILE with the labels changed in CORRECTIONS, and without the rows to drop.
 
     CORRECTIONS is a file from check --output or suggest --output, edited in a spreadsheet or otherwise. Enter the right
-    label in its column label; in its column action, enter drop to drop the row, or relabel to accept the suggested
-    label. All other rows stay as they are. If CORRECTIONS is about several files, apply it to one after the other. If a
-    line to change no longer has the same text in FILE, nothing is written.
+    label in its column label, or all labels of a text that may have several; in its column action, enter drop to drop
+    the row, or relabel to accept the suggested label. All other rows stay as they are. If CORRECTIONS is about several
+    files, apply it to one after the other. If a line to change no longer has the same text in FILE, nothing is written.
     """
     if corrections == dataset == "-":
         raise click.UsageError("CORRECTIONS and FILE cannot both be standard input.")
     from embedclf.quality.corrections import apply_corrections
 
     options = {**vars(file)}
-    # Cells of labels are replaced as a whole, whatever they hold.
-    for name in ("labels", "usual", "label_separator", "label_columns", "usual_label_columns"):
+    for name in ("labels", "usual", "usual_label_columns"):
         del options[name]
     done = apply_corrections(corrections, dataset, output, escape_formulas=escape_formulas, **options)
     changed = [(done.n_relabelled, "relabelled"), (done.n_dropped, "dropped")]

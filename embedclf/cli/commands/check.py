@@ -14,9 +14,11 @@ from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import say_mapped, say_written, show_left_out
 from embedclf.cli.options import PageOptions, page_options, report_option
 from embedclf.cli.screen import echo, echo_json, echo_lines
+from embedclf.cli.several_labels import check_separator, say_what_labels_are
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
 from embedclf.data.columns import names_in
 from embedclf.data.corpus import faults_by_file
+from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.errors import BadRowsError, EmbedderError
 from embedclf.formatting import counted
 
@@ -87,11 +89,21 @@ def command(
     corpus = job.corpus
     faulty = [] if job.file.skip_bad_rows else whole.findings
     other = None if against is None else read_texts(against, replace(job.file, skip_bad_rows=True))
-    others = None if other is None else (other.texts, other.labels)
+    check_separator(corpus, job.file)
+    say_what_labels_are(corpus, job.file)
+    others = None if other is None else (other.texts, other.given_labels)
+    separator = job.file.label_separator or LABEL_SEPARATOR
     every = [*corpus.texts, *([] if other is None else other.texts)]
     job.open(embedding)
     opened = job.embedder
-    plain = plain_check(corpus.texts, corpus.labels, against=others, embedder=opened)
+    plain = plain_check(
+        corpus.texts,
+        corpus.labels,
+        against=None if other is None else (other.texts, other.labels),
+        embedder=opened,
+        label_sets=corpus.label_sets,
+        label_separator=separator,
+    )
     if job.asked.dry_run:
         plain = _with(faulty, plain)
         if job.as_json:
@@ -111,7 +123,14 @@ def command(
         else open_suspects(output, corpus, other, escape_formulas=job.escape_formulas) as writer
     ):
         try:
-            result = check(corpus.texts, corpus.labels, against=others, embedder=opened, seed=seed)
+            result = check(
+                corpus.texts,
+                corpus.given_labels,
+                against=others,
+                embedder=opened,
+                seed=seed,
+                label_separator=separator,
+            )
         except EmbedderError:
             if not job.as_json:
                 _show(_with(faulty, plain), corpus, other)  # show what has been found so far
@@ -176,6 +195,8 @@ def _say_suspects(n: int, output: str, datasets: "Sequence[str]", file: FileOpti
         columns = [part for name in names_in(file.text_column or ()) for part in ("--text-column", name)]
         columns += [] if file.label_column is None else ["--label-column", file.label_column]
         columns += [] if file.label_map is None else ["--label-map", file.label_map.name]
+        columns += [] if file.label_separator is None else ["--label-separator", file.label_separator]
+        columns += ["--label-columns", ",".join(file.label_columns)] if file.label_columns else []
         applying = shlex.join(["embedclf", "apply", output, datasets[0], *columns, "-o"])
         others = f", and likewise for {names_of(datasets[1:])}" if len(datasets) > 1 else ""
         echo(f"Correct its labels, or enter drop in its column action; then run {applying} FILE{others}", err=True)

@@ -11,6 +11,7 @@ from embedclf.cli.job import Job, file_job
 from embedclf.cli.notices import introduce
 from embedclf.cli.options import PageOptions, page_options
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options
+from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.embedding.tasks import CLUSTERING
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
     predictions = None
     if model is not None and classifier is not None:
         facts["model"] = facts_of_model(model, classifier)
-        predictions = _predictions(classifier, corpus.texts, vectors)
+        separator = job.file.label_separator or LABEL_SEPARATOR
+        predictions = _predictions(classifier, corpus.texts, vectors, separator)
     source: str | list[str] = job.name
     if corpus.files:
         source = [Path(corpus.file(row)).name for row in range(len(corpus.rows))]
@@ -85,10 +87,22 @@ def command(job: Job, output: str | None, model: str | None, about: PageOptions,
         job.print_lines(map_lines(result))
 
 
-def _predictions(classifier: "TextClassifier", texts: list[str], vectors: "Vectors") -> list[tuple[str, float]]:
-    """Return the most likely label of each text, even if the classifier abstains, and its confidence."""
+def _predictions(
+    classifier: "TextClassifier", texts: list[str], vectors: "Vectors", separator: str
+) -> list[tuple[str, float]]:
+    """Return the most likely label of each text, even if the classifier abstains, and its confidence.
+
+    Of a classifier that gives several labels, they are joined as those of the file are, and the confidence is that of
+    the most likely.
+    """
     from embedclf.classifier.decisions import rank
 
-    ranking = rank(classifier.probabilities(vectors, texts))
+    probabilities = classifier.probabilities(vectors, texts)
+    if classifier.card.multilabel is not None:
+        answers = classifier.decision.answers(classifier.decision.decide(probabilities))
+        return [
+            (separator.join(sorted(label for label, _ in one.labels or ())), one.confidence or 0.0) for one in answers
+        ]
+    ranking = rank(probabilities)
     labels = [classifier.classes[place] for place in ranking.likeliest.tolist()]
     return list(zip(labels, ranking.confidence.tolist(), strict=True))

@@ -117,7 +117,8 @@ def _all(number: int, thing: str) -> str:
 
 
 def _without_labelled(corpus: "Corpus") -> tuple["Corpus", int]:
-    rows = [row for row in corpus.rows if not row.label]
+    # An empty list of labels, or columns of 0 alone, says that a text has none.
+    rows = [row for row in corpus.rows if not row.label and row.labels is None]
     n_labelled = len(corpus.rows) - len(rows)
     if not rows:
         raise DataError(
