@@ -42,7 +42,7 @@ _MOST_IN_A_NAME = 2
     "--labels",
     "labels_file",
     metavar="FILE",
-    help="File with a column label and, if needed, one named description: what labels mean, also without rows.",
+    help="File with a column label and, if needed, one named description, to train with few rows or none.",
 )
 @click.option(
     "--from",
