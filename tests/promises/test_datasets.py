@@ -37,3 +37,18 @@ def test_other_languages(name: str):
     corpus = read_corpus(DATASETS / f"{name}_messages.csv")
     assert sorted(collections.Counter(corpus.labels).values()) == [21] * 4
     assert len(set(corpus.texts)) == 84
+
+
+def test_reviews_with_several_labels():
+    """No sentence stands in two of them, so that no row gives another away."""
+    files = [read_corpus(DATASETS / f"hotel_reviews{part}.csv", label_separator="|") for part in ("", "_test")]
+    assert [len(corpus.texts) for corpus in files] == [64, 27]
+    sentences = [
+        sentence for corpus in files for text in corpus.texts for sentence in text.removesuffix(".").split(". ")
+    ]
+    assert len(set(sentences)) == len(sentences)
+    for corpus in files:
+        assert {label for labels in corpus.label_sets or [] for label in labels} == {
+            *("breakfast", "location", "noise", "price", "room", "staff")
+        }
+        assert {len(labels) for labels in corpus.label_sets or []} >= {0, 1, 2, 3}
