@@ -113,6 +113,8 @@ def test_in_python_it_is_lists_of_labels(trained: embedclf.TextClassifier):
     assert [one.label for one in first.label_set] == ["refund", "password", "delivery"]
     assert first.label_set[0].confidence == first.confidence
     assert (len(second.label_set), empty.label_set) == (1, None)
+    sets = [one.label_set for one in less_sure.classify(["hello", ""], coverage=0.03)]
+    assert sets == [(), None]  # an empty set is a set, in the service's JSON as well
     assert less_sure.predict_sets([]) == []
     with pytest.raises(embedclf.TextError):
         less_sure.predict_sets(["my parcel", ""])
