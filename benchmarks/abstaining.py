@@ -88,7 +88,7 @@ class Trained:
         embedded = EmbeddedTexts(texts, labels, embedder=EMBEDDER, vectors=rows.vectors)
         examples = make_training_set(recipe, embedded, classes, y)
         settings = choose_settings(recipe, examples, seed=0)
-        model = fit_all(recipe, settings, examples).model(settings.temperature, classes, settings.scope)
+        model = fit_all(recipe, settings, examples).model(settings.temperature, classes, scope=settings.scope)
         return cls(model, settings)
 
     def scores(self, rows: Rows) -> Floats:

@@ -43,7 +43,7 @@ class Prediction:
         The labels of the text with their probabilities, most likely first, if texts may have several.
     label_set : tuple of Likely, or None
         The labels that hold the true one with the coverage asked for, most likely first, even if the classifier
-        abstains; None if no coverage was asked for, or there is an `error`.
+        abstains; it may be empty. None if no coverage was asked for, or there is an `error`.
     """
 
     label: str | None
@@ -93,7 +93,9 @@ def predictions(
     sets: list[tuple[Likely, ...] | None] = [None] * len(probabilities)
     if set_threshold is not None:
         found = label_sets(probabilities, set_threshold).labels(decision.classes)
-        sets = [tuple(Likely(*one) for one in labels) or None for labels in found]
+        sets = [
+            None if index in reasons else tuple(Likely(*one) for one in labels) for index, labels in enumerate(found)
+        ]
     return [
         Prediction(
             answer.label,

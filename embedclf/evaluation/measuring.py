@@ -304,7 +304,8 @@ def _set_figures(
     held = np.array([label in dict(own) for own, label in zip(sets, labels, strict=True)])
     sizes = np.array([len(own) for own in sets])
     interval = intervals.interval_of_mean(held, group_duplicates(texts))
-    return SetFigures(coverage, float(held.mean()), interval, float(sizes.mean()), float((sizes == 1).mean()))
+    single, empty = (float((sizes == size).mean()) for size in (1, 0))
+    return SetFigures(coverage, float(held.mean()), interval, float(sizes.mean()), single, empty)
 
 
 def _out_of_scope(

@@ -106,6 +106,8 @@ class SetFigures(NamedTuple):
         Mean number of labels in a set.
     single : float
         Share of the sets with one label.
+    empty : float
+        Share of the sets with none, as where the most likely label alone is right more often than is asked for.
     """
 
     target: float
@@ -113,6 +115,7 @@ class SetFigures(NamedTuple):
     coverage_interval: Interval
     mean_size: float
     single: float
+    empty: float
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types for JSON."""

@@ -196,7 +196,8 @@ def _tiles(report: Report) -> list[tuple[str, str, str]]:
         tiles.append(("answered", shown_share(answered.coverage), shown_shares(answered.coverage_interval)))
     if sets := report.label_sets:
         tiles.append(tile(f"sets that hold the label, at {sets.target:g}", sets.coverage, sets.coverage_interval))
-        tiles.append(("labels per set", f"{sets.mean_size:.2f}", f"{shown_share(sets.single)} have one"))
+        none = f", {shown_share(sets.empty)} none" if sets.empty else ""
+        tiles.append(("labels per set", f"{sets.mean_size:.2f}", f"{shown_share(sets.single)} have one{none}"))
     if report.answers is not None and (cost := report.answers.cost) is not None:
         tiles.append(tile("mean cost", cost.mean, cost.mean_interval))
     if outside := report.out_of_scope:

@@ -88,9 +88,10 @@ def _figures(report: "Report", rest: str) -> list[Line]:
     ]
     if sets := report.label_sets:
         held = with_interval(sets.coverage, sets.coverage_interval)
+        none = f", none in {percent(sets.empty)}" if sets.empty else ""
         lines += [
             f"label sets         {held} hold the true label, at coverage {sets.target:g}",
-            f"  mean size        {sets.mean_size:.2f}; one label in {percent(sets.single)}",
+            f"  mean size        {sets.mean_size:.2f}; one label in {percent(sets.single)}{none}",
         ]
     if outside := report.out_of_scope:
         more = "" if outside.f1 is None else f"  (recall; precision {percent(outside.precision)}, F1 {outside.f1:.3f})"

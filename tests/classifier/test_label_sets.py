@@ -14,6 +14,7 @@ from corpus import LABELS, QUICK, TEXTS
 from embedclf.classifier.decisions import LabelRules
 from embedclf.classifier.label_sets import Conformal, label_sets
 from embedclf.classifier.model_file import model_parts, parse_parts
+from embedclf.training import fitting, settings
 
 TEN = Conformal.of(np.array([[0.7, 0.2, 0.1]] * 10, np.float32), np.array([0, 0, 0, 0, 0, 0, 1, 1, 1, 2]))
 
@@ -112,6 +113,8 @@ def test_in_python_it_is_lists_of_labels(trained: embedclf.TextClassifier):
     assert [one.label for one in first.label_set] == ["refund", "password", "delivery"]
     assert first.label_set[0].confidence == first.confidence
     assert (len(second.label_set), empty.label_set) == (1, None)
+    sets = [one.label_set for one in less_sure.classify(["hello", ""], coverage=0.03)]
+    assert sets == [(), None]  # an empty set is a set, in the service's JSON as well
     assert less_sure.predict_sets([]) == []
     with pytest.raises(embedclf.TextError):
         less_sure.predict_sets(["my parcel", ""])
@@ -124,6 +127,17 @@ def test_texts_with_several_labels_have_no_sets(trained: embedclf.TextClassifier
     card = replace(trained.card, multilabel=LabelRules((0.5, 0.5, 0.5)))
     with pytest.raises(embedclf.ArgumentError, match="with this model a text may have several"):
         card.set_threshold(0.9)
+
+
+def test_held_out_rows_calibrate_alone_if_they_are_enough(monkeypatch: pytest.MonkeyPatch):
+    """What judged them saw more rows than what judged the others, so that sets are hardly larger than need be."""
+    for module in (fitting, settings):
+        monkeypatch.setattr(module, "FEW_ROWS", 0)
+    found = []
+    for enough in (6, 7):
+        monkeypatch.setattr(fitting, "_ENOUGH_HELD_OUT", enough)
+        found.append(embedclf.train(TEXTS, LABELS, **{**QUICK, "holdout": 0.2}).card.conformal.n_examples)
+    assert found == [6, 30]
 
 
 def test_training_keeps_a_calibration_whatever_the_rows():

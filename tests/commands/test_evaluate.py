@@ -179,7 +179,7 @@ def test_what_is_answered_at_the_threshold_comes_first(cli: Cli, trained: embedc
 
 def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, trained: embedclf.TextClassifier):
     """How many hold the label, with its interval, and how large they are; none holds a label that is unknown."""
-    conformal = Conformal(30, 27, (0.5, 0.01), (0.2, 0.05, 0.01))
+    conformal = Conformal(30, 27, (0.99, 0.01), (0.2, 0.05, 0.01))
     less_sure = embedclf.TextClassifier(trained.embedder, trained.model, replace(trained.card, conformal=conformal))
     less_sure.save(model := Path("m.safetensors"))
     report = embedclf.evaluate(less_sure, [*TEXTS, "so so"], [*LABELS, "unknown"], coverage=0.96)
@@ -198,6 +198,10 @@ def test_sets_are_measured_if_asked_for(cli: Cli, dataset: Path, trained: embedc
     assert json.loads(cli("evaluate", dataset, "-m", model, "--json").stdout)["label_sets"] is None
     of_json = json.loads(cli("evaluate", dataset, "-m", model, "--json", "--coverage", "96%").stdout)["label_sets"]
     assert (of_json["target"], of_json["coverage"], of_json["coverage_interval"][1]) == (0.96, 1.0, 1.0)
+    assert of_json["empty"] == figures.empty == 0
+    few = cli("evaluate", dataset, "-m", model, "--coverage", 0.1, "--report", "r.html")
+    assert re.search(r"  mean size        0\.\d\d; one label in (\d\d)\.\d %, none in (?!\1)\d\d\.\d %\n", few.stdout)
+    assert re.search(r"\d\d\.\d % have one, \d\d\.\d % none<", Path("r.html").read_text(encoding="utf-8"))
 
 
 def test_min_confidence_for_one_run(cli: Cli, dataset: Path, model: Path):
