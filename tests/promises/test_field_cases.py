@@ -648,6 +648,12 @@ WEIGHING: dict[str, Case] = {
     "rows of weight 0": Case(
         f"{_TRAIN} --weight-column w", _LABELLED, says=("t.csv: 1 row of weight 0 left out", "Trained on all 3 rows")
     ),
+    "weights of rows that there are none of": Case(
+        "train --labels l.csv --weight-column w --costs c.csv",
+        {"l.csv": "label\nparcel\nrefund\n"},
+        1,
+        ("Error: --weight-column (weight_column=) needs labelled texts, and there are none",),
+    ),
     "weights of rows as numbers": Case(
         "learning-curve t.jsonl --embedder words --weight-column w --dry-run",
         {"t.jsonl": '{"text":"a b","label":"x","w":1}\n{"text":"c d","label":"y","w":0.5}\n'},

@@ -166,7 +166,22 @@ def command(
             force=force,
         )
         return
+    from embedclf.training.labels_alone import check_without_rows
+    from embedclf.training.recipe import check_recipe
+
     corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
+    if not job.has_labelled_rows:
+        check_without_rows(
+            check_recipe(**training.settings),
+            target_accuracy=target_accuracy,
+            out_of_scope_label=out_of_scope_label,
+            weight_column=training.weight_column,
+            class_weight=training.class_weight,
+            label_hierarchy=label_hierarchy,
+            costs=costs,
+            target_precision=target_precision or None,
+            target_recall=target_recall or None,
+        )
     if label_hierarchy is not None:
         label_hierarchy, out_of_scope_label = job.put_in_tree(label_hierarchy, out_of_scope_label)
         corpus = job.corpus
@@ -181,13 +196,8 @@ def command(
 
     from embedclf.classifier.label_files import read_costs
     from embedclf.training.checks import check_abstaining
-    from embedclf.training.labels_alone import check_without_rows
-    from embedclf.training.recipe import check_recipe
     from embedclf.training.trainer import answer_rules, train
 
-    if not job.has_labelled_rows:
-        recipe = check_recipe(**training.settings)
-        check_without_rows(recipe, target_accuracy=target_accuracy, out_of_scope_label=out_of_scope_label)
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
