@@ -143,7 +143,6 @@ def command(
             raise click.UsageError("Use either --from or --labels, not both.")
         weighed: dict[str, Any] = {
             "--class-weight": training.class_weight,
-            "--weight-column": training.weight_column,
             "--costs": costs,
         }
         weighed |= {"--target-precision": target_precision, "--target-recall": target_recall}
@@ -283,7 +282,8 @@ def _extend(
     warn_of_findings(corpus, plan.new, _check_command([*of_old, *job.datasets], job.file))
     # A model that is named to be trained further may be replaced by what comes of it.
     force = force or os.path.realpath(place) == os.path.realpath(model)
-    retrain_on(job, plan, [*of_old, *job.datasets], place, force=force)
+    column = training.weight_column or plan.weight_column
+    retrain_on(job, plan, [*of_old, *job.datasets], place, force=force, weight_column=column)
 
 
 def _usual_place(files: "Sequence[str]") -> Path:
