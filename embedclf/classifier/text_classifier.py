@@ -107,9 +107,9 @@ class TextClassifier(Printable):
     def predict_sets(self, texts: Iterable[str], coverage: float = 0.9) -> list[list[str]]:
         """Return, for each text, the smallest set of labels that holds the true one in a given share of cases.
 
-        The share is that of texts like those of training: it holds for all of them together, not for each label. No set
-        is empty, since the most likely label is always in it, even where the classifier abstains. So if that label is
-        right more often than asked for, each set has one label, and more of them hold the true one.
+        The share is that of texts like those of training: it holds for all of them together, not for each label. If the
+        most likely label alone is right more often than asked for, it is the whole set, and the sets of the texts where
+        it is least likely are empty.
 
         Parameters
         ----------
@@ -348,7 +348,8 @@ class TextClassifier(Printable):
         Parameters
         ----------
         min_confidence : float or None
-            Abstain below this confidence, in [0, 1]; None never abstains.
+            Abstain below this confidence, in [0, 1]; None has no such threshold. Costs of abstaining, and labels with
+            targets of their own, are as before.
 
         Raises
         ------

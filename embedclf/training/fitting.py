@@ -243,7 +243,7 @@ class _Job:
             if near is None:
                 raise
             return near.threshold  # a part of the examples may not reach a target that all of them reach
-        if near is None and judged is not None:
+        if near is None and judged is not None and threshold is not None:
             log_threshold(threshold, judged)
         return threshold
 

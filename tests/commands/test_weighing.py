@@ -84,7 +84,10 @@ def test_class_weights_show_what_they_move(cli: Cli, dataset: Path):
     how = (dataset, *FAST, "--class-weight", "w.csv")
     trained = cli("train", *how, "-o", "m.safetensors")
     assert "w.csv: no weight for 'delivery', 'password': 1\n" in trained.stderr
-    assert len(embedclf.load("m.safetensors").card.class_weights or ()) == 3
+    loaded = embedclf.load("m.safetensors")
+    assert len(loaded.card.class_weights or ()) == 3
+    # A training takes only one of them, and one by costs can be repeated.
+    assert loaded.with_costs({("refund", "*"): 3}).card.training.class_weight is None
     validated = json.loads(cli("cross-validate", *how, "--folds", 3, "--json").stdout)["report"]
     plain = json.loads(cli("cross-validate", dataset, *FAST, "--folds", 3, "--json").stdout)["report"]
     assert validated["per_class"]["refund"]["recall"] >= plain["per_class"]["refund"]["recall"]
