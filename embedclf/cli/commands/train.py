@@ -194,6 +194,7 @@ def command(
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.classifier.label_files import read_costs
+    from embedclf.errors import ArgumentError
     from embedclf.training.checks import check_abstaining
     from embedclf.training.trainer import answer_rules, train
 
@@ -206,6 +207,12 @@ def command(
         "target_recall": target_recall or None,
     }
     answer_rules(classes, **rules, outside=out_of_scope_label)
+    for name, value in {**rules, "class_weight": training.class_weight}.items():
+        option = f"--{name.replace('_', '-')} ({name})"
+        if value and label_hierarchy is not None and name in rules:
+            raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
+        if value and (alone := sorted(set(job.described or ()) - set(classes))):
+            raise ArgumentError(f"{option} needs rows of every label, and {alone[0]!r} has none")
     if job.has_labelled_rows:
         warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
