@@ -103,26 +103,27 @@ class Hierarchy:
         of_parent = np.where(chosen < 0, -1, place[chosen])
         return chosen, np.where(of_parent < 0, confidence, sums[np.arange(len(sums)), of_parent])
 
-    def steps(self, probabilities: Vectors) -> Steps:
-        """Return all the answers that texts get at any threshold, as `back_off` finds them."""
-        n = len(probabilities)
-        likeliest = probabilities.argmax(axis=1)
-        least = probabilities[np.arange(n), likeliest].astype(np.float64)
+    def steps(self, probabilities: Vectors, chosen: Ints, confidence: Floats) -> Steps:
+        """Return all the answers that texts get at any threshold, as `back_off` finds them.
+
+        Parameters
+        ----------
+        probabilities : ndarray of shape (n, n_classes)
+        chosen : ndarray of shape (n,), int
+            Index of the class that is answered if it reaches the threshold; see `Decision.choose`.
+        confidence : ndarray of shape (n,), float64
+            Its probability.
+        """
         sums = self.parent_sums(probabilities)
         order = np.argsort(-sums, axis=1, kind="stable")
         sums, depths = np.take_along_axis(sums, order, axis=1), self.depths[self.parents][order]
         deepest = np.maximum.accumulate(depths, axis=1)
         deeper = np.diff(deepest, axis=1, prepend=0) > 0
-        rows, places = np.nonzero(deeper & (sums > least[:, None]))
-        # The most likely class is the last answer to each text.
-        rows, confidence, nodes = (
-            np.concatenate(pair)
-            for pair in (
-                (rows, np.arange(n)),
-                (sums[rows, places], least),
-                (self.parents[order[rows, places]], likeliest),
-            )
-        )
+        rows, places = np.nonzero(deeper & (sums > confidence[:, None]))
+        # The class chosen is the last answer to each text.
+        confidence = np.concatenate([sums[rows, places], confidence])
+        nodes = np.concatenate([self.parents[order[rows, places]], chosen])
+        rows = np.concatenate([rows, np.arange(len(probabilities))])
         by_row = np.argsort(rows, kind="stable")
         rows = rows[by_row]
         return Steps(rows, confidence[by_row], nodes[by_row], np.diff(rows, prepend=-1) > 0)

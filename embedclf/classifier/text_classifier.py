@@ -22,7 +22,7 @@ from embedclf.data.columns import as_text_column
 from embedclf.data.label_sets import written_labels
 from embedclf.embedding.base import Embedder, check_vectors
 from embedclf.embedding.requests.cancellation import in_a_thread
-from embedclf.errors import EmbedclfError, EmbedderError, TextError
+from embedclf.errors import ArgumentError, EmbedclfError, EmbedderError, TextError
 from embedclf.formatting import counted
 from embedclf.records import Printable
 from embedclf.validation import (
@@ -348,7 +348,8 @@ class TextClassifier(Printable):
         Parameters
         ----------
         min_confidence : float or None
-            Abstain below this confidence, in [0, 1]; None never abstains.
+            Abstain below this confidence, in [0, 1]; None has no such threshold. Costs of abstaining, and labels with
+            targets of their own, are as before.
 
         Raises
         ------
@@ -372,12 +373,22 @@ class TextClassifier(Printable):
         Raises
         ------
         ArgumentError
-            If the costs are not numbers of at least 0, or about other labels than the classifier's.
+            If the costs are not numbers of at least 0, or about other labels than the classifier's, or if its labels
+            are in a tree, or a text may have several.
         """
-        checked = None if costs is None else Costs.of(costs)
+        checked, record = None if costs is None else Costs.of(costs), self.card.training
         if checked is not None:
+            if self.card.multilabel is not None:
+                raise ArgumentError(
+                    "--costs (costs) is for texts with one label each; with this model, texts have several"
+                )
+            if self.card.hierarchy is not None:
+                raise ArgumentError("--costs (costs) cannot be used with labels in a tree (label_hierarchy)")
             check_labels(checked, self.classes, self.card.out_of_scope_label)
-        return type(self)(self.embedder, self.model, replace(self.card, costs=checked, class_weights=None))
+        if record is not None:  # a training that takes both is refused
+            record = replace(record, class_weight=None)
+        card = replace(self.card, costs=checked, class_weights=None, training=record)
+        return type(self)(self.embedder, self.model, card)
 
     def with_columns(self, text_column: str | Sequence[str], label_column: str) -> "TextClassifier":
         """Return the same classifier with other column names to look for first in files: those of its training data."""

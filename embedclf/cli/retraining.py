@@ -47,6 +47,9 @@ def retrain_on(
     corpus = job.corpus
     plan.check(corpus.texts, corpus.labels, weight_column)
     job.corpus, weights = weigh(corpus, weight_column)
+    if weights is not None:
+        counted = set(map(id, job.corpus.rows))
+        plan.keep([number for number, row in enumerate(corpus.rows) if id(row) in counted])
     check_examples(job.corpus.texts, plan.written(job.corpus.labels), plan.card.out_of_scope_label)
     texts, labels = job.corpus.texts, job.corpus.labels
     check_replaced(place, set(plan.written(labels)), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)

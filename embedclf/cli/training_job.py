@@ -76,7 +76,7 @@ class TrainingJob(Job):
         return corpus
 
     def put_in_tree(self, separator: str, out_of_scope_label: str | None = None) -> tuple[str, str | None]:
-        """Write the labels of the rows in one way; return the separator and the out-of-scope label as they are written.
+        """Write the labels in one way; return the separator and the out-of-scope label as they are written.
 
         Raises
         ------
@@ -84,8 +84,11 @@ class TrainingJob(Job):
             If the separator stands in no label.
         BadRowsError
             If labels have empty parts, and bad rows are not skipped.
+        TrainingError
+            If described labels have.
         """
         from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
+        from embedclf.training.label_names import described_in_tree
 
         if self.corpus.is_multilabel:
             raise ArgumentError(
@@ -104,6 +107,8 @@ class TrainingJob(Job):
         written = as_written(self.corpus.labels, separator)
         rows = [replace(row, label=label) for row, label in zip(self.corpus.rows, written, strict=True)]
         self.corpus = replace(self.corpus, rows=rows)
+        if self.described is not None:
+            self.described = described_in_tree(self.described, separator)
         return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]
 
     def weigh(self, class_weight: str | None, weight_column: str | None, outside: str | None = None) -> None:

@@ -132,7 +132,7 @@ class ExtensionPlan(Plan):
         return lines
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these of the rows, since the embedder has rejected the others."""
+        """Go on with these of the rows: the others do not count, or the embedder has rejected them."""
         self.n_old = sum(row < self.n_old for row in rows)
 
     def _known_labels(self, labels: Sequence[str]) -> set[str]:

@@ -11,7 +11,7 @@ from embedclf.classifier.answer_figures import measure_answers
 from embedclf.classifier.costs import CostsLike
 from embedclf.classifier.decisions import NOTHING, AnyDecision, Decision
 from embedclf.classifier.explanation import weighs_words
-from embedclf.classifier.hierarchy import Hierarchy, as_written, changes
+from embedclf.classifier.hierarchy import Steps, as_written, changes
 from embedclf.classifier.label_sets import label_sets
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.classifier.text_classifier import TextClassifier
@@ -133,14 +133,12 @@ def evaluate(
         classifier, given.label_sets or (given.known_labels if tree is None else as_written(given.known_labels, tree))
     )
     set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
+    if costs is not None:
+        classifier = classifier.with_costs(costs)
     if isinstance(classifier, MultiLabelClassifier):
-        if costs is not None:
-            raise ArgumentError("--costs (costs) is for texts with one label each; with this model, texts have several")
         return evaluate_labels(classifier, given, None if train_set is None else train_set_of(classifier, examples))
     texts, labels, separator = given.texts, given.known_labels, classifier.card.hierarchy
     labels = labels if separator is None else as_written(labels, separator)
-    if costs is not None:
-        classifier = classifier.with_costs(costs)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
     else:
@@ -251,7 +249,7 @@ def report_on(
         covers = tree.covers(names)
         right = covers[chosen[rows], y_true]
         decisive = np.maximum(of_all, tree.parent_sums(of_texts).max(axis=1))  # a text is answered if any label is
-        coverage = _coverage_in(tree, probabilities, covers, y_true, thresholds)
+        coverage = _coverage_in(tree.steps(probabilities, own[rows], confidence), covers, y_true, thresholds)
         of_tree = Levels.of(tree, names, y_true, y_pred, chosen[rows] if threshold else None, right, groups)
     answered = chosen != NOTHING
     return Report(
@@ -283,9 +281,8 @@ def report_on(
 
 
 def _coverage_in(
-    tree: Hierarchy, probabilities: Vectors, covers: Mask, y_true: Ints, thresholds: Sequence[float]
+    steps: Steps, covers: Mask, y_true: Ints, thresholds: Sequence[float]
 ) -> tuple[metrics.CoveragePoint, ...]:
-    steps = tree.steps(probabilities)
     gained = changes(steps, covers[steps.nodes, y_true[steps.rows]])
     return metrics.coverage_of_steps(gained, steps.begins, steps.confidence, thresholds)
 

@@ -260,7 +260,7 @@ class Plan:
         return [f"The rows are not those of {self.name}: {change(self.record, len(texts))}"]
 
     def keep(self, rows: Sequence[int]) -> None:
-        """Go on with these of the rows, since the embedder has rejected the others."""
+        """Go on with these of the rows: the others do not count, or the embedder has rejected them."""
 
     def check(self, texts: Sequence[str], labels: Sequence[str], sample_weight: Any = None) -> None:
         """Check that rows can make a classifier, and that anything is to be done, before anything is embedded.

@@ -124,6 +124,9 @@ class Embedder(BaseModel):
 class HeldOut(BaseModel):
     """Quality measured on texts that the classifier was not trained on."""
 
+    # Figures that only some classifiers have, such as those of labels in a tree.
+    model_config = ConfigDict(extra="allow")
+
     accuracy: float
     macro_f1: float
     ece: float = Field(description="expected calibration error")
@@ -145,7 +148,7 @@ class Model(BaseModel):
     features: Literal["embedding", "words", "both"]
     embedder: Embedder
     head: Literal["logistic", "centroid"]
-    threshold: float | None = Field(description="the confidence below which it abstains; null if it never does")
+    threshold: float | None = Field(description="the confidence below which it abstains; null if there is none")
     out_of_scope_label: str | None = Field(description="the label of the texts that it learned to reject")
     n_examples: int = Field(description="number of training texts")
     held_out: HeldOut | None = Field(description="null if no texts were held out")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.decisions import first_of_largest
+from embedclf.classifier.decisions import Decision, first_of_largest
 from embedclf.classifier.hierarchy import Hierarchy, changes
 from embedclf.classifier.linear import softmax_in_scope
 from embedclf.classifier.scope import ScopeRule
@@ -75,9 +75,10 @@ class OutOfFoldScores:
         right: Mask = first_of_largest(self.scores) == self.y
         return Judged(self.probabilities.max(axis=1), right, self.y < self.scores.shape[1])
 
-    def judged_in(self, tree: Hierarchy) -> Judged:
+    def judged_in(self, tree: Hierarchy, decision: Decision) -> Judged:
         """Return the answers if they are labels of a tree, of which those above the true one are correct, too."""
-        steps = tree.steps(self.probabilities)
+        probabilities = self.probabilities
+        steps = tree.steps(probabilities, *decision.choose(probabilities))
         y, n_classes = self.y[steps.rows], self.scores.shape[1]
         above = np.pad(tree.covers(tree.names[:n_classes]), ((0, 0), (0, 1)))  # nothing is above what is out of scope
         return Judged(steps.confidence, changes(steps, above[steps.nodes, y]), y < n_classes, steps.begins)

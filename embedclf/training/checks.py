@@ -1,5 +1,6 @@
 """Checks of examples and settings that need no vectors."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -7,10 +8,14 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask
 from embedclf.classifier.decisions import check_min_confidence
-from embedclf.classifier.hierarchy import tree_fault, usual_separator
+from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
 from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
+
+logger = logging.getLogger(__name__)
+
+_MOST_NAMED = 5
 
 
 def check_examples(
@@ -116,7 +121,19 @@ def check_tree(labels: Sequence[str], separator: str, out_of_scope_label: str | 
     for name in sorted(set(inside)):
         if fault := tree_fault(name, separator):
             raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}")
+    tell_of_parents(as_written(inside, separator), separator)
     return separator
+
+
+def tell_of_parents(labels: Iterable[str], separator: str) -> None:
+    """Log which labels of rows have others below them, and how they are taken."""
+    names = set(labels)
+    above = {name[:end] for name in names for end in range(len(name)) if name.startswith(separator, end)}
+    if both := sorted(above & names):
+        shown = ", ".join(map(repr, both[:_MOST_NAMED])) + (", …" if len(both) > _MOST_NAMED else "")
+        logger.info(
+            "%s: rows have this label itself, and others labels below it. Its probability is that of them all.", shown
+        )
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:

@@ -236,7 +236,7 @@ class _Job:
         left_out, decision = settings.out_of_fold, self._decision(targets)
         judged = None
         if left_out is not None:
-            judged = judge(left_out, decision) if self.tree is None else left_out.judged_in(self.tree)
+            judged = judge(left_out, decision) if self.tree is None else left_out.judged_in(self.tree, decision)
         try:
             if judged is not None and left_out is not None and decision.costs is not None and not self.target_accuracy:
                 threshold = cheapest_threshold(judged, left_out, decision)
@@ -246,7 +246,7 @@ class _Job:
             if near is None:
                 raise
             return near.threshold  # a part of the examples may not reach a target that all of them reach
-        if near is None and judged is not None:
+        if near is None and judged is not None and threshold is not None:
             log_threshold(threshold, judged)
         return threshold
 

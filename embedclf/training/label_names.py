@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from embedclf.classifier.hierarchy import as_written, tree_fault
 from embedclf.data_frames import DataFrame, is_data_frame
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.missing import is_missing
@@ -60,6 +61,23 @@ def texts_of(labels: Iterable[str], described: Described) -> list[LabelText]:
 def labels_without_rows(described: Described | None, classes: Iterable[str]) -> list[str]:
     """Return the labels that are described, but not among the classes of the rows."""
     return sorted(set(described or ()) - set(classes))
+
+
+def described_in_tree(described: Described, separator: str) -> dict[str, tuple[str, ...]]:
+    """Return the descriptions of labels of a tree by their names as `as_written` writes them.
+
+    Raises
+    ------
+    TrainingError
+        If a label has an empty part.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for label, texts in described.items():
+        if fault := tree_fault(label, separator):
+            raise TrainingError(f"--labels (label_texts=…): {fault}")
+        (name,) = as_written([label], separator)
+        found[name] = (*found.get(name, ()), *texts)
+    return found
 
 
 def names_for(

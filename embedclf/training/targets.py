@@ -106,8 +106,10 @@ def judge(out_of_fold: OutOfFoldScores, decision: Decision) -> Judged:
     return Judged(confidence, accepted & (chosen == out_of_fold.y), out_of_fold.y < len(decision.classes))
 
 
-def cheapest_threshold(judged: Judged, out_of_fold: OutOfFoldScores, decision: Decision) -> float:
+def cheapest_threshold(judged: Judged, out_of_fold: OutOfFoldScores, decision: Decision) -> float | None:
     """Return the common threshold with which the answers cost least, out-of-scope examples included.
+
+    None is returned if abstaining where that is expected to cost less is enough.
 
     It takes the place of the one that separates these examples best from the others, which takes all mistakes for
     equal; see `choose_threshold`.
@@ -129,7 +131,9 @@ def cheapest_threshold(judged: Judged, out_of_fold: OutOfFoldScores, decision: D
     # What answering from each step on saves, compared with abstaining from all.
     from_there = np.bincount(at, np.where(judged.confidence < 0, 0.0, saved), len(steps))[::-1].cumsum()[::-1]
     best = int(from_there.argmax())
-    return 0.0 if best == 0 else float(steps[best]) / _SCALE
+    if best > 0:
+        return float(steps[best] / _SCALE)
+    return None if decision.may_abstain else 0.0
 
 
 def choose_targets(

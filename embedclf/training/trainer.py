@@ -42,6 +42,7 @@ from embedclf.training.label_names import (
     LabelTexts,
     check_described,
     check_label_texts,
+    described_in_tree,
     labels_without_rows,
     tell_of_labels,
 )
@@ -205,6 +206,10 @@ def train(
             out_of_scope_label=out_of_scope_label,
             sample_weight=sample_weight,
             class_weight=class_weight,
+            label_hierarchy=label_hierarchy,
+            costs=costs,
+            target_precision=target_precision or None,
+            target_recall=target_recall or None,
         )
         return train_on_labels(described, examples, min_confidence=min_confidence, name_vectors=name_vectors)
     classifier, _ = train_on(
@@ -286,6 +291,7 @@ def train_on(
             label_hierarchy = check_tree(labels, label_hierarchy, outside)
             labels = as_written(labels, label_hierarchy)
             outside = None if outside is None else as_written([outside], label_hierarchy)[0]
+            described = None if described is None else described_in_tree(described, label_hierarchy)
         classes, y = check_examples(examples.texts, labels, outside)
     if described is not None:
         described = {label: texts for label, texts in described.items() if label != outside}

@@ -12,6 +12,7 @@ from corpus import LABELS, QUICK, QUICKLY, TEXTS, write_csv
 from embedclf.classifier.decisions import NOTHING, Decision
 from embedclf.classifier.hierarchy import changes, hierarchy_of
 from embedclf.training.calibration import OutOfFoldScores
+from embedclf.training.targets import judge
 from embedclf.training.thresholds import choose_threshold
 from running import Cli
 
@@ -60,7 +61,8 @@ def test_the_answer_is_the_deepest_label_that_reaches_the_threshold(probabilitie
     assert _answer(probabilities, threshold) == answer
 
 
-def test_a_threshold_is_chosen_on_the_answers_that_are_given_at_it():
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 3, 1, 1, 1, 1, 5])])
+def test_a_threshold_is_chosen_on_the_answers_that_are_given_at_it(weights):
     """What is found in one pass, the answers at every threshold, is what is answered at each."""
     rng = np.random.default_rng(0)
     tree = hierarchy_of(CLASSES, "/")
@@ -69,21 +71,23 @@ def test_a_threshold_is_chosen_on_the_answers_that_are_given_at_it():
     y[:20] = len(CLASSES)  # out of scope
     probabilities = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
     covers = np.pad(tree.covers(CLASSES), ((0, 0), (0, 1)))
-    steps = tree.steps(probabilities)
+    plain = Decision(CLASSES, weights=weights)
+    steps = tree.steps(probabilities, *plain.choose(probabilities))
     gained = changes(steps, covers[steps.nodes, y[steps.rows]])
     found = {}
     for threshold in np.arange(1, 100) / 100:
-        _, chosen, confidence, _ = Decision(CLASSES, threshold, tree).decide(probabilities)
+        _, chosen, confidence, _ = Decision(CLASSES, threshold, tree, weights).decide(probabilities)
         given = steps.confidence >= threshold
         assert (confidence[chosen != NOTHING] >= threshold).all()
         assert steps.begins[given].sum() == (chosen != NOTHING).sum()
         right = covers[chosen, y] & (chosen != NOTHING)
         assert gained[given].sum() == right.sum()
         found[threshold] = right.sum() / max((chosen != NOTHING).sum(), 1)
-    chosen = choose_threshold(OutOfFoldScores(scores, y).judged_in(tree), 0.7)
-    flat = choose_threshold(OutOfFoldScores(scores, y).judged, 0.7)
-    answered = Decision(CLASSES, chosen, tree).decide(probabilities).chosen != NOTHING
-    assert answered.mean() > (probabilities.max(axis=1) >= flat).mean() + 0.1
+    out_of_fold = OutOfFoldScores(scores, y)
+    chosen = choose_threshold(out_of_fold.judged_in(tree, plain), 0.7)
+    flat = choose_threshold(judge(out_of_fold, plain), 0.7)
+    answered = Decision(CLASSES, chosen, tree, weights).decide(probabilities).chosen != NOTHING
+    assert answered.mean() > (plain.choose(probabilities)[1] >= flat).mean() + 0.1
     assert found[np.ceil(100 * chosen) / 100] >= 0.7
 
 
@@ -110,6 +114,21 @@ def test_a_model_keeps_its_tree(of_tree: embedclf.TextClassifier, cli: Cli):
     (row,) = csv.DictReader(Path("out.csv").read_text().splitlines())
     assert [row["predicted_label"], row["top_1_label"]] == ["order", one.top[0].label]
     assert float(row["confidence"]) == float(shown[1])
+
+
+def test_a_tree_has_no_costs(of_tree: embedclf.TextClassifier):
+    """Neither in training nor afterwards."""
+    with pytest.raises(embedclf.ArgumentError, match=r"^--costs \(costs\) cannot be used with labels in a tree"):
+        embedclf.evaluate(of_tree, TEXTS, [IN_TREE[label] for label in LABELS], costs={("account", "*"): 2})
+
+
+def test_described_labels_are_written_as_the_others():
+    """So that a label with rows is not taken for one without."""
+    labels = [IN_TREE[label] for label in LABELS]
+    said = {"order / refund": "money back", "order/ kittens": "small cats"}
+    model = embedclf.train(TEXTS, labels, embedder="wordllama", label_hierarchy="/", label_texts=said, **QUICK)
+    assert model.classes == ("account", "order/delivery", "order/kittens", "order/refund")
+    assert model.predict(["small cats"]) == ["order/kittens"]
 
 
 def test_each_level_is_measured(of_tree: embedclf.TextClassifier):

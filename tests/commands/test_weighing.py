@@ -84,7 +84,10 @@ def test_class_weights_show_what_they_move(cli: Cli, dataset: Path):
     how = (dataset, *FAST, "--class-weight", "w.csv")
     trained = cli("train", *how, "-o", "m.safetensors")
     assert "w.csv: no weight for 'delivery', 'password': 1\n" in trained.stderr
-    assert len(embedclf.load("m.safetensors").card.class_weights or ()) == 3
+    loaded = embedclf.load("m.safetensors")
+    assert len(loaded.card.class_weights or ()) == 3
+    # A training takes only one of them, and one by costs can be repeated.
+    assert loaded.with_costs({("refund", "*"): 3}).card.training.class_weight is None
     validated = json.loads(cli("cross-validate", *how, "--folds", 3, "--json").stdout)["report"]
     plain = json.loads(cli("cross-validate", dataset, *FAST, "--folds", 3, "--json").stdout)["report"]
     assert validated["per_class"]["refund"]["recall"] >= plain["per_class"]["refund"]["recall"]
@@ -138,3 +141,12 @@ def test_a_weight_column_is_read_again(cli: Cli):
     again = embedclf.load("n.safetensors")
     assert (again.card.training.weight_column, again.card.training.n_rows) == ("n", 30)
     assert (again.predict_proba(TEXTS) == new.classifier.predict_proba(TEXTS)).all()
+    # So do more rows, which have the column, too.
+    write_csv(Path("more.csv"), [("my parcel is lost", "delivery", "2"), ("no", "refund", "0")], ("text", "label", "n"))
+    more = cli("train", "more.csv", "--from", "m.safetensors", "-o", "o.safetensors")
+    assert more.exit_code == 0, more.output
+    assert "9 rows of weight 0 left out\n" in more.stderr
+    longer = embedclf.load("o.safetensors").card
+    assert (longer.training.weight_column, longer.training.n_rows, longer.n_examples) == ("n", 32, len(kept) + 1)
+    write_csv(Path("more.csv"), [("my parcel is lost", "delivery")])
+    assert "more.csv:2: no weight in 'n'" in cli("train", "more.csv", "--from", "m.safetensors").stderr

@@ -222,6 +222,11 @@ ANOTHER_FILE: dict[str, Case] = {
         {"d.csv": "text,label\na,b/c\nb,b/ \u200b\nc,b / c\nd,b / d\n"},
         says=("Skipped 1 row: d.csv:3: the label", "d.csv: 3 rows, 2 labels"),
     ),
+    "labels that others are below": Case(
+        "train d.csv --label-hierarchy / --embedder words --holdout 0 -o m.safetensors",
+        {"d.csv": "text,label\na b,x\nb c,x / y\nc d,x/y\nd e,x\n"},
+        says=("'x': rows have this label itself, and others labels below it. Its probability is that of them all.",),
+    ),
     "a separator that stands in no label": Case(
         "cross-validate d.csv --label-hierarchy / --embedder words",
         {"d.csv": "text,label\na,b > c\nb,d\n"},
@@ -647,6 +652,12 @@ WEIGHING: dict[str, Case] = {
     ),
     "rows of weight 0": Case(
         f"{_TRAIN} --weight-column w", _LABELLED, says=("t.csv: 1 row of weight 0 left out", "Trained on all 3 rows")
+    ),
+    "weights of rows that there are none of": Case(
+        "train --labels l.csv --weight-column w --costs c.csv",
+        {"l.csv": "label\nparcel\nrefund\n"},
+        1,
+        ("Error: --weight-column (weight_column=) needs labelled texts, and there are none",),
     ),
     "weights of rows as numbers": Case(
         "learning-curve t.jsonl --embedder words --weight-column w --dry-run",

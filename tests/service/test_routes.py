@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fastapi import Depends, FastAPI, Header, HTTPException
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error, html
 from corpus import LABELS, QUICK, ROOT, TEXTS
+from embedclf.classifier.model_file import HeldOut
 from embedclf.formatting import rounded_down
 from embedclf.service.batching import Batcher
 from embedclf.service.connections import bounded_protocol
@@ -609,9 +611,11 @@ class TestProcess:
 
 class TestDescription:
     def test_the_model_is_described(self, trained: embedclf.TextClassifier):
-        """As its to_dict has it, and what its features are."""
-        with serving(embedclf.create_app(trained)) as client:
-            assert client.get("/model").json() == json.loads(json.dumps(trained.to_dict())) | {"features": "embedding"}
+        """As its to_dict has it, figures that few classifiers have included, and what its features are."""
+        figures = HeldOut(accuracy=1.0, macro_f1=1.0, ece=0.0, n_examples=9, level_accuracies=(1.0, 0.5))
+        measured = type(trained)(trained.embedder, trained.model, replace(trained.card, held_out=figures))
+        with serving(embedclf.create_app(measured)) as client:
+            assert client.get("/model").json() == json.loads(json.dumps(measured.to_dict())) | {"features": "embedding"}
             described = client.get("/openapi.json").json()
             operations = {one["operationId"] for path in described["paths"].values() for one in path.values()}
             assert operations == {"predict", "health", "ready", "model", "metrics"}

@@ -128,6 +128,23 @@ BAD_ARGUMENTS = [
     ({"label_texts": {"card": 3, "refund": ""}}, TypeError, r"label_texts\['card'\] must be a string"),
     ({"label_texts": "card"}, TypeError, "label_texts must be a dict of labels or a list of them, not str"),
     ({"label_texts": pd.DataFrame({"name": ["a"]})}, embedclf.ArgumentError, "label_texts has no column 'label'"),
+    (
+        {"label_texts": ["card", "refund"], "costs": {("card", "*"): 2}},
+        embedclf.ArgumentError,
+        r"--costs \(costs=\) needs",
+    ),
+    ({"label_texts": ["a/card", "a/b"], "label_hierarchy": "/"}, embedclf.ArgumentError, "--label-hierarchy .* needs"),
+    ({"label_texts": ["card", "refund"], "target_recall": {"card": 0.9}}, embedclf.ArgumentError, "--target-recall"),
+    (
+        {
+            "texts": ["my card", "my money"],
+            "labels": ["a/card", "refund"],
+            "label_texts": ["a/"],
+            "label_hierarchy": "/",
+        },
+        embedclf.TrainingError,
+        r"--labels \(label_texts=…\): the label 'a/' has an empty part",
+    ),
     ({}, TypeError, "train needs texts with their labels, or label_texts"),
 ]
 

@@ -82,18 +82,27 @@ def test_a_target_that_is_not_reached(precision: dict[str, float], recall: dict[
 
 
 def test_the_cheapest_threshold():
-    """No other costs less; where abstaining has no cost to be chosen for, it is still what rows out of scope need."""
+    """No other costs less; where abstaining has no cost to be chosen for, it is still what rows out of scope need.
+
+    There is none where abstaining from what costs more is enough.
+    """
     y = np.where(np.arange(600) % 3 == 0, 3, Y)
     out_of_fold = OutOfFoldScores(SCORES, y)
     for costs in ({("out", "*"): 4}, {("out", "*"): 0.1, ("a", "*"): 3}, {("out", "*"): 3, ("*", None): 0.5}):
         decision = AnswerRules(Costs.of(costs), outside="out").decision(CLASSES, None, ())
         threshold = cheapest_threshold(judge(out_of_fold, decision), out_of_fold, decision)
 
-        def cost(at: float, decision: Decision = decision) -> float:
+        def cost(at: float | None, decision: Decision = decision) -> float:
             answered = replace(decision, threshold=at).decide(softmax(SCORES)).chosen
             return float(costs_of(y, answered, decision.costs).mean())
 
         assert cost(threshold) == pytest.approx(min(cost(at) for at in np.linspace(0, 1, 401)), abs=0.003)
+    of_known = OutOfFoldScores(SCORES, Y)
+    found = []
+    for costs in ({("a", "*"): 1}, {("*", None): 5}):
+        decision = AnswerRules(Costs.of(costs), outside="out").decision(CLASSES, None, ())
+        found.append(cheapest_threshold(judge(of_known, decision), of_known, decision))
+    assert found == [0.0, None]
 
 
 @pytest.mark.parametrize(("temperature", "share"), [(1.0, 1.0), (0.5, 1.4), (2.0, 0.3), (1.3, 0.0)])

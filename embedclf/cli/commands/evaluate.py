@@ -97,6 +97,8 @@ def command(
     corpus = job.read()
     check_labels(classifier, corpus.given_labels)
     priced = None if costs is None else read_costs(costs, classifier.classes, classifier.card.out_of_scope_label)
+    if priced is not None:
+        classifier.with_costs(priced)  # is refused before anything is paid for
     trained_on = None if train_set is None else read_texts(train_set, job.file)
     if job.is_dry([] if trained_on is None else trained_on.texts):
         return

@@ -143,7 +143,6 @@ def command(
             raise click.UsageError("Use either --from or --labels, not both.")
         weighed: dict[str, Any] = {
             "--class-weight": training.class_weight,
-            "--weight-column": training.weight_column,
             "--costs": costs,
         }
         weighed |= {"--target-precision": target_precision, "--target-recall": target_recall}
@@ -166,7 +165,22 @@ def command(
             force=force,
         )
         return
+    from embedclf.training.labels_alone import check_without_rows
+    from embedclf.training.recipe import check_recipe
+
     corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
+    if not job.has_labelled_rows:
+        check_without_rows(
+            check_recipe(**training.settings),
+            target_accuracy=target_accuracy,
+            out_of_scope_label=out_of_scope_label,
+            weight_column=training.weight_column,
+            class_weight=training.class_weight,
+            label_hierarchy=label_hierarchy,
+            costs=costs,
+            target_precision=target_precision or None,
+            target_recall=target_recall or None,
+        )
     if label_hierarchy is not None:
         label_hierarchy, out_of_scope_label = job.put_in_tree(label_hierarchy, out_of_scope_label)
         corpus = job.corpus
@@ -180,14 +194,10 @@ def command(
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.classifier.label_files import read_costs
+    from embedclf.errors import ArgumentError
     from embedclf.training.checks import check_abstaining
-    from embedclf.training.labels_alone import check_without_rows
-    from embedclf.training.recipe import check_recipe
     from embedclf.training.trainer import answer_rules, train
 
-    if not job.has_labelled_rows:
-        recipe = check_recipe(**training.settings)
-        check_without_rows(recipe, target_accuracy=target_accuracy, out_of_scope_label=out_of_scope_label)
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
@@ -197,6 +207,12 @@ def command(
         "target_recall": target_recall or None,
     }
     answer_rules(classes, **rules, outside=out_of_scope_label)
+    for name, value in {**rules, "class_weight": training.class_weight}.items():
+        option = f"--{name.replace('_', '-')} ({name})"
+        if value and label_hierarchy is not None and name in rules:
+            raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
+        if value and (alone := sorted(set(job.described or ()) - set(classes))):
+            raise ArgumentError(f"{option} needs rows of every label, and {alone[0]!r} has none")
     if job.has_labelled_rows:
         warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
@@ -273,7 +289,8 @@ def _extend(
     warn_of_findings(corpus, plan.new, _check_command([*of_old, *job.datasets], job.file))
     # A model that is named to be trained further may be replaced by what comes of it.
     force = force or os.path.realpath(place) == os.path.realpath(model)
-    retrain_on(job, plan, [*of_old, *job.datasets], place, force=force)
+    column = training.weight_column or plan.weight_column
+    retrain_on(job, plan, [*of_old, *job.datasets], place, force=force, weight_column=column)
 
 
 def _usual_place(files: "Sequence[str]") -> Path:
