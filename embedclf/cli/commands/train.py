@@ -17,6 +17,7 @@ from embedclf.cli.options import Share, costs_option, target_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, label_hierarchy_option, seed_option, training_options
 from embedclf.data.columns import names_in
+from embedclf.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -166,7 +167,15 @@ def command(
             force=force,
         )
         return
+    rules: dict[str, Any] = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
     corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
+    if labels_file is not None:
+        job.check_labels(
+            training,
+            out_of_scope_label=out_of_scope_label,
+            needs_rows={"target_accuracy": target_accuracy, "label_hierarchy": label_hierarchy},
+            needs_all_rows=rules,
+        )
     if label_hierarchy is not None:
         label_hierarchy, out_of_scope_label = job.put_in_tree(label_hierarchy, out_of_scope_label)
         corpus = job.corpus
@@ -181,17 +190,12 @@ def command(
 
     from embedclf.classifier.label_files import read_costs
     from embedclf.training.checks import check_abstaining
-    from embedclf.training.labels_alone import check_without_rows
-    from embedclf.training.recipe import check_recipe
     from embedclf.training.trainer import answer_rules, train
 
-    if not job.has_labelled_rows:
-        recipe = check_recipe(**training.settings)
-        check_without_rows(recipe, target_accuracy=target_accuracy, out_of_scope_label=out_of_scope_label)
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
-    rules: dict[str, Any] = {
+    rules = {
         "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
         "target_precision": target_precision or None,
         "target_recall": target_recall or None,
@@ -259,7 +263,13 @@ def _extend(
     else:
         old = find_old_rows(plan, job.file)
         of_old = () if plan.record is None else plan.record.files
-        check_different([*(old.files or (old.name,)), *job.datasets])
+        known = {os.path.realpath(name) for name in old.files or (old.name,)}
+        if again := [name for name in job.datasets if os.path.realpath(name) in known]:
+            raise ArgumentError(
+                f"{model} was trained on {again[0]} already: name a file of new rows, or train on the file as it is "
+                f"now with embedclf train {shlex.quote(again[0])} (--train-set FILE names other old rows)"
+            )
+        check_different(job.datasets)
     plan.n_old = len(old.texts)
     new = read_unsaid(job.datasets, job.file, alike=False)
     check_one_label(new)
