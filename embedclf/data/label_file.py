@@ -69,6 +69,9 @@ def _of_json(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]] | None:
         return None
     if isinstance(value, list) and value and all(map(_is_text, value)):
         value = dict.fromkeys(value)
+    elif isinstance(value, list) and all(map(_is_record, value)) and any(map(_has_several, value)):
+        said = {one["label"]: one.get("description") for one in value}
+        value = said if len(said) == len(value) else None
     elif not isinstance(value, dict) or not value or "label" in value or not all(map(_is_said, value.values())):
         return None
     problems = (f"{text_fault(label, 'label')}: {label!r}" for label in value if text_fault(label, "label"))
@@ -82,6 +85,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         raise ValueError("a key occurs twice")
     return found
+
+
+def _has_several(one: Any) -> bool:
+    return isinstance(one.get("description"), list)
+
+
+def _is_record(one: Any) -> bool:
+    return isinstance(one, dict) and _is_text(one.get("label")) and _is_said(one.get("description"))
 
 
 def _is_said(value: Any) -> bool:

@@ -149,6 +149,7 @@ SAME_FILES = {
     "l.tsv": "id\tname\ttext\n1\trefund\tmoney back\n2\treturns\t\n",
     "l.json": '{"refund": "money back", "returns": null}',
     "n.json": '{"refund": ["money back"], "returns": []}',
+    "r.json": '[{"label": "refund", "description": ["money back"]}, {"label": "returns"}]',
     "l.txt": "label;description\nrefund;money back\nreturns;\n",
     "u.csv": "\ufefflabel\tdescription\nrefund\tmoney back\nreturns\t\n".encode("utf-16-le"),
     "b.csv": "\ufefflabel;description\nrefund;money back\nreturns;\n",
