@@ -35,7 +35,9 @@ def check_without_rows(recipe: Recipe, **settings: Any) -> None:
         )
     asked = {f"--{name.replace('_', '-')} ({name}=)": value for name, value in {**settings, "C": recipe.C}.items()}
     asked["--no-label-names (label_names=False)"] = True if recipe.label_names is False else None
-    if given := [name for name, value in asked.items() if value is not None and value != {} and value != ()]:
+    if given := [
+        name for name, value in asked.items() if not (value is None or (isinstance(value, dict | tuple) and not value))
+    ]:
         raise ArgumentError(f"{given[0]} needs labelled texts, and there are none")
 
 

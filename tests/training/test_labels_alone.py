@@ -126,6 +126,8 @@ BAD_ARGUMENTS = [
     ({"label_texts": ["refund"]}, embedclf.TrainingError, "only one class, 'refund'"),
     ({"label_texts": ["a_card", "a card"]}, embedclf.TrainingError, "have the same text, 'a card': describe both"),
     ({"label_texts": ["card", "refund"], "C": 3.0}, embedclf.ArgumentError, r"--C \(C=\) needs labelled texts"),
+    ({"label_texts": ["card", "refund"], "sample_weight": np.ones(2)}, embedclf.ArgumentError, "needs labelled texts"),
+    ({"label_texts": ["card", "refund"], "label_hierarchy": "/"}, embedclf.ArgumentError, "needs labelled texts"),
     ({"label_texts": {"card": 3, "refund": ""}}, TypeError, r"label_texts\['card'\] must be a string"),
     ({"label_texts": "card"}, TypeError, "label_texts must be a dict of labels or a list of them, not str"),
     ({"label_texts": pd.DataFrame({"name": ["a"]})}, embedclf.ArgumentError, "label_texts has no column 'label'"),
