@@ -223,6 +223,11 @@ class ModelCard:
                 "thresholds decide, which --min-confidence (min_confidence=…) changes"
             )
         if self.conformal is None:
+            if self.training is not None and self.training.label_texts:
+                raise ArgumentError(
+                    "coverage needs rows of every label to calibrate on, and the model has labels that are known by "
+                    "their texts alone: label some rows of each and train on them"
+                )
             files = shlex.join(self.training.files) if self.training is not None and self.training.files else "FILE"
             raise ArgumentError(
                 "coverage needs a calibration, which the model does not have: it is from an earlier version of "

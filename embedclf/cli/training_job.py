@@ -46,7 +46,7 @@ class TrainingJob(Job):
         from embedclf.data.corpus import Corpus
         from embedclf.data.label_file import read_label_file
 
-        self.described = read_label_file(path)
+        self.described = read_label_file(path, self.file.encoding, self.file.label_map)
         n = sum(map(len, self.described.values()))
         texts = f", {counted(n, 'description')}" if n else ""
         echo(f"{path}: {counted(len(self.described), 'label')}{texts}", err=True)
@@ -61,6 +61,43 @@ class TrainingJob(Job):
         else:
             echo(f"{self.corpus.name} has no labels: of its texts, only the mean is used.", err=True)
         return self.corpus
+
+    def check_labels(
+        self,
+        training: "TrainingOptions",
+        *,
+        out_of_scope_label: str | None,
+        needs_rows: Mapping[str, Any],
+        needs_all_rows: Mapping[str, Any],
+    ) -> None:
+        """Check that the labels of ``--labels`` have the rows that is needed for what is asked.
+
+        Raises
+        ------
+        ArgumentError
+            If not.
+        """
+        from embedclf.data.label_sets import labels_in
+        from embedclf.training.label_names import labels_without_rows
+        from embedclf.training.labels_alone import check_beside_rows, check_without_rows
+        from embedclf.training.recipe import check_recipe
+
+        if self.has_labelled_rows:
+            alone = labels_without_rows(
+                self.described, {*labels_in(self.corpus.given_labels), out_of_scope_label or ""}
+            )
+            check_beside_rows(alone, out_of_scope_label, **needs_all_rows, class_weight=training.class_weight)
+            return
+        check_without_rows(
+            check_recipe(**training.settings),
+            out_of_scope_label=out_of_scope_label,
+            class_weight=training.class_weight,
+            weight_column=training.weight_column,
+            label_separator=self.file.label_separator,
+            label_columns=self.file.label_columns,
+            **needs_rows,
+            **needs_all_rows,
+        )
 
     @property
     def has_labelled_rows(self) -> bool:

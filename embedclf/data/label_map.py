@@ -1,22 +1,19 @@
 """Renaming and joining labels while a file is read."""
 
-import codecs
 import csv
 import json
 import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from embedclf.data.columns import common_delimiter, shown_delimiter
 from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet
-from embedclf.data.open_file import OpenFile
+from embedclf.data.open_file import OpenFile, usual_encoding
 from embedclf.data.parquet_types import ParquetError, Record
 from embedclf.data.rows import Row, relabelled
 from embedclf.errors import ArgumentError, DataError, EmbedclfError
@@ -74,7 +71,7 @@ def as_label_map(given: Mapping[Any, Any] | str | os.PathLike[str] | None) -> La
     if isinstance(given, Mapping):
         return _checked([_Entry(old, new) for old, new in given.items()], LabelMap.name, ArgumentError)
     name = os.fspath(given)
-    file = _opened(given)
+    file = OpenFile(given, usual_encoding(given))
     try:
         with file.as_data_errors():
             lines = list(file.lines())
@@ -87,17 +84,6 @@ def as_label_map(given: Mapping[Any, Any] | str | os.PathLike[str] | None) -> La
     finally:
         file.close()
     return _checked(entries, name, partial(DataError, source=name))
-
-
-def _opened(place: str | os.PathLike[str]) -> OpenFile:
-    """Open a file in UTF-8, or in the UTF-16 that spreadsheets write as Unicode text."""
-    try:
-        return OpenFile(place, "utf-8")
-    except DataError:
-        with suppress(OSError):
-            if Path(place).is_file() and Path(place).read_bytes()[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-                return OpenFile(place, "utf-16")
-        raise
 
 
 def _of_json(text: str, file: OpenFile) -> list[_Entry]:

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -23,6 +23,16 @@ logger = logging.getLogger(__name__)
 
 _WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
 _AT_FIRST = 64
+
+
+def usual_encoding(place: Place) -> str:
+    """Return UTF-8, or the UTF-16 that spreadsheets write as Unicode text if a file starts with its mark."""
+    with suppress(OSError, ValueError):
+        if Path(place).is_file():
+            with Path(place).open("rb") as file:
+                if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                    return "utf-16"
+    return "utf-8"
 
 
 class OpenFile:

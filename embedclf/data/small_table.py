@@ -9,7 +9,7 @@ from embedclf.data.csv_source import source_of_lines
 from embedclf.data.dialect import Quoting
 from embedclf.data.formats import file_format
 from embedclf.data.json_source import JsonSource
-from embedclf.data.open_file import OpenFile
+from embedclf.data.open_file import OpenFile, usual_encoding
 from embedclf.data.parquet_source import ParquetSource
 from embedclf.data.parquet_types import MAGIC
 from embedclf.data.reading import Labels, Reading
@@ -65,7 +65,7 @@ def read_table(path: str | os.PathLike[str], *columns: tuple[str, ...]) -> tuple
     DataError
         If the file cannot be read, lacks a column, or has no rows.
     """
-    file = OpenFile(path, "utf-8")
+    file = OpenFile(path, usual_encoding(path))
     try:
         with file.as_data_errors():
             source = _source(file, path, _TableReading(names=columns))

@@ -35,8 +35,36 @@ def check_without_rows(recipe: Recipe, **settings: Any) -> None:
         )
     asked = {f"--{name.replace('_', '-')} ({name}=)": value for name, value in {**settings, "C": recipe.C}.items()}
     asked["--no-label-names (label_names=False)"] = True if recipe.label_names is False else None
-    if given := [name for name, value in asked.items() if value is not None]:
+    if given := [
+        name for name, value in asked.items() if not (value is None or (isinstance(value, dict | tuple) and not value))
+    ]:
         raise ArgumentError(f"{given[0]} needs labelled texts, and there are none")
+
+
+def check_beside_rows(labels: Sequence[str], out_of_scope_label: str | None, **settings: Any) -> None:
+    """Check that nothing is asked for that needs rows of every label.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        Those that have no rows.
+    out_of_scope_label : str or None
+    **settings
+        What needs rows of every label; as good as None if it is empty.
+
+    Raises
+    ------
+    ArgumentError
+        If something is.
+    """
+    if labels and (asked := [name for name, value in settings.items() if value]):
+        option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
+        raise ArgumentError(f"{option} needs rows of every label, and {labels[0]!r} has none")
+    if labels and out_of_scope_label is not None:
+        raise ArgumentError(
+            f"the label {labels[0]!r} has no rows, so it cannot be told from what is out of scope: label some rows, "
+            "or leave out --out-of-scope-label (out_of_scope_label)"
+        )
 
 
 def check_embedder(recipe: Recipe, labels: Sequence[str]) -> None:

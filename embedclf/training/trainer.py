@@ -46,7 +46,7 @@ from embedclf.training.label_names import (
     labels_without_rows,
     tell_of_labels,
 )
-from embedclf.training.labels_alone import check_embedder, check_without_rows, train_on_labels
+from embedclf.training.labels_alone import check_beside_rows, check_embedder, check_without_rows, train_on_labels
 from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
@@ -208,8 +208,8 @@ def train(
             class_weight=class_weight,
             label_hierarchy=label_hierarchy,
             costs=costs,
-            target_precision=target_precision or None,
-            target_recall=target_recall or None,
+            target_precision=target_precision,
+            target_recall=target_recall,
         )
         return train_on_labels(described, examples, min_confidence=min_confidence, name_vectors=name_vectors)
     classifier, _ = train_on(
@@ -296,15 +296,7 @@ def train_on(
     if described is not None:
         described = {label: texts for label, texts in described.items() if label != outside}
         check_described(described, classes)
-        alone = labels_without_rows(described, classes)
-        if alone and (asked := [name for name, value in {**others, "class_weight": class_weight}.items() if value]):
-            option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
-            raise ArgumentError(f"{option} needs rows of every label, and {alone[0]!r} has none")
-        if outside is not None and alone:
-            raise ArgumentError(
-                f"the label {alone[0]!r} has no rows, so it cannot be told from what is out of scope: label some rows, "
-                "or leave out --out-of-scope-label (out_of_scope_label)"
-            )
+        check_beside_rows(labels_without_rows(described, classes), outside, **others, class_weight=class_weight)
     check_abstaining(target_accuracy, min_confidence)
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:

@@ -156,7 +156,10 @@ def test_an_old_row_that_has_changed_is_only_used_if_its_file_is_named(cli: Cli,
     [
         (("--train-set", "old.csv"), "--train-set names the rows of the model of --from"),
         (("--from", "no.safetensors"), "model not found: no.safetensors"),
-        (("--from", "models/old.safetensors", "old.csv"), "old.csv: given twice; its rows would all be duplicates"),
+        (
+            ("--from", "models/old.safetensors", "old.csv"),
+            "old.safetensors was trained on old.csv already: name a file of new rows",
+        ),
         (("--from", "models/old.safetensors", "--head", "centroid", "--C", 1), "--C only applies to --head logistic"),
         (("--from", "models/old.safetensors", "--label-map", "no.csv"), "no.csv: file not found"),
     ],

@@ -10,6 +10,8 @@ import pytest
 import embedclf
 from aimlapi_server import AimlapiServer
 from corpus import LABELS, QUICK, TEXTS, write_csv
+from embedclf.data.label_file import read_label_file
+from embedclf.data.label_map import as_label_map
 from running import Cli
 
 SAID = {"delivery": "where is my parcel?", "password": None, "refund": ["get money back", "I want a refund"]}
@@ -49,6 +51,8 @@ class TestNoRows:
         frame = pd.DataFrame({"label": names, "description": [SAID["delivery"], None, *SAID["refund"]]})
         same = embedclf.train(label_texts=frame, embedder="wordllama")
         np.testing.assert_array_equal(same.model.weights, alone.model.weights)
+        with pytest.raises(embedclf.ArgumentError, match="known by their texts alone: label some rows of each"):
+            alone.predict_sets(["my parcel"])
         by_name = embedclf.train(label_texts=["delivery", "password", "refund"], embedder="wordllama")
         assert by_name.predict(["refund"]) == ["refund"]
         moved = embedclf.train(TEXTS, label_texts=SAID, embedder="wordllama")
@@ -125,6 +129,8 @@ BAD_ARGUMENTS = [
     ({"label_texts": ["refund"]}, embedclf.TrainingError, "only one class, 'refund'"),
     ({"label_texts": ["a_card", "a card"]}, embedclf.TrainingError, "have the same text, 'a card': describe both"),
     ({"label_texts": ["card", "refund"], "C": 3.0}, embedclf.ArgumentError, r"--C \(C=\) needs labelled texts"),
+    ({"label_texts": ["card", "refund"], "sample_weight": np.ones(2)}, embedclf.ArgumentError, "needs labelled texts"),
+    ({"label_texts": ["card", "refund"], "label_hierarchy": "/"}, embedclf.ArgumentError, "needs labelled texts"),
     ({"label_texts": {"card": 3, "refund": ""}}, TypeError, r"label_texts\['card'\] must be a string"),
     ({"label_texts": "card"}, TypeError, "label_texts must be a dict of labels or a list of them, not str"),
     ({"label_texts": pd.DataFrame({"name": ["a"]})}, embedclf.ArgumentError, "label_texts has no column 'label'"),
@@ -156,13 +162,49 @@ def test_what_cannot_be(arguments: dict[str, object], error: type[Exception], me
         embedclf.train(**arguments)  # type: ignore[arg-type]
 
 
+WITHOUT_ROWS = (
+    *(("--target-accuracy", 0.9), ("--features", "words"), ("--no-label-names",), ("--C", 1)),
+    *(("--costs", "none.csv"), ("--target-recall", "refund=0.9"), ("--label-hierarchy", "/")),
+    *(("--weight-column", "w"), ("--label-separator", "|")),
+)
+SAME_FILES = {
+    "l.tsv": "id\tname\ttext\n1\trefund\tmoney back\n2\treturns\t\n",
+    "l.json": '{"refund": "money back", "returns": null}',
+    "n.json": '{"refund": ["money back"], "returns": []}',
+    "r.json": '[{"label": "refund", "description": ["money back"]}, {"label": "returns"}]',
+    "l.txt": "label;description\nrefund;money back\nreturns;\n",
+    "u.csv": "\ufefflabel\tdescription\nrefund\tmoney back\nreturns\t\n".encode("utf-16-le"),
+    "b.csv": "\ufefflabel;description\nrefund;money back\nreturns;\n",
+}
+
+
+@pytest.mark.parametrize(("name", "content"), SAME_FILES.items(), ids=SAME_FILES)
+def test_what_a_file_of_labels_may_look_like(name: str, content: str | bytes):
+    """As labels are kept: in tables, lists and dictionaries."""
+    Path(name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert read_label_file(name) == {"refund": ("money back",), "returns": ()}
+
+
+def test_lists_of_names_and_other_encodings():
+    """Names alone, and a file that is in the encoding of the rows, or not; a label map applies to it."""
+    Path("l.json").write_text('["refund", "returns"]')
+    Path("l.txt").write_text("refund\nreturns\n")
+    for name in ("l.json", "l.txt"):
+        assert read_label_file(name) == {"refund": (), "returns": ()}
+    for encoding in ("utf-8", "cp1252"):
+        Path("l.csv").write_text("label\nrückgabe\nstörung\n", encoding=encoding)
+        assert list(read_label_file("l.csv", "cp1252")) == ["rückgabe", "störung"]
+    with_map = read_label_file("l.csv", "cp1252", as_label_map({"störung": "", "rückgabe": "returns"}))
+    assert with_map == {"returns": ()}
+
+
 BAD_FILES = {
     "label,description\nrefund,back\nrefund,back\n,x\n": (
         "2 rows of l.csv cannot be used:\n  l.csv:3: the label 'refund' is also in line 2 with the same description\n"
         "  l.csv:4: the label is empty\n"
     ),
     "label,meaning\nrefund,back\n": "l.csv:1: no column 'description' (found: 'label', 'meaning'). A file of labels",
-    "name,description\nrefund,back\n": "l.csv:1: no column 'label' (found: 'name', 'description'). A file of labels",
+    "topics,description\nrefund,back\n": "l.csv:1: no column 'label' (found: 'topics', 'description'). A file of lab",
     "label\n": "l.csv: the file has no labels",
     "": "l.csv: the file is empty",
     "label\nrefund\n": "only one class, 'refund'",
@@ -175,7 +217,16 @@ def test_files_of_labels_that_cannot_be_used(cli: Cli, api: AimlapiServer):
         Path("l.csv").write_text(content)
         assert message in cli("train", "--labels", "l.csv").stderr
     Path("l.csv").write_text("label\nrefund\ndelivery\n")
-    for option in (("--target-accuracy", 0.9), ("--features", "words"), ("--no-label-names",), ("--C", 1)):
+    for option in WITHOUT_ROWS:
         assert "labelled texts" in cli("train", "--labels", "l.csv", *option).stderr
     assert "Missing argument 'FILE...'" in cli("train").stderr
+    Path("d.csv").write_text("text,label\na b,refund\nc d,delivery\ne f,refund\ng h,delivery\n")
+    Path("l.csv").write_text("label\nrefund\ndelivery\nvoucher\n")
+    for option in (("--target-precision", "voucher=0.9"), ("--costs", "none.csv"), ("--class-weight", "balanced")):
+        said = cli("train", "d.csv", "--labels", "l.csv", *option).stderr
+        assert (
+            f"{option[0]} ({option[0][2:].replace('-', '_')}) needs rows of every label, and 'voucher' has none" in said
+        )
+    with_outside = cli("train", "d.csv", "--labels", "l.csv", "--out-of-scope-label", "refund").stderr
+    assert "the label 'voucher' has no rows, so it cannot be told from what is out of scope" in with_outside
     assert not api.requests

@@ -17,6 +17,7 @@ from embedclf.cli.options import Share, costs_option, target_option
 from embedclf.cli.training_job import TrainingJob
 from embedclf.cli.training_options import TrainingOptions, label_hierarchy_option, seed_option, training_options
 from embedclf.data.columns import names_in
+from embedclf.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -165,21 +166,14 @@ def command(
             force=force,
         )
         return
-    from embedclf.training.labels_alone import check_without_rows
-    from embedclf.training.recipe import check_recipe
-
+    rules: dict[str, Any] = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
     corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
-    if not job.has_labelled_rows:
-        check_without_rows(
-            check_recipe(**training.settings),
-            target_accuracy=target_accuracy,
+    if labels_file is not None:
+        job.check_labels(
+            training,
             out_of_scope_label=out_of_scope_label,
-            weight_column=training.weight_column,
-            class_weight=training.class_weight,
-            label_hierarchy=label_hierarchy,
-            costs=costs,
-            target_precision=target_precision or None,
-            target_recall=target_recall or None,
+            needs_rows={"target_accuracy": target_accuracy, "label_hierarchy": label_hierarchy},
+            needs_all_rows=rules,
         )
     if label_hierarchy is not None:
         label_hierarchy, out_of_scope_label = job.put_in_tree(label_hierarchy, out_of_scope_label)
@@ -201,18 +195,15 @@ def command(
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
-    rules: dict[str, Any] = {
+    rules = {
         "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
         "target_precision": target_precision or None,
         "target_recall": target_recall or None,
     }
     answer_rules(classes, **rules, outside=out_of_scope_label)
-    for name, value in {**rules, "class_weight": training.class_weight}.items():
-        option = f"--{name.replace('_', '-')} ({name})"
-        if value and label_hierarchy is not None and name in rules:
-            raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
-        if value and (alone := sorted(set(job.described or ()) - set(classes))):
-            raise ArgumentError(f"{option} needs rows of every label, and {alone[0]!r} has none")
+    if label_hierarchy is not None and (asked := [name for name, value in rules.items() if value]):
+        option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
+        raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
     if job.has_labelled_rows:
         warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
@@ -275,7 +266,13 @@ def _extend(
     else:
         old = find_old_rows(plan, job.file)
         of_old = () if plan.record is None else plan.record.files
-        check_different([*(old.files or (old.name,)), *job.datasets])
+        known = {os.path.realpath(name) for name in old.files or (old.name,)}
+        if again := [name for name in job.datasets if os.path.realpath(name) in known]:
+            raise ArgumentError(
+                f"{model} was trained on {again[0]} already: name a file of new rows, or train on the file as it is "
+                f"now with embedclf train {shlex.quote(again[0])} (--train-set FILE names other old rows)"
+            )
+        check_different(job.datasets)
     plan.n_old = len(old.texts)
     new = read_unsaid(job.datasets, job.file, alike=False)
     check_one_label(new)
