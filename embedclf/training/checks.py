@@ -7,7 +7,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask
 from embedclf.classifier.decisions import check_min_confidence
-from embedclf.classifier.hierarchy import tree_fault, usual_separator
+from embedclf.classifier.hierarchy import sets_as_written, tree_fault, usual_separator
 from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
@@ -117,6 +117,18 @@ def check_tree(labels: Sequence[str], separator: str, out_of_scope_label: str | 
         if fault := tree_fault(name, separator):
             raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}")
     return separator
+
+
+def sets_in_tree(sets: Sequence[LabelSet], separator: str) -> tuple[list[LabelSet], str]:
+    """Check that the labels of texts with several are in a tree; return them as they are written, and the separator.
+
+    Raises
+    ------
+    ArgumentError, TrainingError
+        As `check_tree` does.
+    """
+    separator = check_tree([label for labels in sets for label in labels], separator)
+    return sets_as_written(sets, separator), separator
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:
