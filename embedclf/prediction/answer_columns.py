@@ -1,5 +1,6 @@
 """The columns that predictions add to the rows of a file."""
 
+import json
 from typing import Any
 
 from embedclf.classifier.decisions import Answer
@@ -28,6 +29,8 @@ class AnswerColumns:
     def __init__(self, classifier: TextClassifier, top_k: int, *, with_sets: bool = False) -> None:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
+        # Labels that have the separator in them could not be told apart.
+        self._as_lists = rules is not None and any(rules.separator in label for label in classifier.classes)
         own: dict[str, type] = {"predicted_label": str, "confidence": float}
         first = 1 if classifier.decision.may_differ and top_k > 1 else 2
         if self._separator is not None:  # the most likely label need not be among those given
@@ -48,8 +51,11 @@ class AnswerColumns:
         own: list[Any] = [answer.label, None if answer.confidence is None else rounded_down(answer.confidence)]
         if self._separator is not None:
             labels = answer.labels or []
-            own = [self._separator.join(label for label, _ in labels)]
-            own.append(self._separator.join(f"{rounded_down(sure)}" for _, sure in labels))
+            names, sure = [label for label, _ in labels], [rounded_down(one) for _, one in labels]
+            if self._as_lists:
+                own = [json.dumps(names, ensure_ascii=False), json.dumps(sure)]
+            else:
+                own = [self._separator.join(names), self._separator.join(map(str, sure))]
         further = [
             value
             for label, sure in answer.top[self._places.start - 1 : self._places.stop - 1]
