@@ -137,6 +137,19 @@ def test_a_cell_that_is_neither_0_nor_1_is_named(cli: Cli):
     assert read_corpus(path, label_columns=("p", "q")).label_sets == [("p",), ("q",), ("p",)]
 
 
+def test_a_label_without_a_column_is_pointed_out(cli: Cli):
+    """When a model trained on columns is measured: the texts may well have it."""
+    names = sorted(SMALL)
+    rows = [(text, *(str(int(name in labels)) for name in names)) for text, labels in ROWS]
+    train(cli, write_csv(Path("c.csv"), rows, ("text", *names)), "--label-columns", ",".join(names))
+    path = write_csv(Path("d.csv"), [row[:-1] for row in rows], ("text", *names[:-1]))
+    result = cli("evaluate", path, "-m", "m.safetensors")
+    assert result.exit_code == 0
+    warning = f"Warning: d.csv has no column {names[-1]!r}: all of its texts count as without the label"
+    assert warning in result.stderr.splitlines()
+    assert "no column" not in cli("evaluate", "c.csv", "-m", "m.safetensors").stderr
+
+
 def test_what_to_write_instead_of_an_empty_label_is_said(cli: Cli, separated: Path):
     """And an empty list among labels that look separated leads to the separator."""
     result = cli("train", separated, "--dry-run")
