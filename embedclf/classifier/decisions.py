@@ -99,7 +99,7 @@ class Decided(NamedTuple):
     confidence : ndarray of shape (n,), float64
         The probability of that label, or of the one that would have been answered where there is none; NaN for a text
         that cannot be classified.
-    given : ndarray of shape (n, n_classes), float32, or None
+    given : ndarray of shape (n, n_names), float32, or None
         The probabilities of the labels of texts that may have several, 0 where a label is not given; `chosen` is the
         most likely of them. None if a text has one label.
     """
@@ -287,11 +287,15 @@ class MultiLabelDecision:
         The probability from which on each label is given.
     at_least_one : bool
         Whether a text whose labels are all below their thresholds gets the one that is nearest to its own, as a ratio.
+    tree : Hierarchy or None
+        The labels above the classes, which are given where none below them reaches its threshold; None if there are
+        none. See `Hierarchy.parents_of_none`.
     """
 
     classes: tuple[str, ...]
     thresholds: Floats
     at_least_one: bool
+    tree: Hierarchy | None = None
 
     @property
     def may_differ(self) -> bool:
@@ -300,23 +304,35 @@ class MultiLabelDecision:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The labels that can be answered."""
-        return self.classes
+        """The labels that can be given; `Decided.given` has a column for each."""
+        return self.classes if self.tree is None else self.tree.names
 
     def given(self, probabilities: Vectors) -> Mask:
-        """Return which labels each text gets: (n, n_classes)."""
+        """Return which classes each text gets: (n, n_classes)."""
+        return self.choose(probabilities)[0][:, : len(self.classes)]
+
+    def choose(self, probabilities: Vectors) -> tuple[Mask, Vectors]:
+        """Return which labels each text gets, and the probabilities of all labels: (n, n_names) each."""
         sure = probabilities.astype(np.float64)
         given: Mask = sure >= self.thresholds
+        if self.tree is not None:
+            reached, of_parents = self.tree.parents_of_none(sure, given, self.thresholds)
+            none_above = np.zeros((len(given), len(self.names) - len(self.classes)), dtype=np.float32)
+            given, probabilities = np.hstack([given, none_above > 0]), np.hstack([probabilities, none_above])
+            rows, parents = np.nonzero(reached)
+            given[rows, self.tree.parents[parents]] = True
+            probabilities[rows, self.tree.parents[parents]] = of_parents[rows, parents]
         if self.at_least_one:
             none = np.flatnonzero(~given.any(axis=1) & ~np.isnan(sure).any(axis=1))
             given[none, first_of_largest(sure[none] / np.maximum(self.thresholds, 1e-12))] = True
-        return given
+        return given, probabilities
 
     def decide(self, probabilities: Vectors, k: int = 1) -> Decided:
         """Decide what to answer; see `Decision.decide`."""
         ranking = rank(probabilities, k)
         least = np.finfo(np.float32).tiny  # the probability of a label that is given may round to 0
-        kept = np.where(self.given(probabilities), np.maximum(probabilities, least), np.float32(0))
+        given, sure = self.choose(probabilities)
+        kept = np.where(given, np.maximum(sure, least), np.float32(0))
         first = first_of_largest(kept)
         has_any = kept.any(axis=1)
         confidence = np.where(has_any, kept[np.arange(len(kept)), first].astype(np.float64), ranking.confidence)
@@ -326,7 +342,7 @@ class MultiLabelDecision:
         """Return the answer to each text."""
         if decided.given is None:
             raise ValueError("a decision about several labels needs the probabilities of those given")
-        tops = decided.ranking.tops(self.classes)
+        tops, names = decided.ranking.tops(self.classes), self.names
         labels: list[list[tuple[str, float]]] = [[] for _ in tops]
         rows, places = np.nonzero(decided.given)
         of_label = decided.given[rows, places]
@@ -334,7 +350,7 @@ class MultiLabelDecision:
         for row, place, sure in zip(
             rows[order].tolist(), places[order].tolist(), of_label[order].tolist(), strict=True
         ):
-            labels[row].append((self.classes[place], sure))
+            labels[row].append((names[place], sure))
         return [
             Answer(None, sure, top, own) if top else Answer(None, None, [], [])
             for sure, top, own in zip(decided.confidence.tolist(), tops, labels, strict=True)

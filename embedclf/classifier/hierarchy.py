@@ -1,6 +1,7 @@
 """Labels in a tree: ``billing/refund/late`` is below ``billing/refund``, and that below ``billing``.
 
-The classes are the leaves. The probability of a label is that of all classes at or below it. A class may have others
+The classes are the leaves. The probability of a label is that of all classes at or below it; if a text may have several
+labels, it is that of at least one of them. A class may have others
 below it: ``billing`` beside ``billing/refund`` is for what is about billing and nothing more special. Its own
 probability is one of those that the label ``billing`` adds up, and ``billing`` is what is answered for it.
 """
@@ -15,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError
 from embedclf.missing import nothing_to_read
 
@@ -102,6 +104,39 @@ class Hierarchy:
         place[self.parents] = np.arange(len(self.parents))
         of_parent = np.where(chosen < 0, -1, place[chosen])
         return chosen, np.where(of_parent < 0, confidence, sums[np.arange(len(sums)), of_parent])
+
+    def parents_of_none(self, probabilities: Floats, given: Mask, thresholds: Floats) -> tuple[Mask, Floats]:
+        """Return the parents that texts with several labels get where none of the labels below reaches its threshold.
+
+        A text may have any number of the labels below a parent, so their probabilities cannot be added: that of the
+        parent is 1 - Π(1 - p), that at least one of them is right, as if they were independent. The largest of them
+        would never reach a threshold that none of them reaches. The parent needs the highest threshold of the labels
+        below it, which is enough for each of them; of parents above one another, the deepest is given.
+
+        Parameters
+        ----------
+        probabilities : ndarray of shape (n, n_classes), float64
+        given : ndarray of shape (n, n_classes), bool
+            The classes that texts get.
+        thresholds : ndarray of shape (n_classes,)
+
+        Returns
+        -------
+        reached : ndarray of shape (n, n_parents), bool
+        sure : ndarray of shape (n, n_parents)
+            Their probabilities.
+        """
+        taken = given[:, self.order]
+        starts, ends = self.ends[::2].tolist(), self.ends[1::2].tolist()
+        reached = np.zeros((len(given), len(starts)), dtype=bool)
+        sure = np.zeros(reached.shape)
+        for parent in np.argsort(-self.depths[self.parents], kind="stable").tolist():
+            span = slice(starts[parent], ends[parent])
+            below = self.order[span]
+            sure[:, parent] = 1 - (1 - probabilities[:, below]).prod(axis=1)
+            reached[:, parent] = (sure[:, parent] >= thresholds[below].max()) & ~taken[:, span].any(axis=1)
+            taken[:, span] |= reached[:, parent, None]
+        return reached, sure
 
     def steps(self, probabilities: Vectors, chosen: Ints, confidence: Floats) -> Steps:
         """Return all the answers that texts get at any threshold, as `back_off` finds them.
@@ -218,6 +253,11 @@ def parts_of(label: str, separator: str) -> list[str]:
 def as_written(labels: Iterable[str], separator: str) -> list[str]:
     """Return labels with nothing but the separator between their parts, so that one label has one spelling."""
     return [separator.join(parts_of(label, separator)) for label in labels]
+
+
+def sets_as_written(sets: Iterable[LabelSet], separator: str) -> list[LabelSet]:
+    """Return the labels of texts that may have several with nothing but the separator between their parts."""
+    return [tuple(sorted(set(as_written(labels, separator)))) for labels in sets]
 
 
 def usual_separator(labels: Sequence[str], separator: Any) -> str:

@@ -194,11 +194,12 @@ class ModelCard:
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
+        tree = None if self.hierarchy is None else hierarchy_of(classes, self.hierarchy)
         if self.multilabel is None:
             return Decision(
                 classes,
                 self.threshold,
-                None if self.hierarchy is None else hierarchy_of(classes, self.hierarchy),
+                tree,
                 None if self.class_weights is None else np.array(self.class_weights),
                 None if self.costs is None else cost_matrix(self.costs, classes, self.out_of_scope_label),
                 self.costs is not None and self.costs.can_abstain,
@@ -207,7 +208,7 @@ class ModelCard:
         thresholds = np.array(self.multilabel.thresholds, dtype=np.float64)
         if self.threshold is not None:
             thresholds[:] = self.threshold
-        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one)
+        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one, tree)
 
     def set_threshold(self, coverage: float) -> float:
         """Return the probability from which on a label is in a label set; see `Conformal.threshold`.

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import Hit
 
 
+_OF_CLASSES = frozenset(["single_class", "small_classes", "label_variants", "imbalance"])
+
+
 def place_columns(corpus: "Corpus") -> dict[str, type]:
     """Return the columns that say where the rows of an output are from."""
     return {**({"file": str} if corpus.files else {}), "line": int}
@@ -92,8 +95,10 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
         finding
         for finding in all_found
         # Training itself warns about these.
-        if not (finding.kind == "small_classes" and (finding.score == 1 or corpus.is_multilabel))
+        if not (finding.kind == "small_classes" and finding.score == 1)
         and finding.kind != "language"
+        # Several labels of a text are no class together.
+        and not (corpus.is_multilabel and finding.kind in _OF_CLASSES)
     ]
     for line in short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)

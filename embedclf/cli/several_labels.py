@@ -8,6 +8,8 @@ from embedclf.errors import DataError
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from embedclf.cli.file_options import FileOptions
     from embedclf.data.corpus import Corpus
 
@@ -33,6 +35,13 @@ def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
         advice = f"Did you mean --label-separator '{found[0]}'?"
     message = f"{corpus.name}: no label contains the separator {separator!r}. {advice}"
     raise DataError(message, source=corpus.name)
+
+
+def warn_of_missing_columns(corpus: "Corpus", classes: "Sequence[str]") -> None:
+    """Warn of labels without a column in a file whose labels have columns: its texts count as not having them."""
+    if corpus.label_columns and (missing := [name for name in classes if name not in corpus.label_columns]):
+        without = f"no column {' or '.join(map(repr, missing[:3]))}{' …' if len(missing) > 3 else ''}"
+        echo(f"Warning: {corpus.name} has {without}: all of its texts count as without the label", err=True)
 
 
 def say_what_labels_are(corpus: "Corpus", file: "FileOptions") -> None:

@@ -124,25 +124,29 @@ class TrainingJob(Job):
         TrainingError
             If described labels have.
         """
-        from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
+        from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
+        from embedclf.data.label_sets import LABEL_SEPARATOR
         from embedclf.training.label_names import described_in_tree
 
-        if self.corpus.is_multilabel:
-            raise ArgumentError(
-                "--label-hierarchy (label_hierarchy) is for texts with one label each; these have several"
-            )
-        labels = self.corpus.labels
-        separator = usual_separator([label for label in labels if label != out_of_scope_label], separator)
-        faults = {
-            row: fault
-            for row, label in enumerate(labels)
-            if label != out_of_scope_label and (fault := tree_fault(label, separator))
-        }
+        own = self.corpus.label_sets or [(label,) for label in self.corpus.labels]
+        each = [(row, label) for row, labels in enumerate(own) for label in labels if label != out_of_scope_label]
+        separator = usual_separator([label for _, label in each], separator)
+        faults: dict[int, str] = {}
+        for row, label in each:
+            if row not in faults and (fault := tree_fault(label, separator)):
+                faults[row] = fault
         if faults:
             skip, problem = self.file.skip_bad_rows, "cannot be used"
             self.corpus, _ = without_faulty(self.corpus, faults, problem, skip_bad_rows=skip)
-        written = as_written(self.corpus.labels, separator)
-        rows = [replace(row, label=label) for row, label in zip(self.corpus.rows, written, strict=True)]
+        if (sets := self.corpus.label_sets) is not None:
+            between = self.file.label_separator or LABEL_SEPARATOR
+            rows = [
+                replace(row, label=between.join(labels), labels=labels)
+                for row, labels in zip(self.corpus.rows, sets_as_written(sets, separator), strict=True)
+            ]
+        else:
+            written = as_written(self.corpus.labels, separator)
+            rows = [replace(row, label=label) for row, label in zip(self.corpus.rows, written, strict=True)]
         self.corpus = replace(self.corpus, rows=rows)
         if self.described is not None:
             self.described = described_in_tree(self.described, separator)

@@ -14,7 +14,7 @@ from typing import Any
 from embedclf.data.columns import DEFAULT, Columns, TextColumn, as_text_column, shown_columns
 from embedclf.data.dialect import DEFAULT_DIALECT, Dialect, Quoting
 from embedclf.data.label_map import MappedLabels, as_label_map
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import LabelSet, likely_separator
 from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.reading import Labels, Reading
 from embedclf.data.rows import Row
@@ -188,9 +188,15 @@ def read_corpus(
     with CorpusReader(path, reading) as reader:
         all_rows = list(read_all(reader))
         has_several = bool(label_separator or reader.label_columns) or has_several_labels(all_rows)
+        likely = None if has_several else likely_separator(row.label for row in all_rows)
         for row in all_rows:
             if not has_several and row.labels == () and labels == "needed":  # an empty list is no label
-                row = replace(row, fault=row.fault or "the list of labels is empty, but no other has several")
+                fault = "the list of labels is empty, but no other has several"
+                if likely is not None:
+                    fault += f" (are they separated? Use --label-separator '{likely}')"
+                row = replace(row, fault=row.fault or fault)
+            elif has_several and not row.label and row.labels is None and row.fault == "the label is empty":
+                row = replace(row, fault="the label is empty; write [] if the text has none")
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))
             else:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from typing import Any, TypeAlias
@@ -28,7 +29,9 @@ SEPARATORS = ("|", ";", ",", "/")
 """What may separate the labels of a text in a cell."""
 # A longer cell is no list of labels.
 _MOST_CHARACTERS = 10_000
-_YES, _NO = frozenset(["1", "true", "yes"]), frozenset(["0", "false", "no"])
+_YES, _NO = frozenset(["1", "true", "t", "yes", "y"]), frozenset(["0", "false", "f", "no", "n"])
+# A number that was written as a decimal, as data frames do in columns with gaps.
+_ZEROS = re.compile(r"\.0*\Z")
 
 
 def listed_labels(value: Any) -> LabelSet | None:
@@ -55,9 +58,10 @@ def indicated_labels(record: Mapping[str, Any], columns: Sequence[str]) -> tuple
     for column in columns:
         value = record.get(column)
         shown = ("" if is_missing(value) else str(value)).strip().casefold()
-        if shown.replace(".0", "") in _YES:
+        plain = _ZEROS.sub("", shown)
+        if plain in _YES:
             found.append(column)
-        elif shown.replace(".0", "") not in _NO:
+        elif plain not in _NO:
             return (), f"{column!r} is {f'{value!r:.40}' if shown else 'empty'}; expected 0 or 1"
     return tuple(sorted(found)), None
 

@@ -23,7 +23,7 @@ from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
-from embedclf.training.checks import check_for_one_label, check_labelled, check_tree
+from embedclf.training.checks import check_for_one_label, check_labelled, check_tree, sets_in_tree
 from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -280,8 +280,11 @@ def cross_validate(
     recipe = check_recipe(head, regularization, features, label_names, C)
     known = given.label_sets or given.known_labels
     if label_hierarchy is not None:
-        label_hierarchy = check_tree(given.known_labels, label_hierarchy)
-        known = as_written(given.known_labels, label_hierarchy)
+        if given.label_sets is not None:
+            known, label_hierarchy = sets_in_tree(given.label_sets, label_hierarchy)
+        else:
+            label_hierarchy = check_tree(given.known_labels, label_hierarchy)
+            known = as_written(given.known_labels, label_hierarchy)
     classes, y, of_texts = check_labelled(given.texts, known)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)
@@ -339,7 +342,8 @@ def cross_validate_examples(
     label_hierarchy: str | None = None,
 ) -> AnyCrossValidation:
     """Cross-validate on examples that were checked; see `cross_validate`."""
-    each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats))
+    tree = None if label_hierarchy is None else hierarchy_of(examples.classes, label_hierarchy)
+    each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats), tree=tree)
     if examples.given is not None:
         sets = [one for one in labels if not isinstance(one, str)]
         return summarize_labels(texts, sets, examples, each, recipe.head, n_folds)

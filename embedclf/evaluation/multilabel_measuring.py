@@ -8,6 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.decisions import MultiLabelDecision
+from embedclf.classifier.hierarchy import sets_as_written
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.data.label_sets import LabelSet
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -31,8 +32,14 @@ _N_PAIRS = 10
 def evaluate_labels(
     classifier: MultiLabelClassifier, examples: EmbeddedTexts, train_set: EmbeddedTexts | None
 ) -> MultiLabelReport:
-    """Evaluate a classifier that gives several labels to a text; see `embedclf.evaluate`."""
+    """Evaluate a classifier that gives several labels to a text; see `embedclf.evaluate`.
+
+    In a tree, only classes count: a text that is given a label above one of its own misses this one, and no label that
+    it is given is wrong.
+    """
     texts, labels = examples.texts, examples.known_label_sets
+    if (separator := classifier.card.hierarchy) is not None:
+        labels = sets_as_written(labels, separator)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = examples.vectors
     else:

@@ -1,5 +1,6 @@
 """The columns that predictions add to the rows of a file."""
 
+import json
 from typing import Any
 
 from embedclf.classifier.decisions import Answer
@@ -33,6 +34,8 @@ class AnswerColumns:
         rules = classifier.card.multilabel
         self._separator = None if rules is None else rules.separator
         self._as_lists = as_lists
+        # Labels that have the separator in them could not be told apart.
+        self._as_json = rules is not None and any(rules.separator in label for label in classifier.classes)
         own: dict[str, Any] = {"predicted_label": str, "confidence": float}
         first = 1 if classifier.decision.may_differ and top_k > 1 else 2
         if self._separator is not None:
@@ -56,7 +59,9 @@ class AnswerColumns:
         if self._separator is not None:
             labels = answer.labels or []
             own = [[label for label, _ in labels], [rounded_down(sure) for _, sure in labels]]
-            if not self._as_lists:
+            if not self._as_lists and self._as_json:
+                own = [json.dumps(one, ensure_ascii=False) for one in own]
+            elif not self._as_lists:
                 own = [self._separator.join(map(str, one)) for one in own]
         further = [
             value

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask
 from embedclf.classifier.decisions import check_min_confidence
-from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
+from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
 from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
@@ -134,6 +134,18 @@ def tell_of_parents(labels: Iterable[str], separator: str) -> None:
         logger.info(
             "%s: rows have this label itself, and others labels below it. Its probability is that of them all.", shown
         )
+
+
+def sets_in_tree(sets: Sequence[LabelSet], separator: str) -> tuple[list[LabelSet], str]:
+    """Check that the labels of texts with several are in a tree; return them as they are written, and the separator.
+
+    Raises
+    ------
+    ArgumentError, TrainingError
+        As `check_tree` does.
+    """
+    separator = check_tree([label for labels in sets for label in labels], separator)
+    return sets_as_written(sets, separator), separator
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:

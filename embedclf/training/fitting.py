@@ -285,7 +285,7 @@ class _Job:
         terms = as_terms(others.words(fitted.vocabulary))
         if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
             return _measure_labels(
-                model.probabilities(others.vectors, terms), self.examples.given[held], classes, rules
+                model.probabilities(others.vectors, terms), self.examples.given[held], classes, rules, self.tree
             )
         if added is not None:
             known = y < len(classes)
@@ -381,9 +381,9 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
 
 
 def _measure_labels(
-    probabilities: Vectors, given: Mask, classes: tuple[str, ...], rules: LabelRules
+    probabilities: Vectors, given: Mask, classes: tuple[str, ...], rules: LabelRules, tree: Hierarchy | None
 ) -> tuple[HeldOut, Mask]:
-    predicted = MultiLabelDecision(classes, np.array(rules.thresholds), rules.at_least_one).given(probabilities)
+    predicted = MultiLabelDecision(classes, np.array(rules.thresholds), rules.at_least_one, tree).given(probabilities)
     figures = HeldOut(
         accuracy=multilabel.exact_match(given, predicted),
         macro_f1=multilabel.macro_f1(given, predicted),

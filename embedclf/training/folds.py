@@ -8,6 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.decisions import MultiLabelDecision
+from embedclf.classifier.hierarchy import Hierarchy
 from embedclf.formatting import counted
 from embedclf.parallel.executors import all_of
 from embedclf.phases import phase
@@ -24,10 +25,11 @@ _ROWS_WORTH_PROCESSES = 500
 
 
 class Task(NamedTuple):
-    """The examples of one fit, and those that it then predicts."""
+    """The examples of one fit, those that it then predicts, and the tree of their labels, if there is one."""
 
     fitted: Mask
     predicted: Mask
+    tree: Hierarchy | None = None
 
 
 class HeldOutPredictions(NamedTuple):
@@ -99,7 +101,7 @@ def _run_task(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> H
         probabilities, given = model.probabilities(others.vectors, terms), None
         if settings.of_labels is not None:
             thresholds, at_least_one = settings.of_labels.thresholds, fitted.are_all_labelled
-            given = MultiLabelDecision(examples.classes, thresholds, at_least_one).given(probabilities)
+            given = MultiLabelDecision(examples.classes, thresholds, at_least_one, task.tree).given(probabilities)
         return HeldOutPredictions(probabilities, settings.scale, given)
 
 
@@ -131,6 +133,7 @@ def out_of_fold(
     *,
     n_folds: int,
     seeds: Sequence[int],
+    tree: Hierarchy | None = None,
 ) -> list[OutOfFold]:
     """Split examples into folds, and predict each fold with a classifier fitted on the others.
 
@@ -144,9 +147,13 @@ def out_of_fold(
         At least 2.
     seeds : sequence of int
         One per split into folds.
+    tree : Hierarchy, optional
+        The labels above the classes, if examples may have several labels.
     """
     splits = [assign_folds(examples.y, examples.groups, n_folds, seed=seed) for seed in seeds]
-    tasks = [Task(folds != fold, folds == fold) for folds in splits for fold in range(n_folds) if (folds == fold).any()]
+    tasks = [
+        Task(folds != fold, folds == fold, tree) for folds in splits for fold in range(n_folds) if (folds == fold).any()
+    ]
     predictions = iter(fit_and_predict(examples, tasks, recipe, "Cross-validating", "fold", seed=seeds[0]))
     out = []
     for folds in splits:

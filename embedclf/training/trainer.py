@@ -33,6 +33,7 @@ from embedclf.training.checks import (
     check_label_sets,
     check_tree,
     rarest_labels,
+    sets_in_tree,
 )
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.heads import Start
@@ -165,7 +166,8 @@ def train(
         What separates the parts of labels in a tree: "/" for ``billing/refund``. With a threshold, a text is then
         answered with the deepest label that reaches it, whose probability is the sum of those at and below it. With
         `target_accuracy`, an answer is correct if it is the true label or one above it. White space around parts is
-        left out.
+        left out. A text that may have several labels gets one above them where none of them reaches its threshold, but
+        the probability of at least one of them does.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
@@ -280,10 +282,12 @@ def train_on(
             out_of_scope_label=outside,
             class_weight=class_weight,
             label_texts=described,
-            label_hierarchy=label_hierarchy,
             **others,
         )
-        classes, given = check_label_sets(examples.texts, examples.known_label_sets)
+        sets = examples.known_label_sets
+        if label_hierarchy is not None:
+            sets, label_hierarchy = sets_in_tree(sets, label_hierarchy)
+        classes, given = check_label_sets(examples.texts, sets)
         y = rarest_labels(given)
     else:
         labels = examples.known_labels

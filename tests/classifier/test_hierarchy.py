@@ -9,7 +9,7 @@ import pytest
 
 import embedclf
 from corpus import LABELS, QUICK, QUICKLY, TEXTS, write_csv
-from embedclf.classifier.decisions import NOTHING, Decision
+from embedclf.classifier.decisions import NOTHING, Decision, MultiLabelDecision
 from embedclf.classifier.hierarchy import changes, hierarchy_of
 from embedclf.training.calibration import OutOfFoldScores
 from embedclf.training.targets import judge
@@ -153,6 +153,55 @@ def test_each_level_is_measured(of_tree: embedclf.TextClassifier):
     assert "answered at level  coverage  rows" in str(report)
     report.to_html("report.html")
     assert ">Levels<" in Path("report.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "at_least_one", "labels"),
+    [
+        # Any number of leaves; no label above one that is given.
+        ((0, 0, 0.7, 0.6, 0, 0.2, 0.5), False, {"a/y/1": 0.7, "a/y/2": 0.6, "c/2": 0.5}),
+        # None below reaches its threshold, one of them probably does: 1 - 0.6 * 0.7; the deepest, not `a` as well.
+        ((0, 0, 0.4, 0.3, 0, 0.2, 0.6), False, {"a/y": 0.58, "c/2": 0.6}),
+        # `a` is a class as well; it is given with the probability of all at or below it.
+        ((0.2, 0.2, 0.2, 0.1, 0, 0, 0), False, {"a": 1 - 0.8**3 * 0.9}),
+        # The highest of the thresholds below decides: 0.8 for `c/1`.
+        ((0, 0, 0, 0, 0, 0.4, 0.4), False, {}),
+        ((0, 0, 0, 0, 0, 0.7, 0.4), False, {"c": 0.82}),
+        # At least one label: the nearest class only where no label above reaches a threshold.
+        ((0, 0, 0.4, 0.3, 0, 0.2, 0), True, {"a/y": 0.58}),
+        ((0, 0, 0.2, 0.1, 0, 0.1, 0), True, {"a/y/1": 0.2}),
+    ],
+)
+def test_of_several_labels_one_above_is_given_where_none_below_is_sure(probabilities, at_least_one, labels):
+    thresholds = np.array([0.5, 0.5, 0.5, 0.5, 0.5, 0.8, 0.5])
+    decision = MultiLabelDecision(CLASSES, thresholds, at_least_one, hierarchy_of(CLASSES, "/"))
+    (answer,) = decision.answers(decision.decide(np.array([probabilities], dtype=np.float32)))
+    assert dict(answer.labels) == pytest.approx(labels)
+    assert [name for name, _ in answer.labels] == sorted(labels, key=lambda name: -labels[name])
+
+
+def test_several_labels_in_a_tree(tmp_path: Path, cli: Cli):
+    """Trained on the leaves; white space around separators does not matter, in the file to evaluate on either."""
+    cells = [IN_TREE[label] + " | shop / visit" * (n % 3 == 0) for n, label in enumerate(LABELS)]
+    path = write_csv(tmp_path / "d.csv", [(f'"{text}"', cell) for text, cell in zip(TEXTS, cells, strict=True)])
+    args = (path, "--label-separator", "|", "--label-hierarchy", "/", "--features", "words", *QUICKLY[2:4])
+    assert cli("train", *args, "-o", "m.safetensors").exit_code == 0
+    card = embedclf.load("m.safetensors").to_dict()
+    assert card["classes"] == ["account", "order/delivery", "order/refund", "shop/visit"]
+    assert card["hierarchy"] == "/"
+    measured = json.loads(cli("evaluate", path, "-m", "m.safetensors", "--json").stdout)
+    assert measured["unknown_labels"] == {}
+    classifier = embedclf.load("m.safetensors")
+    given = classifier.predict(TEXTS)
+    unsure = classifier.with_min_confidence(0.9).predict(["Where is my refund for the delivery?"])
+    assert {label for labels in given + unsure for label in labels} <= {*card["classes"], "order", "shop"}
+    assert cli("predict", path, "-m", "m.safetensors", "-o", "p.csv").exit_code == 0
+    with Path("p.csv").open(newline="") as file:
+        assert [row["predicted_labels"].split("|") for row in csv.DictReader(file)] == given
+    assert cli("cross-validate", *args, "--folds", 2).exit_code == 0
+    empty = write_csv(tmp_path / "e.csv", [('"a b"', "x/y|z"), ('"c d"', "x/|z")])
+    failed = cli("train", empty, *args[1:])
+    assert "has an empty part (separator '/')" in failed.stderr
 
 
 def test_on_the_command_line(in_tree: Path, cli: Cli):

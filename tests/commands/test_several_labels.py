@@ -133,6 +133,49 @@ def test_a_cell_that_is_neither_0_nor_1_is_named(cli: Cli):
     result = cli("train", path, "--label-columns", "p,q")
     assert "c.csv:3: 'p' is 'x'; expected 0 or 1" in result.stderr
     assert "c.csv:4: 'p' is empty; expected 0 or 1" in result.stderr
+    path = write_csv(Path("d.csv"), [("a", "Y", "0.00"), ("b", "f", "1."), ("c", "t", "n")], ("text", "p", "q"))
+    assert read_corpus(path, label_columns=("p", "q")).label_sets == [("p",), ("q",), ("p",)]
+
+
+def test_a_label_without_a_column_is_pointed_out(cli: Cli):
+    """When a model trained on columns is measured: the texts may well have it."""
+    names = sorted(SMALL)
+    rows = [(text, *(str(int(name in labels)) for name in names)) for text, labels in ROWS]
+    train(cli, write_csv(Path("c.csv"), rows, ("text", *names)), "--label-columns", ",".join(names))
+    path = write_csv(Path("d.csv"), [row[:-1] for row in rows], ("text", *names[:-1]))
+    result = cli("evaluate", path, "-m", "m.safetensors")
+    assert result.exit_code == 0
+    warning = f"Warning: d.csv has no column {names[-1]!r}: all of its texts count as without the label"
+    assert warning in result.stderr.splitlines()
+    assert "no column" not in cli("evaluate", "c.csv", "-m", "m.safetensors").stderr
+
+
+def test_what_to_write_instead_of_an_empty_label_is_said(cli: Cli, separated: Path):
+    """And an empty list among labels that look separated leads to the separator."""
+    result = cli("train", separated, "--dry-run")
+    assert ":52: the list of labels is empty, but no other has several" in result.stderr
+    assert "(are they separated? Use --label-separator '|')" in result.stderr
+    separated.write_text(separated.read_text().replace("[]", ""))
+    result = cli("train", separated, "--dry-run", "--label-separator", "|")
+    assert ":52: the label is empty; write [] if the text has none" in result.stderr
+
+
+def test_several_labels_of_a_text_are_no_class_together(cli: Cli):
+    """So training warns neither that few texts have the same, nor of a word for "none" that nobody wrote."""
+    rows = [(f"text {n}", "[]" if n == 0 else "a|b" if n == 1 else "a|c" if n == 2 else "a") for n in range(130)]
+    result = cli("train", write_csv(Path("d.csv"), rows), "--label-separator", "|", "--features", "words", "--dry-run")
+    assert result.exit_code == 0
+    assert "Warning" not in result.stderr
+
+
+def test_labels_in_which_the_separator_stands_are_written_as_a_list(cli: Cli):
+    """Which is read again as the same labels."""
+    rows = [(text, json.dumps([f"{label}|x" for label in labels])) for text, labels in ROWS]
+    train(cli, write_csv(Path("d.csv"), rows))
+    assert cli("predict", "-m", "m.safetensors", "d.csv", "-o", "out.csv").exit_code == 0
+    with Path("out.csv").open() as file:
+        cells = [row["predicted_labels"] for row in csv.DictReader(file)]
+    assert {label for cell in cells for label in json.loads(cell)} == {f"{label}|x" for label in SMALL}
 
 
 def test_labels_that_look_like_several_are_pointed_out(cli: Cli):
