@@ -5,7 +5,7 @@ from typing import Any
 
 from embedclf.arrays import Vectors
 from embedclf.classifier.linear import LinearModel
-from embedclf.classifier.model_file import ModelCard
+from embedclf.classifier.model_card import ModelCard
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import Embedder
 from embedclf.embedding.requests.cancellation import in_a_thread

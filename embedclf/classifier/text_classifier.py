@@ -15,7 +15,8 @@ from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.explanation import Explanation, explanations
 from embedclf.classifier.label_sets import label_sets
 from embedclf.classifier.linear import LinearModel
-from embedclf.classifier.model_file import ModelCard, write_model
+from embedclf.classifier.model_card import ModelCard
+from embedclf.classifier.model_file import write_model
 from embedclf.classifier.predictions import Prediction, predictions
 from embedclf.classifier.training_record import recordable, rows_digest
 from embedclf.data.columns import as_text_column

@@ -18,7 +18,7 @@ from embedclf.data.reading import Labels, Reading, as_read, check_several_labels
 from embedclf.errors import ArgumentError, DataError
 
 if TYPE_CHECKING:
-    from embedclf.classifier.model_file import ModelCard
+    from embedclf.classifier.model_card import ModelCard
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.corpus import Corpus
     from embedclf.data.label_map import LabelMap

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Unpack
 
 from embedclf.arrays import Floats
-from embedclf.classifier.model_file import Head
+from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import AnyLabels, LabelSet
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec

@@ -10,7 +10,7 @@ from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.answer_figures import measure_answers
 from embedclf.classifier.decisions import Decision
 from embedclf.classifier.hierarchy import as_written, hierarchy_of
-from embedclf.classifier.model_file import Head
+from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import AnyLabels, LabelSet
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Any, Literal, Unpack
 
 from embedclf.arrays import Ints, Mask
-from embedclf.classifier.model_file import Head
+from embedclf.classifier.model_card import Head
 from embedclf.classifier.recorded_rows import change, is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data_frames import DataFrame, is_data_frame

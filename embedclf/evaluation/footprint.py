@@ -7,7 +7,8 @@ import numpy as np
 
 from embedclf._version import __version__
 from embedclf.classifier.linear import LinearModel, WordWeights
-from embedclf.classifier.model_file import HeldOut, ModelCard, model_bytes
+from embedclf.classifier.model_card import HeldOut, ModelCard
+from embedclf.classifier.model_file import model_bytes
 from embedclf.embedding.base import Embedder
 from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation
 from embedclf.training.inputs import Inputs

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.model_file import Head
+from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import LabelSet
 from embedclf.data_frames import data_frame
 from embedclf.evaluation.multilabel_measuring import report_on_labels

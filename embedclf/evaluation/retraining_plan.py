@@ -13,7 +13,8 @@ from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.hierarchy import as_written
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.loading import how_to_pass, open_as_trained
-from embedclf.classifier.model_file import ModelCard, read_model
+from embedclf.classifier.model_card import ModelCard
+from embedclf.classifier.model_file import read_model
 from embedclf.classifier.recorded_rows import HOW, change, find_rows, is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.columns import names_in

@@ -8,7 +8,7 @@ from embedclf.printing.tables import shown_label, with_interval
 
 if TYPE_CHECKING:
     from embedclf.classifier.answer_figures import AnswerFigures, LabelTarget, TargetReached
-    from embedclf.classifier.model_file import ModelCard
+    from embedclf.classifier.model_card import ModelCard
 
 
 def difference_of(value: float, interval: tuple[float, float]) -> str:

@@ -32,7 +32,7 @@ from embedclf.printing.tables import (
 from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
-    from embedclf.classifier.model_file import HeldOut
+    from embedclf.classifier.model_card import HeldOut
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.evaluation.comparison import Compared, Comparison
     from embedclf.evaluation.cross_validation import CrossValidation

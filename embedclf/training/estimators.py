@@ -14,7 +14,7 @@ from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import MultiLabelDecision, rank
 from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.linear import LinearModel, log_logistic, log_softmax
-from embedclf.classifier.model_file import Head
+from embedclf.classifier.model_card import Head
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import Embedder

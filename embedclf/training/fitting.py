@@ -13,7 +13,7 @@ from embedclf.classifier.decisions import NOTHING, Decision, LabelRules, MultiLa
 from embedclf.classifier.hierarchy import Hierarchy, hierarchy_of
 from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel
-from embedclf.classifier.model_file import HeldOut, ModelCard
+from embedclf.classifier.model_card import HeldOut, ModelCard
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import TrainingError
 from embedclf.formatting import counted, shown_share

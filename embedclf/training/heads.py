@@ -9,7 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask, Targets, Vectors
 from embedclf.classifier.linear import LinearModel, WordWeights
-from embedclf.classifier.model_file import Head, ModelCard
+from embedclf.classifier.model_card import Head, ModelCard
 from embedclf.classifier.scope import ScopeRule
 from embedclf.features.vocabulary import Vocabulary
 from embedclf.training.inputs import Inputs

@@ -9,7 +9,7 @@ import numpy as np
 from embedclf._version import __version__
 from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import check_min_confidence
-from embedclf.classifier.model_file import ModelCard
+from embedclf.classifier.model_card import ModelCard
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
 from embedclf.embedding.base import check_vectors

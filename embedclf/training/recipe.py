@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from embedclf.classifier.model_file import HEADS, Head
+from embedclf.classifier.model_card import HEADS, Head
 from embedclf.errors import ArgumentError
 
 Features = Literal["auto", "embedding", "words", "both"]

@@ -11,7 +11,7 @@ from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.costs import Costs, CostsLike
 from embedclf.classifier.hierarchy import as_written, hierarchy_of
 from embedclf.classifier.label_files import tell_of_costs
-from embedclf.classifier.model_file import Head, HeldOut
+from embedclf.classifier.model_card import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest

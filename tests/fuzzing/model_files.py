@@ -16,7 +16,8 @@ import numpy as np
 
 import embedclf
 from embedclf.classifier.linear import LinearModel
-from embedclf.classifier.model_file import HeldOut, ModelCard, model_bytes, read_model
+from embedclf.classifier.model_card import HeldOut, ModelCard
+from embedclf.classifier.model_file import model_bytes, read_model
 from embedclf.embedding.base import EmbedderSpec
 from fuzzing.damage import damaged
 

@@ -23,7 +23,7 @@ from fastapi import Depends, FastAPI, Header, HTTPException
 import embedclf
 from aimlapi_server import AimlapiServer, Request, Response, error, html
 from corpus import LABELS, QUICK, ROOT, TEXTS
-from embedclf.classifier.model_file import HeldOut
+from embedclf.classifier.model_card import HeldOut
 from embedclf.formatting import rounded_down
 from embedclf.service.batching import Batcher
 from embedclf.service.connections import bounded_protocol
