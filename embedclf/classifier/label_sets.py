@@ -21,7 +21,7 @@ from embedclf.arrays import Floats, Ints, Vectors
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 
-_MOST_STEPS = 200
+MOST_STEPS = 200
 _FIGURES = Context(prec=4, rounding=ROUND_FLOOR)
 
 
@@ -109,7 +109,7 @@ class Conformal:
 
 def _quantiles(values: Floats) -> tuple[float, ...]:
     ordered = np.sort(values)[::-1]
-    n_steps = min(len(ordered), _MOST_STEPS)
+    n_steps = min(len(ordered), MOST_STEPS)
     ends = [-(-place * len(ordered) // n_steps) - 1 for place in range(1, n_steps + 1)]
     return tuple(float(_FIGURES.create_decimal_from_float(float(ordered[end]))) for end in ends)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from embedclf._version import __version__
+from embedclf.classifier.label_sets import MOST_STEPS, Conformal
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_card import HeldOut, ModelCard
 from embedclf.classifier.model_file import model_bytes
@@ -30,10 +31,20 @@ def size_and_seconds(
     model = LinearModel(weights, np.ones(len(classes), dtype=np.float32), classes, words)
     accuracy = result.accuracy if isinstance(result, CrossValidation) else result.exact_match
     held_out = HeldOut(accuracy, result.macro_f1, result.ece, result.n_examples)
-    card = ModelCard(embedder.spec, result.head, 10.0, 1.0, None, None, len(texts), held_out, __version__, 1.0)
+    card = ModelCard(
+        *(embedder.spec, result.head, 10.0, 1.0, None, None, len(texts), held_out, __version__, 1.0),
+        conformal=_calibration(result.n_examples, accuracy) if isinstance(result, CrossValidation) else None,
+    )
     timed, vectors = texts[:_TEXTS_TIMED], inputs.vectors[:_TEXTS_TIMED]
     seconds = _shortest(lambda: model.probabilities(vectors, None if vocabulary is None else vocabulary.terms(timed)))
     return len(model_bytes(model, card)), seconds / len(timed)
+
+
+def _calibration(n_examples: int, accuracy: float) -> Conformal:
+    """Return a calibration of label sets that is as large as that of a classifier of this accuracy."""
+    n_right = round(accuracy * n_examples)
+    likeliest, others = (min(n, MOST_STEPS) for n in (n_right, n_examples - n_right))
+    return Conformal(n_examples, n_right, (0.9876,) * likeliest, (0.1234,) * others)
 
 
 def ms_to_embed(embedder: Embedder, texts: Sequence[str]) -> float | None:

@@ -115,7 +115,7 @@ def test_corrections_are_written_in_the_form_of_the_file(cli: Cli, name: str, op
 def test_the_command_carries_the_options_for_several_labels(cli: Cli):
     """And its corrections hold whole cells, which apply takes as they are."""
     write("s.csv")
-    assert "the separator '!' stands in no label" in cli("check", "s.csv", "--label-separator", "!").stderr
+    assert "no label contains the separator '!'" in cli("check", "s.csv", "--label-separator", "!").stderr
     result = cli("check", "s.csv", "--label-separator", ";", "-o", "o.csv", "--report", "o.html", "--fix", "f.csv")
     assert "run embedclf apply o.csv s.csv --label-separator ';' -o FILE" in result.stderr
     assert "labelled password;refund, probably " in result.stdout
