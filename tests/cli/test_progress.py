@@ -203,6 +203,7 @@ SLOWLY = ["--batch-size", "32", "--concurrency", "2"]
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_it_shows_while_a_command_works_below_what_it_says(api: AimlapiServer, many: Path):
     """Texts done, rate, time left, requests in flight and money; messages stand above, whole, and nothing is left."""
     api.delay = 0.3

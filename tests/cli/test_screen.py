@@ -52,6 +52,7 @@ def test_letters_of_every_script_stay_as_they_are(process, trained: embedclf.Tex
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_names_of_files_columns_and_options(process, dataset: Path):
     """In errors of ours and of click's, and in remarks."""
     evil = EVIL.replace("/", "")

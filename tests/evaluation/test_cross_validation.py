@@ -157,6 +157,7 @@ class TestCrossValidate:
         assert lines[7] == "not measured       1 row, the only text of its label: always used for training"
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_it_is_near_what_a_new_test_shows(self):
         """As good as the classifier on texts that it has not seen."""
         corpus, test = read_corpus(REVIEWS), read_corpus(DATASETS / "product_reviews_test.csv")
@@ -382,6 +383,7 @@ class TestCompare:
         assert "  0.000 (-0.116 to 0.116), not significant  " in lines[3]
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_the_same_folds(self, cli: Cli):
         """The best is what cross-validate says; heads of one embedder differ by their pairs."""
         of_vectors = (REVIEWS, "--features", "embedding", "--json")

@@ -241,6 +241,7 @@ def drawn_names(page: Any, chart: int = 0) -> list[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_many_labels_and_rows(show: Any):
     """77 labels: the busiest part with every mistake in it, and the whole behind a click, to be zoomed."""
     rng = np.random.default_rng(0)

@@ -533,6 +533,7 @@ class TestParquet:
         assert beside() == ["out.parquet"]
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_broken_off_and_gone_on_with(self, trained: embedclf.TextClassifier):
         """The same table comes out as of an unbroken run; also from CSV."""
         import pyarrow.parquet as pq

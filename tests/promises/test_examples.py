@@ -31,6 +31,7 @@ def run(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 def test_csv_to_model(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     files = ("datasets/support_tickets.csv", "datasets/support_tickets_test.csv", "tickets.safetensors")
     run("csv_to_model.py", *files, monkeypatch=monkeypatch)

@@ -507,6 +507,7 @@ class TestByVectors:
         assert whole.vendi == pytest.approx(np.exp(-(shares * np.log(shares)).sum()), rel=1e-4)
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_texts_that_the_server_refuses(self, cli: Cli, dataset: Path, api: AimlapiServer):
         """Are named as errors, and the others are checked; --skip-bad-rows leaves them out."""
         refusal = error(400, "Your input was flagged")
@@ -543,6 +544,7 @@ class TestWhateverIsGiven:
         assert not result.of("anomalies")
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_embedded_texts(self, api: AimlapiServer):
         """One stands for texts, labels and vectors; what the embedder refuses is a finding all the same."""
         opened = embedclf.open_embedder("aimlapi", cache=False)

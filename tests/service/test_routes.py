@@ -536,6 +536,7 @@ class TestProcess:
         )
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_what_is_in_hand_is_finished(self, api: AimlapiServer):
         """After SIGTERM, no more is taken on, open connections are told so once, and the exit code is 0."""
         embedclf.train(TEXTS, LABELS, **QUICK).save("paid.safetensors")
@@ -564,6 +565,7 @@ class TestProcess:
         assert err.splitlines()[-1].startswith("Embedding: 1 text, 0 from cache, 0 duplicates, 1 request, ")
 
     @pytest.mark.slow
+    @pytest.mark.exhaustive
     def test_a_cached_text_is_not_sent_again(self, api: AimlapiServer):
         """The cache is the one of the other commands; --no-cache does without."""
         embedclf.train(TEXTS, LABELS, **QUICK).save("paid.safetensors")

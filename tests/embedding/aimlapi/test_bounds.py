@@ -252,6 +252,7 @@ def test_a_head_that_is_too_long(api: AimlapiServer, head: bytes):
     assert len(str(e.value)) < 800
 
 
+@pytest.mark.exhaustive
 def test_gzip_is_unpacked_and_its_connection_kept(api: AimlapiServer):
     """As before there were bounds."""
     texts = [f"text {number}" for number in range(40)]
@@ -320,6 +321,7 @@ def test_a_model_of_unknown_length_may_have_long_vectors(api: AimlapiServer):
     assert embedclf.open_embedder("aimlapi:giant").embed(TEXTS[:4]).shape == (4, 12_288)
 
 
+@pytest.mark.exhaustive
 def test_vectors_of_twice_the_length_are_said_to_be_so(api: AimlapiServer):
     """That the wrong model answers is more to the point than that its answer is long."""
     api.always_float = True
