@@ -34,6 +34,18 @@ def per_class(y_true: Ints, y_pred: Ints, names: Sequence[str]) -> dict[str, Cla
     support = np.bincount(y_true, minlength=n)
     predicted = np.bincount(y_pred, minlength=n)
     right = np.bincount(y_true[y_true == y_pred], minlength=n)
+    return class_figures(right, support, predicted, names)
+
+
+def class_figures(right: Ints, support: Ints, predicted: Ints, names: Sequence[str]) -> dict[str, ClassFigures]:
+    """Return the figures of each class from counts: of examples predicted rightly, of all, and of predictions.
+
+    Parameters
+    ----------
+    right, support, predicted : ndarray of shape (n_classes,)
+    names : sequence of str
+        Of the classes, of which those that occur in neither count are left out.
+    """
     figures = {}
     for index in map(int, np.flatnonzero(support + predicted)):
         true_positives = int(right[index])

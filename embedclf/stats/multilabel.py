@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from embedclf.arrays import AnyFloats, Floats, Ints, Mask
-from embedclf.stats.metrics import ClassFigures
+from embedclf.stats.metrics import ClassFigures, class_figures
 
 
 def exact_match(given: Mask, predicted: Mask) -> float:
@@ -33,15 +33,8 @@ def macro_f1(given: Mask, predicted: Mask) -> float:
 
 def per_label(given: Mask, predicted: Mask, names: Sequence[str]) -> dict[str, ClassFigures]:
     """Return precision, recall, F1 and support of each label that a text has or gets."""
-    right, support, n_predicted = ((one.sum(axis=0)) for one in (given & predicted, given, predicted))
-    figures = {}
-    for index in map(int, np.flatnonzero(support + n_predicted)):
-        true_positives = int(right[index])
-        precision = true_positives / n_predicted[index] if n_predicted[index] else 0.0
-        recall = true_positives / support[index] if support[index] else 0.0
-        f1 = 2 * true_positives / (support[index] + n_predicted[index])
-        figures[names[index]] = ClassFigures(float(precision), float(recall), float(f1), int(support[index]))
-    return figures
+    right, support, n_predicted = (one.sum(axis=0) for one in (given & predicted, given, predicted))
+    return class_figures(right, support, n_predicted, names)
 
 
 def f1_parts(given: Mask, predicted: Mask) -> tuple[Ints, Ints]:

@@ -209,5 +209,22 @@ def check_for_one_label(**settings: Any) -> None:
     """
     for name, setting in settings.items():
         if setting is not None:
-            option = "--labels" if name == "label_texts" else f"--{name.replace('_', '-')}"
-            raise ArgumentError(f"{option} ({name}) is for texts with one label each; these have several")
+            raise ArgumentError(f"{named_option(name)} is for texts with one label each; these have several")
+
+
+def check_without_tree(**settings: Any) -> None:
+    """Check that labels in a tree come without settings that cannot be used with one.
+
+    Raises
+    ------
+    ArgumentError
+        If one is set.
+    """
+    if asked := [name for name, value in settings.items() if value]:
+        raise ArgumentError(f"{named_option(asked[0])} cannot be used with labels in a tree (label_hierarchy)")
+
+
+def named_option(name: str) -> str:
+    """Return a setting as it is named in messages: the option, and the argument."""
+    option = "labels" if name == "label_texts" else name.replace("_", "-")
+    return f"--{option} ({name})"

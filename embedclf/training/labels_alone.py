@@ -15,6 +15,7 @@ from embedclf.classifier.training_record import TrainingRecord, rows_digest
 from embedclf.embedding.base import check_vectors
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError
+from embedclf.training.checks import named_option
 from embedclf.training.label_names import Described, check_described, named, texts_of
 from embedclf.training.nearest_labels import NearestLabels
 from embedclf.training.recipe import Recipe
@@ -58,8 +59,7 @@ def check_beside_rows(labels: Sequence[str], out_of_scope_label: str | None, **s
         If something is.
     """
     if labels and (asked := [name for name, value in settings.items() if value]):
-        option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
-        raise ArgumentError(f"{option} needs rows of every label, and {labels[0]!r} has none")
+        raise ArgumentError(f"{named_option(asked[0])} needs rows of every label, and {labels[0]!r} has none")
     if labels and out_of_scope_label is not None:
         raise ArgumentError(
             f"the label {labels[0]!r} has no rows, so it cannot be told from what is out of scope: label some rows, "

@@ -32,6 +32,7 @@ from embedclf.training.checks import (
     check_for_one_label,
     check_label_sets,
     check_tree,
+    check_without_tree,
     rarest_labels,
     sets_in_tree,
 )
@@ -273,9 +274,8 @@ def train_on(
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     given = None
     others = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
-    if label_hierarchy is not None and (asked := [name for name, value in others.items() if value]):
-        option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
-        raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
+    if label_hierarchy is not None:
+        check_without_tree(**others)
     if examples.is_multilabel:
         check_for_one_label(
             target_accuracy=target_accuracy,

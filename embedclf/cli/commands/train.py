@@ -188,8 +188,7 @@ def command(
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.classifier.label_files import read_costs
-    from embedclf.errors import ArgumentError
-    from embedclf.training.checks import check_abstaining
+    from embedclf.training.checks import check_abstaining, check_without_tree
     from embedclf.training.trainer import answer_rules, train
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
@@ -201,9 +200,8 @@ def command(
         "target_recall": target_recall or None,
     }
     answer_rules(classes, **rules, outside=out_of_scope_label)
-    if label_hierarchy is not None and (asked := [name for name, value in rules.items() if value]):
-        option = f"--{asked[0].replace('_', '-')} ({asked[0]})"
-        raise ArgumentError(f"{option} cannot be used with labels in a tree (label_hierarchy)")
+    if label_hierarchy is not None:
+        check_without_tree(**rules)
     if job.has_labelled_rows:
         warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
