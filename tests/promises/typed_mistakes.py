@@ -15,7 +15,7 @@ def mistaken(texts: list[str], labels: list[str], classifier: embedclf.TextClass
     embedclf.train(texts, labels, embeder="wordllama")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     embedclf.train(texts, labels, embedder=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     embedclf.train(texts, labels, head="logistc")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-    embedclf.train(texts, [0.5])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+    embedclf.train(texts, [0.5])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     embedclf.open_embedder("wordllama", retry=2)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     classifier.predict(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     classifier.predict(texts)[0].upper()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
