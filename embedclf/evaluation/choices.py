@@ -12,7 +12,8 @@ from embedclf.arrays import Vectors
 from embedclf.embedding.base import WORDS, Embedder
 from embedclf.embedding.factory import EmbedderSettings, as_embedder, open_embedder, what_it_takes
 from embedclf.embedding.usage import Estimate, Usage
-from embedclf.errors import EmbedderError, MaxCostError
+from embedclf.embedding.words import MODEL
+from embedclf.errors import ArgumentError, EmbedderError, MaxCostError
 from embedclf.formatting import exact_dollars
 from embedclf.training.recipe import Recipe
 
@@ -49,34 +50,56 @@ def open_choices(
 ) -> list[Choice]:
     """Open every embedder at every length that it supports, and one for words only, as far as the recipes need them.
 
-    Each is opened with every task and prompt; one that takes no task, or no prompt, is opened without.
+    Each is opened with every task and prompt; one that takes no task, or no prompt, is opened without. Words have no
+    length either. What is asked for twice, also by two names, is opened once.
 
     Raises
     ------
     EmbedderError
         If an embedder cannot be opened, or supports none of the lengths, or none takes the tasks or prompts.
+    ArgumentError
+        If the only embedder is for words, but recipes need vectors.
     """
-    choices: list[Choice] = []
+    of_words = [given for given in embedders if _is_lexical(given)]
+    of_vectors = [given for given in embedders if not _is_lexical(given)]
+    if of_words and not of_vectors and (needed := {one.features for one in recipes} - {"auto", "words"}):
+        raise ArgumentError(f"{WORDS}:{MODEL} has no embeddings: features={min(needed)!r} needs another embedder")
+    if not any(recipe.uses_vectors for recipe in recipes):
+        of_vectors = []
+    choices: dict[Any, Choice] = {}
     # If none takes them, opening the first says so.
     some_take_task, some_take_prompt = (any(what_it_takes(given)[what] for given in embedders) for what in (0, 1))
-    for given in embedders if any(recipe.uses_vectors for recipe in recipes) else ():
+    for given in [*of_vectors, *of_words]:
         faults = []
         takes_task, takes_prompt = what_it_takes(given)
+        own_lengths = dimensions if given in of_vectors or not of_vectors else (None,)
         own_tasks = tasks if takes_task or not some_take_task else (None,)
         own_prompts = prompts if takes_prompt or not some_take_prompt else (None,)
-        for length, task, prompt in product(dimensions, own_tasks, own_prompts):
+        for length, task, prompt in product(own_lengths, own_tasks, own_prompts):
             try:
                 opened = as_embedder(given, dimensions=length, task=task, prompt=prompt, **settings)
-                choices.append(Choice(given, length, opened, task, prompt))
             except EmbedderError as error:
                 faults.append(error)
-        if len(faults) == len(dimensions) * len(own_tasks) * len(own_prompts):
+                continue
+            # Two objects of a user's own may describe themselves alike and still make other vectors.
+            is_known = given is None or isinstance(given, str) or opened.spec.is_enough
+            choices.setdefault(
+                opened.spec if is_known else (id(given), prompt), Choice(given, length, opened, task, prompt)
+            )
+        if len(faults) == len(own_lengths) * len(own_tasks) * len(own_prompts):
             raise faults[0]
         for fault in faults:
             logger.warning("skipped: %s", fault)
-    if not all(recipe.uses_vectors for recipe in recipes):
-        choices.append(Choice(WORDS, None, open_embedder(WORDS)))
-    return choices
+    if not of_words and not all(recipe.uses_vectors for recipe in recipes):
+        choices[WORDS] = Choice(WORDS, None, open_embedder(WORDS))
+    return list(choices.values())
+
+
+def _is_lexical(given: Any) -> bool:
+    """Return whether an embedder, as in `as_embedder`, is for words only."""
+    if isinstance(given, Embedder):
+        return given.is_lexical
+    return isinstance(given, str) and given.partition(":")[0] == WORDS
 
 
 def estimate_all(choices: Sequence[Choice], texts: Sequence[str]) -> list[tuple[Choice, Estimate]]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from embedclf.arrays import Floats
@@ -202,7 +202,8 @@ def compare(
         See `embedclf.train`. Only the texts and labels of `EmbeddedTexts` are used; the embedders to compare make the
         vectors.
     embedders : sequence
-        Each as in `embedclf.train`.
+        Each as in `embedclf.train`. "words" is compared as `features` "words" are. One that is named twice, also by two
+        names, is compared once.
     dimensions : sequence of int or None
         Lengths of the vectors; an embedder skips those that it does not support.
     tasks, prompts : sequence of str or None
@@ -230,15 +231,17 @@ def compare(
     texts, own_labels = examples.texts, examples.label_sets or examples.known_labels
     for name, given in (
         ("embedders", embedders),
+        ("dimensions", dimensions),
         ("tasks", tasks),
         ("prompts", prompts),
         ("heads", heads),
         ("features", features),
     ):
-        if isinstance(given, str):
-            raise TypeError(f"{name} must be a list, not a single str: [{given!r}]")
+        if isinstance(given, str | int | Embedder):
+            raise TypeError(f"{name} must be a list, not a single {type(given).__name__}: [{given!r}]")
     if single := sorted(settings.keys() & {"task", "prompt"}):
         raise TypeError(f"compare takes several: pass {single[0]}s=[…], not {single[0]}=")
+    embedders, dimensions, tasks, prompts = list(embedders), list(dimensions), list(tasks), list(prompts)
     recipes = check_comparison(texts, own_labels, heads, features, folds, seed)
     weights = check_weights(texts, own_labels, sample_weight, class_weight)
     choices = open_choices(embedders, dimensions, recipes, tasks=tasks, prompts=prompts, **settings)
@@ -268,11 +271,12 @@ def check_comparison(
         If the examples are not enough for a classifier.
     """
     _, y, _ = check_labelled(texts, labels)
+    heads, features = list(heads), list(features)
     if not heads or not features:
         raise ArgumentError(f"nothing to compare: no {'features' if heads else 'head'} given")
     recipes = [check_recipe(head, features=one, label_names=False) for head in heads for one in features]
     check_division(y, group_duplicates(texts), folds, seed)
-    return recipes
+    return list(dict.fromkeys(recipes))
 
 
 Weights = tuple[Floats | None, Floats | None]
@@ -310,8 +314,7 @@ def compare_vectors(
     classes, y, given = check_labelled(texts, labels)
     groups = group_duplicates(texts)
     found = []
-    # A classifier of words only is fitted once, with the lexical embedder.
-    pairs = [(one, recipe) for one in embedded for recipe in recipes if recipe.uses_vectors != one.embedder.is_lexical]
+    pairs = [(one, recipe) for one in embedded for recipe in _recipes_for(one.embedder, recipes)]
     for one, recipe in tracked(pairs, "Comparing", len(pairs), "combination"):
         vectors = one.vectors if recipe.uses_vectors else None
         inputs = Inputs.of(texts, vectors, words=recipe.uses_words)
@@ -361,6 +364,13 @@ def compare_vectors(
             )
         )
     return Comparison(found[0][-1].n_examples, folds, tuple(candidates), usage_of_all(embedded))
+
+
+def _recipes_for(embedder: Embedder, recipes: Sequence[Recipe]) -> list[Recipe]:
+    """Return the recipes that an embedder is used with: words only with one for words, each head once."""
+    if embedder.is_lexical:
+        return list(dict.fromkeys(replace(recipe, features="words") for recipe in recipes))
+    return [recipe for recipe in recipes if recipe.uses_vectors]
 
 
 def _cost(embedder: Embedder, texts: Sequence[str]) -> tuple[int | None, float | None]:

@@ -471,6 +471,27 @@ class TestCompare:
         with pytest.raises(embedclf.EmbedderError, match="dimensions, got 999"):
             embedclf.compare(TEXTS, LABELS, embedders=["wordllama"], dimensions=[999])
 
+    @pytest.mark.parametrize(
+        ("asked", "shown"),
+        [
+            ({"embedders": ["wordllama", "words"], "dimensions": [64, 256]}, {"64 auto", "256 auto", "0 words"}),
+            ({"embedders": ["words", "words:ngrams", embedclf.open_embedder("words")]}, {"0 words"}),
+            ({"embedders": ["wordllama", "words"], "features": ["embedding", "words"]}, {"256 embedding", "0 words"}),
+            ({"embedders": [None, "wordllama", "wordllama:l2_supercat"], "dimensions": [None, 256]}, {"256 auto"}),
+            ({"embedders": (name for name in ["wordllama"]), "features": ["both", "both"]}, {"256 both"}),
+        ],
+    )
+    def test_each_combination_is_compared_once(self, asked, shown):
+        """Also one that is named twice, in two ways; the embedder `words` is words alone."""
+        found = embedclf.compare(TEXTS, LABELS, heads=["centroid"], folds=2, **asked).candidates
+        named = [f"{one.dimensions} {one.features}" for one in found]
+        assert (set(named), len(named)) == (shown, len(shown))
+
+    def test_words_have_no_embeddings_to_compare(self):
+        """As `train` has it."""
+        with pytest.raises(embedclf.ArgumentError, match="words:ngrams has no embeddings: features='both' needs"):
+            embedclf.compare(TEXTS, LABELS, embedders=["words"], features=["words", "both"])
+
 
 def embedclf_model_bytes(cli: Cli) -> int:
     cli("train", REVIEWS, "-o", "m.safetensors", "--features", "embedding")

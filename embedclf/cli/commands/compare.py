@@ -109,6 +109,8 @@ def command(
     )
     weights = comparison.check_weights(corpus.texts, corpus.given_labels, job.sample_weight, job.class_weight)
     settings = asked.settings()
+    if set(features) == {"words"}:
+        _warn_of_unused(embedders, {"--dimensions": dimensions, "--task": tasks, "--prompt": prompts})
     given, lengths = embedders or (default_embedder()[0],), dimensions or (None,)
     told = {"tasks": tasks or (None,), "prompts": prompts or (None,)}
     opened = choices.open_choices(given, lengths, recipes, **told, **settings)
@@ -137,3 +139,10 @@ def command(
         echo_json(result.to_dict())
     else:
         job.print_lines(comparison_lines(result))
+
+
+def _warn_of_unused(embedders: tuple[str, ...], asked: dict[str, tuple[object, ...]]) -> None:
+    """Warn of what is asked of an embedder if words alone are compared."""
+    others = [name for name in embedders if name.partition(":")[0] != "words"]
+    if unused := [*(["--embedder"] if others else []), *(name for name, values in asked.items() if values)]:
+        echo(f"Warning: --features words uses no embedder: ignoring {' and '.join(unused)}", err=True)
