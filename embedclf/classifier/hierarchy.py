@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import Labels, LabelSet
 from embedclf.errors import ArgumentError
 from embedclf.missing import nothing_to_read
 
@@ -250,14 +250,26 @@ def parts_of(label: str, separator: str) -> list[str]:
     return [part.strip() for part in label.split(separator.strip() or separator)]
 
 
-def as_written(labels: Iterable[str], separator: str) -> list[str]:
-    """Return labels with nothing but the separator between their parts, so that one label has one spelling."""
-    return [separator.join(parts_of(label, separator)) for label in labels]
+@overload
+def as_written(labels: Iterable[str], separator: str) -> list[str]: ...
 
 
-def sets_as_written(sets: Iterable[LabelSet], separator: str) -> list[LabelSet]:
-    """Return the labels of texts that may have several with nothing but the separator between their parts."""
-    return [tuple(sorted(set(as_written(labels, separator)))) for labels in sets]
+@overload
+def as_written(labels: Iterable[LabelSet], separator: str) -> list[LabelSet]: ...
+
+
+@overload
+def as_written(labels: Labels, separator: str) -> list[str] | list[LabelSet]: ...
+
+
+def as_written(labels: Iterable[str] | Iterable[LabelSet], separator: str) -> Any:
+    """Return the labels of texts with nothing but the separator between their parts, so that one has one spelling."""
+    return [
+        separator.join(parts_of(one, separator))
+        if isinstance(one, str)
+        else tuple(sorted({*as_written(one, separator)}))
+        for one in labels
+    ]
 
 
 def usual_separator(labels: Sequence[str], separator: Any) -> str:

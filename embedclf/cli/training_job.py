@@ -124,29 +124,21 @@ class TrainingJob(Job):
         TrainingError
             If described labels have.
         """
-        from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
-        from embedclf.data.label_sets import LABEL_SEPARATOR
+        from embedclf.classifier.hierarchy import as_written
+        from embedclf.data.label_sets import LABEL_SEPARATOR, joined_labels
+        from embedclf.training.checks import tree_faults
         from embedclf.training.label_names import described_in_tree
 
-        own = self.corpus.label_sets or [(label,) for label in self.corpus.labels]
-        each = [(row, label) for row, labels in enumerate(own) for label in labels if label != out_of_scope_label]
-        separator = usual_separator([label for _, label in each], separator)
-        faults: dict[int, str] = {}
-        for row, label in each:
-            if row not in faults and (fault := tree_fault(label, separator)):
-                faults[row] = fault
+        separator, faults = tree_faults(self.corpus.given_labels, separator, out_of_scope_label)
         if faults:
             skip, problem = self.file.skip_bad_rows, "cannot be used"
             self.corpus, _ = without_faulty(self.corpus, faults, problem, skip_bad_rows=skip)
-        if (sets := self.corpus.label_sets) is not None:
-            between = self.file.label_separator or LABEL_SEPARATOR
-            rows = [
-                replace(row, label=between.join(labels), labels=labels)
-                for row, labels in zip(self.corpus.rows, sets_as_written(sets, separator), strict=True)
-            ]
-        else:
-            written = as_written(self.corpus.labels, separator)
-            rows = [replace(row, label=label) for row, label in zip(self.corpus.rows, written, strict=True)]
+        written = as_written(self.corpus.given_labels, separator)
+        cells = joined_labels(written, self.file.label_separator or LABEL_SEPARATOR)
+        rows = [
+            replace(row, label=cell, labels=None if isinstance(labels, str) else tuple(labels))
+            for row, labels, cell in zip(self.corpus.rows, written, cells, strict=True)
+        ]
         self.corpus = replace(self.corpus, rows=rows)
         if self.described is not None:
             self.described = described_in_tree(self.described, separator)
@@ -292,5 +284,6 @@ def check_none_refused(names: "Sequence[LabelText]", reasons: Mapping[int, str])
     """
     from embedclf.errors import TrainingError
 
-    for row, why in reasons.items():
+    if reasons:
+        row, why = next(iter(reasons.items()))
         raise TrainingError(f"the text of the label {names[row].label!r} cannot be embedded: {why}")

@@ -17,6 +17,9 @@ from embedclf.validation import Label, label_of, text_fault
 LabelSet: TypeAlias = tuple[str, ...]
 """The labels of a text, sorted, each once."""
 
+Labels: TypeAlias = Sequence[str] | Sequence[LabelSet]
+"""The label of each text, or the labels of each."""
+
 AnyLabels: TypeAlias = Iterable[Label] | Iterable[Collection[Label]]
 """One label per text, or a collection of labels per text."""
 

@@ -215,6 +215,17 @@ class EmbeddedTexts:
         return self.label_sets
 
     @property
+    def given_labels(self) -> list[str] | list[LabelSet]:
+        """The label of each text, or the labels of each if texts may have several.
+
+        Raises
+        ------
+        ArgumentError
+            If the texts have no labels.
+        """
+        return self.known_labels if self.label_sets is None else self.label_sets
+
+    @property
     def written_labels(self) -> list[str]:
         """The labels of each text as one string: itself, or several as a JSON list.
 
@@ -223,7 +234,7 @@ class EmbeddedTexts:
         ArgumentError
             If the texts have no labels.
         """
-        return written_labels(self.known_labels if self.label_sets is None else self.label_sets)
+        return written_labels(self.given_labels)
 
     @property
     def shown_labels(self) -> list[str] | None:

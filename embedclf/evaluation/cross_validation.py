@@ -9,9 +9,9 @@ import numpy as np
 from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.answer_figures import measure_answers
 from embedclf.classifier.decisions import Decision
-from embedclf.classifier.hierarchy import as_written, hierarchy_of
+from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.model_card import Head
-from embedclf.data.label_sets import AnyLabels, LabelSet
+from embedclf.data.label_sets import AnyLabels, Labels
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -23,7 +23,7 @@ from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
-from embedclf.training.checks import check_for_one_label, check_labelled, check_tree, sets_in_tree
+from embedclf.training.checks import check_for_one_label, check_labelled, labels_in_tree
 from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -278,13 +278,9 @@ def cross_validate(
     """
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names, C)
-    known = given.label_sets or given.known_labels
+    known = given.given_labels
     if label_hierarchy is not None:
-        if given.label_sets is not None:
-            known, label_hierarchy = sets_in_tree(given.label_sets, label_hierarchy)
-        else:
-            label_hierarchy = check_tree(given.known_labels, label_hierarchy)
-            known = as_written(given.known_labels, label_hierarchy)
+        known, label_hierarchy = labels_in_tree(known, label_hierarchy)
     classes, y, of_texts = check_labelled(given.texts, known)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)
@@ -333,7 +329,7 @@ def check_division(y: Ints, groups: Ints, folds: int, seed: int, repeats: int = 
 
 def cross_validate_examples(
     texts: Sequence[str],
-    labels: Sequence[str] | Sequence[LabelSet],
+    labels: Labels,
     examples: TrainingSet,
     recipe: Recipe,
     n_folds: int,

@@ -128,10 +128,7 @@ def evaluate(
     given = texts_for(classifier, texts, labels, text=text, label=label, vectors=vectors)
     if not given.texts:
         raise ArgumentError("nothing to evaluate: there are 0 texts and 0 labels")
-    tree = classifier.card.hierarchy
-    check_labels(
-        classifier, given.label_sets or (given.known_labels if tree is None else as_written(given.known_labels, tree))
-    )
+    check_labels(classifier, given.given_labels)
     set_threshold = None if coverage is None else classifier.card.set_threshold(coverage)
     if costs is not None:
         classifier = classifier.with_costs(costs)

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.decisions import MultiLabelDecision
-from embedclf.classifier.hierarchy import sets_as_written
+from embedclf.classifier.hierarchy import as_written
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.data.label_sets import LabelSet
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -39,7 +39,7 @@ def evaluate_labels(
     """
     texts, labels = examples.texts, examples.known_label_sets
     if (separator := classifier.card.hierarchy) is not None:
-        labels = sets_as_written(labels, separator)
+        labels = as_written(labels, separator)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = examples.vectors
     else:

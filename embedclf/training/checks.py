@@ -8,8 +8,8 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask
 from embedclf.classifier.decisions import check_min_confidence
-from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
-from embedclf.data.label_sets import LabelSet
+from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
+from embedclf.data.label_sets import Labels, LabelSet, labels_in
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
 
@@ -83,7 +83,7 @@ def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tu
 
 
 def check_labelled(
-    texts: Sequence[str], labels: Sequence[str] | Sequence[LabelSet]
+    texts: Sequence[str], labels: Labels, out_of_scope_label: str | None = None
 ) -> tuple[tuple[str, ...], Ints, Mask | None]:
     """Check that a classifier can be trained on some examples, whether they have one label each or several.
 
@@ -101,13 +101,22 @@ def check_labelled(
     """
     sets = [one for one in labels if not isinstance(one, str)]
     if not sets:
-        return *check_examples(texts, [one for one in labels if isinstance(one, str)]), None
+        return *check_examples(texts, [one for one in labels if isinstance(one, str)], out_of_scope_label), None
     classes, given = check_label_sets(texts, sets)
     return classes, rarest_labels(given), given
 
 
-def check_tree(labels: Sequence[str], separator: str, out_of_scope_label: str | None = None) -> str:
-    """Check that labels are in a tree, and return what separates their parts; see `usual_separator`.
+def labels_in_tree(
+    labels: Labels, separator: str, out_of_scope_label: str | None = None
+) -> tuple[list[str] | list[LabelSet], str]:
+    """Check that the labels of texts are in a tree.
+
+    Returns
+    -------
+    labels : list of str, or of tuple of str
+        As they are written; see `as_written`.
+    separator : str
+        What separates their parts; see `usual_separator`.
 
     Raises
     ------
@@ -116,13 +125,35 @@ def check_tree(labels: Sequence[str], separator: str, out_of_scope_label: str | 
     TrainingError
         If a label has an empty part.
     """
-    inside = [label for label in labels if label != out_of_scope_label]
-    separator = usual_separator(inside, separator)
-    for name in sorted(set(inside)):
-        if fault := tree_fault(name, separator):
-            raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}")
-    tell_of_parents(as_written(inside, separator), separator)
-    return separator
+    separator, faults = tree_faults(labels, separator, out_of_scope_label)
+    if faults:
+        row, fault = next(iter(faults.items()))
+        raise TrainingError(f"labels[{row}]: {fault}")
+    written = as_written(labels, separator)
+    tell_of_parents(labels_in(written) - {out_of_scope_label}, separator)
+    return written, separator
+
+
+def tree_faults(labels: Labels, separator: str, out_of_scope_label: str | None = None) -> tuple[str, dict[int, str]]:
+    """Return what separates the parts of labels in a tree, and what is wrong with those of some texts, by index.
+
+    Raises
+    ------
+    ArgumentError
+        If the separator stands in no label.
+    """
+    each = [
+        (row, label)
+        for row, one in enumerate(labels)
+        for label in ((one,) if isinstance(one, str) else one)
+        if label != out_of_scope_label
+    ]
+    separator = usual_separator([label for _, label in each], separator)
+    found: dict[int, str] = {}
+    for row, label in each:
+        if row not in found and (fault := tree_fault(label, separator)):
+            found[row] = fault
+    return separator, found
 
 
 def tell_of_parents(labels: Iterable[str], separator: str) -> None:
@@ -134,18 +165,6 @@ def tell_of_parents(labels: Iterable[str], separator: str) -> None:
         logger.info(
             "%s: rows have this label itself, and others labels below it. Its probability is that of them all.", shown
         )
-
-
-def sets_in_tree(sets: Sequence[LabelSet], separator: str) -> tuple[list[LabelSet], str]:
-    """Check that the labels of texts with several are in a tree; return them as they are written, and the separator.
-
-    Raises
-    ------
-    ArgumentError, TrainingError
-        As `check_tree` does.
-    """
-    separator = check_tree([label for labels in sets for label in labels], separator)
-    return sets_as_written(sets, separator), separator
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:

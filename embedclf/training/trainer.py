@@ -28,13 +28,10 @@ from embedclf.stats import metrics
 from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import (
     check_abstaining,
-    check_examples,
     check_for_one_label,
-    check_label_sets,
-    check_tree,
+    check_labelled,
     check_without_tree,
-    rarest_labels,
-    sets_in_tree,
+    labels_in_tree,
 )
 from embedclf.training.fitting import fit_classifier
 from embedclf.training.heads import Start
@@ -272,7 +269,6 @@ def train_on(
 ) -> tuple[TextClassifier, HeldOutRows]:
     """Train a classifier; see `train`, and `fit_classifier` for the start."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
-    given = None
     others = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
     if label_hierarchy is not None:
         check_without_tree(**others)
@@ -284,19 +280,12 @@ def train_on(
             label_texts=described,
             **others,
         )
-        sets = examples.known_label_sets
-        if label_hierarchy is not None:
-            sets, label_hierarchy = sets_in_tree(sets, label_hierarchy)
-        classes, given = check_label_sets(examples.texts, sets)
-        y = rarest_labels(given)
-    else:
-        labels = examples.known_labels
-        if label_hierarchy is not None:
-            label_hierarchy = check_tree(labels, label_hierarchy, outside)
-            labels = as_written(labels, label_hierarchy)
-            outside = None if outside is None else as_written([outside], label_hierarchy)[0]
-            described = None if described is None else described_in_tree(described, label_hierarchy)
-        classes, y = check_examples(examples.texts, labels, outside)
+    labels = examples.given_labels
+    if label_hierarchy is not None:
+        labels, label_hierarchy = labels_in_tree(labels, label_hierarchy, outside)
+        outside = None if outside is None else as_written([outside], label_hierarchy)[0]
+        described = None if described is None else described_in_tree(described, label_hierarchy)
+    classes, y, given = check_labelled(examples.texts, labels, outside)
     if described is not None:
         described = {label: texts for label, texts in described.items() if label != outside}
         check_described(described, classes)
