@@ -19,6 +19,7 @@ from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.data.label_sets import Labels, LabelSet
 from embedclf.errors import ArgumentError
 from embedclf.missing import nothing_to_read
+from embedclf.stats import metrics
 
 _MOST_SHOWN = 3
 
@@ -188,6 +189,17 @@ class Hierarchy:
             numbers = {name: number for number, name in enumerate(dict.fromkeys(cut))}
             found.append((list(numbers), np.array([numbers[name] for name in cut], dtype=np.intp)))
         return found
+
+    def level_accuracies(self, labels: Sequence[str], y_true: Ints, y_pred: Ints) -> tuple[float, ...]:
+        """Return, for each level, the share of texts whose label, cut to as many parts, is predicted.
+
+        Parameters
+        ----------
+        labels : sequence of str
+        y_true, y_pred : ndarray of shape (n,)
+            True and predicted label, as indices into `labels`.
+        """
+        return tuple(metrics.accuracy(of_label[y_true], of_label[y_pred]) for _, of_label in self.levels(labels))
 
     def _path(self, label: str) -> list[str]:
         """Return the labels from the top down to a label."""

@@ -18,12 +18,12 @@ from embedclf.evaluation.choices import Embedded, check_cost_of_all, embed_choic
 from embedclf.evaluation.cross_validation import AnyCrossValidation, check_division, cross_validate_examples
 from embedclf.evaluation.footprint import ms_to_embed, size_and_seconds
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
-from embedclf.evaluation.scores import ACCURACY, MICRO_F1, Score, difference_of, score_of
+from embedclf.evaluation.scores import ACCURACY, MICRO_F1, Score, difference_of, named_levels, score_of
 from embedclf.formatting import counted
 from embedclf.phases import tracked
 from embedclf.records import WithPage
 from embedclf.stats.intervals import Interval, warn_of_few
-from embedclf.training.checks import check_for_one_label, check_labelled
+from embedclf.training.checks import check_for_one_label, check_labelled, labels_in_tree
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.trainer import of_labels, weights_of
@@ -70,6 +70,9 @@ class Compared:
         F1 of all labels of all texts together; None if a text has one label.
     micro_f1_interval : Interval or None
         95 %.
+    level_accuracies : tuple of float, or None
+        The accuracy of the first part of the labels, of the first two parts, and so on; None if they are in no tree, or
+        texts have several.
     """
 
     embedder: str
@@ -92,6 +95,7 @@ class Compared:
     result: AnyCrossValidation
     micro_f1: float | None = None
     micro_f1_interval: Interval | None = None
+    level_accuracies: tuple[float, ...] | None = None
 
     @property
     def score(self) -> Score:
@@ -115,12 +119,13 @@ class Compared:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types for JSON, without the cross-validation."""
-        left_out = {"result"} if self.micro_f1 is not None else {"result", "micro_f1", "micro_f1_interval"}
-        names = [name for name in self.__slots__ if name not in left_out]
-        shown = {name: getattr(self, name) for name in names}
-        return {name: list(value) if isinstance(value, Interval) else value for name, value in shown.items()} | {
-            "worse": self.worse
-        }
+        not_always = ("micro_f1", "micro_f1_interval", "level_accuracies")
+        shown = {name: getattr(self, name) for name in self.__slots__ if name != "result"}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in shown.items()
+            if value is not None or name not in not_always
+        } | {"worse": self.worse}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +171,14 @@ class Comparison(WithPage):
 
 
 def _flat(figures: dict[str, Any]) -> dict[str, Any]:
-    """Return figures with each interval as two of them."""
+    """Return figures with each interval as two of them, and those of levels apart."""
     flat: dict[str, Any] = {}
     for name, value in figures.items():
         of_name = name.removesuffix("_interval")
-        flat |= {f"{of_name}_low": value[0], f"{of_name}_high": value[1]} if of_name != name else {name: value}
+        if name == "level_accuracies":
+            flat |= named_levels(value)
+        else:
+            flat |= {f"{of_name}_low": value[0], f"{of_name}_high": value[1]} if of_name != name else {name: value}
     return flat
 
 
@@ -188,6 +196,7 @@ def compare(
     features: Sequence[Features] = ("auto",),
     folds: int = 5,
     seed: int = 0,
+    label_hierarchy: str | None = None,
     sample_weight: Any = None,
     class_weight: ClassWeight = None,
     **settings: Unpack[EmbedderSettings],
@@ -211,7 +220,7 @@ def compare(
     heads : sequence of {"logistic", "centroid"}
     features : sequence of {"auto", "embedding", "words", "both"}
         "words" is compared once, independently of the embedders.
-    folds, seed, sample_weight, class_weight
+    folds, seed, label_hierarchy, sample_weight, class_weight
         See `embedclf.cross_validate`.
     **settings
         Settings for opening embedders given by name; see `EmbedderSettings`. ``max_cost`` limits their total cost.
@@ -228,7 +237,9 @@ def compare(
         If an embedder is unknown, not installed, supports none of the lengths, or fails.
     """
     examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
-    texts, own_labels = examples.texts, examples.label_sets or examples.known_labels
+    texts, own_labels = examples.texts, examples.given_labels
+    if label_hierarchy is not None:
+        own_labels, label_hierarchy = labels_in_tree(own_labels, label_hierarchy)
     for name, given in (
         ("embedders", embedders),
         ("dimensions", dimensions),
@@ -250,7 +261,13 @@ def compare(
     reasons = embed_choices(choices, texts, embedded, **settings)
     if reasons:
         raise TextError(reasons)
-    return compare_vectors(texts, own_labels, embedded, recipes, folds=folds, seed=seed, weights=weights)
+    return compare_vectors(
+        *(texts, own_labels, embedded, recipes),
+        folds=folds,
+        seed=seed,
+        weights=weights,
+        label_hierarchy=label_hierarchy,
+    )
 
 
 def check_comparison(
@@ -307,8 +324,9 @@ def compare_vectors(
     folds: int,
     seed: int,
     weights: Weights = (None, None),
+    label_hierarchy: str | None = None,
 ) -> Comparison:
-    """Compare embedders by their vectors of the texts; see `compare` and `check_weights`."""
+    """Compare embedders by their vectors of the texts; see `compare`, `check_weights` and `as_written`."""
     if not embedded:
         raise ArgumentError("nothing to compare: no embedder given")
     classes, y, given = check_labelled(texts, labels)
@@ -323,7 +341,7 @@ def compare_vectors(
         )
         named = one.embedder.spec.described + (f", {one.vectors.shape[1]} dimensions" if recipe.uses_vectors else "")
         logger.info("%s, %s, features %s:", named, recipe.head, recipe.features)
-        result = cross_validate_examples(texts, labels, examples, recipe, folds, seed)
+        result = cross_validate_examples(texts, labels, examples, recipe, folds, seed, label_hierarchy=label_hierarchy)
         found.append((one, recipe, examples.inputs, result))
     # All combinations have the same folds, and so the same predicted rows.
     groups = groups[[one.row for one in found[0][-1].predictions]]
@@ -335,8 +353,10 @@ def compare_vectors(
         difference = difference_of(result, found[0][-1], labels, groups)
         if isinstance(result, MultiLabelCrossValidation):
             accuracy, micro_f1 = Score(result.exact_match, result.exact_match_interval), score_of(result)
+            levels = None
         else:
-            accuracy, micro_f1 = score_of(result), None
+            accuracy, micro_f1, tree = score_of(result), None, result.report.hierarchy
+            levels = None if tree is None else tuple(one.accuracy for one in tree.levels)
         tokens, dollars = _cost(one.embedder, texts)
         n_bytes, seconds = size_and_seconds(one.embedder, texts, inputs, classes, result)
         candidates.append(
@@ -361,6 +381,7 @@ def compare_vectors(
                 result=result,
                 micro_f1=None if micro_f1 is None else micro_f1.value,
                 micro_f1_interval=None if micro_f1 is None else micro_f1.interval,
+                level_accuracies=levels,
             )
         )
     return Comparison(found[0][-1].n_examples, folds, tuple(candidates), usage_of_all(embedded))

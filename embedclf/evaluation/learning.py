@@ -7,17 +7,18 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.hierarchy import Hierarchy, hierarchy_of
 from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import AnyLabels
 from embedclf.data_frames import DataFrame, data_frame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
-from embedclf.evaluation.scores import ACCURACY, MICRO_F1
+from embedclf.evaluation.scores import ACCURACY, MICRO_F1, named_levels
 from embedclf.records import WithPage
 from embedclf.stats import multilabel
 from embedclf.stats.intervals import Interval, interval_of_mean, interval_of_ratios, warn_of_few
-from embedclf.training.checks import check_for_one_label, check_labelled
+from embedclf.training.checks import check_for_one_label, check_labelled, labels_in_tree
 from embedclf.training.folds import HeldOutPredictions, Task, fit_and_predict
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import hold_out
@@ -49,6 +50,9 @@ class LearningPoint(NamedTuple):
         95 %, over the distinct held-out texts; of micro-F1 if texts have several labels.
     micro_f1 : float or None
         F1 of all labels of all texts together; None if a text has one label.
+    level_accuracies : tuple of float, or None
+        The accuracy of the first part, of the first two parts, and so on; None if labels are in no tree, or texts have
+        several.
     """
 
     n_labels: int
@@ -56,6 +60,7 @@ class LearningPoint(NamedTuple):
     accuracy: float
     interval: Interval
     micro_f1: float | None = None
+    level_accuracies: tuple[float, ...] | None = None
 
     @property
     def score(self) -> float:
@@ -64,10 +69,8 @@ class LearningPoint(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types for JSON."""
-        figures = {**self._asdict(), "interval": list(self.interval)}
-        if self.micro_f1 is None:
-            del figures["micro_f1"]
-        return figures
+        figures = {name: value for name, value in self._asdict().items() if value is not None}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in figures.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,18 @@ class LearningCurve(WithPage):
 
     def to_frame(self) -> Any:
         """Return the points of the curve as a data frame of pandas, or of Polars if only that is installed."""
-        rows = [{**point.to_dict(), "low": point.interval.low, "high": point.interval.high} for point in self.points]
+        rows = [
+            {
+                **point.to_dict(),
+                "low": point.interval.low,
+                "high": point.interval.high,
+                **named_levels(point.level_accuracies),
+            }
+            for point in self.points
+        ]
         measured = ("accuracy",) if self.metric == ACCURACY else ("micro_f1", "accuracy")
-        return data_frame(rows, ("n_labels", "n_draws", *measured, "low", "high"))
+        levels = named_levels(self.points[-1].level_accuracies)
+        return data_frame(rows, ("n_labels", "n_draws", *measured, "low", "high", *levels))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the curve as plain types for JSON."""
@@ -144,6 +156,7 @@ def learning_curve(
     features: Features = "auto",
     label_names: bool | None = None,
     seed: int = 0,
+    label_hierarchy: str | None = None,
     vectors: Vectors | None = None,
     name_vectors: Vectors | None = None,
     sample_weight: Any = None,
@@ -161,6 +174,8 @@ def learning_curve(
         See `embedclf.train`.
     seed : int
         Seed for the held-out split and the subsets.
+    label_hierarchy : str, optional
+        What separates the parts of labels in a tree: each level is then measured.
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         The embedder's vectors of the texts, if known; None embeds the texts.
     name_vectors : ndarray of shape (n_labels, n_dimensions), float32, optional
@@ -183,7 +198,11 @@ def learning_curve(
     given = EmbeddedTexts.of(texts, labels, text=text, label=label, embedder=embedder, vectors=vectors)
     recipe = check_recipe(head, regularization, features, label_names, C)
     check_whole(seed, "seed", least=0)
-    classes, y, of_texts = check_labelled(given.texts, given.label_sets or given.known_labels)
+    known = given.given_labels
+    if label_hierarchy is not None:
+        known, label_hierarchy = labels_in_tree(known, label_hierarchy)
+    classes, y, of_texts = check_labelled(given.texts, known)
+    tree = None if label_hierarchy is None else hierarchy_of(classes, label_hierarchy)
     groups = given.groups
     held = hold_out(y, groups, _HOLDOUT, seed=seed)
     sizes = sizes_of(int((~held).sum()), len(classes))
@@ -210,7 +229,7 @@ def learning_curve(
     )
     warn_of_few(groups[held], "held out")
     tasks = [
-        (size, Task(chosen, held))
+        (size, Task(chosen, held, tree))
         for draw in range(_MOST_DRAWS)
         for size, chosen in _nested_subsets(examples, np.flatnonzero(~held), sizes, np.random.default_rng([seed, draw]))
         if draw < max(1, sizes[-1] // size)
@@ -221,21 +240,31 @@ def learning_curve(
         by_size[size].append(prediction)
     if of_texts is not None:
         return _curve_of_labels(by_size, of_texts[held], groups[held])
-    correct = {
-        size: [examples.decision.choose(one.probabilities)[0] == y[held] for one in of_size]
-        for size, of_size in by_size.items()
+    predicted = {
+        size: [examples.decision.choose(one.probabilities)[0] for one in of_size] for size, of_size in by_size.items()
     }
-    means = {size: np.mean(of_size, axis=0) for size, of_size in correct.items()}
+    means = {size: np.mean([one == y[held] for one in of_size], axis=0) for size, of_size in predicted.items()}
     gained = means[sizes[-1]] - means[sizes[-2]]
     return LearningCurve(
         n_held_out=int(held.sum()),
         points=tuple(
-            LearningPoint(size, len(correct[size]), float(mean.mean()), interval_of_mean(mean, groups[held]))
+            LearningPoint(
+                size,
+                len(predicted[size]),
+                float(mean.mean()),
+                interval_of_mean(mean, groups[held]),
+                level_accuracies=None if tree is None else _by_level(tree, classes, y[held], predicted[size]),
+            )
             for size, mean in means.items()
         ),
         gain=float(gained.mean()),
         gain_interval=interval_of_mean(gained, groups[held], least=-1),
     )
+
+
+def _by_level(tree: Hierarchy, classes: Sequence[str], y: Ints, predicted: Sequence[Ints]) -> tuple[float, ...]:
+    """Return the accuracy of each level, the mean of the random subsets of a size."""
+    return tuple(np.mean([tree.level_accuracies(classes, y, one) for one in predicted], axis=0).tolist())
 
 
 def _curve_of_labels(by_size: dict[int, list[HeldOutPredictions]], given: Mask, groups: Ints) -> LearningCurve:

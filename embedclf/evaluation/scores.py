@@ -30,6 +30,11 @@ def score_of(result: AnyCrossValidation) -> Score:
     return Score(result.accuracy, result.accuracy_interval)
 
 
+def named_levels(accuracies: Sequence[float] | None) -> dict[str, float]:
+    """Return the accuracy of each level of labels in a tree, as a column of a table; none without a tree."""
+    return {f"level_{level}_accuracy": one for level, one in enumerate(accuracies or (), 1)}
+
+
 def difference_of(
     result: AnyCrossValidation,
     best: AnyCrossValidation,

@@ -29,7 +29,7 @@ from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing import multilabel
-from embedclf.printing.figures import fold_cells
+from embedclf.printing.figures import fold_cells, names_of_upper_levels, upper_levels
 from embedclf.printing.retrained import (
     cells_of,
     cells_of_labels,
@@ -148,10 +148,11 @@ def _(result: CrossValidation) -> str:
 @notebook_html.register
 def _(result: LearningCurve) -> str:
     rows = [
-        [f"{one.n_labels:,}", f"{one.score:.3f}", shown_interval(one.interval), str(one.n_draws)]
+        [f"{one.n_labels:,}", f"{one.score:.3f}", shown_interval(one.interval), *upper_levels(one), str(one.n_draws)]
         for one in result.points
     ]
-    table = _table(["training rows", result.metric, "95 % interval", "runs"], rows, left=0)
+    levels = names_of_upper_levels(result.points[-1])
+    table = _table(["training rows", result.metric, "95 % interval", *levels, "runs"], rows, left=0)
     return _cell(table, _paragraph(result.verdict))
 
 
@@ -171,11 +172,15 @@ def _(result: Comparison) -> str:
             f"{one.dimensions:,}" if one.dimensions else "–",
             f"{one.score.value:.3f}",
             shown_interval(one.score.interval),
+            *upper_levels(one),
             "best" if one is best else f"{one.difference:z.3f}",
         ]
         for one in result.candidates
     ]
-    header = ["embedder", "head", "features", "dimensions", result.metric, "95 % interval", "difference from best"]
+    header = [
+        *("embedder", "head", "features", "dimensions", result.metric, "95 % interval"),
+        *(*names_of_upper_levels(best), "difference from best"),
+    ]
     return _cell(_tiles(tiles), _table(header, rows, left=3))
 
 

@@ -25,7 +25,14 @@ from embedclf.pages.rendering import Facts, Heading, Section, folded, render, ta
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict, weakest_first
 from embedclf.printing.answered import difference_of
-from embedclf.printing.figures import depth_cells, dollars_of, fold_cells, level_cells
+from embedclf.printing.figures import (
+    depth_cells,
+    dollars_of,
+    fold_cells,
+    level_cells,
+    names_of_upper_levels,
+    upper_levels,
+)
 from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
 from embedclf.stats.metrics import CoveragePoint
@@ -97,16 +104,18 @@ def learning_curve_page(curve: LearningCurve, title: str, *, facts: Facts = (), 
         ("gain from last doubling", f"{100 * curve.gain:+z.1f} points", between(curve.gain_interval, 100, 1)),
         ("held-out rows", f"{curve.n_held_out:,}", ""),
     ]
-    rows = [[f"{one.n_labels:,}", f"{one.score:.3f}", between(one.interval), str(one.n_draws)] for one in curve.points]
+    rows = [
+        [f"{one.n_labels:,}", f"{one.score:.3f}", between(one.interval), *upper_levels(one), str(one.n_draws)]
+        for one in curve.points
+    ]
+    header = ["training rows", curve.metric, "95 % interval", *names_of_upper_levels(last), "runs"]
     sections = [
         Section(
             title_of,
             "With 95 % intervals, on the same held-out rows.",
             [wide(f"{title_of} by training rows", charts.learning_chart(curve))],
         ),
-        Section(
-            "Figures", parts=[table("Figures", ["training rows", curve.metric, "95 % interval", "runs"], rows, left=())]
-        ),
+        Section("Figures", parts=[table("Figures", header, rows, left=())]),
     ]
     return render(Heading(title, [curve.verdict], tiles, facts, note), sections, INTERVALS)
 
@@ -127,13 +136,15 @@ def comparison_page(result: Comparison, title: str, *, facts: Facts = (), note: 
             [
                 *(one.name, f"{one.dimensions:,}" if one.dimensions else "–", one.head, one.features),
                 f"{one.score.value:.3f}",
-                *(between(one.score.interval), "best" if place == 0 else difference, tokens, dollars_of(one)),
+                *(between(one.score.interval), *upper_levels(one)),
+                *("best" if place == 0 else difference, tokens, dollars_of(one)),
                 f"{one.model_bytes / 1_000:,.1f} kB",
                 f"{one.ms_to_classify + (one.ms_to_embed or 0):.2f}{'' if one.ms_to_embed is not None else ' + API'}",
             ]
         )
     header = [
-        *("embedder", "dimensions", "head", "features", metric, "95 % interval", f"Δ {metric} vs best (95 %)"),
+        *("embedder", "dimensions", "head", "features", metric, "95 % interval"),
+        *(*names_of_upper_levels(best), f"Δ {metric} vs best (95 %)"),
         *("tokens", "dollars", "model size", "ms/text"),
     ]
     sections = [

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.evaluation.comparison import Compared, Comparison
     from embedclf.evaluation.cross_validation import CrossValidation
-    from embedclf.evaluation.learning import LearningCurve
+    from embedclf.evaluation.learning import LearningCurve, LearningPoint
     from embedclf.evaluation.levels import Levels
     from embedclf.evaluation.report import Report, WrongRow
 
@@ -288,6 +288,7 @@ def comparison_lines(result: "Comparison") -> list[Line]:
             one.head,
             one.features,
             f"{one.score.value:.3f} ({shown_interval(one.score.interval)})",
+            *upper_levels(one),
             "best" if place == 0 else shown_difference(one.difference, *one.difference_interval, significant=one.worse),
             "–" if one.tokens is None else f"{one.tokens:,}",
             dollars_of(one),
@@ -296,14 +297,26 @@ def comparison_lines(result: "Comparison") -> list[Line]:
         ]
         for place, one in enumerate(result.candidates)
     ]
+    levels = names_of_upper_levels(result.candidates[0])
     header = [
-        *("embedder", "dims", "head", "features", f"{result.metric} (95 %)", f"Δ {result.metric} vs best (95 %)"),
+        *("embedder", "dims", "head", "features", f"{result.metric} (95 %)", *levels),
+        f"Δ {result.metric} vs best (95 %)",
         *("tokens", "dollars", "model", "ms/text"),
     ]
     return [
         heading(f"{counted(result.n_examples, 'row')} ({result.n_folds}-fold cross-validation):"),
-        *table(header, rows, left=(0, 2, 3, 5)),
+        *table(header, rows, left=(0, 2, 3, 5 + len(levels))),
     ]
+
+
+def names_of_upper_levels(one: "Compared | LearningPoint") -> list[str]:
+    """Return the names of the levels above the whole labels, if these are in a tree."""
+    return [f"level {level}" for level in range(1, len(one.level_accuracies or ()))]
+
+
+def upper_levels(one: "Compared | LearningPoint") -> list[str]:
+    """Return the accuracy of each level above the whole labels."""
+    return [f"{accuracy:.3f}" for accuracy in (one.level_accuracies or ())[:-1]]
 
 
 def dollars_of(one: "Compared") -> str:
@@ -348,7 +361,8 @@ def fold_cells(result: "CrossValidation") -> tuple[list[str], list[list[str]]]:
 
 def learning_curve_lines(curve: "LearningCurve") -> list[Line]:
     """Return a learning curve as lines: one per number of training rows, with a plot, then the verdict."""
-    plot_width = _plot_width()
+    levels = names_of_upper_levels(curve.points[-1])
+    plot_width = _plot_width(_WIDTH_OF_FIGURES + sum(len(name) + 2 for name in levels))
     low = min(point.interval.low for point in curve.points)
     high = max(point.interval.high for point in curve.points)
 
@@ -361,21 +375,22 @@ def learning_curve_lines(curve: "LearningCurve") -> list[Line]:
         start, end = place(point.interval.low), place(point.interval.high)
         line[start : end + 1] = "-" * (end + 1 - start)
         line[place(point.score)] = "o"
-        rows.append([f"{point.n_labels:,}", f"{point.score:.3f}", shown_interval(point.interval), "".join(line)])
+        figures = [f"{point.score:.3f}", shown_interval(point.interval), *upper_levels(point)]
+        rows.append([f"{point.n_labels:,}", *figures, "".join(line)])
     scale = f"{low:.3f}{f'{high:.3f}':>{plot_width - 5}}"
     return [
         f"Held-out test: {counted(curve.n_held_out, 'row')}",
-        *table(["training rows", curve.metric, "95 % interval", scale], rows, left=(3,)),
+        *table(["training rows", curve.metric, "95 % interval", *levels, scale], rows, left=(3 + len(levels),)),
         "",
         [(curve.verdict, HEADING)],
     ]
 
 
-def _plot_width() -> int:
+def _plot_width(of_figures: int) -> int:
     """Return the width of the plot: the columns beside the figures, or of a line beneath them if these are few."""
     if (total := columns()) is None:
         return _PLOT_WIDTH
-    beside = total - _WIDTH_OF_FIGURES
+    beside = total - of_figures
     return min(beside, _MOST_PLOT_WIDTH) if beside >= _LEAST_PLOT_WIDTH else min(_PLOT_WIDTH, total - 4)
 
 

@@ -438,7 +438,7 @@ def _measure(
         coverage = float(answered.mean())
         answered_accuracy = float(right[answered].mean()) if answered.any() else None
     if tree is not None:
-        levels = tuple(metrics.accuracy(of[y], of[predicted]) for _, of in tree.levels(classes))
+        levels = tree.level_accuracies(classes, y, predicted)
     of_classes = metrics.per_class(y, predicted, classes)
     figures = HeldOut(
         accuracy=metrics.accuracy(y, predicted),

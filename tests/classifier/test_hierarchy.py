@@ -217,7 +217,32 @@ def test_on_the_command_line(in_tree: Path, cli: Cli):
     assert "level  labels  macro-F1" in shown
     assert "order > refund      " in shown
     validated = json.loads(cli("cross-validate", "spaced.csv", "--folds", 2, "--json", *args).stdout)
-    assert [one["n_labels"] for one in validated["report"]["hierarchy"]["levels"]] == [2, 3]
+    levels = validated["report"]["hierarchy"]["levels"]
+    assert [one["n_labels"] for one in levels] == [2, 3]
+    compared = cli("compare", "spaced.csv", *args[:4], *args[4:6], "--folds", 2, "--json")
+    (best,) = json.loads(compared.stdout)["candidates"]
+    assert best["level_accuracies"][-1] == best["accuracy"] <= best["level_accuracies"][0]
+
+
+def test_a_learning_curve_of_a_tree(in_tree: Path, cli: Cli):
+    """The levels above the labels have columns, on the screen and in the file."""
+    Path("spaced.csv").write_text(in_tree.read_text().replace("/", " / ", 3))
+    args = ("--label-hierarchy", "/", "--features", "words", "--head", "centroid")
+    shown = cli("learning-curve", "spaced.csv", *args, "-o", "curve.csv").stdout.splitlines()
+    assert shown[1].split()[:8] == ["training", "rows", "accuracy", "95", "%", "interval", "level", "1"]
+    with Path("curve.csv").open(newline="") as file:
+        points = list(csv.DictReader(file))
+    assert [list(points[0])[-2:], shown[2].split()[0]] == [["level_1_accuracy", "level_2_accuracy"], "3"]
+    assert all(one["level_2_accuracy"] == one["accuracy"] <= one["level_1_accuracy"] for one in points)
+
+
+def test_what_is_compared_in_a_tree():
+    labels = [IN_TREE[label] for label in LABELS]
+    settings = {"features": ["words"], "heads": ["centroid"], "folds": 2, "label_hierarchy": "/"}
+    one = embedclf.compare(TEXTS, labels, **settings)
+    assert one.to_frame()["level_2_accuracy"][0] == one.candidates[0].accuracy
+    several = embedclf.compare(TEXTS, [[label, "other"] for label in labels], **settings)
+    assert several.candidates[0].level_accuracies is None
 
 
 def test_retraining_keeps_the_tree(of_tree: embedclf.TextClassifier):

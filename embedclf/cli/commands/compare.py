@@ -11,7 +11,14 @@ from embedclf.cli.job import file_job
 from embedclf.cli.options import PageOptions, add_options, page_options, report_option
 from embedclf.cli.screen import echo, echo_json
 from embedclf.cli.training_job import TrainingJob
-from embedclf.cli.training_options import PROMPT_HELP, TASK_HELP, TaskName, seed_option, weight_options
+from embedclf.cli.training_options import (
+    PROMPT_HELP,
+    TASK_HELP,
+    TaskName,
+    label_hierarchy_option,
+    seed_option,
+    weight_options,
+)
 from embedclf.formatting import counted
 
 
@@ -64,6 +71,7 @@ from embedclf.formatting import counted
     "[default: auto]",
 )
 @click.option("--folds", metavar="N", type=click.IntRange(min=2), default=5, show_default=True, help="Number of folds.")
+@label_hierarchy_option
 @seed_option
 @add_options(list(weight_options.values()))
 @report_option
@@ -78,6 +86,7 @@ def command(
     heads: tuple[str, ...],
     features: tuple[str, ...],
     folds: int,
+    label_hierarchy: str | None,
     seed: int,
     class_weight: str | None,
     weight_column: str | None,
@@ -98,10 +107,14 @@ def command(
     from embedclf.evaluation import choices, comparison
     from embedclf.pages.reports import comparison_page
     from embedclf.printing.figures import comparison_lines
+    from embedclf.training.checks import tell_of_parents
 
     job.check_places(report=report)
     job.share_vectors()
     job.read()
+    if label_hierarchy is not None:
+        label_hierarchy, _ = job.put_in_tree(label_hierarchy)
+        tell_of_parents(labels_in(job.corpus.given_labels), label_hierarchy)
     job.weigh(class_weight, weight_column)
     corpus, asked = job.corpus, job.asked
     recipes = comparison.check_comparison(
@@ -132,7 +145,11 @@ def command(
         embedded = [replace(one, vectors=one.vectors[kept]) for one in embedded]
         weights = (None if weights[0] is None else weights[0][kept], weights[1])
     result = comparison.compare_vectors(
-        corpus.texts, corpus.given_labels, embedded, recipes, folds=folds, seed=seed, weights=weights
+        *(corpus.texts, corpus.given_labels, embedded, recipes),
+        folds=folds,
+        seed=seed,
+        weights=weights,
+        label_hierarchy=label_hierarchy,
     )
     page.write(comparison_page, result, f"Comparison on {job.name}", data=facts_of_file(corpus))
     if job.as_json:
