@@ -30,6 +30,45 @@ def is_data_frame(value: object) -> TypeGuard[DataFrame]:
     return hasattr(value, "columns") and len(getattr(value, "shape", ())) == 2
 
 
+def index_of(values: object) -> Any:
+    """Return the index of the rows of a Series or data frame of pandas; None for everything else."""
+    index = getattr(values, "index", None)  # lists have a method of this name
+    return index if hasattr(index, "isin") else None
+
+
+def check_order(values: object, name: str, index: Any) -> None:
+    """Check that values of pandas have their rows in the order of the texts: they are taken by their place.
+
+    Raises
+    ------
+    ArgumentError
+        If they have the rows of the index of the texts, but in another order.
+    """
+    own = index_of(values)
+    if own is None or index is None or len(own) != len(index) or own.equals(index):
+        return
+    if own.isin(index).all() and index.isin(own).all():
+        raise ArgumentError(
+            f"the index of {name} is that of the texts in another order: pass {name}.loc[texts.index], or "
+            f"{name}.to_numpy() if the rows are in the order of the texts"
+        )
+
+
+def as_mapping(values: Any, name: str) -> Any:
+    """Return a Series of pandas as a dict from its index to its values; anything else as it is.
+
+    Raises
+    ------
+    ArgumentError
+        If the index has something twice.
+    """
+    if (index := index_of(values)) is None or is_data_frame(values):
+        return values
+    if not index.is_unique:
+        raise ArgumentError(f"{name} has {index[index.duplicated()][0]!r} twice")
+    return dict(zip(index, values, strict=True))
+
+
 @dataclass(frozen=True)
 class JoinedColumns:
     """The texts of several columns of a data frame, each row joined to one; None if all of its parts are missing.

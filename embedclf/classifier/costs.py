@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Vectors
+from embedclf.data_frames import as_mapping
 from embedclf.errors import ArgumentError
+from embedclf.missing import is_missing
 
 ANY = "*"
 """Stands for every label that a cost does not name."""
@@ -49,6 +51,7 @@ class Costs:
         """
         if isinstance(costs, Costs):
             return costs
+        costs = as_mapping(costs, "costs")
         if not isinstance(costs, Mapping):
             raise ArgumentError(
                 "costs must be a mapping of (label, answer) to cost, as in {('fraud', 'refund'): 10}; the answer None "
@@ -58,7 +61,7 @@ class Costs:
         for pair, cost in costs.items():
             if not isinstance(pair, tuple) or len(pair) != 2:
                 raise ArgumentError(f"costs must have pairs of a label and an answer as keys, got {pair!r}")
-            label, answer = (part if part is None else _name(part) for part in pair)
+            label, answer = (None if is_missing(part) else _name(part) for part in pair)
             if label is None:
                 raise ArgumentError("the true label of a cost is None: only the answer may be, which is abstaining")
             rows.append((label, answer, check_cost(cost, f"the cost of answering {answer!r} for {label!r}")))

@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data.columns import DEFAULT, Columns, as_text_column
 from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets, joined_labels, written_labels
-from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
+from embedclf.data_frames import DataFrame, check_order, index_of, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
 from embedclf.embedding.tasks import CLASSIFICATION
@@ -78,7 +79,10 @@ class EmbeddedTexts:
         vectors: Vectors | None = None,
     ) -> None:
         own_texts, own_labels = texts_and_labels(texts, labels, text=text, label=label)
+        self._index = index_of(own_texts)
         self.texts = check_texts(own_texts)
+        check_order(own_labels, "labels", self._index)
+        check_order(vectors, "vectors", self._index)
         if isinstance(own_labels, Iterator):
             own_labels = list(own_labels)
         self.label_sets = as_label_sets(own_labels)
@@ -240,6 +244,17 @@ class EmbeddedTexts:
     def shown_labels(self) -> list[str] | None:
         """The label of each text to be shown, or all of its labels joined by a separator; None if there are none."""
         return self.labels if self.label_sets is None else joined_labels(self.label_sets)
+
+    def weights(self, sample_weight: Any) -> Any:
+        """Return weights of the texts, a list for an iterator, after checking that those of pandas are in their order.
+
+        Raises
+        ------
+        ArgumentError
+            If they are in another.
+        """
+        check_order(sample_weight, "sample_weight", self._index)
+        return list(sample_weight) if isinstance(sample_weight, Iterator) else sample_weight
 
     @property
     def is_embedded(self) -> bool:

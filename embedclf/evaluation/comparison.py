@@ -254,7 +254,7 @@ def compare(
         raise TypeError(f"compare takes several: pass {single[0]}s=[…], not {single[0]}=")
     embedders, dimensions, tasks, prompts = list(embedders), list(dimensions), list(tasks), list(prompts)
     recipes = check_comparison(texts, own_labels, heads, features, folds, seed)
-    weights = check_weights(texts, own_labels, sample_weight, class_weight)
+    weights = check_weights(texts, own_labels, examples.weights(sample_weight), class_weight)
     choices = open_choices(embedders, dimensions, recipes, tasks=tasks, prompts=prompts, **settings)
     check_cost_of_all(choices, texts, settings.get("max_cost"))
     embedded: list[Embedded] = []

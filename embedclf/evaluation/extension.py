@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Literal, Unpack
@@ -248,6 +248,7 @@ def extend(
     new = EmbeddedTexts.of(texts, labels, text=text, label=label)
     plan.n_old = len(old.texts)
     every, all_labels = [*old.texts, *new.texts], [*old.known_labels, *new.known_labels]
+    sample_weight = list(sample_weight) if isinstance(sample_weight, Iterator) else sample_weight
     plan.check(every, all_labels, sample_weight)
     plan.check_cost(every, all_labels)
     embedded = plan.embed(every, all_labels)

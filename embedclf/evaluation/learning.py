@@ -214,7 +214,7 @@ def learning_curve(
         )
     if of_texts is not None:
         check_for_one_label(class_weight=class_weight)
-    weights, of_classes = weights_of(sample_weight, of_labels(class_weight), classes, y)
+    weights, of_classes = weights_of(given.weights(sample_weight), of_labels(class_weight), classes, y)
     _, recipe = open_for(recipe, given)
     examples = make_training_set(
         recipe,

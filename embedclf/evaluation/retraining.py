@@ -82,6 +82,7 @@ def retrain(
     else:
         text, label = plan.columns(texts, text, label)
         examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
+        sample_weight = examples.weights(sample_weight)
         plan.check(examples.texts, examples.known_labels, sample_weight)
     plan.check_cost(examples.texts, examples.known_labels)
     texts, labels = examples.texts, examples.known_labels

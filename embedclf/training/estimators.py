@@ -17,6 +17,7 @@ from embedclf.classifier.linear import LinearModel, log_logistic, log_softmax
 from embedclf.classifier.model_card import Head
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data_frames import check_order, index_of
 from embedclf.embedding.base import Embedder
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -239,6 +240,8 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         C = "auto" if self.head == "centroid" else self.regularization
         recipe = check_recipe(self.head, C, self.features, self.label_names)
         several = several_labels(y)
+        for name, values in (("y", y), ("sample_weight", sample_weight)):
+            check_order(values, name, index_of(X))
         labels = labels_of(y, type(self).__name__) if several is None else several.given
         texts = self._texts(X, reset=True)
         check_consistent_length(texts, labels)

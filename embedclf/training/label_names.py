@@ -2,11 +2,11 @@
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple, TypeAlias
 
 from embedclf.classifier.hierarchy import as_written, tree_fault
-from embedclf.data_frames import DataFrame, is_data_frame
+from embedclf.data_frames import DataFrame, index_of, is_data_frame
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.missing import is_missing
 from embedclf.training.checks import check_classes
@@ -130,15 +130,18 @@ def check_label_texts(given: LabelTexts) -> dict[str, tuple[str, ...]]:
     """
     pairs: Iterable[tuple[object, object]]
     if is_data_frame(given):
-        columns = [str(name) for name in given.columns]
-        if "label" not in columns:
+        columns, index = [str(name) for name in given.columns], index_of(given)
+        is_indexed = "label" not in columns and getattr(index, "name", None) == "label"
+        if "label" not in columns and not is_indexed:
             raise ArgumentError(f"label_texts has no column 'label', only {', '.join(map(repr, columns))}")
         texts = given["description"] if "description" in columns else [None] * given.shape[0]
-        pairs = zip(given["label"], texts, strict=True)
+        pairs = zip(index if is_indexed else given["label"], texts, strict=True)
     elif isinstance(given, Mapping):
         pairs = given.items()
     elif isinstance(given, str) or not isinstance(given, Iterable):
         raise TypeError(f"label_texts must be a dict of labels or a list of them, not {type(given).__name__}")
+    elif _is_by_label(given):
+        pairs = zip(index_of(given), given, strict=True)
     else:
         pairs = [(label, None) for label in given]
     found: dict[str, tuple[str, ...]] = {}
@@ -150,10 +153,21 @@ def check_label_texts(given: LabelTexts) -> dict[str, tuple[str, ...]]:
     return found
 
 
+def _is_by_label(given: object) -> bool:
+    """Return whether a Series of pandas has descriptions by their labels, rather than labels in rows of any index."""
+    if (index := index_of(given)) is None or getattr(given, "name", None) == "label":
+        return False
+    return (
+        index.name == "label"
+        or getattr(given, "name", None) == "description"
+        or any(isinstance(one, str) for one in index)
+    )
+
+
 def _descriptions(label: str, value: object) -> tuple[str, ...]:
     if isinstance(value, str) or is_missing(value):
         value = [value]
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Iterable) or isinstance(value, Mapping | Set):
         raise TypeError(f"label_texts[{label!r}] must be a string or a list of them, not {type(value).__name__}")
     texts = [text for text in value if text != "" and not is_missing(text)]
     for text in texts:

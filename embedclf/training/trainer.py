@@ -16,7 +16,7 @@ from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
 from embedclf.data.label_sets import AnyLabels
-from embedclf.data_frames import DataFrame
+from embedclf.data_frames import DataFrame, as_mapping
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder, open_embedder
@@ -123,9 +123,11 @@ def train(
         decides by cross-validated log loss; otherwise it does not use them.
     label_texts : dict of str to str or list of str, list of str, or DataFrame, optional
         Descriptions of labels, or examples of their texts; a list has only the labels, and a data frame the columns
-        "label" and "description". They are used with the names, as these are. Labels that have no rows become classes,
-        learned from their texts alone. Without any labelled texts, each text gets the label whose text is nearest; then
-        there is nothing to measure, and only `embedder`, `min_confidence` and `name_vectors` apply besides.
+        "label" and "description". A Series of pandas named "label", or without strings in its index, is a list;
+        otherwise its index has the labels. They are used with the names, as these are. Labels that have no rows become
+        classes, learned from their texts alone. Without any labelled texts, each text gets the label whose text is
+        nearest; then there is nothing to measure, and only `embedder`, `min_confidence` and `name_vectors` apply
+        besides.
     holdout : float
         Share of the examples to hold out for measuring, in [0, 1); 0 holds none out. The split is stratified and keeps
         exact duplicates together; a label with a single text is not held out.
@@ -199,6 +201,10 @@ def train(
         raise TypeError("train needs texts with their labels, or label_texts")
     given: Any = () if texts is None else texts
     examples = EmbeddedTexts.of(given, labels, text=text, label=label, embedder=embedder, vectors=vectors)
+    sample_weight = examples.weights(sample_weight)
+    costs = as_mapping(costs, "costs")
+    target_precision = as_mapping(target_precision, "target_precision")
+    target_recall = as_mapping(target_recall, "target_recall")
     if described is not None and examples.labels is None:
         check_without_rows(
             recipe,
@@ -387,8 +393,9 @@ def answer_rules(
         )
     targets = []
     for name, given in (("target_precision", target_precision), ("target_recall", target_recall)):
-        check_targets(name, given or {})
-        targets.append({label_of(label, f"a label of {name}"): float(one) for label, one in (given or {}).items()})
+        given = {} if given is None else given
+        check_targets(name, given)
+        targets.append({label_of(label, f"a label of {name}"): float(one) for label, one in given.items()})
     rules = AnswerRules(None if costs is None else Costs.of(costs), targets[0], targets[1], outside)
     rules.check(classes)
     if rules.costs is not None and not isinstance(costs, Costs):
@@ -398,6 +405,7 @@ def answer_rules(
 
 def of_labels(class_weight: ClassWeight) -> ClassWeight:
     """Return the weights of labels by the names of these."""
+    class_weight = as_mapping(class_weight, "class_weight")
     if not isinstance(class_weight, Mapping):
         return class_weight
     return {label_of(name, "a label of class_weight"): weight for name, weight in class_weight.items()}

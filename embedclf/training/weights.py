@@ -1,11 +1,12 @@
 """How much each example counts: weights of examples, and of classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from embedclf.arrays import Floats, Ints
+from embedclf.data_frames import as_mapping
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 
@@ -22,6 +23,8 @@ def check_sample_weight(sample_weight: Any, n: int) -> Floats | None:
     """
     if sample_weight is None:
         return None
+    if isinstance(sample_weight, Iterator):
+        sample_weight = list(sample_weight)
     try:
         weights = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError):
@@ -58,6 +61,7 @@ def weights_of_classes(
     ArgumentError
         If `class_weight` is something else, has a class that does not occur, or a weight that is not positive.
     """
+    class_weight = as_mapping(class_weight, "class_weight")
     if class_weight is None:
         return None
     inside = y < len(classes)
@@ -77,7 +81,8 @@ def weights_of_classes(
         sums = np.bincount(y[inside], weights[inside], len(classes))
         of_class = sums.sum() / (len(classes) * sums)
     else:
-        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of labels, got {class_weight!r}")
+        shown = repr(class_weight) if isinstance(class_weight, str) else type(class_weight).__name__
+        raise ArgumentError(f"class_weight must be None, 'balanced' or a dict of labels, got {shown}")
     return of_class
 
 

@@ -22,6 +22,7 @@ import embedclf
 from aimlapi_server import AimlapiServer, Response
 from embedclf.data.corpus import read_corpus
 from embedclf.errors import MissingValueError
+from embedclf.training.label_names import check_label_texts
 from running import Cli
 
 
@@ -765,6 +766,13 @@ def _missing(where: str, advice: str = "df.dropna(subset=…)") -> embedclf.Argu
     return MissingValueError(f"{where}: leave such rows out, for example {advice}")
 
 
+def _in_another_order(name: str) -> embedclf.ArgumentError:
+    return embedclf.ArgumentError(
+        f"the index of {name} is that of the texts in another order: pass {name}.loc[texts.index], or "
+        f"{name}.to_numpy() if the rows are in the order of the texts"
+    )
+
+
 _FRAME = pd.DataFrame({"title": ["a", "b", "c"], "body": ["x", None, "z"], "label": ["k", "l", None]}, index=[3, 5, 8])
 
 CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
@@ -840,6 +848,71 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
     "a separator that is none": (
         lambda _: embedclf.cross_validate(["a b", "c d"], ["x/y", "x/z"], label_hierarchy=""),
         embedclf.ArgumentError("--label-hierarchy (label_hierarchy=…) must be a separator such as '/', got ''"),
+    ),
+    "descriptions in a series": (
+        lambda _: check_label_texts(pd.Series({"card": "my card", "refund": ["money", "back"]})),
+        {"card": ("my card",), "refund": ("money", "back")},
+    ),
+    "descriptions in a column, by labels in the index": (
+        lambda _: check_label_texts(
+            pd.DataFrame({"label": [7, 8], "description": ["my card", "money"]}).set_index("label")
+        ),
+        {"7": ("my card",), "8": ("money",)},
+    ),
+    "labels in some rows of a column": (
+        lambda _: check_label_texts(pd.Series(["card", "refund"], index=[4, 9], name="label")),
+        {"card": (), "refund": ()},
+    ),
+    "descriptions in a set": (
+        lambda _: check_label_texts({"card": {"my card"}}),  # type: ignore[dict-item]
+        TypeError("label_texts['card'] must be a string or a list of them, not set"),
+    ),
+    "labels in another order than the texts": (
+        lambda _: embedclf.train(pd.Series(["a", "b"], index=[3, 5]), pd.Series(["x", "y"], index=[5, 3])),
+        _in_another_order("labels"),
+    ),
+    "weights in another order than the texts": (
+        lambda _: embedclf.cross_validate(
+            pd.DataFrame({"text": ["a", "b", "c", "d"], "label": ["x", "y", "x", "y"]}),
+            sample_weight=pd.Series([1, 2, 3, 4], index=[3, 1, 2, 0]),
+        ),
+        _in_another_order("sample_weight"),
+    ),
+    "the y of an estimator in another order": (
+        lambda _: embedclf.EmbeddingClassifier("wordllama").fit(pd.Series(["a", "b"]), pd.Series([1, 2], index=[1, 0])),
+        _in_another_order("y"),
+    ),
+    "weights and targets in series of another index, and an iterator": (
+        lambda _: (
+            embedclf.train(
+                pd.Series(["a b", "c d", "a e", "c f"], index=list("abcd")),
+                pd.Series(["x", "y", "x", "y"], index=[9, 8, 7, 6]),
+                embedder="words",
+                C=1.0,
+                holdout=0,
+                class_weight=pd.Series({"x": 2.0, "y": 1.0}),
+                sample_weight=iter([1, 1, 1, 2]),
+                target_recall=pd.Series({"x": 0.5}),
+            ).card.training.class_weight
+        ),
+        {"x": 2.0, "y": 1.0},
+    ),
+    "a label with two weights": (
+        lambda _: embedclf.train(
+            ["a", "b"], ["x", "y"], embedder="words", class_weight=pd.Series([1, 2], index=["x", "x"])
+        ),
+        embedclf.ArgumentError("class_weight has 'x' twice"),
+    ),
+    "costs in a series": (
+        lambda classifier: (
+            embedclf.evaluate(
+                classifier,
+                ["my parcel", "my money"],
+                ["delivery", "refund"],
+                costs=pd.Series({("refund", "*"): 2.0, ("delivery", None): 1.0}),
+            ).answers.cost.mean
+        ),
+        0.0,
     ),
     "a name in place of an embedder": (
         lambda classifier: embedclf.as_langchain("wordllama"),  # type: ignore[arg-type]
