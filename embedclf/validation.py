@@ -151,6 +151,16 @@ def label_of(value: object, name: str = "the label") -> str:
     )
 
 
+def spelt_as(labels: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Return labels with truth values as known labels spell them: ``True`` as ``true`` if only that is one.
+
+    Formats, and models of older versions, spell them differently.
+    """
+    names = set(known)
+    spelt = {name.casefold(): name for name in names if name.casefold() in ("true", "false")}
+    return [label if label in names else spelt.get(label.casefold(), label) for label in labels] if spelt else [*labels]
+
+
 def list_of_labels(values: Iterable[object], name: str = "labels", *, missing_is_empty: bool = False) -> list[str]:
     """Return labels as a list of plain strings; see `label_of` and `list_of_strings`.
 

@@ -14,6 +14,7 @@ from embedclf.data.corpus import Corpus
 from embedclf.data.plain_file import open_plain
 from embedclf.errors import DataError
 from embedclf.formatting import counted
+from embedclf.validation import spelt_as
 
 _MOST_BYTES = 2**30
 HOW = "--train-set FILE (in Python: texts and labels)"
@@ -86,7 +87,11 @@ def find_rows(
 
 def is_same(record: TrainingRecord, texts: Sequence[str], labels: Sequence[str]) -> bool:
     """Return whether rows are those of a training, in the same order."""
-    return len(texts) == record.n_rows and rows_digest(texts, labels) == record.digest
+    if len(texts) != record.n_rows:
+        return False
+    # Older versions read truth values as JSON writes them.
+    spelt = spelt_as(labels, ["true", "false"]) if {*labels} & {"True", "False"} else labels
+    return record.digest in (rows_digest(texts, labels), rows_digest(texts, spelt))
 
 
 def change(record: TrainingRecord, n_rows: int) -> str:

@@ -55,6 +55,7 @@ def check_replaced(
         return
     from embedclf.classifier.model_file import read_model
     from embedclf.embedding.base import is_alike
+    from embedclf.validation import spelt_as
 
     saved = f"saved {datetime.fromtimestamp(path.stat().st_mtime):%Y-%m-%d %H:%M}"
     try:
@@ -65,7 +66,7 @@ def check_replaced(
     else:
         rows = "no rows" if card.is_of_labels_alone else counted(card.n_examples, "row")
         what = f"the model {path} ({_named(model.classes)}; {rows}, {saved})"
-        same = {*model.classes, card.out_of_scope_label} - {None} == set(labels)
+        same = {*model.classes, card.out_of_scope_label} - {None} == set(spelt_as(sorted(labels), model.classes))
         others = "" if same else f"{path} is a model with other labels: {_named(model.classes)} ({rows}, {saved})"
         if not others and embedder is not None and not is_alike(embedder, card.embedder):
             others = f"{path} is a model with another embedder: {card.embedder.described} ({rows}, {saved})"

@@ -19,7 +19,7 @@ from embedclf.data.rows import Row, relabelled
 from embedclf.errors import ArgumentError, DataError, EmbedclfError
 from embedclf.formatting import counted
 from embedclf.missing import is_missing
-from embedclf.validation import text_fault
+from embedclf.validation import label_of, text_fault
 
 logger = logging.getLogger(__name__)
 
@@ -209,7 +209,7 @@ def _label(value: Any) -> str | None:
     if is_missing(value):
         return ""
     if isinstance(value, bool | int):
-        return json.dumps(value)
+        return label_of(value)
     return None
 
 

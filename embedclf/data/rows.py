@@ -12,7 +12,7 @@ from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet, indicated_labels
 from embedclf.data.parquet_types import Record, with_value
 from embedclf.formatting import to_json
 from embedclf.missing import is_gap, is_missing, join_parts
-from embedclf.validation import text_fault
+from embedclf.validation import label_of, text_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,8 @@ class RowMaker:
                 return Row(line, record, text, label, fault or next(faults, None), source, None, labels)
             if is_missing(value):
                 value = None
+            if isinstance(value, bool):
+                value = label_of(value)  # as data frames write it to CSV
             if isinstance(value, int | float):
                 # A number used as a label is kept as it was written: 1.0 does not become 1.
                 if isinstance(source, str):
@@ -153,7 +155,9 @@ def relabelled(row: Row, column: str, label: str) -> Row:
     value: Any = label
     before = row.record.get(column)
     old = before[0] if isinstance(before, list) and before else before
-    if isinstance(old, int | float):
+    if isinstance(old, bool):
+        value = {"true": True, "false": False}.get(label.casefold(), label)
+    elif isinstance(old, int | float):
         with contextlib.suppress(ValueError):
             parsed = json.loads(label)
             value = parsed if isinstance(parsed, int | float) else label

@@ -109,7 +109,7 @@ class ExtensionPlan(Plan):
 
     def changed_rows(self, texts: Sequence[str], labels: Sequence[str]) -> list[str]:
         """Return in sentences which rows and labels are new, which labels are gone, and how much is to be embedded."""
-        n = self.n_old
+        n, labels = self.n_old, self.spelt(labels)
         lines = [f"{counted(n, 'row')} of {self.name}, and {counted(len(texts) - n, 'new row')}"]
         if self.record is not None and not is_same(self.record, texts[:n], labels[:n]):
             lines.append(f"The old rows are not those of {self.name}: {change(self.record, n)}")

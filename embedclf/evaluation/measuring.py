@@ -28,7 +28,7 @@ from embedclf.evaluation.report import Answered, OutOfScope, Report, SetFigures,
 from embedclf.evaluation.words import with_words
 from embedclf.phases import phase
 from embedclf.stats import intervals, metrics
-from embedclf.validation import group_duplicates
+from embedclf.validation import group_duplicates, spelt_as
 
 _THRESHOLDS = tuple(step / 100 for step in range(100))
 
@@ -136,6 +136,7 @@ def evaluate(
         return evaluate_labels(classifier, given, None if train_set is None else train_set_of(classifier, examples))
     texts, labels, separator = given.texts, given.known_labels, classifier.card.hierarchy
     labels = labels if separator is None else as_written(labels, separator)
+    labels = spelt_as(labels, {*classifier.classes, classifier.card.out_of_scope_label or ""})
     if classifier.model.uses_vectors or train_set is not None:
         vectors = given.vectors
     else:
@@ -349,6 +350,7 @@ def check_labels(classifier: TextClassifier, labels: Sequence[str] | Sequence[La
     given, foreign = labels_in(labels), card.out_of_scope_label
     if card.hierarchy is not None:
         given = set(as_written(sorted(given), card.hierarchy))
+    given = set(spelt_as(sorted(given), {*classifier.classes, foreign or ""}))
     if are_several and not given:
         return
     if given == {foreign}:

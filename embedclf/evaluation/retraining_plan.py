@@ -43,7 +43,7 @@ from embedclf.training.recipe import Recipe, check_recipe
 from embedclf.training.trainer import HeldOutRows, answer_rules, open_for, train_on, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
 from embedclf.training.weights import ClassWeight
-from embedclf.validation import group_duplicates
+from embedclf.validation import group_duplicates, spelt_as
 
 logger = logging.getLogger(__name__)
 
@@ -310,7 +310,12 @@ class Plan:
 
     def written(self, labels: Sequence[str]) -> Sequence[str]:
         """Return labels as the old classifier's are written."""
+        labels = self.spelt(labels)
         return labels if self.card.hierarchy is None else as_written(labels, self.card.hierarchy)
+
+    def spelt(self, labels: Sequence[str]) -> list[str]:
+        """Return labels with truth values as the old classifier spells them."""
+        return spelt_as(labels, {*self._model.classes, self.card.out_of_scope_label or ""})
 
     def _class_weight(self, labels: Sequence[str]) -> ClassWeight:
         """Return the old weights of those labels that occur."""
@@ -367,7 +372,7 @@ class Plan:
         sample_weight: Any = None,
     ) -> Retraining:
         """Train on rows embedded by the new embedder, and compare it with the old one; see `embed` and `embed_old`."""
-        record, changed, usage = self.record, self._changed, self.usage
+        record, changed, usage, labels = self.record, self._changed, self.usage, self.spelt(labels)
         if record is not None and not record.holdout and self.holdout == _HOLDOUT:
             logger.info(
                 "%s was trained without a held-out test: %g %% are held out to compare", self.name, 100 * _HOLDOUT

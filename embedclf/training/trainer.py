@@ -276,8 +276,6 @@ def train_on(
     """Train a classifier; see `train`, and `fit_classifier` for the start."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     others = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
-    if label_hierarchy is not None:
-        check_without_tree(**others)
     if examples.is_multilabel:
         check_for_one_label(
             target_accuracy=target_accuracy,
@@ -303,7 +301,7 @@ def train_on(
     _warn_of_placeholders(examples)
     class_weight = of_labels(class_weight)
     weights, of_classes = weights_of(sample_weight, class_weight, classes, y)
-    rules = answer_rules(classes, costs, target_precision, target_recall, outside, class_weight)
+    rules = answer_rules(classes, costs, target_precision, target_recall, outside, class_weight, tree=label_hierarchy)
     record = TrainingRecord(
         digest=rows_digest(examples.texts, examples.written_labels),
         n_rows=len(examples),
@@ -379,14 +377,19 @@ def answer_rules(
     target_recall: Mapping[Any, float] | None,
     outside: str | None,
     class_weight: ClassWeight = None,
+    tree: str | None = None,
 ) -> AnswerRules:
     """Return what is asked of the answers, once it is checked; see `train`.
+
+    The tree is the separator of its labels, if they are in one.
 
     Raises
     ------
     ArgumentError
         If it cannot be.
     """
+    if tree is not None:
+        check_without_tree(costs=costs, target_precision=target_precision, target_recall=target_recall)
     if costs is not None and class_weight is not None:
         raise ArgumentError(
             "class_weight says what it costs to miss a label, and costs says it for each answer: use only one of them"

