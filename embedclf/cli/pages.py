@@ -108,7 +108,7 @@ def _shareable(value: object) -> str:
     word = str(value)
     if "://" in word:
         return urlsplit(word)._replace(netloc=urlsplit(word).netloc.rpartition("@")[2], query="").geturl()
-    return Path(word).name if Path(word).is_absolute() else word
+    return (Path(word).name or word) if Path(word).is_absolute() else word  # "/" may separate labels
 
 
 def facts_of_file(corpus: "Corpus", n_rows: int | None = None) -> str:

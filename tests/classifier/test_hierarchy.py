@@ -228,12 +228,14 @@ def test_a_learning_curve_of_a_tree(in_tree: Path, cli: Cli):
     """The levels above the labels have columns, on the screen and in the file."""
     Path("spaced.csv").write_text(in_tree.read_text().replace("/", " / ", 3))
     args = ("--label-hierarchy", "/", "--features", "words", "--head", "centroid")
-    shown = cli("learning-curve", "spaced.csv", *args, "-o", "curve.csv").stdout.splitlines()
+    written = ("-o", "curve.csv", "--report", "r.html")
+    shown = cli("learning-curve", "spaced.csv", *args, *written).stdout.splitlines()
     assert shown[1].split()[:8] == ["training", "rows", "accuracy", "95", "%", "interval", "level", "1"]
     with Path("curve.csv").open(newline="") as file:
         points = list(csv.DictReader(file))
     assert [list(points[0])[-2:], shown[2].split()[0]] == [["level_1_accuracy", "level_2_accuracy"], "3"]
     assert all(one["level_2_accuracy"] == one["accuracy"] <= one["level_1_accuracy"] for one in points)
+    assert "hierarchy</span> /</" in Path("r.html").read_text()
 
 
 def test_what_is_compared_in_a_tree():
