@@ -124,12 +124,15 @@ class LabelRules:
         What separates the labels of a text in a file.
     in_columns : bool
         Whether files say of each label, in a column of its own, whether a text has it.
+    usual : tuple of float, of length n_classes, or None
+        What the thresholds would be without class weights and targets; None if there are none.
     """
 
     thresholds: tuple[float, ...]
     at_least_one: bool = True
     separator: str = LABEL_SEPARATOR
     in_columns: bool = False
+    usual: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,12 +293,15 @@ class MultiLabelDecision:
     tree : Hierarchy or None
         The labels above the classes, which are given where none below them reaches its threshold; None if there are
         none. See `Hierarchy.parents_of_none`.
+    strict : ndarray of shape (n_classes,), bool, or None
+        The labels that no text gets below their threshold, whatever else is the case; None if there are none.
     """
 
     classes: tuple[str, ...]
     thresholds: Floats
     at_least_one: bool
     tree: Hierarchy | None = None
+    strict: Mask | None = None
 
     @property
     def may_differ(self) -> bool:
@@ -319,12 +325,17 @@ class MultiLabelDecision:
             reached, of_parents = self.tree.parents_of_none(sure, given, self.thresholds)
             none_above = np.zeros((len(given), len(self.names) - len(self.classes)), dtype=np.float32)
             given, probabilities = np.hstack([given, none_above > 0]), np.hstack([probabilities, none_above])
+            if self.strict is not None:  # a class that others are below may be one of these
+                strict = np.zeros(len(self.names), dtype=bool)
+                strict[: len(self.classes)] = self.strict
+                reached &= ~strict[self.tree.parents]
             rows, parents = np.nonzero(reached)
             given[rows, self.tree.parents[parents]] = True
             probabilities[rows, self.tree.parents[parents]] = of_parents[rows, parents]
         if self.at_least_one:
             none = np.flatnonzero(~given.any(axis=1) & ~np.isnan(sure).any(axis=1))
-            given[none, first_of_largest(sure[none] / np.maximum(self.thresholds, 1e-12))] = True
+            nearest = first_of_largest(sure[none] / np.maximum(self.thresholds, 1e-12))
+            given[none, nearest] = True if self.strict is None else ~self.strict[nearest]
         return given, probabilities
 
     def decide(self, probabilities: Vectors, k: int = 1) -> Decided:

@@ -6,9 +6,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from embedclf.arrays import Floats
 from embedclf.classifier.answer_figures import (
     AnswerFigures,
     LabelTarget,
+    labels_with_targets,
     own_thresholds,
     plain,
 )
@@ -162,10 +164,19 @@ class ModelCard:
                 self.costs is not None and self.costs.can_abstain,
                 own_thresholds(self.targets, classes),
             )
-        thresholds = np.array(self.multilabel.thresholds, dtype=np.float64)
+        thresholds, has_target = np.array(self.multilabel.thresholds), labels_with_targets(self.targets, classes)
         if self.threshold is not None:
-            thresholds[:] = self.threshold
-        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one, tree)
+            thresholds[:] = self.threshold if has_target is None else np.where(has_target, thresholds, self.threshold)
+        strict = labels_with_targets(self.targets, classes, "precision")
+        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one, tree, strict)
+
+    @property
+    def usual_thresholds(self) -> Floats | None:
+        """The thresholds of labels without class weights and targets; None if they are the same."""
+        if self.multilabel is None or self.multilabel.usual is None:
+            return None
+        usual = np.array(self.multilabel.usual)
+        return usual if self.threshold is None else np.full(len(usual), self.threshold)
 
     def set_threshold(self, coverage: float) -> float:
         """Return the probability from which on a label is in a label set; see `Conformal.threshold`.
@@ -228,6 +239,8 @@ class ModelCard:
             del card["held_out"]["answers"]
         elif self.held_out is not None:
             card["held_out"]["answers"] = plain(card["held_out"]["answers"])
+        if self.multilabel is not None and self.multilabel.usual is None:
+            del card["multilabel"]["usual"]
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]

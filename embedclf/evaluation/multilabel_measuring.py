@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.classifier.answer_figures import measure_label_answers
 from embedclf.classifier.decisions import MultiLabelDecision
 from embedclf.classifier.hierarchy import sets_as_written
 from embedclf.classifier.multilabel import MultiLabelClassifier
@@ -53,6 +54,11 @@ def evaluate_labels(
     report = report_on_labels(
         texts, labels, classifier.classes, probabilities, decision.given(probabilities), thresholds=decision.thresholds
     )
+    card, given = classifier.card, indicators(labels, [*classifier.classes, *report.unknown_labels])
+    answers = measure_label_answers(
+        decision, card.usual_thresholds, given, probabilities, group_duplicates(texts), card.targets
+    )
+    report = replace(report, answers=answers)
     if train_set is None:
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set)

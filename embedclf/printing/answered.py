@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from embedclf.classifier.model_card import ModelCard
 
 
+USUAL = "Usual thresholds"
+"""Those of texts with several labels without class weights and targets."""
+
+
 def difference_of(value: float, interval: tuple[float, float]) -> str:
     """Format a difference with its interval, and whether it may be chance: ``-0.31 (-0.65 to -0.04)``."""
     low, high = interval
@@ -18,12 +22,13 @@ def difference_of(value: float, interval: tuple[float, float]) -> str:
     return f"{value:+z.3f} ({low:z.3f} to {high:z.3f}){chance}"
 
 
-def likeliest_lines(answers: "AnswerFigures | None") -> list[Line]:
+def likeliest_lines(answers: "AnswerFigures | None", *, several: bool = False) -> list[Line]:
     """Return the accuracy of the most likely labels, below that of the labels chosen, if they are others."""
     if answers is None or not answers.recalls:
         return []
+    others = "usual thresholds" if several else "most likely"
     return [
-        f"  most likely      {with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)}",
+        f"  {others:<17}{with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)}",
         f"  difference       {difference_of(answers.difference, answers.difference_interval)}",
     ]
 
@@ -46,8 +51,8 @@ def answer_lines(answers: "AnswerFigures | None") -> list[Line]:
     return lines
 
 
-def held_out_lines(answers: "AnswerFigures | None") -> list[Line]:
-    """Return the same for the held-out rows of a training."""
+def held_out_lines(answers: "AnswerFigures | None", *, several: bool = False) -> list[Line]:
+    """Return the same for the held-out rows of a training; `several` says that texts may have several labels."""
     if answers is None:
         return []
     lines: list[Line] = []
@@ -60,7 +65,9 @@ def held_out_lines(answers: "AnswerFigures | None") -> list[Line]:
     if answers.recalls:
         difference = difference_of(answers.difference, answers.difference_interval)
         lines += [
-            f"Most likely label: accuracy {answers.likeliest_accuracy:.3f}; difference {difference}",
+            f"{USUAL}: exact match {answers.likeliest_accuracy:.3f}; difference {difference}"
+            if several
+            else f"Most likely label: accuracy {answers.likeliest_accuracy:.3f}; difference {difference}",
             f"Recall most moved: {_recalls(answers)}",
         ]
     return lines + [f"Target: {_reached(one)}" for one in answers.targets]

@@ -199,17 +199,25 @@ def rarest_labels(given: Mask) -> Ints:
     return np.where(given.any(axis=1), rarest, int(counts.argmax()))
 
 
+_WITH_SEVERAL = {
+    "target_accuracy": "choose the thresholds of labels by --target-precision LABEL=0.95 (target_precision) or "
+    "--target-recall LABEL=0.9 (target_recall), or set one for all with --min-confidence (min_confidence)",
+    "costs": "say what it costs to miss a label with --class-weight FILE (class_weight)",
+}
+
+
 def check_for_one_label(**settings: Any) -> None:
     """Check that texts with several labels come without settings for texts with one.
 
     Raises
     ------
     ArgumentError
-        If one is not None.
+        If one is not None; the message says what to use instead.
     """
     for name, setting in settings.items():
         if setting is not None:
-            raise ArgumentError(f"{named_option(name)} is for texts with one label each; these have several")
+            instead = "" if name not in _WITH_SEVERAL else f": {_WITH_SEVERAL[name]}"
+            raise ArgumentError(f"{named_option(name)} is for texts with one label each; these have several{instead}")
 
 
 def check_without_tree(**settings: Any) -> None:
@@ -222,6 +230,20 @@ def check_without_tree(**settings: Any) -> None:
     """
     if asked := [name for name, value in settings.items() if value]:
         raise ArgumentError(f"{named_option(asked[0])} cannot be used with labels in a tree (label_hierarchy)")
+
+
+def check_kind_of_labels(*, several: bool, in_tree: bool, target_accuracy: Any, costs: Any, **targets: Any) -> None:
+    """Check that the answers asked for are possible with labels of a kind.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not.
+    """
+    if several:
+        check_for_one_label(target_accuracy=target_accuracy, costs=costs)
+    elif in_tree:
+        check_without_tree(costs=costs, **targets)
 
 
 def named_option(name: str) -> str:

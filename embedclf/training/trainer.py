@@ -30,9 +30,9 @@ from embedclf.training.checks import (
     check_abstaining,
     check_examples,
     check_for_one_label,
+    check_kind_of_labels,
     check_label_sets,
     check_tree,
-    check_without_tree,
     rarest_labels,
     sets_in_tree,
 )
@@ -52,7 +52,7 @@ from embedclf.training.labels_alone import check_beside_rows, check_embedder, ch
 from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
-from embedclf.training.targets import AnswerRules, check_targets
+from embedclf.training.targets import AnswerRules, check_leaves, check_targets
 from embedclf.training.training_set import make_training_set
 from embedclf.training.weights import ClassWeight, check_sample_weight, weights_of_classes
 from embedclf.training.words_alone import predict_by_words
@@ -274,16 +274,11 @@ def train_on(
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     given = None
     others = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
-    if label_hierarchy is not None:
-        check_without_tree(**others)
+    check_kind_of_labels(
+        several=examples.is_multilabel, in_tree=label_hierarchy is not None, target_accuracy=target_accuracy, **others
+    )
     if examples.is_multilabel:
-        check_for_one_label(
-            target_accuracy=target_accuracy,
-            out_of_scope_label=outside,
-            class_weight=class_weight,
-            label_texts=described,
-            **others,
-        )
+        check_for_one_label(out_of_scope_label=outside, class_weight=class_weight, label_texts=described)
         sets = examples.known_label_sets
         if label_hierarchy is not None:
             sets, label_hierarchy = sets_in_tree(sets, label_hierarchy)
@@ -308,7 +303,9 @@ def train_on(
     _warn_of_placeholders(examples)
     class_weight = of_labels(class_weight)
     weights, of_classes = weights_of(sample_weight, class_weight, classes, y)
-    rules = answer_rules(classes, costs, target_precision, target_recall, outside, class_weight)
+    rules = answer_rules(
+        classes, costs, target_precision, target_recall, outside, class_weight, separator=label_hierarchy
+    )
     record = TrainingRecord(
         digest=rows_digest(examples.texts, examples.written_labels),
         n_rows=len(examples),
@@ -384,8 +381,20 @@ def answer_rules(
     target_recall: Mapping[Any, float] | None,
     outside: str | None,
     class_weight: ClassWeight = None,
+    *,
+    separator: str | None = None,
 ) -> AnswerRules:
     """Return what is asked of the answers, once it is checked; see `train`.
+
+    Parameters
+    ----------
+    classes : sequence of str
+    costs, target_precision, target_recall, class_weight
+        See `train`.
+    outside : str or None
+        The out-of-scope label.
+    separator : str, optional
+        What separates the parts of the classes, if they are in a tree.
 
     Raises
     ------
@@ -399,7 +408,11 @@ def answer_rules(
     targets = []
     for name, given in (("target_precision", target_precision), ("target_recall", target_recall)):
         check_targets(name, given or {})
-        targets.append({label_of(label, f"a label of {name}"): float(one) for label, one in (given or {}).items()})
+        names = [label_of(label, f"a label of {name}") for label in given or {}]
+        if separator is not None:
+            names = as_written(names, separator)
+            check_leaves(name, names, classes, separator)
+        targets.append(dict(zip(names, map(float, (given or {}).values()), strict=True)))
     rules = AnswerRules(None if costs is None else Costs.of(costs), targets[0], targets[1], outside)
     rules.check(classes)
     if rules.costs is not None and not isinstance(costs, Costs):

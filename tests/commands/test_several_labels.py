@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -116,8 +117,10 @@ def test_columns_of_zeros_and_ones_are_the_same_labels(cli: Cli, separated: Path
         (["--label-columns", "a,b", "--label-separator", "|"], "or in one (--label-column, --label-separator)."),
         (
             ["--label-separator", "|", "--target-accuracy", 0.9],
-            "--target-accuracy (target_accuracy) is for texts with one label each",
+            "--target-accuracy (target_accuracy) is for texts with one label each; these have several: choose the "
+            "thresholds of labels by --target-precision LABEL=0.95",
         ),
+        (["--label-separator", "|", "--costs", "none.csv"], "say what it costs to miss a label with --class-weight"),
     ],
 )
 def test_what_cannot_be_is_said_in_words(cli: Cli, separated: Path, options: list[object], message: str):
@@ -207,6 +210,27 @@ def test_python_takes_lists_sets_and_matrices(several: embedclf.TextClassifier):
     (why,) = several.explain(["I want my money back"])
     assert (why.label, why.runner_up) == ("refund", "not refund")
     assert why.difference == pytest.approx(np.log(why.confidence / (1 - why.confidence)), rel=0.02)
+
+
+def test_labels_reach_targets(cli: Cli, separated: Path):
+    """Training, the model, evaluation and its page say so; one threshold for all labels leaves these alone."""
+    targets = ("--target-precision", "delivery=0.95", "--target-recall", "refund=0.95")
+    settings = (*QUICKLY[:-1], 0.2)
+    result = cli("train", separated, "--label-separator", "|", *targets, "-o", "m.safetensors", *settings)
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"'refund' is given from a probability of 0\.\d{4}: recall 1.000 on \d+ cross-val", result.stderr)
+    assert "Target: precision of delivery 0.95: " in result.stdout
+    assert "a text may have none)" in result.stdout
+    classifier = embedclf.load("m.safetensors")
+    delivery, refund = classifier.card.targets or ()
+    decision = classifier.with_min_confidence(0.99).decision
+    assert decision.thresholds.tolist() == [delivery.threshold, 0.99, refund.threshold]
+    assert decision.strict.tolist() == [True, False, False]
+    report = cli("evaluate", separated, "-m", "m.safetensors", "--report", "r.html")
+    assert "target             recall of refund 0.95: 1.000 (" in report.stdout
+    assert ">usual thresholds<" in Path("r.html").read_text()
+    unreached = cli("train", separated, "--label-separator", "|", "--target-precision", "refund=0.999", *QUICKLY)
+    assert "reliably reaches a precision of 0.999: the best is 0." in unreached.stderr
 
 
 def test_every_text_has_a_label_if_all_did_in_training():

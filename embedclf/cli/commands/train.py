@@ -188,20 +188,23 @@ def command(
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.classifier.label_files import read_costs
-    from embedclf.training.checks import check_abstaining, check_without_tree
+    from embedclf.training.checks import check_abstaining, check_for_one_label, check_kind_of_labels
     from embedclf.training.trainer import answer_rules, train
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
+    several = job.corpus.label_sets is not None
+    of_answers = {"target_accuracy": target_accuracy, **rules}
+    check_kind_of_labels(several=several, in_tree=label_hierarchy is not None, **of_answers)
+    if several:
+        check_for_one_label(out_of_scope_label=out_of_scope_label, class_weight=training.class_weight)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
     rules = {
         "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
         "target_precision": target_precision or None,
         "target_recall": target_recall or None,
     }
-    answer_rules(classes, **rules, outside=out_of_scope_label)
-    if label_hierarchy is not None:
-        check_without_tree(**rules)
+    answer_rules(classes, **rules, outside=out_of_scope_label, separator=label_hierarchy)
     if job.has_labelled_rows:
         warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
