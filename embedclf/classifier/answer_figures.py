@@ -261,17 +261,39 @@ def measure_label_answers(
         return None
     answered = decision.given(probabilities)
     before = replace(decision, thresholds=usual, strict=None).given(probabilities)
-    given, others = given[:, : len(decision.classes)], given[:, len(decision.classes) :].any(axis=1)
+    return compare_labels(decision.classes, given, answered, before, groups, targets)
+
+
+def compare_labels(
+    classes: Sequence[str],
+    given: Mask,
+    answered: Mask,
+    before: Mask,
+    groups: Ints,
+    targets: Sequence[LabelTarget] | None = None,
+) -> AnswerFigures:
+    """Measure the labels that texts get beside those that usual thresholds give; see `measure_label_answers`.
+
+    Parameters
+    ----------
+    classes : sequence of str
+    given : ndarray of shape (n, n_labels), bool
+    answered, before : ndarray of shape (n, n_classes), bool
+        Which labels each text gets, and which it gets by the usual thresholds.
+    groups : ndarray of shape (n,)
+    targets : sequence of LabelTarget, optional
+    """
+    given, others = given[:, : len(classes)], given[:, len(classes) :].any(axis=1)
     right, right_before = ((given == one).all(axis=1) & ~others for one in (answered, before))
     difference = right.astype(float) - right_before
-    places = {name: place for place, name in enumerate(decision.classes)}
+    places = {name: place for place, name in enumerate(classes)}
     of_targets = ((one, places[one.label]) for one in targets or ())
     return AnswerFigures(
         likeliest_accuracy=float(right_before.mean()),
         likeliest_accuracy_interval=interval_of_mean(right_before, groups),
         difference=float(difference.mean()),
         difference_interval=interval_of_mean(difference, groups, least=-1),
-        recalls=_moved(decision.classes, given, answered, before),
+        recalls=_moved(classes, given, answered, before),
         targets=tuple(_reached(one, given[:, place], answered[:, place], groups) for one, place in of_targets),
     )
 

@@ -123,7 +123,7 @@ class ModelCard:
         What separates the parts of labels in a tree; None if they are in none.
     class_weights : tuple of float or None
         The weight of each class: the class is answered whose probability times its weight is largest. The probabilities
-        are those without weights.
+        are those without weights. If texts may have several labels, the thresholds follow the weights.
     costs : Costs or None
         What answers cost: that of least expected cost is given.
     targets : tuple of LabelTarget or None

@@ -11,10 +11,6 @@ if TYPE_CHECKING:
     from embedclf.classifier.model_card import ModelCard
 
 
-USUAL = "Usual thresholds"
-"""Those of texts with several labels without class weights and targets."""
-
-
 def difference_of(value: float, interval: tuple[float, float]) -> str:
     """Format a difference with its interval, and whether it may be chance: ``-0.31 (-0.65 to -0.04)``."""
     low, high = interval
@@ -23,8 +19,11 @@ def difference_of(value: float, interval: tuple[float, float]) -> str:
 
 
 def likeliest_lines(answers: "AnswerFigures | None", *, several: bool = False) -> list[Line]:
-    """Return the accuracy of the most likely labels, below that of the labels chosen, if they are others."""
-    if answers is None or not answers.recalls:
+    """Return the accuracy of the most likely labels, below that of the labels chosen, if they are others.
+
+    `several` says that texts may have several labels; it is then that of the usual thresholds.
+    """
+    if answers is None or not (answers.recalls or several):
         return []
     others = "usual thresholds" if several else "most likely"
     return [
@@ -62,14 +61,12 @@ def held_out_lines(answers: "AnswerFigures | None", *, several: bool = False) ->
             [("Mean cost ", PLAIN), (f"{cost.mean:.3f}", HEADING), (f" ({shown_interval(cost.mean_interval)})", PLAIN)],
             f"  of the most likely label {_figure(cost.likeliest, cost.likeliest_interval)}; difference {difference}",
         ]
-    if answers.recalls:
+    if answers.recalls or several:
         difference = difference_of(answers.difference, answers.difference_interval)
-        lines += [
-            f"{USUAL}: exact match {answers.likeliest_accuracy:.3f}; difference {difference}"
-            if several
-            else f"Most likely label: accuracy {answers.likeliest_accuracy:.3f}; difference {difference}",
-            f"Recall most moved: {_recalls(answers)}",
-        ]
+        before = "Usual thresholds: exact match" if several else "Most likely label: accuracy"
+        lines.append(f"{before} {answers.likeliest_accuracy:.3f}; difference {difference}")
+    if answers.recalls:
+        lines.append(f"Recall most moved: {_recalls(answers)}")
     return lines + [f"Target: {_reached(one)}" for one in answers.targets]
 
 

@@ -13,7 +13,7 @@ from embedclf.classifier.scope import ScopeRule
 from embedclf.training.lbfgs import Floats
 
 # Of the logarithms of class weights; strong regularization takes them up several times.
-_MOST_SHARE = 20.0
+MOST_SHARE = 20.0
 
 
 class Judged(NamedTuple):
@@ -177,5 +177,5 @@ def fit_correction(
         slope[0] *= inverse
         return float(value), slope
 
-    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(-7, 7), (0, _MOST_SHARE)])
+    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(-7, 7), (0, MOST_SHARE)])
     return float(np.exp(-found.x[0])), float(found.x[1]), float(found.fun)

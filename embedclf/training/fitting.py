@@ -150,7 +150,7 @@ def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[Traini
         return examples, recipe, 1.0
     mean = float(weights[examples.in_scope].mean())
     C = None if recipe.C is None else recipe.C * mean
-    if (of_class := examples.class_weight) is not None:  # whose mean does not matter otherwise
+    if (of_class := examples.class_weight) is not None and examples.given is None:  # whose mean does not matter
         scaled = replace(examples, class_weight=of_class / mean)
     else:
         scaled = replace(examples, sample_weight=weights / mean)
@@ -193,15 +193,16 @@ class _Job:
         given, of_labels = self.examples.given, chosen.settings.of_labels
         if given is None or of_labels is None:
             return None
-        usual = self._usual_thresholds(of_labels)
-        thresholds = with_thresholds(usual, chosen.targets, self.examples.classes)
-        changed = None if thresholds is usual else tuple(usual.tolist())
-        return LabelRules(tuple(thresholds.tolist()), self.examples.are_all_labelled, usual=changed)
+        thresholds = with_thresholds(self._label_thresholds(of_labels), chosen.targets, self.examples.classes)
+        usual = None
+        if chosen.targets or self.examples.class_weight is not None:
+            usual = tuple(self._label_thresholds(of_labels, usual=True).tolist())
+        return LabelRules(tuple(thresholds.tolist()), self.examples.are_all_labelled, usual=usual)
 
-    def _usual_thresholds(self, of_labels: LabelCalibration) -> Floats:
-        """Return the thresholds of labels without targets."""
+    def _label_thresholds(self, of_labels: LabelCalibration, *, usual: bool = False) -> Floats:
+        """Return the thresholds of labels without targets; the usual ones are without class weights as well."""
         if self.min_confidence is None:
-            return of_labels.thresholds
+            return of_labels.usual if usual else of_labels.thresholds
         return np.full(len(of_labels.thresholds), self.min_confidence)
 
     def choose_for(self, held: Mask) -> tuple[_Chosen, _Chosen]:
@@ -237,8 +238,8 @@ class _Job:
                 targets = choose_targets(settings.out_of_fold, self._decision(()), self.rules)
             else:
                 of_labels = settings.of_labels or LabelCalibration.neutral(len(self.examples.classes))
-                usual = self._usual_thresholds(of_labels)
-                targets = choose_label_targets(settings, usual, self.examples.classes, self.rules)
+                thresholds = self._label_thresholds(of_labels)
+                targets = choose_label_targets(settings, thresholds, self.examples.classes, self.rules)
         except TrainingError:
             if near is None:
                 raise

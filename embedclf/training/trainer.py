@@ -152,7 +152,9 @@ def train(
         What it costs to miss each label, relative to the others; 1 if it is not in the dict. "balanced" makes all
         labels count the same, however many examples they have. Each example is fitted with the weight of its label, and
         the label is answered whose probability times its weight is largest. The probabilities are corrected: they are
-        those of texts in which labels are as frequent as in the examples.
+        those of texts in which labels are as frequent as in the examples. If texts may have several labels, a weight is
+        how much a text with the label counts, compared with one without it, in the fit and in the choice of the label's
+        threshold; "balanced" makes both count the same.
     costs : mapping of (label, answer) to float, or Costs, optional
         What answers cost; that of least expected cost is given. The answer None is abstaining, and ``"*"`` stands for
         any label, or any wrong answer; see `Costs`. The out-of-scope label may be a true label. Not with
@@ -162,7 +164,8 @@ def train(
         it, on out-of-fold predictions.
     target_recall : dict of label to float, optional
         Answer with a label from a lower probability on, even if another is more likely, with which this share of its
-        examples gets it. Labels with a target are not subject to the threshold of all labels.
+        examples gets it. Labels with a target are not subject to the threshold of all labels. If texts may have several
+        labels, the label's own threshold is the one nearest to the usual one that reaches its targets.
     label_hierarchy : str, optional
         What separates the parts of labels in a tree: "/" for ``billing/refund``. With a threshold, a text is then
         answered with the deepest label that reaches it, whose probability is the sum of those at and below it. With
@@ -278,7 +281,7 @@ def train_on(
         several=examples.is_multilabel, in_tree=label_hierarchy is not None, target_accuracy=target_accuracy, **others
     )
     if examples.is_multilabel:
-        check_for_one_label(out_of_scope_label=outside, class_weight=class_weight, label_texts=described)
+        check_for_one_label(out_of_scope_label=outside, label_texts=described)
         sets = examples.known_label_sets
         if label_hierarchy is not None:
             sets, label_hierarchy = sets_in_tree(sets, label_hierarchy)
@@ -302,7 +305,7 @@ def train_on(
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     _warn_of_placeholders(examples)
     class_weight = of_labels(class_weight)
-    weights, of_classes = weights_of(sample_weight, class_weight, classes, y)
+    weights, of_classes = weights_of(sample_weight, class_weight, classes, y, given)
     rules = answer_rules(
         classes, costs, target_precision, target_recall, outside, class_weight, separator=label_hierarchy
     )
@@ -435,13 +438,18 @@ def _plain(class_weight: ClassWeight) -> dict[str, float] | Literal["balanced"] 
 
 
 def weights_of(
-    sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints
+    sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints, given: Mask | None = None
 ) -> tuple[Floats | None, Floats | None]:
-    """Return the weight of each example, and that of each class; None if all count the same."""
+    """Return the weight of each example, and that of each class; None if all count the same.
+
+    See `weights_of_classes`.
+    """
     weights = check_sample_weight(sample_weight, len(y))
     if weights is not None and not weights.all():
         raise ArgumentError(f"sample_weight[{int(weights.argmin())}] is 0: leave out the texts that should not count")
-    of_classes = weights_of_classes(weights, class_weight, classes, y)
+    of_classes = weights_of_classes(weights, class_weight, classes, y, given)
+    if given is not None:
+        return weights, None if of_classes is None or (of_classes == 1).all() else of_classes
     if of_classes is not None and not np.ptp(of_classes):  # no class counts more than another
         if of_classes[0] != 1:
             weights = np.full(len(y), of_classes[0]) * (1.0 if weights is None else weights)

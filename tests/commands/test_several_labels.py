@@ -11,6 +11,7 @@ import pytest
 import embedclf
 from corpus import QUICK, QUICKLY, SMALL
 from embedclf.data.corpus import read_corpus
+from embedclf.training.weights import weights_of_classes
 from running import Cli
 from serving import serving
 
@@ -231,6 +232,35 @@ def test_labels_reach_targets(cli: Cli, separated: Path):
     assert ">usual thresholds<" in Path("r.html").read_text()
     unreached = cli("train", separated, "--label-separator", "|", "--target-precision", "refund=0.999", *QUICKLY)
     assert "reliably reaches a precision of 0.999: the best is 0." in unreached.stderr
+
+
+def test_labels_weigh_differently(cli: Cli, separated: Path):
+    """What it changes is shown; the file of weights, cross-validation and Python take part."""
+    Path("w.csv").write_text("label,weight\nrefund,40\n")
+    args = (separated, "--label-separator", "|", *QUICKLY[:-1])
+    result = cli("train", *args, 0.3, "--class-weight", "w.csv", "-o", "m.safetensors")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"\nUsual thresholds: exact match 0\.\d{3}; difference -0", result.stdout)
+    classifier = embedclf.load("m.safetensors")
+    assert classifier.card.class_weights == (1, 1, 40)
+    rules = classifier.card.multilabel
+    lower = [one / before for one, before in zip(rules.thresholds, rules.usual, strict=True)]
+    assert (lower[:2], lower[2] < 0.3) == ([1, 1], True)
+    same = embedclf.train(TEXTS, LABELS, embedder="wordllama", class_weight={"refund": 40}, **{**QUICK, "holdout": 0.3})
+    assert (same.model.weights == classifier.model.weights).all()
+    assert "answers by  class weights" in str(same)
+    assert "usual thresholds" in cli("evaluate", separated, "-m", "m.safetensors").stdout
+    result = cli("cross-validate", *args[:-1], "--folds", 2, "--class-weight", "balanced", "--json")
+    assert json.loads(result.stdout)["report"]["answers"]["cost"] is None
+    unknown = cli("train", *args, 0, "--class-weight", "none.csv")
+    assert "none.csv" in unknown.stderr
+
+
+def test_balanced_labels_weigh_as_much_as_the_texts_without_them():
+    given = np.array([[1, 1, 0], [0, 1, 1], [0, 1, 0], [0, 1, 0]], dtype=bool)
+    y = given.argmax(axis=1)
+    assert weights_of_classes(None, "balanced", "abc", y, given).tolist() == [3, 1, 3]  # all have the second
+    assert weights_of_classes(np.array([3, 1, 1, 1]), "balanced", "abc", y, given).tolist() == [1, 1, 5]
 
 
 def test_every_text_has_a_label_if_all_did_in_training():

@@ -197,7 +197,7 @@ def command(
     of_answers = {"target_accuracy": target_accuracy, **rules}
     check_kind_of_labels(several=several, in_tree=label_hierarchy is not None, **of_answers)
     if several:
-        check_for_one_label(out_of_scope_label=out_of_scope_label, class_weight=training.class_weight)
+        check_for_one_label(out_of_scope_label=out_of_scope_label)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
     rules = {
         "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
