@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.costs import Costs, costs_of
 from embedclf.classifier.decisions import NOTHING, Decision, MultiLabelDecision, OwnThresholds, rank
 from embedclf.stats.intervals import Interval, interval_of_mean
@@ -237,7 +237,6 @@ def measure_answers(
 
 def measure_label_answers(
     decision: MultiLabelDecision,
-    usual: Floats | None,
     given: Mask,
     probabilities: Vectors,
     groups: Ints,
@@ -248,8 +247,6 @@ def measure_label_answers(
     Parameters
     ----------
     decision : MultiLabelDecision
-    usual : ndarray of shape (n_classes,), or None
-        The thresholds without class weights and targets; None if they are the same.
     given : ndarray of shape (n, n_labels), bool
         Which labels each text has: the classes first, then any that the classifier does not know.
     probabilities : ndarray of shape (n, n_classes)
@@ -257,10 +254,10 @@ def measure_label_answers(
         Equal texts have the same number.
     targets : sequence of LabelTarget, optional
     """
-    if usual is None:
+    if decision.usual is None:
         return None
     answered = decision.given(probabilities)
-    before = replace(decision, thresholds=usual, strict=None).given(probabilities)
+    before = replace(decision, thresholds=decision.usual, strict=None).given(probabilities)
     return compare_labels(decision.classes, given, answered, before, groups, targets)
 
 

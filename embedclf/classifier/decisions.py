@@ -289,12 +289,15 @@ class MultiLabelDecision:
     thresholds : ndarray of shape (n_classes,), float64
         The probability from which on each label is given.
     at_least_one : bool
-        Whether a text whose labels are all below their thresholds gets the one that is nearest to its own, as a ratio.
+        Whether a text whose labels are all below their thresholds gets the one that is nearest to its usual threshold,
+        as a ratio.
     tree : Hierarchy or None
         The labels above the classes, which are given where none below them reaches its threshold; None if there are
         none. See `Hierarchy.parents_of_none`.
     strict : ndarray of shape (n_classes,), bool, or None
         The labels that no text gets below their threshold, whatever else is the case; None if there are none.
+    usual : ndarray of shape (n_classes,), float64, or None
+        The thresholds without class weights and targets; None if they are the same.
     """
 
     classes: tuple[str, ...]
@@ -302,6 +305,7 @@ class MultiLabelDecision:
     at_least_one: bool
     tree: Hierarchy | None = None
     strict: Mask | None = None
+    usual: Floats | None = None
 
     @property
     def may_differ(self) -> bool:
@@ -334,7 +338,9 @@ class MultiLabelDecision:
             probabilities[rows, self.tree.parents[parents]] = of_parents[rows, parents]
         if self.at_least_one:
             none = np.flatnonzero(~given.any(axis=1) & ~np.isnan(sure).any(axis=1))
-            nearest = first_of_largest(sure[none] / np.maximum(self.thresholds, 1e-12))
+            nearest = first_of_largest(
+                sure[none] / np.maximum(self.thresholds if self.usual is None else self.usual, 1e-12)
+            )
             given[none, nearest] = True if self.strict is None else ~self.strict[nearest]
         return given, probabilities
 

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from embedclf.arrays import Floats
 from embedclf.classifier.answer_figures import (
     AnswerFigures,
     LabelTarget,
@@ -168,15 +167,10 @@ class ModelCard:
         if self.threshold is not None:
             thresholds[:] = self.threshold if has_target is None else np.where(has_target, thresholds, self.threshold)
         strict = labels_with_targets(self.targets, classes, "precision")
-        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one, tree, strict)
-
-    @property
-    def usual_thresholds(self) -> Floats | None:
-        """The thresholds of labels without class weights and targets; None if they are the same."""
-        if self.multilabel is None or self.multilabel.usual is None:
-            return None
-        usual = np.array(self.multilabel.usual)
-        return usual if self.threshold is None else np.full(len(usual), self.threshold)
+        usual = None if self.multilabel.usual is None else np.array(self.multilabel.usual)
+        if usual is not None and self.threshold is not None:
+            usual[:] = self.threshold
+        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one, tree, strict, usual)
 
     def set_threshold(self, coverage: float) -> float:
         """Return the probability from which on a label is in a label set; see `Conformal.threshold`.

@@ -54,10 +54,8 @@ def evaluate_labels(
     report = report_on_labels(
         texts, labels, classifier.classes, probabilities, decision.given(probabilities), thresholds=decision.thresholds
     )
-    card, given = classifier.card, indicators(labels, [*classifier.classes, *report.unknown_labels])
-    answers = measure_label_answers(
-        decision, card.usual_thresholds, given, probabilities, group_duplicates(texts), card.targets
-    )
+    given = indicators(labels, [*classifier.classes, *report.unknown_labels])
+    answers = measure_label_answers(decision, given, probabilities, group_duplicates(texts), classifier.card.targets)
     report = replace(report, answers=answers)
     if train_set is None:
         return report

@@ -306,12 +306,17 @@ class _Job:
         terms = as_terms(others.words(fitted.vocabulary))
         if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
             probabilities, given = model.probabilities(others.vectors, terms), self.examples.given[held]
-            strict = labels_with_targets(chosen.targets, classes, "precision")
-            of_labels = MultiLabelDecision(classes, np.array(rules.thresholds), rules.at_least_one, self.tree, strict)
+            of_labels = MultiLabelDecision(
+                classes,
+                np.array(rules.thresholds),
+                rules.at_least_one,
+                self.tree,
+                strict=labels_with_targets(chosen.targets, classes, "precision"),
+                usual=None if rules.usual is None else np.array(rules.usual),
+            )
             figures, correct = _measure_labels(probabilities, given, of_labels)
-            usual = None if rules.usual is None else np.array(rules.usual)
-            of_answers = given, probabilities, self.examples.groups[held], chosen.targets
-            return replace(figures, answers=measure_label_answers(of_labels, usual, *of_answers)), correct
+            answers = measure_label_answers(of_labels, given, probabilities, self.examples.groups[held], chosen.targets)
+            return replace(figures, answers=answers), correct
         if added is not None:
             known = y < len(classes)
             if chosen.added_bias is None:

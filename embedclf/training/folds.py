@@ -104,7 +104,9 @@ def _run_task(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> H
         terms = as_terms(others.words(trained.vocabulary))
         probabilities, given, usual = model.probabilities(others.vectors, terms), None, None
         if (of_labels := settings.of_labels) is not None:
-            decision = MultiLabelDecision(examples.classes, of_labels.thresholds, fitted.are_all_labelled, task.tree)
+            decision = MultiLabelDecision(
+                examples.classes, of_labels.thresholds, fitted.are_all_labelled, task.tree, usual=of_labels.usual
+            )
             given = decision.given(probabilities)
             if examples.class_weight is not None:
                 usual = replace(decision, thresholds=of_labels.usual).given(probabilities)

@@ -493,7 +493,7 @@ class TestSeveralLabels:
         assert self.fitted(frame).classes_.tolist() == [*self.NAMES, "urgent"]
 
     def test_a_label_may_weigh_more(self):
-        """Which is as in `embedclf.train`: the probabilities stay those of the texts, and more of them get the label."""
+        """As in `embedclf.train`: the probabilities stay those of the texts, and more of them get the label."""
         few = [labels if number % 4 == 0 else labels[:1] for number, labels in enumerate(self.LISTS)]
         settings = {"features": "embedding", "label_names": False}
         plain, weighted = (
