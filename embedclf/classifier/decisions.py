@@ -226,7 +226,8 @@ class Decision:
     def decide(self, probabilities: Vectors, k: int = 1) -> Decided:
         """Decide what to answer.
 
-        That is the most likely class if it reaches the threshold. In a tree it is else the deepest label that does.
+        That is the most likely class if it reaches the threshold. In a tree it is else the deepest label that does; if
+        the class has a threshold of its own, and there is none for all, one that reaches that.
 
         Parameters
         ----------
@@ -239,7 +240,7 @@ class Decision:
         chosen, confidence = self.choose(probabilities, ranking)
         answered = np.where(self.accepts(probabilities, chosen, confidence), chosen, NOTHING)
         if self.tree is not None:
-            answered, confidence = self.tree.back_off(probabilities, answered, confidence, self.threshold)
+            answered, confidence = self.tree.back_off(probabilities, answered, confidence, self._least_above(chosen))
         return Decided(ranking, answered, confidence)
 
     def choose(self, probabilities: Vectors, ranking: Ranking | None = None) -> tuple[Ints, Floats]:
@@ -267,6 +268,13 @@ class Decision:
                 if least is not None:
                     accepted = np.where(chosen == place, is_answered(confidence, least), accepted)
         return accepted
+
+    def _least_above(self, chosen: Ints) -> float | Floats | None:
+        """Return the probability that a label above those chosen needs to be answered instead."""
+        if self.threshold is not None or self.own is None:
+            return self.threshold
+        own: Floats = np.array([one or 0.0 for one in self.own.answered_from])
+        return own[chosen]
 
     def answers(self, decided: Decided) -> list[Answer]:
         """Return the answer to each text."""

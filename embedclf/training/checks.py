@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Mask
+from embedclf.classifier.costs import NOT_IN_TREE
 from embedclf.classifier.decisions import check_min_confidence
 from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
 from embedclf.data.label_sets import LabelSet
@@ -220,19 +221,19 @@ def check_for_one_label(**settings: Any) -> None:
             raise ArgumentError(f"{named_option(name)} is for texts with one label each; these have several{instead}")
 
 
-def check_without_tree(**settings: Any) -> None:
-    """Check that labels in a tree come without settings that cannot be used with one.
+def check_without_tree(costs: Any) -> None:
+    """Check that labels in a tree come without costs, which are between whole labels.
 
     Raises
     ------
     ArgumentError
-        If one is set.
+        If there are some.
     """
-    if asked := [name for name, value in settings.items() if value]:
-        raise ArgumentError(f"{named_option(asked[0])} cannot be used with labels in a tree (label_hierarchy)")
+    if costs is not None:
+        raise ArgumentError(NOT_IN_TREE)
 
 
-def check_kind_of_labels(*, several: bool, in_tree: bool, target_accuracy: Any, costs: Any, **targets: Any) -> None:
+def check_kind_of_labels(*, several: bool, in_tree: bool, target_accuracy: Any, costs: Any) -> None:
     """Check that the answers asked for are possible with labels of a kind.
 
     Raises
@@ -243,7 +244,7 @@ def check_kind_of_labels(*, several: bool, in_tree: bool, target_accuracy: Any, 
     if several:
         check_for_one_label(target_accuracy=target_accuracy, costs=costs)
     elif in_tree:
-        check_without_tree(costs=costs, **targets)
+        check_without_tree(costs)
 
 
 def named_option(name: str) -> str:

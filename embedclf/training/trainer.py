@@ -165,7 +165,9 @@ def train(
     target_recall : dict of label to float, optional
         Answer with a label from a lower probability on, even if another is more likely, with which this share of its
         examples gets it. Labels with a target are not subject to the threshold of all labels. If texts may have several
-        labels, the label's own threshold is the one nearest to the usual one that reaches its targets.
+        labels, the label's own threshold is the one nearest to the usual one that reaches its targets. In a tree, a text
+        whose label misses its own threshold is answered with a label above, if one reaches the threshold of all labels,
+        or that of the label if there is none.
     label_hierarchy : str, optional
         What separates the parts of labels in a tree: "/" for ``billing/refund``. With a threshold, a text is then
         answered with the deepest label that reaches it, whose probability is the sum of those at and below it. With
@@ -278,7 +280,10 @@ def train_on(
     given = None
     others = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
     check_kind_of_labels(
-        several=examples.is_multilabel, in_tree=label_hierarchy is not None, target_accuracy=target_accuracy, **others
+        several=examples.is_multilabel,
+        in_tree=label_hierarchy is not None,
+        target_accuracy=target_accuracy,
+        costs=costs,
     )
     if examples.is_multilabel:
         check_for_one_label(out_of_scope_label=outside, label_texts=described)

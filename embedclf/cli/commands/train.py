@@ -194,8 +194,9 @@ def command(
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
     check_abstaining(target_accuracy, min_confidence)
     several = job.corpus.label_sets is not None
-    of_answers = {"target_accuracy": target_accuracy, **rules}
-    check_kind_of_labels(several=several, in_tree=label_hierarchy is not None, **of_answers)
+    check_kind_of_labels(
+        several=several, in_tree=label_hierarchy is not None, target_accuracy=target_accuracy, costs=costs
+    )
     if several:
         check_for_one_label(out_of_scope_label=out_of_scope_label)
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
