@@ -354,7 +354,7 @@ def check_labels(classifier: TextClassifier, labels: Sequence[str] | Sequence[La
     given, foreign = labels_in(labels), card.out_of_scope_label
     if card.hierarchy is not None:
         given = set(as_written(sorted(given), card.hierarchy))
-    if are_several and not given:
+    if are_several and given <= {foreign}:
         return
     if given == {foreign}:
         raise ArgumentError(

@@ -436,7 +436,8 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
             lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
         lines += held_out_lines(held_out.answers, several=card.multilabel is not None)
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
-    rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
+    in_scope = card.out_of_scope_label is not None and card.multilabel is None
+    rows = f"{card.n_examples:,} rows" + (" in scope" if in_scope else "")
     abstains = "" if threshold is None else f", threshold {threshold}"
     if card.multilabel is not None:
         abstains = f", {label_rules(card)}"

@@ -10,7 +10,7 @@ from embedclf.arrays import Ints, Mask
 from embedclf.classifier.costs import NOT_IN_TREE
 from embedclf.classifier.decisions import check_min_confidence
 from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import LabelSet, outside_beside_others
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
 
@@ -81,6 +81,21 @@ def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tu
     for row, labels in enumerate(label_sets):
         given[row, [numbers[label] for label in labels]] = True
     return classes, given
+
+
+def check_outside_alone(sets: Sequence[LabelSet], outside: str) -> None:
+    """Check that the out-of-scope label of texts that may have several labels occurs, and alone.
+
+    Raises
+    ------
+    TrainingError
+        If it does not.
+    """
+    for row, labels in enumerate(sets):
+        if fault := outside_beside_others(labels, outside):
+            raise TrainingError(f"labels[{row}]: {fault}")
+    if not any(outside in labels for labels in sets):
+        raise TrainingError(f"no row has the label {outside!r} (--out-of-scope-label)")
 
 
 def check_labelled(

@@ -15,7 +15,7 @@ from embedclf.classifier.model_card import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
-from embedclf.data.label_sets import AnyLabels
+from embedclf.data.label_sets import AnyLabels, without_outside
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -32,6 +32,7 @@ from embedclf.training.checks import (
     check_for_one_label,
     check_kind_of_labels,
     check_label_sets,
+    check_outside_alone,
     check_tree,
     rarest_labels,
     sets_in_tree,
@@ -144,7 +145,8 @@ def train(
         The label of examples that should be rejected. It is not a class. The probabilities of a text then sum to the
         probability that it is in scope, and the threshold is chosen by the F1 of rejecting these examples; with
         `target_accuracy`, answers to them count as wrong. If fewer than a fifth of the examples are out of scope, a
-        fifth of the texts are taken to be.
+        fifth of the texts are taken to be. If texts may have several labels, it stands alone for a text that has none
+        of them, as an empty list does, so that a text may be answered with no label.
     sample_weight : array of shape (n_texts,), optional
         How many examples each example counts for, above 0, in the fit and in the choice of C and temperature; None is
         one each. Metrics and thresholds count each example once.
@@ -165,9 +167,9 @@ def train(
     target_recall : dict of label to float, optional
         Answer with a label from a lower probability on, even if another is more likely, with which this share of its
         examples gets it. Labels with a target are not subject to the threshold of all labels. If texts may have several
-        labels, the label's own threshold is the one nearest to the usual one that reaches its targets. In a tree, a text
-        whose label misses its own threshold is answered with a label above, if one reaches the threshold of all labels,
-        or that of the label if there is none.
+        labels, the label's own threshold is the one nearest to the usual one that reaches its targets. In a tree, a
+        text whose label misses its own threshold is answered with a label above, if one reaches the threshold of all
+        labels, or that of the label if there is none.
     label_hierarchy : str, optional
         What separates the parts of labels in a tree: "/" for ``billing/refund``. With a threshold, a text is then
         answered with the deepest label that reaches it, whose probability is the sum of those at and below it. With
@@ -286,10 +288,14 @@ def train_on(
         costs=costs,
     )
     if examples.is_multilabel:
-        check_for_one_label(out_of_scope_label=outside, label_texts=described)
+        check_for_one_label(label_texts=described)
         sets = examples.known_label_sets
+        if outside is not None:
+            check_outside_alone(sets, outside)
+            sets = without_outside(sets, outside)
         if label_hierarchy is not None:
             sets, label_hierarchy = sets_in_tree(sets, label_hierarchy)
+            outside = None if outside is None else as_written([outside], label_hierarchy)[0]
         classes, given = check_label_sets(examples.texts, sets)
         y = rarest_labels(given)
     else:

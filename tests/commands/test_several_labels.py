@@ -256,6 +256,31 @@ def test_labels_weigh_differently(cli: Cli, separated: Path):
     assert "none.csv" in unknown.stderr
 
 
+def test_an_out_of_scope_label_stands_for_no_label(cli: Cli, separated: Path):
+    """And trains the same model as an empty list; beside other labels, it is an error that names the line."""
+    empty = train(cli, separated, "--label-separator", "|")
+    written = separated.read_text().replace("[]", "none")
+    separated.write_text(written)
+    args = (separated, "--label-separator", "|", "--out-of-scope-label", "none")
+    named = train(cli, *args)
+    assert "6 texts without any" in cli("train", *args, "--dry-run", *QUICKLY).stderr
+    assert (named.classes, named.card.out_of_scope_label) == (empty.classes, "none")
+    assert (named.model.weights == empty.model.weights).all()
+    assert named.predict(["Good morning"]) == [[]]
+    report = json.loads(cli("evaluate", separated, "-m", "m.safetensors", "--json").stdout)
+    assert report["unknown_labels"] == {}
+    assert report["exact_match"] == embedclf.evaluate(named, TEXTS, LABELS).exact_match
+    separated.write_text(written.replace("delivery|refund", "none|refund", 1))
+    mixed = cli("train", *args, *QUICKLY)
+    assert ":32: the label 'none', for texts that no label applies to, stands beside 'refund'" in mixed.stderr
+    assert cli("train", *args, *QUICKLY, "--skip-bad-rows", "-o", "n.safetensors").exit_code == 0
+    sets = [["none", "refund"], *LABELS[1:]]
+    with pytest.raises(embedclf.TrainingError, match=r"^labels\[0\]: the label 'none', for texts that no label appl"):
+        embedclf.train(TEXTS, sets, out_of_scope_label="none", features="words")
+    with pytest.raises(embedclf.TrainingError, match="no row has the label 'other'"):
+        embedclf.train(TEXTS, sets, out_of_scope_label="other", features="words")
+
+
 def test_balanced_labels_weigh_as_much_as_the_texts_without_them():
     given = np.array([[1, 1, 0], [0, 1, 1], [0, 1, 0], [0, 1, 0]], dtype=bool)
     y = given.argmax(axis=1)
