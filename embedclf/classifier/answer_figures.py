@@ -1,15 +1,15 @@
 """How good the answers of a classifier are that does not always answer with the most likely label."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
 
-from embedclf.arrays import Ints, Vectors
+from embedclf.arrays import Ints, Mask, Vectors
 from embedclf.classifier.costs import Costs, costs_of
-from embedclf.classifier.decisions import NOTHING, Decision, OwnThresholds, rank
+from embedclf.classifier.decisions import NOTHING, Decision, MultiLabelDecision, OwnThresholds, rank
 from embedclf.stats.intervals import Interval, interval_of_mean
 
 Figure = Literal["precision", "recall"]
@@ -27,7 +27,8 @@ class LabelTarget(NamedTuple):
     target : float
     threshold : float or None
         For precision, the confidence below which the label is not answered; for recall, the probability from which on
-        it is answered even if another is more likely, None if it need not be.
+        it is answered even if another is more likely, None if it need not be. If texts have several labels, the
+        probability from which on the label is given.
     cross_validated : float
         The figure out of fold.
     n_examples : int
@@ -58,8 +59,19 @@ def own_thresholds(targets: Sequence[LabelTarget] | None, classes: Sequence[str]
     return OwnThresholds(tuple(answered), tuple(preferred))
 
 
+def labels_with_targets(
+    targets: Sequence[LabelTarget] | None, classes: Sequence[str], figure: Figure | None = None
+) -> Mask | None:
+    """Return which classes have a target, or one for a figure: (n_classes,); None if none has."""
+    named = {one.label for one in targets or () if figure in (None, one.figure)}
+    return np.array([name in named for name in classes]) if named else None
+
+
 class RecallChange(NamedTuple):
-    """The recall of a label by the answers, and if the most likely label were answered, before any abstaining."""
+    """The recall of a label by the answers, and if the most likely label were answered, before any abstaining.
+
+    If texts have several labels, the second is that of the usual thresholds; see `LabelRules`.
+    """
 
     label: str
     recall: float
@@ -123,6 +135,9 @@ class CostFigures(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class AnswerFigures:
     """How good the answers are, beside those of a classifier that answers with the most likely label.
+
+    If texts have several labels, those of a classifier with the usual thresholds take the place of the most likely
+    label, and the accuracy is the share of texts that get exactly their labels; see `LabelRules`.
 
     Attributes
     ----------
@@ -211,28 +226,93 @@ def measure_answers(
         likeliest_accuracy_interval=interval_of_mean(before, groups[inside]),
         difference=float(difference.mean()),
         difference_interval=interval_of_mean(difference, groups[inside], least=-1),
-        recalls=_moved(classes, y, chosen, likeliest),
-        targets=tuple(_reached(one, numbers[one.label], y, answered, groups) for one in targets or ()),
+        recalls=_moved(classes, *(one[:, None] == np.arange(len(classes)) for one in (y, chosen, likeliest))),
+        targets=tuple(
+            _reached(one, y == place, answered == place, groups)
+            for one, place in ((one, numbers[one.label]) for one in targets or ())
+        ),
         cost=None if costs is None else _cost(costs, decision, labels, answered, ranking, groups, outside),
     )
 
 
-def _moved(classes: Sequence[str], y: Ints, chosen: Ints, likeliest: Ints) -> tuple[RecallChange, ...]:
+def measure_label_answers(
+    decision: MultiLabelDecision,
+    given: Mask,
+    probabilities: Vectors,
+    groups: Ints,
+    targets: Sequence[LabelTarget] | None = None,
+) -> AnswerFigures | None:
+    """Measure the labels that texts get which may have several; return None if these are those of usual thresholds.
+
+    Parameters
+    ----------
+    decision : MultiLabelDecision
+    given : ndarray of shape (n, n_labels), bool
+        Which labels each text has: the classes first, then any that the classifier does not know.
+    probabilities : ndarray of shape (n, n_classes)
+    groups : ndarray of shape (n,)
+        Equal texts have the same number.
+    targets : sequence of LabelTarget, optional
+    """
+    if decision.usual is None:
+        return None
+    answered = decision.given(probabilities)
+    before = replace(decision, thresholds=decision.usual, strict=None).given(probabilities)
+    return compare_labels(decision.classes, given, answered, before, groups, targets)
+
+
+def compare_labels(
+    classes: Sequence[str],
+    given: Mask,
+    answered: Mask,
+    before: Mask,
+    groups: Ints,
+    targets: Sequence[LabelTarget] | None = None,
+) -> AnswerFigures:
+    """Measure the labels that texts get beside those that usual thresholds give; see `measure_label_answers`.
+
+    Parameters
+    ----------
+    classes : sequence of str
+    given : ndarray of shape (n, n_labels), bool
+    answered, before : ndarray of shape (n, n_classes), bool
+        Which labels each text gets, and which it gets by the usual thresholds.
+    groups : ndarray of shape (n,)
+    targets : sequence of LabelTarget, optional
+    """
+    given, others = given[:, : len(classes)], given[:, len(classes) :].any(axis=1)
+    right, right_before = ((given == one).all(axis=1) & ~others for one in (answered, before))
+    difference = right.astype(float) - right_before
+    places = {name: place for place, name in enumerate(classes)}
+    of_targets = ((one, places[one.label]) for one in targets or ())
+    return AnswerFigures(
+        likeliest_accuracy=float(right_before.mean()),
+        likeliest_accuracy_interval=interval_of_mean(right_before, groups),
+        difference=float(difference.mean()),
+        difference_interval=interval_of_mean(difference, groups, least=-1),
+        recalls=_moved(classes, given, answered, before),
+        targets=tuple(_reached(one, given[:, place], answered[:, place], groups) for one, place in of_targets),
+    )
+
+
+def _moved(classes: Sequence[str], given: Mask, answered: Mask, before: Mask) -> tuple[RecallChange, ...]:
+    """Return the labels whose recall differs most; all arrays say which labels each text has or gets."""
     found = []
     for place, name in enumerate(classes):
-        own = y == place
+        own = given[:, place]
         if n := int(own.sum()):
-            recall, before = (float((answer[own] == place).mean()) for answer in (chosen, likeliest))
-            found.append(RecallChange(name, recall, before, n))
+            recall, likeliest = (float(one[own, place].mean()) for one in (answered, before))
+            found.append(RecallChange(name, recall, likeliest, n))
     moved = [one for one in found if one.recall != one.likeliest]
     return tuple(sorted(moved, key=lambda one: -abs(one.recall - one.likeliest))[:_N_MOVED])
 
 
-def _reached(target: LabelTarget, place: int, y: Ints, answered: Ints, groups: Ints) -> TargetReached:
-    rows = (answered if target.figure == "precision" else y) == place
+def _reached(target: LabelTarget, has: Mask, gets: Mask, groups: Ints) -> TargetReached:
+    """Return what a label reaches that some texts have, and some get."""
+    rows = gets if target.figure == "precision" else has
     if not rows.any():
         return TargetReached(target.label, target.figure, target.target, None, None, 0)
-    right = answered[rows] == y[rows]
+    right = (has & gets)[rows]
     interval = interval_of_mean(right, groups[rows])
     return TargetReached(target.label, target.figure, target.target, float(right.mean()), interval, int(rows.sum()))
 

@@ -22,6 +22,11 @@ ANY = "*"
 _WRONG, _RIGHT = 1.0, 0.0
 _MOST_COST = 1e12
 _MOST_NAMED = 5
+NOT_IN_TREE = (
+    "--costs (costs) cannot be used with labels in a tree (label_hierarchy), where an answer may be a label above "
+    "others, which has no cost: train without --label-hierarchy to answer by costs, always with whole labels"
+)
+"""Why a classifier whose labels are in a tree has no costs."""
 
 
 @dataclass(frozen=True, slots=True)

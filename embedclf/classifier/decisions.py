@@ -124,12 +124,15 @@ class LabelRules:
         What separates the labels of a text in a file.
     in_columns : bool
         Whether files say of each label, in a column of its own, whether a text has it.
+    usual : tuple of float, of length n_classes, or None
+        What the thresholds would be without class weights and targets; None if there are none.
     """
 
     thresholds: tuple[float, ...]
     at_least_one: bool = True
     separator: str = LABEL_SEPARATOR
     in_columns: bool = False
+    usual: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +226,8 @@ class Decision:
     def decide(self, probabilities: Vectors, k: int = 1) -> Decided:
         """Decide what to answer.
 
-        That is the most likely class if it reaches the threshold. In a tree it is else the deepest label that does.
+        That is the most likely class if it reaches the threshold. In a tree it is else the deepest label that does; if
+        the class has a threshold of its own, and there is none for all, one that reaches that.
 
         Parameters
         ----------
@@ -236,7 +240,7 @@ class Decision:
         chosen, confidence = self.choose(probabilities, ranking)
         answered = np.where(self.accepts(probabilities, chosen, confidence), chosen, NOTHING)
         if self.tree is not None:
-            answered, confidence = self.tree.back_off(probabilities, answered, confidence, self.threshold)
+            answered, confidence = self.tree.back_off(probabilities, answered, confidence, self._least_above(chosen))
         return Decided(ranking, answered, confidence)
 
     def choose(self, probabilities: Vectors, ranking: Ranking | None = None) -> tuple[Ints, Floats]:
@@ -265,6 +269,13 @@ class Decision:
                     accepted = np.where(chosen == place, is_answered(confidence, least), accepted)
         return accepted
 
+    def _least_above(self, chosen: Ints) -> float | Floats | None:
+        """Return the probability that a label above those chosen needs to be answered instead."""
+        if self.threshold is not None or self.own is None:
+            return self.threshold
+        own: Floats = np.array([one or 0.0 for one in self.own.answered_from])
+        return own[chosen]
+
     def answers(self, decided: Decided) -> list[Answer]:
         """Return the answer to each text."""
         names = self.names
@@ -286,16 +297,23 @@ class MultiLabelDecision:
     thresholds : ndarray of shape (n_classes,), float64
         The probability from which on each label is given.
     at_least_one : bool
-        Whether a text whose labels are all below their thresholds gets the one that is nearest to its own, as a ratio.
+        Whether a text whose labels are all below their thresholds gets the one that is nearest to its usual threshold,
+        as a ratio.
     tree : Hierarchy or None
         The labels above the classes, which are given where none below them reaches its threshold; None if there are
         none. See `Hierarchy.parents_of_none`.
+    strict : ndarray of shape (n_classes,), bool, or None
+        The labels that no text gets below their threshold, whatever else is the case; None if there are none.
+    usual : ndarray of shape (n_classes,), float64, or None
+        The thresholds without class weights and targets; None if they are the same.
     """
 
     classes: tuple[str, ...]
     thresholds: Floats
     at_least_one: bool
     tree: Hierarchy | None = None
+    strict: Mask | None = None
+    usual: Floats | None = None
 
     @property
     def may_differ(self) -> bool:
@@ -319,12 +337,19 @@ class MultiLabelDecision:
             reached, of_parents = self.tree.parents_of_none(sure, given, self.thresholds)
             none_above = np.zeros((len(given), len(self.names) - len(self.classes)), dtype=np.float32)
             given, probabilities = np.hstack([given, none_above > 0]), np.hstack([probabilities, none_above])
+            if self.strict is not None:  # a class that others are below may be one of these
+                strict = np.zeros(len(self.names), dtype=bool)
+                strict[: len(self.classes)] = self.strict
+                reached &= ~strict[self.tree.parents]
             rows, parents = np.nonzero(reached)
             given[rows, self.tree.parents[parents]] = True
             probabilities[rows, self.tree.parents[parents]] = of_parents[rows, parents]
         if self.at_least_one:
             none = np.flatnonzero(~given.any(axis=1) & ~np.isnan(sure).any(axis=1))
-            given[none, first_of_largest(sure[none] / np.maximum(self.thresholds, 1e-12))] = True
+            nearest = first_of_largest(
+                sure[none] / np.maximum(self.thresholds if self.usual is None else self.usual, 1e-12)
+            )
+            given[none, nearest] = True if self.strict is None else ~self.strict[nearest]
         return given, probabilities
 
     def decide(self, probabilities: Vectors, k: int = 1) -> Decided:

@@ -80,7 +80,7 @@ class Hierarchy:
         return np.minimum(np.add.reduceat(ordered, self.ends, axis=1)[:, ::2], 1.0)
 
     def back_off(
-        self, probabilities: Vectors, chosen: Ints, confidence: Floats, threshold: float | None
+        self, probabilities: Vectors, chosen: Ints, confidence: Floats, threshold: float | Floats | None
     ) -> tuple[Ints, Floats]:
         """Return the deepest label that reaches the threshold for each text without an answer; see `Decision.decide`.
 
@@ -94,10 +94,12 @@ class Hierarchy:
             Index of the class that is answered; negative where there is none.
         confidence : ndarray of shape (n,), float64
             Its probability, or that of the most likely class.
-        threshold : float or None
+        threshold : float, ndarray of shape (n,) or None
+            That of all texts, or of each.
         """
         sums = self.parent_sums(probabilities)
-        reached = (sums >= (0.0 if threshold is None else threshold)) & (chosen < 0)[:, None]
+        least = np.broadcast_to(0.0 if threshold is None else threshold, len(sums))
+        reached = (sums >= least[:, None]) & (chosen < 0)[:, None]
         # A probability is at most 1, and so never worth a level.
         best = np.where(reached, 2 * self.depths[self.parents] + sums, 0.0).argmax(axis=1)
         chosen = np.where(reached.any(axis=1), self.parents[best], chosen)

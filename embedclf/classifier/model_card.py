@@ -9,6 +9,7 @@ import numpy as np
 from embedclf.classifier.answer_figures import (
     AnswerFigures,
     LabelTarget,
+    labels_with_targets,
     own_thresholds,
     plain,
 )
@@ -121,7 +122,7 @@ class ModelCard:
         What separates the parts of labels in a tree; None if they are in none.
     class_weights : tuple of float or None
         The weight of each class: the class is answered whose probability times its weight is largest. The probabilities
-        are those without weights.
+        are those without weights. If texts may have several labels, the thresholds follow the weights.
     costs : Costs or None
         What answers cost: that of least expected cost is given.
     targets : tuple of LabelTarget or None
@@ -162,10 +163,14 @@ class ModelCard:
                 self.costs is not None and self.costs.can_abstain,
                 own_thresholds(self.targets, classes),
             )
-        thresholds = np.array(self.multilabel.thresholds, dtype=np.float64)
+        thresholds, has_target = np.array(self.multilabel.thresholds), labels_with_targets(self.targets, classes)
         if self.threshold is not None:
-            thresholds[:] = self.threshold
-        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one, tree)
+            thresholds[:] = self.threshold if has_target is None else np.where(has_target, thresholds, self.threshold)
+        strict = labels_with_targets(self.targets, classes, "precision")
+        usual = None if self.multilabel.usual is None else np.array(self.multilabel.usual)
+        if usual is not None and self.threshold is not None:
+            usual[:] = self.threshold
+        return MultiLabelDecision(classes, thresholds, self.multilabel.at_least_one, tree, strict, usual)
 
     def set_threshold(self, coverage: float) -> float:
         """Return the probability from which on a label is in a label set; see `Conformal.threshold`.
@@ -228,6 +233,8 @@ class ModelCard:
             del card["held_out"]["answers"]
         elif self.held_out is not None:
             card["held_out"]["answers"] = plain(card["held_out"]["answers"])
+        if self.multilabel is not None and self.multilabel.usual is None:
+            del card["multilabel"]["usual"]
         for name in _OF_FORMAT_4:
             if card[name] is None:
                 del card[name]

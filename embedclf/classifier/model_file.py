@@ -315,15 +315,21 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
 
 
 def _label_rules(rules: Any, n_classes: int) -> LabelRules:
-    thresholds = _typed(_typed(rules, dict, "multilabel")["thresholds"], list, "thresholds")
-    if len(thresholds) != n_classes:
-        raise ValueError(f"{len(thresholds)} thresholds do not match {n_classes} classes")
+    thresholds = _thresholds(_typed(rules, dict, "multilabel")["thresholds"], n_classes)
+    usual = rules.get("usual")
     return LabelRules(
-        tuple(_number({"thresholds": one}, "thresholds", least=0.0, most=1.0) for one in thresholds),
+        thresholds,
         rules["at_least_one"] is True,
         _typed(rules["separator"], str, "separator"),
         rules.get("in_columns") is True,
+        None if usual is None else _thresholds(usual, n_classes),
     )
+
+
+def _thresholds(thresholds: Any, n_classes: int) -> tuple[float, ...]:
+    if len(_typed(thresholds, list, "thresholds")) != n_classes:
+        raise ValueError(f"{len(thresholds)} thresholds do not match {n_classes} classes")
+    return tuple(_number({"thresholds": one}, "thresholds", least=0.0, most=1.0) for one in thresholds)
 
 
 def _scope_rule(rule: Any) -> ScopeRule:

@@ -44,7 +44,7 @@ class MultiLabelClassifier(TextClassifier):
         return [[label for label, _ in answer.labels or ()] for answer in answers]
 
     def with_min_confidence(self, min_confidence: float | None) -> "MultiLabelClassifier":
-        """Return the same classifier with one threshold for all labels.
+        """Return the same classifier with one threshold for all labels, but those with targets of their own.
 
         Parameters
         ----------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from embedclf.arrays import Vectors
-from embedclf.classifier.costs import Costs, CostsLike, check_labels
+from embedclf.classifier.costs import NOT_IN_TREE, Costs, CostsLike, check_labels
 from embedclf.classifier.decisions import AnyDecision, check_min_confidence
 from embedclf.classifier.empty_texts import OnEmpty, around_empty
 from embedclf.classifier.explanation import Explanation, explanations
@@ -381,10 +381,11 @@ class TextClassifier(Printable):
         if checked is not None:
             if self.card.multilabel is not None:
                 raise ArgumentError(
-                    "--costs (costs) is for texts with one label each; with this model, texts have several"
+                    "--costs (costs) is for texts with one label each; with this model, texts have several: train it "
+                    "with --class-weight FILE (class_weight) to say what it costs to miss a label"
                 )
             if self.card.hierarchy is not None:
-                raise ArgumentError("--costs (costs) cannot be used with labels in a tree (label_hierarchy)")
+                raise ArgumentError(NOT_IN_TREE)
             check_labels(checked, self.classes, self.card.out_of_scope_label)
         if record is not None:  # a training that takes both is refused
             record = replace(record, class_weight=None)

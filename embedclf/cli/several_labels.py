@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo
-from embedclf.data.label_sets import SEPARATORS, likely_separator
+from embedclf.data.label_sets import SEPARATORS, likely_separator, without_outside
 from embedclf.errors import DataError
 from embedclf.formatting import counted
 
@@ -44,8 +44,11 @@ def warn_of_missing_columns(corpus: "Corpus", classes: "Sequence[str]") -> None:
         echo(f"Warning: {corpus.name} has {without}: all of its texts count as without the label", err=True)
 
 
-def say_what_labels_are(corpus: "Corpus", file: "FileOptions") -> None:
-    """Print what a file of several labels a text is taken for; warn if one label looks like several."""
+def say_what_labels_are(corpus: "Corpus", file: "FileOptions", outside: str | None = None) -> None:
+    """Print what a file of several labels a text is taken for; warn if one label looks like several.
+
+    `outside` is the out-of-scope label.
+    """
     sets, separator = corpus.label_sets, file.label_separator
     if sets is None:
         if (likely := likely_separator(corpus.labels)) is not None:
@@ -53,6 +56,7 @@ def say_what_labels_are(corpus: "Corpus", file: "FileOptions") -> None:
             warning = f"{example!r} is taken for one label; if it is several, use --label-separator '{likely}'"
             echo(f"Warning: {warning}", err=True)
         return
+    sets = without_outside(sets, outside)
     how = f"separated by {separator!r}" if separator is not None else "in lists"
     if corpus.label_columns:
         how = f"in {len(corpus.label_columns)} columns"

@@ -144,6 +144,22 @@ class TrainingJob(Job):
             self.described = described_in_tree(self.described, separator)
         return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]
 
+    def check_outside(self, out_of_scope_label: str) -> None:
+        """Check that the out-of-scope label stands alone where texts may have several labels.
+
+        Raises
+        ------
+        BadRowsError
+            If it does not, and bad rows are not skipped.
+        """
+        from embedclf.data.label_sets import outside_beside_others
+
+        each = enumerate(self.corpus.label_sets or ())
+        faults = {row: fault for row, labels in each if (fault := outside_beside_others(labels, out_of_scope_label))}
+        if faults:
+            skip = self.file.skip_bad_rows
+            self.corpus, _ = without_faulty(self.corpus, faults, "cannot be used", skip_bad_rows=skip)
+
     def weigh(self, class_weight: str | None, weight_column: str | None, outside: str | None = None) -> None:
         """Read how much each row and each label counts, and leave out the rows that do not count.
 
@@ -187,7 +203,8 @@ class TrainingJob(Job):
             Whether some classifiers are trained on only a few of the rows.
         """
         from embedclf.cli.several_labels import say_what_labels_are
-        from embedclf.training.checks import check_examples, check_label_sets
+        from embedclf.data.label_sets import without_outside
+        from embedclf.training.checks import check_examples, check_label_sets, check_outside_alone
         from embedclf.training.label_names import check_described, labels_without_rows, texts_of
         from embedclf.training.labels_alone import check_embedder
         from embedclf.training.recipe import check_recipe
@@ -200,7 +217,7 @@ class TrainingJob(Job):
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)
-        say_what_labels_are(self.corpus, self.file)
+        say_what_labels_are(self.corpus, self.file, out_of_scope_label)
         texts, labels = self.corpus.texts, self.corpus.labels
         self._outside, self._on_few = out_of_scope_label, on_few
         if self.described is not None and not self.has_labelled_rows:
@@ -209,7 +226,9 @@ class TrainingJob(Job):
             self.names = texts_of(sorted(self.described), self.described)
             return
         if self.corpus.label_sets is not None:
-            check_label_sets(texts, self.corpus.label_sets)
+            if out_of_scope_label is not None:
+                check_outside_alone(self.corpus.label_sets, out_of_scope_label)
+            check_label_sets(texts, without_outside(self.corpus.label_sets, out_of_scope_label))
             if self.described is not None:
                 raise ArgumentError("--labels (label_texts) is for texts with one label each; these have several")
         else:

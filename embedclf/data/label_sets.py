@@ -106,6 +106,19 @@ def labels_in(labels: Iterable[str] | Iterable[LabelSet]) -> set[str]:
     return {label for one in labels for label in ((one,) if isinstance(one, str) else one)}
 
 
+def without_outside(sets: Iterable[LabelSet], outside: str | None) -> list[LabelSet]:
+    """Return the labels of texts that may have several, none for one whose only label is the out-of-scope label."""
+    return [() if labels == (outside,) else labels for labels in sets]
+
+
+def outside_beside_others(labels: LabelSet, outside: str) -> str | None:
+    """Return what is wrong with labels that the out-of-scope label is one of, beside others; None if it is not."""
+    if outside not in labels or len(labels) == 1:
+        return None
+    others = " and ".join(repr(label) for label in labels if label != outside)
+    return f"the label {outside!r}, for texts that no label applies to, stands beside {others}"
+
+
 def split_labels(cell: str, separator: str) -> LabelSet:
     """Return the labels in a cell such as ``billing|refund``; none if it is blank."""
     return tuple(sorted({part for piece in cell.split(separator) if (part := piece.strip())}))

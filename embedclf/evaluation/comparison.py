@@ -23,7 +23,7 @@ from embedclf.formatting import counted
 from embedclf.phases import tracked
 from embedclf.records import WithPage
 from embedclf.stats.intervals import Interval, warn_of_few
-from embedclf.training.checks import check_for_one_label, check_labelled, labels_in_tree
+from embedclf.training.checks import check_labelled, labels_in_tree
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.trainer import of_labels, weights_of
@@ -310,9 +310,7 @@ def check_weights(
         If they cannot be.
     """
     classes, y, given = check_labelled(texts, labels)
-    if given is not None:
-        check_for_one_label(class_weight=class_weight)
-    return weights_of(sample_weight, of_labels(class_weight), classes, y)
+    return weights_of(sample_weight, of_labels(class_weight), classes, y, given)
 
 
 def compare_vectors(

@@ -23,7 +23,7 @@ from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics
 from embedclf.stats.intervals import Interval
-from embedclf.training.checks import check_for_one_label, check_labelled, labels_in_tree
+from embedclf.training.checks import check_labelled, labels_in_tree
 from embedclf.training.folds import OutOfFold, out_of_fold
 from embedclf.training.inputs import Inputs
 from embedclf.training.recipe import Features, Recipe, check_recipe
@@ -284,9 +284,7 @@ def cross_validate(
     classes, y, of_texts = check_labelled(given.texts, known)
     # Checked before anything is embedded and possibly paid for.
     predicted = check_division(y, given.groups, folds, seed, repeats)
-    if of_texts is not None:
-        check_for_one_label(class_weight=class_weight)
-    weights, of_classes = weights_of(given.weights(sample_weight), of_labels(class_weight), classes, y)
+    weights, of_classes = weights_of(given.weights(sample_weight), of_labels(class_weight), classes, y, of_texts)
     _, recipe = open_for(recipe, given)
     examples = make_training_set(
         recipe, given, classes, y, name_vectors, sample_weight=weights, class_weight=of_classes, given=of_texts

@@ -18,7 +18,7 @@ from embedclf.evaluation.scores import ACCURACY, MICRO_F1, named_levels
 from embedclf.records import WithPage
 from embedclf.stats import multilabel
 from embedclf.stats.intervals import Interval, interval_of_mean, interval_of_ratios, warn_of_few
-from embedclf.training.checks import check_for_one_label, check_labelled, labels_in_tree
+from embedclf.training.checks import check_labelled, labels_in_tree
 from embedclf.training.folds import HeldOutPredictions, Task, fit_and_predict
 from embedclf.training.recipe import Features, check_recipe
 from embedclf.training.splits import hold_out
@@ -212,9 +212,7 @@ def learning_curve(
             f"{len(given):,} examples of {len(classes)} labels are too few for a learning curve: besides those held "
             f"out, it needs at least {2 * len(classes)}"
         )
-    if of_texts is not None:
-        check_for_one_label(class_weight=class_weight)
-    weights, of_classes = weights_of(given.weights(sample_weight), of_labels(class_weight), classes, y)
+    weights, of_classes = weights_of(given.weights(sample_weight), of_labels(class_weight), classes, y, of_texts)
     _, recipe = open_for(recipe, given)
     examples = make_training_set(
         recipe,

@@ -248,7 +248,9 @@ def report_on(
         right = covers[chosen[rows], y_true]
         decisive = np.maximum(of_all, tree.parent_sums(of_texts).max(axis=1))  # a text is answered if any label is
         coverage = _coverage_in(tree.steps(probabilities, own[rows], confidence), covers, y_true, thresholds)
-        of_tree = Levels.of(tree, names, y_true, y_pred, chosen[rows] if threshold else None, right, groups)
+        of_tree = Levels.of(
+            tree, names, y_true, y_pred, chosen[rows] if threshold or decision.abstains_apart else None, right, groups
+        )
     answered = chosen != NOTHING
     return Report(
         accuracy=metrics.accuracy(y_true, y_pred),
@@ -351,7 +353,7 @@ def check_labels(classifier: TextClassifier, labels: Sequence[str] | Sequence[La
     if card.hierarchy is not None:
         given = set(as_written(sorted(given), card.hierarchy))
     given = set(spelt_as(sorted(given), {*classifier.classes, foreign or ""}))
-    if are_several and not given:
+    if are_several and given <= {foreign}:
         return
     if given == {foreign}:
         raise ArgumentError(

@@ -1,12 +1,13 @@
 """The results of a cross-validation on texts that may have several labels each."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.classifier.answer_figures import compare_labels
 from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import LabelSet
 from embedclf.data_frames import data_frame
@@ -180,6 +181,9 @@ def summarize_labels(
         repeats[0].probabilities[first],
         predicted[0][first],
     )
+    if (usual := repeats[0].usual) is not None:
+        answers = compare_labels(classes, given[first], predicted[0][first], usual[first], examples.groups[first])
+        report = replace(report, answers=answers)
     return MultiLabelCrossValidation(
         n_folds=n_folds,
         n_repeats=len(repeats),

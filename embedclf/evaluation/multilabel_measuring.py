@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.classifier.answer_figures import measure_label_answers
 from embedclf.classifier.decisions import MultiLabelDecision
 from embedclf.classifier.hierarchy import as_written
 from embedclf.classifier.multilabel import MultiLabelClassifier
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import LabelSet, without_outside
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.evaluation.multilabel_report import (
     LabelFigures,
@@ -37,7 +38,7 @@ def evaluate_labels(
     In a tree, only classes count: a text that is given a label above one of its own misses this one, and no label that
     it is given is wrong.
     """
-    texts, labels = examples.texts, examples.known_label_sets
+    texts, labels = examples.texts, without_outside(examples.known_label_sets, classifier.card.out_of_scope_label)
     if (separator := classifier.card.hierarchy) is not None:
         labels = as_written(labels, separator)
     if classifier.model.uses_vectors or train_set is not None:
@@ -53,6 +54,9 @@ def evaluate_labels(
     report = report_on_labels(
         texts, labels, classifier.classes, probabilities, decision.given(probabilities), thresholds=decision.thresholds
     )
+    given = indicators(labels, [*classifier.classes, *report.unknown_labels])
+    answers = measure_label_answers(decision, given, probabilities, group_duplicates(texts), classifier.card.targets)
+    report = replace(report, answers=answers)
     if train_set is None:
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+from embedclf.classifier.answer_figures import AnswerFigures
 from embedclf.classifier.explanation import Neighbour
 from embedclf.data.label_sets import LabelSet
 from embedclf.data_frames import data_frame
@@ -154,6 +155,8 @@ class MultiLabelReport(WithPage):
     wrong : tuple of WrongLabels
         The surest mistakes first, since these are the most likely label errors.
     baseline : MultiLabelBaseline
+    answers : AnswerFigures or None
+        How good the labels given are beside those that the usual thresholds give; None if they are the same.
     """
 
     micro_f1: float
@@ -178,6 +181,7 @@ class MultiLabelReport(WithPage):
     reliability: tuple[ReliabilityBin, ...]
     wrong: tuple[WrongLabels, ...]
     baseline: MultiLabelBaseline
+    answers: AnswerFigures | None = None
 
     def __repr__(self) -> str:
         micro = f"micro-F1 {self.micro_f1:.3f} ({shown_interval(self.micro_f1_interval)})"
@@ -217,6 +221,7 @@ class MultiLabelReport(WithPage):
             "wrongly_given_together": [_pair_as_dict(one) for one in self.wrongly_given_together],
             "reliability": [one._asdict() for one in self.reliability],
             "wrong": [_wrong_as_dict(one) for one in self.wrong],
+            **({} if self.answers is None else {"answers": self.answers.to_dict()}),
         }
 
 

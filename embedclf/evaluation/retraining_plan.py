@@ -326,7 +326,7 @@ class Plan:
 
     def _answers(self, labels: Sequence[str]) -> dict[str, Any]:
         """Return the old costs and targets of those labels that occur."""
-        known, record = set(labels), self.record
+        known, record = set(self.written(labels)), self.record
         given = (None, None) if record is None else (record.target_precision, record.target_recall)
         targets = [{name: one for name, one in (each or {}).items() if name in known} for each in given]
         costs = None if self.card.costs is None else self.card.costs.without(known)

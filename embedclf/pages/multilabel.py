@@ -10,7 +10,7 @@ from embedclf.pages import charts
 from embedclf.pages.markup import Markup, breakable, joined, tag
 from embedclf.pages.names import in_one_line
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
-from embedclf.pages.reports import INTERVALS, between, tile
+from embedclf.pages.reports import INTERVALS, answers_section, between, tile
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent
 from embedclf.printing.multilabel import NO_LABELS, fold_cells
@@ -106,7 +106,8 @@ def _verdict(
 
 
 def _sections(report: MultiLabelReport, place: RowPlace | None, near_place: RowPlace | None) -> list[Section]:
-    return [_labels(report), *_pairs(report), _reliability(report), _wrong(report, place, near_place)]
+    answers = answers_section(report.answers, "exact match", report.exact_match, "usual thresholds")
+    return [_labels(report), *answers, *_pairs(report), _reliability(report), _wrong(report, place, near_place)]
 
 
 def _labels(report: MultiLabelReport) -> Section:

@@ -6,6 +6,7 @@ Each is one self-contained file, which opens from disk and needs no network.
 from collections.abc import Sequence
 from dataclasses import replace
 
+from embedclf.classifier.answer_figures import AnswerFigures
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
@@ -234,7 +235,7 @@ def _sections(
 ) -> list[Section]:
     return [
         *_levels(report),
-        *_answers(report),
+        *answers_section(report.answers, "accuracy", report.accuracy),
         _confusion_matrix(report, order),
         _labels(report, order),
         _reliability(report),
@@ -259,20 +260,32 @@ def _levels(report: Report) -> list[Section]:
     return sections
 
 
-def _answers(report: Report) -> list[Section]:
-    """Return how the answers compare with the most likely labels, if they are others."""
-    if (answers := report.answers) is None:
+def answers_section(
+    answers: AnswerFigures | None, figure: str, value: float, others: str = "most likely label"
+) -> list[Section]:
+    """Return how the answers compare with others, the most likely labels, if they are not the same.
+
+    Parameters
+    ----------
+    answers : AnswerFigures or None
+    figure : str
+        The name of the figure whose difference they have.
+    value : float
+        That of the answers.
+    others : str
+    """
+    if answers is None:
         return []
-    accuracy = difference_of(answers.difference, answers.difference_interval)
-    rows: list[list[object]] = [["accuracy", *_decimals(report.accuracy, answers.likeliest_accuracy), accuracy]]
+    difference = difference_of(answers.difference, answers.difference_interval)
+    rows: list[list[object]] = [[figure, *_decimals(value, answers.likeliest_accuracy), difference]]
     if (cost := answers.cost) is not None:
         difference = difference_of(cost.difference, cost.difference_interval)
         rows.append(["mean cost", *_decimals(cost.mean, cost.likeliest), difference])
     for one in answers.recalls:
         name = [tag("span", "recall of "), tag("bdi", breakable(one.label))]
         rows.append([tag("span", *name), *_decimals(one.recall, one.likeliest), f"{one.recall - one.likeliest:+z.3f}"])
-    header = ["figure", "answers", "most likely label", "difference (95 %)"]
-    parts = [table("Answers and most likely labels", header, rows, left=(0,))]
+    header = ["figure", "answers", others, "difference (95 %)"]
+    parts = [table("Answers compared", header, rows, left=(0,))]
     if answers.targets:
         reached: list[list[object]] = [
             [

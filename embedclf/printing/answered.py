@@ -18,12 +18,16 @@ def difference_of(value: float, interval: tuple[float, float]) -> str:
     return f"{value:+z.3f} ({low:z.3f} to {high:z.3f}){chance}"
 
 
-def likeliest_lines(answers: "AnswerFigures | None") -> list[Line]:
-    """Return the accuracy of the most likely labels, below that of the labels chosen, if they are others."""
-    if answers is None or not answers.recalls:
+def likeliest_lines(answers: "AnswerFigures | None", *, several: bool = False) -> list[Line]:
+    """Return the accuracy of the most likely labels, below that of the labels chosen, if they are others.
+
+    `several` says that texts may have several labels; it is then that of the usual thresholds.
+    """
+    if answers is None or not (answers.recalls or several):
         return []
+    others = "usual thresholds" if several else "most likely"
     return [
-        f"  most likely      {with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)}",
+        f"  {others:<17}{with_interval(answers.likeliest_accuracy, answers.likeliest_accuracy_interval)}",
         f"  difference       {difference_of(answers.difference, answers.difference_interval)}",
     ]
 
@@ -46,8 +50,8 @@ def answer_lines(answers: "AnswerFigures | None") -> list[Line]:
     return lines
 
 
-def held_out_lines(answers: "AnswerFigures | None") -> list[Line]:
-    """Return the same for the held-out rows of a training."""
+def held_out_lines(answers: "AnswerFigures | None", *, several: bool = False) -> list[Line]:
+    """Return the same for the held-out rows of a training; `several` says that texts may have several labels."""
     if answers is None:
         return []
     lines: list[Line] = []
@@ -57,12 +61,12 @@ def held_out_lines(answers: "AnswerFigures | None") -> list[Line]:
             [("Mean cost ", PLAIN), (f"{cost.mean:.3f}", HEADING), (f" ({shown_interval(cost.mean_interval)})", PLAIN)],
             f"  of the most likely label {_figure(cost.likeliest, cost.likeliest_interval)}; difference {difference}",
         ]
-    if answers.recalls:
+    if answers.recalls or several:
         difference = difference_of(answers.difference, answers.difference_interval)
-        lines += [
-            f"Most likely label: accuracy {answers.likeliest_accuracy:.3f}; difference {difference}",
-            f"Recall most moved: {_recalls(answers)}",
-        ]
+        before = "Usual thresholds: exact match" if several else "Most likely label: accuracy"
+        lines.append(f"{before} {answers.likeliest_accuracy:.3f}; difference {difference}")
+    if answers.recalls:
+        lines.append(f"Recall most moved: {_recalls(answers)}")
     return lines + [f"Target: {_reached(one)}" for one in answers.targets]
 
 

@@ -408,7 +408,7 @@ def classifier_lines(classifier: "TextClassifier") -> list[Line]:
         held = "nothing: accuracy and calibration are not known"
     last = f"abstains    {abstaining(card)}"
     if card.multilabel is not None:
-        last = f"labels      {label_rules(card.multilabel)}"
+        last = f"labels      {label_rules(card)}"
     return [
         f"classes     {len(classes):,}: {named}",
         f"features    {in_one_line(classifier.features)}",
@@ -449,12 +449,13 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
             lines.append(f"{at} {shown_share(held_out.coverage)}{of_these}")
         if held_out.out_of_scope_recall is not None:
             lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
-        lines += held_out_lines(held_out.answers)
+        lines += held_out_lines(held_out.answers, several=card.multilabel is not None)
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
-    rows = f"{card.n_examples:,} rows" + (" in scope" if card.out_of_scope_label is not None else "")
+    in_scope = card.out_of_scope_label is not None and card.multilabel is None
+    rows = f"{card.n_examples:,} rows" + (" in scope" if in_scope else "")
     abstains = "" if threshold is None else f", threshold {threshold}"
     if card.multilabel is not None:
-        abstains = f", {label_rules(card.multilabel)}"
+        abstains = f", {label_rules(card)}"
     lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     return lines
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from embedclf.formatting import counted, shown_confidence
+from embedclf.printing.answered import answer_lines, likeliest_lines
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Piece, heading, pieces_of
 from embedclf.printing.tables import Places, nearby, place_of, shortened, shown_label, table, with_interval
 
 if TYPE_CHECKING:
-    from embedclf.classifier.decisions import LabelRules
+    from embedclf.classifier.model_card import ModelCard
     from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
     from embedclf.evaluation.multilabel_report import MultiLabelBaseline, MultiLabelReport, WrongLabels
     from embedclf.stats.intervals import Interval
@@ -33,6 +34,8 @@ def multilabel_report_lines(
         *baseline_lines(report.baseline),
         f"macro-F1           {with_interval(report.macro_f1, report.macro_f1_interval)}",
         f"exact match        {with_interval(report.exact_match, report.exact_match_interval)}",
+        *likeliest_lines(report.answers, several=True),
+        *answer_lines(report.answers),
         "ranking precision  "
         + with_interval(report.label_ranking_average_precision, report.label_ranking_average_precision_interval)
         + "  (LRAP)",
@@ -58,6 +61,8 @@ def multilabel_cross_validation_lines(result: "MultiLabelCrossValidation", rest:
         *baseline_lines(report.baseline),
         f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
         f"exact match        {with_interval(result.exact_match, result.exact_match_interval)}",
+        *likeliest_lines(report.answers, several=True),
+        *answer_lines(report.answers),
         f"labels per text    {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
         f"calibration error  {result.ece:.3f}  (ECE, of the probabilities of all labels)",
     ]
@@ -186,8 +191,13 @@ def _mistake(wrong: "WrongLabels", corpus: Places) -> Line:
     return [*pieces, (f" ({shown_confidence(wrong.confidence)})", PLAIN)]
 
 
-def label_rules(rules: "LabelRules") -> str:
+def label_rules(card: "ModelCard") -> str:
     """Return which labels a text gets if it may have several."""
+    rules = card.multilabel
+    if rules is None:
+        return "one per text"
     least, most = min(rules.thresholds), max(rules.thresholds)
     thresholds = f"threshold {least:.2f}" if least == most else f"thresholds {least:.2f} to {most:.2f}"
-    return f"{thresholds}, {'at least one label per text' if rules.at_least_one else 'a text may have none'}"
+    # A text whose likeliest label is below the threshold for a precision gets none.
+    has_one = rules.at_least_one and all(one.figure != "precision" for one in card.targets or ())
+    return f"{thresholds}, {'at least one label per text' if has_one else 'a text may have none'}"

@@ -13,7 +13,7 @@ from embedclf.classifier.scope import ScopeRule
 from embedclf.training.lbfgs import Floats
 
 # Of the logarithms of class weights; strong regularization takes them up several times.
-_MOST_SHARE = 20.0
+MOST_SHARE = 20.0
 
 
 class Judged(NamedTuple):
@@ -76,12 +76,26 @@ class OutOfFoldScores:
         return Judged(self.probabilities.max(axis=1), right, self.y < self.scores.shape[1])
 
     def judged_in(self, tree: Hierarchy, decision: Decision) -> Judged:
-        """Return the answers if they are labels of a tree, of which those above the true one are correct, too."""
+        """Return the answers if they are labels of a tree, of which those above the true one are correct, too.
+
+        A class that is answered whatever the common threshold is has the confidence 1, one that is never answered −1.
+        """
         probabilities = self.probabilities
-        steps = tree.steps(probabilities, *decision.choose(probabilities))
+        chosen, confidence = decision.choose(probabilities)
+        never = np.zeros(len(chosen), dtype=bool)
+        if decision.own is not None:
+            has_own = np.array([one is not None for one in decision.own.answered_from])[chosen]
+            accepted = decision.accepts(probabilities, chosen, confidence)
+            never = has_own & ~accepted
+            confidence = np.where(never, -1.0, np.where(has_own, 1.0, confidence))
+        steps = tree.steps(probabilities, chosen, confidence)
         y, n_classes = self.y[steps.rows], self.scores.shape[1]
         above = np.pad(tree.covers(tree.names[:n_classes]), ((0, 0), (0, 1)))  # nothing is above what is out of scope
-        return Judged(steps.confidence, changes(steps, above[steps.nodes, y]), y < n_classes, steps.begins)
+        right = above[steps.nodes, y]
+        # A class that is never answered does not take the place of a label above it.
+        unreached = np.flatnonzero(never[steps.rows] & (steps.confidence < 0))
+        right[unreached] = np.where(steps.begins[unreached], False, right[unreached - 1])
+        return Judged(steps.confidence, changes(steps, right), y < n_classes, steps.begins)
 
 
 def fit_temperature(scores: Floats, y: Ints, sample_weight: Floats | None = None) -> tuple[float, float]:
@@ -177,5 +191,5 @@ def fit_correction(
         slope[0] *= inverse
         return float(value), slope
 
-    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(-7, 7), (0, _MOST_SHARE)])
+    found = minimize(loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(-7, 7), (0, MOST_SHARE)])
     return float(np.exp(-found.x[0])), float(found.x[1]), float(found.fun)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Mask
+from embedclf.classifier.costs import NOT_IN_TREE
 from embedclf.classifier.decisions import check_min_confidence
 from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
-from embedclf.data.label_sets import Labels, LabelSet, labels_in
+from embedclf.data.label_sets import Labels, LabelSet, labels_in, outside_beside_others
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
 
@@ -80,6 +81,21 @@ def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tu
     for row, labels in enumerate(label_sets):
         given[row, [numbers[label] for label in labels]] = True
     return classes, given
+
+
+def check_outside_alone(sets: Sequence[LabelSet], outside: str) -> None:
+    """Check that the out-of-scope label of texts that may have several labels occurs, and alone.
+
+    Raises
+    ------
+    TrainingError
+        If it does not.
+    """
+    for row, labels in enumerate(sets):
+        if fault := outside_beside_others(labels, outside):
+            raise TrainingError(f"labels[{row}]: {fault}")
+    if not any(outside in labels for labels in sets):
+        raise TrainingError(f"no row has the label {outside!r} (--out-of-scope-label)")
 
 
 def check_labelled(
@@ -218,29 +234,51 @@ def rarest_labels(given: Mask) -> Ints:
     return np.where(given.any(axis=1), rarest, int(counts.argmax()))
 
 
+_WITH_SEVERAL = {
+    "target_accuracy": "choose the thresholds of labels by --target-precision LABEL=0.95 (target_precision) or "
+    "--target-recall LABEL=0.9 (target_recall), or set one for all with --min-confidence (min_confidence)",
+    "costs": "say what it costs to miss a label with --class-weight FILE (class_weight)",
+}
+
+
 def check_for_one_label(**settings: Any) -> None:
     """Check that texts with several labels come without settings for texts with one.
 
     Raises
     ------
     ArgumentError
-        If one is not None.
+        If one is not None; the message says what to use instead.
     """
     for name, setting in settings.items():
         if setting is not None:
-            raise ArgumentError(f"{named_option(name)} is for texts with one label each; these have several")
+            instead = "" if name not in _WITH_SEVERAL else f": {_WITH_SEVERAL[name]}"
+            raise ArgumentError(f"{named_option(name)} is for texts with one label each; these have several{instead}")
 
 
-def check_without_tree(**settings: Any) -> None:
-    """Check that labels in a tree come without settings that cannot be used with one.
+def check_without_tree(costs: Any) -> None:
+    """Check that labels in a tree come without costs, which are between whole labels.
 
     Raises
     ------
     ArgumentError
-        If one is set.
+        If there are some.
     """
-    if asked := [name for name, value in settings.items() if value]:
-        raise ArgumentError(f"{named_option(asked[0])} cannot be used with labels in a tree (label_hierarchy)")
+    if costs is not None:
+        raise ArgumentError(NOT_IN_TREE)
+
+
+def check_kind_of_labels(*, several: bool, in_tree: bool, target_accuracy: Any, costs: Any) -> None:
+    """Check that the answers asked for are possible with labels of a kind.
+
+    Raises
+    ------
+    ArgumentError
+        If they are not.
+    """
+    if several:
+        check_for_one_label(target_accuracy=target_accuracy, costs=costs)
+    elif in_tree:
+        check_without_tree(costs)
 
 
 def named_option(name: str) -> str:

@@ -22,7 +22,7 @@ from embedclf.embedding.base import Embedder
 from embedclf.embedding.cache.vector_cache import VectorCache
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.embedding.factory import as_embedder
-from embedclf.errors import ArgumentError, TextError
+from embedclf.errors import TextError
 from embedclf.training.checks import check_classes, rarest_labels
 from embedclf.training.estimator_inputs import labels_in_rows, labels_of, n_columns, one_dimension, several_labels
 from embedclf.training.estimator_state import StoredEstimator
@@ -178,7 +178,9 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
         The weight of each class, 1 if it is not in the dict; the weights of its examples are multiplied by it.
         "balanced" makes all classes count the same, however many examples they have. As scikit-learn has it, this is
         the same as `sample_weight`, and the prediction is the class with the largest probability. So the probabilities
-        are those of texts in which classes are as frequent as their weights say; `embedclf.train` corrects them.
+        are those of texts in which classes are as frequent as their weights say; `embedclf.train` corrects them. If
+        texts may have several labels, a weight is how much a text with the label counts, compared with one without it;
+        thresholds follow it, and probabilities are corrected, as in `embedclf.train`.
     random_state : int
         Seed for the folds on which C and the temperature are chosen.
 
@@ -254,20 +256,19 @@ class EmbeddingClassifier(ClassifierMixin, _TextEstimator):  # type: ignore[misc
             self.classes_, numbers = np.unique(labels, return_inverse=True)
         else:
             self.classes_, given, numbers = several.classes, labels, rarest_labels(labels)
-            if self.class_weight is not None:
-                raise ArgumentError("class_weight is for texts with one label each; these have several")
         self._returns_lists = several is not None and not several.is_matrix
         classes = check_classes(label_of(name) if isinstance(name, Real) else str(name) for name in self.classes_)
-        if several is None:
-            of_classes = weights_of_classes(weights, self.class_weight, self.classes_.tolist(), numbers)
-            if of_classes is not None:
-                weights = of_classes[numbers] * (1.0 if weights is None else weights)
+        of_classes = weights_of_classes(weights, self.class_weight, self.classes_.tolist(), numbers, given)
+        if of_classes is not None and several is None:
+            weights, of_classes = of_classes[numbers] * (1.0 if weights is None else weights), None
         self.embedder_: Embedder
         self.embedder_, recipe = open_for(recipe, self.embedder, **self._settings)
         embedded = EmbeddedTexts(texts, embedder=self.embedder_)
         self.model_: LinearModel
         self.model_, self._card, _ = fit_classifier(
-            make_training_set(recipe, embedded, classes, numbers, sample_weight=weights, given=given),
+            make_training_set(
+                recipe, embedded, classes, numbers, sample_weight=weights, given=given, class_weight=of_classes
+            ),
             recipe,
             spec=self.embedder_.spec,
             seed=self.random_state,

@@ -7,8 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from embedclf._version import __version__
-from embedclf.arrays import Ints, Mask, Vectors
-from embedclf.classifier.answer_figures import LabelTarget, measure_answers
+from embedclf.arrays import Floats, Ints, Mask, Vectors
+from embedclf.classifier.answer_figures import (
+    LabelTarget,
+    labels_with_targets,
+    measure_answers,
+    measure_label_answers,
+)
 from embedclf.classifier.decisions import NOTHING, Decision, LabelRules, MultiLabelDecision
 from embedclf.classifier.hierarchy import Hierarchy, hierarchy_of
 from embedclf.classifier.label_sets import Conformal
@@ -22,6 +27,8 @@ from embedclf.stats import intervals, metrics, multilabel
 from embedclf.threads import one_thread
 from embedclf.training.heads import MOST_BYTES, Start, Trained, within_limit
 from embedclf.training.inputs import as_terms
+from embedclf.training.label_calibration import LabelCalibration
+from embedclf.training.label_targets import choose_label_targets, with_thresholds
 from embedclf.training.recipe import Recipe
 from embedclf.training.scope import assumed_share
 from embedclf.training.settings import FEW_ROWS, Settings, choose_settings, fit_all
@@ -98,7 +105,7 @@ def fit_classifier(
         head=recipe.head,
         regularization=None if settings.C is None else settings.C / weight,
         temperature=settings.temperature,
-        threshold=None if examples.given is not None else chosen.threshold,
+        threshold=chosen.threshold,
         out_of_scope_label=None,
         n_examples=int(examples.in_scope.sum()),
         held_out=figures,
@@ -143,7 +150,7 @@ def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[Traini
         return examples, recipe, 1.0
     mean = float(weights[examples.in_scope].mean())
     C = None if recipe.C is None else recipe.C * mean
-    if (of_class := examples.class_weight) is not None:  # whose mean does not matter otherwise
+    if (of_class := examples.class_weight) is not None and examples.given is None:  # whose mean does not matter
         scaled = replace(examples, class_weight=of_class / mean)
     else:
         scaled = replace(examples, sample_weight=weights / mean)
@@ -186,10 +193,17 @@ class _Job:
         given, of_labels = self.examples.given, chosen.settings.of_labels
         if given is None or of_labels is None:
             return None
-        thresholds = of_labels.thresholds
-        if self.min_confidence is not None:
-            thresholds = np.full(len(thresholds), self.min_confidence)
-        return LabelRules(tuple(thresholds.tolist()), self.examples.are_all_labelled)
+        thresholds = with_thresholds(self._label_thresholds(of_labels), chosen.targets, self.examples.classes)
+        usual = None
+        if chosen.targets or self.examples.class_weight is not None:
+            usual = tuple(self._label_thresholds(of_labels, usual=True).tolist())
+        return LabelRules(tuple(thresholds.tolist()), self.examples.are_all_labelled, usual=usual)
+
+    def _label_thresholds(self, of_labels: LabelCalibration, *, usual: bool = False) -> Floats:
+        """Return the thresholds of labels without targets; the usual ones are without class weights as well."""
+        if self.min_confidence is None:
+            return of_labels.usual if usual else of_labels.thresholds
+        return np.full(len(of_labels.thresholds), self.min_confidence)
 
     def choose_for(self, held: Mask) -> tuple[_Chosen, _Chosen]:
         """Choose the settings of the final fit, and those of the fit that is measured on the held-out examples."""
@@ -220,16 +234,23 @@ class _Job:
         if not self.rules.has_targets:
             return ()
         try:
-            targets = choose_targets(settings.out_of_fold, self._decision(()), self.rules)
+            if self.examples.given is None:
+                targets = choose_targets(settings.out_of_fold, self._decision(()), self.rules)
+            else:
+                of_labels = settings.of_labels or LabelCalibration.neutral(len(self.examples.classes))
+                thresholds = self._label_thresholds(of_labels)
+                targets = choose_label_targets(settings, thresholds, self.examples.classes, self.rules)
         except TrainingError:
             if near is None:
                 raise
             return near.targets  # as for the common threshold
         if near is None:
-            log_targets(targets)
+            log_targets(targets, several=self.examples.given is not None)
         return targets
 
     def _threshold(self, settings: Settings, near: _Chosen | None, targets: Sequence[LabelTarget]) -> float | None:
+        if self.examples.given is not None:
+            return None
         is_chosen = self.target_accuracy is not None or not self.examples.in_scope.all()
         if self.min_confidence is not None or not is_chosen:
             return self.min_confidence
@@ -284,9 +305,18 @@ class _Job:
         )
         terms = as_terms(others.words(fitted.vocabulary))
         if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
-            return _measure_labels(
-                model.probabilities(others.vectors, terms), self.examples.given[held], classes, rules, self.tree
+            probabilities, given = model.probabilities(others.vectors, terms), self.examples.given[held]
+            of_labels = MultiLabelDecision(
+                classes,
+                np.array(rules.thresholds),
+                rules.at_least_one,
+                self.tree,
+                strict=labels_with_targets(chosen.targets, classes, "precision"),
+                usual=None if rules.usual is None else np.array(rules.usual),
             )
+            figures, correct = _measure_labels(probabilities, given, of_labels)
+            answers = measure_label_answers(of_labels, given, probabilities, self.examples.groups[held], chosen.targets)
+            return replace(figures, answers=answers), correct
         if added is not None:
             known = y < len(classes)
             if chosen.added_bias is None:
@@ -380,10 +410,8 @@ def _log_settings(settings: Settings, recipe: Recipe, has_names: bool) -> None:
         logger.info("Label names are used as training texts, too (turn this off with --no-label-names).")
 
 
-def _measure_labels(
-    probabilities: Vectors, given: Mask, classes: tuple[str, ...], rules: LabelRules, tree: Hierarchy | None
-) -> tuple[HeldOut, Mask]:
-    predicted = MultiLabelDecision(classes, np.array(rules.thresholds), rules.at_least_one, tree).given(probabilities)
+def _measure_labels(probabilities: Vectors, given: Mask, decision: MultiLabelDecision) -> tuple[HeldOut, Mask]:
+    predicted = decision.given(probabilities)
     figures = HeldOut(
         accuracy=multilabel.exact_match(given, predicted),
         macro_f1=multilabel.macro_f1(given, predicted),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -42,11 +43,14 @@ class HeldOutPredictions(NamedTuple):
         Length of its word vectors, relative to the embedder's vectors; 0 if it uses no words.
     given : ndarray of shape (n_predicted, n_classes), bool, or None
         Which labels it gives each of them, by thresholds of its own; None if an example has one label.
+    usual : ndarray of shape (n_predicted, n_classes), bool, or None
+        Which labels it would give without class weights, with which it was fitted; None if there are none.
     """
 
     probabilities: Vectors
     word_scale: float
     given: Mask | None
+    usual: Mask | None = None
 
 
 def fit_and_predict(
@@ -98,11 +102,15 @@ def _run_task(examples: TrainingSet, task: Task, recipe: Recipe, seed: int) -> H
         )
         others = examples.inputs[task.predicted]
         terms = as_terms(others.words(trained.vocabulary))
-        probabilities, given = model.probabilities(others.vectors, terms), None
-        if settings.of_labels is not None:
-            thresholds, at_least_one = settings.of_labels.thresholds, fitted.are_all_labelled
-            given = MultiLabelDecision(examples.classes, thresholds, at_least_one, task.tree).given(probabilities)
-        return HeldOutPredictions(probabilities, settings.scale, given)
+        probabilities, given, usual = model.probabilities(others.vectors, terms), None, None
+        if (of_labels := settings.of_labels) is not None:
+            decision = MultiLabelDecision(
+                examples.classes, of_labels.thresholds, fitted.are_all_labelled, task.tree, usual=of_labels.usual
+            )
+            given = decision.given(probabilities)
+            if examples.class_weight is not None:
+                usual = replace(decision, thresholds=of_labels.usual).given(probabilities)
+        return HeldOutPredictions(probabilities, settings.scale, given, usual)
 
 
 class OutOfFold(NamedTuple):
@@ -119,12 +127,15 @@ class OutOfFold(NamedTuple):
         One per fold; see `HeldOutPredictions`.
     given : ndarray of shape (n, n_classes), bool, or None
         Which labels each example is given, none where the fold is −1; None if an example has one label.
+    usual : ndarray of shape (n, n_classes), bool, or None
+        Which labels each would be given without class weights; None if there are none.
     """
 
     folds: Ints
     probabilities: Vectors
     word_scales: tuple[float, ...]
     given: Mask | None = None
+    usual: Mask | None = None
 
 
 def out_of_fold(
@@ -159,6 +170,7 @@ def out_of_fold(
     for folds in splits:
         probabilities = np.full((len(folds), len(examples.classes)), np.nan, dtype=np.float32)
         given = None if examples.given is None else np.zeros(examples.given.shape, dtype=bool)
+        usual = None if given is None or examples.class_weight is None else given.copy()
         scales = []
         for fold in range(n_folds):
             if (folds == fold).any():
@@ -166,6 +178,8 @@ def out_of_fold(
                 probabilities[folds == fold] = predicted.probabilities
                 if given is not None and predicted.given is not None:
                     given[folds == fold] = predicted.given
+                if usual is not None and predicted.usual is not None:
+                    usual[folds == fold] = predicted.usual
                 scales.append(predicted.word_scale)
-        out.append(OutOfFold(folds, probabilities, tuple(scales), given))
+        out.append(OutOfFold(folds, probabilities, tuple(scales), given, usual))
     return out

@@ -61,12 +61,12 @@ class Trained:
             What to add to the score of each class after the division.
         """
         fit, words = self.fit.divided_by(temperature), None
-        if of_labels is not None:
-            fit = fit.scaled(of_labels.factors, of_labels.shifts)
         if len(fit.bias) > len(classes):
             fit = fit.relative_to_last()
         if shift is not None:
             fit = replace(fit, bias=fit.bias + shift)
+        if of_labels is not None:
+            fit = fit.scaled(of_labels.factors, of_labels.shifts)
         if self.vocabulary is not None:
             most = float(np.finfo(np.float16).max)
             words = WordWeights(self.vocabulary, np.clip(fit.word_weights, -most, most).astype(np.float16))
@@ -116,8 +116,8 @@ class Rows:
     ----------
     inputs : Inputs
     y : ndarray of shape (n,), or (n, n_classes) if rows may have several labels
-    sample_weight : ndarray of shape (n,), optional
-        See `TrainingSet`.
+    sample_weight : ndarray of shape (n,), or (n, n_classes) if rows may have several labels, optional
+        See `Design.fit`.
     vocabulary : Vocabulary, optional
         None uses the vocabulary of these rows.
     is_rotated : bool
@@ -181,8 +181,9 @@ def fit_centroids_of_labels(
 ) -> Fit:
     """Fit nearest centroid for rows that may have several labels: of rows with a label, and of those without it."""
     parts = []
-    for has_label in given.T:
-        of_two = fit_centroid(vectors, words, scale, has_label.astype(np.intp), sample_weight)
+    for number, has_label in enumerate(given.T):
+        counts = sample_weight if sample_weight is None or sample_weight.ndim == 1 else sample_weight[:, number]
+        of_two = fit_centroid(vectors, words, scale, has_label.astype(np.intp), counts)
         if len(of_two.bias) == 2 and not has_label.all():
             parts.append((of_two.weights[1] - of_two.weights[0], of_two.bias[1] - of_two.bias[0],
                           of_two.word_weights[:, 1] - of_two.word_weights[:, 0]))  # fmt: skip

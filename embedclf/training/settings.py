@@ -182,9 +182,11 @@ class Chooser:
             [one.fit.scores(left_out.vectors, words if scale else None) for one, left_out, words in each]
         )
         share, weights = 0.0, self._class_weight
+        corrects = weights is not None and self._recipe.head != "centroid"
         if self._given is not None:
-            temperature, loss = fit_label_temperature(scores, self._given, self._weights)
-        elif weights is None or self._recipe.head == "centroid":
+            of_labels = weights if corrects else None
+            temperature, share, loss = fit_label_temperature(scores, self._given, self._weights, of_labels)
+        elif weights is None or not corrects:
             temperature, loss = fit_temperature(scores, self._y_judged, self._weights)
         else:
             temperature, share, loss = fit_correction(scores, self._y_judged, weights, self._weights)
@@ -212,7 +214,8 @@ class Chooser:
                 return self._with_scope(settings)
         if self._given is None or settings.out_of_fold is None:
             return settings
-        return replace(settings, of_labels=calibrate_labels(settings.out_of_fold.scores, self._given, self._weights))
+        scores = settings.out_of_fold.scores
+        return replace(settings, of_labels=calibrate_labels(scores, self._given, self._weights, self._class_weight))
 
     def _with_scope(self, settings: Settings) -> Settings:
         """Learn from all folds how probable it is that a text is in scope: one fold has few out-of-scope examples."""
@@ -308,7 +311,9 @@ def choose_settings(recipe: Recipe, examples: TrainingSet, *, seed: int, near: S
         return chooser.choose(near if near is not None and near.n_judged else None)
     C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
     # With one text per label, names make up half of the training texts.
-    of_labels = None if examples.given is None else LabelCalibration.neutral(len(examples.classes))
+    of_labels = (
+        None if examples.given is None else LabelCalibration.neutral(len(examples.classes), examples.class_weight)
+    )
     named, share = recipe.label_names is not False, 0.0 if recipe.head == "centroid" else 1.0
     return Settings(C, recipe.scales[0], named, 1.0, np.nan, 0, None, None, of_labels, share=share)
 

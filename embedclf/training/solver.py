@@ -159,7 +159,8 @@ class Design:
             Whether to bring each probability to within 1e-3 of the optimum's; otherwise, the fit is only good enough
             to choose C.
         sample_weight : ndarray of shape (n,), optional
-            How many rows each row counts for, above 0; None is one each.
+            How many rows each row counts for, above 0; None is one each. If rows may have several labels, it may say so
+            for each label, (n, n_labels).
         """
         problem = _problem(self, y, C, sample_weight)
         u = problem.zeros() if start is None else problem.from_fit(start)
@@ -216,7 +217,8 @@ class _Problem:
     def __init__(self, design: Design, n_classes: int, C: float, sample_weight: Floats | None = None) -> None:
         self.n_classes = n_classes
         self._design, self._C, self._sample_weight = design, C, sample_weight
-        self._n_counted = len(design.rotated) if sample_weight is None else float(sample_weight.sum())
+        n_each = 1 if sample_weight is None or sample_weight.ndim == 1 else n_classes
+        self._n_counted = len(design.rotated) if sample_weight is None else float(sample_weight.sum()) / n_each
         self._n_rare = 0 if design.rare is None else design.rare.shape[1]
 
     def zeros(self) -> Floats:
@@ -270,13 +272,14 @@ class _Problem:
         raise NotImplementedError
 
     def _costs(self, part: _Part, kind: Any) -> Floats:
-        """Return C times the weight of each of these rows: (n_rows,), or one number if all have the same."""
+        """Return C times the weight of each of these rows: (n_rows, 1), or one per class, or (1, 1) if all are one."""
         weights = 1.0 if self._sample_weight is None else self._sample_weight[part.rows]
-        return np.asarray(self._C * weights, dtype=kind)
+        costs = np.asarray(self._C * weights, dtype=kind)
+        return costs if costs.ndim == 2 else costs.reshape(-1, 1)
 
     def _sum(self, losses: Floats, part: _Part) -> float:
         """Return the sum of numbers of these rows, times their weights."""
-        if self._sample_weight is None:
+        if self._sample_weight is None or self._sample_weight.ndim == 2:  # these are in the losses
             return float(losses.sum(dtype=np.float64))
         return float(losses.astype(np.float64) @ self._sample_weight[part.rows])
 
@@ -284,7 +287,7 @@ class _Problem:
         """Return the contribution of these rows to the curvature along each coordinate: (n_coordinates,)."""
         p = self._probabilities(self._scores(u, part)) if u.any() else self._start(len(part.rotated), u.dtype)
         p *= 1 - p
-        p *= self._costs(part, u.dtype).reshape(-1, 1)
+        p *= self._costs(part, u.dtype)
         curvature = np.empty_like(u)
         U, B, W = self._parts(curvature)
         U[:] = p.T @ part.rotated**2
@@ -299,7 +302,7 @@ class _Problem:
         """Return C times the log loss of these rows, and its gradient."""
         losses, of_scores = self._losses(self._scores(u, part), part)
         loss = self._C * self._sum(losses, part)
-        of_scores *= self._costs(part, u.dtype).reshape(-1, 1)
+        of_scores *= self._costs(part, u.dtype)
         gradient = np.empty_like(u)
         U, B, W = self._parts(gradient)
         np.matmul(of_scores.T, part.rotated, out=U)
@@ -390,8 +393,12 @@ class _EachLabel(_Problem):
     def _losses(self, scores: Floats, part: _Part) -> tuple[Floats, Floats]:
         given = self._given[part.rows]
         small = np.exp(-np.abs(scores))  # of this, nothing overflows
-        losses = (np.maximum(scores, 0) + np.log1p(small) - np.where(given, scores, 0)).sum(axis=1)
+        each = np.maximum(scores, 0) + np.log1p(small) - np.where(given, scores, 0)
         of_constant = scores[:, self._constant] * (given[:, self._constant] - self._share)
+        if self._sample_weight is not None and self._sample_weight.ndim == 2:
+            weights = self._sample_weight[part.rows]
+            each, of_constant = each * weights, of_constant * weights[:, self._constant]
+        losses = each.sum(axis=1)
         gradient = np.where(scores >= 0, 1, small) / (1 + small)
         gradient -= given
         if len(self._constant):

@@ -89,6 +89,22 @@ def check_targets(name: str, targets: Any) -> None:
             raise ArgumentError(f"the {name} of {label!r} must be between 0 and 1, got {target!r}")
 
 
+def check_leaves(name: str, labels: Sequence[str], classes: Sequence[str], separator: str) -> None:
+    """Check that no target is that of a label that is only above others, which rows do not have.
+
+    Raises
+    ------
+    ArgumentError
+        If one is.
+    """
+    for label in labels:
+        if label not in classes and (below := [one for one in classes if one.startswith(label + separator)]):
+            raise ArgumentError(
+                f"{name} has the label {label!r}, which stands only above others: give targets to these, such as "
+                f"{below[0]!r}"
+            )
+
+
 def judge(out_of_fold: OutOfFoldScores, decision: Decision) -> Judged:
     """Return the answers out of fold by a decision without a common threshold, to choose that threshold on.
 
@@ -330,9 +346,9 @@ class _Chooser:
             name = self._decision.classes[place]
             enough = recalls >= target
             best = (
-                f"with that recall, the best precision is {_down(precisions[enough].max())}"
+                f"with that recall, the best precision is {rounded_down(precisions[enough].max())}"
                 if enough.any()
-                else (f"the best recall is {_down(recalls.max())}")
+                else (f"the best recall is {rounded_down(recalls.max())}")
             )
             raise TrainingError(
                 f"no threshold of {name!r} reliably reaches a precision of {precision:g} and a recall of {target:g}: "
@@ -363,23 +379,29 @@ class _Chooser:
         beside = [repr(self._decision.classes[one]) for one in own if one != place]
         also = f", beside the target of {' and '.join(beside)}" if beside else ""
         return TrainingError(
-            f"no threshold of {name!r} reliably reaches a {figure} of {target:g}{also}: the best is {_down(best)}, at "
-            f"which its {other} goes from {before:.3f} to {after:.3f} "
+            f"no threshold of {name!r} reliably reaches a {figure} of {target:g}{also}: the best is "
+            f"{rounded_down(best)}, at which its {other} goes from {before:.3f} to {after:.3f} "
             f"({counted(len(self._y), 'cross-validated row')}). Lower --target-{figure} (target_{figure}=…) or add "
             "data."
         )
 
 
-def _down(share: float) -> str:
+def rounded_down(share: float) -> str:
+    """Format a share that is reached, with three decimals at most, so that it is not overstated."""
     return f"{np.floor(1000 * share) / 1000:g}"
 
 
-def log_targets(targets: Sequence[LabelTarget]) -> None:
-    """Log the threshold of each label with a target, and what it reaches on the examples it was chosen on."""
+def log_targets(targets: Sequence[LabelTarget], *, several: bool = False) -> None:
+    """Log the threshold of each label with a target, and what it reaches on the examples it was chosen on.
+
+    `several` says that an example may have several labels.
+    """
     for one in targets:
         rows = counted(one.n_examples, f"cross-validated {'row' if one.figure == 'recall' else 'answer'}")
         reaches = f"{one.figure} {one.cross_validated:.3f} on {rows}, target {one.target:g}"
-        if one.threshold is None:
+        if several and one.threshold is not None:
+            logger.info("%r is given from a probability of %s: %s.", one.label, shown_threshold(one.threshold), reaches)
+        elif one.threshold is None:
             logger.info("%r needs no threshold for its recall: %s.", one.label, reaches)
         else:
             how = "answered below" if one.figure == "precision" else "preferred to other labels from"

@@ -15,7 +15,7 @@ from embedclf.classifier.model_card import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
-from embedclf.data.label_sets import AnyLabels
+from embedclf.data.label_sets import AnyLabels, without_outside
 from embedclf.data_frames import DataFrame, as_mapping
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -29,8 +29,9 @@ from embedclf.stats.intervals import warn_of_few
 from embedclf.training.checks import (
     check_abstaining,
     check_for_one_label,
+    check_kind_of_labels,
     check_labelled,
-    check_without_tree,
+    check_outside_alone,
     labels_in_tree,
 )
 from embedclf.training.fitting import fit_classifier
@@ -49,7 +50,7 @@ from embedclf.training.labels_alone import check_beside_rows, check_embedder, ch
 from embedclf.training.languages import warn_of_languages
 from embedclf.training.recipe import Features, Recipe, check_recipe
 from embedclf.training.splits import hold_out
-from embedclf.training.targets import AnswerRules, check_targets
+from embedclf.training.targets import AnswerRules, check_leaves, check_targets
 from embedclf.training.training_set import make_training_set
 from embedclf.training.weights import ClassWeight, check_sample_weight, weights_of_classes
 from embedclf.training.words_alone import predict_by_words
@@ -143,7 +144,8 @@ def train(
         The label of examples that should be rejected. It is not a class. The probabilities of a text then sum to the
         probability that it is in scope, and the threshold is chosen by the F1 of rejecting these examples; with
         `target_accuracy`, answers to them count as wrong. If fewer than a fifth of the examples are out of scope, a
-        fifth of the texts are taken to be.
+        fifth of the texts are taken to be. If texts may have several labels, it stands alone for a text that has none
+        of them, as an empty list does, so that a text may be answered with no label.
     sample_weight : array of shape (n_texts,), optional
         How many examples each example counts for, above 0, in the fit and in the choice of C and temperature; None is
         one each. Metrics and thresholds count each example once.
@@ -151,7 +153,9 @@ def train(
         What it costs to miss each label, relative to the others; 1 if it is not in the dict. "balanced" makes all
         labels count the same, however many examples they have. Each example is fitted with the weight of its label, and
         the label is answered whose probability times its weight is largest. The probabilities are corrected: they are
-        those of texts in which labels are as frequent as in the examples.
+        those of texts in which labels are as frequent as in the examples. If texts may have several labels, a weight is
+        how much a text with the label counts, compared with one without it, in the fit and in the choice of the label's
+        threshold; "balanced" makes both count the same.
     costs : mapping of (label, answer) to float, or Costs, optional
         What answers cost; that of least expected cost is given. The answer None is abstaining, and ``"*"`` stands for
         any label, or any wrong answer; see `Costs`. The out-of-scope label may be a true label. Not with
@@ -161,7 +165,10 @@ def train(
         it, on out-of-fold predictions.
     target_recall : dict of label to float, optional
         Answer with a label from a lower probability on, even if another is more likely, with which this share of its
-        examples gets it. Labels with a target are not subject to the threshold of all labels.
+        examples gets it. Labels with a target are not subject to the threshold of all labels. If texts may have several
+        labels, the label's own threshold is the one nearest to the usual one that reaches its targets. In a tree, a
+        text whose label misses its own threshold is answered with a label above, if one reaches the threshold of all
+        labels, or that of the label if there is none.
     label_hierarchy : str, optional
         What separates the parts of labels in a tree: "/" for ``billing/refund``. With a threshold, a text is then
         answered with the deepest label that reaches it, whose probability is the sum of those at and below it. With
@@ -276,15 +283,18 @@ def train_on(
     """Train a classifier; see `train`, and `fit_classifier` for the start."""
     outside = None if out_of_scope_label is None else label_of(out_of_scope_label, "out_of_scope_label")
     others = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
-    if examples.is_multilabel:
-        check_for_one_label(
-            target_accuracy=target_accuracy,
-            out_of_scope_label=outside,
-            class_weight=class_weight,
-            label_texts=described,
-            **others,
-        )
+    check_kind_of_labels(
+        several=examples.is_multilabel,
+        in_tree=label_hierarchy is not None,
+        target_accuracy=target_accuracy,
+        costs=costs,
+    )
     labels = examples.given_labels
+    if examples.is_multilabel:
+        check_for_one_label(label_texts=described)
+        if outside is not None:
+            check_outside_alone(examples.known_label_sets, outside)
+            labels = without_outside(examples.known_label_sets, outside)
     if label_hierarchy is not None:
         labels, label_hierarchy = labels_in_tree(labels, label_hierarchy, outside)
         outside = None if outside is None else as_written([outside], label_hierarchy)[0]
@@ -300,8 +310,10 @@ def train_on(
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     _warn_of_placeholders(examples)
     class_weight = of_labels(class_weight)
-    weights, of_classes = weights_of(sample_weight, class_weight, classes, y)
-    rules = answer_rules(classes, costs, target_precision, target_recall, outside, class_weight, tree=label_hierarchy)
+    weights, of_classes = weights_of(sample_weight, class_weight, classes, y, given)
+    rules = answer_rules(
+        classes, costs, target_precision, target_recall, outside, class_weight, separator=label_hierarchy
+    )
     record = TrainingRecord(
         digest=rows_digest(examples.texts, examples.written_labels),
         n_rows=len(examples),
@@ -377,19 +389,26 @@ def answer_rules(
     target_recall: Mapping[Any, float] | None,
     outside: str | None,
     class_weight: ClassWeight = None,
-    tree: str | None = None,
+    *,
+    separator: str | None = None,
 ) -> AnswerRules:
     """Return what is asked of the answers, once it is checked; see `train`.
 
-    The tree is the separator of its labels, if they are in one.
+    Parameters
+    ----------
+    classes : sequence of str
+    costs, target_precision, target_recall, class_weight
+        See `train`.
+    outside : str or None
+        The out-of-scope label.
+    separator : str, optional
+        What separates the parts of the classes, if they are in a tree.
 
     Raises
     ------
     ArgumentError
         If it cannot be.
     """
-    if tree is not None:
-        check_without_tree(costs=costs, target_precision=target_precision, target_recall=target_recall)
     if costs is not None and class_weight is not None:
         raise ArgumentError(
             "class_weight says what it costs to miss a label, and costs says it for each answer: use only one of them"
@@ -398,7 +417,11 @@ def answer_rules(
     for name, given in (("target_precision", target_precision), ("target_recall", target_recall)):
         given = {} if given is None else given
         check_targets(name, given)
-        targets.append({label_of(label, f"a label of {name}"): float(one) for label, one in given.items()})
+        names = [label_of(label, f"a label of {name}") for label in given]
+        if separator is not None:
+            names = as_written(names, separator)
+            check_leaves(name, names, classes, separator)
+        targets.append(dict(zip(names, map(float, given.values()), strict=True)))
     rules = AnswerRules(None if costs is None else Costs.of(costs), targets[0], targets[1], outside)
     rules.check(classes)
     if rules.costs is not None and not isinstance(costs, Costs):
@@ -422,13 +445,18 @@ def _plain(class_weight: ClassWeight) -> dict[str, float] | Literal["balanced"] 
 
 
 def weights_of(
-    sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints
+    sample_weight: Any, class_weight: ClassWeight, classes: tuple[str, ...], y: Ints, given: Mask | None = None
 ) -> tuple[Floats | None, Floats | None]:
-    """Return the weight of each example, and that of each class; None if all count the same."""
+    """Return the weight of each example, and that of each class; None if all count the same.
+
+    See `weights_of_classes`.
+    """
     weights = check_sample_weight(sample_weight, len(y))
     if weights is not None and not weights.all():
         raise ArgumentError(f"sample_weight[{int(weights.argmin())}] is 0: leave out the texts that should not count")
-    of_classes = weights_of_classes(weights, class_weight, classes, y)
+    of_classes = weights_of_classes(weights, class_weight, classes, y, given)
+    if given is not None:
+        return weights, None if of_classes is None or (of_classes == 1).all() else of_classes
     if of_classes is not None and not np.ptp(of_classes):  # no class counts more than another
         if of_classes[0] != 1:
             weights = np.full(len(y), of_classes[0]) * (1.0 if weights is None else weights)

@@ -42,7 +42,8 @@ class TrainingSet:
         Which labels each example has, if it may have several; `y` is then the rarest of them, or any class for an
         example without labels, and only used to divide the examples.
     class_weight : ndarray of shape (n_classes,), or None
-        How much an example of each class counts in fits, in addition; the probabilities are corrected for it.
+        How much an example of each class counts in fits, in addition; the probabilities are corrected for it. If
+        examples may have several labels, how much one that has the label counts, while one without it counts once.
     """
 
     inputs: Inputs
@@ -88,8 +89,11 @@ class TrainingSet:
 
     @property
     def fitted_weight(self) -> Floats | None:
-        """How much each example counts in fits: (n,), or None if all count the same."""
-        if self.class_weight is None:
+        """How much each example counts in fits: (n,), or None if all count the same.
+
+        If examples may have several labels, the weights of these are apart from it; see `with_names`.
+        """
+        if self.class_weight is None or self.given is not None:
             return self.sample_weight
         # An out-of-scope example counts once.
         of_class = np.append(self.class_weight, 1.0)[self.y]
@@ -104,18 +108,26 @@ class TrainingSet:
         """Return inputs, targets and weights with what is said of each class added as examples of it.
 
         None adds nothing. A name weighs as much as an example of its class does on average. `roll` gives each class the
-        name of another.
+        name of another. The weights are (n,), or (n, n_classes) if examples may have several labels that weigh
+        differently.
         """
         if names is None or self.y_names is None:
-            return self.inputs, self.targets, self.fitted_weight
+            return self.inputs, self.targets, self._by_label(self.targets, self.fitted_weight)
         y, weights, n = (self.y_names + roll) % len(self.classes), self.fitted_weight, len(self.classes)
         if weights is not None:
             sums, counts = np.bincount(self.y, weights, n)[:n], np.bincount(self.y, minlength=n)[:n]
             # A label that is never the rarest of an example has no example of its own here.
             of_names = np.where(counts, sums / np.maximum(counts, 1), weights.mean())
             weights = np.concatenate([weights, of_names[y]])
-        own = y if self.given is None else np.eye(n, dtype=bool)[y]
-        return self.inputs.joined(names), np.concatenate([self.targets, own]), weights
+        targets = np.concatenate([self.targets, y if self.given is None else np.eye(n, dtype=bool)[y]])
+        return self.inputs.joined(names), targets, self._by_label(targets, weights)
+
+    def _by_label(self, targets: Targets, weights: Floats | None) -> Floats | None:
+        """Return how much examples count for each label, if these weigh differently; else the weights as they are."""
+        if self.given is None or self.class_weight is None:
+            return weights
+        of_labels: Floats = np.where(targets, self.class_weight, 1.0)
+        return of_labels if weights is None else of_labels * weights[:, None]
 
 
 def make_training_set(

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from embedclf.arrays import Floats, Ints
+from embedclf.arrays import Floats, Ints, Mask
 from embedclf.data_frames import as_mapping
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
@@ -42,19 +42,28 @@ def check_sample_weight(sample_weight: Any, n: int) -> Floats | None:
 
 
 def weights_of_classes(
-    sample_weight: Floats | None, class_weight: ClassWeight, classes: Sequence[Any], y: Ints
+    sample_weight: Floats | None,
+    class_weight: ClassWeight,
+    classes: Sequence[Any],
+    y: Ints,
+    given: Mask | None = None,
 ) -> Floats | None:
     """Return the weight of each class: (n_classes,) float64; None if all count the same.
+
+    If examples may have several labels, it is how much one that has the label counts, compared with one without it.
 
     Parameters
     ----------
     sample_weight : ndarray of shape (n,), float64, or None
     class_weight : dict, "balanced" or None
         The weight of each class, 1 if it is not in the dict. "balanced" makes all classes count the same, as in
-        scikit-learn: n / (n_classes · the number of its examples).
+        scikit-learn: n / (n_classes · the number of its examples). If examples may have several labels, it makes those
+        with and without each label count the same: (n − the number of its examples) / that number.
     classes : sequence
     y : ndarray of shape (n,)
         Indices into `classes`; an example with another index does not count.
+    given : ndarray of shape (n, n_classes), bool, optional
+        Which labels each example has, if it may have several.
 
     Raises
     ------
@@ -78,6 +87,12 @@ def weights_of_classes(
         of_class = np.array([class_weight.get(name, 1.0) for name in known], dtype=np.float64)
     elif isinstance(class_weight, str) and class_weight == "balanced":
         weights = np.ones(len(y)) if sample_weight is None else sample_weight
+        if given is not None:
+            of_given: Floats = weights @ given
+            rest = weights.sum() - of_given
+            return np.where(
+                (of_given > 0) & (rest > 0), rest / np.maximum(of_given, 1e-300), 1.0
+            )  # else there is no balance
         sums = np.bincount(y[inside], weights[inside], len(classes))
         of_class = sums.sum() / (len(classes) * sums)
     else:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import embedclf
 from corpus import LABELS, QUICK, QUICKLY, TEXTS, write_csv
-from embedclf.classifier.decisions import NOTHING, Decision, MultiLabelDecision
+from embedclf.classifier.decisions import NOTHING, Decision, MultiLabelDecision, OwnThresholds
 from embedclf.classifier.hierarchy import changes, hierarchy_of
 from embedclf.training.calibration import OutOfFoldScores
 from embedclf.training.targets import judge
@@ -91,6 +92,53 @@ def test_a_threshold_is_chosen_on_the_answers_that_are_given_at_it(weights):
     assert found[np.ceil(100 * chosen) / 100] >= 0.7
 
 
+@pytest.mark.parametrize("preferred", [None, 0.2])
+def test_labels_with_targets_have_thresholds_of_their_own(preferred):
+    """Where one misses its own, the answer is a label above it by the common threshold, or by its own without one."""
+    rng = np.random.default_rng(1)
+    tree = hierarchy_of(CLASSES, "/")
+    scores = rng.normal(0, 2, (300, len(CLASSES))).astype(np.float32)
+    y = (scores + rng.gumbel(size=scores.shape)).argmax(axis=1)
+    own = OwnThresholds((None, None, 0.7, None, None, 0.3, None), (None, None, None, None, None, preferred, None))
+    plain = Decision(CLASSES, own=own)
+    out_of_fold = OutOfFoldScores(scores, y)
+    judged, probabilities = out_of_fold.judged_in(tree, plain), out_of_fold.probabilities
+    leaf, sure = plain.choose(probabilities)
+    for threshold in (0.25, 0.5, 0.75):
+        chosen = replace(plain, threshold=threshold, tree=tree).decide(probabilities).chosen
+        assert ((chosen == 2) <= ((leaf == 2) & (sure >= 0.7))).all()
+        assert (chosen[(leaf == 5) & (sure >= 0.3)] == 5).all()
+        given = judged.confidence >= threshold
+        assert judged.first[given].sum() == (chosen != NOTHING).sum()
+        assert judged.correct[given].sum() == (tree.covers(CLASSES)[chosen, y] & (chosen != NOTHING)).sum()
+    of_own = replace(plain, tree=tree).decide(probabilities)
+    backed_off = (leaf == 2) & (sure < 0.7) & (of_own.chosen != NOTHING)
+    assert backed_off.any()
+    assert (of_own.confidence[backed_off] >= 0.7).all()
+    assert (of_own.chosen[(leaf != 2) & (leaf != 5)] == leaf[(leaf != 2) & (leaf != 5)]).all()
+
+
+def test_targets_of_labels_in_a_tree(in_tree: Path, cli: Cli):
+    """However they are written; a label that is only above others has none."""
+    args = ("train", in_tree, "--label-hierarchy", "/", *QUICKLY[:4], "-o", "m.safetensors", "--min-confidence", 0.5)
+    trained = cli(*args, "--target-precision", "order / refund=0.8", "--target-recall", "account=0.7")
+    assert trained.exit_code == 0, trained.stderr
+    assert "Target: precision of order/refund 0.8: " in trained.stdout
+    classifier = embedclf.load("m.safetensors")
+    assert [(one.label, one.figure) for one in classifier.card.targets] == [
+        ("order/refund", "precision"),
+        ("account", "recall"),
+    ]
+    report = cli("evaluate", in_tree, "-m", "m.safetensors").stdout
+    assert "target             precision of order/refund 0.8: " in report
+    assert "answered at level" in report
+    labels = [*(IN_TREE[label] for label in LABELS), "order / change"]
+    again = embedclf.retrain("m.safetensors", [*TEXTS, "Please change my order"], labels).classifier
+    assert len(again.card.targets) == 2
+    above = cli(*args, "--target-precision", "order=0.8")
+    assert "has the label 'order', which stands only above others: give targets to these, such as" in above.stderr
+
+
 def test_a_model_keeps_its_tree(of_tree: embedclf.TextClassifier, cli: Cli):
     """Files, screen, JSON and Python give the same answer: the parent, with the sum of its children's probabilities."""
     of_tree.save("tree.safetensors")
@@ -118,7 +166,7 @@ def test_a_model_keeps_its_tree(of_tree: embedclf.TextClassifier, cli: Cli):
 
 def test_a_tree_has_no_costs(of_tree: embedclf.TextClassifier):
     """Neither in training nor afterwards."""
-    with pytest.raises(embedclf.ArgumentError, match=r"^--costs \(costs\) cannot be used with labels in a tree"):
+    with pytest.raises(embedclf.ArgumentError, match=r"^--costs .* train without --label-hierarchy"):
         embedclf.evaluate(of_tree, TEXTS, [IN_TREE[label] for label in LABELS], costs={("account", "*"): 2})
 
 

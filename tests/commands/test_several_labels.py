@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import embedclf
 from corpus import QUICK, QUICKLY, SMALL
 from embedclf.data.corpus import read_corpus
+from embedclf.training.weights import weights_of_classes
 from running import Cli
 from serving import serving
 
@@ -116,8 +118,10 @@ def test_columns_of_zeros_and_ones_are_the_same_labels(cli: Cli, separated: Path
         (["--label-columns", "a,b", "--label-separator", "|"], "or in one (--label-column, --label-separator)."),
         (
             ["--label-separator", "|", "--target-accuracy", 0.9],
-            "--target-accuracy (target_accuracy) is for texts with one label each",
+            "--target-accuracy (target_accuracy) is for texts with one label each; these have several: choose the "
+            "thresholds of labels by --target-precision LABEL=0.95",
         ),
+        (["--label-separator", "|", "--costs", "none.csv"], "say what it costs to miss a label with --class-weight"),
     ],
 )
 def test_what_cannot_be_is_said_in_words(cli: Cli, separated: Path, options: list[object], message: str):
@@ -207,6 +211,81 @@ def test_python_takes_lists_sets_and_matrices(several: embedclf.TextClassifier):
     (why,) = several.explain(["I want my money back"])
     assert (why.label, why.runner_up) == ("refund", "not refund")
     assert why.difference == pytest.approx(np.log(why.confidence / (1 - why.confidence)), rel=0.02)
+
+
+def test_labels_reach_targets(cli: Cli, separated: Path):
+    """Training, the model, evaluation and its page say so; one threshold for all labels leaves these alone."""
+    targets = ("--target-precision", "delivery=0.95", "--target-recall", "refund=0.95")
+    settings = (*QUICKLY[:-1], 0.2)
+    result = cli("train", separated, "--label-separator", "|", *targets, "-o", "m.safetensors", *settings)
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"'refund' is given from a probability of 0\.\d{4}: recall 1.000 on \d+ cross-val", result.stderr)
+    assert "Target: precision of delivery 0.95: " in result.stdout
+    assert "a text may have none)" in result.stdout
+    classifier = embedclf.load("m.safetensors")
+    delivery, refund = classifier.card.targets or ()
+    decision = classifier.with_min_confidence(0.99).decision
+    assert decision.thresholds.tolist() == [delivery.threshold, 0.99, refund.threshold]
+    assert decision.strict.tolist() == [True, False, False]
+    report = cli("evaluate", separated, "-m", "m.safetensors", "--report", "r.html")
+    assert "target             recall of refund 0.95: 1.000 (" in report.stdout
+    assert ">usual thresholds<" in Path("r.html").read_text()
+    unreached = cli("train", separated, "--label-separator", "|", "--target-precision", "refund=0.999", *QUICKLY)
+    assert "reliably reaches a precision of 0.999: the best is 0." in unreached.stderr
+
+
+def test_labels_weigh_differently(cli: Cli, separated: Path):
+    """What it changes is shown; the file of weights, cross-validation and Python take part."""
+    Path("w.csv").write_text("label,weight\nrefund,40\n")
+    args = (separated, "--label-separator", "|", *QUICKLY[:-1])
+    result = cli("train", *args, 0.3, "--class-weight", "w.csv", "-o", "m.safetensors")
+    assert result.exit_code == 0, result.stderr
+    assert re.search(r"\nUsual thresholds: exact match 0\.\d{3}; difference -0", result.stdout)
+    classifier = embedclf.load("m.safetensors")
+    assert classifier.card.class_weights == (1, 1, 40)
+    rules = classifier.card.multilabel
+    lower = [one / before for one, before in zip(rules.thresholds, rules.usual, strict=True)]
+    assert (lower[:2], lower[2] < 0.3) == ([1, 1], True)
+    same = embedclf.train(TEXTS, LABELS, embedder="wordllama", class_weight={"refund": 40}, **{**QUICK, "holdout": 0.3})
+    assert (same.model.weights == classifier.model.weights).all()
+    assert "answers by  class weights" in str(same)
+    assert "usual thresholds" in cli("evaluate", separated, "-m", "m.safetensors").stdout
+    result = cli("cross-validate", *args[:-1], "--folds", 2, "--class-weight", "balanced", "--json")
+    assert json.loads(result.stdout)["report"]["answers"]["cost"] is None
+    unknown = cli("train", *args, 0, "--class-weight", "none.csv")
+    assert "none.csv" in unknown.stderr
+
+
+def test_an_out_of_scope_label_stands_for_no_label(cli: Cli, separated: Path):
+    """And trains the same model as an empty list; beside other labels, it is an error that names the line."""
+    empty = train(cli, separated, "--label-separator", "|")
+    written = separated.read_text().replace("[]", "none")
+    separated.write_text(written)
+    args = (separated, "--label-separator", "|", "--out-of-scope-label", "none")
+    named = train(cli, *args)
+    assert "6 texts without any" in cli("train", *args, "--dry-run", *QUICKLY).stderr
+    assert (named.classes, named.card.out_of_scope_label) == (empty.classes, "none")
+    assert (named.model.weights == empty.model.weights).all()
+    assert named.predict(["Good morning"]) == [[]]
+    report = json.loads(cli("evaluate", separated, "-m", "m.safetensors", "--json").stdout)
+    assert report["unknown_labels"] == {}
+    assert report["exact_match"] == embedclf.evaluate(named, TEXTS, LABELS).exact_match
+    separated.write_text(written.replace("delivery|refund", "none|refund", 1))
+    mixed = cli("train", *args, *QUICKLY)
+    assert ":32: the label 'none', for texts that no label applies to, stands beside 'refund'" in mixed.stderr
+    assert cli("train", *args, *QUICKLY, "--skip-bad-rows", "-o", "n.safetensors").exit_code == 0
+    sets = [["none", "refund"], *LABELS[1:]]
+    with pytest.raises(embedclf.TrainingError, match=r"^labels\[0\]: the label 'none', for texts that no label appl"):
+        embedclf.train(TEXTS, sets, out_of_scope_label="none", features="words")
+    with pytest.raises(embedclf.TrainingError, match="no row has the label 'other'"):
+        embedclf.train(TEXTS, sets, out_of_scope_label="other", features="words")
+
+
+def test_balanced_labels_weigh_as_much_as_the_texts_without_them():
+    given = np.array([[1, 1, 0], [0, 1, 1], [0, 1, 0], [0, 1, 0]], dtype=bool)
+    y = given.argmax(axis=1)
+    assert weights_of_classes(None, "balanced", "abc", y, given).tolist() == [3, 1, 3]  # all have the second
+    assert weights_of_classes(np.array([3, 1, 1, 1]), "balanced", "abc", y, given).tolist() == [1, 1, 5]
 
 
 def test_every_text_has_a_label_if_all_did_in_training():

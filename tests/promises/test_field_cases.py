@@ -685,6 +685,23 @@ WEIGHING: dict[str, Case] = {
     "a target of a label that does not occur": Case(
         "train t.csv --embedder words --target-recall z=90%", _LABELLED, 1, ("target_recall has the label 'z', which",)
     ),
+    **{
+        f"{asked.partition(' ')[0]} with {what} {kind}": Case(
+            f"train t.csv --embedder aimlapi --label-{what} {kind} {asked}",
+            {"t.csv": "text,label\na b,x|y/1\nc d,y/1\ne f,x\ng h,y/2\n"},
+            1,
+            (says,),
+            requests=0,
+        )
+        for what, kind, asked, says in (
+            ("separator", "|", "--target-accuracy 0.9", "choose the thresholds of labels by --target-precision LABEL="),
+            ("separator", "|", "--costs c.csv", "say what it costs to miss a label with --class-weight FILE"),
+            ("hierarchy", "/", "--costs c.csv", "train without --label-hierarchy to answer by costs, always with"),
+            ("hierarchy", "/", "--target-precision y=0.9", "'y', which stands only above others: give targets to th"),
+            ("separator", "|", "--target-recall y=0.9", "target_recall has the label 'y', which does not occur"),
+            ("separator", "|", "--out-of-scope-label x", "t.csv:2: the label 'x', for texts that no label applies to"),
+        )
+    },
     "a target without enough rows": Case(
         "train t.csv --embedder words --target-recall x=90%",
         _LABELLED,

@@ -492,6 +492,19 @@ class TestSeveralLabels:
             assert (self.fitted(other).predict(TEXTS) == predicted).all()
         assert self.fitted(frame).classes_.tolist() == [*self.NAMES, "urgent"]
 
+    def test_a_label_may_weigh_more(self):
+        """As in `embedclf.train`: the probabilities stay those of the texts, and more of them get the label."""
+        few = [labels if number % 4 == 0 else labels[:1] for number, labels in enumerate(self.LISTS)]
+        settings = {"features": "embedding", "label_names": False}
+        plain, weighted = (
+            EmbeddingClassifier("wordllama", regularization=1.0, class_weight=weights, **settings).fit(TEXTS, few)
+            for weights in (None, {"urgent": 30})
+        )
+        urgent = [sum("urgent" in labels for labels in one.predict(TEXTS)) for one in (plain, weighted)]
+        assert urgent[1] > urgent[0]
+        same = embedclf.train(TEXTS, few, embedder="wordllama", class_weight={"urgent": 30}, C=1, holdout=0, **settings)
+        assert (weighted.predict_proba(TEXTS) == same.predict_proba(TEXTS)).all()
+
     def test_lists_come_back_as_tuples(self):
         """And the classifier can be saved."""
         estimator = self.fitted(list(self.LISTS))

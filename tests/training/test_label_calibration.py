@@ -17,14 +17,16 @@ def several(n: int = 300, d: int = 12, n_labels: int = 4, seed: int = 0) -> tupl
     return vectors, scores + numbers.logistic(size=scores.shape) > 0
 
 
-@pytest.mark.parametrize("weighted", [False, True])
-def test_each_label_is_fitted_as_by_scikit_learn(weighted: bool):
-    """One against the rest, with the same C; however the examples are weighted."""
+@pytest.mark.parametrize("weighted", [None, "rows", "labels"])
+def test_each_label_is_fitted_as_by_scikit_learn(weighted: str | None):
+    """One against the rest, with the same C; however the examples are weighted, for each label or for all."""
     vectors, given = several()
-    weights = np.random.default_rng(1).uniform(0.2, 3, size=len(vectors)) if weighted else None
+    shape = given.shape if weighted == "labels" else len(given)
+    weights = np.random.default_rng(1).uniform(0.2, 3, size=shape) if weighted else None
     fit = Design(vectors).fit(given, 3.0, sample_weight=weights)
     for label, has_label in enumerate(given.T):
-        theirs = LogisticRegression(C=3.0, tol=1e-10, max_iter=10_000).fit(vectors, has_label, sample_weight=weights)
+        own = weights[:, label] if weighted == "labels" else weights
+        theirs = LogisticRegression(C=3.0, tol=1e-10, max_iter=10_000).fit(vectors, has_label, sample_weight=own)
         assert fit.weights[label] == pytest.approx(theirs.coef_[0], abs=2e-3)
         assert fit.bias[label] == pytest.approx(theirs.intercept_[0], abs=2e-3)
 
@@ -65,8 +67,23 @@ def test_the_temperature_of_labels_is_that_of_the_scores():
     numbers = np.random.default_rng(0)
     odds = 2 * numbers.normal(size=(5_000, 3))
     given = odds + numbers.logistic(size=odds.shape) > 0
-    temperature, _ = fit_label_temperature(3 * odds, given)
+    temperature, *_ = fit_label_temperature(3 * odds, given)
     assert temperature == pytest.approx(3, rel=0.05)
+
+
+def test_class_weights_are_taken_out_of_the_scores_of_labels():
+    """As much of them as the fit has taken up; the weighted label alone has another threshold, a lower one."""
+    numbers = np.random.default_rng(0)
+    odds = 2 * numbers.normal(size=(5_000, 3)) - 1
+    given = odds + numbers.logistic(size=odds.shape) > 0
+    weights = np.array([8.0, 1.0, 0.5])
+    temperature, share, _ = fit_label_temperature(2 * (odds + 0.7 * np.log(weights)), given, None, weights)
+    assert (temperature, share) == pytest.approx((2, 0.7), rel=0.1)
+    found = calibrate_labels(odds.astype(np.float32), given, None, weights)
+    assert found.shifts == pytest.approx([0, 0, 0], abs=0.15)
+    lower, same, higher = found.thresholds / found.usual
+    assert lower < 0.5 < same == 1 < higher
+    assert LabelCalibration.neutral(3, weights).thresholds == pytest.approx(1 / (1 + weights))
 
 
 def test_without_predictions_nothing_is_changed():

@@ -167,8 +167,10 @@ def command(
         )
         return
     rules: dict[str, Any] = {"costs": costs, "target_precision": target_precision, "target_recall": target_recall}
-    corpus = job.read() if labels_file is None else job.read_with_labels(labels_file)
-    if labels_file is not None:
+    if labels_file is None:
+        job.read()
+    else:
+        job.read_with_labels(labels_file)
         job.check_labels(
             training,
             out_of_scope_label=out_of_scope_label,
@@ -177,7 +179,9 @@ def command(
         )
     if label_hierarchy is not None:
         label_hierarchy, out_of_scope_label = job.put_in_tree(label_hierarchy, out_of_scope_label)
-        corpus = job.corpus
+    if out_of_scope_label is not None:
+        job.check_outside(out_of_scope_label)
+    corpus = job.corpus
     place = Path(output) if output is not None else _usual_place(corpus.files or (corpus.name,))
     for dataset in [*job.datasets, *([] if labels_file is None else [labels_file])]:
         check_places({"the dataset": dataset}, {"the record of the latest model,": LATEST, "-o": place})
@@ -188,16 +192,24 @@ def command(
         AtomicFile(place).discard()  # check before the work starts that it can be written
 
     from embedclf.classifier.label_files import read_costs
+    from embedclf.training.checks import check_abstaining, check_kind_of_labels
     from embedclf.training.trainer import answer_rules, train
 
     job.open_to_train(training, out_of_scope_label=out_of_scope_label)
+    check_abstaining(target_accuracy, min_confidence)
+    check_kind_of_labels(
+        several=job.corpus.label_sets is not None,
+        in_tree=label_hierarchy is not None,
+        target_accuracy=target_accuracy,
+        costs=costs,
+    )
     classes = sorted(labels_in(job.corpus.given_labels) - {out_of_scope_label})
     rules = {
         "costs": None if costs is None else read_costs(costs, classes, out_of_scope_label),
         "target_precision": target_precision or None,
         "target_recall": target_recall or None,
     }
-    answer_rules(classes, **rules, outside=out_of_scope_label, tree=label_hierarchy)
+    answer_rules(classes, **rules, outside=out_of_scope_label, separator=label_hierarchy)
     if job.has_labelled_rows:
         warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
     if job.is_dry():
