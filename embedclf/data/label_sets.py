@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from embedclf.arrays import Mask
 from embedclf.data_frames import JoinedColumns, is_data_frame
 from embedclf.errors import ArgumentError
 from embedclf.missing import has_something_to_read, is_missing, missing_value
@@ -107,6 +108,15 @@ def labels_of_cell(cell: str, separator: str) -> LabelSet:
 def labels_in(labels: Iterable[str] | Iterable[LabelSet]) -> set[str]:
     """Return the labels that occur, of texts that have one each or several."""
     return {label for one in labels for label in ((one,) if isinstance(one, str) else one)}
+
+
+def indicators(labels: Sequence[LabelSet], names: Sequence[str]) -> Mask:
+    """Return which of some labels each text has: (n, n_names)."""
+    numbers = {name: number for number, name in enumerate(names)}
+    given = np.zeros((len(labels), len(names)), dtype=bool)
+    for row, one in enumerate(labels):
+        given[row, [numbers[label] for label in one]] = True
+    return given
 
 
 def split_labels(cell: str, separator: str) -> LabelSet:

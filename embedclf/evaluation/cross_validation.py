@@ -21,7 +21,7 @@ from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValid
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
-from embedclf.stats import intervals, metrics
+from embedclf.stats import intervals, metrics, multilabel
 from embedclf.stats.intervals import Interval
 from embedclf.training.checks import check_for_one_label, check_labelled, check_tree, sets_in_tree
 from embedclf.training.folds import OutOfFold, out_of_fold
@@ -31,7 +31,7 @@ from embedclf.training.splits import assign_folds
 from embedclf.training.trainer import of_labels, open_for, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
 from embedclf.training.weights import ClassWeight
-from embedclf.training.words_alone import predict_by_words
+from embedclf.training.words_alone import labels_by_words, predict_by_words
 from embedclf.validation import Label, check_whole
 
 
@@ -299,16 +299,27 @@ def cross_validate(
     result = cross_validate_examples(
         given.texts, known, examples, recipe, folds, seed, repeats, label_hierarchy=label_hierarchy
     )
-    if isinstance(result, MultiLabelCrossValidation):
+    if not recipe.uses_vectors:
         return result
-    if (baseline := result.report.baseline) is None or not recipe.uses_vectors:
+    return _beside_words(result, given.texts, y, of_texts, assign_folds(y, given.groups, folds, seed=seed))
+
+
+def _beside_words(
+    result: AnyCrossValidation, texts: Sequence[str], y: Ints, given: Mask | None, folds: Ints
+) -> AnyCrossValidation:
+    """Return a result with what words alone reach on the same folds in its baseline."""
+    inputs = Inputs.of(texts, None, words=True)
+    each = [folds == fold for fold in np.unique(folds[folds >= 0])]
+    if given is not None and isinstance(result, MultiLabelCrossValidation):
+        has, gets = (
+            np.concatenate(parts)
+            for parts in zip(*((given[others], labels_by_words(inputs, given, others)) for others in each), strict=True)
+        )
+        of_labels = replace(result.report.baseline, words_micro_f1=multilabel.micro_f1(has, gets))
+        return replace(result, report=replace(result.report, baseline=of_labels))
+    if isinstance(result, MultiLabelCrossValidation) or (baseline := result.report.baseline) is None:
         return result
-    inputs = Inputs.of(given.texts, None, words=True)
-    assigned = assign_folds(y, given.groups, folds, seed=seed)
-    right = [
-        predict_by_words(inputs, y, assigned == fold) == y[assigned == fold]
-        for fold in np.unique(assigned[assigned >= 0])
-    ]
+    right = [predict_by_words(inputs, y, others) == y[others] for others in each]
     baseline = replace(baseline, words_accuracy=float(np.concatenate(right).mean()))
     return replace(result, report=replace(result.report, baseline=baseline))
 

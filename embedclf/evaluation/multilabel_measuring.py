@@ -10,8 +10,9 @@ from embedclf.arrays import Floats, Ints, Mask, Vectors
 from embedclf.classifier.decisions import MultiLabelDecision
 from embedclf.classifier.hierarchy import sets_as_written
 from embedclf.classifier.multilabel import MultiLabelClassifier
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import LabelSet, indicators
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.evaluation.baseline import micro_f1_of_words
 from embedclf.evaluation.multilabel_report import (
     LabelFigures,
     LabelPair,
@@ -38,7 +39,8 @@ def evaluate_labels(
     it is given is wrong.
     """
     texts, labels = examples.texts, examples.known_label_sets
-    if (separator := classifier.card.hierarchy) is not None:
+    separator = classifier.card.hierarchy
+    if separator is not None:
         labels = sets_as_written(labels, separator)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = examples.vectors
@@ -57,7 +59,13 @@ def evaluate_labels(
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set)
     wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
-    return replace(report, wrong=tuple(wrong))
+    report = replace(report, wrong=tuple(wrong))
+    if not classifier.model.uses_vectors:
+        return report
+    known = train_set.known_label_sets
+    known = known if separator is None else sets_as_written(known, separator)
+    words = micro_f1_of_words(texts, labels, train_set.texts, known)
+    return replace(report, baseline=replace(report.baseline, words_micro_f1=words))
 
 
 def report_on_labels(
@@ -128,15 +136,6 @@ def report_on_labels(
         wrong=_wrong(texts, labels, names, predicted, missing, extra, np.where(known, sure, np.nan)),
         baseline=_baseline(labels, counts),
     )
-
-
-def indicators(labels: Sequence[LabelSet], names: Sequence[str]) -> Mask:
-    """Return which of some labels each text has: (n, n_names)."""
-    numbers = {name: number for number, name in enumerate(names)}
-    given = np.zeros((len(labels), len(names)), dtype=bool)
-    for row, one in enumerate(labels):
-        given[row, [numbers[label] for label in one]] = True
-    return given
 
 
 def _per_label(

@@ -85,6 +85,8 @@ def _verdict(
         always = (
             f"; always giving the commonest label, {in_one_line(baseline.label)}, would reach {baseline.micro_f1:.3f}"
         )
+        if baseline.words_micro_f1 is not None:
+            always += f", and words alone {baseline.words_micro_f1:.3f}"
     low, high = (percent(end).removesuffix(" %") for end in of_exact_match)
     said = [
         f"{percent(report.micro_precision)} of the labels given are right, and {percent(report.micro_recall)} of the "

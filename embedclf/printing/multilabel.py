@@ -88,10 +88,13 @@ def not_measured(n_always_fitted: int) -> Line:
 
 
 def baseline_lines(baseline: "MultiLabelBaseline") -> list[Line]:
-    """Return what answering every text the same reaches."""
+    """Return what answering every text the same reaches, and words alone."""
     if baseline.label is None:
         return []
-    return [f"baseline           {baseline.micro_f1:.3f}  (always {shown_label(baseline.label)})"]
+    lines: list[Line] = [f"baseline           {baseline.micro_f1:.3f}  (always {shown_label(baseline.label)})"]
+    if baseline.words_micro_f1 is not None:
+        lines.append(f"words alone        {baseline.words_micro_f1:.3f}  (TF-IDF and logistic regression)")
+    return lines
 
 
 def shown_labels(labels: Sequence[str]) -> str:
