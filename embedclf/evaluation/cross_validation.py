@@ -1,7 +1,7 @@
 """Cross-validation of the classifier that would be trained on some examples."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
@@ -12,15 +12,15 @@ from embedclf.classifier.decisions import Decision
 from embedclf.classifier.hierarchy import as_written, hierarchy_of
 from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import AnyLabels, LabelSet
-from embedclf.data_frames import DataFrame, data_frame
+from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
+from embedclf.evaluation.cross_validated import CrossValidated
 from embedclf.evaluation.measuring import report_on
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation, summarize_labels
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval
-from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics, multilabel
 from embedclf.stats.intervals import Interval
 from embedclf.training.checks import check_for_one_label, check_labelled, check_tree, sets_in_tree
@@ -75,7 +75,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CrossValidation(WithPage):
+class CrossValidation(CrossValidated[FoldFigures, Prediction, Report]):
     """The results of a cross-validation, in which each repeat predicts each example once.
 
     The intervals are from the bootstrap over the distinct texts, with the repeats of a text kept together. They cover
@@ -108,59 +108,17 @@ class CrossValidation(WithPage):
         The probabilities of each repeat; see `probabilities`.
     """
 
-    n_folds: int
-    n_repeats: int
-    n_examples: int
-    n_always_fitted: int
-    head: Head
+    _MEASURED = ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "log_loss")
+
     accuracy: float
     accuracy_interval: Interval
     macro_f1: float
     macro_f1_interval: Interval
     log_loss: float
-    ece: float
-    folds: tuple[FoldFigures, ...]
-    word_scales: tuple[float, ...]
-    predictions: tuple[Prediction, ...]
-    report: Report
-    classes: tuple[str, ...]
-    probabilities_by_repeat: Vectors = field(compare=False)
-
-    @property
-    def probabilities(self) -> Vectors:
-        """The out-of-fold probability of each class for each text: (n_texts, n_classes), float32; means of the repeats.
-
-        The rows are those of the texts passed in, in their order. A row is NaN if every classifier is fitted on it.
-        """
-        mean: Vectors = self.probabilities_by_repeat.mean(axis=0)
-        return mean
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
         return f"<CrossValidation: {counted(self.n_examples, 'row')}, {self.n_folds} folds, {accuracy}>"
-
-    def to_frame(self) -> Any:
-        """Return the figures of each fold as a data frame of pandas, or of Polars if only that is installed."""
-        return data_frame([fold._asdict() for fold in self.folds], FoldFigures._fields)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the results as plain types for JSON, without the predictions."""
-        return {
-            "n_folds": self.n_folds,
-            "n_repeats": self.n_repeats,
-            "n_examples": self.n_examples,
-            "n_always_fitted": self.n_always_fitted,
-            "head": self.head,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "macro_f1": self.macro_f1,
-            "macro_f1_interval": list(self.macro_f1_interval),
-            "log_loss": self.log_loss,
-            "ece": self.ece,
-            "folds": [fold._asdict() for fold in self.folds],
-            "word_scales": list(self.word_scales),
-            "report": self.report.to_dict(),
-        }
 
 
 AnyCrossValidation: TypeAlias = CrossValidation | MultiLabelCrossValidation
