@@ -5,6 +5,9 @@
 FOLDER is that of quality.py. One or more messages of Banking77 (1, 2 or 3 in 50, 35 and 15 % of cases) are put together
 to a text that has the labels of all: 8,000 texts to train on and 2,000 to test with. The other side is TF-IDF of words
 and pairs of words with one logistic regression per label, C = 1 or the best of 1, 10, 100 by micro-F1 on the test set.
+
+With `--few-rows`, it compares ways to choose thresholds instead, several times each: on such texts with 8, 20 and 77
+labels, and on the hotel reviews divided anew.
 """
 
 import argparse
@@ -12,7 +15,9 @@ import csv
 import random
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import numpy as np
 from quality import DATASETS
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -22,11 +27,19 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MultiLabelBinarizer
 
 import embedclf
+from embedclf.classifier.decisions import MultiLabelDecision
 from embedclf.data.corpus import read_corpus
 from embedclf.data.label_sets import listed_labels, split_labels
+from embedclf.stats import multilabel
+from embedclf.training import label_calibration, settings
+from embedclf.training.label_calibration import LabelCalibration
 
 Texts = tuple[list[str], list[tuple[str, ...]]]
 N_TRAIN, N_TEST = 8_000, 2_000
+# How many of Banking77's labels, and how many subsets of each size.
+SUBSETS = ((8, 10), (20, 8), (77, 5))
+SIZES = (32, 64, 128, 256, 512, 1_000)
+N_DIVISIONS = 30
 
 
 def reviews(name: str) -> Texts:
@@ -37,10 +50,11 @@ def reviews(name: str) -> Texts:
     return [row["text"] for row in rows], sets
 
 
-def put_together(path: Path, n: int) -> Texts:
+def put_together(path: Path, n: int, seed: int = 1, labels_of: int = 77) -> Texts:
     corpus = read_corpus(path)
-    texts, labels = corpus.texts, corpus.labels
-    rng, out, sets = random.Random(1), [], []
+    kept = set(random.Random(f"{labels_of} {seed}").sample(sorted(set(corpus.labels)), labels_of))
+    texts, labels = zip(*(row for row in zip(corpus.texts, corpus.labels, strict=True) if row[1] in kept), strict=True)
+    rng, out, sets = random.Random(seed), [], []
     for _ in range(n):
         rows = rng.sample(range(len(texts)), rng.choices([1, 2, 3], [0.5, 0.35, 0.15])[0])
         out.append(" ".join(texts[row] for row in rows))
@@ -84,10 +98,101 @@ def compare(name: str, train: Texts, test: Texts) -> None:
         show(f"TF-IDF, one-vs-rest, C = {C}", predicted, scores)
 
 
+def if_more_than_noise(given: Any, scores: Any, found: LabelCalibration, at_least_one: bool) -> Any:
+    """Return 0.5, or the thresholds if they gain more than a standard error of out-of-fold micro-F1 over it."""
+    half = np.full_like(found.thresholds, 0.5)
+    probabilities = 1 / (1 + np.exp(-(scores * found.factors + found.shifts)))
+    parts = []
+    for thresholds in (found.thresholds, half):
+        decision = MultiLabelDecision(tuple(map(str, range(given.shape[1]))), thresholds, at_least_one)
+        parts += [part.sum(axis=1) for part in multilabel.f1_parts(given, decision.given(probabilities))]
+    of_rows, rng = np.column_stack(parts), np.random.default_rng(0)
+    sums = np.array([of_rows[rng.integers(0, len(given), len(given))].sum(axis=0) for _ in range(100)])
+    gains = sums[:, 0] / np.maximum(sums[:, 1], 1) - sums[:, 2] / np.maximum(sums[:, 3], 1)
+    return found.thresholds if gains.mean() > gains.std() else half
+
+
+def with_few_rows(train: Texts, test: Texts) -> dict[str, tuple[float, float]] | None:
+    """Return micro- and macro-F1 for each way to choose thresholds; None where nothing can be trained."""
+    seen: list[Any] = []
+
+    def calibrate(scores: Any, given: Any, weights: Any) -> Any:
+        seen[:] = [scores, given]
+        return label_calibration.calibrate_labels(scores, given, weights)
+
+    with mock.patch.object(settings, "calibrate_labels", calibrate):
+        try:
+            classifier = embedclf.train(*train, embedder="wordllama", holdout=0)
+        except embedclf.TrainingError:
+            return None
+    if not seen:
+        return None
+    scores, given = seen
+    found, rules = label_calibration.calibrate_labels(scores, given), classifier.card.multilabel
+    with mock.patch.object(label_calibration, "_ROWS_EXPECTED", 1e-9):
+        observed = label_calibration.calibrate_labels(scores, given)
+    ways: dict[str, Any] = {
+        "as embedclf does": found.thresholds,
+        "by observed F1 alone": observed.thresholds,
+        "0.5": np.full_like(found.thresholds, 0.5),
+        "0.5 unless more than noise": if_more_than_noise(given, scores, observed, rules.at_least_one),
+    }
+    n = given.sum()
+    ways["drawn to 0.5 (100 labels)"] = observed.thresholds ** (n / (n + 100)) * 0.5 ** (100 / (n + 100))
+    binarizer = MultiLabelBinarizer(classes=sorted({*classifier.classes, *(one for own in test[1] for one in own)}))
+    has = binarizer.fit_transform(test[1])
+    columns = [list(binarizer.classes_).index(name) for name in classifier.classes]
+    probabilities, out = classifier.predict_proba(test[0]), {}
+    for name, thresholds in ways.items():
+        gets = np.zeros_like(has)
+        gets[:, columns] = MultiLabelDecision(classifier.classes, thresholds, rules.at_least_one).given(probabilities)
+        out[name] = multilabel.micro_f1(has > 0, gets > 0), multilabel.macro_f1(has > 0, gets > 0)
+    return out
+
+
+def divided(seed: int, n: int) -> tuple[Texts, Texts]:
+    (texts, sets), (others, theirs) = reviews("hotel_reviews.csv"), reviews("hotel_reviews_test.csv")
+    rows = [*zip(texts + others, sets + theirs, strict=True)]
+    random.Random(seed).shuffle(rows)
+    return tuple(tuple(map(list, zip(*part, strict=True))) for part in (rows[:n], rows[n:]))
+
+
+def few_rows(folder: Path) -> None:
+    print(f"{'':<38} micro-F1, macro-F1; means of the draws, and gain over 0.5")
+    for n in (32, 64):
+        show_means(f"Hotel reviews, {n} rows", [divided(seed, n) for seed in range(N_DIVISIONS)])
+    for n_labels, n_draws in SUBSETS:
+        for n in SIZES:
+            draws = [
+                (
+                    put_together(folder / "banking77_train.csv", n, seed, n_labels),
+                    put_together(folder / "banking77_test.csv", 1_000, seed, n_labels),
+                )
+                for seed in range(n_draws)
+            ]
+            show_means(f"{n_labels} labels, {n} rows", draws)
+
+
+def show_means(name: str, draws: list[tuple[Texts, Texts]]) -> None:
+    found = [one for draw in draws if (one := with_few_rows(*draw)) is not None]
+    print(f"\n{name} ({len(found)} draws)")
+    for way in found[0]:
+        of_all = np.array([one[way] for one in found])
+        gains = of_all - [one["0.5"] for one in found]
+        (micro, macro), (of_micro, of_macro) = of_all.mean(axis=0), gains.mean(axis=0)
+        error = gains[:, 0].std() / max(1, len(found)) ** 0.5
+        print(f"  {way:<36} {micro:.3f} ({of_micro:+.3f} ± {error:.3f})  {macro:.3f} ({of_macro:+.3f})", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--banking77", metavar="FOLDER", type=Path, required=True)
-    folder = parser.parse_args().banking77
+    parser.add_argument("--few-rows", action="store_true")
+    args = parser.parse_args()
+    folder = args.banking77
+    if args.few_rows:
+        few_rows(folder)
+        return
     compare("Hotel reviews", reviews("hotel_reviews.csv"), reviews("hotel_reviews_test.csv"))
     train = put_together(folder / "banking77_train.csv", N_TRAIN)
     compare("Banking77, put together", train, put_together(folder / "banking77_test.csv", N_TEST))

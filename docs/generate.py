@@ -21,6 +21,8 @@ from embedclf.cli import main as command_line
 
 REFERENCE = Path(__file__).parent / "reference"
 WIDTH = 100
+# The modules of what results have in common.
+SHARED = ("embedclf.records", "embedclf.evaluation.cross_validated")
 
 # The names of each chapter; a public name that is in none goes into the last.
 CHAPTERS = {
@@ -136,8 +138,8 @@ def _members(kind: type) -> Iterator[str]:
     """Yield what a class does: its public methods and properties that have a docstring of their own."""
     if issubclass(kind, Exception):
         return
-    # How results print, and become pages, they all have from one place.
-    shared = [vars(base) for base in kind.__mro__ if base.__module__ == "embedclf.records"]
+    # How results print and become pages they all have from one place, and both cross-validations their figures.
+    shared = [vars(base) for base in kind.__mro__ if base.__module__ in SHARED]
     for name, member in ChainMap(dict(vars(kind)), *map(dict, shared)).items():
         if name.startswith("_"):
             continue

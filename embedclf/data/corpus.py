@@ -196,7 +196,8 @@ def read_corpus(
                     fault += f" (are they separated? Use --label-separator '{likely}')"
                 row = replace(row, fault=row.fault or fault)
             elif has_several and not row.label and row.labels is None and row.fault == "the label is empty":
-                row = replace(row, fault="the label is empty; write [] if the text has none")
+                none = "0 in its columns" if reader.label_columns else "[]"
+                row = replace(row, fault=f"the label is empty; write {none} if the text has none")
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))
             else:

@@ -107,6 +107,8 @@ def _indicator(before: Any, *, is_given: bool) -> Any:
     """Return 1 or 0 as a column of a label had it: a number, a truth value, or a word."""
     if isinstance(before, bool):
         return is_given
+    if is_missing(before):
+        return int(is_given)
     if isinstance(before, int | float):
         return type(before)(is_given)
     word = str(before).strip()

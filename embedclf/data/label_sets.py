@@ -9,9 +9,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from embedclf.data_frames import is_data_frame
+from embedclf.arrays import Mask
+from embedclf.data_frames import JoinedColumns, is_data_frame
 from embedclf.errors import ArgumentError
-from embedclf.missing import is_missing
+from embedclf.missing import has_something_to_read, is_missing, missing_value
 from embedclf.validation import Label, label_of, text_fault
 
 LabelSet: TypeAlias = tuple[str, ...]
@@ -55,17 +56,23 @@ def listed_labels(value: Any) -> LabelSet | None:
     return tuple(sorted(set(labels))) if all(labels) else None
 
 
-def indicated_labels(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[LabelSet, str | None]:
-    """Return the labels whose columns have a 1, and what is wrong with a column that has neither 0 nor 1."""
+def indicated_labels(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[LabelSet | None, str | None]:
+    """Return the labels whose columns have a 1, and what is wrong with a column that has neither 0 nor 1.
+
+    Where all columns are blank, there are no labels, not even none of them: None.
+    """
+    cells = [("" if is_missing(value) else str(value)).strip() for value in map(record.get, columns)]
+    if not any(map(has_something_to_read, cells)):
+        return None, None
     found = []
-    for column in columns:
-        value = record.get(column)
-        shown = ("" if is_missing(value) else str(value)).strip().casefold()
-        plain = _ZEROS.sub("", shown)
+    for column, cell in zip(columns, cells, strict=True):
+        plain = _ZEROS.sub("", cell.casefold())
         if plain in _YES:
             found.append(column)
+        elif not has_something_to_read(cell):  # it may mean 0, or that nobody has decided
+            return (), f"{column!r} is empty; write 0 if the text does not have the label"
         elif plain not in _NO:
-            return (), f"{column!r} is {f'{value!r:.40}' if shown else 'empty'}; expected 0 or 1"
+            return (), f"{column!r} is {record[column]!r:.40}; expected 0 or 1"
     return tuple(sorted(found)), None
 
 
@@ -119,6 +126,15 @@ def outside_beside_others(labels: LabelSet, outside: str) -> str | None:
     return f"the label {outside!r}, for texts that no label applies to, stands beside {others}"
 
 
+def indicators(labels: Sequence[LabelSet], names: Sequence[str]) -> Mask:
+    """Return which of some labels each text has: (n, n_names)."""
+    numbers = {name: number for number, name in enumerate(names)}
+    given = np.zeros((len(labels), len(names)), dtype=bool)
+    for row, one in enumerate(labels):
+        given[row, [numbers[label] for label in one]] = True
+    return given
+
+
 def split_labels(cell: str, separator: str) -> LabelSet:
     """Return the labels in a cell such as ``billing|refund``; none if it is blank."""
     return tuple(sorted({part for piece in cell.split(separator) if (part := piece.strip())}))
@@ -169,23 +185,30 @@ def _label_set(value: Any, name: str) -> LabelSet:
 
 
 def _of_indicators(matrix: Any) -> list[LabelSet]:
-    columns = getattr(matrix, "columns", None)
+    frame, columns = matrix, getattr(matrix, "columns", None)
     if hasattr(matrix, "tocsr"):
         matrix = matrix.toarray()
     elif hasattr(matrix, "to_numpy"):
         matrix = matrix.to_numpy()
     try:
+        if isinstance(matrix, np.ndarray) and matrix.dtype.kind == "O":  # so is pandas' own missing value
+            matrix = np.where(np.vectorize(is_missing, otypes=[bool])(matrix), np.nan, matrix)
         values = np.asarray(matrix, dtype=np.float64)
     except (TypeError, ValueError):
         raise ArgumentError(
             "a matrix of labels must hold 0 and 1 only, one row per text, one column per label"
         ) from None
+    n_labels = values.shape[1]
+    names = [str(number) for number in range(n_labels)] if columns is None else [label_of(one) for one in columns]
+    n_missing = np.isnan(values).sum(axis=1)
+    if n_labels and (unlabelled := np.flatnonzero(n_missing == n_labels).tolist()):
+        given = None if columns is None else JoinedColumns((), tuple(names), getattr(frame, "index", None))
+        raise missing_value("labels", unlabelled[0], np.nan, given)
     if wrong := np.argwhere((values != 0) & (values != 1)).tolist():
         row, column = wrong[0]
+        advice = "; use 0 if the text does not have the label" if np.isnan(values[row, column]) else ""
         raise ArgumentError(
             f"a matrix of labels must hold 0 and 1 only, got {values[row, column]:g} in row {row}, column {column}"
+            + advice
         )
-    names = (
-        [str(number) for number in range(values.shape[1])] if columns is None else [label_of(one) for one in columns]
-    )
     return [tuple(sorted(names[column] for column in np.flatnonzero(row))) for row in values]

@@ -86,7 +86,9 @@ class RowMaker:
         label, labels = "", None
         if self.label_columns:
             labels, wrong = indicated_labels(record, self.label_columns)
-            return Row(line, record, text, self._written(labels), fault or wrong, source, None, labels)
+            if labels is None and self.needs_labels:
+                wrong = "the label is empty"
+            return Row(line, record, text, self._written(labels or ()), fault or wrong, source, None, labels)
         if self.label_column is not None:
             value = record.get(self.label_column)
             if (labels := self._labels(value)) is not None:

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints
+from embedclf.data.label_sets import LabelSet, indicators, labels_in
+from embedclf.stats import multilabel
 from embedclf.training.inputs import Inputs
-from embedclf.training.words_alone import predict_by_words
+from embedclf.training.words_alone import labels_by_words, predict_by_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +53,14 @@ def accuracy_of_words(
     inputs = Inputs.of([*trained_on, *texts], None, words=True)
     others = np.arange(len(y)) >= len(trained_on)
     return float(np.mean(predict_by_words(inputs, y, others) == y[others]))
+
+
+def micro_f1_of_words(
+    texts: Sequence[str], labels: Sequence[LabelSet], trained_on: Sequence[str], their_labels: Sequence[LabelSet]
+) -> float:
+    """Return the micro-F1 on texts of a classifier by words alone, trained on others; see `labels_by_words`."""
+    every = [*their_labels, *labels]
+    given = indicators(every, sorted(labels_in(every)))
+    inputs = Inputs.of([*trained_on, *texts], None, words=True)
+    others = np.arange(len(every)) >= len(trained_on)
+    return multilabel.micro_f1(given[others], labels_by_words(inputs, given, others))

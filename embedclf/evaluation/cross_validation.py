@@ -1,7 +1,7 @@
 """Cross-validation of the classifier that would be trained on some examples."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 import numpy as np
@@ -12,16 +12,16 @@ from embedclf.classifier.decisions import Decision
 from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import AnyLabels, Labels
-from embedclf.data_frames import DataFrame, data_frame
+from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
+from embedclf.evaluation.cross_validated import CrossValidated
 from embedclf.evaluation.measuring import report_on
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation, summarize_labels
 from embedclf.evaluation.report import Report
 from embedclf.formatting import counted, shown_interval
-from embedclf.records import WithPage
-from embedclf.stats import intervals, metrics
+from embedclf.stats import intervals, metrics, multilabel
 from embedclf.stats.intervals import Interval
 from embedclf.training.checks import check_labelled, labels_in_tree
 from embedclf.training.folds import OutOfFold, out_of_fold
@@ -31,7 +31,7 @@ from embedclf.training.splits import assign_folds
 from embedclf.training.trainer import of_labels, open_for, weights_of
 from embedclf.training.training_set import TrainingSet, make_training_set
 from embedclf.training.weights import ClassWeight
-from embedclf.training.words_alone import predict_by_words
+from embedclf.training.words_alone import labels_by_words, predict_by_words
 from embedclf.validation import Label, check_whole
 
 
@@ -75,7 +75,7 @@ class Prediction(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class CrossValidation(WithPage):
+class CrossValidation(CrossValidated[FoldFigures, Prediction, Report]):
     """The results of a cross-validation, in which each repeat predicts each example once.
 
     The intervals are from the bootstrap over the distinct texts, with the repeats of a text kept together. They cover
@@ -108,59 +108,17 @@ class CrossValidation(WithPage):
         The probabilities of each repeat; see `probabilities`.
     """
 
-    n_folds: int
-    n_repeats: int
-    n_examples: int
-    n_always_fitted: int
-    head: Head
+    _MEASURED = ("accuracy", "accuracy_interval", "macro_f1", "macro_f1_interval", "log_loss")
+
     accuracy: float
     accuracy_interval: Interval
     macro_f1: float
     macro_f1_interval: Interval
     log_loss: float
-    ece: float
-    folds: tuple[FoldFigures, ...]
-    word_scales: tuple[float, ...]
-    predictions: tuple[Prediction, ...]
-    report: Report
-    classes: tuple[str, ...]
-    probabilities_by_repeat: Vectors = field(compare=False)
-
-    @property
-    def probabilities(self) -> Vectors:
-        """The out-of-fold probability of each class for each text: (n_texts, n_classes), float32; means of the repeats.
-
-        The rows are those of the texts passed in, in their order. A row is NaN if every classifier is fitted on it.
-        """
-        mean: Vectors = self.probabilities_by_repeat.mean(axis=0)
-        return mean
 
     def __repr__(self) -> str:
         accuracy = f"accuracy {self.accuracy:.3f} ({shown_interval(self.accuracy_interval)})"
         return f"<CrossValidation: {counted(self.n_examples, 'row')}, {self.n_folds} folds, {accuracy}>"
-
-    def to_frame(self) -> Any:
-        """Return the figures of each fold as a data frame of pandas, or of Polars if only that is installed."""
-        return data_frame([fold._asdict() for fold in self.folds], FoldFigures._fields)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the results as plain types for JSON, without the predictions."""
-        return {
-            "n_folds": self.n_folds,
-            "n_repeats": self.n_repeats,
-            "n_examples": self.n_examples,
-            "n_always_fitted": self.n_always_fitted,
-            "head": self.head,
-            "accuracy": self.accuracy,
-            "accuracy_interval": list(self.accuracy_interval),
-            "macro_f1": self.macro_f1,
-            "macro_f1_interval": list(self.macro_f1_interval),
-            "log_loss": self.log_loss,
-            "ece": self.ece,
-            "folds": [fold._asdict() for fold in self.folds],
-            "word_scales": list(self.word_scales),
-            "report": self.report.to_dict(),
-        }
 
 
 AnyCrossValidation: TypeAlias = CrossValidation | MultiLabelCrossValidation
@@ -293,16 +251,27 @@ def cross_validate(
     result = cross_validate_examples(
         given.texts, known, examples, recipe, folds, seed, repeats, label_hierarchy=label_hierarchy
     )
-    if isinstance(result, MultiLabelCrossValidation):
+    if not recipe.uses_vectors:
         return result
-    if (baseline := result.report.baseline) is None or not recipe.uses_vectors:
+    return _beside_words(result, given.texts, y, of_texts, assign_folds(y, given.groups, folds, seed=seed))
+
+
+def _beside_words(
+    result: AnyCrossValidation, texts: Sequence[str], y: Ints, given: Mask | None, folds: Ints
+) -> AnyCrossValidation:
+    """Return a result with what words alone reach on the same folds in its baseline."""
+    inputs = Inputs.of(texts, None, words=True)
+    each = [folds == fold for fold in np.unique(folds[folds >= 0])]
+    if given is not None and isinstance(result, MultiLabelCrossValidation):
+        has, gets = (
+            np.concatenate(parts)
+            for parts in zip(*((given[others], labels_by_words(inputs, given, others)) for others in each), strict=True)
+        )
+        of_labels = replace(result.report.baseline, words_micro_f1=multilabel.micro_f1(has, gets))
+        return replace(result, report=replace(result.report, baseline=of_labels))
+    if isinstance(result, MultiLabelCrossValidation) or (baseline := result.report.baseline) is None:
         return result
-    inputs = Inputs.of(given.texts, None, words=True)
-    assigned = assign_folds(y, given.groups, folds, seed=seed)
-    right = [
-        predict_by_words(inputs, y, assigned == fold) == y[assigned == fold]
-        for fold in np.unique(assigned[assigned >= 0])
-    ]
+    right = [predict_by_words(inputs, y, others) == y[others] for others in each]
     baseline = replace(baseline, words_accuracy=float(np.concatenate(right).mean()))
     return replace(result, report=replace(result.report, baseline=baseline))
 

@@ -2,19 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from embedclf.arrays import Ints, Mask, Vectors
+from embedclf.arrays import Ints, Mask
 from embedclf.classifier.answer_figures import compare_labels
 from embedclf.classifier.model_card import Head
 from embedclf.data.label_sets import LabelSet
-from embedclf.data_frames import data_frame
+from embedclf.evaluation.cross_validated import CrossValidated
 from embedclf.evaluation.multilabel_measuring import report_on_labels
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.formatting import counted, shown_interval
-from embedclf.records import WithPage
 from embedclf.stats import intervals, metrics, multilabel
 from embedclf.stats.intervals import Interval
 from embedclf.training.folds import OutOfFold
@@ -63,7 +62,7 @@ class PredictedLabels(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class MultiLabelCrossValidation(WithPage):
+class MultiLabelCrossValidation(CrossValidated[LabelFoldFigures, PredictedLabels, MultiLabelReport]):
     """The results of a cross-validation of texts with several labels; see `CrossValidation`.
 
     Which labels a text is given depends on the thresholds that were chosen without its fold.
@@ -95,62 +94,21 @@ class MultiLabelCrossValidation(WithPage):
         Which labels each text is given in each repeat.
     """
 
-    n_folds: int
-    n_repeats: int
-    n_examples: int
-    n_always_fitted: int
-    head: Head
+    _MEASURED = (
+        *("micro_f1", "micro_f1_interval", "macro_f1", "macro_f1_interval", "exact_match", "exact_match_interval"),
+    )
+
     micro_f1: float
     micro_f1_interval: Interval
     macro_f1: float
     macro_f1_interval: Interval
     exact_match: float
     exact_match_interval: Interval
-    ece: float
-    folds: tuple[LabelFoldFigures, ...]
-    word_scales: tuple[float, ...]
-    predictions: tuple[PredictedLabels, ...]
-    report: MultiLabelReport
-    classes: tuple[str, ...]
-    probabilities_by_repeat: Vectors = field(compare=False)
     predicted_by_repeat: Mask = field(compare=False)
-
-    @property
-    def probabilities(self) -> Vectors:
-        """The out-of-fold probability of each label for each text: (n_texts, n_classes), float32; means of the repeats.
-
-        The rows are those of the texts passed in, in their order. A row is NaN if every classifier is fitted on it.
-        """
-        mean: Vectors = self.probabilities_by_repeat.mean(axis=0)
-        return mean
 
     def __repr__(self) -> str:
         micro = f"micro-F1 {self.micro_f1:.3f} ({shown_interval(self.micro_f1_interval)})"
         return f"<MultiLabelCrossValidation: {counted(self.n_examples, 'row')}, {self.n_folds} folds, {micro}>"
-
-    def to_frame(self) -> Any:
-        """Return the figures of each fold as a data frame of pandas, or of Polars if only that is installed."""
-        return data_frame([fold._asdict() for fold in self.folds], LabelFoldFigures._fields)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the results as plain types for JSON, without the predictions."""
-        return {
-            "n_folds": self.n_folds,
-            "n_repeats": self.n_repeats,
-            "n_examples": self.n_examples,
-            "n_always_fitted": self.n_always_fitted,
-            "head": self.head,
-            "micro_f1": self.micro_f1,
-            "micro_f1_interval": list(self.micro_f1_interval),
-            "macro_f1": self.macro_f1,
-            "macro_f1_interval": list(self.macro_f1_interval),
-            "exact_match": self.exact_match,
-            "exact_match_interval": list(self.exact_match_interval),
-            "ece": self.ece,
-            "folds": [fold._asdict() for fold in self.folds],
-            "word_scales": list(self.word_scales),
-            "report": self.report.to_dict(),
-        }
 
 
 def summarize_labels(

@@ -11,8 +11,9 @@ from embedclf.classifier.answer_figures import measure_label_answers
 from embedclf.classifier.decisions import MultiLabelDecision
 from embedclf.classifier.hierarchy import as_written
 from embedclf.classifier.multilabel import MultiLabelClassifier
-from embedclf.data.label_sets import LabelSet, without_outside
+from embedclf.data.label_sets import LabelSet, indicators, without_outside
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.evaluation.baseline import micro_f1_of_words
 from embedclf.evaluation.multilabel_report import (
     LabelFigures,
     LabelPair,
@@ -38,9 +39,14 @@ def evaluate_labels(
     In a tree, only classes count: a text that is given a label above one of its own misses this one, and no label that
     it is given is wrong.
     """
-    texts, labels = examples.texts, without_outside(examples.known_label_sets, classifier.card.out_of_scope_label)
-    if (separator := classifier.card.hierarchy) is not None:
-        labels = as_written(labels, separator)
+    texts, card = examples.texts, classifier.card
+
+    def as_known(sets: list[LabelSet]) -> list[LabelSet]:
+        """Return labels as the classifier has them."""
+        inside = without_outside(sets, card.out_of_scope_label)
+        return inside if card.hierarchy is None else as_written(inside, card.hierarchy)
+
+    labels = as_known(examples.known_label_sets)
     if classifier.model.uses_vectors or train_set is not None:
         vectors = examples.vectors
     else:
@@ -61,7 +67,11 @@ def evaluate_labels(
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set)
     wrong = (one._replace(neighbours=of_one) for one, of_one in zip(report.wrong, near, strict=True))
-    return replace(report, wrong=tuple(wrong))
+    report = replace(report, wrong=tuple(wrong))
+    if not classifier.model.uses_vectors:
+        return report
+    words = micro_f1_of_words(texts, labels, train_set.texts, as_known(train_set.known_label_sets))
+    return replace(report, baseline=replace(report.baseline, words_micro_f1=words))
 
 
 def report_on_labels(
@@ -132,15 +142,6 @@ def report_on_labels(
         wrong=_wrong(texts, labels, names, predicted, missing, extra, np.where(known, sure, np.nan)),
         baseline=_baseline(labels, counts),
     )
-
-
-def indicators(labels: Sequence[LabelSet], names: Sequence[str]) -> Mask:
-    """Return which of some labels each text has: (n, n_names)."""
-    numbers = {name: number for number, name in enumerate(names)}
-    given = np.zeros((len(labels), len(names)), dtype=bool)
-    for row, one in enumerate(labels):
-        given[row, [numbers[label] for label in one]] = True
-    return given
 
 
 def _per_label(

@@ -102,12 +102,16 @@ class MultiLabelBaseline:
         The commonest label; None if no text has one.
     micro_f1 : float
         Micro-F1 of giving every text that label only.
+    words_micro_f1 : float or None
+        Micro-F1 of logistic regression on TF-IDF alone, trained on the same training texts; None if these are unknown,
+        or the classifier itself uses words only.
     """
 
     labels: LabelSet
     exact_match: float
     label: str | None
     micro_f1: float
+    words_micro_f1: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the baseline as plain types for JSON."""
@@ -116,6 +120,7 @@ class MultiLabelBaseline:
             "exact_match": self.exact_match,
             "label": self.label,
             "micro_f1": self.micro_f1,
+            "words_micro_f1": self.words_micro_f1,
         }
 
 

@@ -6,10 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Ints
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import LabelSet, indicators
 from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
-from embedclf.evaluation.multilabel_measuring import indicators
 from embedclf.stats import multilabel
 from embedclf.stats.intervals import Interval, interval_of_mean, interval_of_ratios
 

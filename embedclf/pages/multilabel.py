@@ -1,7 +1,6 @@
 """HTML reports on texts with several labels: an evaluation, or a cross-validation."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
 from embedclf.evaluation.multilabel_report import MultiLabelReport
@@ -10,10 +9,11 @@ from embedclf.pages import charts
 from embedclf.pages.markup import Markup, breakable, joined, tag
 from embedclf.pages.names import in_one_line
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
-from embedclf.pages.reports import INTERVALS, answers_section, between, tile
+from embedclf.pages.reports import INTERVALS, answers_section, between, tile, with_folds
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent
-from embedclf.printing.multilabel import NO_LABELS, fold_cells
+from embedclf.printing.cross_validation import described
+from embedclf.printing.multilabel import NO_LABELS
 from embedclf.stats.intervals import Interval
 
 # With more labels, the others are collapsed.
@@ -57,23 +57,18 @@ def multilabel_cross_validation_page(
     note: str = "",
 ) -> str:
     """Return the page of a cross-validation; see `cross_validation_page`."""
-    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     tiles = [
         tile("micro-F1", result.micro_f1, result.micro_f1_interval),
         tile("macro-F1", result.macro_f1, result.macro_f1_interval),
         tile("exact match", result.exact_match, result.exact_match_interval),
         ("calibration error (ECE)", f"{result.ece:.3f}", "of all labels' probabilities"),
-        ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation{repeats}"),
+        ("rows", f"{result.n_examples:,}", described(result)),
     ]
-    header, rows = fold_cells(result)
-    folds = Section("Folds", "How much the figures vary between folds.", [table("Folds", header, rows, left=())])
-    sections = _sections(result.report, place, None)
-    if result.n_repeats > 1:
-        sections = [replace(section, note=f"{section.note} First repeat only.") for section in sections]
+    sections = with_folds(_sections(result.report, place, None), result)
     said = _verdict(
         result.report, result.micro_f1, result.micro_f1_interval, result.exact_match, result.exact_match_interval
     )
-    return render(Heading(title, said, tiles, facts, note), [*sections, folds], INTERVALS)
+    return render(Heading(title, said, tiles, facts, note), sections, INTERVALS)
 
 
 def _verdict(
@@ -85,6 +80,8 @@ def _verdict(
         always = (
             f"; always giving the commonest label, {in_one_line(baseline.label)}, would reach {baseline.micro_f1:.3f}"
         )
+        if baseline.words_micro_f1 is not None:
+            always += f", and words alone {baseline.words_micro_f1:.3f}"
     low, high = (percent(end).removesuffix(" %") for end in of_exact_match)
     said = [
         f"{percent(report.micro_precision)} of the labels given are right, and {percent(report.micro_recall)} of the "

@@ -28,8 +28,8 @@ from embedclf.pages.names import distinct_names
 from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import multilabel
-from embedclf.printing.figures import fold_cells, names_of_upper_levels, upper_levels
+from embedclf.printing.cross_validation import described, fold_cells
+from embedclf.printing.figures import names_of_upper_levels, upper_levels
 from embedclf.printing.retrained import (
     cells_of,
     cells_of_labels,
@@ -120,26 +120,24 @@ def _(result: MultiLabelReport) -> str:
 
 @notebook_html.register
 def _(result: MultiLabelCrossValidation) -> str:
-    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     tiles = [
         ("micro-F1", f"{result.micro_f1:.3f}", shown_interval(result.micro_f1_interval)),
         ("macro-F1", f"{result.macro_f1:.3f}", shown_interval(result.macro_f1_interval)),
         ("exact match", f"{result.exact_match:.3f}", shown_interval(result.exact_match_interval)),
         ("calibration error", f"{result.ece:.3f}", "ECE"),
-        ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds{repeats}"),
+        ("rows", f"{result.n_examples:,}", described(result)),
     ]
-    folds = _table(*multilabel.fold_cells(result), left=0)
+    folds = _table(*fold_cells(result), left=0)
     return _cell(_tiles(tiles), folds, _folded("Figures of each label", _labels_of_several(result.report)))
 
 
 @notebook_html.register
 def _(result: CrossValidation) -> str:
-    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     tiles = [
         ("accuracy", f"{result.accuracy:.3f}", shown_interval(result.accuracy_interval)),
         ("macro-F1", f"{result.macro_f1:.3f}", shown_interval(result.macro_f1_interval)),
         ("calibration error", f"{result.ece:.3f}", "ECE"),
-        ("rows", f"{result.n_examples:,}", f"{result.n_folds} folds{repeats}"),
+        ("rows", f"{result.n_examples:,}", described(result)),
     ]
     folds = _table(*fold_cells(result), left=0)
     return _cell(_tiles(tiles), folds, _folded("Confusion matrix", _matrix(result.report)))

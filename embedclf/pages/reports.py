@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from embedclf.classifier.answer_figures import AnswerFigures
 from embedclf.evaluation.comparison import Comparison
-from embedclf.evaluation.cross_validation import CrossValidation
+from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation
 from embedclf.evaluation.learning import LearningCurve
 from embedclf.evaluation.report import Report
 from embedclf.formatting import (
@@ -26,14 +26,8 @@ from embedclf.pages.rendering import Facts, Heading, Section, folded, render, ta
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent, verdict, weakest_first
 from embedclf.printing.answered import difference_of
-from embedclf.printing.figures import (
-    depth_cells,
-    dollars_of,
-    fold_cells,
-    level_cells,
-    names_of_upper_levels,
-    upper_levels,
-)
+from embedclf.printing.cross_validation import described, fold_cells
+from embedclf.printing.figures import depth_cells, dollars_of, level_cells, names_of_upper_levels, upper_levels
 from embedclf.printing.tables import shown_word
 from embedclf.stats.intervals import Interval
 from embedclf.stats.metrics import CoveragePoint
@@ -80,21 +74,25 @@ def cross_validation_page(
     result: CrossValidation, title: str, place: RowPlace | None = None, *, facts: Facts = (), note: str = ""
 ) -> str:
     """Return the page of a cross-validation: overall figures, those of each fold, and details of the first repeat."""
-    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
     tiles = [
         tile("accuracy", result.accuracy, result.accuracy_interval),
         tile("macro-F1", result.macro_f1, result.macro_f1_interval),
         ("calibration error (ECE)", f"{result.ece:.3f}", ""),
-        ("rows", f"{result.n_examples:,}", f"{result.n_folds}-fold cross-validation{repeats}"),
+        ("rows", f"{result.n_examples:,}", described(result)),
     ]
+    order = weakest_first(result.report)
+    sections = with_folds(_sections(result.report, order, place), result)
+    said = verdict(result.report, order, result.accuracy, result.accuracy_interval)
+    return render(Heading(title, said, tiles, facts, note), sections, INTERVALS)
+
+
+def with_folds(sections: Sequence[Section], result: AnyCrossValidation) -> list[Section]:
+    """Return the sections of the report of a cross-validation, and one of its folds."""
     header, rows = fold_cells(result)
     folds = Section("Folds", "How much the figures vary between folds.", [table("Folds", header, rows, left=())])
-    order = weakest_first(result.report)
-    sections = _sections(result.report, order, place)
     if result.n_repeats > 1:
         sections = [replace(section, note=f"{section.note} First repeat only.") for section in sections]
-    said = verdict(result.report, order, result.accuracy, result.accuracy_interval)
-    return render(Heading(title, said, tiles, facts, note), [*sections, folds], INTERVALS)
+    return [*sections, folds]
 
 
 def learning_curve_page(curve: LearningCurve, title: str, *, facts: Facts = (), note: str = "") -> str:

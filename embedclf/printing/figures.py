@@ -15,7 +15,7 @@ from embedclf.formatting import (
 )
 from embedclf.printing.answered import abstaining, answer_lines, held_out_lines, likeliest_lines, rules_of
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Style, heading, pieces_of
-from embedclf.printing.multilabel import REST, label_rules, not_measured
+from embedclf.printing.multilabel import REST, label_rules
 from embedclf.printing.tables import (
     Places,
     in_one_line,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from embedclf.classifier.model_card import HeldOut
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.evaluation.comparison import Compared, Comparison
-    from embedclf.evaluation.cross_validation import CrossValidation
     from embedclf.evaluation.learning import LearningCurve, LearningPoint
     from embedclf.evaluation.levels import Levels
     from embedclf.evaluation.report import Report, WrongRow
@@ -104,7 +103,7 @@ def _figures(report: "Report", rest: str) -> list[Line]:
             f"  in-scope rows answered correctly  {percent(outside.in_scope_accuracy)}  ({interval})",
             f"  calibration error of all rows     {outside.ece:.3f}  (ECE)",
         ]
-    lines += [*_levels(report), "", *label_lines(report, rest)]
+    lines += [*level_lines(report), "", *label_lines(report, rest)]
     if report.confusions:
         lines += ["", heading("Most frequent confusions:"), *_confusions(report)]
     return [*lines, "", *_reliability(report), "", *_coverage(report)]
@@ -127,7 +126,7 @@ def _headline(report: "Report") -> list[Line]:
     ]
 
 
-def _levels(report: "Report") -> list[Line]:
+def level_lines(report: "Report") -> list[Line]:
     """Return the figures of each level of labels in a tree, and of the answers of each depth."""
     if (tree := report.hierarchy) is None:
         return []
@@ -324,39 +323,6 @@ def dollars_of(one: "Compared") -> str:
     if one.tokens is None:
         return "free"
     return "unknown" if one.dollars is None else about_dollars(one.dollars)
-
-
-def cross_validation_lines(result: "CrossValidation", rest: str = REST) -> list[Line]:
-    """Return a cross-validation as lines: metrics, one line per fold, then the figures of each label."""
-    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
-    lines: list[Line] = [
-        f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
-        [(f"accuracy           {with_interval(result.accuracy, result.accuracy_interval)}", HEADING)],
-        *likeliest_lines(result.report.answers),
-        *baseline_lines(result.report),
-        *answer_lines(result.report.answers),
-        f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
-        f"log loss           {result.log_loss:.3f}",
-        f"calibration error  {result.ece:.3f}  (ECE)",
-    ]
-    if result.n_always_fitted:
-        lines.append(not_measured(result.n_always_fitted))
-    header, rows = fold_cells(result)
-    skipped = 1 if result.n_repeats == 1 else 0
-    of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
-    first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
-    return [*lines, "", *of_folds, *_levels(result.report), "", *first, *label_lines(result.report, rest)]
-
-
-def fold_cells(result: "CrossValidation") -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a table of the folds."""
-    header = ["repeat", "fold", "rows", "accuracy", "macro-F1", "log loss"]
-    rows = [
-        [str(one.repeat), str(one.fold), f"{one.n_examples:,}"]
-        + [f"{figure:.3f}" for figure in (one.accuracy, one.macro_f1, one.log_loss)]
-        for one in result.folds
-    ]
-    return header, rows
 
 
 def learning_curve_lines(curve: "LearningCurve") -> list[Line]:

@@ -10,7 +10,6 @@ from embedclf.printing.tables import Places, nearby, place_of, shortened, shown_
 
 if TYPE_CHECKING:
     from embedclf.classifier.model_card import ModelCard
-    from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
     from embedclf.evaluation.multilabel_report import MultiLabelBaseline, MultiLabelReport, WrongLabels
     from embedclf.stats.intervals import Interval
 
@@ -51,52 +50,14 @@ def multilabel_report_lines(
     ]
 
 
-def multilabel_cross_validation_lines(result: "MultiLabelCrossValidation", rest: str = REST) -> list[Line]:
-    """Return a cross-validation as lines; see `cross_validation_lines`."""
-    repeats = "" if result.n_repeats == 1 else f", {result.n_repeats} repeats"
-    report = result.report
-    lines: list[Line] = [
-        f"rows               {result.n_examples:,} ({result.n_folds}-fold cross-validation{repeats})",
-        [(f"micro-F1           {with_interval(result.micro_f1, result.micro_f1_interval)}", HEADING)],
-        *baseline_lines(report.baseline),
-        f"macro-F1           {with_interval(result.macro_f1, result.macro_f1_interval)}",
-        f"exact match        {with_interval(result.exact_match, result.exact_match_interval)}",
-        *likeliest_lines(report.answers, several=True),
-        *answer_lines(report.answers),
-        f"labels per text    {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
-        f"calibration error  {result.ece:.3f}  (ECE, of the probabilities of all labels)",
-    ]
-    if result.n_always_fitted:
-        lines.append(not_measured(result.n_always_fitted))
-    header, rows = fold_cells(result)
-    skipped = 1 if result.n_repeats == 1 else 0
-    of_folds = table(header[skipped:], [row[skipped:] for row in rows], left=())
-    first: list[Line] = [heading("Labels in the first repeat:")] if skipped == 0 else []
-    return [*lines, "", *of_folds, "", *first, *label_lines(report, rest), *pair_lines(report)]
-
-
-def fold_cells(result: "MultiLabelCrossValidation") -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a table of the folds."""
-    header = ["repeat", "fold", "rows", "micro-F1", "macro-F1", "exact match"]
-    rows = [
-        [str(one.repeat), str(one.fold), f"{one.n_examples:,}"]
-        + [f"{figure:.3f}" for figure in (one.micro_f1, one.macro_f1, one.exact_match)]
-        for one in result.folds
-    ]
-    return header, rows
-
-
-def not_measured(n_always_fitted: int) -> Line:
-    """Return how many rows a cross-validation does not measure."""
-    rows_left = "1 row," if n_always_fitted == 1 else f"{n_always_fitted:,} rows, each"
-    return f"not measured       {rows_left} the only text of its label: always used for training"
-
-
 def baseline_lines(baseline: "MultiLabelBaseline") -> list[Line]:
-    """Return what answering every text the same reaches."""
+    """Return what answering every text the same reaches, and words alone."""
     if baseline.label is None:
         return []
-    return [f"baseline           {baseline.micro_f1:.3f}  (always {shown_label(baseline.label)})"]
+    lines: list[Line] = [f"baseline           {baseline.micro_f1:.3f}  (always {shown_label(baseline.label)})"]
+    if baseline.words_micro_f1 is not None:
+        lines.append(f"words alone        {baseline.words_micro_f1:.3f}  (TF-IDF and logistic regression)")
+    return lines
 
 
 def shown_labels(labels: Sequence[str]) -> str:

@@ -21,7 +21,7 @@ from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import explained, explored, figures, findings, multilabel, retrained, spending
+from embedclf.printing import cross_validation, explained, explored, figures, findings, multilabel, retrained, spending
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -60,12 +60,12 @@ def _(result: MultiLabelReport) -> list[Line]:
 
 @lines_of.register
 def _(result: CrossValidation) -> list[Line]:
-    return figures.cross_validation_lines(result, _REST)
+    return cross_validation.cross_validation_lines(result, _REST)
 
 
 @lines_of.register
 def _(result: MultiLabelCrossValidation) -> list[Line]:
-    return multilabel.multilabel_cross_validation_lines(result, _REST)
+    return cross_validation.multilabel_cross_validation_lines(result, _REST)
 
 
 @lines_of.register

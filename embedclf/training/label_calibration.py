@@ -13,6 +13,8 @@ from embedclf.training.lbfgs import Floats
 # How strongly a label's own calibration is drawn to the common one: as much as this many examples whose probabilities
 # are uncertain, 1/2, would draw it (each has a curvature of 1/4).
 _PRIOR = 1.0
+# In the choice of a threshold, what the probabilities say of a label counts as much as this many rows that have it.
+_ROWS_EXPECTED = 5.0
 _MOST_STEPS, _ENOUGH = 50, 1e-9
 _LEAST_FACTOR, _LEAST_THRESHOLD = 0.05, 1e-4
 
@@ -49,7 +51,9 @@ def calibrate_labels(
 
     Platt's scaling ("Probabilistic Outputs for Support Vector Machines", 1999), drawn to no change, since a rare label
     has few examples to learn from. A label's threshold is the geometric mean of the one with the largest F1 of its own
-    and the one for all labels with the largest micro-averaged F1, for the same reason.
+    and the one for all labels with the largest micro-averaged F1, for the same reason. The fewer rows have a label, the
+    more the F1 is that which its probabilities let expect, rather than the one observed, which is mostly chance then
+    (``benchmarks/multilabel.py`` compares both, and 0.5).
 
     With class weights w, a label's own threshold is found where each row that has it counts w times: where the label is
     as much more frequent, and p becomes wp / (wp + 1 - p).
@@ -80,12 +84,7 @@ def calibrate_labels(
 
 def _thresholds(probabilities: Floats, given: Mask, counts: Floats, common: float) -> Floats:
     """Return the threshold of each label, drawn to the common one: (n_classes,)."""
-    own = np.array(
-        [
-            _best_threshold(of_label, has_label, count) if has_label.any() else common
-            for of_label, has_label, count in zip(probabilities.T, given.T, counts.T, strict=True)
-        ]
-    )
+    own = np.array([_best_threshold(*columns) for columns in zip(probabilities.T, given.T, counts.T, strict=True)])
     return np.clip(np.sqrt(own * common), _LEAST_THRESHOLD, 1.0)
 
 
@@ -117,10 +116,15 @@ def _platt(scores: Floats, given: Mask, sample_weight: Floats | None) -> tuple[F
 
 
 def _best_threshold(probabilities: Floats, has_label: Mask, counts: Floats) -> float:
-    """Return the threshold with the largest F1, in which rows count differently: halfway to the next probability."""
+    """Return the threshold with the largest F1, in which rows count differently: halfway to the next probability.
+
+    A row has the label to the degree of its probability, as far as that counts; see `_ROWS_EXPECTED`.
+    """
     order = np.argsort(-probabilities, kind="stable")
-    sure, right = probabilities[order], (has_label * counts)[order].cumsum()
-    f1 = 2 * right / (counts[order].cumsum() + right[-1])
+    sure, has, counts = probabilities[order], has_label[order], counts[order]
+    share = _ROWS_EXPECTED / (_ROWS_EXPECTED + has.sum())
+    right = (counts * (share * sure + (1 - share) * has)).cumsum()
+    f1 = 2 * right / (counts.cumsum() + right[-1])
     f1[:-1][sure[:-1] == sure[1:]] = -1  # equal probabilities are given together
     best = int(f1.argmax())
     return float(sure[best] if best + 1 == len(sure) else (sure[best] + sure[best + 1]) / 2)

@@ -132,11 +132,17 @@ def test_what_cannot_be_is_said_in_words(cli: Cli, separated: Path, options: lis
 
 
 def test_a_cell_that_is_neither_0_nor_1_is_named(cli: Cli):
-    """With its line."""
-    path = write_csv(Path("c.csv"), [("a", "1", "0"), ("b", "x", "1"), ("c", "", "0")], ("text", "p", "q"))
-    result = cli("train", path, "--label-columns", "p,q")
+    """With its line; if all are blank, the row is unlabelled."""
+    rows = [("a", "1", "0"), ("b", "x", "1"), ("c", "", "0"), ("d", "", "\u3000"), ("e", "0", "1")]
+    result = cli("train", write_csv(Path("c.csv"), rows, ("text", "p", "q")), "--label-columns", "p,q")
     assert "c.csv:3: 'p' is 'x'; expected 0 or 1" in result.stderr
-    assert "c.csv:4: 'p' is empty; expected 0 or 1" in result.stderr
+    assert "c.csv:4: 'p' is empty; write 0 if the text does not have the label" in result.stderr
+    assert "c.csv:5: the label is empty; write 0 in its columns if the text has none" in result.stderr
+    path = write_csv(Path("u.csv"), [rows[0], rows[3], rows[4]], ("text", "p", "q"))
+    assert read_corpus(path, label_columns=("p", "q"), labels="optional").rows[1].labels is None
+    found = cli("check", path, "--label-columns", "p,q", "--embedder", "wordllama").stdout
+    assert found.startswith("Error: 1 row without a text or label\n")
+    assert "    :3  the label is empty: d\n" in found
     path = write_csv(Path("d.csv"), [("a", "Y", "0.00"), ("b", "f", "1."), ("c", "t", "n")], ("text", "p", "q"))
     assert read_corpus(path, label_columns=("p", "q")).label_sets == [("p",), ("q",), ("p",)]
 
@@ -304,6 +310,7 @@ def test_every_text_has_a_label_if_all_did_in_training():
         ([["a"], ["a"]], "only one label, 'a'"),
         ([[], []], "no text has a label"),
         (np.array([[0, 2], [1, 0]]), "a matrix of labels must hold 0 and 1 only, got 2 in row 0, column 1"),
+        (np.array([[0, np.nan], [1, 0]]), "got nan in row 0, column 1; use 0 if the text does not have the label"),
         ([["a", "b"]], "got 2 texts but 1 list of labels"),
     ],
 )

@@ -69,3 +69,25 @@ def test_texts_without_words_are_predicted_all_the_same():
         texts, ["a", "b"] * 3, embedder="wordllama", vectors=VECTORS[:6], folds=3, regularization=1.0, label_names=False
     )
     assert 0 <= result.report.baseline.words_accuracy <= 1
+
+
+# Every other text has the next one's labels as well.
+PAIRS = [f"{text}. {TEXTS[row - 5]}" if row % 2 else text for row, text in enumerate(TEXTS)]
+SETS = [sorted({LABELS[row], LABELS[row - 5]}) if row % 2 else [LABELS[row]] for row in range(len(TEXTS))]
+
+
+def test_labels_of_several_are_compared_with_words_alone_as_well():
+    """In a cross-validation on the same folds; in an evaluation, if the train set is known; in JSON, too."""
+    settings = {key: value for key, value in QUICK.items() if key != "holdout"}
+    result = embedclf.cross_validate(PAIRS, SETS, **TRAINED, **settings)
+    assert result.report.baseline.words_micro_f1 > max(result.micro_f1, result.report.baseline.micro_f1)
+    classifier = embedclf.train(PAIRS, SETS, **TRAINED, **QUICK)
+    known = embedclf.EmbeddedTexts(PAIRS, SETS, embedder=classifier.embedder, vectors=VECTORS)
+    texts = ["my parcel and my courier", "the password of my login", "refund my money", "my refund and my password"]
+    sets = [["delivery"], ["password"], ["refund"], ["password", "refund", "unheard"]]
+    report = embedclf.evaluate(classifier, texts, sets, vectors=VECTORS[:4], train_set=known)
+    assert report.to_dict()["baseline"]["words_micro_f1"] == report.baseline.words_micro_f1 > 0.6
+    assert embedclf.evaluate(classifier, texts, sets, vectors=VECTORS[:4]).baseline.words_micro_f1 is None
+    by_words = embedclf.train(PAIRS, SETS, features="words", regularization=1.0, holdout=0)
+    assert embedclf.evaluate(by_words, texts, sets, train_set=(PAIRS, SETS)).baseline.words_micro_f1 is None
+    assert "\nwords alone        0." in str(report)

@@ -820,6 +820,12 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
         lambda _: embedclf.cross_validate(_FRAME, text=["title", "body"]),
         _missing("labels[2] is missing (nan) at index 8, column 'label'", "df.dropna(subset=['label'])"),
     ),
+    "a row without any of the labels in columns": (
+        lambda _: embedclf.train(pd.DataFrame({"text": ["a", "b"], "k": [1, pd.NA], "m": [0, None]}), label=["k", "m"]),
+        _missing(
+            "labels[1] is missing (nan) at index 1, columns 'k' and 'm'", "df.dropna(subset=['k', 'm'], how='all')"
+        ),
+    ),
     "no part of a text": (
         lambda _: (
             embedclf.check(pd.DataFrame({"a": ["x", None], "b": ["y", np.nan]}), text=["a", "b"], vectors=np.eye(2))

@@ -62,6 +62,15 @@ def test_thresholds_raise_f1():
     assert ours > half + 0.05
 
 
+def test_one_row_does_not_decide_on_a_threshold():
+    """Where the only row with a label is the least likely one, the label is not given to all rows for its sake."""
+    odds = 2 * np.random.default_rng(0).normal(size=(50, 1)) - 4
+    given = odds == odds.min()
+    found = calibrate_labels(odds.astype(np.float32), given)
+    probabilities = 1 / (1 + np.exp(-(odds * found.factors + found.shifts)))
+    assert 1 <= (probabilities >= found.thresholds).sum() < 25
+
+
 def test_the_temperature_of_labels_is_that_of_the_scores():
     """Scores that are three times too large are divided by three."""
     numbers = np.random.default_rng(0)

@@ -68,8 +68,7 @@ def command(
     from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation, cross_validate
     from embedclf.pages.multilabel import multilabel_cross_validation_page
     from embedclf.pages.reports import cross_validation_page
-    from embedclf.printing.figures import cross_validation_lines
-    from embedclf.printing.multilabel import multilabel_cross_validation_lines
+    from embedclf.printing.cross_validation import cross_validation_lines, multilabel_cross_validation_lines
 
     if probabilities and output is None:
         raise click.UsageError("--probabilities needs --output FILE, to which it adds columns.")
