@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Ints, Mask, Vectors
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import GivenLabels, LabelSet, each_label
 from embedclf.errors import ArgumentError
 from embedclf.missing import nothing_to_read
 
@@ -258,6 +258,14 @@ def as_written(labels: Iterable[str], separator: str) -> list[str]:
 def sets_as_written(sets: Iterable[LabelSet], separator: str) -> list[LabelSet]:
     """Return the labels of texts that may have several with nothing but the separator between their parts."""
     return [tuple(sorted(set(as_written(labels, separator)))) for labels in sets]
+
+
+def given_as_written(labels: GivenLabels, separator: str | None) -> GivenLabels:
+    """Return the label of each text, or its labels, as `as_written` does; as they are without a separator."""
+    if separator is None:
+        return labels
+    sets = [one for one in labels if not isinstance(one, str)]
+    return sets_as_written(sets, separator) if sets else as_written(each_label(labels), separator)
 
 
 def usual_separator(labels: Sequence[str], separator: Any) -> str:

@@ -9,8 +9,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from embedclf.classifier.hierarchy import given_as_written
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
 from embedclf.data.corpus import Corpus
+from embedclf.data.label_sets import GivenLabels, written_labels
 from embedclf.data.plain_file import open_plain
 from embedclf.errors import DataError
 from embedclf.formatting import counted
@@ -25,6 +27,7 @@ def find_rows(
     folder: Path,
     read: Callable[[Sequence[str]], Corpus],
     how: str = HOW,
+    separator: str | None = None,
 ) -> Corpus:
     """Return the rows that a classifier was trained on.
 
@@ -40,6 +43,8 @@ def find_rows(
         Reads files as one.
     how : str
         How to name the rows, for errors.
+    separator : str, optional
+        That of labels in a tree; see `is_same`.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def find_rows(
             except DataError as error:
                 fault = fault or error
                 continue
-            if is_same(record, corpus.texts, corpus.labels):
+            if is_same(record, corpus.texts, corpus.given_labels, separator):
                 return corpus
             changed = changed or (places, corpus)
     if fault is not None:
@@ -84,13 +89,21 @@ def find_rows(
     )
 
 
-def is_same(record: TrainingRecord, texts: Sequence[str], labels: Sequence[str]) -> bool:
-    """Return whether rows are those of a training, in the same order."""
-    return len(texts) == record.n_rows and rows_digest(texts, labels) == record.digest
+def is_same(record: TrainingRecord, texts: Sequence[str], labels: GivenLabels, separator: str | None = None) -> bool:
+    """Return whether rows are those of a training, in the same order.
+
+    The labels of a tree, which has a separator, may have been recorded as the files have them, or as they are written.
+    """
+    if len(texts) != record.n_rows:
+        return False
+    spellings = [labels] if separator is None else [labels, given_as_written(labels, separator)]
+    return any(rows_digest(texts, written_labels(one)) == record.digest for one in spellings)
 
 
 def change(record: TrainingRecord, n_rows: int) -> str:
-    """Return how many rows there are now and were then, for rows with another digest."""
+    """Return how rows with another digest differ from those of a training."""
+    if n_rows == record.n_rows:
+        return f"{counted(n_rows, 'row')}, as many as then, but their texts, labels or order differ"
     return f"{counted(n_rows, 'row')} now, {record.n_rows:,} then; the digest differs"
 
 

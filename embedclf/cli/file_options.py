@@ -62,9 +62,30 @@ class FileOptions(Reading):
         return recorded_reading(vars(self), vars(FileOptions()))
 
     def as_recorded(self, card: "ModelCard") -> "FileOptions":
-        """Return the same settings, with those that a model file records where none was given, and its columns."""
+        """Return the same settings, with those that a model file records where none was given, and its columns.
+
+        The columns of a label each that it records are only looked for first: some of the files may lack one.
+        """
         recorded = {} if card.training is None else as_read(card.training.reading)
-        return replace(self, usual=card.columns, **{**recorded, **self.recorded})
+        columns = tuple(recorded.pop("label_columns", ()))
+        if self.label_columns:
+            recorded.pop("label_separator", None)
+        merged = {**recorded, **self.recorded}
+        return replace(self, usual=card.columns, usual_label_columns=() if self.label_columns else columns, **merged)
+
+    def for_several(self, card: "ModelCard") -> "FileOptions":
+        """Return the same settings for more rows of a model: with several labels per text if it gives several."""
+        if card.multilabel is None or self.label_separator is not None or self.label_columns:
+            return self
+        if self.usual_label_columns and self.label_column is None:
+            return self
+        return replace(self, label_separator=card.multilabel.separator)
+
+    def with_any_label_columns(self) -> "FileOptions":
+        """Return the same settings for files that may lack some of the label columns that were named."""
+        if not self.label_columns:
+            return self
+        return replace(self, label_columns=(), usual_label_columns=self.label_columns)
 
 
 def file_options(labels: Labels) -> Decorator:

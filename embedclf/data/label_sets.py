@@ -4,7 +4,7 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,6 +19,9 @@ LabelSet: TypeAlias = tuple[str, ...]
 
 AnyLabels: TypeAlias = Iterable[Label] | Iterable[Collection[Label]]
 """One label per text, or a collection of labels per text."""
+
+GivenLabels: TypeAlias = Sequence[str] | Sequence[LabelSet]
+"""The label of each text, or its labels if texts may have several, once they are checked."""
 
 
 LABEL_SEPARATOR = "|"
@@ -98,9 +101,27 @@ def labels_of_cell(cell: str, separator: str) -> LabelSet:
     return split_labels(cell, separator) if listed is None else listed
 
 
+def each_label(labels: Iterable[str] | Iterable[LabelSet]) -> Iterator[str]:
+    """Yield the label of each text, or each of its labels."""
+    for one in labels:
+        yield from (one,) if isinstance(one, str) else one
+
+
+def joined(labels: GivenLabels, others: GivenLabels) -> GivenLabels:
+    """Return the labels of some texts, and then those of others; of both, texts have one label or may have several."""
+    every: Any = [*labels, *others]
+    return every  # type: ignore[no-any-return]
+
+
+def chosen(labels: GivenLabels, rows: Iterable[int]) -> GivenLabels:
+    """Return the labels of some of the texts."""
+    found: Any = [labels[row] for row in rows]
+    return found  # type: ignore[no-any-return]
+
+
 def labels_in(labels: Iterable[str] | Iterable[LabelSet]) -> set[str]:
     """Return the labels that occur, of texts that have one each or several."""
-    return {label for one in labels for label in ((one,) if isinstance(one, str) else one)}
+    return set(each_label(labels))
 
 
 def split_labels(cell: str, separator: str) -> LabelSet:

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data.columns import DEFAULT, Columns, as_text_column
-from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets, joined_labels, written_labels
+from embedclf.data.label_sets import AnyLabels, GivenLabels, LabelSet, as_label_sets, joined_labels, written_labels
 from embedclf.data_frames import DataFrame, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
@@ -215,6 +215,17 @@ class EmbeddedTexts:
         return self.label_sets
 
     @property
+    def given_labels(self) -> GivenLabels:
+        """The label of each text, or its labels if it may have several.
+
+        Raises
+        ------
+        ArgumentError
+            If the texts have no labels.
+        """
+        return self.known_labels if self.label_sets is None else self.label_sets
+
+    @property
     def written_labels(self) -> list[str]:
         """The labels of each text as one string: itself, or several as a JSON list.
 
@@ -223,7 +234,7 @@ class EmbeddedTexts:
         ArgumentError
             If the texts have no labels.
         """
-        return written_labels(self.known_labels if self.label_sets is None else self.label_sets)
+        return written_labels(self.given_labels)
 
     @property
     def shown_labels(self) -> list[str] | None:

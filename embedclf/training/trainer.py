@@ -244,7 +244,8 @@ class HeldOutRows:
     held : ndarray of shape (n,), bool
         Which examples were held out.
     correct : ndarray of shape (n_held_out,), bool
-        Whether the label of each of them was predicted, those that are out of scope left out.
+        Whether the label of each of them was predicted, those that are out of scope left out; (n_held_out, n_classes)
+        if texts may have several labels, see `fit_classifier`.
     """
 
     held: Mask
