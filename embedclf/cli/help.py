@@ -38,7 +38,7 @@ _GROUPS = {
         "weight_column",
     ),
     "Model": (
-        *("class_weight", "costs", "target_precision", "target_recall"),
+        *("class_weight", "costs", "coverage", "target_precision", "target_recall"),
         *("dimensions", "embedder", "embedders", "features", "head", "heads", "label_names", "min_confidence", "model"),
         *(
             "label_hierarchy",
@@ -53,7 +53,8 @@ _GROUPS = {
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
     "Output": (
-        *("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "probabilities", "report"),
+        *("as_json", "dated", "errors", "escape_formulas", "explain", "fix", "force", "note", "output"),
+        *("probabilities", "report", "title"),
     ),
     "Embedding service": (
         *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "live", "max_cost"),

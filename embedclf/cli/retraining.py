@@ -1,5 +1,6 @@
 """What retraining does once its rows are read, whether they take the place of the old ones or are added to them."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from embedclf.cli.several_labels import (
     shows_several,
     warn_of_missing_columns,
 )
-from embedclf.data.label_sets import labels_in
+from embedclf.data.columns import names_in
+from embedclf.data.label_sets import indicated_labels, labels_in, likely_separator
 from embedclf.data.reading import as_read
 from embedclf.embedding.base import WORDS
 from embedclf.errors import ArgumentError
@@ -97,17 +99,56 @@ def check_labels(plan: "Plan", corpus: "Corpus", asked: FileOptions) -> None:
     ArgumentError
         If not.
     """
-    labels = corpus.given_labels
-    if asked.label_separator is None and not corpus.label_columns and not shows_several(corpus):
-        if plan.card.multilabel is not None and (other := other_separator(corpus.labels)) is not None:
+    labels, gives_several = corpus.given_labels, plan.card.multilabel is not None
+    if not gives_several and not corpus.is_multilabel:
+        _check_one_label(plan, corpus)
+    elif asked.label_separator is None and not corpus.label_columns and not shows_several(corpus):
+        if gives_several and (other := other_separator(corpus.labels)) is not None:
             raise ArgumentError(
-                f"{corpus.name} has one label per text, but {plan.name} gives several. Did you mean --label-separator "
+                f"{corpus.name} has one label per text, but the model gives several. Did you mean --label-separator "
                 f"'{other}'?"
             )
         labels = corpus.labels
     plan.check_labels(corpus.name, labels)
-    recorded = () if plan.record is None else plan.record.reading.get("label_columns", ())
-    warn_of_missing_columns(corpus, asked.label_columns or recorded)
+    recorded = [] if plan.record is None else plan.record.reading.get("label_columns", [])
+    warn_of_missing_columns(corpus, [*recorded, *(name for name in asked.label_columns if name not in recorded)])
+
+
+def _check_one_label(plan: "Plan", corpus: "Corpus") -> None:
+    """Check that labels are not several in one cell, by a separator that no label of the model has.
+
+    Raises
+    ------
+    ArgumentError
+        If they look like that.
+    """
+    separator = likely_separator(corpus.labels)
+    if separator is None or any(separator in name for name in plan.model.classes):
+        return
+    example = next(label for label in corpus.labels if separator in label.strip(separator))
+    raise ArgumentError(
+        f"{corpus.name} has several labels per text, such as {example!r}, but the model gives one: train another one "
+        f"on all rows with embedclf train --label-separator '{separator}', or rename what is one label with --label-map"
+    )
+
+
+def warn_of_unused_columns(new: "Corpus", old: "Corpus", asked: FileOptions) -> None:
+    """Warn of columns of 0 and 1 that only the new rows have, and that are not used, as those of new labels."""
+    if not new.label_columns or asked.label_columns:
+        return
+    used = {*new.label_columns, *names_in(new.text_column), *old.columns}
+    unused = [name for name in new.columns if name not in used and _is_of_labels(new, name)]
+    if unused:
+        named = ",".join([*dict.fromkeys([*old.label_columns, *new.label_columns]), *unused])
+        echo(
+            f"Warning: {new.name}: {', '.join(map(repr, unused))} not used; if that is a new label, name all of them: "
+            f"--label-columns {shlex.quote(named)}",
+            err=True,
+        )
+
+
+def _is_of_labels(corpus: "Corpus", name: str) -> bool:
+    return all(indicated_labels(row.record, [name])[1] is None for row in corpus.rows)
 
 
 def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":

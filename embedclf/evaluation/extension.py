@@ -254,7 +254,7 @@ def extend(
     text, label = plan.columns(texts, text, label)
     new = EmbeddedTexts.of(texts, labels, text=text, label=label)
     plan.n_old = len(old.texts)
-    for name, rows in (("train_set", old), ("what is passed", new)):
+    for name, rows in (("train_set", old), ("the dataset", new)):
         plan.check_labels(name, rows.given_labels)
     every, all_labels = [*old.texts, *new.texts], joined(old.given_labels, new.given_labels)
     plan.check(every, all_labels, sample_weight)

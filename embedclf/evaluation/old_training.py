@@ -165,13 +165,13 @@ class OldTraining:
         are_several = any(not isinstance(one, str) for one in labels)
         if are_several and self.card.multilabel is None:
             raise ArgumentError(
-                f"{name} has several labels per text, but {self.name} gives one: train another classifier on all rows "
-                "with embedclf train"
+                f"{name} has several labels per text, but the model gives one: train another one on all rows with "
+                "embedclf train"
             )
         if not are_several and self.card.multilabel is not None:
             raise ArgumentError(
-                f"{name} has one label per text, but {self.name} gives several: if each text has that label and no "
-                "other, say so with --label-separator, such as '|' (in Python: a list of labels per text)"
+                f"{name} has one label per text, but the model gives several: if each text has that label and no "
+                "other, say so with --label-separator '|' (in Python: a list of labels per text)"
             )
 
 

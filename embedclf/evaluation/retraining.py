@@ -84,7 +84,7 @@ def retrain(
     else:
         text, label = plan.columns(texts, text, label)
         examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
-        plan.check_labels("what is passed", examples.given_labels)
+        plan.check_labels("the dataset", examples.given_labels)
         plan.check(examples.texts, examples.given_labels, sample_weight)
     texts, written, embedders = examples.texts, plan.written(examples.given_labels), plan.embedders
     embedders.check_cost(texts, written)

@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help=f"{WEIGHT_HELP}  [default: that of MODEL, if it had one]",
 )
-@file_job("needed")
+@file_job("needed", as_model=True)
 def command(
     job: Job, model: str, output: str | None, force: bool, embedding: EmbeddingOptions, weight_column: str | None
 ) -> None:

@@ -250,7 +250,13 @@ def _extend(
     """Train on the rows of a model and on those of the job."""
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import say_mapped, warn_of_findings
-    from embedclf.cli.retraining import check_labels, find_old_rows, introduce_retraining, retrain_on
+    from embedclf.cli.retraining import (
+        check_labels,
+        find_old_rows,
+        introduce_retraining,
+        retrain_on,
+        warn_of_unused_columns,
+    )
     from embedclf.data.atomic_file import check_places
     from embedclf.data.corpus import join
     from embedclf.evaluation.extension import plan_extension
@@ -261,7 +267,6 @@ def _extend(
     if train_sets:
         check_different([*train_sets, *job.datasets])
         old, of_old = read_unsaid(train_sets, job.file.with_any_label_columns(), alike=False), train_sets
-        check_labels(plan, old, given)
     else:
         # Only the new rows may be in other columns than the old ones were.
         as_then = replace(FileOptions().as_recorded(plan.card), label_map=job.file.label_map)
@@ -277,6 +282,9 @@ def _extend(
     plan.n_old = len(old.texts)
     new = read_unsaid(job.datasets, job.file, alike=False)
     check_labels(plan, new, given)
+    if train_sets:
+        check_labels(plan, old, given)
+    warn_of_unused_columns(new, old, given)
     job.corpus = corpus = join([old, new], alike=False)
     say_mapped(corpus)
     place = Path(output) if output is not None else _usual_place([*of_old, *job.datasets])
