@@ -20,7 +20,7 @@ from embedclf.cli.several_labels import (
     warn_of_missing_columns,
 )
 from embedclf.data.columns import names_in
-from embedclf.data.label_sets import indicated_labels, labels_in, likely_separator
+from embedclf.data.label_sets import SEPARATORS, indicated_labels, labels_in, likely_separator, split_labels
 from embedclf.data.reading import as_read
 from embedclf.embedding.base import WORDS
 from embedclf.errors import ArgumentError
@@ -122,10 +122,17 @@ def _check_one_label(plan: "Plan", corpus: "Corpus") -> None:
     ArgumentError
         If they look like that.
     """
-    separator = likely_separator(corpus.labels)
-    if separator is None or any(separator in name for name in plan.model.classes):
+    classes = set(plan.model.classes)
+    written = dict.fromkeys(corpus.labels)
+
+    def is_known_to_separate(separator: str) -> bool:
+        return any(len(parts := split_labels(label, separator)) > 1 and classes.issuperset(parts) for label in written)
+
+    # One cell of labels that the model has is enough.
+    separator = next(filter(is_known_to_separate, SEPARATORS), None) or likely_separator(corpus.labels)
+    if separator is None or any(separator in name for name in classes):
         return
-    example = next(label for label in corpus.labels if separator in label.strip(separator))
+    example = next(label for label in written if separator in label.strip(separator))
     raise ArgumentError(
         f"{corpus.name} has several labels per text, such as {example!r}, but the model gives one: train another one "
         f"on all rows with embedclf train --label-separator '{separator}', or rename what is one label with --label-map"
