@@ -90,14 +90,9 @@ def find_rows(
 
 
 def is_same(record: TrainingRecord, texts: Sequence[str], labels: GivenLabels, separator: str | None = None) -> bool:
-    """Return whether rows are those of a training, in the same order.
-
-    The labels of a tree, which has a separator, may have been recorded as the files have them, or as they are written.
-    """
-    if len(texts) != record.n_rows:
-        return False
-    spellings = [labels] if separator is None else [labels, given_as_written(labels, separator)]
-    return any(rows_digest(texts, written_labels(one)) == record.digest for one in spellings)
+    """Return whether rows are those of a training, in the same order; labels of a tree are compared as written."""
+    written = given_as_written(labels, separator)
+    return len(texts) == record.n_rows and rows_digest(texts, written_labels(written)) == record.digest
 
 
 def change(record: TrainingRecord, n_rows: int) -> str:

@@ -53,8 +53,7 @@ _GROUPS = {
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
     "Output": (
-        *("as_json", "dated", "errors", "escape_formulas", "explain", "fix", "force", "note", "output"),
-        *("probabilities", "report", "title"),
+        *("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "probabilities", "report"),
     ),
     "Embedding service": (
         *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "live", "max_cost"),

@@ -19,6 +19,7 @@ from embedclf.cli.several_labels import (
     shows_several,
     warn_of_missing_columns,
 )
+from embedclf.cli.tree_labels import rows_as_written
 from embedclf.data.columns import names_in
 from embedclf.data.label_sets import SEPARATORS, indicated_labels, labels_in, likely_separator, split_labels
 from embedclf.data.reading import as_read
@@ -125,12 +126,13 @@ def _check_one_label(plan: "Plan", corpus: "Corpus") -> None:
     classes = set(plan.model.classes)
     written = dict.fromkeys(corpus.labels)
 
-    def is_known_to_separate(separator: str) -> bool:
+    def separates(separator: str) -> bool:
+        """Return whether it separates labels of the model in one of the cells, which is enough."""
         return any(len(parts := split_labels(label, separator)) > 1 and classes.issuperset(parts) for label in written)
 
-    # One cell of labels that the model has is enough.
-    separator = next(filter(is_known_to_separate, SEPARATORS), None) or likely_separator(corpus.labels)
-    if separator is None or any(separator in name for name in classes):
+    possible = [one for one in SEPARATORS if not any(one in name for name in classes)]
+    separator = next(filter(separates, possible), None) or likely_separator(corpus.labels)
+    if separator not in possible:
         return
     example = next(label for label in written if separator in label.strip(separator))
     raise ArgumentError(
@@ -168,12 +170,15 @@ def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":
     return corpus if file.label_map == recorded else read_unsaid(corpus.files or [corpus.name], file, alike=False)
 
 
-def introduce_retraining(plan: "Plan", corpus: "Corpus", file: FileOptions) -> None:
-    """Print the rows and the embedders, and what has changed."""
+def introduce_retraining(plan: "Plan", job: Job) -> None:
+    """Print the rows and the embedders, and what has changed; labels of a tree are written in one way."""
+    if (separator := plan.card.hierarchy) is not None:
+        job.corpus = rows_as_written(job.corpus, separator, job.file.label_separator)
+    corpus = job.corpus
     embedders = plan.embedders
     introduce(corpus, embedders.new, None)
     if corpus.is_multilabel:
-        say_what_labels_are(corpus, file)
+        say_what_labels_are(corpus, job.file)
     if embedders.is_same:
         echo(f"Old model: {plan.name}, with the same embedder", err=True)
     else:

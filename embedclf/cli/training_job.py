@@ -8,6 +8,7 @@ from embedclf.cli.job import Job
 from embedclf.cli.notices import introduce
 from embedclf.cli.refused_rows import without_faulty
 from embedclf.cli.screen import echo
+from embedclf.cli.tree_labels import rows_as_written
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 
@@ -124,8 +125,7 @@ class TrainingJob(Job):
         TrainingError
             If described labels have.
         """
-        from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
-        from embedclf.data.label_sets import LABEL_SEPARATOR
+        from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
         from embedclf.training.label_names import described_in_tree
 
         own = self.corpus.label_sets or [(label,) for label in self.corpus.labels]
@@ -138,16 +138,7 @@ class TrainingJob(Job):
         if faults:
             skip, problem = self.file.skip_bad_rows, "cannot be used"
             self.corpus, _ = without_faulty(self.corpus, faults, problem, skip_bad_rows=skip)
-        if (sets := self.corpus.label_sets) is not None:
-            between = self.file.label_separator or LABEL_SEPARATOR
-            rows = [
-                replace(row, label=between.join(labels), labels=labels)
-                for row, labels in zip(self.corpus.rows, sets_as_written(sets, separator), strict=True)
-            ]
-        else:
-            written = as_written(self.corpus.labels, separator)
-            rows = [replace(row, label=label) for row, label in zip(self.corpus.rows, written, strict=True)]
-        self.corpus = replace(self.corpus, rows=rows)
+        self.corpus = rows_as_written(self.corpus, separator, self.file.label_separator)
         if self.described is not None:
             self.described = described_in_tree(self.described, separator)
         return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]

@@ -8,12 +8,13 @@ from typing import Any, Self
 import numpy as np
 
 from embedclf.arrays import Ints, Mask
+from embedclf.classifier.hierarchy import tree_fault
 from embedclf.classifier.recorded_rows import change
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.label_sets import GivenLabels, chosen, labels_in
 from embedclf.embedding.base import EmbedderLike, EmbedderSpec
 from embedclf.embedding.embedded_texts import EmbeddedTexts
-from embedclf.errors import ArgumentError
+from embedclf.errors import ArgumentError, TrainingError
 from embedclf.evaluation.both_embedders import BothEmbedders, EmbeddedRows, dimensions_of, named, sized
 from embedclf.evaluation.changes import Answers, answers_of
 from embedclf.evaluation.fitted_again import FittedAgain
@@ -89,6 +90,10 @@ class Plan(OldTraining):
             If they cannot.
         """
         written = self.written(labels)
+        if (separator := self.card.hierarchy) is not None:
+            for name in sorted(labels_in(written)):
+                if fault := tree_fault(name, separator):
+                    raise TrainingError(fault)
         if self.card.multilabel is None:
             check_examples(texts, [one for one in written if isinstance(one, str)], self.card.out_of_scope_label)
         else:

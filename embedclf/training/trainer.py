@@ -15,7 +15,7 @@ from embedclf.classifier.model_card import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
-from embedclf.data.label_sets import AnyLabels
+from embedclf.data.label_sets import AnyLabels, written_labels
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -311,7 +311,7 @@ def train_on(
     weights, of_classes = weights_of(sample_weight, class_weight, classes, y)
     rules = answer_rules(classes, costs, target_precision, target_recall, outside, class_weight)
     record = TrainingRecord(
-        digest=rows_digest(examples.texts, examples.written_labels),
+        digest=rows_digest(examples.texts, written_labels(labels if given is None else sets)),
         n_rows=len(examples),
         features=recipe.features,
         C=recipe.C,

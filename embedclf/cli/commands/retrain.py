@@ -111,7 +111,7 @@ def command(
     for name in job.datasets or corpus.files or (corpus.name,):
         check_places({"the train set": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
-    introduce_retraining(plan, corpus, job.file)
+    introduce_retraining(plan, job)
     retrain_on(job, plan, files, place, force=force, weight_column=weight_column or plan.weight_column)
 
 

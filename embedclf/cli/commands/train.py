@@ -291,8 +291,8 @@ def _extend(
     for name in [*(old.files or (old.name,)), *job.datasets]:
         check_places({"the dataset": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
-    introduce_retraining(plan, corpus, job.file)
-    warn_of_findings(corpus, plan.embedders.new, _check_command([*of_old, *job.datasets], job.file))
+    introduce_retraining(plan, job)
+    warn_of_findings(job.corpus, plan.embedders.new, _check_command([*of_old, *job.datasets], job.file))
     # A model that is named to be trained further may be replaced by what comes of it.
     force = force or os.path.realpath(place) == os.path.realpath(model)
     column = training.weight_column or plan.weight_column
