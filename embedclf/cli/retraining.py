@@ -173,6 +173,7 @@ def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":
 def introduce_retraining(plan: "Plan", job: Job) -> None:
     """Print the rows and the embedders, and what has changed; labels of a tree are written in one way."""
     if (separator := plan.card.hierarchy) is not None:
+        plan.check_tree(job.corpus.given_labels)
         job.corpus = rows_as_written(job.corpus, separator, job.file.label_separator)
     corpus = job.corpus
     embedders = plan.embedders

@@ -81,6 +81,19 @@ class Plan(OldTraining):
     def keep(self, rows: Sequence[int]) -> None:
         """Go on with these of the rows: the others do not count, or the embedder has rejected them."""
 
+    def check_tree(self, labels: GivenLabels) -> None:
+        """Check that no label has an empty part, if they are in a tree.
+
+        Raises
+        ------
+        TrainingError
+            If one has.
+        """
+        if (separator := self.card.hierarchy) is not None:
+            for name in sorted(labels_in(labels)):
+                if fault := tree_fault(name, separator):
+                    raise TrainingError(fault)
+
     def check_rows(self, texts: Sequence[str], labels: GivenLabels) -> None:
         """Check that rows can make a classifier.
 
@@ -89,11 +102,8 @@ class Plan(OldTraining):
         TrainingError
             If they cannot.
         """
+        self.check_tree(labels)
         written = self.written(labels)
-        if (separator := self.card.hierarchy) is not None:
-            for name in sorted(labels_in(written)):
-                if fault := tree_fault(name, separator):
-                    raise TrainingError(fault)
         if self.card.multilabel is None:
             check_examples(texts, [one for one in written if isinstance(one, str)], self.card.out_of_scope_label)
         else:

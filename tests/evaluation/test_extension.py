@@ -301,6 +301,10 @@ def test_rows_of_several_labels_are_read_as_they_were(cli: Cli, form: str):
     assert found == ({f"a / {name}" for name in classes} if form == "a tree" else classes)
     again = cli("retrain", "n.safetensors")
     assert "Error: nothing has changed: n.safetensors was trained with" in again.stderr
+    if form == "a tree":
+        assert ", 3 labels\n" in done.stderr
+        Path("t3.csv").write_text('text,label\n"Lost",a//b\n"Found",a/c|a/d\n', encoding="utf-8")
+        assert "Error: the label 'a//b' has an empty part" in cli("train", "t3.csv", "--from", "m.safetensors").stderr
     if form == "columns":  # a new label in a column that is not named
         write_sets("c2.csv", NEW_SETS, f"{COLUMNS},refund")
         warned = cli("train", "c2.csv", "--from", "m.safetensors", "--dry-run").stderr
