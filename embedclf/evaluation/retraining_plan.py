@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from embedclf.embedding.base import EmbedderLike, EmbedderSpec
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.evaluation.both_embedders import BothEmbedders, EmbeddedRows, dimensions_of, named, sized
-from embedclf.evaluation.changes import Answers, answers_of
+from embedclf.evaluation.changes import EXACT_MATCH, MACRO_F1, Answers, answers_of
 from embedclf.evaluation.fitted_again import FittedAgain
 from embedclf.evaluation.old_training import HOLDOUT, OldTraining
 from embedclf.evaluation.retraining_result import Measured, Retraining
+from embedclf.evaluation.scores import ACCURACY, MICRO_F1
 from embedclf.training.checks import check_examples, check_labelled
 from embedclf.training.heads import Start
 from embedclf.training.recipe import Recipe
@@ -44,11 +45,6 @@ class Plan(OldTraining):
         super().__init__(*about)
         self.new_recipe: Recipe = self.recipe
         self._changed: bool | None = None
-
-    @classmethod
-    def of(cls, model: str | os.PathLike[str] | TextClassifier) -> Self:
-        """Read the settings of a classifier; see `OldTraining.of`."""
-        return super().of(model)
 
     def check_embedder(self, *asked: object) -> None:
         """Check that no embedder, and nothing of one, is asked for if the classifier uses words only.
@@ -250,8 +246,8 @@ class Plan(OldTraining):
 
     def _measured(self, spec: EmbedderSpec, n_rows: int, answers: Answers) -> Measured:
         figures = {one.name: (one.after, one.after_interval) for one in answers.figures()}
-        accuracy = figures.get("accuracy") or figures["exact match"]
-        micro, macro = (figures.get(name, (None, None)) for name in ("micro-F1", "macro-F1"))
+        accuracy = figures.get(ACCURACY) or figures[EXACT_MATCH]
+        micro, macro = (figures.get(name, (None, None)) for name in (MICRO_F1, MACRO_F1))
         return Measured(
             *(named(spec), spec.task, spec.prompt, dimensions_of(spec), n_rows, answers.n_held_out),
             *(*accuracy, *micro, *macro),
