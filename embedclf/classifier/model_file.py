@@ -31,11 +31,12 @@ import numpy as np
 from embedclf.classifier.answer_figures import (
     AnswerFigures,
     CostFigures,
+    Figure,
     LabelTarget,
     RecallChange,
     TargetReached,
 )
-from embedclf.classifier.costs import Costs
+from embedclf.classifier.costs import Costs, check_cost, check_labels
 from embedclf.classifier.decisions import LabelRules
 from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.label_sets import Conformal
@@ -53,8 +54,17 @@ from embedclf.features.vocabulary import Vocabulary
 from embedclf.stats.intervals import Interval
 
 FORMAT = 4
+# Which rules of answering stand in no file together.
+_NOT_WITH = {
+    "multilabel": ("out_of_scope_label", "class_weights", "costs", "targets"),
+    "hierarchy": ("costs", "targets"),
+    "costs": ("class_weights",),
+}
 Tensors = dict[str, np.ndarray[Any, Any]]
 _ENTRY = "embedclf"
+_MOST = 1e300
+# The end of an interval may lie beyond the range of its figure by so much.
+_ROUNDING = 1e-6
 # Keeps the probability of being in scope from overflowing, whatever the scores are.
 _MOST_OF_SCOPE = 1e30
 _OTHER_FORMATS = re.compile(
@@ -245,13 +255,15 @@ def _parse(
     if scope is not None and (multilabel is not None or not metadata.get("out_of_scope_label")):
         raise ValueError("its 'scope' needs an 'out_of_scope_label', and texts with one label")
     weights, costs, targets = (metadata.get(name) for name in ("class_weights", "costs", "targets"))
+    _check_together(metadata)
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
     spec = _typed(metadata["embedder"], dict, "embedder")
+    outside = _out_of_scope_label(metadata, classes)
     embedder = EmbedderSpec(
         provider=_typed(spec["provider"], str, "provider"),
         model=_typed(spec["model"], str, "model"),
-        dimensions=_typed(spec["dimensions"], int, "dimensions"),
+        dimensions=_count(spec, "dimensions", least=0),
         endpoint=_typed(spec["endpoint"], str | None, "endpoint"),
         shortened=spec.get("shortened") is True,
         # Older versions do not write these fields.
@@ -272,27 +284,54 @@ def _parse(
         regularization=_optional(metadata, "regularization"),
         temperature=_number(metadata, "temperature"),
         threshold=_optional(metadata, "threshold", most=1.0),
-        out_of_scope_label=_out_of_scope_label(metadata, classes),
+        out_of_scope_label=outside,
         n_examples=_count(metadata),
-        held_out=None if held_out is None else _held_out(held_out),
+        held_out=None if held_out is None else _held_out(held_out, classes),
         version=_typed(metadata["version"], str, "version"),
         word_scale=word_scale,
         # Older versions do not write these fields, and ignore them when reading.
         text_column=_text_column(metadata),
         label_column=_typed(metadata.get("label_column", DEFAULT.label), str, "label_column"),
-        training=None if (record := metadata.get("training")) is None else TrainingRecord.from_dict(record),
+        training=None if (record := metadata.get("training")) is None else _training(record, classes),
         multilabel=multilabel,
         scope=scope,
         conformal=None if (sets := metadata.get("conformal")) is None else Conformal.from_dict(sets),
         hierarchy=_hierarchy(metadata, classes),
         class_weights=None if weights is None else _class_weights(weights, len(classes)),
-        costs=None if costs is None else _costs(costs),
+        costs=None if costs is None else _costs(costs, classes, outside),
         targets=None if targets is None else _targets(targets, classes),
     )
     return model, card
 
 
-def _held_out(figures: dict[str, Any]) -> HeldOut:
+def _check_together(metadata: dict[str, Any]) -> None:
+    """Check that rules of answering stand together that can."""
+    for name, others in _NOT_WITH.items():
+        if metadata.get(name) is not None and (both := [one for one in others if metadata.get(one) is not None]):
+            raise ValueError(f"its {both[0]!r} cannot be used with its {name!r}")
+
+
+def _training(record: Any, classes: tuple[str, ...]) -> TrainingRecord:
+    training = TrainingRecord.from_dict(record)
+    of_labels = {
+        "class_weight": training.class_weight,
+        "target_precision": training.target_precision,
+        "target_recall": training.target_recall,
+    }
+    for name, values in of_labels.items():
+        for label in values if isinstance(values, Mapping) else ():
+            _class_name(label, classes, name)
+    return training
+
+
+def _class_name(label: Any, classes: tuple[str, ...], name: str) -> str:
+    """Return a label that is one of the classes."""
+    if not isinstance(label, str) or label not in classes:
+        raise ValueError(f"the label {label!r:.40} of its {name!r} is not one of its classes")
+    return label
+
+
+def _held_out(figures: dict[str, Any], classes: tuple[str, ...]) -> HeldOut:
     accuracy, macro_f1, ece = (_number(figures, name, least=0.0, most=1.0) for name in ("accuracy", "macro_f1", "ece"))
     # Older versions do not write these fields, and ignore them when reading.
     later: dict[str, float | None] = {
@@ -306,11 +345,15 @@ def _held_out(figures: dict[str, Any]) -> HeldOut:
         )
         if name in figures
     }
-    later |= {name: _optional(figures, name) for name in OF_SEVERAL_LABELS if name in figures}
+    later |= {
+        name: _optional(figures, name, most=1.0 if name == "micro_f1" else len(classes))
+        for name in OF_SEVERAL_LABELS
+        if name in figures
+    }
     if (levels := figures.get("level_accuracies")) is not None:
         shares = [{"level_accuracies": one} for one in _typed(levels, list, "level_accuracies")]
         levels = tuple(_number(one, "level_accuracies", least=0.0, most=1.0) for one in shares)
-    answers = None if (given := figures.get("answers")) is None else _answer_figures(given)
+    answers = None if (given := figures.get("answers")) is None else _answer_figures(given, classes)
     return HeldOut(accuracy, macro_f1, ece, _count(figures), level_accuracies=levels, **later, answers=answers)
 
 
@@ -320,7 +363,7 @@ def _label_rules(rules: Any, n_classes: int) -> LabelRules:
     return LabelRules(
         thresholds,
         rules["at_least_one"] is True,
-        _typed(rules["separator"], str, "separator"),
+        _separator(rules),
         rules.get("in_columns") is True,
         None if usual is None else _thresholds(usual, n_classes),
     )
@@ -330,6 +373,13 @@ def _thresholds(thresholds: Any, n_classes: int) -> tuple[float, ...]:
     if len(_typed(thresholds, list, "thresholds")) != n_classes:
         raise ValueError(f"{len(thresholds)} thresholds do not match {n_classes} classes")
     return tuple(_number({"thresholds": one}, "thresholds", least=0.0, most=1.0) for one in thresholds)
+
+
+def _separator(rules: dict[str, Any]) -> str:
+    separator: str = _typed(rules["separator"], str, "separator")
+    if not separator.strip():
+        raise ValueError(f"invalid 'separator' {separator!r:.40}")
+    return separator
 
 
 def _scope_rule(rule: Any) -> ScopeRule:
@@ -354,49 +404,89 @@ def _class_weights(weights: Any, n_classes: int) -> tuple[float, ...]:
     return tuple(_number({"class_weights": one}, "class_weights") for one in weights)
 
 
-def _costs(rows: Any) -> Costs:
+def _costs(rows: Any, classes: tuple[str, ...], outside: str | None) -> Costs:
     found = []
     for label, answer, cost in _typed(rows, list, "costs"):
-        number = _number({"costs": cost}, "costs", least=0.0)
+        number = check_cost(_typed(cost, int | float, "costs"), "a cost of its 'costs'")
         found.append((_typed(label, str, "costs"), _typed(answer, str | None, "costs"), number))
-    return Costs(tuple(found))
+    if not found:
+        raise ValueError("its 'costs' are empty")
+    costs = Costs(tuple(found))
+    check_labels(costs, classes, outside)
+    return costs
 
 
 def _targets(targets: Any, classes: tuple[str, ...]) -> tuple[LabelTarget, ...]:
     found = []
     for one in _typed(targets, list, "targets"):
-        if one["label"] not in classes or one["figure"] not in ("precision", "recall"):
-            raise ValueError(f"invalid 'targets' {one!r:.40}")
+        label, figure = _class_name(one["label"], classes, "targets"), _figure_name(one)
         threshold = _optional(one, "threshold", most=1.0)
-        if threshold is None and one["figure"] == "precision":
+        if threshold is None and figure == "precision":
             raise ValueError("a target of 'targets' has no threshold")
-        figures = (_number(one, name, least=0.0, most=1.0) for name in ("target", "cross_validated"))
-        target, reached = figures
-        n_examples = _typed(one["n_examples"], int, "n_examples")
-        found.append(LabelTarget(one["label"], one["figure"], target, threshold, reached, n_examples))
+        target, reached = (_number(one, name, least=0.0, most=1.0) for name in ("target", "cross_validated"))
+        found.append(LabelTarget(label, figure, target, threshold, reached, _count(one, least=0)))
+    if len({one[:2] for one in found}) < len(found):
+        raise ValueError("a label of its 'targets' has two of the same figure")
     return tuple(found)
 
 
-def _answer_figures(given: Any) -> AnswerFigures:
-    cost = given["cost"]
+def _figure_name(target: dict[str, Any]) -> Figure:
+    if (figure := target["figure"]) not in ("precision", "recall"):
+        raise ValueError(f"invalid 'figure' {figure!r:.40}")
+    return figure  # type: ignore[no-any-return]
+
+
+def _answer_figures(given: Any, classes: tuple[str, ...]) -> AnswerFigures:
+    recalls = [
+        RecallChange(
+            _class_name(one["label"], classes, "recalls"),
+            _number(one, "recall", least=0.0, most=1.0),
+            _number(one, "likeliest", least=0.0, most=1.0),
+            _count(one),
+        )
+        for one in given["recalls"]
+    ]
+    targets = [
+        TargetReached(
+            _class_name(one["label"], classes, "targets"),
+            _figure_name(one),
+            _number(one, "target", least=0.0, most=1.0),
+            _optional(one, "reached", most=1.0),
+            None if one["interval"] is None else _interval(one, "interval", least=0.0),
+            _count(one, least=0),
+        )
+        for one in given["targets"]
+    ]
     return AnswerFigures(
-        **{name: _figure(given[name], name) for name in AnswerFigures.__slots__[:4]},
-        recalls=tuple(_record(RecallChange, one) for one in given["recalls"]),
-        targets=tuple(_record(TargetReached, one) for one in given["targets"]),
-        cost=None if cost is None else _record(CostFigures, cost),
+        _number(given, "likeliest_accuracy", least=0.0, most=1.0),
+        _interval(given, "likeliest_accuracy_interval", least=0.0),
+        _number(given, "difference", least=-1.0, most=1.0),
+        _interval(given, "difference_interval"),
+        tuple(recalls),
+        tuple(targets),
+        None if given["cost"] is None else _cost_figures(given["cost"]),
     )
 
 
-def _record(kind: Any, given: dict[str, Any]) -> Any:
-    return kind(*(_figure(given[name], name) for name in kind._fields))
+def _cost_figures(given: dict[str, Any]) -> CostFigures:
+    return CostFigures(
+        _number(given, "mean", least=0.0),
+        _interval(given, "mean_interval", least=0.0, most=_MOST),
+        _number(given, "likeliest", least=0.0),
+        _interval(given, "likeliest_interval", least=0.0, most=_MOST),
+        _number(given, "difference", least=-_MOST),
+        _interval(given, "difference_interval", least=-_MOST, most=_MOST),
+        _number(given, "abstained", least=0.0, most=1.0),
+        _count(given),
+    )
 
 
-def _figure(value: Any, name: str) -> Any:
-    """Return a number, an interval, a name or nothing as it stands in a record of figures."""
-    if isinstance(value, list):
-        low, high = (_number({name: end}, name, least=-1e300) for end in value)
-        return Interval(low, high)
-    return _typed(value, int | float | str | None, name)
+def _interval(values: dict[str, Any], name: str, *, least: float = -1.0, most: float = 1.0) -> Interval:
+    ends = ({name: end} for end in _typed(values[name], list, name))
+    low, high = (_number(end, name, least=least - _ROUNDING, most=most + _ROUNDING) for end in ends)
+    if low > high:
+        raise ValueError(f"invalid {name!r} {values[name]!r:.40}")
+    return Interval(low, high)
 
 
 def _out_of_scope_label(metadata: dict[str, Any], classes: tuple[str, ...]) -> str | None:
@@ -432,8 +522,8 @@ def _optional(values: dict[str, Any], name: str, *, most: float = 1e300) -> floa
     return None if values[name] is None else _number(values, name, least=0.0, most=most)
 
 
-def _count(values: dict[str, Any]) -> int:
-    number: int = _typed(values["n_examples"], int, "n_examples")
-    if number < 1:
-        raise ValueError(f"invalid 'n_examples' {number}")
+def _count(values: dict[str, Any], name: str = "n_examples", *, least: int = 1) -> int:
+    number: int = _typed(values[name], int, name)
+    if number < least:
+        raise ValueError(f"invalid {name!r} {number}")
     return number

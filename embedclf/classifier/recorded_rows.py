@@ -9,8 +9,10 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from embedclf.classifier.hierarchy import as_written
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
 from embedclf.data.corpus import Corpus
+from embedclf.data.label_sets import Labels, written_labels
 from embedclf.data.plain_file import open_plain
 from embedclf.errors import DataError
 from embedclf.formatting import counted
@@ -26,6 +28,7 @@ def find_rows(
     folder: Path,
     read: Callable[[Sequence[str]], Corpus],
     how: str = HOW,
+    separator: str | None = None,
 ) -> Corpus:
     """Return the rows that a classifier was trained on.
 
@@ -41,6 +44,8 @@ def find_rows(
         Reads files as one.
     how : str
         How to name the rows, for errors.
+    separator : str, optional
+        That of labels in a tree; see `is_same`.
 
     Raises
     ------
@@ -64,7 +69,7 @@ def find_rows(
             except DataError as error:
                 fault = fault or error
                 continue
-            if is_same(record, corpus.texts, corpus.labels):
+            if is_same(record, corpus.texts, corpus.given_labels, separator):
                 return corpus
             changed = changed or (places, corpus)
     if fault is not None:
@@ -85,17 +90,20 @@ def find_rows(
     )
 
 
-def is_same(record: TrainingRecord, texts: Sequence[str], labels: Sequence[str]) -> bool:
-    """Return whether rows are those of a training, in the same order."""
+def is_same(record: TrainingRecord, texts: Sequence[str], labels: Labels, separator: str | None = None) -> bool:
+    """Return whether rows are those of a training, in the same order; labels of a tree are compared as written."""
     if len(texts) != record.n_rows:
         return False
+    cells = written_labels(labels if separator is None else as_written(labels, separator))
     # Older versions read truth values as JSON writes them.
-    spelt = spelt_as(labels, ["true", "false"]) if {*labels} & {"True", "False"} else labels
-    return record.digest in (rows_digest(texts, labels), rows_digest(texts, spelt))
+    spelt = spelt_as(cells, ["true", "false"]) if {*cells} & {"True", "False"} else cells
+    return record.digest in (rows_digest(texts, cells), rows_digest(texts, spelt))
 
 
 def change(record: TrainingRecord, n_rows: int) -> str:
-    """Return how many rows there are now and were then, for rows with another digest."""
+    """Return how rows with another digest differ from those of a training."""
+    if n_rows == record.n_rows:
+        return f"{counted(n_rows, 'row')}, as many as then, but their texts, labels or order differ"
     return f"{counted(n_rows, 'row')} now, {record.n_rows:,} then; the digest differs"
 
 

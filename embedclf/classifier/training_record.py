@@ -98,7 +98,7 @@ class TrainingRecord:
             raise ValueError(f"invalid 'features' {features!r:.40}")
         class_weight = typed.get("class_weight", str | dict, None)
         if isinstance(class_weight, dict):
-            class_weight = typed.numbers("class_weight")
+            class_weight = typed.numbers("class_weight", least=1e-300)
         elif class_weight not in (None, "balanced"):
             raise ValueError(f"invalid 'class_weight' {class_weight!r:.40}")
         files = typed.get("files", list, [])
@@ -108,14 +108,16 @@ class TrainingRecord:
         renamed = _Fields(reading.get("label_map", dict, {}))
         for label in renamed.values:
             renamed.needed(label, str)
+        if not all(isinstance(column, str) for column in reading.get("label_columns", list, [])):
+            raise TypeError("invalid 'label_columns' of 'reading'")
         return cls(
             digest=typed.needed("digest", str),
-            n_rows=typed.needed("n_rows", int),
+            n_rows=typed.count("n_rows"),
             features=features,
-            C=typed.number("C", None),
+            C=typed.number("C", None, least=1e-300),
             label_names=typed.get("label_names", bool, None),
             holdout=typed.number("holdout", 0.0, most=1.0),
-            seed=typed.get("seed", int, 0),
+            seed=typed.count("seed", 0),
             target_accuracy=typed.number("target_accuracy", None, most=1.0),
             min_confidence=typed.number("min_confidence", None, most=1.0),
             class_weight=class_weight,
@@ -146,16 +148,22 @@ class _Fields:
     def get(self, name: str, kind: Any, usual: Any) -> Any:
         return self.needed(name, kind) if name in self.values else usual
 
-    def numbers(self, name: str, *, most: float = 1e300) -> dict[str, float] | None:
+    def count(self, name: str, usual: int | None = None) -> int:
+        number: int = self.needed(name, int) if usual is None else self.get(name, int, usual)
+        if number < 0:
+            raise ValueError(f"invalid {name!r:.40} {number}")
+        return number
+
+    def numbers(self, name: str, *, least: float = 0.0, most: float = 1e300) -> dict[str, float] | None:
         """Return numbers by label."""
         if (given := self.get(name, dict, None)) is None:
             return None
         own = _Fields(given)
-        return {label: own.number(label, 1.0, most=most) for label in given}
+        return {label: own.number(label, 1.0, least=least, most=most) for label in given}
 
-    def number(self, name: str, usual: float | None, *, most: float = 1e300) -> Any:
+    def number(self, name: str, usual: float | None, *, least: float = 0.0, most: float = 1e300) -> Any:
         number = self.get(name, int | float, usual)
-        if number is not None and not 0 <= number <= most:
+        if number is not None and not least <= number <= most:
             raise ValueError(f"invalid {name!r:.40} {number:g}")
         return number
 

@@ -62,51 +62,87 @@ class FileOptions(Reading):
         return recorded_reading(vars(self), vars(FileOptions()))
 
     def as_recorded(self, card: "ModelCard") -> "FileOptions":
-        """Return the same settings, with those that a model file records where none was given, and its columns."""
+        """Return the same settings, with those that a model file records where none was given, and its columns.
+
+        The columns of a label each that it records are only looked for first: some of the files may lack one.
+        """
         recorded = {} if card.training is None else as_read(card.training.reading)
-        return replace(self, usual=card.columns, **{**recorded, **self.recorded})
+        columns = tuple(recorded.pop("label_columns", ()))
+        if self.label_columns:
+            recorded.pop("label_separator", None)
+        merged = {**recorded, **self.recorded}
+        return replace(self, usual=card.columns, usual_label_columns=columns, **merged)
+
+    def for_several(self, card: "ModelCard") -> "FileOptions":
+        """Return the same settings for more rows of a model: with several labels per text if it gives several."""
+        if card.multilabel is None or self.label_separator is not None or self.label_columns:
+            return self
+        if self.usual_label_columns and self.label_column is None:
+            return self
+        return replace(self, label_separator=card.multilabel.separator)
+
+    def with_any_label_columns(self) -> "FileOptions":
+        """Return the same settings for files that may lack some of the label columns, named or recorded."""
+        columns = dict.fromkeys([*self.usual_label_columns, *self.label_columns])
+        return replace(self, label_columns=(), usual_label_columns=tuple(columns))
 
 
-def file_options(labels: Labels) -> Decorator:
-    """Add the options for reading a file of texts; the command receives them as `file`."""
+def file_options(labels: Labels, *, as_model: bool = False) -> Decorator:
+    """Add the options for reading a file of texts; the command receives them as `file`.
+
+    Parameters
+    ----------
+    labels : {"needed", "optional", "none"}
+        See `Reading`.
+    as_model : bool
+        Whether the file is read as those of the argument MODEL were, unless something else is asked for.
+    """
+
+    def usually(what: str) -> str:
+        return f"  [default: {'as for MODEL' if as_model else what}]"
+
+    also = usually("") if as_model else ""  # of options whose default click shows otherwise
     options = {
         "text_column": click.option(
             "--text-column",
             metavar="NAME",
             multiple=True,
             callback=_text_column,
-            help="Column with the texts; repeated, several columns are joined.  [default: found by its name: text, "
-            "message, …]",
+            help="Column with the texts; repeated, several columns are joined."
+            + usually("found by its name: text, message, …"),
         ),
         "label_column": click.option(
             "--label-column",
             metavar="NAME",
             help=("Column with the labels." if labels == "needed" else "Column with the labels, if any.")
-            + "  [default: found by its name: label, category, …]",
+            + usually("found by its name: label, category, …"),
         ),
         "label_separator": click.option(
             "--label-separator",
             metavar="CHAR",
-            help="What separates the labels of a text that has several, such as '|'.  [default: only lists, such as "
-            '["a", "b"], are several]',
+            help="What separates the labels of a text that has several, such as '|'."
+            + usually('only lists, such as ["a", "b"], are several'),
         ),
         "label_columns": click.option(
             "--label-columns",
             metavar="NAME,…",
             multiple=True,
             callback=_label_columns,
-            help="Columns of a label each, with 1 for the texts that have it and 0 for others.",
+            help=f"Columns of a label each, with 1 for the texts that have it and 0 for others.{also}",
         ),
         "delimiter": click.option(
-            "--delimiter", metavar="CHAR", callback=_delimiter, help="Column delimiter.  [default: found in the header]"
+            "--delimiter",
+            metavar="CHAR",
+            callback=_delimiter,
+            help="Column delimiter." + usually("found in the header"),
         ),
         "encoding": click.option(
             "--encoding",
             metavar="NAME",
             default="utf-8",
-            show_default=True,
+            show_default=not as_model,
             callback=_encoding,
-            help="File encoding; a byte order mark is accepted.",
+            help=f"File encoding; a byte order mark is accepted.{also}",
         ),
         "header": click.option(
             "--no-header",
@@ -119,21 +155,21 @@ def file_options(labels: Labels) -> Decorator:
             "--quoting",
             type=click.Choice(QUOTINGS),
             default="auto",
-            show_default=True,
-            help="Whether fields of CSV and TSV may be quoted; auto finds it out for those between tabs.",
+            show_default=not as_model,
+            help=f"Whether fields of CSV and TSV may be quoted; auto finds it out for those between tabs.{also}",
         ),
         "escape_char": click.option(
             "--escape-char",
             metavar="CHAR",
             callback=_escape_char,
-            help="Character before a quote in a quoted field, such as '\\'.  [default: quotes are doubled]",
+            help="Character before a quote in a quoted field, such as '\\'." + usually("quotes are doubled"),
         ),
         "label_map": click.option(
             "--label-map",
             metavar="FILE",
             callback=_label_map,
             help="Rename or join labels while reading: a file with the columns old and new. An empty new label leaves "
-            "the rows out.",
+            f"the rows out.{also}",
         ),
         "skip_bad_rows": click.option(
             "--skip-bad-rows", is_flag=True, help="Skip rows that cannot be used instead of stopping."

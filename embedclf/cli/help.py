@@ -38,7 +38,7 @@ _GROUPS = {
         "weight_column",
     ),
     "Model": (
-        *("class_weight", "costs", "target_precision", "target_recall"),
+        *("class_weight", "costs", "coverage", "target_precision", "target_recall"),
         *("dimensions", "embedder", "embedders", "features", "head", "heads", "label_names", "min_confidence", "model"),
         *(
             "label_hierarchy",

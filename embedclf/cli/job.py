@@ -307,6 +307,7 @@ def file_job(
     what: str = "the dataset",
     json_help: str = "Print one JSON object.",
     writes_tables: bool = False,
+    as_model: bool = False,
 ) -> Decorator:
     """Add the options shared by commands over a file: ``--json``, and those of the file and the embedder.
 
@@ -327,6 +328,6 @@ def file_job(
 
         as_json = click.option("--json", "as_json", is_flag=True, help=json_help)
         for_tables = [escape_formulas_option] if writes_tables else []
-        return add_options([*for_tables, as_json, file_options(labels), embedder_options])(run)
+        return add_options([*for_tables, as_json, file_options(labels, as_model=as_model), embedder_options])(run)
 
     return decorate

@@ -1,5 +1,6 @@
 """What retraining does once its rows are read, whether they take the place of the old ones or are added to them."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,15 @@ from embedclf.cli.models import check_replaced, remember_latest
 from embedclf.cli.notices import introduce
 from embedclf.cli.refused_rows import without_refused
 from embedclf.cli.screen import echo, echo_json
+from embedclf.cli.several_labels import (
+    other_separator,
+    say_what_labels_are,
+    shows_several,
+    warn_of_missing_columns,
+)
+from embedclf.cli.tree_labels import rows_as_written
+from embedclf.data.columns import names_in
+from embedclf.data.label_sets import SEPARATORS, indicated_labels, labels_in, likely_separator, split_labels
 from embedclf.data.reading import as_read
 from embedclf.embedding.base import WORDS
 from embedclf.errors import ArgumentError
@@ -42,34 +52,35 @@ def retrain_on(
     from embedclf.data.atomic_file import AtomicFile
     from embedclf.data.weight_column import weigh
     from embedclf.printing.retrained import retraining_lines
-    from embedclf.training.checks import check_examples
 
-    corpus = job.corpus
-    plan.check(corpus.texts, corpus.labels, weight_column)
+    corpus, embedders = job.corpus, plan.embedders
+    plan.check(corpus.texts, corpus.given_labels, weight_column)
     job.corpus, weights = weigh(corpus, weight_column)
     if weights is not None:
         counted = set(map(id, job.corpus.rows))
         plan.keep([number for number, row in enumerate(corpus.rows) if id(row) in counted])
-    check_examples(job.corpus.texts, plan.written(job.corpus.labels), plan.card.out_of_scope_label)
-    texts, labels = job.corpus.texts, job.corpus.labels
-    check_replaced(place, set(plan.written(labels)), force=force, embedder=plan.new.spec, dry=job.asked.dry_run)
+    plan.check_rows(job.corpus.texts, job.corpus.given_labels)
+    texts, labels = job.corpus.texts, plan.written(job.corpus.given_labels)
+    check_replaced(place, labels_in(labels), force=force, embedder=embedders.new.spec, dry=job.asked.dry_run)
     if job.asked.dry_run:
-        print_estimates(plan.choices(), plan.texts_with_names(texts, labels)[0], job.asked, as_json=job.as_json)
+        to_embed = embedders.texts_with_names(texts, labels)[0]
+        print_estimates(embedders.choices(), to_embed, job.asked, as_json=job.as_json)
         return
     AtomicFile(place).discard()  # check before the work starts that it can be written
-    plan.check_cost(texts, labels)
+    embedders.check_cost(texts, labels)
     try:
-        embedded = plan.embed(texts, labels)
+        embedded = embedders.embed(texts, labels)
         if embedded.refused:
             job.corpus, kept = without_refused(job.corpus, embedded.refused, skip_bad_rows=job.file.skip_bad_rows)
             embedded, weights = embedded[kept], None if weights is None else weights[kept]
             plan.keep(kept)
-        texts, labels = job.corpus.texts, job.corpus.labels
-        of_old = plan.embed_old(texts, labels)
+        texts, labels = job.corpus.texts, plan.written(job.corpus.given_labels)
+        of_old = embedders.embed_old(texts, labels)
     finally:
-        tell_usage(plan.usage)
+        tell_usage(embedders.usage)
     result = plan.train(texts, labels, embedded, of_old, weights)
-    classifier = result.classifier.with_files(files, corpus, job.file.recorded, weight_column)
+    reading = job.file.recorded | ({"label_columns": list(corpus.label_columns)} if corpus.label_columns else {})
+    classifier = result.classifier.with_files(files, corpus, reading, weight_column)
     classifier.save(place)
     remember_latest(place)
     if job.as_json:
@@ -79,16 +90,74 @@ def retrain_on(
         job.print_lines([*retraining_lines(result), saved])
 
 
-def check_one_label(corpus: "Corpus") -> None:
-    """Check that each text has one label, as in the training of a model that can be retrained.
+def check_labels(plan: "Plan", corpus: "Corpus", asked: FileOptions) -> None:
+    """Check that texts have one label each if the old model gives one, and several if it gives several.
+
+    That a text has one label of several shows in other texts, in a list, in columns, or by the separator asked for.
 
     Raises
     ------
     ArgumentError
-        If a text may have several.
+        If not.
     """
-    if corpus.is_multilabel:
-        raise ArgumentError(f"{corpus.name} has several labels per text, but the model gives one")
+    labels, gives_several = corpus.given_labels, plan.card.multilabel is not None
+    if not gives_several and not corpus.is_multilabel:
+        _check_one_label(plan, corpus)
+    elif asked.label_separator is None and not corpus.label_columns and not shows_several(corpus):
+        if gives_several and (other := other_separator(corpus.labels)) is not None:
+            raise ArgumentError(
+                f"{corpus.name} has one label per text, but the model gives several. Did you mean --label-separator "
+                f"'{other}'?"
+            )
+        labels = corpus.labels
+    plan.check_labels(corpus.name, labels)
+    recorded = [] if plan.record is None else plan.record.reading.get("label_columns", [])
+    warn_of_missing_columns(corpus, [*recorded, *(name for name in asked.label_columns if name not in recorded)])
+
+
+def _check_one_label(plan: "Plan", corpus: "Corpus") -> None:
+    """Check that labels are not several in one cell, by a separator that no label of the model has.
+
+    Raises
+    ------
+    ArgumentError
+        If they look like that.
+    """
+    classes = set(plan.model.classes)
+    written = dict.fromkeys(corpus.labels)
+
+    def separates(separator: str) -> bool:
+        """Return whether it separates labels of the model in one of the cells, which is enough."""
+        return any(len(parts := split_labels(label, separator)) > 1 and classes.issuperset(parts) for label in written)
+
+    possible = [one for one in SEPARATORS if not any(one in name for name in classes)]
+    separator = next(filter(separates, possible), None) or likely_separator(corpus.labels)
+    if separator not in possible:
+        return
+    example = next(label for label in written if separator in label.strip(separator))
+    raise ArgumentError(
+        f"{corpus.name} has several labels per text, such as {example!r}, but the model gives one: train another one "
+        f"on all rows with embedclf train --label-separator '{separator}', or rename what is one label with --label-map"
+    )
+
+
+def warn_of_unused_columns(new: "Corpus", old: "Corpus", asked: FileOptions) -> None:
+    """Warn of columns of 0 and 1 that only the new rows have, and that are not used, as those of new labels."""
+    if not new.label_columns or asked.label_columns:
+        return
+    used = {*new.label_columns, *names_in(new.text_column), *old.columns}
+    unused = [name for name in new.columns if name not in used and _is_of_labels(new, name)]
+    if unused:
+        named = ",".join([*dict.fromkeys([*old.label_columns, *new.label_columns]), *unused])
+        echo(
+            f"Warning: {new.name}: {', '.join(map(repr, unused))} not used; if that is a new label, name all of them: "
+            f"--label-columns {shlex.quote(named)}",
+            err=True,
+        )
+
+
+def _is_of_labels(corpus: "Corpus", name: str) -> bool:
+    return all(indicated_labels(row.record, [name])[1] is None for row in corpus.rows)
 
 
 def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":
@@ -101,16 +170,23 @@ def find_old_rows(plan: "Plan", file: FileOptions) -> "Corpus":
     return corpus if file.label_map == recorded else read_unsaid(corpus.files or [corpus.name], file, alike=False)
 
 
-def introduce_retraining(plan: "Plan", corpus: "Corpus") -> None:
-    """Print the rows and the embedders, and what has changed."""
-    introduce(corpus, plan.new, None)
-    if plan.is_same_embedder:
+def introduce_retraining(plan: "Plan", job: Job) -> None:
+    """Print the rows and the embedders, and what has changed; labels of a tree are written in one way."""
+    if (separator := plan.card.hierarchy) is not None:
+        plan.check_tree(job.corpus.given_labels)
+        job.corpus = rows_as_written(job.corpus, separator, job.file.label_separator)
+    corpus = job.corpus
+    embedders = plan.embedders
+    introduce(corpus, embedders.new, None)
+    if corpus.is_multilabel:
+        say_what_labels_are(corpus, job.file)
+    if embedders.is_same:
         echo(f"Old model: {plan.name}, with the same embedder", err=True)
     else:
         old = plan.card.embedder
         size = "words only" if old.provider == WORDS else f"{old.dimensions} dimensions"
         echo(f"Old embedder: {old} ({'; '.join(filter(None, [size, old.told]))})", err=True)
-        if plan.old is None:
-            echo(f"It cannot be opened ({plan.reason}): its vectors can only come from the cache", err=True)
-    for line in plan.changed_rows(corpus.texts, corpus.labels):
+        if embedders.old is None:
+            echo(f"It cannot be opened ({embedders.reason}): its vectors can only come from the cache", err=True)
+    for line in plan.changed_rows(corpus.texts, corpus.given_labels):
         echo(line, err=True)

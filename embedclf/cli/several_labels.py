@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo
-from embedclf.data.label_sets import SEPARATORS, likely_separator, without_outside
+from embedclf.data.label_sets import SEPARATORS, likely_separator, listed_labels, without_outside
 from embedclf.errors import DataError
 from embedclf.formatting import counted
 
@@ -29,12 +29,27 @@ def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
     if sets is None or separator is None or any(len(labels) > 1 for labels in sets):
         return
     single = [label for labels in sets for label in labels]
-    found = [one for one in SEPARATORS if sum(one in label for label in single) >= _LEAST_CELLS]
     advice = "Without --label-separator, each text has one label."
-    if found:
-        advice = f"Did you mean --label-separator '{found[0]}'?"
+    if (other := other_separator(single)) is not None:
+        advice = f"Did you mean --label-separator '{other}'?"
     message = f"{corpus.name}: no label contains the separator {separator!r}. {advice}"
     raise DataError(message, source=corpus.name)
+
+
+def other_separator(labels: "Sequence[str]") -> str | None:
+    """Return what stands in some labels and may separate several; None if nothing does."""
+    found = (one for one in SEPARATORS if sum(one in label for label in labels) >= _LEAST_CELLS)
+    return next(found, None)
+
+
+def shows_several(corpus: "Corpus") -> bool:
+    """Return whether it shows in some rows that a text may have several labels: in their number, or in a list."""
+    sets, column = corpus.label_sets, corpus.label_column
+    if sets is None:
+        return False
+    if any(len(labels) != 1 for labels in sets):
+        return True
+    return column is not None and any(listed_labels(row.record.get(column)) is not None for row in corpus.rows)
 
 
 def warn_of_missing_columns(corpus: "Corpus", classes: "Sequence[str]") -> None:

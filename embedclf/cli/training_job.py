@@ -8,6 +8,7 @@ from embedclf.cli.job import Job
 from embedclf.cli.notices import introduce
 from embedclf.cli.refused_rows import without_faulty
 from embedclf.cli.screen import echo
+from embedclf.cli.tree_labels import rows_as_written
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
 
@@ -125,7 +126,6 @@ class TrainingJob(Job):
             If described labels have.
         """
         from embedclf.classifier.hierarchy import as_written
-        from embedclf.data.label_sets import LABEL_SEPARATOR, joined_labels
         from embedclf.training.checks import tree_faults
         from embedclf.training.label_names import described_in_tree
 
@@ -133,13 +133,7 @@ class TrainingJob(Job):
         if faults:
             skip, problem = self.file.skip_bad_rows, "cannot be used"
             self.corpus, _ = without_faulty(self.corpus, faults, problem, skip_bad_rows=skip)
-        written = as_written(self.corpus.given_labels, separator)
-        cells = joined_labels(written, self.file.label_separator or LABEL_SEPARATOR)
-        rows = [
-            replace(row, label=cell, labels=None if isinstance(labels, str) else tuple(labels))
-            for row, labels, cell in zip(self.corpus.rows, written, cells, strict=True)
-        ]
-        self.corpus = replace(self.corpus, rows=rows)
+        self.corpus = rows_as_written(self.corpus, separator, self.file.label_separator)
         if self.described is not None:
             self.described = described_in_tree(self.described, separator)
         return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]
@@ -203,8 +197,7 @@ class TrainingJob(Job):
             Whether some classifiers are trained on only a few of the rows.
         """
         from embedclf.cli.several_labels import say_what_labels_are
-        from embedclf.data.label_sets import without_outside
-        from embedclf.training.checks import check_examples, check_label_sets, check_outside_alone
+        from embedclf.training.checks import check_labelled
         from embedclf.training.label_names import check_described, labels_without_rows, texts_of
         from embedclf.training.labels_alone import check_embedder
         from embedclf.training.recipe import check_recipe
@@ -225,14 +218,10 @@ class TrainingJob(Job):
             check_embedder(self.recipe, sorted(self.described))
             self.names = texts_of(sorted(self.described), self.described)
             return
+        check_labelled(texts, self.corpus.given_labels, out_of_scope_label)
         if self.corpus.label_sets is not None:
-            if out_of_scope_label is not None:
-                check_outside_alone(self.corpus.label_sets, out_of_scope_label)
-            check_label_sets(texts, without_outside(self.corpus.label_sets, out_of_scope_label))
             if self.described is not None:
                 raise ArgumentError("--labels (label_texts) is for texts with one label each; these have several")
-        else:
-            check_examples(texts, labels, out_of_scope_label)
         if self.described is not None:
             self.described = {label: said for label, said in self.described.items() if label != out_of_scope_label}
             check_described(self.described, sorted(set(labels) - {out_of_scope_label}))

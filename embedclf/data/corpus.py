@@ -284,6 +284,7 @@ def join(corpora: Sequence[Corpus], *, alike: bool = True) -> Corpus:
         schema=schema,
         dialect=dialect,
         files=names,
+        label_columns=tuple(dict.fromkeys(name for corpus in corpora for name in corpus.label_columns)),
         is_multilabel=any(corpus.is_multilabel for corpus in corpora),
         mapped=mapped,
     )

@@ -4,8 +4,8 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
-from typing import Any, TypeAlias
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from typing import Any, TypeAlias, overload
 
 import numpy as np
 
@@ -19,7 +19,7 @@ LabelSet: TypeAlias = tuple[str, ...]
 """The labels of a text, sorted, each once."""
 
 Labels: TypeAlias = Sequence[str] | Sequence[LabelSet]
-"""The label of each text, or the labels of each."""
+"""The label of each text, or its labels if texts may have several, once they are checked."""
 
 AnyLabels: TypeAlias = Iterable[Label] | Iterable[Collection[Label]]
 """One label per text, or a collection of labels per text."""
@@ -108,14 +108,43 @@ def labels_of_cell(cell: str, separator: str) -> LabelSet:
     return split_labels(cell, separator) if listed is None else listed
 
 
+def each_label(labels: Iterable[str] | Iterable[LabelSet]) -> Iterator[str]:
+    """Yield the label of each text, or each of its labels."""
+    for one in labels:
+        yield from (one,) if isinstance(one, str) else one
+
+
+def joined(labels: Labels, others: Labels) -> Labels:
+    """Return the labels of some texts, and then those of others; of both, texts have one label or may have several."""
+    every: Any = [*labels, *others]
+    return every  # type: ignore[no-any-return]
+
+
+def chosen(labels: Labels, rows: Iterable[int]) -> Labels:
+    """Return the labels of some of the texts."""
+    found: Any = [labels[row] for row in rows]
+    return found  # type: ignore[no-any-return]
+
+
 def labels_in(labels: Iterable[str] | Iterable[LabelSet]) -> set[str]:
     """Return the labels that occur, of texts that have one each or several."""
-    return {label for one in labels for label in ((one,) if isinstance(one, str) else one)}
+    return set(each_label(labels))
 
 
-def without_outside(sets: Iterable[LabelSet], outside: str | None) -> list[LabelSet]:
-    """Return the labels of texts that may have several, none for one whose only label is the out-of-scope label."""
-    return [() if labels == (outside,) else labels for labels in sets]
+@overload
+def without_outside(labels: Iterable[LabelSet], outside: str | None) -> list[LabelSet]: ...
+
+
+@overload
+def without_outside(labels: Labels, outside: str | None) -> Labels: ...
+
+
+def without_outside(labels: Iterable[LabelSet] | Labels, outside: str | None) -> Any:
+    """Return the labels of texts, which are none for a text that may have several, but has only the out-of-scope one.
+
+    Texts with one label each keep it.
+    """
+    return [() if one == (outside,) else one for one in labels]
 
 
 def outside_beside_others(labels: LabelSet, outside: str) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Vectors
 from embedclf.data.columns import DEFAULT, Columns, as_text_column
-from embedclf.data.label_sets import AnyLabels, LabelSet, as_label_sets, joined_labels, written_labels
+from embedclf.data.label_sets import AnyLabels, Labels, LabelSet, as_label_sets, joined_labels, written_labels
 from embedclf.data_frames import DataFrame, check_order, index_of, is_data_frame, texts_and_labels
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec, check_vectors
 from embedclf.embedding.factory import as_embedder
@@ -219,8 +219,8 @@ class EmbeddedTexts:
         return self.label_sets
 
     @property
-    def given_labels(self) -> list[str] | list[LabelSet]:
-        """The label of each text, or the labels of each if texts may have several.
+    def given_labels(self) -> Labels:
+        """The label of each text, or its labels if it may have several.
 
         Raises
         ------

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Unpack
 
 from embedclf.classifier.text_classifier import TextClassifier
+from embedclf.data.label_sets import AnyLabels
 from embedclf.data.weight_column import weigh
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import EmbedderLike
@@ -13,16 +14,15 @@ from embedclf.embedding.factory import EmbedderSettings
 from embedclf.errors import TextError
 from embedclf.evaluation.retraining_plan import plan_retraining
 from embedclf.evaluation.retraining_result import Retraining
-from embedclf.validation import Label
 
 
 def retrain(
     model: str | os.PathLike[str] | TextClassifier,
     texts: Iterable[str] | DataFrame | EmbeddedTexts | None = None,
-    labels: Iterable[Label] | None = None,
+    labels: AnyLabels | None = None,
     *,
     text: str | Sequence[str] | None = None,
-    label: str | None = None,
+    label: str | Sequence[str] | None = None,
     embedder: EmbedderLike | None = None,
     dimensions: int | None = None,
     task: str | None = None,
@@ -66,7 +66,8 @@ def retrain(
     DataError
         If the rows are not passed, and cannot be found or have changed.
     ArgumentError
-        If neither the embedder nor the rows are others than before, or `sample_weight` is needed.
+        If neither the embedder nor the rows are others than before, `sample_weight` is needed, or texts have several
+        labels and the classifier gives one, or the reverse.
     TrainingError, TextError, EmbedderError
         See `embedclf.train`.
     """
@@ -75,18 +76,20 @@ def retrain(
     if texts is None:
         corpus = plan.find_rows(plan.read)
         column = plan.weight_column if sample_weight is None else None
-        plan.check(corpus.texts, corpus.labels, sample_weight if column is None else column)
+        plan.check_labels(corpus.name, corpus.given_labels)
+        plan.check(corpus.texts, corpus.given_labels, sample_weight if column is None else column)
         corpus, weights = weigh(corpus, column)
         sample_weight = sample_weight if weights is None else weights
-        examples = EmbeddedTexts(corpus.texts, corpus.labels)
+        examples = EmbeddedTexts(corpus.texts, corpus.given_labels)
     else:
         text, label = plan.columns(texts, text, label)
         examples = EmbeddedTexts.of(texts, labels, text=text, label=label)
+        plan.check_labels("the dataset", examples.given_labels)
         sample_weight = examples.weights(sample_weight)
-        plan.check(examples.texts, examples.known_labels, sample_weight)
-    plan.check_cost(examples.texts, examples.known_labels)
-    texts, labels = examples.texts, examples.known_labels
-    embedded = plan.embed(texts, labels)
+        plan.check(examples.texts, examples.given_labels, sample_weight)
+    texts, written, embedders = examples.texts, plan.written(examples.given_labels), plan.embedders
+    embedders.check_cost(texts, written)
+    embedded = embedders.embed(texts, written)
     if embedded.refused:
         raise TextError(embedded.refused)
-    return plan.train(texts, labels, embedded, plan.embed_old(texts, labels), sample_weight)
+    return plan.train(texts, written, embedded, embedders.embed_old(texts, written), sample_weight)

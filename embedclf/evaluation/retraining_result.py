@@ -7,13 +7,16 @@ from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.embedding.usage import Usage
 from embedclf.evaluation.changes import Change
+from embedclf.evaluation.scores import ACCURACY, MICRO_F1
 from embedclf.records import Printable
 from embedclf.stats.intervals import Interval
+
+_OF_SEVERAL_LABELS = ("micro_f1", "micro_f1_interval", "macro_f1", "macro_f1_interval")
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The accuracy of one of two classifiers on held-out rows.
+    """How good one of two classifiers is on held-out rows.
 
     Attributes
     ----------
@@ -26,8 +29,12 @@ class Measured:
         How many rows it was trained on, held-out ones included.
     n_held_out : int
     accuracy : float
+        If texts may have several labels, the share of texts with exactly the predicted labels.
     accuracy_interval : Interval or None
-        95 %; None if the accuracy is recorded in a model file.
+        95 %; None if the accuracy is recorded in a model file, as for the other figures.
+    micro_f1, macro_f1 : float or None
+        None if a text has one label.
+    micro_f1_interval, macro_f1_interval : Interval or None
     """
 
     embedder: str
@@ -38,6 +45,17 @@ class Measured:
     n_held_out: int
     accuracy: float
     accuracy_interval: Interval | None
+    micro_f1: float | None = None
+    micro_f1_interval: Interval | None = None
+    macro_f1: float | None = None
+    macro_f1_interval: Interval | None = None
+
+    @property
+    def score(self) -> tuple[float, Interval | None]:
+        """The accuracy, or micro-F1 if texts may have several labels, with its interval."""
+        if self.micro_f1 is None:
+            return self.accuracy, self.accuracy_interval
+        return self.micro_f1, self.micro_f1_interval
 
     @property
     def name(self) -> str:
@@ -47,8 +65,9 @@ class Measured:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types, for JSON."""
-        shown = asdict(self)
-        return shown | {"accuracy_interval": None if self.accuracy_interval is None else list(self.accuracy_interval)}
+        left_out = () if self.micro_f1 is not None else _OF_SEVERAL_LABELS
+        shown = {name: value for name, value in asdict(self).items() if name not in left_out}
+        return {name: list(value) if isinstance(value, Interval) else value for name, value in shown.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +84,8 @@ class Retraining(Printable):
         The old one, trained on the other rows for this comparison. If that is impossible, what its file records, and
         None if that is nothing.
     difference : float or None
-        The new accuracy minus the old one; None if they were not measured on the same rows.
+        The new accuracy minus the old one, or that of micro-F1 if texts may have several labels; None if they were not
+        measured on the same rows.
     difference_interval : Interval or None
         95 %, paired over the distinct texts.
     reason : str or None
@@ -75,10 +95,14 @@ class Retraining(Printable):
     usage : Usage
         Tokens and cost of embedding.
     by_rows : tuple of Change
-        The accuracy on the held-out rows that the old classifier was trained on, and on those that are new, if rows
-        were added to the old ones.
+        The accuracy, or micro-F1, on the held-out rows that the old classifier was trained on, and on those that are
+        new, if rows were added to the old ones.
     by_label : tuple of Change
-        The recall of each label, in the order of the labels; empty if both were not measured on the same rows.
+        The recall of each label, or its F1 if texts may have several, in the order of the labels; empty if both were
+        not measured on the same rows.
+    by_figure : tuple of Change
+        Micro-F1, macro-F1 and the exact match; empty if texts have one label, or both were not measured on the same
+        rows.
     """
 
     classifier: TextClassifier
@@ -91,6 +115,17 @@ class Retraining(Printable):
     usage: Usage
     by_rows: tuple[Change, ...] = ()
     by_label: tuple[Change, ...] = ()
+    by_figure: tuple[Change, ...] = ()
+
+    @property
+    def metric(self) -> str:
+        """What is compared: "accuracy", or "micro-F1" if texts may have several labels."""
+        return ACCURACY if self.classifier.card.multilabel is None else MICRO_F1
+
+    @property
+    def metric_of_labels(self) -> str:
+        """What is compared for each label: "recall", or "F1" if texts may have several labels."""
+        return "recall" if self.classifier.card.multilabel is None else "F1"
 
     @property
     def verdict(self) -> Literal["better", "worse", "unclear"]:
@@ -116,4 +151,5 @@ class Retraining(Printable):
             "usage": self.usage.to_dict(),
             "by_rows": [one.to_dict() for one in self.by_rows],
             "by_label": [one.to_dict() for one in self.by_label],
+            **({"by_figure": [one.to_dict() for one in self.by_figure]} if self.by_figure else {}),
         }

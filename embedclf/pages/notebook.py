@@ -32,9 +32,7 @@ from embedclf.printing.cross_validation import described, fold_cells
 from embedclf.printing.figures import names_of_upper_levels, upper_levels
 from embedclf.printing.retrained import (
     cells_of,
-    cells_of_labels,
-    cells_of_rows,
-    moved,
+    tables_of,
     verdict_of,
     verdicts_of,
 )
@@ -186,12 +184,8 @@ def _(result: Comparison) -> str:
 def _(result: Retraining) -> str:
     header, rows = cells_of(result)
     shown = [_table(header, rows, left=2) if rows else ""]
-    if not result.by_rows:
-        return _cell(*shown, _paragraph(verdict_of(result)))
-    shown.append(_table(*cells_of_rows(result), left=1))
-    if labels := moved(result.by_label):
-        shown.append(_table(*cells_of_labels(labels), left=1))
-    return _cell(*shown, _paragraph(" ".join(verdicts_of(result))))
+    shown += [_table(*cells, left=1) for cells in tables_of(result)]
+    return _cell(*shown, _paragraph(" ".join(verdicts_of(result) if result.by_rows else [verdict_of(result)])))
 
 
 @notebook_html.register

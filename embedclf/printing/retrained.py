@@ -20,41 +20,48 @@ def retraining_lines(result: "Retraining") -> list[Line]:
     lines = training_lines(result.classifier)
     if result.new is not None:
         lines += ["", heading(_title(result)), *table(*cells_of(result), left=(0, 1, 4, 5)), ""]
-    if not result.by_rows:
-        return [*lines, [(verdict_of(result), HEADING)]]
-    lines += [*table(*cells_of_rows(result), left=(0, 4)), ""]
-    if shown := moved(result.by_label):
-        lines += [*table(*cells_of_labels(shown), left=(0, 4)), ""]
-    lines += [_of_others(result.by_label, shown)] if len(shown) < len(result.by_label) else []
-    return [*lines, *([(sentence, HEADING)] for sentence in verdicts_of(result))]
+    for cells in tables_of(result):
+        lines += [*table(*cells, left=(0, 4)), ""]
+    shown = moved(result.by_label)
+    if (result.by_rows or result.by_figure) and len(shown) < len(result.by_label):
+        lines.append(_of_others(result, shown))
+    sentences = verdicts_of(result) if result.by_rows else [verdict_of(result)]
+    return [*lines, *([(sentence, HEADING)] for sentence in sentences)]
+
+
+def tables_of(result: "Retraining") -> "list[tuple[list[str], list[list[str]]]]":
+    """Return the headers and the rows of tables of what changed: figures, old and new rows, labels."""
+    found = []
+    if result.by_figure:
+        found.append(_cells_of_changes("figure", "Δ (95 %)", result.by_figure[1:]))
+    if result.by_rows:
+        found.append(_cells_of_changes("rows", f"Δ {result.metric} (95 %)", result.by_rows))
+    if (result.by_rows or result.by_figure) and (labels := moved(result.by_label)):
+        found.append(_cells_of_changes("label", f"Δ {result.metric_of_labels} (95 %)", labels))
+    return found
 
 
 def moved(labels: "Sequence[Change]") -> "list[Change]":
-    """Return the labels that are new, and those whose recall has clearly changed, the most first."""
+    """Return the labels that are new, and those whose recall, or F1, has clearly changed, the most first."""
     new = [one for one in labels if one.before is None]
     clear = sorted((one for one in labels if one.is_clear), key=lambda one: -abs(one.difference or 0))
     return [*new[:_MOST_LABELS], *clear[:_MOST_LABELS]]
 
 
-def _of_others(labels: "Sequence[Change]", shown: "Sequence[Change]") -> str:
+def _of_others(result: "Retraining", shown: "Sequence[Change]") -> str:
+    labels = result.by_label
     n, n_shown = len(labels), len(shown)
     of_others = [one for one in labels if one not in shown]
     if any(one.is_clear or one.before is None for one in of_others):
         return f"{counted(n - n_shown, 'more label')}, all in --json."
     which = counted(n - n_shown, "other label" if shown else "label")
-    return f"No clear change in the recall of {which}."
+    return f"No clear change in the {result.metric_of_labels} of {which}."
 
 
-def cells_of_rows(result: "Retraining") -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a table of what changed on the old and on the new rows."""
-    header = ["rows", "held out", "before", "after", "Δ accuracy (95 %)"]
-    return header, [_cells_of_change(one, one.name) for one in result.by_rows]
-
-
-def cells_of_labels(labels: "Sequence[Change]") -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a table of what changed for some labels."""
-    header = ["label", "held out", "before", "after", "Δ recall (95 %)"]
-    return header, [_cells_of_change(one, shown_label(one.name)) for one in labels]
+def _cells_of_changes(what: str, delta: str, changes: "Sequence[Change]") -> tuple[list[str], list[list[str]]]:
+    header = [what, "held out", "before", "after", delta]
+    name = shown_label if what == "label" else str
+    return header, [_cells_of_change(one, name(one.name)) for one in changes]
 
 
 def _cells_of_change(one: "Change", name: str) -> list[str]:
@@ -78,7 +85,7 @@ def verdicts_of(result: "Retraining") -> list[str]:
         shown = f"95 % interval {shown_interval(one.difference_interval)}"
         if one.is_clear:
             more = "higher" if one.difference > 0 else "lower"
-            sentences.append(f"{rows}, the accuracy is {abs(one.difference):.3f} {more} than before ({shown}).")
+            sentences.append(f"{rows}, the {result.metric} is {abs(one.difference):.3f} {more} than before ({shown}).")
         else:
             sentences.append(f"{rows}, no clear change: the difference may be zero ({shown}).")
     return sentences
@@ -92,11 +99,11 @@ def _title(result: "Retraining") -> str:
 
 def cells_of(result: "Retraining") -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a table of the new and the old classifier."""
-    header = ["model", "embedder", "dims", "rows", "accuracy (95 %)"]
+    header = ["model", "embedder", "dims", "rows", f"{result.metric} (95 %)"]
     difference: list[str] = []
     if result.difference is not None and result.difference_interval is not None:
         significant = result.verdict != "unclear"
-        header.append("Δ accuracy (95 %)")
+        header.append(f"Δ {result.metric} (95 %)")
         difference = [shown_difference(result.difference, *result.difference_interval, significant=significant)]
     rows = [[*_cells("new", result.new), *difference]] if result.new is not None else []
     if result.old is not None:
@@ -105,12 +112,13 @@ def cells_of(result: "Retraining") -> tuple[list[str], list[list[str]]]:
 
 
 def _cells(which: str, one: "Measured") -> list[str]:
-    if one.accuracy_interval is None:
-        accuracy = f"{one.accuracy:.3f}  (from its file, {counted(one.n_held_out, 'row')})"
+    score, interval = one.score
+    if interval is None:
+        shown = f"{score:.3f}  (from its file, {counted(one.n_held_out, 'row')})"
     else:
-        accuracy = with_interval(one.accuracy, one.accuracy_interval)
+        shown = with_interval(score, interval)
     dimensions = f"{one.dimensions:,}" if one.dimensions else "–"
-    return [which, in_one_line(one.name), dimensions, f"{one.n_rows:,}", accuracy]
+    return [which, in_one_line(one.name), dimensions, f"{one.n_rows:,}", shown]
 
 
 def verdict_of(result: "Retraining") -> str:
@@ -120,13 +128,10 @@ def verdict_of(result: "Retraining") -> str:
         what = "is what its file records" if result.old is not None else "is not in its file either"
         return (
             "Which model is better is unknown: the old one could not be measured again, row by row "
-            f"({in_one_line(result.reason or '')}); its accuracy {what}."
+            f"({in_one_line(result.reason or '')}); its {result.metric} {what}."
         )
     shown = f"95 % interval {shown_interval((interval.low, interval.high))}"
     if result.verdict == "unclear":
         return f"Neither model is clearly better: the difference may be zero ({shown})."
-    more = "higher" if result.difference > 0 else "lower"
-    return (
-        f"The new model is {result.verdict} than the old one: its accuracy is {abs(result.difference):.3f} {more} "
-        f"({shown})."
-    )
+    changed = f"{abs(result.difference):.3f} {'higher' if result.difference > 0 else 'lower'}"
+    return f"The new model is {result.verdict} than the old one: its {result.metric} is {changed} ({shown})."

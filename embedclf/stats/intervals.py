@@ -183,6 +183,45 @@ def interval_of_macro_ratio(
     return _between_corrected(figures, found, int(counts.sum()), seed)
 
 
+def interval_of_macro_difference(
+    above: npt.NDArray[np.generic],
+    below: npt.NDArray[np.generic],
+    above_before: npt.NDArray[np.generic],
+    below_before: npt.NDArray[np.generic],
+    groups: Ints | None = None,
+    *,
+    seed: int = 0,
+) -> Interval:
+    """Return the interval of the difference of two means of ratios on the same rows; see `interval_of_macro_ratio`.
+
+    Parameters
+    ----------
+    above, below : ndarray of shape (n, n_ratios)
+        What each row adds to the two sums of each ratio.
+    above_before, below_before : ndarray of shape (n, n_ratios)
+        The same of the mean that is subtracted.
+    groups : ndarray of shape (n,), int, optional
+        As for `interval_of_mean`.
+    seed : int
+    """
+    parts, factors = [], []
+    for one, other, sign in ((above, below, 1.0), (above_before, below_before, -1.0)):
+        kept = other.sum(axis=0) > 0
+        parts.append((one[:, kept], other[:, kept]))
+        factors += [sign / max(1, int(kept.sum()))] * int(kept.sum())
+    kinds, counts = _kinds_of_sums(np.hstack([*(one for one, _ in parts), *(other for _, other in parts)]), groups)
+
+    def difference(weights: Floats) -> Floats:
+        """Return the difference for weights of shape (n_kinds, n_drawn): (n_drawn,)."""
+        sums = kinds.T @ weights
+        found: Floats = np.array(factors) @ (sums[: len(factors)] / np.maximum(sums[len(factors) :], _TINY))
+        return found
+
+    figures = np.concatenate([difference(drawn) for drawn in _weights(counts, seed)])
+    found = float(difference(counts[:, None].astype(np.float64))[0])
+    return _between_corrected(figures, found, int(counts.sum()), seed, least=-1.0)
+
+
 def warn_of_few(groups: Ints, what: str) -> None:
     """Log a warning if metrics are based on fewer than 20 distinct texts.
 
@@ -242,9 +281,9 @@ def _weights(counts: Ints, seed: int) -> Iterator[Floats]:
         yield rng.standard_gamma(counts[:, None], size=(len(counts), min(size, N_RESAMPLES - start)))
 
 
-def _between_corrected(figures: Floats, found: float, n: int, seed: int) -> Interval:
+def _between_corrected(figures: Floats, found: float, n: int, seed: int, *, least: float = 0.0) -> Interval:
     """Return the interval of resampled metrics that are biased downwards twice as much as the metric found."""
-    low, high = _between(np.clip(figures - 2 * (figures.mean() - found), 0, 1), n, 0.0, 1.0, seed)
+    low, high = _between(np.clip(figures - 2 * (figures.mean() - found), least, 1), n, least, 1.0, seed)
     return Interval(min(low, found), max(high, found))
 
 

@@ -10,7 +10,7 @@ from embedclf.arrays import Ints, Mask
 from embedclf.classifier.costs import NOT_IN_TREE
 from embedclf.classifier.decisions import check_min_confidence
 from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
-from embedclf.data.label_sets import Labels, LabelSet, labels_in, outside_beside_others
+from embedclf.data.label_sets import Labels, LabelSet, labels_in, outside_beside_others, without_outside
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
 
@@ -83,7 +83,7 @@ def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tu
     return classes, given
 
 
-def check_outside_alone(sets: Sequence[LabelSet], outside: str) -> None:
+def _check_outside_alone(sets: Sequence[LabelSet], outside: str) -> None:
     """Check that the out-of-scope label of texts that may have several labels occurs, and alone.
 
     Raises
@@ -118,6 +118,9 @@ def check_labelled(
     sets = [one for one in labels if not isinstance(one, str)]
     if not sets:
         return *check_examples(texts, [one for one in labels if isinstance(one, str)], out_of_scope_label), None
+    if out_of_scope_label is not None:
+        _check_outside_alone(sets, out_of_scope_label)
+        sets = without_outside(sets, out_of_scope_label)
     classes, given = check_label_sets(texts, sets)
     return classes, rarest_labels(given), given
 

@@ -86,7 +86,8 @@ def fit_classifier(
     model : LinearModel
     card : ModelCard
     correct : ndarray of shape (n_held_out,), bool
-        Whether the label of each held-out example in scope was predicted.
+        Whether the label of each held-out example in scope was predicted. If texts may have several labels, it has the
+        shape (n_held_out, n_classes), and says of each label whether the example rightly has it or has it not.
     """
     class_weight = examples.class_weight
     held = np.zeros(len(examples), dtype=bool) if held is None else held
@@ -133,14 +134,30 @@ def measure_held_out(
     seed: int,
     held: Mask,
     rules: AnswerRules = NO_RULES,
+    min_confidence: float | None = None,
+    tree: Hierarchy | None = None,
+    are_all_labelled: bool | None = None,
 ) -> Mask:
-    """Return whether the label of each held-out example in scope is predicted, without a fit on all examples.
+    """Return which held-out examples in scope are answered correctly, without a fit on all examples.
 
     See `fit_classifier`, which finds the same.
+
+    Parameters
+    ----------
+    examples, recipe, seed, held, rules, tree
+        See `fit_classifier`.
+    min_confidence : float, optional
+        The threshold of all labels of texts that may have several.
+    are_all_labelled : bool, optional
+        Whether each of these texts gets a label; None if each example has one.
     """
+    if examples.given is None:
+        min_confidence = 0.0  # no common threshold needs to be chosen
     examples, recipe, _ = _with_mean_weight_one(examples, recipe)
     with one_thread():
-        job = _Job(examples, recipe, seed, None, 0.0, rules=rules)  # no common threshold needs to be chosen
+        job = _Job(
+            examples, recipe, seed, None, min_confidence, tree=tree, rules=rules, are_all_labelled=are_all_labelled
+        )
         return job.measure(job.choose_for(held)[1], held)[1]
 
 
@@ -182,6 +199,7 @@ class _Job:
     start: Start | None = None
     tree: Hierarchy | None = None
     rules: AnswerRules = NO_RULES
+    are_all_labelled: bool | None = None
 
     @property
     def are_few(self) -> bool:
@@ -197,7 +215,8 @@ class _Job:
         usual = None
         if chosen.targets or self.examples.class_weight is not None:
             usual = tuple(self._label_thresholds(of_labels, usual=True).tolist())
-        return LabelRules(tuple(thresholds.tolist()), self.examples.are_all_labelled, usual=usual)
+        all_labelled = self.examples.are_all_labelled if self.are_all_labelled is None else self.are_all_labelled
+        return LabelRules(tuple(thresholds.tolist()), all_labelled, usual=usual)
 
     def _label_thresholds(self, of_labels: LabelCalibration, *, usual: bool = False) -> Floats:
         """Return the thresholds of labels without targets; the usual ones are without class weights as well."""
@@ -421,7 +440,7 @@ def _measure_labels(probabilities: Vectors, given: Mask, decision: MultiLabelDec
         labels_per_text=float(given.sum(axis=1).mean()),
         predicted_labels_per_text=float(predicted.sum(axis=1).mean()),
     )
-    return figures, (given == predicted).all(axis=1)
+    return figures, given == predicted
 
 
 def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Conformal | None:

@@ -15,7 +15,7 @@ from embedclf.classifier.model_card import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
-from embedclf.data.label_sets import AnyLabels, without_outside
+from embedclf.data.label_sets import AnyLabels, written_labels
 from embedclf.data_frames import DataFrame, as_mapping
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -31,7 +31,6 @@ from embedclf.training.checks import (
     check_for_one_label,
     check_kind_of_labels,
     check_labelled,
-    check_outside_alone,
     labels_in_tree,
 )
 from embedclf.training.fitting import fit_classifier
@@ -254,7 +253,8 @@ class HeldOutRows:
     held : ndarray of shape (n,), bool
         Which examples were held out.
     correct : ndarray of shape (n_held_out,), bool
-        Whether the label of each of them was predicted, those that are out of scope left out.
+        Whether the label of each of them was predicted, those that are out of scope left out; (n_held_out, n_classes)
+        if texts may have several labels, see `fit_classifier`.
     """
 
     held: Mask
@@ -292,9 +292,6 @@ def train_on(
     labels = examples.given_labels
     if examples.is_multilabel:
         check_for_one_label(label_texts=described)
-        if outside is not None:
-            check_outside_alone(examples.known_label_sets, outside)
-            labels = without_outside(examples.known_label_sets, outside)
     if label_hierarchy is not None:
         labels, label_hierarchy = labels_in_tree(labels, label_hierarchy, outside)
         outside = None if outside is None else as_written([outside], label_hierarchy)[0]
@@ -315,7 +312,7 @@ def train_on(
         classes, costs, target_precision, target_recall, outside, class_weight, separator=label_hierarchy
     )
     record = TrainingRecord(
-        digest=rows_digest(examples.texts, examples.written_labels),
+        digest=rows_digest(examples.texts, written_labels(labels)),
         n_rows=len(examples),
         features=recipe.features,
         C=recipe.C,

@@ -95,6 +95,39 @@ def test_it_never_runs_code(tmp_path: Path):
     assert not Path("was_run").exists()
 
 
+RULES = {"thresholds": [0.5, 0.5, 0.5], "at_least_one": True, "separator": "|"}
+TARGET = {
+    "label": "refund",
+    "figure": "precision",
+    "target": 0.9,
+    "threshold": 0.5,
+    "cross_validated": 0.95,
+    "n_examples": 9,
+}
+FIGURES = {"accuracy": 0.9, "macro_f1": 0.8, "ece": 0.1, "n_examples": 6}
+RECALL = {"label": "refund", "recall": 0.5, "likeliest": 0.4, "n_examples": 3}
+COST = {
+    "mean": 1,
+    "mean_interval": [0, 2],
+    "likeliest": 1,
+    "likeliest_interval": [0, 2],
+    "difference": 0,
+    "difference_interval": [-1, 1],
+    "abstained": 0,
+    "n_examples": 6,
+}
+ANSWERS = {
+    "likeliest_accuracy": 0.9,
+    "likeliest_accuracy_interval": [0.8, 1],
+    "difference": 0,
+    "difference_interval": [-0.1, 0.1],
+    "recalls": [RECALL],
+    "targets": [],
+    "cost": COST,
+}
+RECORD = {"digest": "00", "n_rows": 30}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -134,6 +167,48 @@ def test_it_never_runs_code(tmp_path: Path):
         ),
         ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5], "steps": [2]}}, "invalid 'steps' [2]"),
         ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5]}}, "'steps' is missing"),
+        ({"costs": [["refund", "parcel", 1]]}, "costs name the label 'parcel', which does not occur"),
+        ({"costs": [["parcel", None, 1]]}, "costs name the label 'parcel', which does not occur"),
+        ({"costs": [["refund", "delivery", -1]]}, "a cost of its 'costs' is -1"),
+        ({"costs": [["refund", "delivery", float("nan")]]}, "a cost of its 'costs' is nan"),
+        ({"costs": [["refund", "other", 1]], "out_of_scope_label": "other"}, "out-of-scope label 'other' as an answer"),
+        ({"costs": []}, "its 'costs' are empty"),
+        (
+            {"costs": [["refund", None, 1]], "class_weights": [1, 1, 1]},
+            "its 'class_weights' cannot be used with its 'co",
+        ),
+        ({"multilabel": RULES, "costs": [["refund", None, 1]]}, "its 'costs' cannot be used with its 'multilabel'"),
+        ({"multilabel": RULES | {"thresholds": [0.5, 0.5, float("nan")]}}, "invalid 'thresholds' nan"),
+        ({"multilabel": RULES | {"thresholds": [0.5, 0.5, 1.5]}}, "invalid 'thresholds' 1.5"),
+        ({"multilabel": RULES | {"separator": " "}}, "invalid 'separator' ' '"),
+        ({"class_weights": [1, 1, 0]}, "invalid 'class_weights' 0"),
+        ({"class_weights": [1, 1, float("inf")]}, "invalid 'class_weights' inf"),
+        ({"targets": [TARGET | {"label": "parcel"}]}, "the label 'parcel' of its 'targets' is not one of its classes"),
+        ({"targets": [TARGET | {"n_examples": -1}]}, "invalid 'n_examples' -1"),
+        ({"targets": [TARGET | {"threshold": float("nan")}]}, "invalid 'threshold' nan"),
+        ({"targets": [TARGET | {"cross_validated": 1.1}]}, "invalid 'cross_validated' 1.1"),
+        ({"targets": [TARGET | {"figure": "f1"}]}, "invalid 'figure' 'f1'"),
+        ({"targets": [TARGET, TARGET]}, "a label of its 'targets' has two of the same figure"),
+        ({"threshold": float("nan")}, "invalid 'threshold' nan"),
+        ({"held_out": FIGURES | {"n_examples": -6}}, "invalid 'n_examples' -6"),
+        ({"held_out": FIGURES | {"micro_f1": 1.5}}, "invalid 'micro_f1' 1.5"),
+        ({"held_out": FIGURES | {"labels_per_text": 4}}, "invalid 'labels_per_text' 4"),
+        ({"held_out": FIGURES | {"answers": ANSWERS | {"likeliest_accuracy": -1}}}, "invalid 'likeliest_accuracy' -1"),
+        (
+            {"held_out": FIGURES | {"answers": ANSWERS | {"difference_interval": [1, 0]}}},
+            "invalid 'difference_interval'",
+        ),
+        ({"held_out": FIGURES | {"answers": ANSWERS | {"recalls": [RECALL | {"label": "x"}]}}}, "the label 'x' of its"),
+        ({"held_out": FIGURES | {"answers": ANSWERS | {"recalls": [RECALL | {"recall": 2}]}}}, "invalid 'recall' 2"),
+        ({"held_out": FIGURES | {"answers": ANSWERS | {"cost": COST | {"abstained": 2}}}}, "invalid 'abstained' 2"),
+        ({"held_out": FIGURES | {"answers": ANSWERS | {"cost": COST | {"n_examples": 0}}}}, "invalid 'n_examples' 0"),
+        ({"training": RECORD | {"n_rows": -30}}, "invalid 'n_rows' -30"),
+        (
+            {"training": RECORD | {"class_weight": {"parcel": 2}}},
+            "the label 'parcel' of its 'class_weight' is not one of",
+        ),
+        ({"training": RECORD | {"target_recall": {"parcel": 0.9}}}, "the label 'parcel' of its 'target_recall' is not"),
+        ({"embedder": {"provider": "p", "model": "m", "dimensions": -1, "endpoint": None}}, "invalid 'dimensions' -1"),
         ({"format": 0}, "invalid 'format' 0"),
         ({"classes": ["a", "b", ""]}, "the name of a class is empty"),
         ({"classes": ["a", "b", "\ud800"]}, "the name of a class contains half a character"),
@@ -160,6 +235,15 @@ def test_what_cannot_be_is_refused(cli: Cli, model: Path, tmp_path: Path, change
     assert result.stderr.startswith(f"Error: {path} is ")
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_what_may_be_is_read(model: Path, tmp_path: Path):
+    """The same rules and figures, undamaged."""
+    more = {"targets": [TARGET], "held_out": FIGURES | {"answers": ANSWERS}, "training": RECORD}
+    loaded = embedclf.load(rewrite(model, tmp_path / "m.safetensors", format=4, **more))
+    assert loaded.card.held_out.answers.cost.abstained == 0
+    for rules in ({"multilabel": RULES}, {"costs": [["refund", None, 1], ["*", "delivery", 2]]}):
+        assert embedclf.load(rewrite(model, tmp_path / "m.safetensors", format=4, **rules)).card.rules
 
 
 def test_a_foreign_or_broken_file_is_refused(cli: Cli, model: Path, tmp_path: Path):

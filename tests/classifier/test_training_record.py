@@ -53,6 +53,12 @@ def test_a_record_is_read_as_it_was_written():
         {"seed": True},
         {"reading": {"encoding": 1}},
         {"n_rows": None},
+        {"n_rows": -1},
+        {"seed": -1},
+        {"C": 0},
+        {"class_weight": {"a": 0}},
+        {"target_recall": {"a": 1.5}},
+        {"reading": {"label_columns": [1]}},
     ],
 )
 def test_anything_else_is_refused(damage: dict[str, Any]):

@@ -31,6 +31,10 @@ def test_options_are_in_groups(cli: Cli):
     assert "--holdout" in train["Evaluation"]
     assert "-o, --output FILE" in train["Output"]
     assert "--retries" in train["Embedding service"]
+    assert "--coverage" in sections(cli("evaluate", "--help").stdout)["Model"]
+    retrain = " ".join(cli("retrain", "--help").stdout.split())
+    assert "such as '|'. [default: as for MODEL]" in retrain
+    assert "only lists" not in retrain
     search = sections(cli("search", "--help").stdout)
     assert list(search) == ["Options", "Data", "Model", "Output", "Embedding service", "Help", "Examples"]
     assert search["Options"].split("  ")[1] == "-k N"

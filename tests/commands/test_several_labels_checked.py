@@ -151,8 +151,6 @@ def test_texts_are_suggested_shown_and_explained_by_all_their_labels(several: em
     assert why.label == "refund"
     assert all("refund" in one.label for one in why.supporting)
     assert not any("refund" in one.label for one in why.opposing)
-    with pytest.raises(embedclf.ArgumentError, match=r"several labels to a text.*embedclf train"):
-        embedclf.retrain(several, embedder="wordllama:l3_supercat")
 
 
 def test_outputs_that_can_hold_lists_do(cli: Cli, several: embedclf.TextClassifier):

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 from scipy.stats import beta, binomtest
 
-from embedclf.stats import metrics
-from embedclf.stats.intervals import interval_of_macro_f1, interval_of_mean
+from embedclf.stats import metrics, multilabel
+from embedclf.stats.intervals import (
+    interval_of_macro_difference,
+    interval_of_macro_f1,
+    interval_of_macro_ratio,
+    interval_of_mean,
+)
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +190,21 @@ def test_reliability_by_hand():
         (0.6, 0.7, 2, pytest.approx(0.64), 0.5),
         (0.9, 1.0, 2, pytest.approx(0.975), 1.0),
     )
+
+
+def test_a_difference_of_two_macro_ratios_is_paired():
+    """It is narrower than if the rows were others, and holds the difference."""
+    rng = np.random.default_rng(0)
+    hits, n = 0, 8
+    for _ in range(n):
+        given = rng.random((80, 6)) < 0.3
+        before = given ^ (rng.random(given.shape) < 0.2)
+        after = np.where(rng.random(given.shape) < 0.5, given, before)
+        parts, old = multilabel.f1_parts(given, after), multilabel.f1_parts(given, before)
+        low, high = interval_of_macro_difference(*parts, *old)
+        # The F1 of all such rows, of which a label is wrong in a share e.
+        f1_before, f1_after = (2 * 0.3 * (1 - e) / (0.3 + 0.3 * (1 - e) + 0.7 * e) for e in (0.2, 0.1))
+        hits += low <= f1_after - f1_before <= high
+    assert hits == n
+    one, other = (interval_of_macro_ratio(*each) for each in (parts, old))
+    assert high - low < np.hypot(one.high - one.low, other.high - other.low)

@@ -76,7 +76,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help=f"{WEIGHT_HELP}  [default: that of MODEL, if it had one]",
 )
-@file_job("needed")
+@file_job("needed", as_model=True)
 def command(
     job: Job, model: str, output: str | None, force: bool, embedding: EmbeddingOptions, weight_column: str | None
 ) -> None:
@@ -88,29 +88,30 @@ def command(
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.file_options import read_unsaid
     from embedclf.cli.notices import say_mapped
-    from embedclf.cli.retraining import check_one_label, find_old_rows, introduce_retraining, retrain_on
+    from embedclf.cli.retraining import check_labels, find_old_rows, introduce_retraining, retrain_on
     from embedclf.data.atomic_file import check_places
     from embedclf.evaluation.retraining_plan import plan_retraining
 
     job.share_vectors()
     plan = plan_retraining(model, embedding.embedder, **embedding.asked, **job.asked.settings())
-    job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
+    asked = job.file
+    job.file, job.embedder = asked.as_recorded(plan.card), plan.embedders.new
     if job.datasets:
-        files = job.datasets
+        files, job.file = job.datasets, job.file.for_several(plan.card)
         job.corpus = read_unsaid(files, job.file, alike=False)
     else:
         files = () if plan.record is None else plan.record.files
         job.corpus = find_old_rows(plan, job.file)
     say_mapped(job.corpus)
     corpus = job.corpus
-    check_one_label(corpus)
+    check_labels(plan, corpus, asked)
     place = (
         Path(output) if output is not None else _usual_place(Path(model), plan, sized=embedding.dimensions is not None)
     )
     for name in job.datasets or corpus.files or (corpus.name,):
         check_places({"the train set": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
-    introduce_retraining(plan, corpus)
+    introduce_retraining(plan, job)
     retrain_on(job, plan, files, place, force=force, weight_column=weight_column or plan.weight_column)
 
 
@@ -119,13 +120,13 @@ def _usual_place(model: Path, plan: "Plan", *, sized: bool) -> Path:
 
     It takes the place of a model with the same embedder only.
     """
-    if plan.is_same_embedder:
+    if plan.embedders.is_same:
         return model
     old, name = plan.card.embedder, model.stem
     for ending in (f"-{_slug(old)}", f"-{_slug(old)}-{old.dimensions}"):
         name = name.removesuffix(ending)
-    size = f"-{plan.new.spec.dimensions}" if sized else ""
-    return model.with_name(f"{name}-{_slug(plan.new.spec)}{size}.safetensors")
+    size = f"-{plan.embedders.new.spec.dimensions}" if sized else ""
+    return model.with_name(f"{name}-{_slug(plan.embedders.new.spec)}{size}.safetensors")
 
 
 def _slug(spec: "EmbedderSpec") -> str:

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 from click.core import ParameterSource
 
 from embedclf.cli import completers
-from embedclf.cli.file_options import check_different, read_unsaid
+from embedclf.cli.file_options import FileOptions, check_different, read_unsaid
 from embedclf.cli.help import Command
 from embedclf.cli.job import file_job
 from embedclf.cli.models import FOLDER, LATEST, check_replaced, remember_latest
@@ -21,8 +22,6 @@ from embedclf.errors import ArgumentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from embedclf.cli.file_options import FileOptions
 
 _MOST_IN_A_NAME = 2
 
@@ -259,18 +258,27 @@ def _extend(
     """Train on the rows of a model and on those of the job."""
     from embedclf.classifier.model_file import check_model_name
     from embedclf.cli.notices import say_mapped, warn_of_findings
-    from embedclf.cli.retraining import check_one_label, find_old_rows, introduce_retraining, retrain_on
+    from embedclf.cli.retraining import (
+        check_labels,
+        find_old_rows,
+        introduce_retraining,
+        retrain_on,
+        warn_of_unused_columns,
+    )
     from embedclf.data.atomic_file import check_places
     from embedclf.data.corpus import join
     from embedclf.evaluation.extension import plan_extension
 
     plan = plan_extension(model, training.embedder, asked=asked, **training.asked, **job.asked.settings())
-    job.file, job.embedder = job.file.as_recorded(plan.card), plan.new
+    given = job.file
+    job.file, job.embedder = given.as_recorded(plan.card).for_several(plan.card), plan.embedders.new
     if train_sets:
         check_different([*train_sets, *job.datasets])
-        old, of_old = read_unsaid(train_sets, job.file, alike=False), train_sets
+        old, of_old = read_unsaid(train_sets, job.file.with_any_label_columns(), alike=False), train_sets
     else:
-        old = find_old_rows(plan, job.file)
+        # Only the new rows may be in other columns than the old ones were.
+        as_then = replace(FileOptions().as_recorded(plan.card), label_map=job.file.label_map)
+        old = find_old_rows(plan, as_then)
         of_old = () if plan.record is None else plan.record.files
         known = {os.path.realpath(name) for name in old.files or (old.name,)}
         if again := [name for name in job.datasets if os.path.realpath(name) in known]:
@@ -281,15 +289,18 @@ def _extend(
         check_different(job.datasets)
     plan.n_old = len(old.texts)
     new = read_unsaid(job.datasets, job.file, alike=False)
-    check_one_label(new)
+    check_labels(plan, new, given)
+    if train_sets:
+        check_labels(plan, old, given)
+    warn_of_unused_columns(new, old, given)
     job.corpus = corpus = join([old, new], alike=False)
     say_mapped(corpus)
     place = Path(output) if output is not None else _usual_place([*of_old, *job.datasets])
     for name in [*(old.files or (old.name,)), *job.datasets]:
         check_places({"the dataset": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
-    introduce_retraining(plan, corpus)
-    warn_of_findings(corpus, plan.new, _check_command([*of_old, *job.datasets], job.file))
+    introduce_retraining(plan, job)
+    warn_of_findings(job.corpus, plan.embedders.new, _check_command([*of_old, *job.datasets], job.file))
     # A model that is named to be trained further may be replaced by what comes of it.
     force = force or os.path.realpath(place) == os.path.realpath(model)
     column = training.weight_column or plan.weight_column
@@ -303,7 +314,7 @@ def _usual_place(files: "Sequence[str]") -> Path:
     return FOLDER / f"{first}{named}.safetensors"
 
 
-def _check_command(datasets: "Sequence[str]", file: "FileOptions") -> str:
+def _check_command(datasets: "Sequence[str]", file: FileOptions) -> str:
     """Return the shell command that checks the same files."""
     options = [
         *(("--text-column", name, None) for name in names_in(file.text_column or ())),
