@@ -13,6 +13,7 @@ import numpy as np
 
 from embedclf.arrays import Floats, Ints, Vectors
 from embedclf.errors import ArgumentError
+from embedclf.formatting import with_a_point
 
 ANY = "*"
 """Stands for every label that a cost does not name."""
@@ -144,7 +145,7 @@ def check_cost(cost: Any, what: str) -> float:
     except (TypeError, ValueError):
         number = float("nan")
     if not 0 <= number <= _MOST_COST:
-        raise ArgumentError(f"{what} is {cost!r}: a cost must be a number from 0 to {_MOST_COST:g}")
+        raise ArgumentError(f"{what} is {cost!r}: a cost must be a number from 0 to {_MOST_COST:g}{with_a_point(cost)}")
     return number
 
 

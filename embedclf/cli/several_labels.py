@@ -1,5 +1,6 @@
 """What a file is taken for: texts with one label each, or with several."""
 
+import re
 from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo
@@ -8,13 +9,15 @@ from embedclf.errors import DataError
 from embedclf.formatting import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from embedclf.cli.file_options import FileOptions
     from embedclf.data.corpus import Corpus
 
 # The fewest labels with another separator to suggest it.
 _LEAST_CELLS = 2
+_MOST_NAMED = 3
+_LIKE_A_LIST = re.compile(r"\[[^]]*,[^]]*\]")
 
 
 def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
@@ -27,6 +30,8 @@ def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
     """
     sets, separator = corpus.label_sets, file.label_separator
     if sets is None or separator is None or any(len(labels) > 1 for labels in sets):
+        return
+    if any(separator in str(row.record.get(corpus.label_column or "")) for row in corpus.rows):  # one label twice
         return
     single = [label for labels in sets for label in labels]
     found = [one for one in SEPARATORS if sum(one in label for label in single) >= _LEAST_CELLS]
@@ -44,14 +49,32 @@ def warn_of_missing_columns(corpus: "Corpus", classes: "Sequence[str]") -> None:
         echo(f"Warning: {corpus.name} has {without}: all of its texts count as without the label", err=True)
 
 
-def say_what_labels_are(corpus: "Corpus", file: "FileOptions") -> None:
+def say_tree(labels: "Collection[str]", separator: str) -> None:
+    """Print what labels in a tree are taken for."""
+    from embedclf.classifier.hierarchy import parts_of
+    from embedclf.training.checks import said_of_parents
+
+    parts = [parts_of(label, separator) for label in labels]
+    n_top, n_levels = len({first for first, *_ in parts}), max(map(len, parts), default=0)
+    shown = separator.strip() or separator
+    echo(f"Labels in a tree (separated by {shown!r}): {counted(n_levels, 'level')}, {n_top:,} at the top", err=True)
+    if said := said_of_parents(labels, separator):
+        echo(said, err=True)
+
+
+def say_what_labels_are(corpus: "Corpus", file: "FileOptions", *, in_tree: bool = False) -> None:
     """Print what a file of several labels a text is taken for; warn if one label looks like several."""
     sets, separator = corpus.label_sets, file.label_separator
     if sets is None:
-        if (likely := likely_separator(corpus.labels)) is not None:
+        if (likely := likely_separator(corpus.labels)) is not None and not in_tree:
             example = next(label for label in corpus.labels if likely in label.strip(likely))
             warning = f"{example!r} is taken for one label; if it is several, use --label-separator '{likely}'"
+            if likely == "/":
+                warning += ", and if it is in a tree, --label-hierarchy /"
             echo(f"Warning: {warning}", err=True)
+        elif lists := [label for label in corpus.labels if _LIKE_A_LIST.fullmatch(label)]:
+            advice = 'if it is a list of several, put each in quotes: ["a", "b"]'
+            echo(f"Warning: {lists[0]!r} is taken for one label; {advice}", err=True)
         return
     how = f"separated by {separator!r}" if separator is not None else "in lists"
     if corpus.label_columns:
@@ -60,3 +83,6 @@ def say_what_labels_are(corpus: "Corpus", file: "FileOptions") -> None:
     without = sum(not labels for labels in sets)
     none = f", {counted(without, 'text')} without any" if without else ""
     echo(f"Several labels per text ({how}): {mean:.2g} on average{none}", err=True)
+    if never := [name for name in corpus.label_columns if not any(name in labels for labels in sets)]:
+        shown = ", ".join(map(repr, never[:_MOST_NAMED])) + (", …" if len(never) > _MOST_NAMED else "")
+        echo(f"Warning: no text has the label {shown}: it cannot be learned", err=True)

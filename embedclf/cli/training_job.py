@@ -33,6 +33,8 @@ class TrainingJob(Job):
         The texts of labels to embed.
     sample_weight, class_weight
         How much each row and each label counts; see `embedclf.train`.
+    tree : str or None
+        What separates the parts of labels that are in a tree.
     """
 
     recipe: "Recipe"
@@ -40,6 +42,7 @@ class TrainingJob(Job):
     names: "list[LabelText]"
     sample_weight: "Floats | None" = None
     class_weight: "ClassWeight" = None
+    tree: str | None = None
 
     def read_with_labels(self, path: str) -> "Corpus":
         """Read the file of ``--labels``, and the others, if any, of which none or each row has to have a label."""
@@ -128,6 +131,11 @@ class TrainingJob(Job):
         from embedclf.data.label_sets import LABEL_SEPARATOR
         from embedclf.training.label_names import described_in_tree
 
+        if separator.strip() == (self.file.label_separator or "").strip() != "":
+            raise ArgumentError(
+                f"{separator.strip()!r} cannot separate both the labels of a text (--label-separator) and the parts of "
+                "a label (--label-hierarchy)"
+            )
         own = self.corpus.label_sets or [(label,) for label in self.corpus.labels]
         each = [(row, label) for row, labels in enumerate(own) for label in labels if label != out_of_scope_label]
         separator = usual_separator([label for _, label in each], separator)
@@ -150,6 +158,7 @@ class TrainingJob(Job):
         self.corpus = replace(self.corpus, rows=rows)
         if self.described is not None:
             self.described = described_in_tree(self.described, separator)
+        self.tree = separator
         return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]
 
     def weigh(self, class_weight: str | None, weight_column: str | None, outside: str | None = None) -> None:
@@ -165,8 +174,14 @@ class TrainingJob(Job):
         """
         from embedclf.classifier.label_files import read_class_weight
         from embedclf.data.label_sets import labels_in
-        from embedclf.data.weight_column import weigh
+        from embedclf.data.weight_column import weigh, weight_faults
 
+        if (
+            weight_column is not None
+            and self.file.skip_bad_rows
+            and (faults := weight_faults(self.corpus, weight_column))
+        ):
+            self.corpus, _ = without_faulty(self.corpus, faults, "have no valid weight", skip_bad_rows=True)
         self.corpus, self.sample_weight = weigh(self.corpus, weight_column)
         if class_weight == "balanced":
             self.class_weight = "balanced"
@@ -194,7 +209,8 @@ class TrainingJob(Job):
         on_few : bool
             Whether some classifiers are trained on only a few of the rows.
         """
-        from embedclf.cli.several_labels import say_what_labels_are
+        from embedclf.cli.several_labels import say_tree, say_what_labels_are
+        from embedclf.data.label_sets import labels_in
         from embedclf.training.checks import check_examples, check_label_sets
         from embedclf.training.label_names import check_described, labels_without_rows, texts_of
         from embedclf.training.labels_alone import check_embedder
@@ -208,7 +224,9 @@ class TrainingJob(Job):
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)
-        say_what_labels_are(self.corpus, self.file)
+        say_what_labels_are(self.corpus, self.file, in_tree=self.tree is not None)
+        if self.tree is not None:
+            say_tree(labels_in(self.corpus.given_labels) - {"", out_of_scope_label}, self.tree)
         texts, labels = self.corpus.texts, self.corpus.labels
         self._outside, self._on_few = out_of_scope_label, on_few
         if self.described is not None and not self.has_labelled_rows:

@@ -81,8 +81,8 @@ class ColumnChoice:
             if name in names_in(self.text):
                 raise FormatError(f"the column {name!r} holds the texts, not a label", self._source.header_line)
             if name not in self._header:
-                problem = no_column_problem(name, "label", self._header, asked=True).replace("-column ", "-columns ")
-                raise self._missing(problem)
+                problem = no_column_problem(name, "label", self._header, asked=True)
+                raise self._missing(problem.replace("--label-column", "--label-columns"))
             self._checked("label", name)
         return reading.label_columns
 

@@ -121,19 +121,19 @@ def check_tree(labels: Sequence[str], separator: str, out_of_scope_label: str | 
     for name in sorted(set(inside)):
         if fault := tree_fault(name, separator):
             raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}")
-    tell_of_parents(as_written(inside, separator), separator)
+    if said := said_of_parents(as_written(inside, separator), separator):
+        logger.info("%s", said, extra={"about_rows": True})
     return separator
 
 
-def tell_of_parents(labels: Iterable[str], separator: str) -> None:
-    """Log which labels of rows have others below them, and how they are taken."""
+def said_of_parents(labels: Iterable[str], separator: str) -> str:
+    """Return which labels of rows have others below them, and how they are taken; nothing if none has."""
     names = set(labels)
     above = {name[:end] for name in names for end in range(len(name)) if name.startswith(separator, end)}
-    if both := sorted(above & names):
-        shown = ", ".join(map(repr, both[:_MOST_NAMED])) + (", …" if len(both) > _MOST_NAMED else "")
-        logger.info(
-            "%s: rows have this label itself, and others labels below it. Its probability is that of them all.", shown
-        )
+    both = sorted(above & names)
+    shown = ", ".join(map(repr, both[:_MOST_NAMED])) + (", …" if len(both) > _MOST_NAMED else "")
+    rest = "rows have this label itself, and others labels below it. Its probability is that of them all."
+    return f"{shown}: {rest}" if both else ""
 
 
 def sets_in_tree(sets: Sequence[LabelSet], separator: str) -> tuple[list[LabelSet], str]:

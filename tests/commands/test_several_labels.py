@@ -108,7 +108,7 @@ def test_columns_of_zeros_and_ones_are_the_same_labels(cli: Cli, separated: Path
     ("options", "message"),
     [
         (["--label-separator", ";"], "no label contains the separator ';'. Did you mean --label-separator '|'?"),
-        (["--label-separator", " "], "The label separator must have a character that is no space, such as '|'."),
+        (["--label-separator", ""], "The label separator must be a character such as '|', not nothing."),
         (["--label-columns", "labels"], "'labels' alone is a column of one label, no or yes"),
         (["--label-columns", "labels,labels"], "The label column 'labels' was given twice."),
         (["--label-columns", "labels,lable"], "no column 'lable'"),
