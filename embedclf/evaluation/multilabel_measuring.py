@@ -12,6 +12,7 @@ from embedclf.classifier.hierarchy import sets_as_written
 from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.data.label_sets import LabelSet
 from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.evaluation.multilabel_levels import LevelsOfLabels
 from embedclf.evaluation.multilabel_report import (
     LabelFigures,
     LabelPair,
@@ -34,8 +35,8 @@ def evaluate_labels(
 ) -> MultiLabelReport:
     """Evaluate a classifier that gives several labels to a text; see `embedclf.evaluate`.
 
-    In a tree, only classes count: a text that is given a label above one of its own misses this one, and no label that
-    it is given is wrong.
+    In a tree, only classes count, except in the figures of its levels: a text that is given a label above one of its
+    own misses this one, and no label that it is given is wrong.
     """
     texts, labels = examples.texts, examples.known_label_sets
     if (separator := classifier.card.hierarchy) is not None:
@@ -53,6 +54,9 @@ def evaluate_labels(
     report = report_on_labels(
         texts, labels, classifier.classes, probabilities, decision.given(probabilities), thresholds=decision.thresholds
     )
+    if decision.tree is not None:
+        given = decision.choose(probabilities)[0]
+        report = replace(report, hierarchy=LevelsOfLabels.of(decision.tree, labels, given, examples.groups))
     if train_set is None:
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set)
