@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from embedclf.cli.screen import echo
-from embedclf.data.label_sets import SEPARATORS, likely_separator
+from embedclf.data.label_sets import SEPARATORS, labels_in, likely_separator, split_labels
 from embedclf.errors import DataError
 from embedclf.formatting import counted
 
@@ -40,6 +40,23 @@ def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
         advice = f"Did you mean --label-separator '{found[0]}'?"
     message = f"{corpus.name}: no label contains the separator {separator!r}. {advice}"
     raise DataError(message, source=corpus.name)
+
+
+def check_known(corpus: "Corpus", classes: "Collection[str]") -> None:
+    """Check that no label that a classifier does not know is several that it knows.
+
+    Raises
+    ------
+    DataError
+        If one is; the message names the separator.
+    """
+    for label in sorted(labels_in(corpus.label_sets or ()) - set(classes)):
+        for separator in SEPARATORS:
+            if separator in label.strip(separator) and set(split_labels(label, separator)) <= set(classes):
+                raise DataError(
+                    f"{corpus.name}: {label!r} is several labels of the model. Use --label-separator '{separator}'",
+                    source=corpus.name,
+                )
 
 
 def warn_of_missing_columns(corpus: "Corpus", classes: "Sequence[str]") -> None:
@@ -83,6 +100,7 @@ def say_what_labels_are(corpus: "Corpus", file: "FileOptions", *, in_tree: bool 
     without = sum(not labels for labels in sets)
     none = f", {counted(without, 'text')} without any" if without else ""
     echo(f"Several labels per text ({how}): {mean:.2g} on average{none}", err=True)
-    if never := [name for name in corpus.label_columns if not any(name in labels for labels in sets)]:
+    found = labels_in(sets) | set(file.label_map or ())
+    if never := [name for name in corpus.label_columns if name not in found]:
         shown = ", ".join(map(repr, never[:_MOST_NAMED])) + (", …" if len(never) > _MOST_NAMED else "")
         echo(f"Warning: no text has the label {shown}: it cannot be learned", err=True)

@@ -160,6 +160,8 @@ def check_classes(names: Iterable[str]) -> tuple[str, ...]:
     for name in classes:
         if fault := text_fault(name, "label"):
             raise TrainingError(f"{fault}: {name!r}")
+    if not classes:
+        raise TrainingError("there are no labels: a classifier needs at least two")
     if len(classes) == 1:
         raise TrainingError(f"only one class, {classes[0]!r}: a classifier needs at least two labels")
     if len(set(classes)) != len(classes):

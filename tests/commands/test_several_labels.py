@@ -188,6 +188,19 @@ def test_labels_that_look_like_several_are_pointed_out(cli: Cli):
     assert "delivery|refund" in embedclf.load("models/d.safetensors").classes
 
 
+def test_labels_of_a_model_with_another_separator_are_named(
+    cli: Cli, separated: Path, several: embedclf.TextClassifier
+):
+    """So that they do not count as labels that it does not know."""
+    several.save("m.safetensors")
+    Path("o.csv").write_text(separated.read_text().replace("|", ";"))
+    result = cli("evaluate", "o.csv", "-m", "m.safetensors")
+    assert result.exit_code == 1
+    wanted = "o.csv: 'delivery;refund' is several labels of the model. Use --label-separator ';'"
+    assert wanted in result.stderr
+    assert cli("evaluate", "o.csv", "-m", "m.safetensors", "--label-separator", ";").exit_code == 0
+
+
 def test_python_takes_lists_sets_and_matrices(several: embedclf.TextClassifier):
     """All are the same labels."""
     names = sorted(SMALL)

@@ -906,6 +906,14 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
         lambda classifier: embedclf.evaluate(classifier, ["a"], ["refund"], costs={("refnd", "*"): 2}),
         embedclf.ArgumentError("costs name the label 'refnd', which does not occur; did you mean 'refund'?"),
     ),
+    "a coverage that is no number": (
+        lambda classifier: classifier.classify(["a"], coverage="0.9"),  # type: ignore[arg-type]
+        embedclf.ArgumentError("coverage must be above 0 and below 1, got '0.9'"),
+    ),
+    "labels of nothing": (
+        lambda _: embedclf.train(label_texts={}),
+        embedclf.TrainingError("there are no labels: a classifier needs at least two"),
+    ),
     "a weight that is too large": (
         lambda _: embedclf.train(["a", "b"], ["x", "y"], embedder="words", sample_weight=[1, 1e300]),
         embedclf.ArgumentError("sample_weight[1] is 1e+300, not a positive number up to 1e+12"),

@@ -80,7 +80,7 @@ def command(
     from embedclf.cli.file_options import read_texts
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import facts_of_file, facts_of_model, places_in
-    from embedclf.cli.several_labels import warn_of_missing_columns
+    from embedclf.cli.several_labels import check_known, warn_of_missing_columns
     from embedclf.data.label_sets import LABEL_SEPARATOR
     from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.evaluation.measuring import check_labels, evaluate
@@ -97,6 +97,7 @@ def command(
     if coverage is not None:
         classifier.card.set_threshold(coverage)
     corpus = job.read()
+    check_known(corpus, classifier.classes)
     check_labels(classifier, corpus.given_labels)
     warn_of_missing_columns(corpus, classifier.classes)
     priced = None if costs is None else read_costs(costs, classifier.classes, classifier.card.out_of_scope_label)
