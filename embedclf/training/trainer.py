@@ -202,7 +202,7 @@ def train(
         raise TypeError("train needs texts with their labels, or label_texts")
     given: Any = () if texts is None else texts
     examples = EmbeddedTexts.of(given, labels, text=text, label=label, embedder=embedder, vectors=vectors)
-    if described is not None and examples.labels is None:
+    if described is not None and examples.labels is None and examples.label_sets is None:
         check_without_rows(
             recipe,
             target_accuracy=target_accuracy,

@@ -910,6 +910,10 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
         lambda classifier: classifier.classify(["a"], coverage="0.9"),  # type: ignore[arg-type]
         embedclf.ArgumentError("coverage must be above 0 and below 1, got '0.9'"),
     ),
+    "labels with descriptions, and texts with several": (
+        lambda _: embedclf.train(["a", "b"], [["x"], ["x", "y"]], label_texts=["x", "y"], embedder="wordllama"),
+        embedclf.ArgumentError("--labels (label_texts) is for texts with one label each; these have several"),
+    ),
     "labels of nothing": (
         lambda _: embedclf.train(label_texts={}),
         embedclf.TrainingError("there are no labels: a classifier needs at least two"),
