@@ -75,6 +75,9 @@ def _weights(corpus: Corpus, column: str) -> tuple[list[float], dict[int, str]]:
             "(--weight-column)",
             source=corpus.name,
         )
+    having = {row.file for row in corpus.rows if column in row.record}
+    if without := [name for name in corpus.files if name not in having]:
+        raise DataError(f"{without[0]}: no column {column!r}, which the other files have", source=without[0])
     weights, faults = [], {}
     for number, row in enumerate(corpus.rows):
         fault, weight = _weight(row.record.get(column), column)

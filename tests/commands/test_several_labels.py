@@ -264,3 +264,8 @@ def test_a_label_map_reaches_each_of_several_labels(cli: Cli, separated: Path):
     classifier = train(cli, separated, "--label-separator", "|", "--label-map", "map.csv")
     assert classifier.classes == ("parcel", "refund")
     assert classifier.card.n_examples == len(ROWS) - len(SMALL["password"])
+    classifier.save("m.safetensors")
+    measured = cli("evaluate", separated, "-m", "m.safetensors")
+    wanted = "the model was trained with a label map that renames 'delivery', 'password': use --label-map"
+    assert wanted in measured.stderr
+    assert "label map" not in cli("evaluate", separated, "-m", "m.safetensors", "--label-map", "map.csv").stderr

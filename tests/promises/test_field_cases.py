@@ -753,6 +753,12 @@ WEIGHING: dict[str, Case] = {
         "learning-curve t.jsonl --embedder words --weight-column w --dry-run",
         {"t.jsonl": '{"text":"a b","label":"x","w":1}\n{"text":"c d","label":"y","w":0.5}\n'},
     ),
+    "weights that one of two files lacks": Case(
+        "train t.csv u.csv --embedder words --weight-column w",
+        {**_LABELLED, "u.csv": "text,label\nk l,x\n"},
+        1,
+        ("Error: u.csv: no column 'w', which the other files have",),
+    ),
     "weights of rows that are skipped": Case(
         f"{_TRAIN} --weight-column w --skip-bad-rows --dry-run",
         {"t.csv": 'text,label,w\na b,x,-1\nc d,x,"1,5"\ne f,y,1e300\ng h,y,1\ni j,x,1\n'},

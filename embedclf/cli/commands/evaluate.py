@@ -158,7 +158,14 @@ def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:
 
 def _warn_of_unknown(report: "Report | MultiLabelReport", classifier: "TextClassifier") -> None:
     from embedclf.classifier.hierarchy import hierarchy_of
+    from embedclf.data.reading import as_read
 
+    training = classifier.card.training
+    renamed = {} if training is None else as_read(training.reading).get("label_map") or {}
+    if old := sorted(report.unknown_labels.keys() & renamed.keys()):
+        shown = ", ".join(f"'{shown_label(name)}'" for name in old[:_N_UNKNOWN_SHOWN])
+        more = ", …" if len(old) > _N_UNKNOWN_SHOWN else ""
+        echo(f"Warning: the model was trained with a label map that renames {shown}{more}: use --label-map", err=True)
     separator = classifier.card.hierarchy
     above = set() if separator is None else set(hierarchy_of(classifier.classes, separator).names)
     ordered = sorted(report.unknown_labels.items(), key=lambda pair: -pair[1])
