@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # The fewest labels with another separator to suggest it.
 _LEAST_CELLS = 2
 _MOST_NAMED = 3
+# From so many labels a text on, their mean has no decimals.
+_MANY = 10
 _LIKE_A_LIST = re.compile(r"\[[^]]*,[^]]*\]")
 
 
@@ -36,13 +38,15 @@ def check_separator(corpus: "Corpus", file: "FileOptions") -> None:
     single = [label for labels in sets for label in labels]
     found = [one for one in SEPARATORS if sum(one in label for label in single) >= _LEAST_CELLS]
     advice = "Without --label-separator, each text has one label."
+    if separator == corpus.dialect.delimiter:
+        advice = "It separates the columns of this file."
     if found:
         advice = f"Did you mean --label-separator '{found[0]}'?"
     message = f"{corpus.name}: no label contains the separator {separator!r}. {advice}"
     raise DataError(message, source=corpus.name)
 
 
-def check_known(corpus: "Corpus", classes: "Collection[str]") -> None:
+def check_known(corpus: "Corpus", classes: "Collection[str]", tree: str | None) -> None:
     """Check that no label that a classifier does not know is several that it knows.
 
     Raises
@@ -50,13 +54,20 @@ def check_known(corpus: "Corpus", classes: "Collection[str]") -> None:
     DataError
         If one is; the message names the separator.
     """
-    for label in sorted(labels_in(corpus.label_sets or ()) - set(classes)):
+    unknown = labels_in(corpus.label_sets or ()) - set(classes)
+    if (several := _several_of(unknown, set(classes), tree)) is not None:
+        message = f"{corpus.name}: {several[0]!r} is several labels of the model. Use --label-separator '{several[1]}'"
+        raise DataError(message, source=corpus.name)
+
+
+def _several_of(labels: set[str], known: set[str], tree: str | None) -> tuple[str, str] | None:
+    """Return a label that is some known ones with a separator between them, and that; None if there is none."""
+    for label in sorted(labels):
         for separator in SEPARATORS:
-            if separator in label.strip(separator) and set(split_labels(label, separator)) <= set(classes):
-                raise DataError(
-                    f"{corpus.name}: {label!r} is several labels of the model. Use --label-separator '{separator}'",
-                    source=corpus.name,
-                )
+            parts = set(split_labels(label, separator))
+            if separator in label and separator != (tree or "").strip() and parts and parts <= known - {label}:
+                return label, separator
+    return None
 
 
 def warn_of_missing_columns(corpus: "Corpus", classes: "Sequence[str]") -> None:
@@ -79,11 +90,11 @@ def say_tree(labels: "Collection[str]", separator: str) -> None:
         echo(said, err=True)
 
 
-def say_what_labels_are(corpus: "Corpus", file: "FileOptions", *, in_tree: bool = False) -> None:
+def say_what_labels_are(corpus: "Corpus", file: "FileOptions", tree: str | None = None) -> None:
     """Print what a file of several labels a text is taken for; warn if one label looks like several."""
     sets, separator = corpus.label_sets, file.label_separator
     if sets is None:
-        if (likely := likely_separator(corpus.labels)) is not None and not in_tree:
+        if (likely := likely_separator(corpus.labels)) is not None and tree is None:
             example = next(label for label in corpus.labels if likely in label.strip(likely))
             warning = f"{example!r} is taken for one label; if it is several, use --label-separator '{likely}'"
             if likely == "/":
@@ -93,14 +104,18 @@ def say_what_labels_are(corpus: "Corpus", file: "FileOptions", *, in_tree: bool 
             advice = 'if it is a list of several, put each in quotes: ["a", "b"]'
             echo(f"Warning: {lists[0]!r} is taken for one label; {advice}", err=True)
         return
+    found = labels_in(sets)
     how = f"separated by {separator!r}" if separator is not None else "in lists"
     if corpus.label_columns:
         how = f"in {len(corpus.label_columns)} columns"
     mean = sum(map(len, sets)) / len(sets)
+    average = f"{mean:.2g}" if mean < _MANY else f"{mean:,.0f}"
     without = sum(not labels for labels in sets)
     none = f", {counted(without, 'text')} without any" if without else ""
-    echo(f"Several labels per text ({how}): {mean:.2g} on average{none}", err=True)
-    found = labels_in(sets) | set(file.label_map or ())
-    if never := [name for name in corpus.label_columns if name not in found]:
+    echo(f"Several labels per text ({how}): {average} on average{none}", err=True)
+    if (several := _several_of(found, found, tree)) is not None:
+        label, other = several
+        echo(f"Warning: {label!r} is taken for one label, though the parts around {other!r} are labels, too", err=True)
+    if never := [name for name in corpus.label_columns if name not in found | set(file.label_map or ())]:
         shown = ", ".join(map(repr, never[:_MOST_NAMED])) + (", …" if len(never) > _MOST_NAMED else "")
         echo(f"Warning: no text has the label {shown}: it cannot be learned", err=True)

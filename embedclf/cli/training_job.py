@@ -224,7 +224,7 @@ class TrainingJob(Job):
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)
-        say_what_labels_are(self.corpus, self.file, in_tree=self.tree is not None)
+        say_what_labels_are(self.corpus, self.file, self.tree)
         if self.tree is not None:
             say_tree(labels_in(self.corpus.given_labels) - {"", out_of_scope_label}, self.tree)
         texts, labels = self.corpus.texts, self.corpus.labels

@@ -187,7 +187,7 @@ training_options = collected(
 def _separator(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value == "":
         raise click.BadParameter("must be a separator such as '/'.", ctx, param)
-    return value
+    return "\t" if value == r"\t" else value
 
 
 label_hierarchy_option = click.option(

@@ -312,6 +312,30 @@ ANOTHER_FILE: dict[str, Case] = {
     "label columns without a name": Case(
         "train d.csv --label-columns ,", exit=2, says=("--label-columns': must be the names of columns, such as",)
     ),
+    "label columns in a file without a header": Case(
+        "train d.csv --label-columns 2,3 --no-header --embedder words --dry-run",
+        {"d.csv": "some long text here,1,0\nanother text there,0,1\n"},
+        says=("d.csv: no header, texts in column 1", "2 rows, 2 labels", "(in 2 columns): 1 on average"),
+    ),
+    "label columns with spaces in the header": Case(
+        "train d.csv --label-columns p,q --embedder words --dry-run",
+        {"d.csv": "text, p, q\na, 1, 0\nb, 0, 1\n"},
+        says=("2 rows, 2 labels", "(in 2 columns): 1 on average"),
+    ),
+    "two separators of labels": Case(
+        "train d.csv --label-separator ';' --embedder words --dry-run",
+        {"d.csv": "text,label\na,x;y\nb,x|y\nc,X\n"},
+        says=(
+            "Warning: 'x|y' is taken for one label, though the parts around '|' are labels, too",
+            "label identical to another except for case, spaces or Unicode form: X",
+        ),
+    ),
+    "a separator of labels that separates columns": Case(
+        "train d.csv --label-separator '|' --embedder words",
+        {"d.csv": "text|label\na|x\nb|y\n"},
+        exit=1,
+        says=("no label contains the separator '|'. It separates the columns of this file.",),
+    ),
     "a label column that no text has": Case(
         "train d.csv --label-columns p,q,r --embedder words --dry-run",
         {"d.csv": "text,p,q,r\na,1,0,0\nb,1,0,1\n"},

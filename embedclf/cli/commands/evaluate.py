@@ -97,7 +97,7 @@ def command(
     if coverage is not None:
         classifier.card.set_threshold(coverage)
     corpus = job.read()
-    check_known(corpus, classifier.classes)
+    check_known(corpus, classifier.classes, classifier.card.hierarchy)
     check_labels(classifier, corpus.given_labels)
     warn_of_missing_columns(corpus, classifier.classes)
     priced = None if costs is None else read_costs(costs, classifier.classes, classifier.card.out_of_scope_label)
