@@ -172,7 +172,7 @@ def meant(name: str, classes: Sequence[str]) -> str:
     """Return which label may be meant by a name that is none, or which labels there are, to end a message."""
     from difflib import get_close_matches
 
-    similar = get_close_matches(name, classes, n=1)
+    similar = [one for one in classes if one.casefold() == name.casefold()] or get_close_matches(name, classes, n=1)
     if similar:
         return f"; did you mean {similar[0]!r}?"
     return f" (labels: {', '.join(map(repr, classes[:_MOST_NAMED]))}{', …' if len(classes) > _MOST_NAMED else ''})"

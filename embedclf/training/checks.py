@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Mask
+from embedclf.classifier.costs import meant
 from embedclf.classifier.decisions import check_min_confidence
 from embedclf.classifier.hierarchy import as_written, sets_as_written, tree_fault, usual_separator
 from embedclf.data.label_sets import LabelSet
@@ -34,7 +35,8 @@ def check_examples(
         raise TrainingError("no examples to train on")
     names = set(labels)
     if out_of_scope_label is not None and out_of_scope_label not in names:
-        raise TrainingError(f"no row has the label {out_of_scope_label!r} (--out-of-scope-label)")
+        hint = meant(out_of_scope_label, sorted(names))
+        raise TrainingError(f"no row has the label {out_of_scope_label!r} (--out-of-scope-label){hint}")
     for name in sorted(names):
         if fault := text_fault(name, "label"):
             raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}: {name!r}")

@@ -701,7 +701,7 @@ WEIGHING: dict[str, Case] = {
         },
         1,
         (
-            "Error: 7 rows of c.csv cannot be used: c.csv:2: the label 'X' does not occur (labels: 'x', 'y') ",
+            "Error: 7 rows of c.csv cannot be used: c.csv:2: the label 'X' does not occur; did you mean 'x'? ",
             "c.csv:3: the cost is '-1': a cost must be a number from 0 to 1e+12 ",
             "c.csv:4: the label is missing; * stands for any ",
             "c.csv:5: the answer 'out' does not occur",
@@ -804,6 +804,12 @@ WEIGHING: dict[str, Case] = {
     ),
     "a target of a label that does not occur": Case(
         "train t.csv --embedder words --target-recall z=90%", _LABELLED, 1, ("target_recall has the label 'z', which",)
+    ),
+    "an out-of-scope label in other letters": Case(
+        "train t.csv --embedder words --out-of-scope-label Y",
+        _LABELLED,
+        1,
+        ("no row has the label 'Y' (--out-of-scope-label); did you mean 'y'?",),
     ),
     "a target without enough rows": Case(
         "train t.csv --embedder words --target-recall x=90%",
