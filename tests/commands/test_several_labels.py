@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +228,14 @@ def test_every_text_has_a_label_if_all_did_in_training():
     with_labels = [(text, labels) for text, labels in ROWS if labels]
     classifier = embedclf.train(*zip(*with_labels, strict=True), embedder="wordllama", **QUICK)  # type: ignore[arg-type]
     assert all(classifier.predict(["Good morning", "zzz", BOTH]))
+
+
+def test_python_points_out_texts_of_lists(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """As a data frame has them that was read from CSV; the command line takes them for lists."""
+    monkeypatch.setattr(logging.getLogger("embedclf"), "propagate", True)
+    embedclf.train(["a b", "c d"], ["z", "['x', 'y']"], embedder="words", **QUICK | {"features": "words"})
+    wanted = "labels[1] is the text of a list, \"['x', 'y']\", and taken for one label: convert such texts to lists"
+    assert wanted in caplog.messages
 
 
 @pytest.mark.parametrize(
