@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
@@ -41,6 +42,12 @@ def price_per_million(dollars: float) -> str:
 def counted(number: int, thing: str) -> str:
     """Format a number with its noun: ``1 row``, ``1,008 rows``."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
+def with_a_point(number: Any) -> str:
+    """Return how a number with a decimal comma is to be written, for messages; nothing if there is no such comma."""
+    shown = str(number).strip()
+    return f"; write {shown.replace(',', '.')}" if re.fullmatch(r"-?\d*,\d+", shown) else ""
 
 
 def joined(labels: Iterable[str], separator: str = "|") -> str:

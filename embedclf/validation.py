@@ -15,6 +15,9 @@ from embedclf.missing import check_none_missing, is_missing, nothing_to_read
 Label: TypeAlias = str | int | np.integer[Any]
 """What a label may be; a whole number is a label as it is written."""
 
+MOST_WEIGHT = 1e12
+"""The most that a text or a label may weigh."""
+
 
 def check_extra(extra: str, what: str, *packages: str) -> None:
     """Check that the packages of an extra are installed.

@@ -14,6 +14,7 @@ import numpy as np
 from embedclf.arrays import Floats, Ints, Vectors
 from embedclf.data_frames import as_mapping
 from embedclf.errors import ArgumentError
+from embedclf.formatting import with_a_point
 from embedclf.missing import is_missing
 
 ANY = "*"
@@ -152,7 +153,7 @@ def check_cost(cost: Any, what: str) -> float:
     except (TypeError, ValueError):
         number = float("nan")
     if not 0 <= number <= _MOST_COST:
-        raise ArgumentError(f"{what} is {cost!r}: a cost must be a number from 0 to {_MOST_COST:g}")
+        raise ArgumentError(f"{what} is {cost!r}: a cost must be a number from 0 to {_MOST_COST:g}{with_a_point(cost)}")
     return number
 
 
@@ -179,7 +180,7 @@ def meant(name: str, classes: Sequence[str]) -> str:
     """Return which label may be meant by a name that is none, or which labels there are, to end a message."""
     from difflib import get_close_matches
 
-    similar = get_close_matches(name, classes, n=1)
+    similar = [one for one in classes if one.casefold() == name.casefold()] or get_close_matches(name, classes, n=1)
     if similar:
         return f"; did you mean {similar[0]!r}?"
     return f" (labels: {', '.join(map(repr, classes[:_MOST_NAMED]))}{', …' if len(classes) > _MOST_NAMED else ''})"

@@ -22,6 +22,9 @@ from embedclf.missing import nothing_to_read
 from embedclf.stats import metrics
 
 _MOST_SHOWN = 3
+# Separators of the parts of labels, the commonest first, and the fewest labels with another to suggest it.
+_USUAL = ("/", ">", "::", "|", "→", "\\", ":", ".")
+_LEAST_LABELS = 2
 
 
 class Steps(NamedTuple):
@@ -314,6 +317,9 @@ def _check(labels: Sequence[str], separator: Any) -> None:
     if not any(core in label for label in labels):
         names = sorted(set(labels))
         shown = ", ".join(map(repr, names[:_MOST_SHOWN])) + (", …" if len(names) > _MOST_SHOWN else "")
+        found = [one for one in _USUAL if sum(one in name for name in names) >= _LEAST_LABELS]
+        meant = f"; did you mean {found[0]!r}?" if found else ""
         raise ArgumentError(
-            f"no label contains the separator {core!r} (--label-hierarchy, label_hierarchy=…); the labels are {shown}"
+            f"no label contains the separator {core!r} (--label-hierarchy, label_hierarchy=…); the labels are "
+            f"{shown}{meant}"
         )

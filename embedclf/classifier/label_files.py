@@ -7,7 +7,8 @@ from collections.abc import Collection, Iterable, Sequence
 from embedclf.classifier.costs import ANY, Costs, check_cost, meant, odd_costs
 from embedclf.data.small_table import TableRow, bad_table, read_table
 from embedclf.errors import ArgumentError, RowFault
-from embedclf.formatting import counted
+from embedclf.formatting import counted, with_a_point
+from embedclf.validation import MOST_WEIGHT
 
 logger = logging.getLogger(__name__)
 
@@ -126,8 +127,9 @@ def _weight(cell: str) -> float:
         number = float(cell)
     except ValueError:
         number = float("nan")
-    if not 0 < number < float("inf"):
-        raise ArgumentError(f"the weight is {cell!r}, not a positive number")
+    if not 0 < number <= MOST_WEIGHT:
+        too_large = f" up to {MOST_WEIGHT:g}" if number > 0 else ""
+        raise ArgumentError(f"the weight is {cell!r}, not a positive number{too_large}{with_a_point(cell)}")
     return number
 
 

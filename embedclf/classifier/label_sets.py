@@ -13,6 +13,7 @@ which is a quantile over examples that the classifier was not fitted on, with th
 import math
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Context
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -69,7 +70,7 @@ class Conformal:
         ArgumentError
             If it is not between 0 and 1, or there are too few examples for it.
         """
-        if not 0 < coverage < 1:
+        if not isinstance(coverage, Real) or not 0 < float(coverage) < 1:
             raise ArgumentError(f"coverage must be above 0 and below 1, got {coverage!r}")
         n = self.n_examples
         n_held = math.ceil(round((n + 1) * coverage, 9))

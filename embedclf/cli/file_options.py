@@ -120,6 +120,7 @@ def file_options(labels: Labels, *, as_model: bool = False) -> Decorator:
         "label_separator": click.option(
             "--label-separator",
             metavar="CHAR",
+            callback=_label_separator,
             help="What separates the labels of a text that has several, such as '|'."
             + usually('only lists, such as ["a", "b"], are several'),
         ),
@@ -225,7 +226,14 @@ def _text_column(ctx: click.Context, param: click.Parameter, value: tuple[str, .
 
 
 def _label_columns(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name.strip() for names in value for name in names.split(",") if name.strip())
+    names = tuple(name.strip() for names in value for name in names.split(",") if name.strip())
+    if value and not names:
+        raise click.BadParameter("must be the names of columns, such as toxic,insult.", ctx, param)
+    return names
+
+
+def _label_separator(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    return "\t" if value == r"\t" else value
 
 
 def _with_options(message: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from embedclf.cli.refused_rows import refused_error
 from embedclf.cli.screen import echo, echo_json, echo_lines, wants_colour
+from embedclf.data.label_sets import LABEL_SEPARATOR
 from embedclf.errors import RowFault
 from embedclf.formatting import joined, rounded_down, shown_confidence
 from embedclf.phases import phase
@@ -133,7 +134,9 @@ def _embedded(
 
 
 def _show(one: _Shown, trained_on: "Corpus | None", first: int, rules: "LabelRules | None") -> None:
-    echo_lines([_answer(one.answer, first) if rules is None else _answer_of_several(one.answer, rules.separator)])
+    echo_lines(
+        [_answer(one.answer, first) if rules is None else _answer_of_several(one.answer, _on_screen(rules.separator))]
+    )
     if one.explanation is not None:
         echo_lines(explanation_lines(one.explanation, trained_on, in_colour=wants_colour()))
 
@@ -154,6 +157,11 @@ def _answer(answer: "Answer", first: int) -> Line:
         separator = "|" if columns() is None else " | "  # so that a long set wraps
         pieces += [space, (in_one_line(joined((label for label, _ in answer.label_set), separator)) or "-", PLAIN)]
     return pieces
+
+
+def _on_screen(separator: str) -> str:
+    """Return what separates the labels of a text on the screen, where tabs separate columns."""
+    return separator if "\t" not in separator else LABEL_SEPARATOR
 
 
 def _answer_of_several(answer: "Answer", separator: str) -> Line:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import Hit
 
 
-_OF_CLASSES = frozenset(["single_class", "small_classes", "label_variants", "imbalance"])
+_OF_CLASSES = frozenset(["single_class", "small_classes", "imbalance"])
 
 
 def place_columns(corpus: "Corpus") -> dict[str, type]:

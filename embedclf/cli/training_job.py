@@ -34,6 +34,8 @@ class TrainingJob(Job):
         The texts of labels to embed.
     sample_weight, class_weight
         How much each row and each label counts; see `embedclf.train`.
+    tree : str or None
+        What separates the parts of labels that are in a tree.
     """
 
     recipe: "Recipe"
@@ -41,6 +43,7 @@ class TrainingJob(Job):
     names: "list[LabelText]"
     sample_weight: "Floats | None" = None
     class_weight: "ClassWeight" = None
+    tree: str | None = None
 
     def read_with_labels(self, path: str) -> "Corpus":
         """Read the file of ``--labels``, and the others, if any, of which none or each row has to have a label."""
@@ -129,6 +132,11 @@ class TrainingJob(Job):
         from embedclf.training.checks import tree_faults
         from embedclf.training.label_names import described_in_tree
 
+        if separator.strip() == (self.file.label_separator or "").strip() != "":
+            raise ArgumentError(
+                f"{separator.strip()!r} cannot separate both the labels of a text (--label-separator) and the parts of "
+                "a label (--label-hierarchy)"
+            )
         separator, faults = tree_faults(self.corpus.given_labels, separator, out_of_scope_label)
         if faults:
             skip, problem = self.file.skip_bad_rows, "cannot be used"
@@ -136,6 +144,7 @@ class TrainingJob(Job):
         self.corpus = rows_as_written(self.corpus, separator, self.file.label_separator)
         if self.described is not None:
             self.described = described_in_tree(self.described, separator)
+        self.tree = separator
         return separator, None if out_of_scope_label is None else as_written([out_of_scope_label], separator)[0]
 
     def check_outside(self, out_of_scope_label: str) -> None:
@@ -167,8 +176,14 @@ class TrainingJob(Job):
         """
         from embedclf.classifier.label_files import read_class_weight
         from embedclf.data.label_sets import labels_in
-        from embedclf.data.weight_column import weigh
+        from embedclf.data.weight_column import weigh, weight_faults
 
+        if (
+            weight_column is not None
+            and self.file.skip_bad_rows
+            and (faults := weight_faults(self.corpus, weight_column))
+        ):
+            self.corpus, _ = without_faulty(self.corpus, faults, "have no valid weight", skip_bad_rows=True)
         self.corpus, self.sample_weight = weigh(self.corpus, weight_column)
         if class_weight == "balanced":
             self.class_weight = "balanced"
@@ -196,7 +211,8 @@ class TrainingJob(Job):
         on_few : bool
             Whether some classifiers are trained on only a few of the rows.
         """
-        from embedclf.cli.several_labels import say_what_labels_are
+        from embedclf.cli.several_labels import say_tree, say_what_labels_are
+        from embedclf.data.label_sets import labels_in
         from embedclf.training.checks import check_labelled
         from embedclf.training.label_names import check_described, labels_without_rows, texts_of
         from embedclf.training.labels_alone import check_embedder
@@ -210,7 +226,9 @@ class TrainingJob(Job):
             reason = self.reason_for(training)
         self.embedder, self.recipe = open_for(recipe, training.embedder, **settings)
         introduce(self.corpus, self.embedder, reason)
-        say_what_labels_are(self.corpus, self.file, out_of_scope_label)
+        say_what_labels_are(self.corpus, self.file, out_of_scope_label, self.tree)
+        if self.tree is not None:
+            say_tree(labels_in(self.corpus.given_labels) - {"", out_of_scope_label}, self.tree)
         texts, labels = self.corpus.texts, self.corpus.labels
         self._outside, self._on_few = out_of_scope_label, on_few
         if self.described is not None and not self.has_labelled_rows:
@@ -219,9 +237,8 @@ class TrainingJob(Job):
             self.names = texts_of(sorted(self.described), self.described)
             return
         check_labelled(texts, self.corpus.given_labels, out_of_scope_label)
-        if self.corpus.label_sets is not None:
-            if self.described is not None:
-                raise ArgumentError("--labels (label_texts) is for texts with one label each; these have several")
+        if self.corpus.is_multilabel and self.described is not None:
+            raise ArgumentError("--labels (label_texts) is for texts with one label each; these have several")
         if self.described is not None:
             self.described = {label: said for label, said in self.described.items() if label != out_of_scope_label}
             check_described(self.described, sorted(set(labels) - {out_of_scope_label}))

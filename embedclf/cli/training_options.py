@@ -183,9 +183,17 @@ training_options = collected(
     },
 )
 
+
+def _separator(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value == "":
+        raise click.BadParameter("must be a separator such as '/'.", ctx, param)
+    return "\t" if value == r"\t" else value
+
+
 label_hierarchy_option = click.option(
     "--label-hierarchy",
     metavar="SEPARATOR",
+    callback=_separator,
     help="Labels are in a tree: what separates their parts, e.g. '/' for billing/refund.",
 )
 

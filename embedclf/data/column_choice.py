@@ -77,14 +77,22 @@ class ColumnChoice:
         reading = self._reading
         if not reading.label_columns and reading.label_column is None:
             return tuple(name for name in reading.usual_label_columns if name in self._header)
-        for name in reading.label_columns if self._header else ():
+        if not self._header:
+            return reading.label_columns
+        columns = tuple(self._but_for_spaces(name) for name in reading.label_columns)
+        for name in columns:
             if name in names_in(self.text):
                 raise FormatError(f"the column {name!r} holds the texts, not a label", self._source.header_line)
             if name not in self._header:
-                problem = no_column_problem(name, "label", self._header, asked=True).replace("-column ", "-columns ")
-                raise self._missing(problem)
+                problem = no_column_problem(name, "label", self._header, asked=True)
+                raise self._missing(problem.replace("--label-column", "--label-columns"))
             self._checked("label", name)
-        return reading.label_columns
+        return columns
+
+    def _but_for_spaces(self, name: str) -> str:
+        """Return the name in the header that is the same but for white space around it, or else the name itself."""
+        alike = [one for one in self._header if one.strip() == name.strip()]
+        return alike[0] if name not in self._header and len(alike) == 1 else name
 
     def _chosen_label(self) -> str | None:
         asked = self._asked_label

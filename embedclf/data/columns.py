@@ -235,7 +235,8 @@ def no_column_problem(
     if not asked and len(left) == 1 and left[0].isprintable() and left[0].strip():
         or_row = ", or --no-header if that is a row" if " " in left[0].strip() else ""
         return f"{problem}. Use {option} {shlex.quote(left[0])}{or_row}"
-    return f"{problem}. Choose one with {option}"
+    several = ", or columns of 0 and 1 with --label-columns" if kind == "label" and not asked and len(left) > 1 else ""
+    return f"{problem}. Choose one with {option}{several}"
 
 
 def several_columns_problem(found: Sequence[str], kind: Kind, header: Sequence[str]) -> str:

@@ -165,7 +165,9 @@ class CsvSource(Source):
         text, label = ("" if set(names_in(usual)) - set(names) else usual for usual in reading.usual)
         known = Columns(
             reading.text_column or text,
-            reading.label_column or cast(str, label) or ("-" if reading.labels == "none" else ""),
+            reading.label_column
+            or cast(str, label)
+            or ("-" if reading.labels == "none" or reading.label_columns else ""),
         )
         if all(known):
             return

@@ -36,24 +36,58 @@ _MOST_CHARACTERS = 10_000
 _YES, _NO = frozenset(["1", "true", "t", "yes", "y"]), frozenset(["0", "false", "f", "no", "n"])
 # A number that was written as a decimal, as data frames do in columns with gaps.
 _ZEROS = re.compile(r"\.0*\Z")
+# An array as NumPy writes it, without commas: Python would read 'a' 'b' as one text.
+_ITEM = re.compile(r"""'[^']*'|"[^"]*"|-?\d+""")
+_ARRAY = re.compile(rf"\[\s*(?:{_ITEM.pattern})(?:\s+(?:{_ITEM.pattern}))+\s*\]")
+_ENDS = ("[]", "()", "{}")
 
 
 def listed_labels(value: Any) -> LabelSet | None:
-    """Return the labels of a cell that is a list, or the text of one in JSON or Python; None if it is not."""
-    if isinstance(value, str):
-        if not (value[:1] == "[" and value.rstrip()[-1:] == "]" and len(value) <= _MOST_CHARACTERS):
-            return None
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            try:
-                value = ast.literal_eval(value.strip())
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                return None
-    if not isinstance(value, list) or any(isinstance(one, bool) or not isinstance(one, str | int) for one in value):
+    """Return the labels of a cell that is a list, or the text of one in JSON or Python; None if it is not.
+
+    In Python, the text may also be that of a tuple or a set of strings, or of a NumPy array.
+    """
+    found = _listed(value)
+    return (
+        None if found is None or any(map(_is_no_label, found)) else tuple(sorted({str(one).strip() for one in found}))
+    )
+
+
+def list_fault(value: Any) -> str | None:
+    """Return why a cell with a list, or the text of one, has no valid labels; None if it has, or is no list."""
+    if isinstance(value, Mapping):
+        return "the label is an object; expected a string or a list of strings"
+    wrong = [one for one in _listed(value) or () if _is_no_label(one)]
+    if not wrong:
         return None
-    labels = [str(one).strip() for one in value]
-    return tuple(sorted(set(labels))) if all(labels) else None
+    return f"the list of labels has {json.dumps(wrong[0], default=str)[:40]} in it; expected strings"
+
+
+def _listed(value: Any) -> list[Any] | None:
+    """Return the items of a list, or of the text of one; None if a value is neither."""
+    if not isinstance(value, str):
+        return value if isinstance(value, list) else None
+    shown = value.strip()
+    if shown[:1] + shown[-1:] not in _ENDS or len(value) > _MOST_CHARACTERS:
+        return None
+    if _ARRAY.fullmatch(shown):
+        return [item.strip("'\"") for item in _ITEM.findall(shown)]
+    try:
+        found = json.loads(shown)
+    except (ValueError, RecursionError):
+        try:
+            found = ast.literal_eval(shown)
+        except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
+            return None
+    if isinstance(found, list):
+        return found
+    if isinstance(found, tuple | set) and all(isinstance(one, str) for one in found):
+        return list(found)
+    return None
+
+
+def _is_no_label(value: Any) -> bool:
+    return isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip()
 
 
 def indicated_labels(record: Mapping[str, Any], columns: Sequence[str]) -> tuple[LabelSet | None, str | None]:
@@ -169,6 +203,26 @@ def split_labels(cell: str, separator: str) -> LabelSet:
     return tuple(sorted({part for piece in cell.split(separator) if (part := piece.strip())}))
 
 
+def is_matrix_in_lists(rows: Any) -> bool:
+    """Return whether rows of 0 and 1 in lists or arrays, more than one a row and all as long, are a matrix."""
+    if not isinstance(rows, list | tuple) or not rows:
+        return False
+    if not all(isinstance(row, list | tuple) or getattr(row, "ndim", 0) == 1 for row in rows):
+        return False
+    if len(rows[0]) < 2 or len(set(map(len, rows))) > 1 or any(isinstance(one, str) for one in rows[0]):
+        return False
+    return are_zeros_and_ones(rows)
+
+
+def are_zeros_and_ones(values: Any) -> bool:
+    """Return whether an array of numbers has only 0 and 1."""
+    try:
+        found = np.unique(np.asarray(values, dtype=np.float64))
+    except (TypeError, ValueError):
+        return False
+    return bool(np.isin(found, (0, 1)).all())
+
+
 def as_label_sets(labels: Any) -> list[LabelSet] | None:
     """Return the labels of each text if they are lists or an indicator matrix; None if each text has one label.
 
@@ -176,7 +230,8 @@ def as_label_sets(labels: Any) -> list[LabelSet] | None:
     ----------
     labels : iterable
         A list, tuple, set or one-dimensional array of labels per text; or a matrix or data frame of 0 and 1 with a row
-        per text and a column per label, whose labels are the names of the columns, or ``"0"``, ``"1"``, ….
+        per text and a column per label, whose labels are the names of the columns, or ``"0"``, ``"1"``, …. A matrix
+        may also be a list of its rows.
 
     Raises
     ------
@@ -192,6 +247,8 @@ def as_label_sets(labels: Any) -> list[LabelSet] | None:
     if isinstance(labels, str | bytes) or not isinstance(labels, Iterable):
         return None
     given = list(labels) if not isinstance(labels, Sequence) else labels
+    if is_matrix_in_lists(given):
+        return _of_indicators(np.asarray(given))
     if not any(_is_collection(one) for one in given):
         return None
     return [_label_set(one, f"labels[{index}]") for index, one in enumerate(given)]

@@ -94,8 +94,8 @@ def check_several_labels(column: str | None, separator: str | None, columns: Seq
     ArgumentError
         If they exclude each other, or the separator is blank.
     """
-    if separator is not None and not separator.strip():
-        raise ArgumentError("the label separator must have a character that is no space, such as '|'")
+    if separator == "":
+        raise ArgumentError("the label separator must be a character such as '|', not nothing")
     if not columns:
         return
     if column is not None or separator is not None:
@@ -103,7 +103,7 @@ def check_several_labels(column: str | None, separator: str | None, columns: Seq
             "labels are either in columns of their own (label_columns), or in one (label_column, label_separator)"
         )
     if len(columns) == 1:
-        raise ArgumentError(f"{columns[0]!r} alone is a column of one label, no or yes: name it as the label column")
+        raise ArgumentError(f"{columns[0]!r} alone is a column of one label, no or yes: name it with label_column")
     if twice := [name for name in columns if list(columns).count(name) > 1]:
         raise ArgumentError(f"the label column {twice[0]!r} was given twice")
 

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from embedclf.data.columns import TextColumn
-from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet, indicated_labels, listed_labels, split_labels
+from embedclf.data.label_sets import (
+    LABEL_SEPARATOR,
+    LabelSet,
+    indicated_labels,
+    list_fault,
+    listed_labels,
+    split_labels,
+)
 from embedclf.data.parquet_types import Record, with_value
 from embedclf.formatting import to_json
 from embedclf.missing import is_gap, is_missing, join_parts
@@ -104,10 +111,12 @@ class RowMaker:
                 if isinstance(source, str):
                     value = json.loads(source, parse_float=str, parse_int=str, parse_constant=str)[self.label_column]
                 value = value if isinstance(value, str) else json.dumps(value)
-            if isinstance(value, list | dict):
-                fault = fault or "the label is a list or an object; expected a string"
+            if (wrong := list_fault(value)) is not None:
+                fault = fault or wrong
             else:
                 label = value or ""
+                if self.separator is not None and not split_labels(label, self.separator):
+                    label = ""  # nothing but separators
                 if label or self.needs_labels:
                     fault = fault or text_fault(label, "label")
         return Row(line, record, text, label, fault, source)

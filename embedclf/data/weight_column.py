@@ -11,8 +11,9 @@ from embedclf.data.columns import names_in
 from embedclf.data.corpus import Corpus, faults_by_file
 from embedclf.data.rows import cell_text
 from embedclf.errors import DataError, bad_rows_error
-from embedclf.formatting import counted
+from embedclf.formatting import counted, with_a_point
 from embedclf.missing import is_missing
+from embedclf.validation import MOST_WEIGHT
 
 logger = logging.getLogger(__name__)
 
@@ -35,27 +36,11 @@ def weigh(corpus: Corpus, column: str | None) -> tuple[Corpus, Floats | None]:
     """
     if column is None:
         return corpus, None
-    if column not in corpus.columns:
-        shown = ", ".join(map(repr, corpus.columns[:20]))
-        raise DataError(
-            f"{corpus.name}: no column {column!r} (found: {shown}); see --weight-column", source=corpus.name
-        )
-    if column in (*names_in(corpus.text_column), corpus.label_column):
-        raise DataError(
-            f"{corpus.name}: the column {column!r} has the texts or the labels: it cannot have the weights, too "
-            "(--weight-column)",
-            source=corpus.name,
-        )
-    weights, faulty = [], []
-    for row in corpus.rows:
-        fault, weight = _weight(row.record.get(column), column)
-        weights.append(weight)
-        if fault is not None:
-            faulty.append(replace(row, fault=fault))
-    if faulty:
+    weights, faults = _weights(corpus, column)
+    if faults:
         raise bad_rows_error(
-            f"{counted(len(faulty), 'row')} of {corpus.name} {'has' if len(faulty) == 1 else 'have'} no valid weight",
-            faults_by_file(corpus.name, faulty),
+            f"{counted(len(faults), 'row')} of {corpus.name} {'has' if len(faults) == 1 else 'have'} no valid weight",
+            faults_by_file(corpus.name, [replace(corpus.rows[row], fault=fault) for row, fault in faults.items()]),
             "Fix them; a row of weight 0 is left out.",
         )
     kept = [number for number, weight in enumerate(weights) if weight]
@@ -67,6 +52,41 @@ def weigh(corpus: Corpus, column: str | None) -> tuple[Corpus, Floats | None]:
     return corpus, np.array([weights[number] for number in kept])
 
 
+def weight_faults(corpus: Corpus, column: str) -> dict[int, str]:
+    """Return what is wrong with the weights of rows, by row number.
+
+    Raises
+    ------
+    DataError
+        If there is no such column.
+    """
+    return _weights(corpus, column)[1]
+
+
+def _weights(corpus: Corpus, column: str) -> tuple[list[float], dict[int, str]]:
+    if column not in corpus.columns:
+        shown = ", ".join(map(repr, corpus.columns[:20]))
+        raise DataError(
+            f"{corpus.name}: no column {column!r} (found: {shown}); see --weight-column", source=corpus.name
+        )
+    if column in (*names_in(corpus.text_column), corpus.label_column):
+        raise DataError(
+            f"{corpus.name}: the column {column!r} has the texts or the labels: it cannot have the weights, too "
+            "(--weight-column)",
+            source=corpus.name,
+        )
+    having = {row.file for row in corpus.rows if column in row.record}
+    if without := [name for name in corpus.files if name not in having]:
+        raise DataError(f"{without[0]}: no column {column!r}, which the other files have", source=without[0])
+    weights, faults = [], {}
+    for number, row in enumerate(corpus.rows):
+        fault, weight = _weight(row.record.get(column), column)
+        weights.append(weight)
+        if fault is not None:
+            faults[number] = fault
+    return weights, faults
+
+
 def _weight(value: Any, column: str) -> tuple[str | None, float]:
     """Return what is wrong with a weight, and the weight."""
     if is_missing(value) or not (shown := cell_text(value).strip()):
@@ -74,7 +94,9 @@ def _weight(value: Any, column: str) -> tuple[str | None, float]:
     try:
         weight = float(shown)
     except ValueError:
-        return f"the weight {shown[:40]!r} is not a number", 0.0
+        return f"the weight {shown[:40]!r} is not a number{with_a_point(shown)}", 0.0
     if weight < 0:
         return f"the weight {shown[:40]} is negative", 0.0
+    if MOST_WEIGHT < weight < float("inf"):
+        return f"the weight {shown[:40]} is above {MOST_WEIGHT:g}", 0.0
     return (None if weight < float("inf") else f"the weight {shown[:40]!r} is not a finite number"), weight

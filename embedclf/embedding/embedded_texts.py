@@ -87,9 +87,10 @@ class EmbeddedTexts:
             own_labels = list(own_labels)
         self.label_sets = as_label_sets(own_labels)
         self.labels = None if own_labels is None or self.is_multilabel else list_of_labels(own_labels)
-        for given, what in ((self.labels, "label"), (self.label_sets, "list of labels")):
+        for given, what in ((self.labels, "label"), (self.label_sets, "list")):
             if given is not None and len(given) != len(self.texts):
-                raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(given), what)}")
+                suffix = " of labels" if what == "list" else ""
+                raise ArgumentError(f"got {counted(len(self.texts), 'text')} but {counted(len(given), what)}{suffix}")
         of_frame = is_data_frame(texts)
         of_labels = label if isinstance(label, str) else DEFAULT.label
         self.columns = Columns(as_text_column(text) or DEFAULT.text, of_labels) if of_frame else None

@@ -14,6 +14,7 @@ from embedclf.classifier.multilabel import MultiLabelClassifier
 from embedclf.data.label_sets import LabelSet, indicators, without_outside
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.evaluation.baseline import micro_f1_of_words
+from embedclf.evaluation.multilabel_levels import LevelsOfLabels
 from embedclf.evaluation.multilabel_report import (
     LabelFigures,
     LabelPair,
@@ -36,8 +37,8 @@ def evaluate_labels(
 ) -> MultiLabelReport:
     """Evaluate a classifier that gives several labels to a text; see `embedclf.evaluate`.
 
-    In a tree, only classes count: a text that is given a label above one of its own misses this one, and no label that
-    it is given is wrong.
+    In a tree, only classes count, except in the figures of its levels: a text that is given a label above one of its
+    own misses this one, and no label that it is given is wrong.
     """
     texts, card = examples.texts, classifier.card
 
@@ -63,6 +64,9 @@ def evaluate_labels(
     given = indicators(labels, [*classifier.classes, *report.unknown_labels])
     answers = measure_label_answers(decision, given, probabilities, group_duplicates(texts), classifier.card.targets)
     report = replace(report, answers=answers)
+    if decision.tree is not None:
+        given = decision.choose(probabilities)[0]
+        report = replace(report, hierarchy=LevelsOfLabels.of(decision.tree, labels, given, examples.groups))
     if train_set is None:
         return report
     near = neighbours_of(vectors[[one.row for one in report.wrong]], train_set)

@@ -8,6 +8,7 @@ from embedclf.classifier.answer_figures import AnswerFigures
 from embedclf.classifier.explanation import Neighbour
 from embedclf.data.label_sets import LabelSet
 from embedclf.data_frames import data_frame
+from embedclf.evaluation.multilabel_levels import LevelsOfLabels
 from embedclf.formatting import counted, shown_interval
 from embedclf.records import WithPage
 from embedclf.stats.intervals import Interval
@@ -162,6 +163,8 @@ class MultiLabelReport(WithPage):
     baseline : MultiLabelBaseline
     answers : AnswerFigures or None
         How good the labels given are beside those that the usual thresholds give; None if they are the same.
+    hierarchy : LevelsOfLabels or None
+        The figures of labels in a tree; None if they are not, or were cross-validated.
     """
 
     micro_f1: float
@@ -187,6 +190,7 @@ class MultiLabelReport(WithPage):
     wrong: tuple[WrongLabels, ...]
     baseline: MultiLabelBaseline
     answers: AnswerFigures | None = None
+    hierarchy: LevelsOfLabels | None = None
 
     def __repr__(self) -> str:
         micro = f"micro-F1 {self.micro_f1:.3f} ({shown_interval(self.micro_f1_interval)})"
@@ -211,6 +215,8 @@ class MultiLabelReport(WithPage):
         figures: dict[str, Any] = {}
         for name in ("micro_f1", "macro_f1", "exact_match", "label_ranking_average_precision"):
             figures |= {name: getattr(self, name), f"{name}_interval": list(getattr(self, f"{name}_interval"))}
+        if self.hierarchy is not None:
+            figures["hierarchy"] = self.hierarchy.to_dict()
         return figures | {
             "micro_precision": self.micro_precision,
             "micro_recall": self.micro_recall,

@@ -13,7 +13,7 @@ from embedclf.pages.reports import INTERVALS, answers_section, between, tile, wi
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent
 from embedclf.printing.cross_validation import described
-from embedclf.printing.multilabel import NO_LABELS
+from embedclf.printing.multilabel import NO_LABELS, depth_cells, level_cells
 from embedclf.stats.intervals import Interval
 
 # With more labels, the others are collapsed.
@@ -103,8 +103,28 @@ def _verdict(
 
 
 def _sections(report: MultiLabelReport, place: RowPlace | None, near_place: RowPlace | None) -> list[Section]:
-    answers = answers_section(report.answers, "exact match", report.exact_match, "usual thresholds")
-    return [_labels(report), *answers, *_pairs(report), _reliability(report), _wrong(report, place, near_place)]
+    return [
+        *_levels(report),
+        _labels(report),
+        *answers_section(report.answers, "exact match", report.exact_match, "usual thresholds"),
+        *_pairs(report),
+        _reliability(report),
+        _wrong(report, place, near_place),
+    ]
+
+
+def _levels(report: MultiLabelReport) -> list[Section]:
+    """Return the figures of labels in a tree."""
+    if (tree := report.hierarchy) is None:
+        return []
+    of_levels = f"The first 1, 2, … parts of the labels, separated by “{tree.separator.strip()}”."
+    of_depths = "A label given is right if the text has it, or one below it."
+    if tree.mean_depth is not None:
+        of_depths += f" Labels given have {tree.mean_depth:.2f} parts on average."
+    return [
+        Section("Levels", of_levels, [table("Levels", *level_cells(tree), left=(2,))], half=True),
+        Section("Depth of labels", of_depths, [table("Depth of labels", *depth_cells(tree), left=(3,))], half=True),
+    ]
 
 
 def _labels(report: MultiLabelReport) -> Section:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from embedclf.formatting import counted, shown_confidence
 from embedclf.printing.answered import answer_lines, likeliest_lines
 from embedclf.printing.lines import HEADING, PLAIN, RIGHT, WRONG, Line, Piece, heading, pieces_of
-from embedclf.printing.tables import Places, nearby, place_of, shortened, shown_label, table, with_interval
+from embedclf.printing.tables import Places, nearby, percent, place_of, shortened, shown_label, table, with_interval
 
 if TYPE_CHECKING:
     from embedclf.classifier.model_card import ModelCard
+    from embedclf.evaluation.multilabel_levels import LevelsOfLabels
     from embedclf.evaluation.multilabel_report import MultiLabelBaseline, MultiLabelReport, WrongLabels
     from embedclf.stats.intervals import Interval
 
@@ -41,6 +42,7 @@ def multilabel_report_lines(
         f"labels per text    {report.labels_per_text:.2f}, predicted {report.predicted_labels_per_text:.2f}",
         f"precision, recall  {report.micro_precision:.3f}, {report.micro_recall:.3f}  (of all labels together)",
         f"calibration error  {report.ece:.3f}  (ECE, of the probabilities of all labels)",
+        *_levels(report),
         "",
         *label_lines(report, rest),
         *pair_lines(report),
@@ -48,6 +50,46 @@ def multilabel_report_lines(
         *reliability_lines(report),
         *_wrong_rows(report, corpus, trained_on, errors_are_written),
     ]
+
+
+def _levels(report: "MultiLabelReport") -> list[Line]:
+    """Return the figures of each level of labels in a tree, and of the labels of each depth that are given."""
+    if (tree := report.hierarchy) is None:
+        return []
+    tables = (level_cells(tree), (2,)), (depth_cells(tree), (3,))
+    lines = [line for (header, rows), left in tables for line in ("", *table(header, rows, left=left))]
+    if tree.mean_depth is not None:
+        lines.append(f"The labels given have {tree.mean_depth:.2f} parts on average.")
+    return lines
+
+
+def level_cells(tree: "LevelsOfLabels") -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table of the levels of labels in a tree."""
+    rows = [
+        [
+            f"{one.level}",
+            f"{one.n_labels:,}",
+            with_interval(one.micro_f1, one.micro_f1_interval),
+            f"{one.macro_f1:.3f}",
+            f"{one.exact_match:.3f}",
+        ]
+        for one in tree.levels
+    ]
+    return ["level", "labels", "micro-F1", "macro-F1", "exact match"], rows
+
+
+def depth_cells(tree: "LevelsOfLabels") -> tuple[list[str], list[list[str]]]:
+    """Return the header and the rows of a table of the labels of each depth that are given, the deepest first."""
+    rows = [
+        [
+            f"{one.depth}",
+            f"{one.n_given:,}",
+            percent(one.share),
+            "–" if one.precision_interval is None else with_interval(one.precision or 0.0, one.precision_interval),
+        ]
+        for one in reversed(tree.given)
+    ]
+    return ["given at level", "labels", "share", "precision"], rows
 
 
 def baseline_lines(baseline: "MultiLabelBaseline") -> list[Line]:

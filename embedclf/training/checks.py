@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from embedclf.arrays import Ints, Mask
-from embedclf.classifier.costs import NOT_IN_TREE
+from embedclf.classifier.costs import NOT_IN_TREE, meant
 from embedclf.classifier.decisions import check_min_confidence
 from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
 from embedclf.data.label_sets import Labels, LabelSet, labels_in, outside_beside_others, without_outside
@@ -35,7 +35,8 @@ def check_examples(
         raise TrainingError("no examples to train on")
     names = set(labels)
     if out_of_scope_label is not None and out_of_scope_label not in names:
-        raise TrainingError(f"no row has the label {out_of_scope_label!r} (--out-of-scope-label)")
+        hint = meant(out_of_scope_label, sorted(names))
+        raise TrainingError(f"no row has the label {out_of_scope_label!r} (--out-of-scope-label){hint}")
     for name in sorted(names):
         if fault := text_fault(name, "label"):
             raise TrainingError(f"labels[{list(labels).index(name)}]: {fault}: {name!r}")
@@ -149,7 +150,8 @@ def labels_in_tree(
         row, fault = next(iter(faults.items()))
         raise TrainingError(f"labels[{row}]: {fault}")
     written = as_written(labels, separator)
-    tell_of_parents(labels_in(written) - {out_of_scope_label}, separator)
+    if said := said_of_parents(labels_in(written) - {out_of_scope_label}, separator):
+        logger.info("%s", said, extra={"about_rows": True})
     return written, separator
 
 
@@ -175,15 +177,14 @@ def tree_faults(labels: Labels, separator: str, out_of_scope_label: str | None =
     return separator, found
 
 
-def tell_of_parents(labels: Iterable[str], separator: str) -> None:
-    """Log which labels of rows have others below them, and how they are taken."""
+def said_of_parents(labels: Iterable[str], separator: str) -> str:
+    """Return which labels of rows have others below them, and how they are taken; nothing if none has."""
     names = set(labels)
     above = {name[:end] for name in names for end in range(len(name)) if name.startswith(separator, end)}
-    if both := sorted(above & names):
-        shown = ", ".join(map(repr, both[:_MOST_NAMED])) + (", …" if len(both) > _MOST_NAMED else "")
-        logger.info(
-            "%s: rows have this label itself, and others labels below it. Its probability is that of them all.", shown
-        )
+    both = sorted(above & names)
+    shown = ", ".join(map(repr, both[:_MOST_NAMED])) + (", …" if len(both) > _MOST_NAMED else "")
+    rest = "rows have this label itself, and others labels below it. Its probability is that of them all."
+    return f"{shown}: {rest}" if both else ""
 
 
 def check_classes(names: Iterable[str]) -> tuple[str, ...]:
@@ -198,6 +199,8 @@ def check_classes(names: Iterable[str]) -> tuple[str, ...]:
     for name in classes:
         if fault := text_fault(name, "label"):
             raise TrainingError(f"{fault}: {name!r}")
+    if not classes:
+        raise TrainingError("there are no labels: a classifier needs at least two")
     if len(classes) == 1:
         raise TrainingError(f"only one class, {classes[0]!r}: a classifier needs at least two labels")
     if len(set(classes)) != len(classes):

@@ -9,6 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from embedclf.arrays import Mask
+from embedclf.data.label_sets import are_zeros_and_ones, is_matrix_in_lists
 from embedclf.data_frames import is_data_frame
 from embedclf.errors import ArgumentError
 from embedclf.missing import check_none_missing, is_missing
@@ -92,18 +93,24 @@ def several_labels(y: Any) -> SeveralLabels | None:
     ArgumentError
         If a matrix has other numbers, or the labels in lists cannot be sorted.
     """
-    if _is_matrix_in_lists(y):
+    if getattr(y, "ndim", 0) == 1 and str(getattr(y, "dtype", "")) == "object":  # a Series or an array of lists
+        y = list(y)
+    if is_matrix_in_lists(y):
         y = np.asarray(y)
     if hasattr(y, "tocsr") or ((n_columns(y) or 0) > 1 and not isinstance(y, list | tuple)):
         names = list(y.columns) if is_data_frame(y) else range(y.shape[1])
         values = np.asarray(y.toarray() if hasattr(y, "tocsr") else y)
-        if not _are_zeros_and_ones(values):
+        if not are_zeros_and_ones(values):
             check_classification_targets(values)
             raise ArgumentError("a y of several columns must hold 0 and 1 only: one column per label")
-        return SeveralLabels(np.asarray(names), values.astype(bool), is_matrix=True)
-    kinds = (list, tuple, set, frozenset)
-    if not isinstance(y, Sequence) or not any(isinstance(one, kinds) and len(one) != 1 for one in y):
+        return SeveralLabels(np.asarray(names), values.astype(np.float64).astype(bool), is_matrix=True)
+    # A list of lists of one each may be a column of labels.
+    if not isinstance(y, Sequence) or not any(_is_set(one) or (_is_list(one) and len(one) != 1) for one in y):
         return None
+    if wrong := [number for number, one in enumerate(y) if not (_is_list(one) or _is_set(one) or is_missing(one))]:
+        raise ArgumentError(
+            f"y[{wrong[0]}] is of type {type(y[wrong[0]]).__name__}, but others are lists of labels: pass a list"
+        )
     check_none_missing([None if is_missing(one) else "" for one in y], "y", None)
     try:
         classes = np.asarray(sorted({label for labels in y for label in labels}))
@@ -116,19 +123,12 @@ def several_labels(y: Any) -> SeveralLabels | None:
     return SeveralLabels(classes, given, is_matrix=False)
 
 
-def _is_matrix_in_lists(y: Any) -> bool:
-    """Return whether rows of 0 and 1 in lists or arrays, all as long, are a matrix for scikit-learn."""
-    if not isinstance(y, list | tuple) or not y or not all(isinstance(row, list | tuple | np.ndarray) for row in y):
-        return False
-    return len(y[0]) > 1 and len(set(map(len, y))) == 1 and _are_zeros_and_ones(y)
+def _is_list(value: object) -> bool:
+    return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
-def _are_zeros_and_ones(values: Any) -> bool:
-    try:
-        found = np.unique(np.asarray(values, dtype=np.float64))
-    except (TypeError, ValueError):
-        return False
-    return bool(np.isin(found, (0, 1)).all())
+def _is_set(value: object) -> bool:
+    return isinstance(value, set | frozenset)
 
 
 def labels_of(y: Any, name: str) -> Any:

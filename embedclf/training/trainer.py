@@ -15,7 +15,7 @@ from embedclf.classifier.model_card import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
-from embedclf.data.label_sets import AnyLabels, written_labels
+from embedclf.data.label_sets import AnyLabels, listed_labels, written_labels
 from embedclf.data_frames import DataFrame, as_mapping
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -211,7 +211,7 @@ def train(
     costs = as_mapping(costs, "costs")
     target_precision = as_mapping(target_precision, "target_precision")
     target_recall = as_mapping(target_recall, "target_recall")
-    if described is not None and examples.labels is None:
+    if described is not None and examples.labels is None and examples.label_sets is None:
         check_without_rows(
             recipe,
             target_accuracy=target_accuracy,
@@ -306,6 +306,7 @@ def train_on(
     if not 0 <= holdout < 1:
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
     _warn_of_placeholders(examples)
+    _warn_of_lists(examples)
     class_weight = of_labels(class_weight)
     weights, of_classes = weights_of(sample_weight, class_weight, classes, y, given)
     rules = answer_rules(
@@ -361,6 +362,18 @@ def train_on(
     if examples.columns is not None:
         classifier = classifier.with_columns(*examples.columns)
     return classifier, HeldOutRows(held, correct)
+
+
+def _warn_of_lists(examples: EmbeddedTexts) -> None:
+    """Warn of labels that are the texts of lists, as a data frame has them that was read from CSV."""
+    for number, label in enumerate([] if examples.is_multilabel else examples.known_labels):
+        if len(listed_labels(label) or ()) > 1:
+            logger.warning(
+                "labels[%d] is the text of a list, %.60r, and taken for one label: convert such texts to lists",
+                number,
+                label,
+            )
+            return
 
 
 def _warn_of_placeholders(examples: EmbeddedTexts) -> None:

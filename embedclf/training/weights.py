@@ -9,6 +9,7 @@ from embedclf.arrays import Floats, Ints, Mask
 from embedclf.data_frames import as_mapping
 from embedclf.errors import ArgumentError
 from embedclf.formatting import counted
+from embedclf.validation import MOST_WEIGHT
 
 ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
 
@@ -33,9 +34,11 @@ def check_sample_weight(sample_weight: Any, n: int) -> Floats | None:
         weights = np.full(n, weights)
     if weights.shape != (n,):
         raise ArgumentError(f"sample_weight must be one number per text, {n:,} in all, got shape {weights.shape}")
-    if len(wrong := np.flatnonzero(~((weights >= 0) & np.isfinite(weights)))):
+    if len(wrong := np.flatnonzero(~((weights >= 0) & (weights <= MOST_WEIGHT)))):
         more = "" if len(wrong) == 1 else f" (and {counted(len(wrong) - 1, 'other')})"
-        raise ArgumentError(f"sample_weight[{wrong[0]}] is {weights[wrong[0]]}, not a positive number{more}")
+        first = weights[wrong[0]]
+        too_large = f" up to {MOST_WEIGHT:g}" if first > 0 else ""
+        raise ArgumentError(f"sample_weight[{wrong[0]}] is {first}, not a positive number{too_large}{more}")
     if not weights.any():
         raise ArgumentError("sample_weight is zero for every text")
     return weights
@@ -103,6 +106,6 @@ def weights_of_classes(
 
 def _is_weight(weight: Any) -> bool:
     try:
-        return bool(0 < float(weight) < np.inf) and not isinstance(weight, bool)
+        return bool(0 < float(weight) <= MOST_WEIGHT) and not isinstance(weight, bool)
     except (TypeError, ValueError):
         return False

@@ -12,6 +12,8 @@ import embedclf
 from corpus import LABELS, QUICK, QUICKLY, TEXTS, write_csv
 from embedclf.classifier.decisions import NOTHING, Decision, MultiLabelDecision, OwnThresholds
 from embedclf.classifier.hierarchy import changes, hierarchy_of
+from embedclf.data.label_sets import LabelSet
+from embedclf.evaluation.multilabel_levels import LevelsOfLabels
 from embedclf.training.calibration import OutOfFoldScores
 from embedclf.training.targets import judge
 from embedclf.training.thresholds import choose_threshold
@@ -228,6 +230,22 @@ def test_of_several_labels_one_above_is_given_where_none_below_is_sure(probabili
     assert [name for name, _ in answer.labels] == sorted(labels, key=lambda name: -labels[name])
 
 
+def test_the_levels_of_several_labels_are_measured():
+    """A label above the classes counts at its own level; one that is given is right if the text has one below it."""
+    tree = hierarchy_of(("a/x", "a/y", "b"), "/")
+    labels: list[LabelSet] = [("a/x", "b"), ("a/y",), ("a/z",), ()]
+    given = [{"a", "b"}, {"a/x"}, {"a"}, {"b"}]
+    predicted = np.array([[name in one for name in tree.names] for one in given])
+    found = LevelsOfLabels.of(tree, labels, predicted, np.arange(4))
+    first, second = found.levels
+    assert (first.n_labels, first.micro_f1, first.exact_match) == (2, pytest.approx(8 / 9), 0.75)
+    assert (second.n_labels, second.micro_f1, second.exact_match) == (4, pytest.approx(2 / 7), 0.0)
+    assert [(one.depth, one.n_given, one.precision) for one in found.given] == [(1, 4, 0.75), (2, 1, 0.0)]
+    assert found.mean_depth == pytest.approx(6 / 5)
+    none = LevelsOfLabels.of(tree, [(), ()], np.zeros((2, 4), dtype=bool), np.arange(2))
+    assert (none.mean_depth, none.given[0].precision, none.levels[0].exact_match) == (None, None, 1.0)
+
+
 def test_several_labels_in_a_tree(tmp_path: Path, cli: Cli):
     """Trained on the leaves; white space around separators does not matter, in the file to evaluate on either."""
     cells = [IN_TREE[label] + " | shop / visit" * (n % 3 == 0) for n, label in enumerate(LABELS)]
@@ -246,7 +264,16 @@ def test_several_labels_in_a_tree(tmp_path: Path, cli: Cli):
     assert cli("predict", path, "-m", "m.safetensors", "-o", "p.csv").exit_code == 0
     with Path("p.csv").open(newline="") as file:
         assert [row["predicted_labels"].split("|") for row in csv.DictReader(file)] == given
+    figures = measured["hierarchy"]
+    assert [(one["level"], one["n_labels"]) for one in figures["levels"]] == [(1, 3), (2, 4)]
+    assert sum(one["n_given"] for one in figures["given"]) == sum(map(len, given))
     assert cli("cross-validate", *args, "--folds", 2).exit_code == 0
+    above = write_csv(tmp_path / "a.csv", [("Where is my parcel?", "order"), ("I want my money back", "account")])
+    shown = cli("evaluate", above, "-m", "m.safetensors", "--report", "r.html")
+    assert "the model knows only labels below 'order': 1 row counted as wrong, except in" in shown.stderr
+    assert "level  labels  micro-F1" in shown.stdout
+    assert "given at level  labels " in shown.stdout
+    assert "<h2>Depth of labels" in Path("r.html").read_text()
     empty = write_csv(tmp_path / "e.csv", [('"a b"', "x/y|z"), ('"c d"', "x/|z")])
     failed = cli("train", empty, *args[1:])
     assert "has an empty part (separator '/')" in failed.stderr

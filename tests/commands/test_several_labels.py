@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import re
 from pathlib import Path
 
@@ -110,7 +111,7 @@ def test_columns_of_zeros_and_ones_are_the_same_labels(cli: Cli, separated: Path
     ("options", "message"),
     [
         (["--label-separator", ";"], "no label contains the separator ';'. Did you mean --label-separator '|'?"),
-        (["--label-separator", " "], "The label separator must have a character that is no space, such as '|'."),
+        (["--label-separator", ""], "The label separator must be a character such as '|', not nothing."),
         (["--label-columns", "labels"], "'labels' alone is a column of one label, no or yes"),
         (["--label-columns", "labels,labels"], "The label column 'labels' was given twice."),
         (["--label-columns", "labels,lable"], "no column 'lable'"),
@@ -196,6 +197,19 @@ def test_labels_that_look_like_several_are_pointed_out(cli: Cli):
     wanted = "Warning: 'delivery|refund' is taken for one label; if it is several, use --label-separator '|'"
     assert wanted in result.stderr.splitlines()
     assert "delivery|refund" in embedclf.load("models/d.safetensors").classes
+
+
+def test_labels_of_a_model_with_another_separator_are_named(
+    cli: Cli, separated: Path, several: embedclf.TextClassifier
+):
+    """So that they do not count as labels that it does not know."""
+    several.save("m.safetensors")
+    Path("o.csv").write_text(separated.read_text().replace("|", ";"))
+    result = cli("evaluate", "o.csv", "-m", "m.safetensors")
+    assert result.exit_code == 1
+    wanted = "o.csv: 'delivery;refund' is several labels of the model. Use --label-separator ';'"
+    assert wanted in result.stderr
+    assert cli("evaluate", "o.csv", "-m", "m.safetensors", "--label-separator", ";").exit_code == 0
 
 
 def test_python_takes_lists_sets_and_matrices(several: embedclf.TextClassifier):
@@ -301,6 +315,14 @@ def test_every_text_has_a_label_if_all_did_in_training():
     assert all(classifier.predict(["Good morning", "zzz", BOTH]))
 
 
+def test_python_points_out_texts_of_lists(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    """As a data frame has them that was read from CSV; the command line takes them for lists."""
+    monkeypatch.setattr(logging.getLogger("embedclf"), "propagate", True)
+    embedclf.train(["a b", "c d"], ["z", "['x', 'y']"], embedder="words", **QUICK | {"features": "words"})
+    wanted = "labels[1] is the text of a list, \"['x', 'y']\", and taken for one label: convert such texts to lists"
+    assert wanted in caplog.messages
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
@@ -337,3 +359,8 @@ def test_a_label_map_reaches_each_of_several_labels(cli: Cli, separated: Path):
     classifier = train(cli, separated, "--label-separator", "|", "--label-map", "map.csv")
     assert classifier.classes == ("parcel", "refund")
     assert classifier.card.n_examples == len(ROWS) - len(SMALL["password"])
+    classifier.save("m.safetensors")
+    measured = cli("evaluate", separated, "-m", "m.safetensors")
+    wanted = "the model was trained with a label map that renames 'delivery', 'password': use --label-map"
+    assert wanted in measured.stderr
+    assert "label map" not in cli("evaluate", separated, "-m", "m.safetensors", "--label-map", "map.csv").stderr

@@ -149,4 +149,7 @@ def test_a_weight_column_is_read_again(cli: Cli):
     longer = embedclf.load("o.safetensors").card
     assert (longer.training.weight_column, longer.training.n_rows, longer.n_examples) == ("n", 32, len(kept) + 1)
     write_csv(Path("more.csv"), [("my parcel is lost", "delivery")])
-    assert "more.csv:2: no weight in 'n'" in cli("train", "more.csv", "--from", "m.safetensors").stderr
+    assert (
+        "more.csv: no column 'n', which the other files have"
+        in cli("train", "more.csv", "--from", "m.safetensors").stderr
+    )

@@ -248,6 +248,120 @@ ANOTHER_FILE: dict[str, Case] = {
         {"d.jsonl": '{"text": "a", "label": true}\n', "c.csv": "line,text,label\n1,a,False\n"},
         writes={"f.jsonl": '{"text": "a", "label": false}\n'},
     ),
+    "a separator of a tree in place of another": Case(
+        "train d.csv --label-hierarchy . --embedder words",
+        {"d.csv": "text,label\na,b/c\nb,b/d\n"},
+        exit=1,
+        says=("no label contains the separator '.'", "; did you mean '/'?"),
+    ),
+    "a separator of a tree that is none": Case(
+        "cross-validate d.csv --label-hierarchy ''", exit=2, says=("--label-hierarchy': must be a separator such as",)
+    ),
+    "one separator for two things": Case(
+        "train d.csv --label-separator / --label-hierarchy /",
+        {"d.csv": "text,label\na,b/c\nb,b\n"},
+        exit=1,
+        says=("'/' cannot separate both the labels of a text (--label-separator) and the parts of a label",),
+    ),
+    "what labels in a tree are taken for, before anything is paid for": Case(
+        "train d.csv --label-hierarchy / --embedder words --dry-run",
+        {"d.csv": "text,label\na b,x\nb c,x/y/z\nc d,w\n"},
+        says=("Labels in a tree (separated by '/'): 3 levels, 2 at the top", "'x': rows have this label itself"),
+    ),
+    "a tree beside a model": Case(
+        "train d.csv --from {model} --label-hierarchy /", exit=2, says=("--label-hierarchy cannot be used with --from",)
+    ),
+    "lists as NumPy writes them": Case(
+        "train d.csv --embedder words --dry-run",
+        {"d.csv": "text,label\na,\"['x' 'y']\"\nb,\"['x'\n 'long name']\"\nc,['x']\n"},
+        says=("d.csv: 3 rows, 3 labels", "(in lists): 1.7 on average"),
+    ),
+    "tuples and sets as Python writes them": Case(
+        "train d.csv --embedder words --dry-run",
+        {"d.csv": "text,label\na,\"('x', 'y')\"\nb,\"{{'x'}}\"\nc,()\n".replace("{{", "{").replace("}}", "}")},
+        says=("d.csv: 3 rows, 2 labels", "(in lists): 1 on average, 1 text without any"),
+    ),
+    "a list without quotes": Case(
+        "train d.csv --embedder words --dry-run",
+        {"d.csv": 'text,label\na,"[x, y]"\nb,[y]\n'},
+        says=("Warning: '[x, y]' is taken for one label; if it is a list of several, put each in quotes",),
+    ),
+    "labels in lists that are none": Case(
+        "train d.jsonl --embedder words",
+        {
+            "d.jsonl": '{"text": "a", "label": ["x", null]}\n{"text": "b", "label": ["x", ""]}\n'
+            '{"text": "c", "label": [1.5]}\n{"text": "d", "label": {"x": 1}}\n{"text": "e", "label": "[\'x\', None]"}\n'
+        },
+        exit=1,
+        says=(
+            "d.jsonl:1: the list of labels has null in it; expected strings",
+            'd.jsonl:2: the list of labels has "" in it',
+            "d.jsonl:3: the list of labels has 1.5 in it",
+            "d.jsonl:4: the label is an object; expected a string or a list of strings",
+            "d.jsonl:5: the list of labels has null in it",
+        ),
+    ),
+    "nothing but separators": Case(
+        "train d.csv --label-separator '|' --embedder words",
+        {"d.csv": "text,label\na,x|y\nb,|\nc,x|x\n"},
+        exit=1,
+        says=("1 row of d.csv cannot be used: d.csv:3: the label is empty; write [] if the text has none",),
+    ),
+    "labels between spaces": Case(
+        "train d.csv --label-separator ' ' --embedder words --dry-run",
+        {"d.csv": "text,label\na,x  y\nb,x\n"},
+        says=("2 rows, 2 labels", "(separated by ' '): 1.5 on average"),
+    ),
+    "labels between tabs": Case(
+        r"train d.csv --label-separator \\t --embedder words --dry-run",
+        {"d.csv": "text,label\na,x\ty\nb,x\n"},
+        says=("2 rows, 2 labels",),
+    ),
+    "a separator that only parts a label from itself": Case(
+        "train d.csv --label-separator '|' --embedder words",
+        {"d.csv": "text,label\na,x|x\nb,x\n"},
+        exit=1,
+        says=("only one label, 'x'",),
+        silent=("no label contains",),
+    ),
+    "label columns without a name": Case(
+        "train d.csv --label-columns ,", exit=2, says=("--label-columns': must be the names of columns, such as",)
+    ),
+    "label columns in a file without a header": Case(
+        "train d.csv --label-columns 2,3 --no-header --embedder words --dry-run",
+        {"d.csv": "some long text here,1,0\nanother text there,0,1\n"},
+        says=("d.csv: no header, texts in column 1", "2 rows, 2 labels", "(in 2 columns): 1 on average"),
+    ),
+    "label columns with spaces in the header": Case(
+        "train d.csv --label-columns p,q --embedder words --dry-run",
+        {"d.csv": "text, p, q\na, 1, 0\nb, 0, 1\n"},
+        says=("2 rows, 2 labels", "(in 2 columns): 1 on average"),
+    ),
+    "two separators of labels": Case(
+        "train d.csv --label-separator ';' --embedder words --dry-run",
+        {"d.csv": "text,label\na,x;y\nb,x|y\nc,X\n"},
+        says=(
+            "Warning: 'x|y' is taken for one label, though the parts around '|' are labels, too",
+            "label identical to another except for case, spaces or Unicode form: X",
+        ),
+    ),
+    "a separator of labels that separates columns": Case(
+        "train d.csv --label-separator '|' --embedder words",
+        {"d.csv": "text|label\na|x\nb|y\n"},
+        exit=1,
+        says=("no label contains the separator '|'. It separates the columns of this file.",),
+    ),
+    "a label column that no text has": Case(
+        "train d.csv --label-columns p,q,r --embedder words --dry-run",
+        {"d.csv": "text,p,q,r\na,1,0,0\nb,1,0,1\n"},
+        says=("(in 3 columns): 1.5 on average Warning: no text has the label 'q': it cannot be learned",),
+    ),
+    "label columns that were not named": Case(
+        "train d.csv --embedder words",
+        {"d.csv": "text,p,q\na,1,0\nb,1,1\n"},
+        exit=1,
+        says=("Choose one with --label-column, or columns of 0 and 1 with --label-columns",),
+    ),
     "files put together, each with its header and mark": Case(
         "train d.csv --dry-run --skip-bad-rows",
         {"d.csv": 2 * "\ufefftext,label\na,x\nb,y\n"},
@@ -602,7 +716,7 @@ WEIGHING: dict[str, Case] = {
         },
         1,
         (
-            "Error: 7 rows of c.csv cannot be used: c.csv:2: the label 'X' does not occur (labels: 'x', 'y') ",
+            "Error: 7 rows of c.csv cannot be used: c.csv:2: the label 'X' does not occur; did you mean 'x'? ",
             "c.csv:3: the cost is '-1': a cost must be a number from 0 to 1e+12 ",
             "c.csv:4: the label is missing; * stands for any ",
             "c.csv:5: the answer 'out' does not occur",
@@ -678,6 +792,27 @@ WEIGHING: dict[str, Case] = {
         "learning-curve t.jsonl --embedder words --weight-column w --dry-run",
         {"t.jsonl": '{"text":"a b","label":"x","w":1}\n{"text":"c d","label":"y","w":0.5}\n'},
     ),
+    "weights that one of two files lacks": Case(
+        "train t.csv u.csv --embedder words --weight-column w",
+        {**_LABELLED, "u.csv": "text,label\nk l,x\n"},
+        1,
+        ("Error: u.csv: no column 'w', which the other files have",),
+    ),
+    "weights of rows that are skipped": Case(
+        f"{_TRAIN} --weight-column w --skip-bad-rows --dry-run",
+        {"t.csv": 'text,label,w\na b,x,-1\nc d,x,"1,5"\ne f,y,1e300\ng h,y,1\ni j,x,1\n'},
+        says=(
+            "Skipped 3 rows: t.csv:2: the weight -1 is negative t.csv:3: the weight '1,5' is not a number; write 1.5 "
+            "t.csv:4: the weight 1e300 is above 1e+12",
+            "t.csv: 2 rows, 2 labels",
+        ),
+    ),
+    "a decimal comma": Case(
+        _COSTS,
+        {**_LABELLED, "c.csv": "label;answer;cost\nx;y;5,5\n"},
+        1,
+        ("c.csv:2: the cost is '5,5': a cost must be a number from 0 to 1e+12; write 5.5",),
+    ),
     "a target without a share": Case("train t.csv --target-precision x", exit=2, says=("must be LABEL=SHARE, such",)),
     "a target given twice": Case(
         "train t.csv --target-recall x=0.9 --target-recall x=95%", exit=2, says=("'x' was given twice",)
@@ -702,6 +837,12 @@ WEIGHING: dict[str, Case] = {
             ("separator", "|", "--out-of-scope-label x", "t.csv:2: the label 'x', for texts that no label applies to"),
         )
     },
+    "an out-of-scope label in other letters": Case(
+        "train t.csv --embedder words --out-of-scope-label Y",
+        _LABELLED,
+        1,
+        ("no row has the label 'Y' (--out-of-scope-label); did you mean 'y'?",),
+    ),
     "a target without enough rows": Case(
         "train t.csv --embedder words --target-recall x=90%",
         _LABELLED,
@@ -845,6 +986,34 @@ CALLS: dict[str, tuple[Callable[[embedclf.TextClassifier], Any], Any]] = {
     "costs of a label that does not occur": (
         lambda classifier: embedclf.evaluate(classifier, ["a"], ["refund"], costs={("refnd", "*"): 2}),
         embedclf.ArgumentError("costs name the label 'refnd', which does not occur; did you mean 'refund'?"),
+    ),
+    "a coverage that is no number": (
+        lambda classifier: classifier.classify(["a"], coverage="0.9"),  # type: ignore[arg-type]
+        embedclf.ArgumentError("coverage must be above 0 and below 1, got '0.9'"),
+    ),
+    "labels with descriptions, and texts with several": (
+        lambda _: embedclf.train(["a", "b"], [["x"], ["x", "y"]], label_texts=["x", "y"], embedder="wordllama"),
+        embedclf.ArgumentError("--labels (label_texts) is for texts with one label each; these have several"),
+    ),
+    "labels of nothing": (
+        lambda _: embedclf.train(label_texts={}),
+        embedclf.TrainingError("there are no labels: a classifier needs at least two"),
+    ),
+    "a weight that is too large": (
+        lambda _: embedclf.train(["a", "b"], ["x", "y"], embedder="words", sample_weight=[1, 1e300]),
+        embedclf.ArgumentError("sample_weight[1] is 1e+300, not a positive number up to 1e+12"),
+    ),
+    "a matrix of labels as the list of its rows": (
+        lambda _: embedclf.EmbeddedTexts(["a", "b"], [[1, 1, 0], [0, 0, 1]]).label_sets,
+        [("0", "1"), ("2",)],
+    ),
+    "labels that are named 0 and 1": (
+        lambda _: embedclf.EmbeddedTexts(["a", "b"], [["0", "1"], ["1", "0"]]).label_sets,
+        [("0", "1"), ("0", "1")],
+    ),
+    "fewer lists of labels than texts": (
+        lambda _: embedclf.EmbeddedTexts(["a", "b", "c"], [["x", "y"], ["x"]]),
+        embedclf.ArgumentError("got 3 texts but 2 lists of labels"),
     ),
     "a target that is no share": (
         lambda _: embedclf.train(["a", "b"], ["x", "y"], embedder="words", target_recall={"x": 90}),

@@ -488,7 +488,7 @@ class TestSeveralLabels:
         assert first.decision_function(TEXTS).shape == matrix.shape
         assert np.exp(first.predict_log_proba(TEXTS)) == pytest.approx(first.predict_proba(TEXTS), abs=1e-6)
         frame = pd.DataFrame(matrix, columns=binarizer.classes_)
-        for other in (csr_array(matrix), matrix.tolist(), frame):
+        for other in (csr_array(matrix), matrix.tolist(), frame, matrix.astype(str), pd.Series(matrix.tolist())):
             assert (self.fitted(other).predict(TEXTS) == predicted).all()
         assert self.fitted(frame).classes_.tolist() == [*self.NAMES, "urgent"]
 
@@ -512,6 +512,7 @@ class TestSeveralLabels:
         binarizer = MultiLabelBinarizer().fit(self.LISTS)
         assert predicted == binarizer.inverse_transform(binarizer.transform(predicted))
         assert estimator.score(TEXTS, predicted) == 1.0
+        assert self.fitted(pd.Series(self.LISTS)).predict(TEXTS) == predicted
         kept = clone(estimator).fit(TEXTS, self.LISTS).to_text_classifier()
         assert [sorted(labels) for labels in kept.predict(TEXTS)] == [sorted(labels) for labels in predicted]
 
@@ -529,6 +530,7 @@ class TestSeveralLabels:
         [
             ([["a", "b"], [1], *[["a"]] * 28], "every y must be a list of labels of one type"),
             ([["a", "b"], None, *[["a"]] * 28], "y[1] is missing"),
+            ([["a", "b"], "ab", *[["a"]] * 28], "y[1] is of type str, but others are lists of labels: pass a list"),
         ],
     )
     def test_what_are_no_labels(self, y: Any, message: str):

@@ -101,20 +101,18 @@ def command(
     from embedclf.cli.costs import tell_usage
     from embedclf.cli.pages import facts_of_file
     from embedclf.cli.refused_rows import without_refused
-    from embedclf.cli.several_labels import say_what_labels_are
+    from embedclf.cli.several_labels import say_tree, say_what_labels_are
     from embedclf.data.label_sets import labels_in
     from embedclf.embedding.factory import default_embedder
     from embedclf.evaluation import choices, comparison
     from embedclf.pages.reports import comparison_page
     from embedclf.printing.figures import comparison_lines
-    from embedclf.training.checks import tell_of_parents
 
     job.check_places(report=report)
     job.share_vectors()
     job.read()
     if label_hierarchy is not None:
         label_hierarchy, _ = job.put_in_tree(label_hierarchy)
-        tell_of_parents(labels_in(job.corpus.given_labels), label_hierarchy)
     job.weigh(class_weight, weight_column)
     corpus, asked = job.corpus, job.asked
     recipes = comparison.check_comparison(
@@ -129,7 +127,9 @@ def command(
     opened = choices.open_choices(given, lengths, recipes, **told, **settings)
     n_labels = counted(len(labels_in(corpus.given_labels)), "label")
     echo(f"{corpus.name}: {counted(len(corpus.texts), 'row')}, {n_labels}", err=True)
-    say_what_labels_are(corpus, job.file)
+    say_what_labels_are(corpus, job.file, tree=label_hierarchy)
+    if label_hierarchy is not None:
+        say_tree(labels_in(corpus.given_labels), label_hierarchy)
     if asked.dry_run:
         print_estimates(opened, corpus.texts, asked, as_json=job.as_json)
         return

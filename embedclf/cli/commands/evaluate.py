@@ -23,6 +23,7 @@ from embedclf.formatting import counted, rounded_down
 from embedclf.printing.tables import add_lines, shown_label
 
 if TYPE_CHECKING:
+    from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.data.corpus import Corpus
     from embedclf.data.writer import CorpusWriter
     from embedclf.evaluation.multilabel_report import MultiLabelReport
@@ -79,7 +80,7 @@ def command(
     from embedclf.cli.file_options import read_texts
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import facts_of_file, facts_of_model, places_in
-    from embedclf.cli.several_labels import warn_of_missing_columns
+    from embedclf.cli.several_labels import check_known, warn_of_missing_columns
     from embedclf.data.label_sets import LABEL_SEPARATOR
     from embedclf.embedding.embedded_texts import EmbeddedTexts
     from embedclf.evaluation.measuring import check_labels, evaluate
@@ -96,6 +97,7 @@ def command(
     if coverage is not None:
         classifier.card.set_threshold(coverage)
     corpus = job.read()
+    check_known(corpus, classifier.classes, classifier.card.hierarchy)
     check_labels(classifier, corpus.given_labels)
     warn_of_missing_columns(corpus, classifier.classes)
     priced = None if costs is None else read_costs(costs, classifier.classes, classifier.card.out_of_scope_label)
@@ -132,7 +134,7 @@ def command(
     title = f"Evaluation of {Path(model).name} on {job.name}"
     make_page = multilabel_page if isinstance(result, MultiLabelReport) else evaluation_page
     page.write(make_page, result, title, places_in(corpus), places_in(trained_on), **facts)
-    _warn_of_unknown(result)
+    _warn_of_unknown(result, classifier)
     if job.as_json:
         shown = result.to_dict()
         if trained_on is not None:
@@ -154,8 +156,29 @@ def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:
         )
 
 
-def _warn_of_unknown(report: "Report | MultiLabelReport") -> None:
+def _warn_of_unknown(report: "Report | MultiLabelReport", classifier: "TextClassifier") -> None:
+    from embedclf.classifier.hierarchy import hierarchy_of
+    from embedclf.data.reading import as_read
+
+    training = classifier.card.training
+    renamed = {} if training is None else as_read(training.reading).get("label_map") or {}
+    if old := sorted(report.unknown_labels.keys() & renamed.keys()):
+        shown = ", ".join(f"'{shown_label(name)}'" for name in old[:_N_UNKNOWN_SHOWN])
+        more = ", …" if len(old) > _N_UNKNOWN_SHOWN else ""
+        echo(f"Warning: the model was trained with a label map that renames {shown}{more}: use --label-map", err=True)
+    separator = classifier.card.hierarchy
+    above = set() if separator is None else set(hierarchy_of(classifier.classes, separator).names)
     ordered = sorted(report.unknown_labels.items(), key=lambda pair: -pair[1])
+    if parents := [name for name, _ in ordered if name in above]:
+        shown = ", ".join(f"'{shown_label(name)}'" for name in parents[:_N_UNKNOWN_SHOWN])
+        n = sum(report.unknown_labels[name] for name in parents)
+        more = ", …" if len(parents) > _N_UNKNOWN_SHOWN else ""
+        echo(
+            f"Warning: the model knows only labels below {shown}{more}: {counted(n, 'row')} counted as wrong, except "
+            "in the figures of levels",
+            err=True,
+        )
+    ordered = [pair for pair in ordered if pair[0] not in above]
     unknown = [(f"the label '{shown_label(name)}'", count) for name, count in ordered[:_N_UNKNOWN_SHOWN]]
     if others := ordered[_N_UNKNOWN_SHOWN:]:
         unknown.append((f"{counted(len(others), 'more label')}", sum(n for _, n in others)))

@@ -144,6 +144,7 @@ def command(
         weighed: dict[str, Any] = {
             "--class-weight": training.class_weight,
             "--costs": costs,
+            "--label-hierarchy": label_hierarchy,
         }
         weighed |= {"--target-precision": target_precision, "--target-recall": target_recall}
         if asked := [name for name, value in weighed.items() if value]:
