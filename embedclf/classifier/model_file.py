@@ -56,8 +56,8 @@ from embedclf.stats.intervals import Interval
 FORMAT = 4
 # Which rules of answering stand in no file together.
 _NOT_WITH = {
-    "multilabel": ("out_of_scope_label", "class_weights", "costs", "targets"),
-    "hierarchy": ("costs", "targets"),
+    "multilabel": ("costs",),
+    "hierarchy": ("costs",),
     "costs": ("class_weights",),
 }
 Tensors = dict[str, np.ndarray[Any, Any]]

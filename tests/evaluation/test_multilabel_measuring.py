@@ -272,15 +272,3 @@ def test_comparing_by_micro_f1(cli: Cli, file: Path):
     assert best["micro_f1"] - other["micro_f1"] == pytest.approx(-other["difference"])
     assert other["difference_interval"][0] <= other["difference"] <= other["difference_interval"][1]
     assert best["accuracy"] < best["micro_f1"]
-
-
-def test_retraining_is_refused(cli: Cli, file: Path, several: embedclf.MultiLabelClassifier):
-    """With what to do instead; and texts with several labels do not extend a model that gives one."""
-    with pytest.raises(embedclf.ArgumentError, match="measure both with embedclf evaluate"):
-        embedclf.retrain(several, TEXTS, LABELS)  # type: ignore[arg-type]
-    single = Path("single.csv")
-    rows = [f'"{text}",{label}' for label, texts in SMALL.items() for text in texts]
-    single.write_text("\n".join(["text,label", *rows, ""]))
-    assert cli("train", single, "-o", "s.safetensors", *QUICKLY).exit_code == 0
-    result = cli("train", file, "--label-separator", "|", "--from", "s.safetensors", "--train-set", single)
-    assert result.stderr.splitlines()[-1] == f"Error: {file} has several labels per text, but the model gives one"
