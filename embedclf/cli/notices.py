@@ -72,7 +72,7 @@ def say_written(n: int, path: str) -> None:
     echo(f"Wrote {counted(n, 'row')} to {path}", err=True)
 
 
-def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> None:
+def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str, outside: str | None = None) -> None:
     """Warn briefly of problems with texts and labels that can be found without vectors.
 
     Parameters
@@ -82,6 +82,8 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
         Decides which texts are too long.
     command : str
         The command that shows all findings.
+    outside : str, optional
+        The out-of-scope label, which is meant, whatever it is called.
     """
     from embedclf.printing.findings import short_lines
     from embedclf.quality.findings import in_order
@@ -99,6 +101,7 @@ def warn_of_findings(corpus: "Corpus", embedder: "Embedder", command: str) -> No
         and finding.kind != "language"
         # Several labels of a text are no class together.
         and not (corpus.is_multilabel and finding.kind in _OF_CLASSES)
+        and not (finding.kind == "placeholders" and finding.detail.startswith(f"the label is {outside!r} in "))
     ]
     for line in short_lines(found, corpus):
         echo(f"Warning: {line}", err=True)

@@ -179,7 +179,7 @@ def introduce_retraining(plan: "Plan", job: Job) -> None:
     embedders = plan.embedders
     introduce(corpus, embedders.new, None)
     if corpus.is_multilabel:
-        say_what_labels_are(corpus, job.file)
+        say_what_labels_are(corpus, job.file, plan.card.out_of_scope_label, separator)
     if embedders.is_same:
         echo(f"Old model: {plan.name}, with the same embedder", err=True)
     else:

@@ -305,7 +305,7 @@ def train_on(
     check_whole(seed, "seed", least=0)
     if not 0 <= holdout < 1:
         raise ArgumentError(f"holdout must be at least 0 and less than 1, got {holdout:g}")
-    _warn_of_placeholders(examples)
+    _warn_of_placeholders(examples, outside)
     _warn_of_lists(examples)
     class_weight = of_labels(class_weight)
     weights, of_classes = weights_of(sample_weight, class_weight, classes, y, given)
@@ -376,12 +376,14 @@ def _warn_of_lists(examples: EmbeddedTexts) -> None:
             return
 
 
-def _warn_of_placeholders(examples: EmbeddedTexts) -> None:
+def _warn_of_placeholders(examples: EmbeddedTexts, outside: str | None) -> None:
     for what, found in (
         ("labels", placeholder_labels([] if examples.is_multilabel else examples.known_labels)),
         ("texts", placeholder_texts(examples.texts)),
     ):
         for word, rows in found.items():
+            if what == "labels" and word == outside:
+                continue
             n = f"{counted(len(rows), 'row')}, the first {what}[{rows[0]}]"
             logger.warning(
                 "%r in the %s may stand for a missing value (%s): kept as it is; if it does, leave these rows out",

@@ -283,7 +283,9 @@ def test_an_out_of_scope_label_stands_for_no_label(cli: Cli, separated: Path):
     separated.write_text(written)
     args = (separated, "--label-separator", "|", "--out-of-scope-label", "none")
     named = train(cli, *args)
-    assert "6 texts without any" in cli("train", *args, "--dry-run", *QUICKLY).stderr
+    said = cli("train", *args, "--dry-run", *QUICKLY).stderr
+    assert "6 texts without any" in said
+    assert "missing value" not in said
     assert (named.classes, named.card.out_of_scope_label) == (empty.classes, "none")
     assert (named.model.weights == empty.model.weights).all()
     assert named.predict(["Good morning"]) == [[]]

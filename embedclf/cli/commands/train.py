@@ -211,7 +211,7 @@ def command(
     }
     answer_rules(classes, **rules, outside=out_of_scope_label, separator=label_hierarchy)
     if job.has_labelled_rows:
-        warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file))
+        warn_of_findings(job.corpus, job.embedder, _check_command(job.datasets, job.file), out_of_scope_label)
     if job.is_dry():
         return
     vectors = job.embed_to_train()
@@ -301,7 +301,8 @@ def _extend(
         check_places({"the dataset": name}, {"the record of the latest model,": LATEST, "-o": place})
     check_model_name(place)
     introduce_retraining(plan, job)
-    warn_of_findings(job.corpus, plan.embedders.new, _check_command([*of_old, *job.datasets], job.file))
+    check = _check_command([*of_old, *job.datasets], job.file)
+    warn_of_findings(job.corpus, plan.embedders.new, check, plan.card.out_of_scope_label)
     # A model that is named to be trained further may be replaced by what comes of it.
     force = force or os.path.realpath(place) == os.path.realpath(model)
     column = training.weight_column or plan.weight_column
