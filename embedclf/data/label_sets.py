@@ -189,7 +189,12 @@ def outside_beside_others(labels: LabelSet, outside: str) -> str | None:
     return f"the label {outside!r}, for texts that no label applies to, stands beside {others}"
 
 
-def indicators(labels: Sequence[LabelSet], names: Sequence[str]) -> Mask:
+def label_sets_of(labels: Labels) -> list[LabelSet]:
+    """Return the labels of each text if texts may have several; nothing if each has one."""
+    return [one for one in labels if not isinstance(one, str)]
+
+
+def indicators(labels: Sequence[Collection[Any]], names: Sequence[Any]) -> Mask:
     """Return which of some labels each text has: (n, n_names)."""
     numbers = {name: number for number, name in enumerate(names)}
     given = np.zeros((len(labels), len(names)), dtype=bool)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from embedclf.arrays import Ints, Mask
-from embedclf.data.label_sets import Labels, indicators
+from embedclf.data.label_sets import Labels, indicators, label_sets_of
 from embedclf.evaluation.scores import ACCURACY, MICRO_F1
 from embedclf.stats import multilabel
 from embedclf.stats.intervals import (
@@ -96,7 +96,7 @@ def answers_of(labels: Labels, classes: Sequence[str], new: Mask, groups: Ints, 
     groups : ndarray of shape (n_held_out,)
         From `group_duplicates`.
     """
-    sets = [one for one in labels if not isinstance(one, str)]
+    sets = label_sets_of(labels)
     if not sets:
         return _OneLabel(np.array(labels), new, old, groups)
     given = indicators(sets, classes)

@@ -11,7 +11,7 @@ from embedclf.classifier.answer_figures import measure_answers
 from embedclf.classifier.decisions import Decision
 from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.model_card import Head
-from embedclf.data.label_sets import AnyLabels, Labels
+from embedclf.data.label_sets import AnyLabels, Labels, label_sets_of
 from embedclf.data_frames import DataFrame
 from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -308,7 +308,7 @@ def cross_validate_examples(
     tree = None if label_hierarchy is None else hierarchy_of(examples.classes, label_hierarchy)
     each = out_of_fold(examples, recipe, n_folds=n_folds, seeds=range(seed, seed + repeats), tree=tree)
     if examples.given is not None:
-        sets = [one for one in labels if not isinstance(one, str)]
+        sets = label_sets_of(labels)
         return summarize_labels(texts, sets, examples, each, recipe.head, n_folds)
     single = [one for one in labels if isinstance(one, str)]
     return _summarize(texts, single, examples, each, recipe.head, n_folds, label_hierarchy)

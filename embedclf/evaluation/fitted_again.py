@@ -9,7 +9,7 @@ import numpy as np
 
 from embedclf.arrays import Mask
 from embedclf.classifier.hierarchy import hierarchy_of
-from embedclf.data.label_sets import Labels, LabelSet, chosen, labels_in, without_outside
+from embedclf.data.label_sets import Labels, LabelSet, chosen, label_sets_of, labels_in, without_outside
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import TrainingError
 from embedclf.evaluation.both_embedders import EmbeddedRows, as_clause, sized
@@ -85,7 +85,7 @@ class FittedAgain:
             self.reason = "too few labels are left among the old rows that are not held out"
             return None
         logger.info("Old: the first %s", counted(n_old, "row"))
-        sets = [one for one in self._labels if not isinstance(one, str)]
+        sets = label_sets_of(self._labels)
         if sets:
             return self._of_several(sets, embedded, fitted, known)
         is_known = np.array([label in known for label in self._labels])

@@ -154,7 +154,7 @@ def evaluate(
             decision,
             labels,
             probabilities,
-            group_duplicates(texts),
+            given.groups,
             outside=foreign,
             costs=card.costs,
             targets=card.targets,

@@ -8,7 +8,7 @@ import numpy as np
 
 from embedclf.arrays import Ints, Mask
 from embedclf.classifier.hierarchy import Hierarchy
-from embedclf.data.label_sets import LabelSet
+from embedclf.data.label_sets import LabelSet, indicators, labels_in
 from embedclf.stats import intervals, multilabel
 from embedclf.stats.intervals import Interval
 
@@ -102,11 +102,8 @@ class LevelsOfLabels:
             Rows with the same number have the same text.
         """
         known = dict.fromkeys(tree.names)
-        names = [*known, *sorted({label for one in labels for label in one} - known.keys())]
-        numbers = {name: number for number, name in enumerate(names)}
-        given = np.zeros((len(labels), len(names)), dtype=bool)
-        for row, one in enumerate(labels):
-            given[row, [numbers[label] for label in one]] = True
+        names = [*known, *sorted(labels_in(labels) - known.keys())]
+        given = indicators(labels, names)
         # A label above the classes is at its own level only.
         is_class = np.arange(len(tree.names)) < len(tree.order)
         ends = np.where(is_class, np.inf, tree.depths)

@@ -62,7 +62,7 @@ def evaluate_labels(
         texts, labels, classifier.classes, probabilities, decision.given(probabilities), thresholds=decision.thresholds
     )
     given = indicators(labels, [*classifier.classes, *report.unknown_labels])
-    answers = measure_label_answers(decision, given, probabilities, group_duplicates(texts), classifier.card.targets)
+    answers = measure_label_answers(decision, given, probabilities, examples.groups, card.targets)
     report = replace(report, answers=answers)
     if decision.tree is not None:
         given = decision.choose(probabilities)[0]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from embedclf.arrays import Floats, Ints
-from embedclf.data.label_sets import LabelSet, indicators
+from embedclf.data.label_sets import LabelSet, chosen, indicators, label_sets_of
 from embedclf.evaluation.cross_validation import AnyCrossValidation, CrossValidation
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
 from embedclf.stats import multilabel
@@ -72,6 +72,6 @@ def _f1_parts(result: AnyCrossValidation, labels: Sequence[str] | Sequence[Label
     if not isinstance(result, MultiLabelCrossValidation):
         raise TypeError("only one of the results is of texts with several labels")
     rows = [one.row for one in result.predictions]
-    sets = [one for one in (labels[row] for row in rows) if not isinstance(one, str)]
+    sets = label_sets_of(chosen(labels, rows))
     above, below = multilabel.f1_parts(indicators(sets, result.classes), result.predicted_by_repeat[0][rows])
     return above.sum(axis=1), below.sum(axis=1)

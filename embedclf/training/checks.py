@@ -10,7 +10,15 @@ from embedclf.arrays import Ints, Mask
 from embedclf.classifier.costs import NOT_IN_TREE, meant
 from embedclf.classifier.decisions import check_min_confidence
 from embedclf.classifier.hierarchy import as_written, tree_fault, usual_separator
-from embedclf.data.label_sets import Labels, LabelSet, labels_in, outside_beside_others, without_outside
+from embedclf.data.label_sets import (
+    Labels,
+    LabelSet,
+    indicators,
+    label_sets_of,
+    labels_in,
+    outside_beside_others,
+    without_outside,
+)
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.validation import text_fault
 
@@ -77,11 +85,7 @@ def check_label_sets(texts: Sequence[str], label_sets: Sequence[LabelSet]) -> tu
             f"only one label, {classes[0]!r}: to tell texts that have it from others, give each text one label, such "
             f"as {classes[0]!r} and 'other'"
         )
-    numbers = {name: number for number, name in enumerate(classes)}
-    given = np.zeros((len(texts), len(classes)), dtype=bool)
-    for row, labels in enumerate(label_sets):
-        given[row, [numbers[label] for label in labels]] = True
-    return classes, given
+    return classes, indicators(label_sets, classes)
 
 
 def _check_outside_alone(sets: Sequence[LabelSet], outside: str) -> None:
@@ -116,7 +120,7 @@ def check_labelled(
     TrainingError
         See `check_examples` and `check_label_sets`.
     """
-    sets = [one for one in labels if not isinstance(one, str)]
+    sets = label_sets_of(labels)
     if not sets:
         return *check_examples(texts, [one for one in labels if isinstance(one, str)], out_of_scope_label), None
     if out_of_scope_label is not None:

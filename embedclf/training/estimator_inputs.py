@@ -9,7 +9,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import column_or_1d
 
 from embedclf.arrays import Mask
-from embedclf.data.label_sets import are_zeros_and_ones, is_matrix_in_lists
+from embedclf.data.label_sets import are_zeros_and_ones, indicators, is_matrix_in_lists
 from embedclf.data_frames import is_data_frame
 from embedclf.errors import ArgumentError
 from embedclf.missing import check_none_missing, is_missing
@@ -116,11 +116,7 @@ def several_labels(y: Any) -> SeveralLabels | None:
         classes = np.asarray(sorted({label for labels in y for label in labels}))
     except TypeError:
         raise ArgumentError("every y must be a list of labels of one type that can be sorted") from None
-    numbers = {label: number for number, label in enumerate(classes.tolist())}
-    given = np.zeros((len(y), len(classes)), dtype=bool)
-    for row, labels in enumerate(y):
-        given[row, [numbers[label] for label in labels]] = True
-    return SeveralLabels(classes, given, is_matrix=False)
+    return SeveralLabels(classes, indicators(y, classes.tolist()), is_matrix=False)
 
 
 def _is_list(value: object) -> bool:
