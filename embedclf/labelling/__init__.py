@@ -1,0 +1,1 @@
+"""Labelling texts one by one: what to ask next, what was answered, and what the answers bring."""

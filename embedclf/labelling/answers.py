@@ -1,0 +1,229 @@
+"""The file beside an output that keeps every answer: appended to, and on disk before the next text is shown.
+
+It is JSON Lines: a head, then one line per answer. It has labels, notes and times, and of each text only its hash. What
+was answered last about a row holds; a line that an interruption cut off is dropped.
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import blake2b
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from embedclf.data.label_sets import LabelSet
+from embedclf.data.plain_file import open_plain
+from embedclf.errors import OutputError
+from embedclf.formatting import to_json
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_FORMAT = 1
+_HEAD = {"embedclf": "answers", "format": _FORMAT}
+_DIGEST_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What was said of a text.
+
+    Attributes
+    ----------
+    row : int
+        Index of the text.
+    digest : str
+        The hash of the text, by which it is found if rows have moved; see `digest_of`.
+    labels : tuple of str or None
+        Its labels, sorted; one unless texts may have several. None if it was skipped, or the answer taken back.
+    note : str
+    is_test : bool
+        Whether the text was drawn at random for the test set.
+    is_undone : bool
+        Whether this takes an earlier answer back.
+    time : str
+        When, in UTC: ``2026-11-28T10:15:42Z``.
+    """
+
+    row: int
+    digest: str
+    labels: LabelSet | None
+    note: str = ""
+    is_test: bool = False
+    is_undone: bool = False
+    time: str = ""
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether the text was passed over."""
+        return self.labels is None and not self.is_undone
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as it is written to the file; what is usual is left out."""
+        record: dict[str, Any] = {"row": self.row, "text": self.digest}
+        record |= {"undone": True} if self.is_undone else {"labels": self.labels}
+        record |= {name: value for name, value in (("note", self.note), ("test", self.is_test)) if value}
+        return record | {"time": self.time}
+
+
+def digest_of(text: str) -> str:
+    """Return the hash of a text, in hexadecimal digits."""
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def answers_beside(output: str | os.PathLike[str]) -> Path:
+    """Return the path of the file of answers of an output: ``labelled.csv.answers``."""
+    place = Path(os.path.realpath(output))
+    return place.with_name(f"{place.name}.answers")
+
+
+class AnswersFile:
+    """The answers about the texts of an output, of this run and of earlier ones. One run at a time may have it open.
+
+    Parameters
+    ----------
+    output : str or Path
+        The output; the file of answers is beside it.
+
+    Attributes
+    ----------
+    answers : list of Answer
+        All of them, the oldest first.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be read or written, another run has it open, or embedclf did not write it.
+    """
+
+    def __init__(self, output: str | os.PathLike[str]) -> None:
+        self.path = answers_beside(output)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = os.fdopen(open_plain(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b")
+        except OSError as error:
+            raise self._error(error) from error
+        try:
+            if fcntl is not None:
+                try:
+                    fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError as error:
+                    raise OutputError(
+                        f"{os.fspath(output)} is being labelled by another run: finish that one, or choose another "
+                        "output",
+                        path=os.fspath(output),
+                    ) from error
+            self.answers = self._read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(f"cannot write {self.path}: {error.strerror or error}", path=str(self.path))
+
+    def _read(self) -> list[Answer]:
+        self._file.seek(0)
+        content = self._file.read()
+        whole = content[: content.rfind(b"\n") + 1]
+        head, *lines = whole.split(b"\n")[:-1] or [b""]
+        if content and not _is_head(head, cut_off=not whole):
+            raise OutputError(
+                f"{self.path.name} is in the way: embedclf did not write it. Move it, or choose another output",
+                path=str(self.path),
+            )
+        try:
+            if len(whole) < len(content):  # the process was killed while it wrote
+                self._file.truncate(len(whole))
+            if not whole:
+                self._append(_HEAD)
+        except OSError as error:
+            raise self._error(error) from error
+        return [self._answer(line, number) for number, line in enumerate(lines, start=2)]
+
+    def _answer(self, line: bytes, number: int) -> Answer:
+        with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
+            record = json.loads(line)
+            labels, undone = record.get("labels"), record.get("undone", False)
+            answer = Answer(
+                record["row"],
+                record["text"],
+                None if labels is None else tuple(labels),
+                record.get("note", ""),
+                record.get("test", False),
+                undone,
+                record["time"],
+            )
+            if _is_sound(answer):
+                return answer
+        raise OutputError(
+            f"{self.path.name}:{number} is damaged: delete this line, or move the file and label anew",
+            path=str(self.path),
+        )
+
+    def write(self, answer: Answer) -> Answer:
+        """Append an answer with the time, and return it once it is on disk.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written; nothing is kept of it then.
+        """
+        answer = Answer(
+            answer.row,
+            answer.digest,
+            answer.labels,
+            answer.note,
+            answer.is_test,
+            answer.is_undone,
+            datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        )
+        try:
+            self._append(answer.to_dict())
+        except OSError as error:
+            raise self._error(error) from error
+        self.answers.append(answer)
+        return answer
+
+    def _append(self, record: dict[str, Any]) -> None:
+        end = self._file.seek(0, os.SEEK_END)
+        try:
+            self._file.write(to_json(record).encode() + b"\n")
+            self._file.flush()
+            os.fsync(self._file.fileno())
+        except OSError:
+            # Half a line would spoil the next one.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), end)
+            raise
+
+    def close(self) -> None:
+        """Close the file, and let another run have it."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _is_head(line: bytes, *, cut_off: bool) -> bool:
+    written = to_json(_HEAD).encode()
+    return (cut_off and written.startswith(line)) or line == written
+
+
+def _is_sound(answer: Answer) -> bool:
+    return (
+        type(answer.row) is int
+        and answer.row >= 0
+        and all(isinstance(one, str) for one in (answer.digest, answer.note, answer.time, *(answer.labels or ())))
+        and type(answer.is_test) is bool
+        and type(answer.is_undone) is bool
+    )
