@@ -311,7 +311,9 @@ def _extend(
 
 def _usual_place(files: "Sequence[str]") -> Path:
     """Return where the model of some files is saved: ``models/may.safetensors``, ``models/may+june.safetensors``."""
-    first, *others = [Path(name).stem for name in files]
+    from embedclf.data.formats import data_stem
+
+    first, *others = map(data_stem, files)
     named = f"+{len(others)}" if len(others) > _MOST_IN_A_NAME else "".join(f"+{name}" for name in others)
     return FOLDER / f"{first}{named}.safetensors"
 
