@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from embedclf.data.annotation_exports import rows_of_export
 from embedclf.data.atomic_file import Place
 from embedclf.data.column_choice import ColumnChoice
 from embedclf.data.columns import TextColumn, shown_delimiter
@@ -79,7 +80,7 @@ class CorpusReader:
         try:
             self.format: Format = self._found_format(path)
             with self._file.as_data_errors():
-                self._source = self._open_source(reading)
+                self._source = rows_of_export(self._open_source(reading))
                 choice = ColumnChoice(self._source, reading)
         except BaseException:
             self.close()
