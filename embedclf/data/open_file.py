@@ -127,6 +127,7 @@ class OpenFile:
         else:
             self._text.close()
             self.binary.close()
+            self._file.close()
 
     def error(self, problem: str, line: int | None = None) -> DataError:
         """Return the error of what is wrong with the file, or with one of its lines."""
