@@ -13,6 +13,8 @@ MOST_CHARACTERS = 32_767
 
 # Excel has doubles, and shows 15 digits of them.
 _MOST_WHOLE = 10**15
+# A larger number is read with an exponent.
+_MOST_PLAIN = 10**21
 # Characters that XML does not have, or reads as others, are written as _x000D_, which Excel does, too (ST_Xstring in
 # ECMA-376, part 1, 22.9.2.19). So is an underscore before what looks like one of these.
 _SPECIAL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
@@ -63,8 +65,8 @@ def cell_as_text(value: Any) -> str:
     if isinstance(value, bool):
         return TypedText(str(value), value)
     if isinstance(value, float):
-        is_whole = value.is_integer() and abs(value) < _MOST_WHOLE
-        return TypedText(str(int(value)) if is_whole else f"{value:.15g}", value)
+        shown = f"{value:.15g}"
+        return TypedText(f"{float(shown):.0f}" if value.is_integer() and abs(value) < _MOST_PLAIN else shown, value)
     if isinstance(value, int):
         return TypedText(str(value), value)
     if isinstance(value, datetime.datetime):

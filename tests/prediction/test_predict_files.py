@@ -16,6 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
 
 import embedclf
@@ -96,6 +97,28 @@ def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str)
     whole = cli("predict", "-m", model, "--input", f"in.{kind}", "--output", f"whole.{kind}", "--top-k", 2)
     assert whole.stderr.splitlines() == [f"Wrote 10,000 rows to whole.{kind}", *listed]
     assert Path(out).read_bytes() == Path(f"whole.{kind}").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv.gz", "jsonl.zst", "xlsx"])
+def test_a_packed_output_is_gone_on_with(cli: Cli, model: Path, kind: str):
+    """After kill -9, too: what was noted is whole, and what came after it is written again."""
+    out = f"out.{kind}"
+    with stuck_in_the_middle(model, "csv", out) as running:
+        running.kill()
+        running.wait()
+    with Path(f"{out}.part").open("ab") as file:
+        file.write(b"\x1f\x8b half a member")
+    Path("in.csv").write_text(lines("csv"))
+    resumed = cli("predict", "-m", model, "--input", "in.csv", "--output", out, "--resume")
+    assert resumed.stderr.splitlines()[0] == f"Wrote 10,000 rows to {out} (8,192 by an earlier run)"
+    assert beside() == [out]
+    cli("predict", "-m", model, "--input", "in.csv", "--output", f"whole.{kind}")
+    if kind == "xlsx":
+        sheets = [openpyxl.load_workbook(name, read_only=True).active for name in (out, "whole.xlsx")]
+        assert list(sheets[0].values) == list(sheets[1].values)
+    else:
+        assert Path(out).read_bytes() == Path(f"whole.{kind}").read_bytes()
 
 
 @pytest.mark.slow
@@ -668,7 +691,7 @@ class TestParquet:
         stream.seek(0, io.SEEK_END)
         for _ in range(40):
             for number in range(50):
-                sink.add([f"{number}" + "x" * 50_000], [])
+                sink.add(None, [f"{number}" + "x" * 50_000], [], 1)
             stream.write(sink.take())
         stream.seek(0)
         sink.convert(stream, whole := io.BytesIO())
