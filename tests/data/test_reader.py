@@ -343,7 +343,7 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("d.csv.bz2", b"BZh9rest", "d.csv.bz2: this is a bzip2 file: decompress it first: bunzip2 -k d.csv.bz2"),
+        ("d.csv.bz2", b"BZh91AY&SY\xff", "d.csv.bz2: this is a bzip2 file: decompress it first: bunzip2 -k d.csv.bz2"),
         ("d.csv", "text,label\n".encode("utf-16-le"), "--encoding utf-16-le  text,label"),
     ],
 )

@@ -1168,10 +1168,6 @@ SHAPES: dict[str, Any] = {
     "by_text.json": {"a parcel": "d", "my money": "r"},
     "parts.json": {"train": [["a parcel", "d"]], "test": [["my money", "r"]]},
     "rasa.json": {"rasa_nlu_data": {"common_examples": _RECORDS}},
-    "studio.json": [
-        {"data": {"text": one["text"]}, "annotations": [{"result": [{"value": {"choices": [one["label"]]}}]}]}
-        for one in _RECORDS
-    ],
     "values.json": [["a parcel", "d"], ["my money", "r"]],
     "spacy.json": [["a parcel", {"cats": {"d": 1.0, "r": 0.0}}], ["my money", {"cats": {"d": 0.0, "r": 1.0}}]],
     "spacy.jsonl": [{"text": "a parcel", "cats": {"d": 1, "r": 0}}, {"text": "my money", "cats": {"d": 0, "r": 1}}],
