@@ -56,7 +56,7 @@ def _decoded_lines(encoding: str) -> Iterator[str]:
         # Decode line by line, so that each is processed whatever the encoding of the rest.
         decode = codecs.getincrementaldecoder(accepting_bom(encoding))().decode
         seen = bytearray()
-        for line in unpacked(open_stdin()):
+        for line in _unpacked_stdin():
             seen = (seen if len(seen) < _MOST_SEEN else bytearray()) + (b"" if line.isascii() else line)
             try:
                 # A last line without a line break may end in the middle of a character.
@@ -67,6 +67,12 @@ def _decoded_lines(encoding: str) -> Iterator[str]:
                     raise WrongEncodingError(problem) from None
                 yield line.decode(encoding, ERRORS)
     else:
-        file = io.TextIOWrapper(unpacked(open_stdin()), encoding=encoding, newline="")
+        file = io.TextIOWrapper(_unpacked_stdin(), encoding=encoding, newline="")
         yield from file
         file.detach()
+
+
+def _unpacked_stdin() -> io.BufferedReader:
+    file = open_stdin()
+    # What a program puts in its place need not be a file that can be looked into.
+    return unpacked(file) if isinstance(file, io.BufferedReader) else file
