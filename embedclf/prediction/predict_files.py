@@ -92,7 +92,7 @@ def predict_file(
     ----------
     classifier : TextClassifier
     input, output : str or Path
-        CSV, TSV, JSONL or Parquet, by extension; the input ``-`` is standard input.
+        CSV, TSV, JSONL, Parquet or Excel, by extension; the input ``-`` is standard input.
     text_column : str or sequence of str, optional
         Several columns are joined by line breaks. None finds the column, or several: those of training, or it is called
         ``text``, or is the only one with another usual name, such as ``Message``.
