@@ -32,6 +32,7 @@ _STAGES = {
     "Clean": {
         "check": "Check a labelled file for problems.",
         "apply": "Apply corrections to a labelled file.",
+        "split": "Split a labelled file into training and test rows.",
     },
     "Label": {
         "suggest": "Suggest rows to label next (active learning).",
@@ -47,6 +48,7 @@ _STAGES = {
         "evaluate": "Evaluate a classifier on labelled texts.",
     },
     "Use": {
+        "info": "Describe a trained classifier.",
         "predict": "Predict the labels of texts.",
         "serve": "Serve a classifier over HTTP.",
     },
