@@ -53,7 +53,18 @@ _GROUPS = {
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed", "share"),
     "Output": (
-        *("as_json", "card", "errors", "escape_formulas", "explain", "fix", "force", "output", "probabilities", "report"),
+        *(
+            "as_json",
+            "card",
+            "errors",
+            "escape_formulas",
+            "explain",
+            "fix",
+            "force",
+            "output",
+            "probabilities",
+            "report",
+        ),
         *("test_output", "train_output"),
     ),
     "Embedding service": (
@@ -106,7 +117,7 @@ class _Strict(click.Command):
             If one was.
         """
         if not ctx.resilient_parsing:  # which is for completion
-            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            given = self._parsed(ctx, args)
             options = [one for one in given if isinstance(one, click.Option) and not one.is_flag and not one.multiple]
             for option in options:
                 if options.count(option) > 1:
@@ -115,6 +126,14 @@ class _Strict(click.Command):
                     name = max(old or option.opts, key=len)
                     raise click.UsageError(f"{name} was given twice: it takes one value.", ctx)
         return super().parse_args(ctx, args)
+
+    def _parsed(self, ctx: click.Context, args: list[str]) -> list[click.Parameter]:
+        try:
+            return self.make_parser(ctx).parse_args(list(args))[2]
+        except click.NoSuchOption as error:
+            known = [name for param in self.get_params(ctx) if isinstance(param, click.Option) for name in param.opts]
+            suggestion = did_you_mean(error.option_name, known, most=1)
+            raise click.UsageError(f"No such option {error.option_name!r}.{suggestion}", ctx) from None
 
 
 class _Formatter(click.HelpFormatter):
@@ -234,11 +253,11 @@ def check_command(name: str, commands: Iterable[str], ctx: click.Context) -> Non
         raise click.UsageError(f"No such command {name!r}.{did_you_mean(name, known)}", ctx)
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return a question after those that are spelt like a name, two at the most; empty if none is."""
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 2) -> str:
+    """Return a question after those that are spelt like a name; empty if none is."""
     from difflib import get_close_matches
 
-    alike = " or ".join(get_close_matches(name, [*known], n=2))
+    alike = " or ".join(get_close_matches(name, [*known], n=most))
     return f" Did you mean {alike}?" if alike else ""
 
 

@@ -186,4 +186,6 @@ def _place(spec: "EmbedderSpec") -> list[str]:
         return []
     at = in_one_line(spec.endpoint)
     key = "; the key is read from AIMLAPI_API_KEY or the system's keyring" if spec.provider == "aimlapi" else ""
-    return [f"Texts are sent to {at} to be embedded{key}. Another address than the usual one is passed with --base-url."]
+    return [
+        f"Texts are sent to {at} to be embedded{key}. Another address than the usual one is passed with --base-url."
+    ]

@@ -54,7 +54,7 @@ def markdown_card(file: ModelFile) -> str:
         "\n".join(f"- {line}" for line in _limitations(file)),
         "## How to use it",
         "```python\n" + "\n".join(python_lines(file)) + "\n```",
-        f"```sh\npip install embedclf\nembedclf predict \"a text\" -m {shlex.quote(file.path)}\n```",
+        f'```sh\npip install embedclf\nembedclf predict "a text" -m {shlex.quote(file.path)}\n```',
         *map(escaped, needs(file)),
     ]
     return "\n\n".join(parts) + "\n"

@@ -5,11 +5,12 @@ of the Amount of Ecologic Association Between Species", 1945). Case and punctuat
 these sequences, so two texts of twenty letters that differ by one are near-equal. Of a long text, a fixed random sample
 of the sequences stands for all of them (Broder, "On the Resemblance and Containment of Documents", 1997).
 
-Texts that are so similar share one of the rarest sequences of each: with sets x and y whose Dice coefficient is at least
-0.8, at least two thirds of x are in y, so that y cannot avoid more than a third of x (prefix filtering: Chaudhuri,
-Ganti & Kaushik, "A Primitive Operator for Similarity Joins in Data Cleaning", ICDE 2006). Sequences that very many
-texts have would make for too many pairs, and are left out of this. Texts that have nothing else in common, as those made
-from a template, are neighbours in alphabetical order, either from their beginnings or from their ends (the sorted
+Texts that are so similar share some of the rarest sequences of each: of sets x and y whose Dice coefficient is at least
+0.8, y has two thirds of x or more, so that it cannot lack more than the rarest third of x (prefix filtering: Chaudhuri,
+Ganti & Kaushik, "A Primitive Operator for Similarity Joins in Data Cleaning", ICDE 2006; with more than one in common:
+Wang, Li & Feng, "Can We Beat the Prefix Filtering?", SIGMOD 2012). Sequences that very many texts have would make for
+too many pairs, and are left out, so a few pairs may be missed. Texts that have only such sequences in common, as those
+made from a template, are neighbours in alphabetical order, from their beginnings or from their ends (the sorted
 neighbourhood: Hernández & Stolfo, "The Merge/Purge Problem for Large Databases", SIGMOD 1995).
 """
 
@@ -30,10 +31,10 @@ _N_LETTERS = 4
 _MOST_SEQUENCES = 128
 _NO_LETTERS = re.compile(r"[\W_]+")
 _LETTERS_AT_ONCE = 1 << 21
-# Of the sequences of a text, the least share that a near-equal one has.
+# Of the sequences of a text, the least share that a near-equal one has, and the share looked at beyond the others.
 _SHARED = 2 / 3
-_MOST_TEXTS = 100
 _MORE = 1 / 6
+_MOST_TEXTS = 100
 _N_NEIGHBOURS = 5
 _TEXTS_AT_ONCE = 2_000
 _PAIRS_AT_ONCE = 100_000
@@ -55,7 +56,7 @@ def near_equal_groups(texts: Sequence[str]) -> Ints:
         plain = [_plain(text) for text in texts]
         # Texts without letters are equal if they are the same.
         same = group_duplicates([letters or text for letters, text in zip(plain, texts, strict=True)])
-        distinct = list({number: letters for number, letters in zip(same.tolist(), plain, strict=True)}.values())
+        distinct = list(dict(zip(same.tolist(), plain, strict=True)).values())
         found = list(_near_equal_pairs(distinct))
         pairs = np.concatenate(found) if found else np.empty((0, 2), dtype=np.intp)
         n = len(distinct)

@@ -13,7 +13,7 @@ from running import Cli
         ("splt t.csv", "No such command 'splt'. Did you mean split?"),
         ("cache prun", "No such command 'prun'. Did you mean prune?"),
         ("cache nothing-like-it", "No such command 'nothing-like-it'."),
-        ("train t.csv --ouput m", "No such option '--ouput'. Did you mean '--output'?"),
+        ("train t.csv --ouput m", "No such option '--ouput'. Did you mean --output?"),
         (
             "train t.csv --features wrods",
             "Invalid value for '--features': 'wrods' is not one of 'auto', 'embedding', 'words', 'both'. "
@@ -33,7 +33,7 @@ def test_a_mistyped_name_gets_a_suggestion(cli: Cli, dataset: Path, model: Path)
     words = ("--features", "words", "--C", 1, "--holdout", 0)
     for args, message in [
         (("train", dataset, "--text-column", "txet"), "Did you mean --text-column text?"),
-        (("train", dataset, *words, "--target-recall", "refnd=0.8"), "Did you mean refund?"),
+        (("train", dataset, *words, "--target-recall", "refnd=0.8"), "did you mean refund?"),
         (("predict", "hello", "-m", model.with_name("smal.safetensors")), f"Did you mean {model}?"),
     ]:
         result = cli(*args)

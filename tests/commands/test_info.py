@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import embedclf
-from corpus import LABELS, QUICK, TEXTS, write_csv
+from corpus import LABELS, QUICK, TEXTS
 from embedclf.printing.markdown_card import escaped
 from running import Cli
 
@@ -52,9 +52,9 @@ def test_it_says_what_the_model_is_and_how_to_use_it(cli: Cli, words: Path):
     ]
 
 
-def test_it_names_the_files_and_the_columns(cli: Cli):
+def test_it_names_the_files_and_the_columns(cli: Cli, dataset: Path):
     """As far as the model file records them."""
-    write_csv(Path("t.csv"), [*zip(TEXTS, LABELS, strict=True)], ("message", "topic"))
+    Path("t.csv").write_text(dataset.read_text().replace("text,label", "message,topic", 1))
     quickly = ("--features", "words", "--C", 1, "--holdout", 0)
     assert cli("train", "t.csv", *quickly).exit_code == 0
     result = cli("info")

@@ -8,7 +8,7 @@ from running import Cli
 
 ROWS = [
     *((f"the parcel {word} has still not arrived", "delivery") for word in ("kiwi", "onyx", "lathe", "fjord", "zebra")),
-    ("I lost my password, and cannot log in", "password"),
+    ("I lost my password and cannot log in", "password"),
     ("the lock of my account will not open", "password"),
 ]
 
@@ -30,13 +30,15 @@ def test_it_writes_both_sides_beside_the_file(cli: Cli, dataset: Path):
 
 def test_rows_are_written_as_they_were(cli: Cli):
     """All columns, the delimiter and the byte order mark; records of JSON to the letter."""
-    rows = "".join(f"{number};text number {'ab' * number};{'xy'[number % 2]};\n" for number in range(1, 11))
+    rows = "".join(f"{number};text number {chr(96 + number) * 9};{'xy'[number % 2]};\n" for number in range(1, 11))
     Path("t.csv").write_text("\ufeffid;text;label;note\n" + rows, encoding="utf-8")
     assert cli("split", "t.csv", "--test-output", "b.csv", "--train-output", "a.csv").exit_code == 0
     whole = [Path(name).read_text(encoding="utf-8").splitlines(keepends=True) for name in ("a.csv", "b.csv")]
     assert whole[0][0] == whole[1][0] == "\ufeffid;text;label;note\n"
     assert sorted(whole[0][1:] + whole[1][1:]) == sorted(rows.splitlines(keepends=True))
-    records = [f'{{"text": "so {"cd" * number}",  "label": "{"xy"[number % 2]}", "n": 1.50}}\n' for number in range(10)]
+    records = [
+        f'{{"text": "so {chr(97 + number) * 9}",  "label": "{"xy"[number % 2]}", "n": 1.50}}\n' for number in range(10)
+    ]
     Path("t.jsonl").write_text("".join(records))
     assert cli("split", "t.jsonl").exit_code == 0
     both = [Path(f"t_{side}.jsonl").read_text().splitlines(keepends=True) for side in ("train", "test")]

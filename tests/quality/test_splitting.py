@@ -98,7 +98,7 @@ def test_what_cannot_be_divided(texts: list[str], labels: list[str], share: floa
     ("one", "other", "are_near"),
     [
         ("Where is my refund?", "where is my refund", True),
-        ("I have been charged twice", "I have been chraged twice", True),
+        ("I have been charged twice", "I have been charged twise", True),
         ("How do I change my PIN?", "How do I change my name?", False),
         ("日本語のテキストです", "日本語のテキストです。", True),
         ("!!!", "!!!", True),

@@ -1,5 +1,6 @@
 """``embedclf info``."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -45,13 +46,11 @@ def command(model: str | None, card: str | None, as_json: bool) -> None:
 
 
 def _read(path: str) -> "ModelFile":
-    import os
-
     from embedclf.classifier.model_file import format_of, read_model
     from embedclf.printing.described import ModelFile
 
     model, card = read_model(path)
-    return ModelFile(path, os.stat(path).st_size, format_of(model, card), model, card)
+    return ModelFile(path, Path(path).stat().st_size, format_of(model, card), model, card)
 
 
 def _record(file: "ModelFile") -> dict[str, object]:

@@ -145,7 +145,7 @@ def _say_rest(divided: "Divided") -> None:
 
     if divided.n_groups:
         groups = counted(divided.n_groups, "group")
-        echo(f"{divided.n_kept_together:,} rows in {groups} of equal or near-equal texts stay on one side.")
+        echo(f"{counted(divided.n_kept_together, 'row')} in {groups} of equal or near-equal texts stay on one side.")
     if missing := divided.not_tested:
         named = [f"{shown_label(name)} ({counted(n, 'row')})" for name, n in list(missing.items())[:_MOST_LABELS]]
         more = f" and {len(missing) - _MOST_LABELS:,} more" if len(missing) > _MOST_LABELS else ""
