@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from embedclf.formatting import counted, joined, shown_interval
+from embedclf.formatting import counted, joined, shown_interval, to_json
 from embedclf.printing.answered import abstaining, rules_of
 from embedclf.printing.figures import held_out_test_lines
 from embedclf.printing.lines import Line, heading
@@ -160,8 +160,14 @@ def python_lines(file: ModelFile) -> list[str]:
     spec = file.card.embedder
     given = ""
     if file.model.uses_vectors and not spec.is_enough:
-        given = ", embedder=…" if spec.provider == "external" or spec.is_in_folder else f", embedder={str(spec)!r}"
-    return ["import embedclf", f"classifier = embedclf.load({file.path!r}{given})", 'classifier.predict(["a text"])']
+        given = (
+            ", embedder=…" if spec.provider == "external" or spec.is_in_folder else f", embedder={to_json(str(spec))}"
+        )
+    return [
+        "import embedclf",
+        f"classifier = embedclf.load({to_json(file.path)}{given})",
+        'classifier.predict(["a text"])',
+    ]
 
 
 def _embedder_option(file: ModelFile) -> str:

@@ -28,7 +28,8 @@ from embedclf.printing.tables import in_one_line
 if TYPE_CHECKING:
     from embedclf.classifier.model_card import ModelCard
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$&:@^])")
+# Characters that mark something, and those by which an address becomes a link.
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#!|~$&@]|(?<=:)/|(?<=:/)/|(?<=www)\.)")
 _FEW_ROWS = 30
 
 
@@ -44,7 +45,7 @@ def markdown_card(file: ModelFile) -> str:
         "## Intended use",
         "To give texts like those it was trained on one of these labels"
         + (", or several" if card.multilabel is not None else "")
-        + f". It abstains: {escaped(facts(file).get('abstains', 'never'))}.",
+        + f". {_abstains(file)}",
         _label_table(file),
         "## Training data",
         f"Trained on {escaped(trained_on(card))}. The file has none of the texts.",
@@ -80,6 +81,13 @@ def _metadata(file: ModelFile, name: str) -> str:
         for kind_of, called, value in metrics:
             lines += [f"    - type: {kind_of}", f"      name: {called}", f"      value: {value:.4f}"]
     return "\n".join([*lines, "---"])
+
+
+def _abstains(file: ModelFile) -> str:
+    if (labels := facts(file).get("labels")) is not None:
+        return f"Labels are given by their probability: {escaped(labels)}."
+    when = facts(file)["abstains"]
+    return "It never abstains." if when == "never" else f"It abstains {escaped(when)}."
 
 
 def _label_table(file: ModelFile) -> str:

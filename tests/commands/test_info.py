@@ -47,7 +47,7 @@ def test_it_says_what_the_model_is_and_how_to_use_it(cli: Cli, words: Path):
         "  embedclf serve -m words.safetensors",
         "In Python:",
         "  import embedclf",
-        "  classifier = embedclf.load('words.safetensors')",
+        '  classifier = embedclf.load("words.safetensors")',
         '  classifier.predict(["a text"])',
     ]
 
@@ -104,7 +104,7 @@ def test_an_embedder_of_a_third_party_is_to_be_passed(cli: Cli):
 
     embedclf.train(TEXTS, LABELS, embedder=Own(), **QUICK).save("own.safetensors")
     lines = cli("info", "own.safetensors").stdout.splitlines()
-    assert "  classifier = embedclf.load('own.safetensors', embedder=…)" in lines
+    assert '  classifier = embedclf.load("own.safetensors", embedder=…)' in lines
     assert lines[-1] == (
         "It was trained with an embedder that was passed as an object, so it can be used from Python only."
     )
@@ -156,7 +156,8 @@ def test_the_card_is_taken_by_hugging_face(cli: Cli, words: Path):
 
 def test_labels_are_escaped_in_the_card():
     """No label is markup, a link, a cell or a line of its own."""
-    assert escaped("a|b\n# <b>[x](y)") == r"a\|b\\n\# \<b\>\[x\]\(y\)"
+    assert escaped("a|b\n# <b>[x](y)") == r"a\|b\\n\# \<b\>\[x\](y)"
+    assert escaped("http://example.com www.example.com") == r"http:\/\/example.com www\.example.com"
 
 
 def test_what_is_no_model(cli: Cli, dataset: Path, words: Path):

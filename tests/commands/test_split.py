@@ -7,7 +7,11 @@ from corpus import write_csv
 from running import Cli
 
 ROWS = [
-    *((f"the parcel {word} has still not arrived", "delivery") for word in ("kiwi", "onyx", "lathe", "fjord", "zebra")),
+    ("the parcel has still not arrived", "delivery"),
+    ("where may my boots be", "delivery"),
+    ("nobody rang the bell this morning", "delivery"),
+    ("your driver left it in the rain", "delivery"),
+    ("tracking shows nothing since Friday", "delivery"),
     ("I lost my password and cannot log in", "password"),
     ("the lock of my account will not open", "password"),
 ]
@@ -63,7 +67,7 @@ def test_files_that_were_not_named_are_not_replaced(cli: Cli, dataset: Path):
 
 def test_it_says_what_stays_together_and_what_is_not_tested(cli: Cli):
     """In numbers, and by label."""
-    write_csv(Path("t.csv"), [*ROWS, ("the parcel kiwi has still not arrived", "delivery"), ("one alone", "rare")])
+    write_csv(Path("t.csv"), [*ROWS, ("The parcel has still not arrived!!", "delivery"), ("one alone", "rare")])
     result = cli("split", "t.csv", "--test", "40%")
     assert result.stdout.splitlines()[2:] == ["2 rows in 1 group of equal or near-equal texts stay on one side."]
     assert result.stderr == "Warning: 1 label has no test row: rare (1 row)\n"
@@ -94,4 +98,4 @@ def test_bad_rows_and_shares(cli: Cli):
     for share in ("0", "1", "100%"):
         result = cli("split", "t.csv", "--test", share)
         assert result.exit_code == 2
-        assert "must be above 0 and below 1" in result.stderr
+        assert "is not in the range 0<x<1" in result.stderr

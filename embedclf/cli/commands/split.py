@@ -32,7 +32,14 @@ _MOST_LABELS = 5
     ],
 )
 @click.argument("dataset", metavar="FILE")
-@click.option("--test", "share", type=Share(), default=0.2, show_default=True, help="Share of the rows to test on.")
+@click.option(
+    "--test",
+    "share",
+    type=Share(0, 1, min_open=True, max_open=True),
+    default=0.2,
+    show_default=True,
+    help="Share of the rows to test on.",
+)
 @click.option("--train-output", metavar="FILE", help="Where to write the training rows.  [default: FILE_train]")
 @click.option("--test-output", metavar="FILE", help="Where to write the test rows.  [default: FILE_test]")
 @click.option("--force", is_flag=True, help="Replace FILE_train and FILE_test if they exist.")
@@ -60,8 +67,6 @@ def command(
     from embedclf.data.atomic_file import check_places
     from embedclf.quality.splitting import divided_rows
 
-    if not 0 < share < 1:
-        raise click.BadParameter("must be above 0 and below 1.", param_hint="'--test'")
     given = {"train": train_output, "test": test_output}
     if dataset == "-" and None in given.values():
         raise click.UsageError("Standard input has no name to go by: use --train-output and --test-output.")
