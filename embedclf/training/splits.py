@@ -71,7 +71,7 @@ def hold_out(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
 
 def _counts(sizes: Ints, spare: Ints, fraction: float, wanted: int) -> Ints:
     """Return how many of each class to hold out: as many as wanted in all, and none more than it can spare."""
-    counts = np.minimum(np.floor(fraction * sizes), spare).astype(np.intp)
+    counts: Ints = np.minimum(np.floor(fraction * sizes), spare).astype(np.intp)
     while (short := wanted - counts.sum()) > 0:
         # Add one to the classes furthest below their share; ties go to the larger class.
         need = np.where(counts < spare, fraction * sizes - counts, -np.inf)
