@@ -34,6 +34,8 @@ def test_a_mistyped_name_gets_a_suggestion(cli: Cli, dataset: Path, model: Path)
     for args, message in [
         (("train", dataset, "--text-column", "txet"), "Did you mean --text-column text?"),
         (("train", dataset, *words, "--target-recall", "refnd=0.8"), "did you mean refund?"),
+        (("train", dataset, "--embedder", "wordlama"), "Did you mean wordllama?"),
+        (("train", dataset, "--embedder", "text-embeding-3-small"), "Did you mean aimlapi:text-embedding-3-small?"),
         (("predict", "hello", "-m", model.with_name("smal.safetensors")), f"Did you mean {model}?"),
     ]:
         result = cli(*args)
