@@ -64,7 +64,7 @@ def test_large_groups_do_not_change_the_share():
 def test_texts_with_several_labels_are_divided_by_the_rarest():
     """A text without labels counts as one of the commonest label."""
     labels = [["a"]] * 40 + [["a", "b"]] * 20 + [["a", "b", "c"]] * 10 + [[]] * 10
-    _train, test = embedclf.split(sentences(80), labels)
+    _, test = embedclf.split(sentences(80), labels)
     assert len(test) == 16
     assert [sum(name in labels[row] for row in test) for name in "bc"] == [6, 2]
 
