@@ -52,6 +52,7 @@ from .prediction.predict_files import FilePrediction as FilePrediction
 from .prediction.predict_files import predict_file as predict_file
 from .quality.data_check import check as check
 from .quality.findings import DataCheck as DataCheck
+from .quality.splitting import split as split
 from .service.app import create_app as create_app
 from .service.app import create_router as create_router
 from .service.limits import Limits as Limits
@@ -119,6 +120,7 @@ __all__ = [
     "recommend",
     "retrain",
     "search",
+    "split",
     "suggest",
     "text_map",
     "train",

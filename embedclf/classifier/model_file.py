@@ -47,7 +47,7 @@ from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.columns import DEFAULT, TextColumn, as_text_column, names_in
 from embedclf.data.formats import is_data_file
-from embedclf.data.plain_file import open_plain
+from embedclf.data.plain_file import meant, open_plain
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
@@ -112,9 +112,7 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
 
 def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
     """Return the metadata entry and the tensors of a model file."""
-    # Format 1 has no words.
-    least = max(card.least_format, 1 if model.words is None else 2)
-    metadata = {"format": least, "classes": model.classes, **card.to_dict()}
+    metadata = {"format": format_of(model, card), "classes": model.classes, **card.to_dict()}
     for column, usual in zip(("text_column", "label_column"), DEFAULT, strict=True):
         names = names_in(metadata[column])
         if len(names) > 1:
@@ -140,6 +138,12 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
     # safetensors ignores strides and writes the memory of an array as it is.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     return f'{entry[:-1]}, "blake2b": "{_digest(entry, tensors)}"}}', tensors
+
+
+def format_of(model: LinearModel, card: ModelCard) -> int:
+    """Return the number of the format of the model file: the first that can hold it."""
+    # Format 1 has no words.
+    return max(card.least_format, 1 if model.words is None else 2)
 
 
 def _digest(entry: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
@@ -172,7 +176,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise ModelFileError(f"model not found: {name}; train one with embedclf train", path=name) from None
+        advice = meant(Path(path)) or "; train one with embedclf train"
+        raise ModelFileError(f"model not found: {name}{advice}", path=name) from None
     except IsADirectoryError:
         raise ModelFileError(f"{name} is a folder, not a model file", path=name) from None
     except OSError as error:

@@ -168,9 +168,7 @@ class Served(NamedTuple):
 
     def about(self) -> dict[str, Any]:
         """Return what is known about the classifier as plain types, for JSON."""
-        model = self.classifier.model
-        features = "both" if model.uses_vectors and model.words is not None else "embedding"
-        about = self.classifier.to_dict() | {"features": features if model.uses_vectors else "words"}
+        about = self.classifier.to_dict() | {"features": self.classifier.model.features}
         return about if (file := self.file()) is None else about | {"file": file}
 
 
