@@ -1,5 +1,6 @@
 """``embedclf split``, at the command line."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -30,6 +31,14 @@ def test_it_writes_both_sides_beside_the_file(cli: Cli, dataset: Path):
     written = [path.read_text().splitlines() for path in (train, test)]
     assert [one[0] for one in written] == ["text,label"] * 2
     assert len(written[0]) + len(written[1]) == len(lines) + 1
+
+
+def test_a_packed_file_has_packed_sides(cli: Cli, dataset: Path):
+    packed = dataset.with_name("small.csv.gz")
+    packed.write_bytes(gzip.compress(dataset.read_bytes()))
+    cli("split", packed)
+    sides = [gzip.decompress(packed.with_name(f"small_{side}.csv.gz").read_bytes()) for side in ("train", "test")]
+    assert all(side.startswith(b"text,label") for side in sides)
 
 
 def test_rows_are_written_as_they_were(cli: Cli):

@@ -107,8 +107,10 @@ def command(
 
 def _beside(dataset: str, side: str) -> str:
     """Return the default name of an output: that of the file, with the side at its end."""
-    path = Path(dataset)
-    return str(path.with_name(f"{path.stem}_{side}{path.suffix}"))
+    from embedclf.data.formats import data_stem
+
+    path, stem = Path(dataset), data_stem(dataset)
+    return str(path.with_name(f"{stem}_{side}{path.name[len(stem) :]}"))
 
 
 def _side(corpus: "Corpus", divided: "Divided", side: str) -> dict[str, Any]:
