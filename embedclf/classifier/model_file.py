@@ -7,7 +7,8 @@ Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashe
 ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
 The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
-`TrainingRecord`, as far as it is not as usual, and ``conformal`` a `Conformal`. Earlier versions ignore these fields.
+`TrainingRecord`, as far as it is not as usual, ``conformal`` a `Conformal`, and ``reference`` an `AnswerReference`.
+Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
 the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, ``scope`` the
 `ScopeRule` of a classifier that has learned from out-of-scope examples, ``hierarchy`` the separator of labels in a
@@ -42,6 +43,7 @@ from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_card import HEADS, OF_SEVERAL_LABELS, HeldOut, ModelCard
+from embedclf.classifier.reference import AnswerReference
 from embedclf.classifier.scope import ScopeRule
 from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
@@ -125,6 +127,8 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
         metadata["training"] = card.training.to_dict()
     if card.conformal is not None:
         metadata["conformal"] = card.conformal.to_dict()
+    if card.reference is not None:
+        metadata["reference"] = card.reference.to_dict()
     tensors: Tensors = {"weights": model.weights, "bias": model.bias}
     if model.words is None:
         del metadata["word_scale"]
@@ -259,7 +263,8 @@ def _parse(
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None, scope)
     if scope is not None and (multilabel is not None or not metadata.get("out_of_scope_label")):
         raise ValueError("its 'scope' needs an 'out_of_scope_label', and texts with one label")
-    weights, costs, targets = (metadata.get(name) for name in ("class_weights", "costs", "targets"))
+    names = ("class_weights", "costs", "targets", "reference")
+    weights, costs, targets, reference = map(metadata.get, names)
     _check_together(metadata)
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
@@ -305,6 +310,7 @@ def _parse(
         class_weights=None if weights is None else _class_weights(weights, len(classes)),
         costs=None if costs is None else _costs(costs, classes, outside),
         targets=None if targets is None else _targets(targets, classes),
+        reference=None if reference is None else AnswerReference.from_dict(reference, len(classes)),
     )
     return model, card
 

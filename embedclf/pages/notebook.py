@@ -332,7 +332,9 @@ def _(result: FilePrediction) -> str:
         ("seconds", f"{result.seconds:,.1f}", ""),
     ]
     rows = [[str(fault.line), fault.reason] for fault in result.faults]
-    return _cell(_tiles(tiles), _table(["line", "reason"], rows, left=2) if rows else "")
+    remark = None if result.shift is None else result.shift.remark
+    note = "" if remark is None else f'<p class="dim">{_escaped(remark)}</p>'
+    return _cell(_tiles(tiles), note, _table(["line", "reason"], rows, left=2) if rows else "")
 
 
 @notebook_html.register

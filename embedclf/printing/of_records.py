@@ -130,6 +130,8 @@ def _(result: FilePrediction) -> list[Line]:
         lines += [f"  line {fault.line}: {fault.reason}" for fault in result.faults]
         if left := result.n_faults - len(result.faults):
             lines.append(f"  … and {left:,} more")
+    if result.shift is not None and (remark := result.shift.remark) is not None:
+        lines.append(remark)
     return lines
 
 
