@@ -12,7 +12,7 @@ from embedclf.data.label_sets import AnyLabels, LabelSet
 from embedclf.data.rows import Row
 from embedclf.data.writer import check_output
 from embedclf.data_frames import DataFrame
-from embedclf.errors import ArgumentError
+from embedclf.errors import ArgumentError, DataError
 from embedclf.formatting import counted
 from embedclf.labelling.answers import AnswersFile, digest_of
 from embedclf.labelling.orders import FileOrder, ListedOrder, RandomOrder, WithTestSet, draw_held_out
@@ -90,6 +90,8 @@ def open_session(
         If an argument cannot be.
     OutputError
         If a file cannot be written, another run labels the same output, or a file is in the way.
+    DataError
+        If all texts have labels, and these are not to be checked.
     EmbedclfError
         If labels cannot be checked.
     """
@@ -103,6 +105,12 @@ def open_session(
     if not corpus.rows:
         raise ArgumentError("there are no texts to label")
     given = [_given(row) for row in corpus.rows]
+    if order != "check" and None not in given:
+        raise DataError(
+            f"{corpus.name or 'texts'}: nothing to label: {_all(len(given))} already labelled. To check the labels, "
+            "use the order check",
+            source=corpus.name,
+        )
     file = AnswersFile(output)
     try:
         check_free(output, file)
@@ -137,6 +145,7 @@ def open_session(
         _say_taken_up(session, len(answered))
         saver = Saver(session, file, rows, given)
         saver.start()
+        session.save = saver.save
         session.closing.callback(saver.close)
     except BaseException:
         session.close()
@@ -188,6 +197,10 @@ def _say_taken_up(session: Session, n_answers: int) -> None:
             "%s the same text as an earlier one: asked once, and labelled alike",
             f"{counted(states.n_copies, 'row')} {'has' if states.n_copies == 1 else 'have'}",
         )
+
+
+def _all(n_rows: int) -> str:
+    return "its only row is" if n_rows == 1 else f"all {n_rows:,} rows are"
 
 
 def _given(row: Row) -> LabelSet | None:

@@ -54,7 +54,7 @@ class Saver:
         self, session: Session, file: AnswersFile, rows: LabelledRows, given: Sequence[LabelSet | None]
     ) -> None:
         self._session, self._file, self._rows, self._given = session, file, rows, given
-        self._stop = threading.Event()
+        self._stop, self._saving = threading.Event(), threading.Lock()
         self._thread = threading.Thread(target=self._run, name="embedclf-saving", daemon=True)
 
     def start(self) -> None:
@@ -93,6 +93,10 @@ class Saver:
         OutputError
             If they cannot be written.
         """
+        with self._saving:
+            self._save()
+
+    def _save(self) -> None:
         is_changed = self._take_over()
         results, n_answers = self._session.snapshot()
         before = self._file.written

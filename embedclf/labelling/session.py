@@ -21,6 +21,8 @@ from embedclf.validation import text_fault, unicode_fault
 
 # After so long without a word from it, the text that a window shows may be asked elsewhere: it may have been closed.
 LEASE_SECONDS = 600.0
+# The same if no other text is left.
+LAST_LEASE_SECONDS = 60.0
 
 Result = tuple[LabelSet | None, Answer | None]
 """What is known of a row: its labels, and the last answer about its text; None if there is none."""
@@ -120,6 +122,8 @@ class Session:
     several : bool
     lock : RLock
         Held while an answer is taken, and by whatever else writes to the file of answers.
+    save : callable
+        Writes what is to be written now, rather than when the session is closed; nothing by itself.
     closing : ExitStack
         What else is done when the session is closed, before the file is.
     """
@@ -154,6 +158,7 @@ class Session:
             if not answer.is_undone and (row := self.states.row_of(answer.digest)) is not None
         ]
         self._passed_again: set[int] = set()
+        self.save: Callable[[], None] = lambda: None
         self.closing = ExitStack()
         self.closing.callback(file.close)
         self._learn()
@@ -161,18 +166,17 @@ class Session:
     def ask(self, window: str) -> Question | None:
         """Return the text that a window shows, the next one if it shows none; None if there is none left.
 
-        When all others are answered, those that were skipped come again, once in a run. After these, a window may be
-        given the text that another window shows.
+        When all others are answered, those that were skipped come again, once in a run.
 
         Parameters
         ----------
         window : str
-            A name of the window, made up by it. Two windows show the same text only if there is no other, or one of
-            them has been silent for `LEASE_SECONDS`.
+            A name of the window, made up by it. Two windows never show the same text, unless one of them has been
+            silent for ten minutes, or for one if no other text is left.
         """
         with self.lock:
             if (shown := self._shown.get(window)) is None:
-                found = self._next(window)
+                found = self._next()
                 return None if found is None else self._show(window, *found)
             return self._show(window, shown.row, shown.is_test)
 
@@ -304,23 +308,28 @@ class Session:
             and (self._asks_labelled or not states.is_labelled(row))
         )
 
-    def _next(self, window: str) -> tuple[int, bool] | None:
-        long_ago = time.monotonic() - LEASE_SECONDS
-        for other, shown in list(self._shown.items()):
-            if shown.time < long_ago:
-                self.leave(other)
+    def _next(self) -> tuple[int, bool] | None:
+        self._leave_silent(LEASE_SECONDS)
+        found = self._next_free()
+        if found is None and self._leave_silent(LAST_LEASE_SECONDS):
+            found = self._next_free()
+        return found
+
+    def _leave_silent(self, seconds: float) -> bool:
+        """Let others have the texts of windows that have been silent; return whether there are any."""
+        now = time.monotonic()
+        silent = [window for window, shown in self._shown.items() if now - shown.time >= seconds]
+        for window in silent:
+            self.leave(window)
+        return bool(silent)
+
+    def _next_free(self) -> tuple[int, bool] | None:
         if (found := self._order.next(self._is_open)) is not None:
             return found
         for row in self.states.skipped:
             if row not in self._window_of and row not in self._passed_again:
                 return row, self._is_for_test(row)
-        others = [(shown.time, other) for other, shown in self._shown.items()]
-        if not others:
-            return None
-        silent = min(others)[1]
-        row, is_test, _ = self._shown[silent]
-        self.leave(silent)
-        return row, is_test
+        return None
 
     def _show(self, window: str, row: int, is_test: bool) -> Question:
         if row in self._window_of:

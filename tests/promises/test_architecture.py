@@ -150,6 +150,7 @@ Clean:
   apply           Apply corrections to a labelled file.
 
 Label:
+  label           Label texts in the browser or the terminal.
   suggest         Suggest rows to label next (active learning).
 
 Train:
