@@ -8,15 +8,15 @@ from typing import Literal
 
 from embedclf.arrays import Vectors
 from embedclf.data.corpus import Corpus
-from embedclf.data.label_sets import AnyLabels, LabelSet
-from embedclf.data.rows import Row
+from embedclf.data.label_sets import AnyLabels, LabelSet, listed_labels
+from embedclf.data.rows import Row, cell_text
 from embedclf.data.writer import check_output
 from embedclf.data_frames import DataFrame
 from embedclf.errors import ArgumentError, DataError
 from embedclf.formatting import counted
 from embedclf.labelling.answers import AnswersFile, digest_of
 from embedclf.labelling.orders import FileOrder, ListedOrder, RandomOrder, WithTestSet, draw_held_out
-from embedclf.labelling.output import LabelledRows
+from embedclf.labelling.output import LABEL, LabelledRows
 from embedclf.labelling.saving import Saver, check_free
 from embedclf.labelling.session import Learner, Order, Session
 from embedclf.labelling.suspects import find_suspects
@@ -104,7 +104,7 @@ def open_session(
     corpus = texts if isinstance(texts, Corpus) else corpus_of_texts(texts, labels, text, label)
     if not corpus.rows:
         raise ArgumentError("there are no texts to label")
-    given = [_given(row) for row in corpus.rows]
+    given = [_given(row, corpus) for row in corpus.rows]
     if order != "check" and None not in given:
         raise DataError(
             f"{corpus.name or 'texts'}: nothing to label: {_all(len(given))} already labelled. To check the labels, "
@@ -203,6 +203,8 @@ def _all(n_rows: int) -> str:
     return "its only row is" if n_rows == 1 else f"all {n_rows:,} rows are"
 
 
-def _given(row: Row) -> LabelSet | None:
+def _given(row: Row, corpus: Corpus) -> LabelSet | None:
     """Return the labels of a row; None if it has not been labelled."""
+    if corpus.label_column is None and not corpus.label_columns and (own := row.record.get(LABEL)) is not None:
+        return listed_labels(own) or (cell_text(own),)  # records of JSON may have what the first one has not
     return row.labels if row.labels is not None else (row.label,) if row.label else None

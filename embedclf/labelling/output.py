@@ -18,7 +18,7 @@ from embedclf.labelling.session import Result
 from embedclf.missing import is_missing
 from embedclf.validation import text_fault
 
-NOTE = "note"
+LABEL, NOTE = "label", "note"
 
 
 def test_set_beside(output: str | os.PathLike[str]) -> Path:
@@ -55,7 +55,7 @@ class LabelledRows:
         """The column of the labels; one that the file does not have is added."""
         corpus = self.corpus
         if corpus.label_column is not None or corpus.has_header:
-            return corpus.label_column or "label"
+            return corpus.label_column or LABEL
         return str(len(corpus.columns) + 1)
 
     @property
