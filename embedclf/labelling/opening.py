@@ -107,8 +107,8 @@ def open_session(
     given = [_given(row, corpus) for row in corpus.rows]
     if order != "check" and None not in given:
         raise DataError(
-            f"{corpus.name or 'texts'}: nothing to label: {_all(len(given))} already labelled. To check the labels, "
-            "use the order check",
+            f"{corpus.name or 'texts'}: nothing to label: {_all(len(given))} already labelled. To check them, use "
+            '--order check (in Python: order="check")',
             source=corpus.name,
         )
     file = AnswersFile(output)
