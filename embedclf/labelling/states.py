@@ -119,6 +119,11 @@ class States:
             return self.labels(first) is not None
         return self.labels(first) is not None or all(self._given[one] is not None for one in self._rows[first])
 
+    @property
+    def n_changed(self) -> int:
+        """How many rows that have labels in the file have others now."""
+        return sum(given is not None and self.labels_of_row(row) != given for row, given in enumerate(self._given))
+
     def revision(self, row: int) -> int:
         """Return how many answers about the text of a row there have been, those taken back included."""
         return self._revisions[self.first[row]]

@@ -102,6 +102,7 @@ def test_the_same_command_goes_on(cli: Cli, person: Person, inbox: Path):
         "n_labelled": 30,
         "n_skipped": 0,
         "n_test": 0,
+        "n_changed": 0,
         "labels": {"delivery": 10, "password": 10, "refund": 10},
     }
     assert read_corpus("labelled.csv").labels == LABELS
@@ -119,7 +120,9 @@ def test_checking_labels(cli: Cli, person: Person):
     assert all(one.guesses[0].label == wrong[one.text] for one in person.asked)
     assert not any(one.is_test for one in person.asked)
     assert read_corpus("corrected.csv").labels == LABELS
-    assert "Wrote corrected.csv (30 rows)\nTo train, run embedclf train corrected.csv\n" in done.stderr
+    assert (
+        "Wrote corrected.csv (30 rows, 2 labels changed)\nTo train, run embedclf train corrected.csv\n" in done.stderr
+    )
 
 
 def test_a_labelled_file_has_nothing_to_label(cli: Cli, person: Person, dataset: Path):
@@ -202,3 +205,15 @@ def test_a_missing_extra_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch, inb
     done = cli("label", inbox, "-o", "labelled.csv")
     assert done.exit_code == 1
     assert "pip install 'embedclf[label]'" in done.stderr
+
+
+def test_training_counts_the_texts_that_are_not_labelled_yet(cli: Cli, dataset: Path):
+    """It does not list them, as it lists other rows that cannot be used."""
+    with Path("small.csv").open("a") as file:
+        file.writelines(f"not yet {number},\n" for number in range(21))
+        file.write(",delivery\n")
+    done = cli("train", "small.csv", "--skip-bad-rows", *QUICKLY)
+    assert done.exit_code == 0
+    assert "Skipped 21 rows of small.csv without a label\n" in done.stderr
+    assert "Skipped 1 row:\n  small.csv:53: the text is empty\n" in done.stderr
+    assert "the label is empty" not in done.stderr

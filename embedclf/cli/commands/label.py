@@ -17,7 +17,7 @@ from embedclf.formatting import counted
 
 if TYPE_CHECKING:
     from embedclf.labelling.opening import OrderName
-    from embedclf.labelling.questions import Progress
+    from embedclf.labelling.session import Session
 
 _MOST_PORT = 65_535
 
@@ -126,29 +126,30 @@ def command(
 
     def ended() -> str:
         session.save()
-        return "\n".join(_said(session.progress(), output, job, embedding))
+        return "\n".join(_said(session, output, job, embedding))
 
     with session:
         serve(session, port=port, on_ready=_say_address, open_browser=not no_browser, ended=ended)
-    progress = session.progress()
-    for line in _said(progress, output, job, embedding):
+    for line in _said(session, output, job, embedding):
         echo(line, err=True)
     if job.as_json:
-        job.print_json(_record(progress, output))
+        job.print_json(_record(session, output))
 
 
 def _say_address(address: str) -> None:
     echo(f"Label at {address} (Ctrl-C ends)", err=True)
 
 
-def _said(progress: "Progress", output: str, job: Job, embedding: EmbeddingOptions) -> list[str]:
+def _said(session: "Session", output: str, job: Job, embedding: EmbeddingOptions) -> list[str]:
     """Return what has been written, and how to go on."""
     from embedclf.labelling.output import test_set_beside
 
     if not Path(output).exists():
         return ["Nothing was labelled, so nothing was written"]
+    progress, n_changed = session.progress(), session.states.n_changed
     n_rows, n_labelled = progress.n_texts - progress.n_test, progress.n_labelled - progress.n_test
     share = f"{n_labelled:,} of {counted(n_rows, 'row')} labelled" if n_rows > n_labelled else counted(n_rows, "row")
+    share += f", {counted(n_changed, 'label')} changed" if n_changed else ""
     said, test = f"Wrote {output} ({share})", str(test_set_beside(output))
     if progress.n_test:
         said += f" and {test} ({counted(progress.n_test, 'row')}, drawn at random)"
@@ -175,9 +176,10 @@ def _reading(job: Job) -> list[str]:
     return options if file.header else [*options, "--no-header"]
 
 
-def _record(progress: "Progress", output: str) -> dict[str, Any]:
+def _record(session: "Session", output: str) -> dict[str, Any]:
     from embedclf.labelling.output import test_set_beside
 
+    progress = session.progress()
     return {
         "output": output,
         "test_set": str(test_set_beside(output)) if progress.n_test else None,
@@ -185,5 +187,6 @@ def _record(progress: "Progress", output: str) -> dict[str, Any]:
         "n_labelled": progress.n_labelled,
         "n_skipped": progress.n_skipped,
         "n_test": progress.n_test,
+        "n_changed": session.states.n_changed,
         "labels": progress.of_labels,
     }
