@@ -68,8 +68,8 @@ _MOST_PORT = 65_535
     metavar="N",
     type=click.IntRange(0, _MOST_PORT),
     default=0,
-    show_default="a free one",
-    help="Port of the page on this machine.",
+    show_default=True,
+    help="Port to listen on; 0 picks a free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address of the page, but do not open it.")
 @embedding_options
