@@ -14,7 +14,7 @@ from embedclf.data.parquet_types import ParquetError, Record, with_value
 from embedclf.data.rows import Row, relabelled
 from embedclf.data.writer import CorpusWriter, check_output
 from embedclf.formatting import to_json
-from embedclf.labelling.session import Result
+from embedclf.labelling.states import Result
 from embedclf.missing import is_missing
 from embedclf.validation import text_fault
 
