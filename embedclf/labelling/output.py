@@ -19,12 +19,14 @@ from embedclf.missing import is_missing
 from embedclf.validation import text_fault
 
 LABEL, NOTE = "label", "note"
+_PACKED = (".gz", ".zst")
 
 
 def test_set_beside(output: str | os.PathLike[str]) -> Path:
-    """Return the path of the test set of an output: ``labelled_test.csv``."""
+    """Return the path of the test set of an output: ``labelled_test.csv``, or ``labelled_test.csv.gz``."""
     place = Path(output)
-    return place.with_name(f"{place.stem}_test{place.suffix}")
+    ending = "".join(place.suffixes[-2:]) if place.suffix.lower() in _PACKED else place.suffix
+    return place.with_name(f"{place.name.removesuffix(ending)}_test{ending}")
 
 
 @dataclass(frozen=True)
