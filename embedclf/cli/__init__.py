@@ -35,6 +35,7 @@ _STAGES = {
         "split": "Split a labelled file into training and test rows.",
     },
     "Label": {
+        "label": "Label texts in the browser or the terminal.",
         "suggest": "Suggest rows to label next (active learning).",
     },
     "Train": {

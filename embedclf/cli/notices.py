@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import Hit
 
 
+_NO_LABEL = "the label is empty"
+# Of more rows without a label, the lines are of no use.
+_MOST_UNLABELLED = 20
 _OF_CLASSES = frozenset(["single_class", "small_classes", "imbalance"])
 
 
@@ -55,9 +58,15 @@ def say_mapped(corpus: "Corpus") -> None:
 
 
 def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:
-    """List the rows of each file that are skipped."""
+    """List the rows of each file that are skipped; those of a file that is only partly labelled are only counted."""
     for source, of_file in faults.items():
-        echo(f"Skipped {counted(len(of_file), 'row')}:\n{list_faults(source, of_file)}", err=True)
+        unlabelled = [one for one in of_file if one.reason.startswith(_NO_LABEL)]
+        listed = of_file
+        if len(unlabelled) > _MOST_UNLABELLED:
+            echo(f"Skipped {counted(len(unlabelled), 'row')} of {source} without a label", err=True)
+            listed = [one for one in of_file if not one.reason.startswith(_NO_LABEL)]
+        if listed:
+            echo(f"Skipped {counted(len(listed), 'row')}:\n{list_faults(source, listed)}", err=True)
 
 
 def write_found(writer: "CorpusWriter | None", hits: "Sequence[Hit]", corpus: "Corpus") -> None:

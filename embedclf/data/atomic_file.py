@@ -188,9 +188,14 @@ def _is_direct(path: Place) -> bool:
 def move_into_place(path: Path, place: Path) -> None:
     """Move a file into place, and make the move survive a power failure where the system can."""
     path.replace(place)
+    sync_folder(place.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make new names of files in a folder survive a power failure where the system can."""
     # Windows cannot open folders, and some file systems cannot sync them.
     with contextlib.suppress(OSError):
-        folder = os.open(place.parent, os.O_RDONLY)
+        folder = os.open(path, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:

@@ -1,19 +1,21 @@
 """The file beside an output that keeps every answer: appended to, and on disk before the next text is shown.
 
 It is JSON Lines: a head, then one line per answer. It has labels, notes and times, and of each text only its hash. What
-was answered last about a row holds; a line that an interruption cut off is dropped.
+was answered last about a text holds; a line that an interruption cut off is dropped. Now and then, a line says what
+the outputs were when they were written.
 """
 
 import contextlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from embedclf.data.atomic_file import sync_folder
 from embedclf.data.label_sets import LabelSet
 from embedclf.data.plain_file import open_plain
 from embedclf.errors import OutputError
@@ -36,9 +38,9 @@ class Answer:
     Attributes
     ----------
     row : int
-        Index of the text.
+        Index of the text when it was asked.
     digest : str
-        The hash of the text, by which it is found if rows have moved; see `digest_of`.
+        The hash of the text, by which it is found, since rows may have moved; see `digest_of`.
     labels : tuple of str or None
         Its labels, sorted; one unless texts may have several. None if it was skipped, or the answer taken back.
     note : str
@@ -82,6 +84,22 @@ def answers_beside(output: str | os.PathLike[str]) -> Path:
     return place.with_name(f"{place.name}.answers")
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the outputs were when they were last written, by which it shows whether somebody has edited them since.
+
+    Attributes
+    ----------
+    hashes : dict of str to str
+        The hash of each, by its name.
+    n_answers : int
+        How many answers had been given by then.
+    """
+
+    hashes: dict[str, str]
+    n_answers: int
+
+
 class AnswersFile:
     """The answers about the texts of an output, of this run and of earlier ones. One run at a time may have it open.
 
@@ -92,8 +110,11 @@ class AnswersFile:
 
     Attributes
     ----------
+    path : Path
     answers : list of Answer
         All of them, the oldest first.
+    written : Written or None
+        What the outputs were when they were last written.
 
     Raises
     ------
@@ -103,22 +124,28 @@ class AnswersFile:
 
     def __init__(self, output: str | os.PathLike[str]) -> None:
         self.path = answers_beside(output)
+        self.answers: list[Answer] = []
+        self.written: Written | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.fdopen(open_plain(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND), "a+b")
+            descriptor = open_plain(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
         except OSError as error:
             raise self._error(error) from error
+        # Without a buffer, which would try again to write what could not be written.
+        self._file = os.fdopen(descriptor, "a+b", buffering=0)
         try:
-            if fcntl is not None:
-                try:
+            try:
+                if fcntl is not None:
                     fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except OSError as error:
-                    raise OutputError(
-                        f"{os.fspath(output)} is being labelled by another run: finish that one, or choose another "
-                        "output",
-                        path=os.fspath(output),
-                    ) from error
-            self.answers = self._read()
+            except BlockingIOError as error:
+                raise OutputError(
+                    f"{os.fspath(output)} is being labelled by another run: finish that one, or choose another output",
+                    path=os.fspath(output),
+                ) from error
+            self._read()
+        except OSError as error:
+            self._file.close()
+            raise self._error(error) from error
         except BaseException:
             self._file.close()
             raise
@@ -126,40 +153,48 @@ class AnswersFile:
     def _error(self, error: OSError) -> OutputError:
         return OutputError(f"cannot write {self.path}: {error.strerror or error}", path=str(self.path))
 
-    def _read(self) -> list[Answer]:
+    def _read(self) -> None:
         self._file.seek(0)
-        content = self._file.read()
-        whole = content[: content.rfind(b"\n") + 1]
-        head, *lines = whole.split(b"\n")[:-1] or [b""]
-        if content and not _is_head(head, cut_off=not whole):
+        content = self._file.readall()
+        head = content.partition(b"\n")[0]
+        if content and not _is_head(head, cut_off=b"\n" not in content):
             raise OutputError(
-                f"{self.path.name} is in the way: embedclf did not write it. Move it, or choose another output",
+                f"{self.path.name} is in the way: this version of embedclf did not write it. Move it, or choose "
+                "another output",
                 path=str(self.path),
             )
-        try:
-            if len(whole) < len(content):  # the process was killed while it wrote
-                self._file.truncate(len(whole))
-            if not whole:
-                self._append(_HEAD)
-        except OSError as error:
-            raise self._error(error) from error
-        return [self._answer(line, number) for number, line in enumerate(lines, start=2)]
+        self._end = content.rfind(b"\n") + 1
+        if self._end < len(content):  # the process was killed while it wrote
+            self._file.truncate(self._end)
+        if not self._end:
+            self._append(_HEAD)
+            sync_folder(self.path.parent)
+        for number, line in enumerate(content[: self._end].split(b"\n")[1:-1], start=2):
+            self._take(line, number)
 
-    def _answer(self, line: bytes, number: int) -> Answer:
-        with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError):
+    def _take(self, line: bytes, number: int) -> None:
+        with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
             record = json.loads(line)
-            labels, undone = record.get("labels"), record.get("undone", False)
+            if "written" in record:
+                written = Written(dict(record["written"]), record["answers"])
+                if 0 <= written.n_answers <= len(self.answers):
+                    self.written = written
+                    return
+            labels = record.get("labels")
+            if not isinstance(labels, list | None):
+                raise TypeError
             answer = Answer(
                 record["row"],
                 record["text"],
                 None if labels is None else tuple(labels),
                 record.get("note", ""),
                 record.get("test", False),
-                undone,
+                record.get("undone", False),
                 record["time"],
             )
             if _is_sound(answer):
-                return answer
+                self.answers.append(answer)
+                return
         raise OutputError(
             f"{self.path.name}:{number} is damaged: delete this line, or move the file and label anew",
             path=str(self.path),
@@ -173,36 +208,51 @@ class AnswersFile:
         OutputError
             If it cannot be written; nothing is kept of it then.
         """
-        answer = Answer(
-            answer.row,
-            answer.digest,
-            answer.labels,
-            answer.note,
-            answer.is_test,
-            answer.is_undone,
-            datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        )
-        try:
-            self._append(answer.to_dict())
-        except OSError as error:
-            raise self._error(error) from error
+        answer = replace(answer, time=_now())
+        self._append_or_error(answer.to_dict())
         self.answers.append(answer)
         return answer
 
-    def _append(self, record: dict[str, Any]) -> None:
-        end = self._file.seek(0, os.SEEK_END)
+    def note_written(self, written: "Written") -> None:
+        """Append what the outputs are now.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        """
+        self._append_or_error({"written": written.hashes, "answers": written.n_answers, "time": _now()})
+        self.written = written
+
+    def _append_or_error(self, record: dict[str, Any]) -> None:
         try:
-            self._file.write(to_json(record).encode() + b"\n")
-            self._file.flush()
+            if not os.fstat(self._file.fileno()).st_nlink:
+                raise OSError("it has been deleted; stop, and start again")
+            self._append(record)
+        except OSError as error:
+            raise self._error(error) from error
+
+    def _append(self, record: dict[str, Any]) -> None:
+        line = memoryview(to_json(record).encode() + b"\n")
+        end = self._end + len(line)
+        try:
+            if self._file.seek(0, os.SEEK_END) != self._end:
+                self._file.truncate(self._end)
+            while line:
+                line = line[self._file.write(line) :]
             os.fsync(self._file.fileno())
         except OSError:
-            # Half a line would spoil the next one.
+            # Half a line would spoil the next one. Where it cannot be removed now, it is before that one is written.
             with contextlib.suppress(OSError):
-                os.ftruncate(self._file.fileno(), end)
+                self._file.truncate(self._end)
             raise
+        self._end = end
 
     def close(self) -> None:
-        """Close the file, and let another run have it."""
+        """Close the file, and let another run have it; delete it if there is nothing in it."""
+        if not self._file.closed and not self.answers and self.written is None:
+            with contextlib.suppress(OSError):
+                self.path.unlink()
         self._file.close()
 
     def __enter__(self) -> Self:
@@ -212,6 +262,10 @@ class AnswersFile:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_head(line: bytes, *, cut_off: bool) -> bool:

@@ -151,6 +151,7 @@ Clean:
   split           Split a labelled file into training and test rows.
 
 Label:
+  label           Label texts in the browser or the terminal.
   suggest         Suggest rows to label next (active learning).
 
 Train:
