@@ -155,6 +155,8 @@ class LoadLimits:
         Called when a request has begun.
     path : str or None
         The path that it limits; None limits all that reaches it.
+    advice : str
+        What to do about a body that is too large.
     """
 
     def __init__(
@@ -165,12 +167,14 @@ class LoadLimits:
         limits: Limits,
         note_change: Callable[[], None],
         path: str | None = "/predict",
+        advice: str = "send fewer texts per request",
     ) -> None:
         self._app = app
         self._state = state
         self._limits = limits
         self._note_change = note_change
         self._path = path
+        self._advice = advice
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, as specified by ASGI."""
@@ -224,7 +228,7 @@ class LoadLimits:
             await send_error(send, 408, f"the request did not arrive within {self._limits.seconds:g} s")
             return None
         if too_large:
-            await send_error(send, 413, f"the body exceeds {most:,} bytes; send fewer texts per request")
+            await send_error(send, 413, f"the body exceeds {most:,} bytes; {self._advice}")
             return None
         return bytes(body)
 
