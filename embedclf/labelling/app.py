@@ -1,5 +1,6 @@
 """The ASGI application behind the labelling page."""
 
+import logging
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -55,7 +56,8 @@ def create_app(session: Session, *, token: str, port: int, finish: Callable[[], 
     app.add_middleware(
         LoadLimits, state=state, limits=LIMITS, note_change=lambda: None, path=None, advice="shorten the note"
     )
-    app.add_middleware(RequestLogging, state=state, record=lambda *_: None)
+    # A person who labels has no use for a line about each key press.
+    app.add_middleware(RequestLogging, state=state, record=lambda *_: None, level=logging.DEBUG)
     app.add_middleware(Access, token=token, port=port)
     _add_page(app, session)
     _add_answers(app, session, Windows(session))

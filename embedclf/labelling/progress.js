@@ -64,6 +64,8 @@ let shownCurve = "", shownCounts = "";
 
 function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTest }) {
   const measure = several ? "Micro-F1" : "Accuracy", last = curve.at(-1);
+  // Nothing may be measured at all, such as where labels are checked.
+  at("quality").hidden = !last && !isLearning && advice === "";
   at("measure").textContent = measure;
   at("figure").textContent = last ? share(last.accuracy) : "";
   at("interval").textContent = last
@@ -80,7 +82,7 @@ function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTe
   at("test-figure").textContent = test ? share(test.accuracy) : "";
   at("test-note").textContent = test
     ? `${between(test)} (95\u00a0%), on ${counted(test.n_labels, "random text")} that the classifier has not seen`
-    : `${counted(nTest, "random text")} so far; measured once there are more.`;
+    : `${counted(nTest, "random text")} so far${at("quality").hidden ? "" : "; measured once there are more"}.`;
 }
 
 function showCounts({ n_texts: nTexts, n_labelled: nLabelled, n_skipped: nSkipped, n_test: nTest, of_labels: ofLabels }) {

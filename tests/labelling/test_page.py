@@ -113,7 +113,9 @@ class TestAtWork:
             page.get_by_role("heading", name="Finished").wait_for()
             said = page.locator("#over-said").inner_text()
             assert said.startswith(f"Wrote {output} (100 rows)\nTo train, run embedclf train {output}\n")
-            assert second.end()[0] == 0
+            code, told = second.end()
+            assert code == 0
+            assert told == f"{said.partition(chr(10) * 2)[0]}\n"  # no line about each request
         answers = answers_in(output)
         assert sorted(one["row"] for one in answers) == list(range(100))
         written = read_corpus(output)
