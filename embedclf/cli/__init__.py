@@ -45,6 +45,7 @@ _STAGES = {
     },
     "Measure": {
         "evaluate": "Evaluate a classifier on labelled texts.",
+        "diff": "Compare two classifiers on the same labelled texts.",
     },
     "Use": {
         "predict": "Predict the labels of texts.",

@@ -52,6 +52,7 @@ _GROUPS = {
         ),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed"),
+    "Verdict": ("baseline", "cannot_tell", "fail_under", "junit", "margin", "summary"),
     "Output": (
         *("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "probabilities", "report"),
     ),

@@ -1,0 +1,84 @@
+"""What an interval says about a difference or a floor: three answers, of which one is that the rows are too few.
+
+That nothing was found is no proof that there is nothing. So "no difference" needs the whole interval within a margin,
+as in a test of equivalence (Schuirmann, "A Comparison of the Two One-Sided Tests Procedure and the Power Approach for
+Assessing the Equivalence of Average Bioavailability", 1987; with a 95 % interval, each side is tested at 2.5 %), and
+"not worse" needs the lower end above it (non-inferiority).
+"""
+
+import math
+from typing import Literal, TypeAlias
+
+from embedclf.stats.intervals import Interval
+
+Verdict: TypeAlias = Literal["better", "worse", "no difference", "cannot tell"]
+Outcome: TypeAlias = Literal["passes", "fails", "cannot tell"]
+
+_DIGITS = 2
+
+
+def verdict_on(interval: Interval, margin: float) -> Verdict:
+    """Return what the interval of a difference says.
+
+    Parameters
+    ----------
+    interval : Interval
+        Of the new figure minus the old one, of which more is better.
+    margin : float
+        The size up to which a difference does not matter. An interval within it is no difference, whether or not it
+        excludes 0.
+    """
+    if -margin <= interval.low and interval.high <= margin:
+        return "no difference"
+    if interval.low > 0:
+        return "better"
+    return "worse" if interval.high < 0 else "cannot tell"
+
+
+def outcome_of_floor(interval: Interval, floor: float) -> Outcome:
+    """Return whether a figure reaches a floor: its interval is not below it, wholly below it, or contains it."""
+    if interval.low >= floor:
+        return "passes"
+    return "fails" if interval.high < floor else "cannot tell"
+
+
+def outcome_of_change(interval: Interval, margin: float) -> Outcome:
+    """Return whether a figure is not worse than before: it fails if the verdict is "worse".
+
+    It passes if it is worse by no more than the margin, which is so if the verdict is "better" or "no difference", and
+    may be so if it is "cannot tell" only because the new figure may be better.
+    """
+    if interval.low >= -margin:
+        return "passes"
+    return "fails" if interval.high < 0 else "cannot tell"
+
+
+def rows_to_tell(n: int, difference: float, interval: Interval, margin: float) -> int:
+    """Return roughly how many rows a verdict other than "cannot tell" takes, if the difference stays as it is.
+
+    The length of an interval falls with the square root of the number of rows. It has to exclude 0, or to be within
+    the margin, whichever takes fewer rows.
+
+    Parameters
+    ----------
+    n : int
+        The rows that there are.
+    difference : float
+    interval : Interval
+    margin : float
+    """
+    return _rows_for(n, interval, max(abs(difference), margin - abs(difference)))
+
+
+def rows_to_reach(n: int, figure: float, interval: Interval, floor: float) -> int | None:
+    """Return roughly how many rows it takes to tell on which side of a floor a figure is; None if it is on neither."""
+    return _rows_for(n, interval, abs(figure - floor)) if figure != floor else None
+
+
+def _rows_for(n: int, interval: Interval, half: float) -> int:
+    """Return the rows for an interval of half the present length, to two digits; more than there are."""
+    ratio = (interval.high - interval.low) / 2 / half
+    needed = max(n * ratio**2, n * 1.1 + 1)
+    digits = max(0, math.floor(math.log10(needed)) + 1 - _DIGITS)
+    unit = int(10**digits)
+    return math.ceil(needed / unit) * unit
