@@ -171,14 +171,16 @@ def diff_of_vectors(
     if main.difference is None or main.difference_interval is None:
         raise TypeError("a comparison of two classifiers has a difference")
     verdict = "no difference" if are_alike else verdict_on(main.difference_interval, margin)
+    changed, needed = _changed(rows, old, new), None
+    if verdict == "cannot tell":
+        differ = any(one.change != "both wrong" for one in changed)
+        needed = rows_to_tell(len(texts), main.difference, main.difference_interval, margin, any_differ=differ)
     counts = Counter(each_label(rows.labels))
     unknown = [{name: counts[name] for name in sorted((counts.keys() & {*rows.names}) - own)} for own in known]
     return ModelDiff(
         verdict=verdict,
         margin=margin,
-        rows_needed=rows_to_tell(len(texts), main.difference, main.difference_interval, margin)
-        if verdict == "cannot tell"
-        else None,
+        rows_needed=needed,
         n_examples=len(texts),
         n_distinct=int(rows.groups.max()) + 1,
         are_alike=are_alike,
@@ -186,7 +188,7 @@ def diff_of_vectors(
         by_label=by_label,
         unknown_to_old=unknown[0],
         unknown_to_new=unknown[1],
-        changed=_with_words(_changed(rows, old, new), both[1], vectors[1]),
+        changed=_with_words(changed, both[1], vectors[1]),
     )
 
 

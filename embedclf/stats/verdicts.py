@@ -15,6 +15,7 @@ Verdict: TypeAlias = Literal["better", "worse", "no difference", "cannot tell"]
 Outcome: TypeAlias = Literal["passes", "fails", "cannot tell"]
 
 _DIGITS = 2
+_TAIL = 0.025
 
 
 def verdict_on(interval: Interval, margin: float) -> Verdict:
@@ -53,11 +54,11 @@ def outcome_of_change(interval: Interval, margin: float) -> Outcome:
     return "fails" if interval.high < 0 else "cannot tell"
 
 
-def rows_to_tell(n: int, difference: float, interval: Interval, margin: float) -> int:
+def rows_to_tell(n: int, difference: float, interval: Interval, margin: float, *, any_differ: bool) -> int | None:
     """Return roughly how many rows a verdict other than "cannot tell" takes, if the difference stays as it is.
 
     The length of an interval falls with the square root of the number of rows. It has to exclude 0, or to be within
-    the margin, whichever takes fewer rows.
+    the margin, whichever takes fewer rows. Where no row differs, only unseen ones may: see `embedclf.stats.intervals`.
 
     Parameters
     ----------
@@ -66,8 +67,18 @@ def rows_to_tell(n: int, difference: float, interval: Interval, margin: float) -
     difference : float
     interval : Interval
     margin : float
+    any_differ : bool
+        Whether the old and the new figure differ on any row.
+
+    Returns
+    -------
+    int or None
+        None if no number of rows would do, as without a margin.
     """
-    return _rows_for(n, interval, max(abs(difference), margin - abs(difference)))
+    if not any_differ:
+        return _rounded_up(math.log(_TAIL) / math.log1p(-margin)) if margin else None
+    half = max(abs(difference), margin - abs(difference))
+    return _rows_for(n, interval, half) if half else None
 
 
 def rows_to_reach(n: int, figure: float, interval: Interval, floor: float) -> int | None:
@@ -78,7 +89,10 @@ def rows_to_reach(n: int, figure: float, interval: Interval, floor: float) -> in
 def _rows_for(n: int, interval: Interval, half: float) -> int:
     """Return the rows for an interval of half the present length, to two digits; more than there are."""
     ratio = (interval.high - interval.low) / 2 / half
-    needed = max(n * ratio**2, n * 1.1 + 1)
+    return _rounded_up(max(n * ratio**2, n * 1.1 + 1))
+
+
+def _rounded_up(needed: float) -> int:
     digits = max(0, math.floor(math.log10(needed)) + 1 - _DIGITS)
     unit = int(10**digits)
     return math.ceil(needed / unit) * unit
