@@ -1,4 +1,4 @@
-"""How often the verdicts of `embedclf diff` and of the gate of `embedclf evaluate` are false, and how often none is given.
+"""How often the verdicts of `embedclf diff`, and the gate of `embedclf evaluate`, are false, or cannot tell.
 
     python benchmarks/verdicts.py --banking77 FOLDER
 
@@ -40,7 +40,7 @@ class Pair:
             self.gain = (self.new == rows.given).astype(int) - (self.old == rows.given)
 
     def draw(self, rng: np.random.Generator, n: int, difference: float, copies: bool) -> tuple[np.ndarray, ...]:
-        """Return the labels, both answers, and the groups of drawn rows whose new answers are better by a difference."""
+        """Return labels, both answers, and groups of drawn rows, whose new answers are better by a difference."""
         own = rng.integers(len(self.old), size=n)
         groups = np.arange(n)
         discordant = (self.gain != 0).mean()

@@ -164,7 +164,9 @@ def _verdict(result: "ModelDiff") -> str:
         return f"No difference that matters: {shown}, within ±{margin}."
     if result.verdict == "cannot tell":
         few = f"Cannot tell with {counted(result.n_examples, 'row')}: {shown}."
-        return few if result.rows_needed is None else f"{few} Roughly {result.rows_needed:,} rows like these would tell."
+        return (
+            few if result.rows_needed is None else f"{few} Roughly {result.rows_needed:,} rows like these would tell."
+        )
     return f"The new model is {result.verdict}: {shown}."
 
 

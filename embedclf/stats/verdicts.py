@@ -77,18 +77,25 @@ def rows_to_tell(n: int, difference: float, interval: Interval, margin: float, *
     """
     if not any_differ:
         return _rounded_up(math.log(_TAIL) / math.log1p(-margin)) if margin else None
-    half = max(abs(difference), margin - abs(difference))
-    return _rows_for(n, interval, half) if half else None
+    low, high = difference - interval.low, interval.high - difference
+    ratios = []
+    if difference:
+        ratios.append((low if difference > 0 else high) / abs(difference))
+    if abs(difference) < margin:
+        ratios.append(max(low / (margin + difference), high / (margin - difference)))
+    return _rows_for(n, min(ratios)) if ratios else None
 
 
 def rows_to_reach(n: int, figure: float, interval: Interval, floor: float) -> int | None:
     """Return roughly how many rows it takes to tell on which side of a floor a figure is; None if it is on neither."""
-    return _rows_for(n, interval, abs(figure - floor)) if figure != floor else None
+    if figure == floor:
+        return None
+    arm = figure - interval.low if figure > floor else interval.high - figure
+    return _rows_for(n, arm / abs(figure - floor))
 
 
-def _rows_for(n: int, interval: Interval, half: float) -> int:
-    """Return the rows for an interval of half the present length, to two digits; more than there are."""
-    ratio = (interval.high - interval.low) / 2 / half
+def _rows_for(n: int, ratio: float) -> int:
+    """Return the rows for an interval that is shorter by a ratio; more than there are."""
     return _rounded_up(max(n * ratio**2, n * 1.1 + 1))
 
 

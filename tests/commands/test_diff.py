@@ -87,7 +87,9 @@ def test_the_margin_decides_what_matters(cli: Cli, models: tuple[Path, Path], tm
     """In percentage points; the whole interval has to be within it."""
     test = mixed(tmp_path / "test.csv").name
     within = cli("diff", *models, test, "--margin", "56").stdout
-    assert "No difference that matters: accuracy +35.5 points (95 % interval +13.2 to +54.9), within ±56 points." in within
+    assert (
+        "No difference that matters: accuracy +35.5 points (95 % interval +13.2 to +54.9), within ±56 points." in within
+    )
     assert "The new model is better" in cli("diff", *models, test, "--margin", "54").stdout
     assert cli("diff", *models, test, "--margin", "100").exit_code == 2
 
