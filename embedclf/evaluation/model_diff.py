@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from embedclf.classifier.explanation import Span
 from embedclf.data.label_sets import LabelSet
 from embedclf.data_frames import data_frame
-from embedclf.evaluation.changes import Change
+from embedclf.evaluation.changes import MACRO_F1, Change
 from embedclf.evaluation.scores import MICRO_F1
 from embedclf.formatting import counted
 from embedclf.records import WithPage
@@ -20,6 +20,8 @@ KINDS: tuple[Kind, ...] = ("worse", "better", "both wrong")
 
 COVERAGE, ANSWERED_ACCURACY, REJECTED, MEAN_COST = "coverage", "accuracy if answered", "rejected", "mean cost"
 """Names of figures: `REJECTED` is the share of out-of-scope texts that get no label."""
+
+FEW_PER_LABEL = 10
 
 _FRAME_COLUMNS = (
     *("label", "n_examples", "before", "after", "after_low", "after_high"),
@@ -134,6 +136,15 @@ class ModelDiff(WithPage):
     def metric_of_labels(self) -> str:
         """What is compared for each label: "recall", or "F1" if texts may have several labels."""
         return "F1" if self.are_several else "recall"
+
+    @property
+    def has_few_per_label(self) -> bool:
+        """Whether the labels have fewer than ten rows each on average, so that macro-F1's interval is too narrow."""
+        return sum(one.n_held_out for one in self.by_label) < FEW_PER_LABEL * len(self.by_label)
+
+    def is_clear(self, change: Change) -> bool:
+        """Return whether a figure has clearly changed; never macro-F1 of labels with few rows."""
+        return change.is_clear and not (change.name == MACRO_F1 and self.has_few_per_label)
 
     def count(self, kind: Kind) -> int:
         """Return how many rows have changed in a way."""

@@ -35,11 +35,11 @@ def _tile(one: Change) -> tuple[str, str, str]:
     return one.name, signed_points(one.difference), f"{figures}; {between(one.difference_interval, 100, 1)}"
 
 
-def _cells(one: Change) -> list[object]:
+def _cells(one: Change, *, is_clear: bool) -> list[object]:
     before = NO_ANSWER if one.before is None else f"{one.before:.3f}"
     difference = "new label"
     if one.difference is not None and one.difference_interval is not None:
-        difference = shown_difference(one.difference, *one.difference_interval, significant=one.is_clear)
+        difference = shown_difference(one.difference, *one.difference_interval, significant=is_clear)
     name = tag("bdi", breakable(one.name))
     return [name, f"{one.n_held_out:,}", before, f"{one.after:.3f}", between(one.after_interval), difference]
 
@@ -47,13 +47,17 @@ def _cells(one: Change) -> list[object]:
 def _figures(result: ModelDiff) -> Section:
     header = ["figure", "rows", "old", "new", "95 % interval", "difference (95 %)"]
     note = "Differences are paired: both classifiers answer the same rows."
-    return Section("Figures", note, [table("Figures", header, [_cells(one) for one in result.figures])])
+    return Section(
+        "Figures",
+        note,
+        [table("Figures", header, [_cells(one, is_clear=result.is_clear(one)) for one in result.figures])],
+    )
 
 
 def _labels(result: ModelDiff) -> Section:
     header = ["label", "rows", "old", "new", "95 % interval", f"difference in {result.metric_of_labels} (95 %)"]
     ordered = sorted(result.by_label, key=lambda one: (not one.is_clear, one.difference or 0.0, one.name))
-    rows = [_cells(one) for one in ordered]
+    rows = [_cells(one, is_clear=one.is_clear) for one in ordered]
     few = len(rows) <= _MOST_LABELS + 1
     shown = rows if few else rows[:_MOST_LABELS]
     parts = [table("Labels", header, shown)]

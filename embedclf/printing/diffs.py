@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from embedclf.evaluation.model_diff import FEW_PER_LABEL
 from embedclf.formatting import counted, shown_difference
 from embedclf.printing.lines import DIM, HEADING, PLAIN, RIGHT, WRONG, Line, heading
 from embedclf.printing.tables import Places, in_one_line, place_of, shortened, shown_label, table
@@ -47,10 +48,15 @@ def diff_lines(result: "ModelDiff", corpus: Places, rest: str, all_labels: str =
 
 def diff_tables(result: "ModelDiff") -> list[tuple[list[str], list[list[str]]]]:
     """Return the headers and the rows of the tables: the figures, and the labels that have changed, if any."""
-    tables = [(["figure", "rows", "old", "new", "Δ (95 %)"], [_cells(one, one.name) for one in result.figures])]
+    tables = [
+        (
+            ["figure", "rows", "old", "new", "Δ (95 %)"],
+            [_cells(one, one.name, is_clear=result.is_clear(one)) for one in result.figures],
+        )
+    ]
     if shown := moved(result):
         header = ["label", "rows", "old", "new", f"Δ {result.metric_of_labels} (95 %)"]
-        tables.append((header, [_cells(one, shown_label(one.name)) for one in shown]))
+        tables.append((header, [_cells(one, shown_label(one.name), is_clear=one.is_clear) for one in shown]))
     return tables
 
 
@@ -61,11 +67,11 @@ def moved(result: "ModelDiff") -> "list[Change]":
     return [*clear[:_MOST_LABELS], *new[:_MOST_LABELS]]
 
 
-def _cells(one: "Change", name: str) -> list[str]:
+def _cells(one: "Change", name: str, *, is_clear: bool) -> list[str]:
     before = NO_ANSWER if one.before is None else f"{one.before:.3f}"
     difference = "new label"
     if one.difference is not None and one.difference_interval is not None:
-        difference = shown_difference(one.difference, *one.difference_interval, significant=one.is_clear)
+        difference = shown_difference(one.difference, *one.difference_interval, significant=is_clear)
     return [name, f"{one.n_held_out:,}", before, f"{one.after:.3f}", difference]
 
 
@@ -74,6 +80,8 @@ def of_labels(result: "ModelDiff", all_labels: str) -> list[str]:
     shown = moved(result)
     metric, n, others = result.metric_of_labels, len(result.by_label), len(result.by_label) - len(shown)
     said = []
+    if any(one.is_clear and not result.is_clear(one) for one in result.figures):
+        said.append(f"With fewer than {FEW_PER_LABEL} rows a label, the interval of macro-F1 is too narrow to go by.")
     if others and not any(one.is_clear and one not in shown for one in result.by_label):
         said.append(f"No clear change in the {metric} of {counted(others, 'other label' if shown else 'label')}.")
     elif others:
@@ -147,7 +155,7 @@ def shown_answer(answer: "str | LabelSet | None") -> str:
 def verdicts_of(result: "ModelDiff") -> list[str]:
     """Return in sentences whether the new classifier is better, and what else has clearly changed."""
     sentences = [_verdict(result)]
-    clear = [one for one in result.figures[1:] if one.is_clear]
+    clear = [one for one in result.figures[1:] if result.is_clear(one)]
     if clear:
         sentences.append(f"Also clear: {'; '.join(map(_clear_change, clear))}.")
     return sentences
