@@ -14,7 +14,7 @@ import numpy as np
 from embedclf.arrays import Ints, Mask
 from embedclf.errors import ArgumentError
 from embedclf.evaluation.answered_rows import LabelledRows, RowAnswers
-from embedclf.evaluation.model_diff import ModelDiff
+from embedclf.evaluation.model_diff import FEW_PER_LABEL, ModelDiff
 from embedclf.stats import metrics, multilabel
 from embedclf.stats.intervals import (
     Interval,
@@ -174,10 +174,15 @@ def check_requirements(requirements: Sequence[Requirement], labels: Collection[s
 
 
 def judge(requirement: Requirement, rows: LabelledRows, answers: RowAnswers) -> Judged:
-    """Return whether the answers to some rows meet a requirement."""
+    """Return whether the answers to some rows meet a requirement.
+
+    Of macro-F1 it cannot be told with fewer than ten rows a label on average, since its interval is too narrow then.
+    """
     value, interval, n = _measured(requirement, rows, answers)
     if value is None or interval is None:
         return Judged(requirement.name, requirement.floor, None, None, n, "cannot tell")
+    if requirement.metric == "macro-f1" and n < (least := FEW_PER_LABEL * _n_labels(rows)):
+        return Judged(requirement.name, requirement.floor, value, interval, n, "cannot tell", least)
     outcome = outcome_of_floor(interval, requirement.floor)
     needed = rows_to_reach(n, value, interval, requirement.floor) if outcome == "cannot tell" else None
     return Judged(requirement.name, requirement.floor, value, interval, n, outcome, needed)
@@ -219,6 +224,11 @@ def _measured(
         return float((given == chosen).mean()), interval_of_mean(given == chosen, groups), len(kept)
     value = metrics.macro_f1(metrics.per_class(given, chosen, rows.names))
     return value, interval_of_macro_f1(given, chosen, groups), len(kept)
+
+
+def _n_labels(rows: LabelledRows) -> int:
+    """Return how many labels the rows have."""
+    return int(rows.given.any(axis=0).sum()) if rows.are_several else len(np.unique(rows.given[rows.inside]))
 
 
 def _of_label(metric: str, has: Mask, gets: Mask, groups: Ints) -> tuple[float | None, Interval | None, int]:

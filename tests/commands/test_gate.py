@@ -172,6 +172,18 @@ def test_a_label_without_rows_cannot_be_told(cli: Cli, models: tuple[Path, Path]
     assert "Recall of refund: no row says anything about it.\n" in result.stdout
 
 
+def test_macro_f1_takes_ten_rows_a_label(cli: Cli, models: tuple[Path, Path]):
+    """Its interval is too narrow with fewer, so it is not gone by."""
+    rows = [row for place, row in enumerate(zip(TEXTS, LABELS, strict=True)) if place % 5]
+    Path("test.csv").write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in rows))
+    result = cli("evaluate", "test.csv", "-m", models[1], "--fail-under", "macro-f1=0.1")
+    assert result.exit_code == 4
+    assert result.stdout.endswith(
+        "which may be below 0.1, or not. Roughly 30 rows instead of 24 would tell.\n"
+        "The gate cannot tell with so few rows.\n"
+    )
+
+
 def test_files_for_a_code_host(cli: Cli, dataset: Path, models: tuple[Path, Path]):
     """One test case per requirement, in the order of the command; the summary is appended to the steps before."""
     Path("summary.md").write_text("# Before\n")
