@@ -4,6 +4,7 @@ An outcome goes by the 95 % interval, not by the figure alone: with few rows, a 
 on one file would miss it on the next. See `embedclf.stats.verdicts`.
 """
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -181,7 +182,7 @@ def judge(requirement: Requirement, rows: LabelledRows, answers: RowAnswers) -> 
     value, interval, n = _measured(requirement, rows, answers)
     if value is None or interval is None:
         return Judged(requirement.name, requirement.floor, None, None, n, "cannot tell")
-    if requirement.metric == "macro-f1" and n < (least := FEW_PER_LABEL * _n_labels(rows)):
+    if requirement.metric == "macro-f1" and n < (least := _least_rows(rows)):
         return Judged(requirement.name, requirement.floor, value, interval, n, "cannot tell", least)
     outcome = outcome_of_floor(interval, requirement.floor)
     needed = rows_to_reach(n, value, interval, requirement.floor) if outcome == "cannot tell" else None
@@ -226,9 +227,13 @@ def _measured(
     return value, interval_of_macro_f1(given, chosen, groups), len(kept)
 
 
-def _n_labels(rows: LabelledRows) -> int:
-    """Return how many labels the rows have."""
-    return int(rows.given.any(axis=0).sum()) if rows.are_several else len(np.unique(rows.given[rows.inside]))
+def _least_rows(rows: LabelledRows) -> int:
+    """Return how many rows like these would have ten a label on average."""
+    given = rows.given[rows.inside]
+    of_labels = given.sum(axis=0) if rows.are_several else np.bincount(given)
+    of_labels = of_labels[of_labels > 0]
+    mean = of_labels.mean() if len(of_labels) else 1.0
+    return math.ceil(FEW_PER_LABEL * len(given) / mean)
 
 
 def _of_label(metric: str, has: Mask, gets: Mask, groups: Ints) -> tuple[float | None, Interval | None, int]:
