@@ -40,7 +40,6 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
     cls=Command,
     page="evaluation.md",
     examples=[
-        "embedclf evaluate tickets_test.csv",
         "embedclf evaluate tickets_test.csv --errors wrong.csv --report evaluation.html",
         "embedclf evaluate tickets_test.csv --fail-under accuracy=0.9 --baseline models/live.safetensors",
     ],
