@@ -23,6 +23,7 @@ Train and use a classifier
 
 Measure
     evaluate              Measure a classifier on texts: a `Report`, with a `Baseline`, or a `MultiLabelReport`.
+    diff                  Compare two classifiers on the same texts: a `ModelDiff`.
     cross_validate        Estimate how good one would be: a `CrossValidation`, or a `MultiLabelCrossValidation`.
     learning_curve        Find out whether more labels would help: a `LearningCurve`.
     compare               Compare embedders, heads and features: a `Comparison`.

@@ -27,10 +27,12 @@ from .evaluation.comparison import Comparison as Comparison
 from .evaluation.comparison import compare as compare
 from .evaluation.cross_validation import CrossValidation as CrossValidation
 from .evaluation.cross_validation import cross_validate as cross_validate
+from .evaluation.diffing import diff as diff
 from .evaluation.extension import extend as extend
 from .evaluation.learning import LearningCurve as LearningCurve
 from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
+from .evaluation.model_diff import ModelDiff as ModelDiff
 from .evaluation.multilabel_cross_validation import MultiLabelCrossValidation as MultiLabelCrossValidation
 from .evaluation.multilabel_report import MultiLabelReport as MultiLabelReport
 from .evaluation.neighbourhood import explain as explain
@@ -83,6 +85,7 @@ __all__ = [
     "Limits",
     "LinearModel",
     "MaxCostError",
+    "ModelDiff",
     "ModelFileError",
     "MultiLabelClassifier",
     "MultiLabelCrossValidation",
@@ -107,6 +110,7 @@ __all__ = [
     "create_app",
     "create_router",
     "cross_validate",
+    "diff",
     "evaluate",
     "explain",
     "extend",

@@ -47,6 +47,7 @@ _STAGES = {
     },
     "Measure": {
         "evaluate": "Evaluate a classifier on labelled texts.",
+        "diff": "Compare two classifiers on the same labelled texts.",
     },
     "Use": {
         "info": "Describe a trained classifier.",

@@ -52,6 +52,7 @@ _GROUPS = {
         ),
     ),
     "Evaluation": ("folds", "holdout", "repeats", "seed", "share"),
+    "Verdict": ("baseline", "cannot_tell", "fail_under", "junit", "margin", "summary"),
     "Output": (
         *(
             "as_json",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
     from embedclf.data.writer import CorpusWriter
     from embedclf.embedding.base import Embedder
+    from embedclf.embedding.usage import Usage
     from embedclf.printing.lines import Line
 
 
@@ -61,10 +62,13 @@ class Job:
         The rows of the file, once read; after embedding, without those that the embedder rejected.
     embedder : Embedder
         The embedder, once opened.
+    also_used : Usage or None
+        What the embedder of another classifier has used.
     """
 
     corpus: "Corpus"
     embedder: "Embedder"
+    also_used: "Usage | None" = None
 
     def __init__(
         self,
@@ -293,7 +297,8 @@ class Job:
         """Print a result as JSON with the usage, and add the line of its row to each record in `of_rows`."""
         for records in of_rows:
             add_lines(records, self.corpus)
-        echo_json({**record, "usage": self.embedder.usage.to_dict()})
+        usage = self.embedder.usage
+        echo_json({**record, "usage": (usage if self.also_used is None else usage.plus(self.also_used)).to_dict()})
 
     def print_lines(self, lines: "Iterable[Line]") -> None:
         """Print a result as text."""

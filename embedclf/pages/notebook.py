@@ -14,6 +14,7 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.model_diff import ModelDiff
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
@@ -29,6 +30,8 @@ from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.cross_validation import described, fold_cells
+from embedclf.printing.diffs import diff_tables, summary_of_rows
+from embedclf.printing.diffs import verdicts_of as verdicts_of_diff
 from embedclf.printing.figures import names_of_upper_levels, upper_levels
 from embedclf.printing.retrained import (
     cells_of,
@@ -186,6 +189,12 @@ def _(result: Retraining) -> str:
     shown = [_table(header, rows, left=2) if rows else ""]
     shown += [_table(*cells, left=1) for cells in tables_of(result)]
     return _cell(*shown, _paragraph(" ".join(verdicts_of(result) if result.by_rows else [verdict_of(result)])))
+
+
+@notebook_html.register
+def _(result: ModelDiff) -> str:
+    said = [*verdicts_of_diff(result), summary_of_rows(result)]
+    return _cell(_paragraph(" ".join(said)), *(_table(*cells, left=1) for cells in diff_tables(result)))
 
 
 @notebook_html.register

@@ -10,6 +10,7 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.model_diff import ModelDiff
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
@@ -21,7 +22,17 @@ from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import cross_validation, explained, explored, figures, findings, multilabel, retrained, spending
+from embedclf.printing import (
+    cross_validation,
+    diffs,
+    explained,
+    explored,
+    figures,
+    findings,
+    multilabel,
+    retrained,
+    spending,
+)
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -81,6 +92,11 @@ def _(result: Comparison) -> list[Line]:
 @lines_of.register
 def _(result: Retraining) -> list[Line]:
     return retrained.retraining_lines(result)
+
+
+@lines_of.register
+def _(result: ModelDiff) -> list[Line]:
+    return diffs.diff_lines(result, Rows(), "", "to_frame()")
 
 
 @lines_of.register
