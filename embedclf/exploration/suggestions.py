@@ -153,8 +153,9 @@ def suggest(
 
 
 def representative_rows(vectors: Vectors, n: int) -> Ints:
-    """Choose texts that represent the others, to begin with before there is a classifier: as `suggest` does it if it is
-    equally uncertain of all texts.
+    """Choose texts that represent the others, to label before there is a classifier.
+
+    This is how `suggest` chooses if the classifier is equally uncertain of all texts.
 
     Parameters
     ----------

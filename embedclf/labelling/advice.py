@@ -108,19 +108,20 @@ def change_between(
     )
 
 
-def advise(change: Change, n_labels: int, labels: Mapping[int, LabelSet]) -> str:
-    """Return in a few sentences whether to label on.
+def advise(change: Change | None, n_labels: int, labels: Mapping[int, LabelSet]) -> str:
+    """Return in a few sentences whether to label on; nothing if it is not known what changed.
 
     Parameters
     ----------
-    change : Change
+    change : Change or None
         What the last labels changed.
     n_labels : int
         How many these are.
     labels : mapping of int to tuple of str
         Those of all labelled rows.
     """
-    assert change.difference is not None and change.difference_interval is not None
+    if change is None or change.difference is None or change.difference_interval is None:
+        return ""
     low, high = change.difference_interval
     shown = f"{100 * change.difference:+.1f} points ({100 * low:+.1f} to {100 * high:+.1f})".replace("-", "−")
     last = f"The last {counted(n_labels, 'label')} changed the {change.name} by {shown}."

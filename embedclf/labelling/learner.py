@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -22,7 +23,7 @@ logger = logging.getLogger(__name__)
 _LEAST_NEW, _SHARE_NEW, _MOST_NEW = 5, 0.1, 50
 _PAUSE, _PAUSE_OF_TRAINING = 1.0, 3.0
 # How long to wait for a training to end that nobody needs any more.
-_PATIENCE = 10.0
+_PATIENCE = 1.0
 
 Labels = dict[int, LabelSet]
 
@@ -137,7 +138,7 @@ class BackgroundLearner:
         self._try(self._learning.read_names)
         while (snapshot := self._next()) is not None:
             began = time.monotonic()
-            self._try(lambda taken=snapshot: self._learn_from(taken))
+            self._try(partial(self._learn_from, snapshot))
             self._took = time.monotonic() - began
             self._is_learning = False
 

@@ -10,7 +10,7 @@ import numpy as np
 from embedclf.arrays import Vectors
 from embedclf.data.label_sets import LabelSet
 from embedclf.embedding.embedded_texts import EmbeddedTexts
-from embedclf.errors import EmbedclfError, TrainingError
+from embedclf.errors import TrainingError
 from embedclf.labelling.advice import LABELS_BETWEEN, advise, change_between, measured
 from embedclf.labelling.questions import Guess, Point
 from embedclf.labelling.trainings import NameVectors, Training, predicted_labels, train_on_rows
@@ -215,10 +215,10 @@ class Learning:
         return Point(training.n_labels, figures.after, figures.after_interval)
 
     def _advice(self, training: Training, labels: Mapping[int, LabelSet], test: Mapping[int, LabelSet]) -> str:
-        """Compare with the classifier of the last one that is 100 labels back, or with the first one."""
+        """Compare with the last classifier of 100 labels fewer or, as long as there is none, with the first one."""
         before = self._past[0]
         n_labels = training.n_labels - before.n_labels
         if n_labels < _LEAST_BETWEEN:
             return ""
         change = change_between(before, training, self._texts, labels, test, several=self._several)
-        return "" if change is None else advise(change, n_labels, labels)
+        return advise(change, n_labels, labels)

@@ -10,7 +10,6 @@ from embedclf.arrays import Ints, Mask
 from embedclf.data.label_sets import LabelSet
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.exploration.suggestions import representative_rows, suggest
-from embedclf.labelling.learner import BackgroundLearner
 from embedclf.labelling.trainings import Training
 from embedclf.stats.neighbours import NEAR_COPY, of_unit_length
 from embedclf.threads import one_thread
@@ -27,10 +26,10 @@ _BLOCK = 1_024
 class SuggestedOrder:
     """The texts of which the classifier is uncertain and which represent others, as `embedclf.suggest` chooses them.
 
-    After each training, a hundred are chosen from a sample of 10,000 texts, in the thread of the learner. Before the
-    first one they are texts that represent the others. Texts that are nearly the same as one that has been asked or
-    labelled are passed over. If texts are labelled faster than that, and when only such texts are left, the next one is
-    a random one.
+    After each training, a hundred are chosen from a sample of 10,000 texts, in the thread of a learner that `refresh`
+    follows (``learner.follow(order.refresh)``). Before the first one they are texts that represent the others. Texts
+    that are nearly the same as one that has been asked or labelled are passed over. If texts are labelled faster than
+    that, and when only such texts are left, the next one is a random one.
 
     The same labels and the same seed lead to the same suggestions after a training. Which labels a training sees
     depends on how fast they are given, though.
@@ -38,12 +37,11 @@ class SuggestedOrder:
     Parameters
     ----------
     texts : EmbeddedTexts
-    learner : BackgroundLearner
     seed : int
         Seed for the samples and for random texts.
     """
 
-    def __init__(self, texts: EmbeddedTexts, learner: BackgroundLearner, *, seed: int = 0) -> None:
+    def __init__(self, texts: EmbeddedTexts, *, seed: int = 0) -> None:
         self._texts, self._seed = texts, seed
         self._vectors = of_unit_length(texts.vectors)
         self._asked: dict[int, None] = {}  # in the order in which they were asked
@@ -54,7 +52,6 @@ class SuggestedOrder:
             self._queue = deque(sample[representative_rows(self._vectors[sample], _N_SUGGESTED)].tolist())
         self._others = shuffled
         self._place = 0
-        learner.follow(self.refresh)
 
     def next(self, is_open: Callable[[int], bool]) -> tuple[int, bool] | None:
         """Return the row to ask next; see `Order`."""

@@ -146,7 +146,7 @@ def _rules(settings: Settings, examples: TrainingSet) -> LabelRules | None:
 
 def _out_of_fold(settings: Settings, examples: TrainingSet, rows: Ints) -> dict[int, LabelSet]:
     """Return what the rows are predicted to be by classifiers that were not fitted on them."""
-    found: dict[int, LabelSet] = {row: () for row in rows[_is_alone(examples)].tolist()}
+    found: dict[int, LabelSet] = dict.fromkeys(rows[_is_alone(examples)].tolist(), ())
     left_out, classes = settings.out_of_fold, examples.classes
     if left_out is None or left_out.rows is None:
         return found
