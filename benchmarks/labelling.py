@@ -23,6 +23,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from quality import DATASETS, Rows, read
 
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -97,6 +98,7 @@ def label_by_keys(rows: Rows, n: int, answers: int, think: float) -> None:
 
 def label_all(train: Rows, test: Rows, most: int, way: str, seed: int) -> list[dict]:
     """Label in an order, and return after each training what is said, and what is true on the test rows."""
+    logging.getLogger("embedclf").setLevel(logging.ERROR)
     texts = EmbeddedTexts(list(train.texts), vectors=train.vectors)
     others = EmbeddedTexts(list(test.texts), vectors=test.vectors)
     known = [(label,) for label in test.labels]
@@ -196,13 +198,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--banking77", type=Path, metavar="FOLDER", help="without it, only datasets/*.csv")
     parser.add_argument("--rows", type=int, default=N_ROWS)
-    parser.add_argument("--answers", type=int, default=ANSWERS)
+    parser.add_argument("--answers", type=int, default=ANSWERS, help="0 leaves out the first two parts")
     parser.add_argument("--labels", type=int, default=1_000)
-    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--seeds", type=int, default=2, help="0 leaves out the last two parts")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at once")
     parser.add_argument("--record", type=Path, metavar="FILE", help="write what is found as JSON")
     args = parser.parse_args()
-    logging.getLogger("embedclf").setLevel(logging.ERROR)
-
     name, folder = "support_tickets", DATASETS
     files = [folder / f"{name}.csv", folder / f"{name}_test.csv"]
     if args.banking77 is not None:
@@ -211,10 +212,14 @@ def main() -> None:
     train, test = map(read, files)
     if args.answers:
         label_by_keys(train, args.rows, args.answers, SECONDS_TO_THINK)
+    if not args.seeds:
+        return
     most = min(args.labels, (len(train.texts) - 300) // STEP * STEP)
-    runs = {
-        way: [label_all(train, test, most, way, seed) for seed in range(args.seeds)] for way in ("suggest", "random")
-    }
+    tasks = [(way, seed) for seed in range(args.seeds) for way in ("suggest", "random")]
+    each = Parallel(n_jobs=args.jobs)(delayed(label_all)(train, test, most, *task) for task in tasks)
+    runs: dict[str, list[list[dict]]] = {"suggest": [], "random": []}
+    for (way, _), run in zip(tasks, each, strict=True):
+        runs[way].append(run)
     if args.record is not None:
         args.record.write_text(json.dumps(runs))
     say(name, runs)

@@ -152,7 +152,7 @@ def _out_of_fold(settings: Settings, examples: TrainingSet, rows: Ints) -> dict[
         return found
     judged = rows[left_out.rows].tolist()
     if examples.given is None:
-        answers = [(classes[number],) for number in left_out.scores.argmax(axis=1).tolist()]
+        answers: list[LabelSet] = [(classes[number],) for number in left_out.scores.argmax(axis=1).tolist()]
     else:
         of_labels = settings.of_labels or LabelCalibration.neutral(len(classes))
         probabilities = logistic((left_out.scores * of_labels.factors + of_labels.shifts).astype(np.float32))

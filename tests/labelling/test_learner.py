@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -217,6 +218,7 @@ class TestAdvice:
         labels: dict[int, LabelSet] = dict.fromkeys(range(100), ("refund",)) | {100: ("fraud",)}
         said = advise(change(0.034, 0.011, 0.059), 100, labels)
         assert said.endswith(" The label 'fraud' has only 1 text.")
+        assert advise(None, 100, labels) == ""
         said = advise(change(0.034, 0.011, 0.059), 100, labels | {101: ("loss",), 102: ("loss",), 103: ("theft",)})
         assert said.endswith(" The label 'fraud' has only 1 text; 2 other labels have fewer than 5.")
 
@@ -235,6 +237,17 @@ class TestAdvice:
             old = before.out_of_fold | dict(zip(since, predicted_labels(before.classifier, texts, since), strict=True))
             assert found.before == np.mean([old[row] == labels[row] for row in labels])
             assert found.after == np.mean([now.out_of_fold[row] == labels[row] for row in labels])
+
+    def test_rows_that_the_earlier_one_knows_and_did_not_answer_out_of_fold_do_not_count(self, texts: EmbeddedTexts):
+        """Of many rows, only some are answered out of fold."""
+        before, now = (
+            train_on_rows(texts, known, QUICK, NameVectors(texts), several=False) for known in (spread(4), ALL)
+        )
+        some_answers = {row: labels for row, labels in before.out_of_fold.items() if row > 1}
+        found = change_between(replace(before, out_of_fold=some_answers), now, texts, ALL, {}, several=False)
+        assert found is not None
+        assert found.n_held_out == 28
+        assert change_between(before, replace(now, out_of_fold={}), texts, ALL, {}, several=False) is None
 
     def test_a_test_set_that_is_large_enough_is_preferred(self, texts: EmbeddedTexts, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(advice, "ENOUGH_TEST_ROWS", 12)
