@@ -42,10 +42,11 @@ _MOST_PORT = 65_535
 )
 @click.option(
     "--order",
-    type=click.Choice(["file", "random", "check"]),
-    default="random",
+    type=click.Choice(["suggest", "file", "random", "check"]),
+    default="suggest",
     show_default=True,
-    help="Which text is next: that of the next row, a random one, or the one whose label is most probably wrong.",
+    help="Which text is next: the one that is likely to teach the most, that of the next row, a random one, or the one "
+    "whose label is most probably wrong.",
 )
 @click.option(
     "--test-share",
@@ -98,7 +99,7 @@ def command(
     from embedclf.labelling.answers import answers_beside
     from embedclf.labelling.opening import open_session
     from embedclf.labelling.output import test_set_beside
-    from embedclf.labelling.server import check_installed, serve  # type: ignore[import-not-found,unused-ignore]
+    from embedclf.labelling.server import check_installed, serve
 
     check_installed()
     beside = {"the test set": test_set_beside(output), "the file of answers": answers_beside(output)}
