@@ -196,9 +196,14 @@ class TestAdvice:
         ("found", "said"),
         [
             (
-                change(0.004, -0.011, 0.019),
-                "The last 100 labels changed the accuracy by +0.4 points (−1.1 to +1.9). As many again are unlikely to "
+                change(0.001, -0.007, 0.009),
+                "The last 100 labels changed the accuracy by +0.1 points (−0.7 to +0.9). As many again are unlikely to "
                 "change much: you could stop here.",
+            ),
+            (
+                change(-0.03, -0.05, -0.01),
+                "The last 100 labels changed the accuracy by −3.0 points (−5.0 to −1.0). More labels rarely cause a "
+                "drop: label on, and see.",
             ),
             (
                 change(0.034, 0.011, 0.059),
