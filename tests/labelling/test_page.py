@@ -71,7 +71,10 @@ def label_by_keys(page: Any, n: int) -> None:
     for _ in range(n):
         page.wait_for_selector(READY)
         text = text_on(page).partition(" #")[0]
-        page.keyboard.press(DIGIT[LABELS[TEXTS.index(text)]])
+        label = LABELS[TEXTS.index(text)]
+        # The digits follow the guesses, once something is learned.
+        (place,) = [place for place, name in enumerate(names_on(page), 1) if name.startswith(f"{place}: {label}")]
+        page.keyboard.press(str(place))
     page.wait_for_selector(READY)
 
 
