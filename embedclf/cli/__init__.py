@@ -45,6 +45,7 @@ _STAGES = {
     },
     "Measure": {
         "evaluate": "Evaluate a classifier on labelled texts.",
+        "drift": "Find out whether texts have changed.",
     },
     "Use": {
         "predict": "Predict the labels of texts.",

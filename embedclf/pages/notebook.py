@@ -19,6 +19,7 @@ from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.drift_result import Drift
 from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
@@ -29,6 +30,8 @@ from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.cross_validation import described, fold_cells
+from embedclf.printing.drifted import reasons_of
+from embedclf.printing.drifted import verdict_of as verdict_of_drift
 from embedclf.printing.figures import names_of_upper_levels, upper_levels
 from embedclf.printing.retrained import (
     cells_of,
@@ -237,6 +240,17 @@ def _(result: Clustering) -> str:
     ]
     table = _table(["cluster", "texts", "words", "most central text"], rows, left=4)
     return _cell(_tiles(tiles), table, _more(len(result.clusters)))
+
+
+@notebook_html.register
+def _(result: Drift) -> str:
+    rows = [
+        [one.name, f"more in {one.more_in}", f"{one.size:,}", ", ".join(one.words), shortened(one.texts[0].text)]
+        for one in result.groups[:_MOST_ROWS]
+    ]
+    table = _table(["group", "where", "rows", "words", "most central text"], rows, left=5) if rows else ""
+    said = " ".join([verdict_of_drift(result), *reasons_of(result)])
+    return _cell(_paragraph(said), table, _more(len(result.groups)))
 
 
 @notebook_html.register

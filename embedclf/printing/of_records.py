@@ -15,13 +15,24 @@ from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.drift_result import Drift
 from embedclf.exploration.projection import TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import cross_validation, explained, explored, figures, findings, multilabel, retrained, spending
+from embedclf.printing import (
+    cross_validation,
+    drifted,
+    explained,
+    explored,
+    figures,
+    findings,
+    multilabel,
+    retrained,
+    spending,
+)
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -97,6 +108,11 @@ def _(result: SearchResult | Recommendation) -> list[Line]:
 @lines_of.register
 def _(result: Clustering) -> list[Line]:
     return explored.cluster_lines(result, Rows())
+
+
+@lines_of.register
+def _(result: Drift) -> list[Line]:
+    return drifted.drift_lines(result, Rows(), Rows("old row"), _REST)
 
 
 @lines_of.register
