@@ -9,6 +9,7 @@ import numpy as np
 from embedclf.arrays import AnyFloats, Ints, Mask, Vectors
 from embedclf.classifier.answer_figures import plain
 from embedclf.classifier.decisions import NOTHING, Decided, Decision
+from embedclf.classifier.recorded_rows import is_same
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.label_sets import Labels, label_sets_of
 from embedclf.phases import phase
@@ -57,6 +58,8 @@ class AnswerShift:
     accuracy : Shift or None
         The share of rows whose likeliest answer is their label, of those whose label the classifier knows; None if
         there are none in either file, or a row may have several labels.
+    was_trained_on_old : bool
+        Whether the classifier was trained on the old rows, which makes it surer of them, and more often right.
     """
 
     labels: dict[str, Shift]
@@ -65,6 +68,7 @@ class AnswerShift:
     median_old: float
     abstained: Shift | None
     accuracy: Shift | None
+    was_trained_on_old: bool
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures as plain types, for JSON."""
@@ -115,6 +119,7 @@ def answer_shift(
             float(np.median(sure[~is_new])),
             shift_of(nothing, is_new, groups) if may_abstain else None,
             _accuracy(classifier, parts, labels, is_new, groups) if labels is not None else None,
+            _was_trained_on(classifier, texts[n_new:], None if labels is None else labels[n_new:]),
         )
 
 
@@ -173,7 +178,7 @@ def shift_of(values: AnyFloats | Mask, is_new: Mask, groups: Ints) -> Shift:
 def by_difference(shares: dict[str, Shift]) -> dict[str, Shift]:
     """Return the figures in order, the largest difference first, without those that are 0 in both files."""
     kept = [(name, one) for name, one in shares.items() if one.new or one.old]
-    return dict(sorted(kept, key=lambda pair: (-abs(pair[1].difference), pair[0])))
+    return dict(sorted(kept, key=lambda pair: (-round(abs(pair[1].difference), 9), pair[0])))
 
 
 def _given(decided: Decided, names: Sequence[str]) -> Mask:
@@ -182,6 +187,13 @@ def _given(decided: Decided, names: Sequence[str]) -> Mask:
         return decided.given > 0
     given: Mask = decided.chosen[:, None] == np.arange(len(names))
     return given
+
+
+def _was_trained_on(classifier: TextClassifier, texts: Sequence[str], labels: Labels | None) -> bool:
+    record, rules = classifier.card.training, classifier.card.multilabel
+    if record is None or labels is None:
+        return False
+    return is_same(record, texts, labels, None if rules is None else rules.separator)
 
 
 def _accuracy(

@@ -11,7 +11,7 @@ from embedclf.pages.names import in_one_line
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
 from embedclf.pages.verdict import percent
-from embedclf.printing.drifted import figures_of, reasons_of, shift_cells, verdict_of
+from embedclf.printing.drifted import TRAINED_ON_OLD, figures_of, reasons_of, remark_on, shift_cells, verdict_of
 
 _MOST_CHARACTERS = 160
 _MOST_LABELS = 12
@@ -130,7 +130,8 @@ def _answers(result: Drift) -> list[Section]:
     rows.insert(1, ["median confidence", shown_share(answers.median_new), shown_share(answers.median_old), ""])
     title = "Answers of the classifier"
     shown = table(title, ["", "new", "old", "points (95 % interval)"], rows)
-    return [Section(title, "", [shown]), *_shares("Predicted labels", answers.labels)]
+    note = TRAINED_ON_OLD if answers.was_trained_on_old else ""
+    return [Section(title, note, [shown]), *_shares("Predicted labels", answers.labels)]
 
 
 def _shares(title: str, shares: Mapping[str, Shift]) -> list[Section]:
@@ -147,7 +148,7 @@ def _shares(title: str, shares: Mapping[str, Shift]) -> list[Section]:
     parts = [table(title, header, rows[:_MOST_LABELS], left=(0, 1, 2))]
     if rest := rows[_MOST_LABELS:]:
         parts.append(folded(f"{len(rest):,} more", table(f"{title}, others", header, rest, left=(0, 1, 2))))
-    note = "The largest difference first. Each interval stands alone: of 20 labels without a change, one leaves out 0."
+    note = f"The largest difference first. {remark_on(shares)}"
     return [Section(title, note, parts)]
 
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from embedclf.printing.tables import Places
 
 _MOST_GROUPS = 5
-_MOST_LABELS = 10
+_MOST_LABELS = 6
+TRAINED_ON_OLD = "It was trained on the old rows, so it is surer of them, and more often right."
 _STYLES: dict[str, Style] = {
     "changed": {**WARNING, **HEADING},
     "no change found": {**RIGHT, **HEADING},
@@ -122,8 +123,8 @@ def _words(result: "Drift") -> Iterator[Line]:
                 ]
                 for one in words
             ]
-            title = "in more of the new texts" if more_in == "new" else "in fewer of the new texts"
-            yield from table([title, "new rows", "", "old rows", ""], rows)
+            yield heading(f"Words in {'more' if more_in == 'new' else 'fewer'} of the new texts")
+            yield from table(["word", "new rows", "", "old rows", ""], rows, indent=2)
 
 
 def _text(figure: str, row: int, text: str, places: "Places") -> Line:
@@ -155,6 +156,8 @@ def figures_of(answers: "AnswerShift") -> "dict[str, Shift]":
 def _answers(answers: "AnswerShift", rest: str) -> Iterator[Line]:
     yield ""
     yield heading("Answers of the classifier")
+    if answers.was_trained_on_old:
+        yield f"  {TRAINED_ON_OLD}"
     rows: list[list[str | Piece]] = [[name, *shift_cells(one)] for name, one in figures_of(answers).items()]
     median = ["median confidence", shown_share(answers.median_new), shown_share(answers.median_old), ""]
     yield from table(["", "new", "old", "points (95 %)"], [rows[0], median, *rows[1:]], indent=2)
@@ -163,7 +166,18 @@ def _answers(answers: "AnswerShift", rest: str) -> Iterator[Line]:
     yield from _shares(answers.labels, rest)
 
 
+def remark_on(shares: "Mapping[str, Shift]") -> str:
+    """Return how many labels have another share than before, and how many would seem to by chance."""
+    n = sum(not low <= 0 <= high for low, high in (one.interval for one in shares.values()))
+    have = "has" if n == 1 else "have"
+    return (
+        f"{n:,} of {counted(len(shares), 'label')} {have} an interval without 0; by chance, about "
+        f"{0.05 * len(shares):.1f} would."
+    )
+
+
 def _shares(shares: "Mapping[str, Shift]", rest: str) -> Iterator[Line]:
+    yield f"  {remark_on(shares)}"
     shown = list(shares.items())[:_MOST_LABELS]
     rows: list[list[str | Piece]] = [[shown_label(name), *shift_cells(one)] for name, one in shown]
     yield from table(["label", "new", "old", "points (95 %)"], rows, indent=2)
