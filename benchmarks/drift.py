@@ -3,7 +3,8 @@
     python benchmarks/drift.py --banking77 FOLDER
 
 Equal halves: rows drawn at random from one file and divided at random. A new subject: rows of one label that the old
-file has none of, mixed into the new one, for some of the labels of Banking77 that have enough rows. FOLDER is that of quality.py; all vectors are WordLlama's.
+file has none of, mixed into the new one, for some of the labels of Banking77 that have enough rows. FOLDER is that of
+quality.py; all vectors are WordLlama's.
 """
 
 import argparse
