@@ -10,7 +10,6 @@ from embedclf.pages.markup import Markup, breakable, joined, tag
 from embedclf.pages.names import in_one_line
 from embedclf.pages.rendering import Facts, Heading, Section, folded, render, table
 from embedclf.pages.row_list import Listed, RowPlace, row_list
-from embedclf.pages.verdict import percent
 from embedclf.printing.drifted import TRAINED_ON_OLD, figures_of, reasons_of, remark_on, shift_cells, verdict_of
 
 _MOST_CHARACTERS = 160
@@ -76,14 +75,15 @@ def _groups(result: Drift, place: RowPlace | None, old_place: RowPlace | None) -
         rows.append(
             [
                 tag("bdi", breakable(in_one_line(one.name))),
-                "more" if one.more_in == "new" else "fewer",
-                _with_bar(now, most),
-                _with_bar(before, most),
+                # A narrow screen shows the cells below each other, without a header.
+                "more than before" if one.more_in == "new" else "fewer than before",
+                _with_bar(now, most, " now"),
+                _with_bar(before, most, " before"),
                 tag("ul", *texts, class_="near"),
             ]
         )
     note = "Kinds of text that are more, or fewer, than before. The shares are estimates."
-    header = ["group", "than before", "new", "old", "most central texts"]
+    header = ["group", "change", "new", "old", "most central texts"]
     return [Section("Groups", note, [table("Groups", header, rows, left=(0, 1, 2, 3, 4))])]
 
 
@@ -152,8 +152,8 @@ def _shares(title: str, shares: Mapping[str, Shift]) -> list[Section]:
     return [Section(title, note, parts)]
 
 
-def _with_bar(share: float, most: float) -> Markup:
-    return joined([percent(share), " ", bar(share / most if most else 0)])
+def _with_bar(share: float, most: float, when: str = "") -> Markup:
+    return joined([f"{shown_share(share)}{when}", " ", bar(share / most if most else 0)])
 
 
 def _cut(text: str) -> str:
