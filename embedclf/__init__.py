@@ -27,6 +27,7 @@ Measure
     cross_validate        Estimate how good one would be: a `CrossValidation`, or a `MultiLabelCrossValidation`.
     learning_curve        Find out whether more labels would help: a `LearningCurve`.
     compare               Compare embedders, heads and features: a `Comparison`.
+    drift                 Find out whether texts have changed, and in what: a `Drift`.
 
 Look at texts
     check                 Find label errors, duplicates, leakage and outliers: a `DataCheck`.

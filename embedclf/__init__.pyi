@@ -41,6 +41,8 @@ from .evaluation.retraining import retrain as retrain
 from .evaluation.retraining_result import Retraining as Retraining
 from .exploration.clustering import Clustering as Clustering
 from .exploration.clustering import cluster as cluster
+from .exploration.drift import drift as drift
+from .exploration.drift_result import Drift as Drift
 from .exploration.projection import TextMap as TextMap
 from .exploration.projection import text_map as text_map
 from .exploration.recommendation import Recommendation as Recommendation
@@ -72,6 +74,7 @@ __all__ = [
     "CrossValidation",
     "DataCheck",
     "DataError",
+    "Drift",
     "EmbedclfError",
     "EmbeddedTexts",
     "Embedder",
@@ -111,6 +114,7 @@ __all__ = [
     "create_router",
     "cross_validate",
     "diff",
+    "drift",
     "evaluate",
     "explain",
     "extend",

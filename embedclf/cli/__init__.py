@@ -53,6 +53,7 @@ _STAGES = {
         "info": "Describe a trained classifier.",
         "predict": "Predict the labels of texts.",
         "serve": "Serve a classifier over HTTP.",
+        "drift": "Find out whether texts have changed.",
     },
     "Set up": {
         "embedders": "List known embedding models and their prices.",

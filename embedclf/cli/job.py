@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import click
 
@@ -249,6 +249,12 @@ class Job:
         if (reason := refused.get(len(self.corpus.texts))) is not None:
             raise EmbedclfError(f"the {what} cannot be embedded: {reason}")
         return self.keep_usable(vectors[:-1], refused), vectors[-1]
+
+    @overload
+    def embed_with(self, other: "Corpus") -> "tuple[Vectors, Corpus, Vectors]": ...
+
+    @overload
+    def embed_with(self, other: "Corpus | None") -> "tuple[Vectors, Corpus | None, Vectors | None]": ...
 
     def embed_with(self, other: "Corpus | None") -> "tuple[Vectors, Corpus | None, Vectors | None]":
         """Embed the texts of two files, each distinct text once; see `embed`.

@@ -20,6 +20,7 @@ from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.drift_result import Drift
 from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
@@ -32,6 +33,8 @@ from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.cross_validation import described, fold_cells
 from embedclf.printing.diffs import diff_tables, summary_of_rows
 from embedclf.printing.diffs import verdicts_of as verdicts_of_diff
+from embedclf.printing.drifted import reasons_of
+from embedclf.printing.drifted import verdict_of as verdict_of_drift
 from embedclf.printing.figures import names_of_upper_levels, upper_levels
 from embedclf.printing.retrained import (
     cells_of,
@@ -246,6 +249,17 @@ def _(result: Clustering) -> str:
     ]
     table = _table(["cluster", "texts", "words", "most central text"], rows, left=4)
     return _cell(_tiles(tiles), table, _more(len(result.clusters)))
+
+
+@notebook_html.register
+def _(result: Drift) -> str:
+    rows = [
+        [one.name, f"more in {one.more_in}", f"{one.size:,}", ", ".join(one.words), shortened(one.texts[0].text)]
+        for one in result.groups[:_MOST_ROWS]
+    ]
+    table = _table(["group", "where", "rows", "words", "most central text"], rows, left=5) if rows else ""
+    said = " ".join([verdict_of_drift(result), *reasons_of(result)])
+    return _cell(_paragraph(said), table, _more(len(result.groups)))
 
 
 @notebook_html.register

@@ -13,8 +13,9 @@ from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValid
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.drift_result import Drift
 from embedclf.exploration.projection import TextMap
-from embedclf.pages import checks, clusters, diffs, maps, multilabel, reports
+from embedclf.pages import checks, clusters, diffs, drifted, maps, multilabel, reports
 from embedclf.quality.findings import DataCheck
 
 # What makes the page of each kind of result, and its usual title.
@@ -28,6 +29,7 @@ _PAGES: dict[type, tuple[Callable[[Any, str], str], str]] = {
     ModelDiff: (diffs.diff_page, "Comparison of two models"),
     DataCheck: (checks.check_page, "Check"),
     Clustering: (clusters.cluster_page, "Clusters"),
+    Drift: (drifted.drift_page, "Drift"),
     TextMap: (maps.map_page, "Map"),
 }
 

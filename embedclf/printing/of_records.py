@@ -16,6 +16,7 @@ from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.drift_result import Drift
 from embedclf.exploration.projection import TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
@@ -25,6 +26,7 @@ from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing import (
     cross_validation,
     diffs,
+    drifted,
     explained,
     explored,
     figures,
@@ -113,6 +115,11 @@ def _(result: SearchResult | Recommendation) -> list[Line]:
 @lines_of.register
 def _(result: Clustering) -> list[Line]:
     return explored.cluster_lines(result, Rows())
+
+
+@lines_of.register
+def _(result: Drift) -> list[Line]:
+    return drifted.drift_lines(result, Rows(), Rows("old row"), _REST)
 
 
 @lines_of.register
