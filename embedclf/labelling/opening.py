@@ -55,8 +55,8 @@ def open_session(
     texts : Corpus, DataFrame or iterable of str
         A corpus and a data frame bring their labels, and all of their columns are written.
     output : str or Path
-        The rows with their labels, a .csv, .tsv, .jsonl or .parquet file. Beside it are the texts of the test set
-        (``labelled_test.csv``), and the file of answers.
+        The rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. Beside it are the texts of the test
+        set (``labelled_test.csv``), and the file of answers.
     labels : iterable of str or None, or of lists, optional
         One per text, or a list per text; None or an empty string for a text that has not been labelled.
     text, label : str or sequence of str, optional

@@ -39,7 +39,7 @@ _REST = "Write all of them with -o FILE, or show them with --report FILE."
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows with another answer to a .csv, .tsv, .jsonl or .parquet file.",
+    help="Write the rows with another answer to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @margin_option
 @summary_option

@@ -42,7 +42,7 @@ _ADDED: dict[str, type] = {"newness": float, "group": str}
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows with how new each is, and its group, to a .csv, .tsv, .jsonl or .parquet file.",
+    help="Write the rows with how new each is, and its group, to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @report_option
 @page_options

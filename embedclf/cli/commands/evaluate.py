@@ -50,7 +50,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @click.option(
     "--errors",
     metavar="FILE",
-    help="Write misclassified rows to a .csv, .tsv, .jsonl or .parquet file, most confident first.",
+    help="Write misclassified rows to a .csv, .tsv, .jsonl, .parquet or .xlsx file, most confident first.",
 )
 @report_option
 @page_options
@@ -75,7 +75,7 @@ def command(
 ) -> None:
     """Evaluate a classifier on FILE, a file of labelled texts.
 
-    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. They should contain no texts that the classifier was
     trained on.
     """

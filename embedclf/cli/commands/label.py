@@ -37,8 +37,8 @@ _MOST_PORT = 65_535
     "--output",
     metavar="FILE",
     required=True,
-    help="Where to write the rows with their labels, a .csv, .tsv, .jsonl or .parquet file; what was answered is kept "
-    "beside it, and gone on with by the same command.",
+    help="Where to write the rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. The answers are kept "
+    "beside it, and the same command goes on with them.",
 )
 @click.option(
     "--order",
@@ -90,7 +90,7 @@ def command(
 ) -> None:
     """Label the texts of FILE one by one in the browser.
 
-    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. The page is served on
+    FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts; - is standard input. The page is served on
     this machine only. Each answer is on disk before the next text is shown, so that nothing is lost whatever happens.
     Rows that have a label are kept as they are, unless --order check asks about them. Equal texts are asked once.
     Requires embedclf[label].

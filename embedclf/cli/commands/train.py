@@ -114,7 +114,7 @@ def command(
 ) -> None:
     """Train a classifier on FILE, a file of labelled texts.
 
-    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. The classifier is tested on held-out rows, then trained
     on all rows and saved. With --labels alone, each text gets the label whose name or description is nearest. With
     --from, FILE has more rows for a model, which may have new labels.
