@@ -36,6 +36,7 @@ Look at texts
     search                Find the texts nearest to a query: a `SearchResult`.
     recommend             Find diverse texts similar to one: a `Recommendation`.
     suggest               Choose the texts to label next: `Suggestions`.
+    label                 Label texts on a page in the browser: `Labelled`.
     text_map              Lay out texts on a plane: a `TextMap`.
     map_page              Draw that map as an HTML page.
 

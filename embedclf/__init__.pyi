@@ -51,6 +51,8 @@ from .exploration.retrieval import SearchResult as SearchResult
 from .exploration.retrieval import search as search
 from .exploration.suggestions import Suggestions as Suggestions
 from .exploration.suggestions import suggest as suggest
+from .labelling.from_python import Labelled as Labelled
+from .labelling.from_python import label as label
 from .pages.maps import map_page as map_page
 from .prediction.predict_files import FilePrediction as FilePrediction
 from .prediction.predict_files import predict_file as predict_file

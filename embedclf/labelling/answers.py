@@ -20,6 +20,8 @@ from embedclf.data.label_sets import LabelSet
 from embedclf.data.plain_file import open_plain
 from embedclf.errors import OutputError
 from embedclf.formatting import to_json
+from embedclf.labelling.questions import Point
+from embedclf.stats.intervals import Interval
 
 try:
     import fcntl
@@ -94,10 +96,37 @@ class Written:
         The hash of each, by its name.
     n_answers : int
         How many answers had been given by then.
+    curve : tuple of Point
+        What had been learned by then; see `Progress`.
+    several : bool
+        Whether a text could have several labels, since the curve is of another measure then.
     """
 
     hashes: dict[str, str]
     n_answers: int
+    curve: tuple[Point, ...] = ()
+    several: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return this as it is written to the file; what is usual is left out."""
+        points = [[point.n_labels, point.accuracy, *point.interval] for point in self.curve]
+        record: dict[str, Any] = {"written": self.hashes, "answers": self.n_answers}
+        return record | {name: value for name, value in (("curve", points), ("several", self.several)) if value}
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Self:
+        """Return what `to_dict` has made a record of.
+
+        Raises
+        ------
+        KeyError, TypeError, ValueError
+            If it is none.
+        """
+        points = tuple(
+            Point(int(n_labels), float(accuracy), Interval(float(low), float(high)))
+            for n_labels, accuracy, low, high in record.get("curve", ())
+        )
+        return cls(dict(record["written"]), record["answers"], points, bool(record.get("several", False)))
 
 
 class AnswersFile:
@@ -176,7 +205,7 @@ class AnswersFile:
         with contextlib.suppress(ValueError, RecursionError, KeyError, TypeError, AttributeError):
             record = json.loads(line)
             if "written" in record:
-                written = Written(dict(record["written"]), record["answers"])
+                written = Written.of(record)
                 if 0 <= written.n_answers <= len(self.answers):
                     self.written = written
                     return
@@ -221,7 +250,7 @@ class AnswersFile:
         OutputError
             If it cannot be written.
         """
-        self._append_or_error({"written": written.hashes, "answers": written.n_answers, "time": _now()})
+        self._append_or_error(written.to_dict() | {"time": _now()})
         self.written = written
 
     def _append_or_error(self, record: dict[str, Any]) -> None:

@@ -49,7 +49,7 @@ class BackgroundLearner:
 
     Parameters
     ----------
-    texts, several, known, recipe, seed
+    texts, several, known, recipe, seed, curve
         See `Learning`.
     """
 
@@ -61,8 +61,9 @@ class BackgroundLearner:
         known: Sequence[str] = (),
         recipe: Recipe | None = None,
         seed: int = 0,
+        curve: Sequence[Point] = (),
     ) -> None:
-        self._learning = Learning(texts, several=several, known=known, recipe=recipe, seed=seed)
+        self._learning = Learning(texts, several=several, known=known, recipe=recipe, seed=seed, curve=curve)
         self._followers: list[Callable[[Training | None, Labels], None]] = []
         self._newest = self._learned_from = _Snapshot({}, {})
         self._answered = 0.0

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 # Classifiers are compared from so many labels between them on; earlier ones are kept so far apart.
 _LEAST_BETWEEN, _APART = 25, 10
+# Settings are chosen anew once there are this many times as many labels; that takes several times as long as training
+# with those chosen before, and changes the accuracy little (benchmarks/labelling.py).
+_CHOSEN_EVERY = 1.5
 # The curve has a point for this many more labels, or this share more.
 _POINT_EVERY, _POINT_SHARE = 5, 0.05
 # Before there is a classifier, the texts that were labelled last are enough to guess by.
@@ -68,6 +71,8 @@ class Learning:
         How to train; None is as ``embedclf train`` does it.
     seed : int
         Seed for the folds. The same labels, one after the other, lead to the same results.
+    curve : sequence of Point
+        That of earlier runs, which is gone on with.
 
     Attributes
     ----------
@@ -83,13 +88,15 @@ class Learning:
         known: Sequence[str] = (),
         recipe: Recipe | None = None,
         seed: int = 0,
+        curve: Sequence[Point] = (),
     ) -> None:
         self._texts, self._several, self._known, self._seed = texts, several, tuple(known), seed
         self._recipe = open_for(recipe or Recipe(), texts)[1]
         self._names = NameVectors(texts)
         self._said: tuple[list[LabelText], Vectors | None] = [], None
         self._past: list[Training] = []
-        self.learned = Learned()
+        self._chosen: Training | None = None  # the last one whose settings were chosen
+        self.learned = Learned(curve=tuple(curve))
 
     def read_names(self) -> None:
         """Embed the names of the known labels, for guesses before there is a classifier.
@@ -122,15 +129,19 @@ class Learning:
         groups = self._texts.groups
         tested = set(groups[list(test)].tolist())
         labels = {row: one for row, one in labels.items() if groups[row] not in tested}
+        chosen = self._chosen
+        kept = None if chosen is None or len(labels) >= _CHOSEN_EVERY * chosen.n_labels else chosen.settings
         try:
             training = train_on_rows(
-                self._texts, labels, self._recipe, self._names, several=self._several, seed=self._seed
+                self._texts, labels, self._recipe, self._names, several=self._several, seed=self._seed, kept=kept
             )
         except TrainingError as error:
             logger.debug("no classifier of %d labels: %s", len(labels), error)
             self._past.clear()
+            self._chosen = None
             self.learned = replace(self.learned, training=None, test=None, advice="")
             return
+        self._chosen = training if kept is None else chosen
         self._keep(training)
         curve = self._curve_with(training, labels)
         self.learned = Learned(training, curve, self._measured_on(test, training), self._advice(training, labels, test))
@@ -193,7 +204,7 @@ class Learning:
         if len(rows) < FEW_ROWS:
             return self.learned.curve
         answers = [training.out_of_fold[row] for row in rows]
-        point = self._point(rows, labels, answers, training)
+        point = self._point(rows, labels, answers, training.n_labels)
         curve = [one for one in self.learned.curve if one.n_labels < point.n_labels]
         if len(curve) > 1:
             step = max(_POINT_EVERY, _POINT_SHARE * curve[-2].n_labels)
@@ -205,14 +216,12 @@ class Learning:
         if len(rows) < FEW_ROWS:
             return None
         answers = predicted_labels(training.classifier, self._texts, rows)
-        return self._point(rows, test, answers, training)
+        return self._point(rows, test, answers, len(rows))
 
-    def _point(
-        self, rows: list[int], labels: Mapping[int, LabelSet], answers: list[LabelSet], training: Training
-    ) -> Point:
+    def _point(self, rows: list[int], labels: Mapping[int, LabelSet], answers: list[LabelSet], n_labels: int) -> Point:
         known = [labels[row] for row in rows]
         figures = measured(known, answers, self._texts.groups[rows], several=self._several)
-        return Point(training.n_labels, figures.after, figures.after_interval)
+        return Point(n_labels, figures.after, figures.after_interval)
 
     def _advice(self, training: Training, labels: Mapping[int, LabelSet], test: Mapping[int, LabelSet]) -> str:
         """Compare with the last classifier of 100 labels fewer or, as long as there is none, with the first one."""

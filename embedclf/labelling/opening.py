@@ -12,6 +12,7 @@ from embedclf.data.label_sets import AnyLabels, LabelSet, listed_labels
 from embedclf.data.rows import Row, cell_text
 from embedclf.data.writer import check_output
 from embedclf.data_frames import DataFrame
+from embedclf.embedding.base import EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, DataError
 from embedclf.formatting import counted
@@ -39,6 +40,7 @@ def open_session(
     text: str | Sequence[str] | None = None,
     label: str | Sequence[str] | None = None,
     vectors: Vectors | None = None,
+    embedder: EmbedderLike | None = None,
     order: OrderName | Order = "file",
     learner: Learner | None = None,
     test_share: float = 0.1,
@@ -63,6 +65,8 @@ def open_session(
         The columns of a data frame; None means "text" and, if there is one, "label".
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
         Needed by ``"suggest"`` and ``"check"``, and to learn.
+    embedder : str, Embedder or langchain_core.embeddings.Embeddings, optional
+        The one that they are from, which embeds the names of labels; None is the default one.
     order : {"suggest", "file", "random", "check"} or Order
         Which text is asked next: the one that is likely to improve a classifier most, that of the next row, any, or the
         one whose label is most probably wrong. All but ``"check"`` ask only texts without labels.
@@ -131,8 +135,11 @@ def open_session(
             opened: Order = ListedOrder(suspects.rows)
         else:
             if learner is None and vectors is not None:
-                embedded = EmbeddedTexts(corpus.texts, vectors=vectors)
-                learner = background = BackgroundLearner(embedded, several=several, known=wanted, seed=seed)
+                embedded = EmbeddedTexts(corpus.texts, embedder=embedder, vectors=vectors)
+                curve = () if file.written is None or file.written.several != several else file.written.curve
+                learner = background = BackgroundLearner(
+                    embedded, several=several, known=wanted, seed=seed, curve=curve
+                )
                 if order == "suggest":
                     order = SuggestedOrder(embedded, seed=seed)
                     background.follow(order.refresh)
@@ -147,6 +154,7 @@ def open_session(
             known=wanted,
             places=[corpus.place(row) for row in range(len(given))] if corpus.name else (),
             asks_labelled=order == "check",
+            asks_hard_texts=isinstance(order, SuggestedOrder),
             label_fault=rows.label_fault,
         )
     except BaseException:

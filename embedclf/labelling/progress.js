@@ -62,15 +62,21 @@ function curveOf(points, measure) {
 // What is drawn, so that it is drawn anew only where it has changed.
 let shownCurve = "", shownCounts = "";
 
-function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTest }) {
+function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTest, asks_hard_texts: asksHardTexts }) {
   const measure = several ? "Micro-F1" : "Accuracy", last = curve.at(-1);
+  const onLabelled = last && `measured out of fold on ${counted(last.n_labels, "labelled text")}`;
+  const isTooLow = last && asksHardTexts ? " These were suggested because they are hard, so on texts as they come it is higher." : "";
   // Nothing may be measured at all, such as where labels are checked.
-  at("quality").hidden = !last && !isLearning && advice === "";
-  at("measure").textContent = measure;
-  at("figure").textContent = last ? share(last.accuracy) : "";
-  at("interval").textContent = last
-    ? `${between(last)} (95\u00a0%), measured out of fold on ${counted(last.n_labels, "labelled text")}`
+  at("quality").hidden = !last && !test && !isLearning && advice === "";
+  // The fair figure first; until there is one, that of the labelled texts.
+  const shown = test ?? last;
+  at("measure").textContent = test ? `${measure} on the test set` : measure;
+  at("figure").textContent = shown ? share(shown.accuracy) : "";
+  at("interval").textContent = test
+    ? `${between(test)} (95\u00a0%), on ${counted(test.n_labels, "random text")} that the classifier has not seen`
+    : last ? `${between(last)} (95\u00a0%), ${onLabelled}.${isTooLow}`
     : isLearning ? "" : "Measured once there are enough labels.";
+  at("curve-note").textContent = test && last ? `The curve: ${share(last.accuracy)}, ${onLabelled}.${isTooLow}` : "";
   const drawing = JSON.stringify(curve);
   if (drawing !== shownCurve) {
     shownCurve = drawing;
@@ -78,11 +84,8 @@ function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTe
   }
   if (at("advice").textContent !== advice) at("advice").textContent = advice;
   at("learning").textContent = isLearning ? "Learning …" : "";
-  at("test").hidden = nTest === 0 && test === null;
-  at("test-figure").textContent = test ? share(test.accuracy) : "";
-  at("test-note").textContent = test
-    ? `${between(test)} (95\u00a0%), on ${counted(test.n_labels, "random text")} that the classifier has not seen`
-    : `${counted(nTest, "random text")} so far${at("quality").hidden ? "" : "; measured once there are more"}.`;
+  at("test").hidden = nTest === 0 || test !== null;
+  at("test-note").textContent = `${counted(nTest, "random text")} so far${at("quality").hidden ? "" : "; measured once there are more"}.`;
 }
 
 function showCounts({ n_texts: nTexts, n_labelled: nLabelled, n_skipped: nSkipped, n_test: nTest, of_labels: ofLabels }) {

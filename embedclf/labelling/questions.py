@@ -62,9 +62,10 @@ class Point(NamedTuple):
     Attributes
     ----------
     n_labels : int
-        The number of labelled texts that it was trained on.
+        The number of labelled texts that it was trained on; of the figure on the test set, those of the test set.
     accuracy : float
-        Share of them that it gets right out of fold; the micro-F1 where texts may have several labels.
+        Share of them that it gets right, of those that it was trained on out of fold; the micro-F1 where texts may have
+        several labels.
     interval : Interval
         95 %.
     """
@@ -93,6 +94,9 @@ class Progress:
         Whether to go on, in a sentence; empty if there is nothing to say yet.
     is_learning : bool
         Whether a classifier is being trained.
+    asks_hard_texts : bool
+        Whether the texts are asked of which a classifier is least sure, so that the curve is lower than the accuracy on
+        others.
     """
 
     n_texts: int
@@ -104,3 +108,4 @@ class Progress:
     test: Point | None = None
     advice: str = ""
     is_learning: bool = False
+    asks_hard_texts: bool = False

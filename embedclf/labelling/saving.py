@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from embedclf.data.label_sets import LabelSet
@@ -106,9 +107,12 @@ class Saver:
         if any(path.name not in known for path in self._paths):
             # Should the process be killed before the hashes are known, the files are known to be its own.
             unknown = {path.name: "" for path in self._paths}
-            self._note(Written({**unknown, **known}, n_answers if before is None else before.n_answers))
+            self._note(
+                Written({**unknown, **known}, 0) if before is None else replace(before, hashes={**unknown, **known})
+            )
         paths = self._rows.write(results)
-        self._note(Written({path.name: _hash(path) if path in paths else "" for path in self._paths}, n_answers))
+        hashes = {path.name: _hash(path) if path in paths else "" for path in self._paths}
+        self._note(Written(hashes, n_answers, self._session.progress().curve, self._session.several))
 
     def _note(self, written: Written) -> None:
         with self._session.lock:  # the file of answers is written by one thread at a time

@@ -70,6 +70,7 @@ def shown_progress(progress: Progress) -> dict[str, Any]:
         "test": None if progress.test is None else _shown_point(progress.test),
         "advice": progress.advice,
         "is_learning": progress.is_learning,
+        "asks_hard_texts": progress.asks_hard_texts,
     }
 
 

@@ -1,15 +1,21 @@
 """The server of the labelling page: on this machine only, until Ctrl-C or the page ends it."""
 
+import asyncio
 import os
 import secrets
+import socket
 import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from embedclf.labelling.session import Session
 from embedclf.service.server import graceful_server, listen, run
 from embedclf.validation import check_extra
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _HOST = "127.0.0.1"
 
@@ -24,7 +30,8 @@ def serve(
 ) -> None:
     """Serve the page of a session on loopback until SIGTERM, SIGINT (Ctrl-C), or its button to finish.
 
-    What is in flight is answered first. Call it in the main thread, since Python handles signals there only.
+    What is in flight is answered first. Outside the main thread, where Python handles no signals, it is the button
+    alone. In a notebook, which has an event loop of its own, an interrupt of the kernel ends it, too.
 
     Parameters
     ----------
@@ -60,7 +67,29 @@ def serve(
         on_ready(address)
         if open_browser:
             _open(address)
-        run(server, listening)
+        if threading.current_thread() is threading.main_thread() and not _is_in_event_loop():
+            run(server, listening)
+        else:
+            _run_beside(server, listening)
+
+
+def _is_in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _run_beside(server: "uvicorn.Server", listening: socket.socket) -> None:
+    """Run a server in a thread of its own, and wait for its end."""
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, name="embedclf-label-page")
+    thread.start()
+    try:
+        thread.join()
+    except KeyboardInterrupt:  # the kernel of the notebook is interrupted
+        server.should_exit = True
+        thread.join()
 
 
 def check_installed() -> None:

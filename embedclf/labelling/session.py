@@ -110,6 +110,8 @@ class Session:
         Where each text is from, for messages; see `Question`.
     asks_labelled : bool
         Whether texts that have labels in the file are asked as well.
+    asks_hard_texts : bool
+        See `Progress`.
     label_fault : callable
         Returns why a label cannot be given; None if it can.
 
@@ -137,12 +139,13 @@ class Session:
         known: Sequence[str] = (),
         places: Sequence[str] = (),
         asks_labelled: bool = False,
+        asks_hard_texts: bool = False,
         label_fault: Callable[[str], str | None] = lambda label: text_fault(label, "label"),
     ) -> None:
         self._texts, self._places = texts, places
         self._file, self._order, self._learner = file, order, learner
         self.several, self._asks_labelled, self._label_fault = several, asks_labelled, label_fault
-        self._known = dict.fromkeys(known)
+        self._asks_hard_texts, self._known = asks_hard_texts, dict.fromkeys(known)
         self.lock = threading.RLock()
         self.states = States(texts, labels, file.answers)
         self._shown: dict[str, _Shown] = {}
@@ -265,6 +268,7 @@ class Session:
             test=learner.test,
             advice=learner.advice,
             is_learning=learner.is_learning,
+            asks_hard_texts=self._asks_hard_texts,
         )
 
     def results(self) -> list[Result]:

@@ -1,7 +1,7 @@
 """Trainings on the labels so far, and what each says of texts that it was not fitted on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -44,11 +44,14 @@ class Training:
         chooses its settings, so nothing is fitted for them alone; that these few settings were chosen on the same
         predictions flatters them by less than their interval shows. A row that is the only text of its label has no
         labels: left out, its label would not be known.
+    settings : Settings
+        Those that were chosen, without fits and predictions.
     """
 
     classifier: TextClassifier
     rows: frozenset[int]
     out_of_fold: dict[int, LabelSet]
+    settings: Settings
 
     @property
     def n_labels(self) -> int:
@@ -85,6 +88,7 @@ def train_on_rows(
     *,
     several: bool,
     seed: int = 0,
+    kept: Settings | None = None,
 ) -> Training:
     """Train on the labels of some rows, as ``embedclf train`` does with nothing held out.
 
@@ -99,6 +103,8 @@ def train_on_rows(
         Whether a text may have several labels.
     seed : int
         Seed for the folds.
+    kept : Settings, optional
+        Those of an earlier training, to be used again, since choosing them takes most of the time; None chooses them.
 
     Raises
     ------
@@ -116,7 +122,7 @@ def train_on_rows(
     of_names = names.of(names_for(recipe, classes, len(rows))) if recipe.uses_vectors else None
     examples = make_training_set(recipe, chosen, classes, y, of_names, given=given)
     with one_thread():
-        settings = choose_settings(recipe, examples, seed=seed)
+        settings = choose_settings(recipe, examples, seed=seed, near=kept, keeps=True)
         trained = fit_all(recipe, settings, examples)
         if (smaller := within_limit(trained)) is not trained.vocabulary:
             trained = fit_all(recipe, settings, examples, start=trained, vocabulary=smaller)
@@ -135,7 +141,8 @@ def train_on_rows(
         multilabel=_rules(settings, examples),
     )
     classifier = make_classifier(texts.embedder, model, card)
-    return Training(classifier, frozenset(rows), _out_of_fold(settings, examples, np.array(rows, dtype=np.intp)))
+    out_of_fold = _out_of_fold(settings, examples, np.array(rows, dtype=np.intp))
+    return Training(classifier, frozenset(rows), out_of_fold, replace(settings, start=None, out_of_fold=None))
 
 
 def _rules(settings: Settings, examples: TrainingSet) -> LabelRules | None:

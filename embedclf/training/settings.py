@@ -201,17 +201,18 @@ class Chooser:
         shift = settings.shift(self._class_weight)
         return np.asarray(scores / settings.temperature + (0.0 if shift is None else shift), dtype=np.float32)
 
-    def choose(self, near: Settings | None = None) -> Settings:
+    def choose(self, near: Settings | None = None, *, keeps: bool = False) -> Settings:
         """Choose settings by log loss at the best temperature, since that is how the scores are used.
 
         Starting from the middle of its grid, or from settings that are expected to be close, C moves in the direction
         in which the log loss falls; each fit starts from the best one so far. Then the other word scales are tried with
-        that C and, if they are nearly as good, with other values of C. Finally, label names are tried.
+        that C and, if they are nearly as good, with other values of C. Finally, label names are tried. If `keeps` is
+        true, none of this is done: C, word scale and label names are those of `near`.
         """
         # Settings that are expected to be close were chosen on all rows; now some are held out.
         name = "Choosing settings" if near is None else "Choosing settings again"
         with phase(name, unit="fit", is_about=True) as self._choosing:
-            settings = self._choose(near)
+            settings = self._choose(near) if near is None or not keeps else self._kept(near)
             if not self._examples.in_scope.all():
                 return self._with_scope(settings)
         if self._given is None or settings.out_of_fold is None:
@@ -270,11 +271,19 @@ class Chooser:
             other = self._climb(self._try(best.settings.C, best.settings.scale, best.fits), grid)
             if other.settings.log_loss < min(best.settings.log_loss, self._with_wrong_names(other)):
                 best = other
-        if self._axes is not None and (start := best.settings.start) is not None:
-            weights = start.fit.weights @ self._axes.T
-            start = replace(start, fit=replace(start.fit, weights=weights))
-            return replace(best.settings, start=start)
-        return best.settings
+        return self._turned_back(best.settings)
+
+    def _kept(self, settings: Settings) -> Settings:
+        self._use_names(settings.named)
+        self._choosing.total = len(self._fitted) + len(self._others)
+        return self._turned_back(self._try(settings.C, settings.scale).settings)
+
+    def _turned_back(self, settings: Settings) -> Settings:
+        """Return settings whose fit is not of rotated vectors."""
+        if self._axes is None or (start := settings.start) is None:
+            return settings
+        weights = start.fit.weights @ self._axes.T
+        return replace(settings, start=replace(start, fit=replace(start.fit, weights=weights)))
 
     def _with_wrong_names(self, named: _Tried) -> float:
         """Return the least log loss with each label given the name of another.
@@ -308,11 +317,13 @@ def _named_settings(C: float | None, scale: float) -> str:
     return words if C is None else f"C = {C:g}, {words}"
 
 
-def choose_settings(recipe: Recipe, examples: TrainingSet, *, seed: int, near: Settings | None = None) -> Settings:
+def choose_settings(
+    recipe: Recipe, examples: TrainingSet, *, seed: int, near: Settings | None = None, keeps: bool = False
+) -> Settings:
     """Choose C, the word scale, whether to use label names, and the temperature; see `Chooser`."""
     chooser = Chooser(recipe, examples, seed)
     if chooser.n_judged:
-        return chooser.choose(near if near is not None and near.n_judged else None)
+        return chooser.choose(near if near is not None and near.n_judged else None, keeps=keeps)
     C = None if recipe.head == "centroid" else recipe.C or C_WITHOUT_EVIDENCE
     # With one text per label, names make up half of the training texts.
     of_labels = (

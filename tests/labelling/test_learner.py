@@ -104,8 +104,37 @@ class TestTraining:
         assert np.mean([one == label for one, label in zip(known, wrong.values(), strict=True)]) > 0.9
         assert np.mean([found.out_of_fold[row] == label for row, label in wrong.items()]) < 0.6
 
+    def test_settings_that_were_chosen_before_are_used_again(self, texts: EmbeddedTexts):
+        """With the same labels, all of it is the same; choosing is left out."""
+        for several, labels in ((False, ALL), (True, SETS)):
+            chosen = train_on_rows(texts, labels, Recipe(), NameVectors(texts), several=several)
+            again = train_on_rows(texts, labels, Recipe(), NameVectors(texts), several=several, kept=chosen.settings)
+            kept = [(one.settings.C, one.settings.scale, one.settings.named) for one in (chosen, again)]
+            assert kept[0] == kept[1]
+            one, other = (training.classifier.predict_proba(TEXTS) for training in (chosen, again))
+            assert np.allclose(one, other, atol=0.02)
+            assert again.out_of_fold.keys() == chosen.out_of_fold.keys()
+
 
 class TestLearning:
+    def test_settings_are_chosen_anew_once_there_are_half_as_many_labels_more(self, texts: EmbeddedTexts):
+        subject, settings = Learning(texts), []
+        for n in (4, 5, 6):
+            subject.learn(spread(n), {})
+            settings.append(subject.learned.training.settings)
+        kept = [(one.C, one.scale, one.named) for one in settings]
+        assert kept[1] == kept[0]
+        anew = train_on_rows(texts, spread(6), Recipe(), NameVectors(texts), several=False).settings
+        assert kept[2] == (anew.C, anew.scale, anew.named)
+
+    def test_the_curve_of_an_earlier_run_is_gone_on_with(self, texts: EmbeddedTexts):
+        earlier = Learning(texts, recipe=QUICK)
+        earlier.learn(spread(7), {})
+        subject = Learning(texts, recipe=QUICK, curve=earlier.learned.curve)
+        subject.learn(spread(9), {})
+        assert [point.n_labels for point in subject.learned.curve] == [21, 27]
+        assert subject.learned.curve[0] == earlier.learned.curve[0]
+
     def test_the_curve_has_a_point_for_each_training_from_twenty_labels_on(self, texts: EmbeddedTexts):
         subject = Learning(texts, recipe=QUICK)
         for n in (2, 7, 9, 10):
@@ -134,7 +163,7 @@ class TestLearning:
         assert subject.learned.test is None
         subject.measure(test)
         assert subject.learned.test is not None
-        assert subject.learned.test.n_labels == 9
+        assert subject.learned.test.n_labels == 21
         classifier = subject.learned.training.classifier
         answers = classifier.predict([TEXTS[row] for row in test])
         right = np.mean([(answer,) == label for answer, label in zip(answers, test.values(), strict=True)])

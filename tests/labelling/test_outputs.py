@@ -3,17 +3,23 @@
 import json
 import logging
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
 
+from corpus import LABELS, TEXTS
 from embedclf.data.corpus import read_corpus
+from embedclf.embedding.embedded_texts import EmbeddedTexts
+from embedclf.embedding.factory import open_embedder
 from embedclf.errors import ArgumentError, DataError, OutputError
 from embedclf.labelling import saving
 from embedclf.labelling.opening import open_session
 from embedclf.labelling.output import test_set_beside as beside_output
+from embedclf.labelling.questions import Point
 from embedclf.labelling.session import Session
+from embedclf.stats.intervals import Interval
 from running import wait_until
 
 
@@ -353,3 +359,30 @@ def test_data_frames(name: str):
         ("x",),
         ("y",),
     ]
+
+
+def test_the_curve_is_kept_with_the_answers():
+    """So that it goes on next week; a curve of another measure does not."""
+    curve = (Point(20, 0.5, Interval(0.25, 0.75)), Point(40, 0.625, Interval(0.5, 0.75)))
+    with opened(inbox()) as session:
+        give(session, 0, "delivery")
+        session._learner = SimpleNamespace(curve=curve, test=None, advice="", is_learning=False)
+    vectors = EmbeddedTexts(["parcel?", "money back", "late"]).vectors
+    with opened(inbox(), vectors=vectors) as session:
+        assert session.progress().curve == curve
+    with opened(inbox(), vectors=vectors, several=True) as session:
+        assert session.progress().curve == ()
+
+
+def test_names_of_labels_are_embedded_as_the_texts_are(caplog: pytest.LogCaptureFixture):
+    """By the embedder that the vectors are from, not by the default one."""
+    embedder = open_embedder("wordllama:l2_supercat", dimensions=64)
+    texts = [*TEXTS]
+    content = "text\n" + "".join(f'"{text}"\n' for text in texts)
+    vectors = EmbeddedTexts(texts, embedder=embedder).vectors
+    with opened(inbox(content), vectors=vectors, embedder=embedder, known=["refund", "delivery"]) as session:
+        wait_until(lambda: session.ask("w").guesses[0].label == "delivery" and not session.progress().is_learning)
+        for row, label in list(enumerate(LABELS))[::2]:
+            session.answer("w", row, (label,), revision=0)
+        wait_until(lambda: session.ask("w").guesses[0].confidence is not None)
+    assert "no classifier" not in caplog.text

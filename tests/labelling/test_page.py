@@ -284,21 +284,24 @@ class TestAtWork:
 
 
 class TestProgress:
-    def test_what_the_labels_bring_is_shown(self, output: Path, show: Any):
-        """The accuracy with its interval and curve, in words too, the test set, the counts, and advice."""
-        with labelling(output, texts_of(40), is_learned=True, has_test=True) as server:
+    @pytest.mark.parametrize("is_suggested", [False, True])
+    def test_what_the_labels_bring_is_shown(self, output: Path, show: Any, is_suggested: bool):
+        """The fair accuracy first, the curve in words too, the counts, and advice."""
+        settings = {"is_learned": True, "has_test": True, "is_suggested": is_suggested}
+        with labelling(output, texts_of(40), **settings) as server:
             page = show(server.address)
-            assert page.get_by_text("Measured once there are enough labels.").is_visible()
             for number in range(28):
                 press(page, "1")
                 assert page.locator("#apart").is_visible() == (number % 4 == 2)
             beside = page.get_by_role("complementary", name="Progress")
             said = beside.inner_text()
-            assert "90.0\u00a0%\n80.0 to 95.0\u00a0% (95\u00a0%), measured out of fold on 20 labelled texts" in re.sub(
-                r"\n+", "\n", said
+            assert re.sub(r"\n+", "\n", said).startswith(
+                "Accuracy on the test set\n75.0\u00a0%\n"
+                "50.0 to 90.0\u00a0% (95\u00a0%), on 12 random texts that the classifier has not seen\n"
             )
+            assert "The curve: 90.0\u00a0%, measured out of fold on 20 labelled texts." in said
+            assert ("These were suggested because they are hard" in said) is is_suggested
             assert "The last 10 labels changed the accuracy by +0.4 points (−1.1 to +1.9)." in said
-            assert "50.0 to 90.0\u00a0% (95\u00a0%), on 12 random texts" in said
             curve = beside.get_by_role("img").get_attribute("aria-label")
             assert curve == ("Accuracy against the number of labels: 80.0\u00a0% with 10; 90.0\u00a0% with 20.")
             rows = beside.get_by_role("row").all_inner_texts()

@@ -65,6 +65,7 @@ def session_of(
     labels: Sequence[Sequence[str] | None] | None = None,
     is_learned: bool = False,
     has_test: bool = False,
+    is_suggested: bool = False,
     several: bool = False,
     known: Sequence[str] = NAMES,
 ) -> Session:
@@ -79,6 +80,7 @@ def session_of(
         known=known,
         places=[f"inbox.csv:{row + 2}" for row in range(len(texts))],
         asks_labelled=labels is not None,
+        asks_hard_texts=is_suggested,
     )
 
 

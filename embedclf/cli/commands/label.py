@@ -37,8 +37,8 @@ _MOST_PORT = 65_535
     "--output",
     metavar="FILE",
     required=True,
-    help="Where to write the rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. The answers are kept "
-    "beside it, and the same command goes on with them.",
+    help="Where to write the rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. The answers are "
+    "kept beside it, and the same command goes on with them.",
 )
 @click.option(
     "--order",
@@ -116,6 +116,7 @@ def command(
         job.corpus,
         output,
         vectors=vectors,
+        embedder=job.embedder,
         order=order,
         test_share=test_share,
         several=several,
