@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from embedclf.exploration.retrieval import Hit
 
 
-_NO_LABEL = "the label is empty"
-# Of more rows without a label, the lines are of no use.
-_MOST_UNLABELLED = 20
 _OF_CLASSES = frozenset(["single_class", "small_classes", "imbalance"])
 
 
@@ -59,12 +56,15 @@ def say_mapped(corpus: "Corpus") -> None:
 
 def show_left_out(faults: Mapping[str, Sequence[RowFault]]) -> None:
     """List the rows of each file that are skipped; those of a file that is only partly labelled are only counted."""
+    from embedclf.data.corpus import MOST_UNLABELLED
+    from embedclf.data.rows import NO_LABEL
+
     for source, of_file in faults.items():
-        unlabelled = [one for one in of_file if one.reason.startswith(_NO_LABEL)]
+        unlabelled = [one for one in of_file if one.reason.startswith(NO_LABEL)]
         listed = of_file
-        if len(unlabelled) > _MOST_UNLABELLED:
+        if len(unlabelled) > MOST_UNLABELLED:
             echo(f"Skipped {counted(len(unlabelled), 'row')} of {source} without a label", err=True)
-            listed = [one for one in of_file if not one.reason.startswith(_NO_LABEL)]
+            listed = [one for one in of_file if not one.reason.startswith(NO_LABEL)]
         if listed:
             echo(f"Skipped {counted(len(listed), 'row')}:\n{list_faults(source, listed)}", err=True)
 

@@ -17,11 +17,13 @@ from embedclf.data.label_map import MappedLabels, as_label_map
 from embedclf.data.label_sets import LabelSet, likely_separator
 from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.reading import Labels, Reading
-from embedclf.data.rows import Row
-from embedclf.errors import DataError, RowFault, bad_rows_error
+from embedclf.data.rows import NO_LABEL, Row
+from embedclf.errors import BadRowsError, DataError, RowFault, bad_rows_error, list_faults
 from embedclf.formatting import counted
 
 _MOST_NAMED = 3
+MOST_UNLABELLED = 20
+"""Of more rows without a label, the lines are of no use."""
 
 
 @dataclass(frozen=True)
@@ -195,20 +197,38 @@ def read_corpus(
                 if likely is not None:
                     fault += f" (are they separated? Use --label-separator '{likely}')"
                 row = replace(row, fault=row.fault or fault)
-            elif has_several and not row.label and row.labels is None and row.fault == "the label is empty":
+            elif has_several and not row.label and row.labels is None and row.fault == NO_LABEL:
                 none = "0 in its columns" if reader.label_columns else "[]"
-                row = replace(row, fault=f"the label is empty; write {none} if the text has none")
+                row = replace(row, fault=f"{NO_LABEL}; write {none} if the text has none")
             if row.fault is not None:
                 faults.append(RowFault(row.line, row.fault))
             else:
                 rows.append(row)
     name = reader.name
     if faults and not skip_bad_rows:
-        raise bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", {name: faults})
+        raise _unusable_rows(name, faults, len(all_rows))
     if not rows:
         problem = "none of its rows can be used" if faults else no_rows_problem(reader)
         raise DataError(f"{name}: {problem}", source=name)
     return replace(corpus_of(reader, rows, faults), is_multilabel=has_several)
+
+
+def _unusable_rows(name: str, faults: list[RowFault], n_rows: int) -> BadRowsError:
+    """Return the error about rows that cannot be used; of many without a label, only how many there are."""
+    unlabelled = [one for one in faults if one.reason.startswith(NO_LABEL)]
+    if len(unlabelled) <= MOST_UNLABELLED:
+        return bad_rows_error(f"{counted(len(faults), 'row')} of {name} cannot be used", {name: faults})
+    how = unlabelled[0].reason.removeprefix(NO_LABEL)
+    if len(unlabelled) == n_rows:
+        message = f"none of the {n_rows:,} rows of {name} has a label{how}. To label them, run embedclf label."
+    else:
+        message = (
+            f"{len(unlabelled):,} of the {n_rows:,} rows of {name} have no label{how}. To leave them out, use "
+            "--skip-bad-rows; to label them, run embedclf label."
+        )
+    if others := [one for one in faults if not one.reason.startswith(NO_LABEL)]:
+        message += f"\nBesides, {counted(len(others), 'row')} cannot be used:\n{list_faults(name, others)}"
+    return BadRowsError(message, source=name, faults=faults)
 
 
 def has_several_labels(rows: Iterable[Row]) -> bool:

@@ -21,6 +21,9 @@ from embedclf.formatting import to_json
 from embedclf.missing import is_gap, is_missing, join_parts
 from embedclf.validation import label_of, text_fault
 
+NO_LABEL = "the label is empty"
+"""The fault of a row without a label, or the beginning of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -94,7 +97,7 @@ class RowMaker:
         if self.label_columns:
             labels, wrong = indicated_labels(record, self.label_columns)
             if labels is None and self.needs_labels:
-                wrong = "the label is empty"
+                wrong = NO_LABEL
             return Row(line, record, text, self._written(labels or ()), fault or wrong, source, None, labels)
         if self.label_column is not None:
             value = record.get(self.label_column)

@@ -10,14 +10,12 @@ from embedclf.data.dialect import Quoting
 from embedclf.data.label_map import as_label_map
 from embedclf.data.reader import CorpusReader, read_all
 from embedclf.data.reading import Reading
-from embedclf.data.rows import Row
+from embedclf.data.rows import NO_LABEL, Row
 from embedclf.data.writer import CorpusWriter
 from embedclf.errors import DataError, RowFault, bad_rows_error
 from embedclf.formatting import counted
 from embedclf.missing import has_something_to_read
 from embedclf.quality.findings import Finding
-
-_NO_LABEL = "the label is empty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +181,7 @@ def _whole(rows: list[Row], corpus: Corpus) -> WholeFile:
         rows = [
             row
             if row.label or row.fault or (is_multilabel and row.labels is not None)
-            else replace(row, fault=_NO_LABEL)
+            else replace(row, fault=NO_LABEL)
             for row in rows
         ]
     usable = [row for row in rows if row.fault is None]

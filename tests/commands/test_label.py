@@ -208,10 +208,16 @@ def test_a_missing_extra_is_named(cli: Cli, monkeypatch: pytest.MonkeyPatch, inb
 
 
 def test_training_counts_the_texts_that_are_not_labelled_yet(cli: Cli, dataset: Path):
-    """It does not list them, as it lists other rows that cannot be used."""
+    """It does not list them, as it lists other rows that cannot be used, and says how to go on."""
     with Path("small.csv").open("a") as file:
         file.writelines(f"not yet {number},\n" for number in range(21))
         file.write(",delivery\n")
+    done = cli("train", "small.csv", *QUICKLY)
+    assert done.exit_code == 1
+    assert done.stderr == (
+        "Error: 21 of the 52 rows of small.csv have no label. To leave them out, use --skip-bad-rows; to label them, "
+        "run embedclf label.\nBesides, 1 row cannot be used:\n  small.csv:53: the text is empty\n"
+    )
     done = cli("train", "small.csv", "--skip-bad-rows", *QUICKLY)
     assert done.exit_code == 0
     assert "Skipped 21 rows of small.csv without a label\n" in done.stderr

@@ -227,7 +227,7 @@ def test_errors_carry_what_is_at_fault(tmp_path: Path):
 
 def test_a_long_list_of_faults_is_cut(tmp_path: Path):
     """Twenty are enough to see what is wrong."""
-    (tmp_path / "d.csv").write_text("text,label\n" + "a,\n" * 30)
+    (tmp_path / "d.csv").write_text("text,label\n" + ",a\n" * 30)
     with pytest.raises(embedclf.DataError) as caught:
         read_corpus(tmp_path / "d.csv")
     lines = str(caught.value).splitlines()
