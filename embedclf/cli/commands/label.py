@@ -38,7 +38,7 @@ _MOST_PORT = 65_535
     metavar="FILE",
     required=True,
     help="Where to write the rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. The answers are "
-    "kept beside it, and the same command goes on with them.",
+    "kept beside it, and the same command takes them up again.",
 )
 @click.option(
     "--order",
