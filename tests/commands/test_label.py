@@ -13,7 +13,7 @@ from aimlapi_server import AimlapiServer
 from corpus import LABELS, QUICKLY, TEXTS
 from embedclf.data.corpus import read_corpus
 from embedclf.labelling.session import Session
-from running import Cli
+from running import Cli, wait_until
 
 LABEL_OF = dict(zip(TEXTS, LABELS, strict=True))
 
@@ -25,6 +25,7 @@ class Person:
         self.n_texts = 0
         self.label: Callable[[Any], tuple[str, ...]] = lambda question: (LABEL_OF[question.text],)
         self.asked: list[Any] = []
+        self.waits: Callable[[Session], bool] = lambda session: True
         self.read_last = ""
 
     def serve(
@@ -43,6 +44,7 @@ class Person:
                 break
             self.asked.append(shown)
             shown = session.answer("window", shown.row, self.label(shown), revision=shown.revision)
+        wait_until(lambda: self.waits(session))
         self.read_last = ended()
 
 
@@ -104,8 +106,24 @@ def test_the_same_command_goes_on(cli: Cli, person: Person, inbox: Path):
         "n_test": 0,
         "n_changed": 0,
         "labels": {"delivery": 10, "password": 10, "refund": 10},
+        "test": None,
     }
     assert read_corpus("labelled.csv").labels == LABELS
+
+
+def test_the_accuracy_on_the_test_set_is_said_at_the_end(cli: Cli, person: Person):
+    """Once it is measured, on the page as well."""
+    texts = [f"{text} {number}" for number in range(4) for text in TEXTS]
+    Path("inbox.csv").write_text("text\n" + "".join(f'"{text}"\n' for text in texts))
+    person.label = lambda question: (LABEL_OF[question.text[:-2]],)
+    person.n_texts = 120
+    person.waits = lambda session: session.progress().test is not None
+    done = cli("label", "inbox.csv", "-o", "labelled.csv", "--test-share", 0.3, "--json")
+    begins = "Accuracy of a classifier on the test set: "
+    (said,) = [line for line in done.stderr.splitlines() if line.startswith(begins)]
+    shown = json.loads(done.stdout)["test"]
+    assert f"{100 * shown['accuracy']:.1f} % ({100 * shown['interval'][0]:.1f} to" in said
+    assert begins in person.read_last
 
 
 def test_checking_labels(cli: Cli, person: Person):

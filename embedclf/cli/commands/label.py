@@ -13,10 +13,11 @@ from embedclf.cli.screen import echo
 from embedclf.cli.several_labels import check_separator, say_what_labels_are
 from embedclf.cli.training_options import EmbeddingOptions, embedding_options, seed_option
 from embedclf.data.columns import names_in
-from embedclf.formatting import counted
+from embedclf.formatting import counted, shown_share, shown_shares
 
 if TYPE_CHECKING:
     from embedclf.labelling.opening import OrderName
+    from embedclf.labelling.questions import Point
     from embedclf.labelling.session import Session
 
 _MOST_PORT = 65_535
@@ -155,7 +156,7 @@ def _said(session: "Session", output: str, job: Job, embedding: EmbeddingOptions
     said, test = f"Wrote {output} ({share})", str(test_set_beside(output))
     if progress.n_test:
         said += f" and {test} ({counted(progress.n_test, 'row')}, drawn at random)"
-    lines = [said]
+    lines = [said, *_measured(progress.test, several=session.several)]
     if n_rows > n_labelled:
         lines.append("To go on labelling, run the same command again.")
     reading = _reading(job)
@@ -166,6 +167,14 @@ def _said(session: "Session", output: str, job: Job, embedding: EmbeddingOptions
         if progress.n_test:
             lines.append(f"Then, to measure, run {shlex.join(['embedclf', 'evaluate', test, *reading])}")
     return lines
+
+
+def _measured(test: "Point | None", *, several: bool) -> list[str]:
+    """Return how good a classifier is on the test set; what is measured out of fold would mislead without the page."""
+    if test is None:
+        return []
+    figures = f"{shown_share(test.accuracy)} ({shown_shares(test.interval)}, 95 %)"
+    return [f"{'Micro-F1' if several else 'Accuracy'} of a classifier on the test set: {figures}"]
 
 
 def _reading(job: Job) -> list[str]:
@@ -182,6 +191,7 @@ def _record(session: "Session", output: str) -> dict[str, Any]:
     from embedclf.labelling.output import test_set_beside
 
     progress = session.progress()
+    test = progress.test
     return {
         "output": output,
         "test_set": str(test_set_beside(output)) if progress.n_test else None,
@@ -191,4 +201,5 @@ def _record(session: "Session", output: str) -> dict[str, Any]:
         "n_test": progress.n_test,
         "n_changed": session.states.n_changed,
         "labels": progress.of_labels,
+        "test": None if test is None else {"accuracy": test.accuracy, "interval": [*test.interval]},
     }
