@@ -68,7 +68,8 @@ def create_app(session: Session, *, token: str, port: int, finish: Callable[[], 
 
     @app.post("/finish")
     def end(_: Finished) -> Response:
-        return _json({"said": finish()})
+        said = finish()
+        return _json({"said": said, "progress": shown_progress(session.progress())})
 
     return app
 

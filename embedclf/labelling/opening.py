@@ -126,6 +126,7 @@ def open_session(
         answered = [one.labels for one in file.answers if one.labels is not None]
         several = several or corpus.is_multilabel or any(len(one) != 1 for one in [*answered, *filter(None, given)])
         rows = LabelledRows(corpus, Path(output), several, separator, escape_formulas)
+        rows.check()
         wanted = [*known, *corpus.label_columns]
         for one in known:
             if (fault := rows.label_fault(one)) is not None:

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from embedclf.data.corpus import Corpus
+from embedclf.data.excel_sink import ExcelSink
+from embedclf.data.formats import FormatError
 from embedclf.data.label_cells import SeveralLabels
 from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet, listed_labels
 from embedclf.data.parquet_types import ParquetError, Record, with_value
 from embedclf.data.rows import Row, relabelled
 from embedclf.data.writer import CorpusWriter, check_output
+from embedclf.errors import OutputError
 from embedclf.formatting import to_json
 from embedclf.labelling.states import Result
 from embedclf.missing import is_missing
@@ -99,6 +102,25 @@ class LabelledRows:
         except ParquetError as error:
             return str(error)
         return None
+
+    def check(self) -> None:
+        """Check that a workbook can hold the rows, before anybody labels them.
+
+        Raises
+        ------
+        OutputError
+            If it cannot.
+        """
+        if check_output(self.output) != "xlsx":
+            return
+        names = self.corpus.columns
+        try:
+            sink = ExcelSink(names, header=self.corpus.has_header)
+            for row in self.corpus.rows:
+                if sink.add(None, [row.record.get(name) for name in names], (), row.line):
+                    sink.take()
+        except FormatError as error:
+            raise OutputError(f"cannot write {self.output}: {error.problem}", path=str(self.output)) from error
 
     def write(self, results: Sequence[Result]) -> list[Path]:
         """Write the rows with their labels, and return the paths of the files written.

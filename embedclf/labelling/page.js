@@ -24,8 +24,6 @@ const answered = new Map(); // what this page answered, by row, so that an undon
 
 class Lost extends Error {}
 
-// A line may break after an underscore or a colon.
-const named = (label) => element("bdi", label.split(/(?<=[_:])/).flatMap((part, place) => place ? [element("wbr"), part] : [part]));
 const percent = (value) => value < 0.01 ? "<\u00a01\u00a0%" : `${Math.floor(100 * value + 1e-9)}\u00a0%`;
 const listed = (names) => names.flatMap((name, place) => [place ? ", " : "", named(name)]);
 
@@ -313,9 +311,10 @@ async function finish() {
   if (state !== "ready") return;
   become("busy");
   try {
-    const { said } = await ask("finish", {});
+    const { said, progress } = await ask("finish", {});
     become("over");
     clearTimeout(timer);
+    showProgress(progress);
     at("fault").replaceChildren();
     for (const id of ["work", "tools", "finish"]) at(id).hidden = true;
     at("over").hidden = false;

@@ -15,6 +15,9 @@ function element(name, content = [], attributes = {}) {
   return made;
 }
 
+// A line may break after an underscore or a colon.
+const named = (label) => element("bdi", label.split(/(?<=[_:])/).flatMap((part, place) => place ? [element("wbr"), part] : [part]));
+
 function drawn(name, attributes, content = []) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -65,17 +68,17 @@ let shownCurve = "", shownCounts = "";
 function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTest, asks_hard_texts: asksHardTexts }) {
   const measure = several ? "Micro-F1" : "Accuracy", last = curve.at(-1);
   const onLabelled = last && `measured out of fold on ${counted(last.n_labels, "labelled text")}`;
-  const isTooLow = last && asksHardTexts ? " These were suggested because they are hard, so on texts as they come it is higher." : "";
+  const isTooLow = last && asksHardTexts ? " Suggested texts are harder than most, which lowers it." : "";
   // Nothing may be measured at all, such as where labels are checked.
   at("quality").hidden = !last && !test && !isLearning && advice === "";
   // The fair figure first; until there is one, that of the labelled texts.
   const shown = test ?? last;
+  at("measure").hidden = !shown && !isLearning;
   at("measure").textContent = test ? `${measure} on the test set` : measure;
   at("figure").textContent = shown ? share(shown.accuracy) : "";
   at("interval").textContent = test
     ? `${between(test)} (95\u00a0%), on ${counted(test.n_labels, "random text")} that the classifier has not seen`
-    : last ? `${between(last)} (95\u00a0%), ${onLabelled}.${isTooLow}`
-    : isLearning ? "" : "Measured once there are enough labels.";
+    : last ? `${between(last)} (95\u00a0%), ${onLabelled}.${isTooLow}` : "";
   at("curve-note").textContent = test && last ? `The curve: ${share(last.accuracy)}, ${onLabelled}.${isTooLow}` : "";
   const drawing = JSON.stringify(curve);
   if (drawing !== shownCurve) {
@@ -104,7 +107,7 @@ function showCounts({ n_texts: nTexts, n_labelled: nLabelled, n_skipped: nSkippe
     const bar = element("div", [], { class: "bar", "aria-hidden": "true" });
     bar.style.width = `${(100 * count) / most}%`;
     return element("tr", [
-      element("th", [element("bdi", label), bar], { scope: "row" }), element("td", number(count))]);
+      element("th", [named(label), bar], { scope: "row" }), element("td", number(count))]);
   }));
 }
 

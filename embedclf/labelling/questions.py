@@ -95,8 +95,8 @@ class Progress:
     is_learning : bool
         Whether a classifier is being trained.
     asks_hard_texts : bool
-        Whether the texts are asked of which a classifier is least sure, so that the curve is lower than the accuracy on
-        others.
+        Whether the texts are asked of which a classifier is least sure, which makes the curve lower than the accuracy
+        on texts as they come.
     """
 
     n_texts: int

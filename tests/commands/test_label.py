@@ -194,6 +194,27 @@ def test_an_output_that_cannot_be(cli: Cli, person: Person, inbox: Path, output:
     assert inbox.read_text() == before
 
 
+def test_a_text_too_long_for_the_output_is_found_before_anybody_labels(cli: Cli, person: Person):
+    pytest.importorskip("openpyxl")
+    Path("inbox.csv").write_text(f"text\nshort\n{'x' * 40_000}\n")
+    done = cli("label", "inbox.csv", "-o", "labelled.xlsx")
+    assert done.exit_code == 1
+    assert done.stderr.endswith(
+        "Error: cannot write labelled.xlsx: line 3 has 40,000 characters in 'text', and a cell holds 32,767; write to "
+        "another format, such as .csv or .jsonl\n"
+    )
+    assert [path.name for path in Path().iterdir()] == ["inbox.csv"]
+
+
+def test_columns_of_labels_may_be_empty(cli: Cli, person: Person):
+    """There is nothing to warn of while nobody has labelled them."""
+    Path("inbox.csv").write_text("text,a,b\none,1,0\ntwo,,\n")
+    person.n_texts, person.label = 9, lambda question: ("b",)
+    done = cli("label", "inbox.csv", "-o", "labelled.csv", "--label-columns", "a,b", "--test-share", 0)
+    assert "Warning" not in done.stderr
+    assert Path("labelled.csv").read_text() == "text,a,b\none,1,0\ntwo,0,1\n"
+
+
 def test_the_test_set_does_not_replace_the_file(cli: Cli, person: Person, inbox: Path):
     inbox.rename("labelled_test.csv")
     done = cli("label", "labelled_test.csv", "-o", "labelled.csv")

@@ -229,6 +229,8 @@ class TestAtWork:
         with labelling(output, texts_of(3), labels=labels, is_learned=True) as server:
             page = show(server.address)
             assert page.get_by_role("button", name="Keep refund").is_visible()
+            for box in page.locator("kbd:visible").all():
+                assert box.bounding_box()["height"] < 30  # in one line
             assert "3: refund, <\u00a01\u00a0%, current label" in names_on(page)
             press(page, "Enter", "1")
         assert [one["labels"] for one in answers_in(output)] == [["refund"], ["delivery"]]
@@ -300,10 +302,11 @@ class TestProgress:
                 "50.0 to 90.0\u00a0% (95\u00a0%), on 12 random texts that the classifier has not seen\n"
             )
             assert "The curve: 90.0\u00a0%, measured out of fold on 20 labelled texts." in said
-            assert ("These were suggested because they are hard" in said) is is_suggested
+            assert ("Suggested texts are harder than most, which lowers it." in said) is is_suggested
             assert "The last 10 labels changed the accuracy by +0.4 points (−1.1 to +1.9)." in said
             curve = beside.get_by_role("img").get_attribute("aria-label")
             assert curve == ("Accuracy against the number of labels: 80.0\u00a0% with 10; 90.0\u00a0% with 20.")
+            assert all(cell.bounding_box()["height"] < 50 for cell in beside.get_by_role("cell").all())
             rows = beside.get_by_role("row").all_inner_texts()
             assert sum(int(row.split()[-1]) for row in rows) == 28
             assert "28 of 40 labelled · 7 for the test" in page.get_by_role("banner").inner_text()

@@ -108,7 +108,8 @@ def command(
     corpus = job.read()
     if any(corpus.labels):
         check_separator(corpus, job.file)
-        say_what_labels_are(corpus, job.file)
+        if not corpus.label_columns:  # what is not labelled yet would count as having none of them
+            say_what_labels_are(corpus, job.file)
     job.open(embedding)
     if job.is_dry():
         return
