@@ -67,6 +67,10 @@ def look(texts: list[str], labels: list[str], classifier: embedclf.TextClassifie
     assert_type(embedclf.search(texts, "a query", k=3), embedclf.SearchResult)
     assert_type(embedclf.cluster(texts), embedclf.Clustering)
     assert_type(embedclf.suggest(classifier, texts), embedclf.Suggestions)
+    labelled = embedclf.label(texts, "labelled.csv")
+    assert_type(labelled, embedclf.Labelled)
+    embedclf.train(*labelled.training)
+    embedclf.evaluate(classifier, *labelled.test)
     assert_type(embedclf.text_map(texts, labels), embedclf.TextMap)
 
 
