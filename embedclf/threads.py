@@ -1,8 +1,13 @@
 """Number of threads for matrix products."""
 
 import os
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# A lower priority could leave a thread that holds Python's lock without a core, and others waiting for it.
+_NICE = 10
 
 
 @contextmanager
@@ -17,6 +22,15 @@ def one_thread() -> Iterator[None]:
 
     with threadpool_limits(1, user_api="blas"):
         yield
+
+
+def yield_to_others() -> None:
+    """Let other threads of this process, and other programs, have the cores first from now on, where the system can.
+
+    Linux has a priority for each thread; elsewhere, the whole process would be slowed down.
+    """
+    if sys.platform == "linux":
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
 def n_cores() -> int:

@@ -14,6 +14,7 @@ from embedclf.errors import EmbedclfError
 from embedclf.labelling.learning import Learning
 from embedclf.labelling.questions import Guess, Point
 from embedclf.labelling.trainings import Training
+from embedclf.threads import yield_to_others
 from embedclf.training.recipe import Recipe
 
 logger = logging.getLogger(__name__)
@@ -136,6 +137,7 @@ class BackgroundLearner:
         self.close()
 
     def _work(self) -> None:
+        yield_to_others()
         self._try(self._learning.read_names)
         while (snapshot := self._next()) is not None:
             began = time.monotonic()
