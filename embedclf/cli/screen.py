@@ -61,19 +61,24 @@ def fitted(text: str, *, err: bool = False) -> str:
     return "\n".join(plain(part) for line in text.split("\n") for part in wrapped(line, width))
 
 
-def wants_colour() -> bool:
-    """Return whether stdout is a terminal and colours are not turned off (https://no-color.org)."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+def wants_colour(*, err: bool = False) -> bool:
+    """Return whether stdout (or stderr) is a terminal and colours are not turned off (https://no-color.org)."""
+    is_terminal = (sys.stderr if err else sys.stdout).isatty()
+    return is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def echo_lines(lines: Iterable[Line]) -> None:
-    """Print a result to stdout; on a terminal in colour, and wrapped to its width."""
-    width, coloured = columns(), wants_colour()
+def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
+    """Print a result to stdout, or lines to stderr; on a terminal in colour, and wrapped to its width."""
+    width, coloured = columns(err=err), wants_colour(err=err)
     for line in lines:
         safe = [(printable(text), style) for text, style in pieces_of(line)]
         for part in [safe] if width is None else wrapped(safe, width):
-            shown = (click.style(text, **style) if style and coloured else text for text, style in pieces_of(part))
-            click.echo("".join(shown).rstrip(" "))
+            click.echo(styled(part, coloured=coloured).rstrip(" "), err=err)
+
+
+def styled(line: Line, *, coloured: bool) -> str:
+    """Return a line with the codes of its styles, if it is to be coloured."""
+    return "".join(click.style(text, **style) if style and coloured else text for text, style in pieces_of(line))
 
 
 def echo_json(value: Any) -> None:

@@ -29,6 +29,7 @@ _MOST_PORT = 65_535
     examples=[
         "embedclf label inbox.csv -o labelled.csv",
         "embedclf label tickets.csv -o corrected.csv --order check",
+        "embedclf label inbox.csv -o labelled.csv --terminal",
     ],
 )
 @click.argument("dataset", metavar="FILE")
@@ -72,6 +73,7 @@ _MOST_PORT = 65_535
     help="Port to listen on; 0 picks a free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address of the page, but do not open it.")
+@click.option("--terminal", is_flag=True, help="Label in this terminal instead, over ssh for instance.")
 @embedding_options
 @seed_option
 @file_job("optional", what="the file", json_help="Print one JSON object at the end.", writes_tables=True)
@@ -84,6 +86,7 @@ def command(
     labels: tuple[str, ...],
     port: int,
     no_browser: bool,
+    terminal: bool,
     embedding: EmbeddingOptions,
     seed: int,
 ) -> None:
@@ -98,9 +101,13 @@ def command(
     from embedclf.labelling.answers import answers_beside
     from embedclf.labelling.opening import open_session
     from embedclf.labelling.output import test_set_beside
-    from embedclf.labelling.server import check_installed, serve  # type: ignore[import-not-found,unused-ignore]
 
-    check_installed()
+    if terminal:
+        _check_terminal(job, port, no_browser)
+    else:
+        from embedclf.labelling.server import check_installed  # type: ignore[import-not-found,unused-ignore]
+
+        check_installed()
     beside = {"the test set": test_set_beside(output), "the file of answers": answers_beside(output)}
     check_places({"the file": job.datasets[0]}, {"--output": output, **beside})
     corpus = job.read()
@@ -129,11 +136,27 @@ def command(
         return "\n".join(_said(session, output, job, embedding))
 
     with session:
-        serve(session, port=port, on_ready=_say_address, open_browser=not no_browser, ended=ended)
+        if terminal:
+            from embedclf.cli.label_in_terminal import label_in_terminal
+
+            job.hide_progress()
+            label_in_terminal(session)
+        else:
+            from embedclf.labelling.server import serve
+
+            serve(session, port=port, on_ready=_say_address, open_browser=not no_browser, ended=ended)
     for line in _said(session, output, job, embedding):
         echo(line, err=True)
     if job.as_json:
         job.print_json(_record(session, output))
+
+
+def _check_terminal(job: Job, port: int, no_browser: bool) -> None:
+    from embedclf.cli.label_in_terminal import check_terminal
+
+    if port or no_browser:
+        raise click.UsageError("--port and --no-browser are about the page: leave them out with --terminal.")
+    check_terminal(job.datasets[0])
 
 
 def _say_address(address: str) -> None:

@@ -1,0 +1,55 @@
+"""The line of the terminal in which a person types."""
+
+import click
+
+from embedclf.cli.screen import echo_lines, styled, wants_colour
+from embedclf.printing.lines import DIM, PLAIN, Line, cut, start_of, width_of
+from embedclf.printing.tables import in_one_line
+from embedclf.printing.width import columns
+
+_LEAST_HINT = 16
+_BETWEEN = 3
+
+
+class TypedLine:
+    """The last line of the terminal: a prompt, what has been typed, and a hint behind it.
+
+    It is drawn over what was there, with nothing but spaces and a carriage return, which every terminal knows.
+    """
+
+    def __init__(self) -> None:
+        self._drawn = 0
+
+    def draw(self, prompt: str, typed: str = "", hint: str = "") -> None:
+        """Draw the line, with the cursor behind what has been typed; what does not fit is left out.
+
+        Parameters
+        ----------
+        prompt : str
+        typed : str
+            Of a long text, the end is shown.
+        hint : str
+            What Enter does, for instance.
+        """
+        room = (columns(err=True) or 80) - 1  # some terminals break a line that fills the last column
+        before = _end_of(f"{in_one_line(prompt)}{in_one_line(typed)}", room)
+        left = room - width_of(before) - _BETWEEN
+        behind = cut(in_one_line(hint), left) if hint and left >= _LEAST_HINT else ""
+        line: Line = [(before, PLAIN), (" " * _BETWEEN if behind else "", PLAIN), (behind, DIM)]
+        width = width_of(before) + (_BETWEEN + width_of(behind) if behind else 0)
+        blank = " " * min(self._drawn - width, room - width)
+        self._drawn = width
+        shown = styled(line, coloured=wants_colour(err=True))
+        click.echo(f"\r{shown}{blank}\r{before}", err=True, nl=False)
+
+    def end(self, line: str) -> None:
+        """Replace the line by one that stays, over several lines of the terminal if it is long."""
+        self.draw("")
+        echo_lines([line], err=True)
+
+
+def _end_of(text: str, width: int) -> str:
+    """Return the end of a text that is longer than a width, with an ellipsis before it."""
+    if width_of(text) <= width:
+        return text
+    return f"…{start_of(text[::-1], width - 1)[::-1]}"
