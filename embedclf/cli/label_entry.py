@@ -176,9 +176,7 @@ class LabelEntry:
         elif at.is_new:
             hint = "Enter: new label" + (f", spelt nearly like {near[0]}" if near else "")
         else:
-            hint = f"Enter: {at.label}" + (
-                ", spelt nearly so" if self._found is not None and self._found.is_guess else ""
-            )
+            hint = f"Enter: {at.label}" + (", spelt nearly so" if is_guess else "")
         then = [counted(others, "other")] if others else []
         then += ["new label"] if rest and rest[-1].is_new else []
         return f"{hint} · ↓ {', '.join(then)}" if then else hint

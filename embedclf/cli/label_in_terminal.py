@@ -12,14 +12,13 @@ from embedclf.cli import keys
 from embedclf.cli.keys import Keys
 from embedclf.cli.label_entry import Act, LabelEntry
 from embedclf.cli.screen import echo
-from embedclf.cli.text_to_label import ShownProgress, ShownText, list_labels, show_keys
+from embedclf.cli.text_to_label import ShownProgress, ShownText, list_labels, show_keys, shown_label
 from embedclf.cli.typed_line import TypedLine
 from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError, OutputError
 from embedclf.formatting import counted
 from embedclf.labelling.questions import Question
 from embedclf.labelling.session import AnsweredElsewhereError, Session
-from embedclf.printing.tables import in_one_line
 
 _WINDOW = "terminal"
 _MOST_HELD_BACK = 10_000
@@ -174,7 +173,7 @@ class _Dialogue:
     def _tell(self, act: Act, entry: LabelEntry, shown: ShownText) -> None:
         if act is Act.MORE and not shown.has_more:
             return
-        self._line.end("".join(entry.line()[:2]))
+        self._line.leave(*entry.line()[:2])
         if act is Act.MORE:
             shown.show_more()
         elif act is Act.LIST:
@@ -186,4 +185,4 @@ class _Dialogue:
 
 
 def _joined(labels: LabelSet) -> str:
-    return ", ".join(map(in_one_line, labels)) or "no label"
+    return ", ".join(map(shown_label, labels)) or "no label"

@@ -106,8 +106,8 @@ class ShownText:
         if not guesses:
             return ["There are no labels yet. Type the first one, and press Enter."]
         remarks = [_remark(one, given) for one in first]
-        room = _width() - len("1  ") - max(len(remark) + _GAP if remark else 0 for remark in remarks)
-        names = [_shortened(one.label, room) for one in first]
+        beside = len("1  ") + max(len(remark) + _GAP if remark else 0 for remark in remarks)
+        names = [shown_label(one.label, beside) for one in first]
         most = max(map(width_of, names))
         lines: list[Line] = []
         for digit, (name, remark) in enumerate(zip(names, remarks, strict=True), 1):
@@ -162,8 +162,7 @@ def _figures(point: Point) -> str:
 
 def list_labels(labels: Sequence[str]) -> None:
     """List labels, in columns if they are short."""
-    width = _width()
-    names = [_shortened(label, width) for label in labels[:_MOST_LISTED]]
+    width, names = _width(), [shown_label(label) for label in labels[:_MOST_LISTED]]
     size = max(map(width_of, names), default=0) + _GAP
     n_rows = -(-len(names) // max((width + _GAP) // size, 1))
     lines = []
@@ -173,6 +172,11 @@ def list_labels(labels: Sequence[str]) -> None:
     if (more := len(labels) - len(names)) > 0:
         lines.append(f"… {more:,} more: type to find one")
     echo_lines(lines or ["No label matches."], err=True)
+
+
+def shown_label(label: str, beside: int = 2) -> str:
+    """Return a label in one line that has this many columns less than the terminal."""
+    return without_middle(in_one_line(label), _width() - beside)
 
 
 def _rows_of(text: str) -> Iterator[str]:
@@ -189,10 +193,6 @@ def _rows_of(text: str) -> Iterator[str]:
                 start = start[: start.rindex(" ") + 1]
             yield start
             rest = rest[len(start) :].lstrip(" ")
-
-
-def _shortened(label: str, width: int) -> str:
-    return without_middle(in_one_line(label), width)
 
 
 def _width() -> int:

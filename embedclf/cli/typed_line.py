@@ -42,6 +42,12 @@ class TypedLine:
         shown = styled(line, coloured=wants_colour(err=True))
         click.echo(f"\r{shown}{blank}\r{before}", err=True, nl=False)
 
+    def leave(self, prompt: str, typed: str) -> None:
+        """Leave the line as it stands, without a hint, and go to the next one."""
+        self.draw(prompt, typed)
+        click.echo(err=True)
+        self._drawn = 0
+
     def end(self, line: str) -> None:
         """Replace the line by one that stays, over several lines of the terminal if it is long."""
         self.draw("")
