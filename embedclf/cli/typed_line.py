@@ -3,7 +3,7 @@
 import click
 
 from embedclf.cli.screen import echo_lines, styled, wants_colour
-from embedclf.printing.lines import DIM, PLAIN, Line, cut, start_of, width_of
+from embedclf.printing.lines import DIM, PLAIN, Piece, cut, start_of, width_of
 from embedclf.printing.tables import in_one_line
 from embedclf.printing.width import columns
 
@@ -35,12 +35,14 @@ class TypedLine:
         before = _end_of(f"{in_one_line(prompt)}{in_one_line(typed)}", room)
         left = room - width_of(before) - _BETWEEN
         behind = cut(in_one_line(hint), left) if hint and left >= _LEAST_HINT else ""
-        line: Line = [(before, PLAIN), (" " * _BETWEEN if behind else "", PLAIN), (behind, DIM)]
-        width = width_of(before) + (_BETWEEN + width_of(behind) if behind else 0)
+        line: list[Piece] = [(before, PLAIN)]
+        if behind:
+            line += [(" " * _BETWEEN, PLAIN), (behind, DIM)]
+        width = sum(width_of(text) for text, _ in line)
         blank = " " * min(self._drawn - width, room - width)
         self._drawn = width
-        shown = styled(line, coloured=wants_colour(err=True))
-        click.echo(f"\r{shown}{blank}\r{before}", err=True, nl=False)
+        back = f"\r{before}" if behind or blank else ""
+        click.echo(f"\r{styled(line, coloured=wants_colour(err=True))}{blank}{back}", err=True, nl=False)
 
     def leave(self, prompt: str, typed: str) -> None:
         """Leave the line as it stands, without a hint, and go to the next one."""

@@ -9,9 +9,10 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
+from typing import Any, Self
 
 import pytest
 
@@ -38,7 +39,13 @@ def as_left(written: str) -> str:
 
 
 class LabellingTerminal:
-    """A pseudo-terminal in which a session is labelled, in a thread of this process.
+    """A pseudo-terminal in which somebody labels, in a thread of this process.
+
+    Parameters
+    ----------
+    run : callable
+        What reads the keys.
+    monkeypatch : MonkeyPatch
 
     Attributes
     ----------
@@ -46,12 +53,12 @@ class LabellingTerminal:
         All that was written to it.
     """
 
-    def __init__(self, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.written, self._session, self._n_reads = "", session, 0
+    def __init__(self, run: Callable[[], object], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.written, self._own, self._n_reads = "", run, 0
         self._failure: BaseException | None = None
         self._master, self._slave = os.openpty()
-        self._stdin = open(self._slave, closefd=False, encoding="utf-8")
-        self._stderr = open(self._slave, "w", closefd=False, encoding="utf-8")
+        self._stdin = os.fdopen(self._slave, closefd=False, encoding="utf-8")
+        self._stderr = os.fdopen(self._slave, "w", closefd=False, encoding="utf-8")
         monkeypatch.setattr(sys, "stdin", self._stdin)
         monkeypatch.setattr(sys, "stderr", self._stderr)
         monkeypatch.setattr(Keys, "read", self._counting(Keys.read))
@@ -66,8 +73,8 @@ class LabellingTerminal:
 
     def _run(self) -> None:
         try:
-            label_in_terminal(self._session)
-        except BaseException as error:
+            self._own()
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread of the test
             self._failure = error
 
     @property
@@ -104,7 +111,8 @@ class LabellingTerminal:
             one.close()
         os.close(self._slave)
         os.close(self._master)
-        assert self._failure is None, self._failure
+        if self._failure is not None:
+            raise self._failure
 
     def _shown_after(self, n_reads: int) -> str:
         wait_until(lambda: self._n_reads >= n_reads or self.has_ended)
@@ -122,12 +130,16 @@ class LabellingTerminal:
 
 @contextmanager
 def labelling(
-    session: Session, monkeypatch: pytest.MonkeyPatch, columns: int = 80, rows: int = 24, term: str = "xterm"
+    what: Session | Callable[[], object],
+    monkeypatch: pytest.MonkeyPatch,
+    columns: int = 80,
+    rows: int = 24,
+    term: str = "xterm",
 ) -> Iterator[LabellingTerminal]:
-    """Label a session in a terminal of a size."""
+    """Label a session, or whatever is run, in a terminal of a size."""
     for name, value in {"COLUMNS": str(columns), "LINES": str(rows), "TERM": term}.items():
         monkeypatch.setenv(name, value)
-    terminal = LabellingTerminal(session, monkeypatch)
+    terminal = LabellingTerminal(partial(label_in_terminal, what) if isinstance(what, Session) else what, monkeypatch)
     try:
         terminal.start()
         yield terminal
@@ -136,7 +148,7 @@ def labelling(
 
 
 class CommandTerminal:
-    """A pseudo-terminal in which a command runs, in a process of its own."""
+    """A pseudo-terminal in which a command runs, in a process of its own; a context manager, which kills it at last."""
 
     def __init__(self, *arguments: object, columns: int = 80, **environment: str) -> None:
         self.written, self._place = "", 0
@@ -161,7 +173,8 @@ class CommandTerminal:
         """Wait until something is shown that has not been waited for, and return what is shown until then."""
         while (found := re.compile(pattern, re.DOTALL).search(self.written, self._place)) is None:
             assert select.select([self._master], [], [], PATIENCE)[0], self.written
-            assert (part := self._read()), self.written
+            part = self._read()
+            assert part, self.written
             self.written += part
         shown, self._place = self.written[self._place : found.end()], found.end()
         return as_left(shown)
@@ -174,9 +187,20 @@ class CommandTerminal:
         """Wait for the end of the command, and return what is shown until then."""
         while part := self._read():
             self.written += part
-        os.close(self._master)
         self.process.wait(PATIENCE)
         return as_left(self.written[self._place :])
+
+    def kill(self) -> None:
+        """Kill the command."""
+        self.process.kill()
+        self.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.kill()
+        os.close(self._master)
 
     def _read(self) -> str:
         try:
