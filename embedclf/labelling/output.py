@@ -14,17 +14,19 @@ from embedclf.data.parquet_types import ParquetError, Record, with_value
 from embedclf.data.rows import Row, relabelled
 from embedclf.data.writer import CorpusWriter, check_output
 from embedclf.formatting import to_json
-from embedclf.labelling.session import Result
+from embedclf.labelling.states import Result
 from embedclf.missing import is_missing
 from embedclf.validation import text_fault
 
 LABEL, NOTE = "label", "note"
+_PACKED = (".gz", ".zst")
 
 
 def test_set_beside(output: str | os.PathLike[str]) -> Path:
-    """Return the path of the test set of an output: ``labelled_test.csv``."""
+    """Return the path of the test set of an output: ``labelled_test.csv``, or ``labelled_test.csv.gz``."""
     place = Path(output)
-    return place.with_name(f"{place.stem}_test{place.suffix}")
+    ending = "".join(place.suffixes[-2:]) if place.suffix.lower() in _PACKED else place.suffix
+    return place.with_name(f"{place.name.removesuffix(ending)}_test{ending}")
 
 
 @dataclass(frozen=True)

@@ -16,16 +16,13 @@ from embedclf.data.label_sets import LabelSet
 from embedclf.errors import ArgumentError, EmbedclfError
 from embedclf.labelling.answers import Answer, AnswersFile
 from embedclf.labelling.questions import Guess, Point, Progress, Question
-from embedclf.labelling.states import States
+from embedclf.labelling.states import Result, States
 from embedclf.validation import text_fault, unicode_fault
 
 # After so long without a word from it, the text that a window shows may be asked elsewhere: it may have been closed.
 LEASE_SECONDS = 600.0
 # The same if no other text is left.
 LAST_LEASE_SECONDS = 60.0
-
-Result = tuple[LabelSet | None, Answer | None]
-"""What is known of a row: its labels, and the last answer about its text; None if there is none."""
 
 
 class AnsweredElsewhereError(EmbedclfError):
@@ -276,10 +273,9 @@ class Session:
 
     def snapshot(self) -> tuple[list[Result], int]:
         """Return what is known of each row, and how many answers there are, at one moment."""
-        with self.lock:
-            states = self.states
-            results = [(states.labels_of_row(row), states.last(row)) for row in range(len(self._texts))]
-            return results, len(self._file.answers)
+        with self.lock:  # for as little time as possible, since answers wait for it
+            answered, n_answers = self.states.answered(), len(self._file.answers)
+        return self.states.results(answered), n_answers
 
     @property
     def labels(self) -> tuple[str, ...]:

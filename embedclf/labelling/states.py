@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from embedclf.data.label_sets import LabelSet
 from embedclf.labelling.answers import Answer, digest_of
 
+Result = tuple[LabelSet | None, Answer | None]
+"""What is known of a row: its labels, and the last answer about its text; None if there is none."""
+
 
 class States:
     """The labels of some texts, and the answers about each.
@@ -111,6 +114,19 @@ class States:
     def labels_of_rows(self, row: int) -> list[LabelSet | None]:
         """Return the labels of each row with the text of a row."""
         return [self.labels_of_row(one) for one in self._rows[self.first[row]]]
+
+    def answered(self) -> dict[int, Result]:
+        """Return the labels of the texts that have answers, and the last answer, by their first rows."""
+        return {first: (self.labels(first), stack[-1]) for first, stack in self._stacks.items() if stack}
+
+    def results(self, answered: dict[int, Result]) -> list[Result]:
+        """Return what is known of each row, by what `answered` has returned; this needs no lock."""
+        found: list[Result] = []
+        for first, given in zip(self.first, self._given, strict=True):
+            labels, last = answered.get(first, (None, None))
+            labels = self._given_to.get(first) if labels is None else labels
+            found.append((given if labels is None else labels, last))
+        return found
 
     def is_labelled(self, row: int) -> bool:
         """Return whether each row with the text of a row has labels."""

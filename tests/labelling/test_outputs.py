@@ -12,6 +12,7 @@ from embedclf.data.corpus import read_corpus
 from embedclf.errors import ArgumentError, DataError, OutputError
 from embedclf.labelling import saving
 from embedclf.labelling.opening import open_session
+from embedclf.labelling.output import test_set_beside as beside_output
 from embedclf.labelling.session import Session
 from running import wait_until
 
@@ -179,6 +180,18 @@ def test_the_test_set_has_a_file_of_its_own():
             session.take_over(row, None, "")
     assert written("out_test.csv") == "id,text,label\n"
     assert len(read_corpus("out.csv", labels="optional").rows) == 100
+
+
+@pytest.mark.parametrize(
+    ("output", "beside"),
+    [
+        ("a/v1.2.csv", "a/v1.2_test.csv"),
+        ("out.jsonl.gz", "out_test.jsonl.gz"),
+        ("out", "out_test"),
+    ],
+)
+def test_the_name_of_the_test_set(output: str, beside: str):
+    assert beside_output(output) == Path(beside)
 
 
 def test_an_edited_output_is_taken_over(caplog: pytest.LogCaptureFixture):
