@@ -24,6 +24,7 @@ from running import PATIENCE, wait_until
 ENTER, ERASE, ESC, TAB, CTRL_Z, CTRL_C, CTRL_D = "\r", "\x7f", "\x1b", "\t", "\x1a", "\x03", "\x04"
 UP, DOWN, RIGHT, LEFT, PAGE_DOWN = "\x1b[A", "\x1b[B", "\x1b[C", "\x1b[D", "\x1b[6~"
 
+_ERASE = "\x1b[K"
 _END_OF_PART = b"\x1e"  # nothing that the commands print
 
 
@@ -33,6 +34,8 @@ def as_left(written: str) -> str:
     for line in re.sub(r"\x1b\[[0-9;]*m", "", written).replace("\r\n", "\n").split("\n"):
         cells: list[str] = []
         for part in line.split("\r"):
+            if part.startswith(_ERASE):
+                part, cells = part.removeprefix(_ERASE), []
             cells[: len(part)] = part
         lines.append("".join(cells).rstrip())
     return "\n".join(lines)

@@ -73,7 +73,7 @@ _MOST_PORT = 65_535
     help="Port to listen on; 0 picks a free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address of the page, but do not open it.")
-@click.option("--terminal", is_flag=True, help="Label in this terminal instead, over ssh for instance.")
+@click.option("--terminal", is_flag=True, help="Label in this terminal instead, which works over ssh.")
 @embedding_options
 @seed_option
 @file_job("optional", what="the file", json_help="Print one JSON object at the end.", writes_tables=True)
@@ -90,12 +90,12 @@ def command(
     embedding: EmbeddingOptions,
     seed: int,
 ) -> None:
-    """Label the texts of FILE one by one in the browser.
+    """Label the texts of FILE one by one in the browser, or with --terminal in the terminal.
 
     FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. The page is served on
     this machine only. Each answer is on disk before the next text is shown, so that nothing is lost whatever happens.
     Rows that have a label are kept as they are, unless --order check asks about them. Equal texts are asked once.
-    Requires embedclf[label].
+    The page requires embedclf[label].
     """
     from embedclf.data.atomic_file import check_places
     from embedclf.labelling.answers import answers_beside
@@ -135,11 +135,11 @@ def command(
         session.save()
         return "\n".join(_said(session, output, job, embedding))
 
+    job.hide_progress()
     with session:
         if terminal:
             from embedclf.cli.label_in_terminal import label_in_terminal
 
-            job.hide_progress()
             label_in_terminal(session)
         else:
             from embedclf.labelling.server import serve
