@@ -81,7 +81,7 @@ class LabelEntry:
     @property
     def matches(self) -> list[str]:
         """The labels that match what is typed, the best first; all in alphabetical order if nothing is."""
-        return sorted(self._labels) if self._found is None else self._found.matches
+        return sorted(self._labels, key=str.casefold) if self._found is None else self._found.matches
 
     def press(self, key: str) -> Act | None:
         """Take a key; return what it leads to, or None if it has only changed the entry."""

@@ -104,7 +104,7 @@ class _Dialogue:
         chosen = (question.labels if question.labels is not None else before) if self._several else ()
         entry = LabelEntry(question, several=self._several, chosen=chosen)
         shown = ShownText(question)
-        shown.show(self._session.progress())
+        shown.show(self._session.progress(), note)
         self._keys.settle()
         while True:
             self._line.draw(*entry.line())

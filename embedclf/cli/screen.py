@@ -71,13 +71,34 @@ def echo_lines(lines: Iterable[Line], *, err: bool = False) -> None:
     """Print a result to stdout, or lines to stderr; on a terminal in colour, and wrapped to its width."""
     width, coloured = columns(err=err), wants_colour(err=err)
     for line in lines:
-        safe = [(printable(text), style) for text, style in pieces_of(line)]
+        safe = _safe(line)
         for part in [safe] if width is None else wrapped(safe, width):
-            click.echo(styled(part, coloured=coloured).rstrip(" "), err=err)
+            click.echo(_styled(part, coloured=coloured).rstrip(" "), err=err)
 
 
-def styled(line: Line, *, coloured: bool) -> str:
-    """Return a line with the codes of its styles, if it is to be coloured."""
+def echo_over(line: Line, spaces: int = 0, back: str | None = None) -> None:
+    """Write over the line of stderr that the cursor is in, and let the cursor stay there.
+
+    Nothing but spaces and carriage returns is used for that, which every terminal knows.
+
+    Parameters
+    ----------
+    line : Line
+    spaces : int
+        How many to write behind it.
+    back : str, optional
+        Its beginning, behind which the cursor is to be; None for the end.
+    """
+    shown = _styled(_safe(line), coloured=wants_colour(err=True))
+    behind = "" if back is None else f"\r{printable(back)}"
+    click.echo(f"\r{shown}{' ' * spaces}{behind}", err=True, nl=False)
+
+
+def _safe(line: Line) -> Line:
+    return [(printable(text), style) for text, style in pieces_of(line)]
+
+
+def _styled(line: Line, *, coloured: bool) -> str:
     return "".join(click.style(text, **style) if style and coloured else text for text, style in pieces_of(line))
 
 

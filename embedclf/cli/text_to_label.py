@@ -68,8 +68,8 @@ class ShownText:
         """Whether the text is longer than what has been shown of it."""
         return self._next_row is not None
 
-    def show(self, progress: Progress) -> None:
-        """Show where the text is from, its beginning, and its labels."""
+    def show(self, progress: Progress, note: str) -> None:
+        """Show where the text is from, its beginning, its note, and its labels."""
         question = self._question
         parts = [question.place] if question.place else []
         parts += ["for the test set, so without guesses"] if question.is_test else []
@@ -77,8 +77,8 @@ class ShownText:
         parts += [f"{progress.n_skipped:,} skipped"] if progress.n_skipped else []
         echo_lines([[(" · ".join(parts), DIM)]], err=True)
         self._show_rows(max(_height() - len(self._labels()) - _ROWS_BESIDE, _LEAST_ROWS))
-        if question.note:
-            echo_lines([f"Note: {in_one_line(question.note)}"], err=True)
+        if note:
+            echo_lines([f"Note: {in_one_line(note)}"], err=True)
         self.show_labels()
 
     def show_more(self) -> None:
@@ -94,8 +94,7 @@ class ShownText:
             return
         rows = [self._next_row, *islice(self._rows, most - 1)]
         self._next_row = next(self._rows, None)
-        for row in rows:
-            click.echo(f"{_INDENT}{row}".rstrip(" "), err=True)
+        echo_lines((f"{_INDENT}{row}" for row in rows), err=True)
         if self.has_more:
             n = counted(len(self._question.text), "character")
             echo_lines([[(f"… (Page ↓ shows more of the {n})", DIM)]], err=True)
@@ -114,7 +113,7 @@ class ShownText:
             space = " " * (most - width_of(name) + _GAP) if remark else ""
             lines.append([(str(digit), HEADING), (f"  {name}{space}", PLAIN), (remark, DIM)])
         if more := len(guesses) - len(first):
-            lines.append([(f"…  {counted(more, 'other label')}: type to find one, Tab lists them", DIM)])
+            lines.append([(f"…  {more:,} more (Tab lists them)", DIM)])
         return lines
 
 

@@ -1,8 +1,6 @@
 """The line of the terminal in which a person types."""
 
-import click
-
-from embedclf.cli.screen import echo_lines, styled, wants_colour
+from embedclf.cli.screen import echo, echo_lines, echo_over
 from embedclf.printing.lines import DIM, PLAIN, Piece, cut, start_of, width_of
 from embedclf.printing.tables import in_one_line
 from embedclf.printing.width import columns
@@ -14,7 +12,7 @@ _BETWEEN = 3
 class TypedLine:
     """The last line of the terminal: a prompt, what has been typed, and a hint behind it.
 
-    It is drawn over what was there, with nothing but spaces and a carriage return, which every terminal knows.
+    Only this line is ever drawn anew, so that little is sent over a slow connection.
     """
 
     def __init__(self) -> None:
@@ -39,15 +37,14 @@ class TypedLine:
         if behind:
             line += [(" " * _BETWEEN, PLAIN), (behind, DIM)]
         width = sum(width_of(text) for text, _ in line)
-        blank = " " * min(self._drawn - width, room - width)
+        spaces = max(min(self._drawn, room) - width, 0)
         self._drawn = width
-        back = f"\r{before}" if behind or blank else ""
-        click.echo(f"\r{styled(line, coloured=wants_colour(err=True))}{blank}{back}", err=True, nl=False)
+        echo_over(line, spaces, before if behind or spaces else None)
 
     def leave(self, prompt: str, typed: str) -> None:
         """Leave the line as it stands, without a hint, and go to the next one."""
         self.draw(prompt, typed)
-        click.echo(err=True)
+        echo(err=True)
         self._drawn = 0
 
     def end(self, line: str) -> None:

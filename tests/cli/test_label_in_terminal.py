@@ -143,7 +143,7 @@ def test_before_there_are_labels(monkeypatch: pytest.MonkeyPatch):
 def test_more_labels_than_digits(monkeypatch: pytest.MonkeyPatch):
     known = [f"label {number:02}" for number in range(77)]
     with opened(known=known) as session, labelling(session, monkeypatch) as terminal:
-        assert terminal.shown().endswith("9  label 08\n…  68 other labels: type to find one, Tab lists them\n>")
+        assert terminal.shown().endswith("9  label 08\n…  68 more (Tab lists them)\n>")
         listed = terminal.press(TAB).splitlines()
         assert listed[1] == "  ".join(f"label {number:02}" for number in range(0, 77, 10))
         assert len(listed) == 12
@@ -242,6 +242,9 @@ def test_keys_pressed_before_a_text_is_there_are_not_meant_for_it(monkeypatch: p
         assert labels_of(session) == [("delivery",), None, None, None]
         terminal.press("2")
         assert labels_of(session) == [("delivery",), ("password",), None, None]
+        terminal.send(f"11{CTRL_C}", 1)  # but this key is
+        assert terminal.has_ended
+        assert labels_of(session) == [("delivery",), ("password",), ("delivery",), None]
 
 
 def test_erasing_what_is_typed_takes_no_answer_back(monkeypatch: pytest.MonkeyPatch):
@@ -326,7 +329,7 @@ def test_the_keys_are_listed(monkeypatch: pytest.MonkeyPatch):
 def test_a_note_can_be_changed_and_left(monkeypatch: pytest.MonkeyPatch):
     with opened() as session, labelling(session, monkeypatch) as terminal:
         terminal.press("+", "hn", ERASE, "m é", ENTER, "1")
-        assert "\n  parcel?\n1  delivery" in terminal.press(LEFT)
+        assert "\n  parcel?\nNote: hm é\n1  delivery" in terminal.press(LEFT)
         assert terminal.press("+").endswith("Note: hm é   Enter: keep the note")
         assert terminal.press(" no", ESC).endswith("Note: hm é\n>")
         terminal.press("1")

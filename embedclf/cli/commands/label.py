@@ -29,7 +29,6 @@ _MOST_PORT = 65_535
     examples=[
         "embedclf label inbox.csv -o labelled.csv",
         "embedclf label tickets.csv -o corrected.csv --order check",
-        "embedclf label inbox.csv -o labelled.csv --terminal",
     ],
 )
 @click.argument("dataset", metavar="FILE")
