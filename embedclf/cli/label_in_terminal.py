@@ -22,6 +22,7 @@ from embedclf.labelling.session import AnsweredElsewhereError, Session
 
 _WINDOW = "terminal"
 _MOST_HELD_BACK = 10_000
+_MOST_CHARACTERS_OF_NOTE = 2000
 
 
 def check_terminal(dataset: str) -> None:
@@ -137,23 +138,33 @@ class _Dialogue:
             self._line.end(f"It has been labelled {_joined(now)} meanwhile, which holds." if now else "It has changed.")
             return self._session.ask(_WINDOW), True
         except (ArgumentError, OutputError) as error:
-            self._line.end("")
-            echo(f"Not saved: {error}", err=True)
+            self._say_not_saved(error)
             return None
-        self._line.end("Skipped" if labels is None else f"> {_joined(labels)}")
-        if labels is not None:
+        if labels is None:
+            self._line.end("Skipped")
+            self._answered.pop(row, None)
+        else:
+            self._line.end(f"> {_joined(labels)}")
             self._answered[row] = labels, note
         return following, True
 
     def _undo(self) -> Question | None:
-        """Take the last answer back, and return its question; None if there is none."""
-        question = self._session.undo(_WINDOW)
+        """Take the last answer back, and return its question; None if there is none, or it stays."""
+        try:
+            question = self._session.undo(_WINDOW)
+        except OutputError as error:
+            self._say_not_saved(error)
+            return None
         if question is None:
             self._line.end("There is no answer to take back.")
         else:
             labels, _ = self._answered.get(question.row, (None, ""))
             self._line.end("Took the last answer back" if labels is None else f"Took back {_joined(labels)}")
         return question
+
+    def _say_not_saved(self, error: Exception) -> None:
+        self._line.end("")
+        echo(f"Not saved: {error}", err=True)
 
     def _note(self, note: str) -> str:
         """Let the person edit a note, and return it; Esc leaves it as it was."""
@@ -167,8 +178,12 @@ class _Dialogue:
             if key == keys.ENTER:
                 note = typed.strip()
                 self._line.end(f"Note: {note}" if note else "No note")
+                self._keys.settle()  # the rest of what was pasted is no answer
                 return note
-            typed = typed[:-1] if key == keys.ERASE else typed + key if len(key) == 1 else typed
+            if key == keys.ERASE:
+                typed = typed[:-1]
+            elif len(key) == 1:
+                typed = (typed + key)[:_MOST_CHARACTERS_OF_NOTE]
 
     def _tell(self, act: Act, entry: LabelEntry, shown: ShownText) -> None:
         if act is Act.MORE and not shown.has_more:

@@ -80,7 +80,8 @@ def test_what_stands_on_the_terminal(monkeypatch: pytest.MonkeyPatch):
         with labelling(session, monkeypatch) as terminal:
             terminal.press("1")
             terminal.press("del", ENTER)
-            terminal.press("+", "or password?", ENTER, "lost key", ENTER)
+            terminal.press("+", "or password?", ENTER)
+            terminal.press("lost key", ENTER)
             terminal.press(" ")
             terminal.press(LEFT)
             terminal.press(CTRL_C)
@@ -328,14 +329,17 @@ def test_the_keys_are_listed(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_note_can_be_changed_and_left(monkeypatch: pytest.MonkeyPatch):
     with opened() as session, labelling(session, monkeypatch) as terminal:
-        terminal.press("+", "hn", ERASE, "m é", ENTER, "1")
+        terminal.press("+", "hn", ERASE, "m é", ENTER)
+        terminal.press("1")
         assert "\n  parcel?\nNote: hm é\n1  delivery" in terminal.press(LEFT)
         assert terminal.press("+").endswith("Note: hm é   Enter: keep the note")
         assert terminal.press(" no", ESC).endswith("Note: hm é\n>")
         terminal.press("1")
         assert session.results()[0][1].note == "hm é"
         assert terminal.press("+", "x", ERASE, ENTER).endswith("No note\n>")
+        assert terminal.send("+a\n1 more\nthan a note", 3).endswith("Note: a\n>")  # pasted
         assert "Skipped\n" in terminal.press(RIGHT)
+        assert terminal.press(LEFT).startswith("Took the last answer back")
 
 
 def test_what_others_say_meanwhile_comes_before_the_next_text(monkeypatch: pytest.MonkeyPatch):
@@ -376,6 +380,17 @@ def test_an_answer_that_cannot_be_kept(monkeypatch: pytest.MonkeyPatch):
         assert terminal.press("1") == "\nNot saved: cannot write out.csv.answers: No space left on device\n>"
         monkeypatch.setattr(AnswersFile, "write", write)
         terminal.press("1")
+        monkeypatch.setattr(AnswersFile, "write", full)
+        assert terminal.press(LEFT) == "\nNot saved: cannot write out.csv.answers: No space left on device\n>"
+        assert labels_of(session)[0] == ("delivery",)
+
+
+def test_a_label_that_cannot_be(monkeypatch: pytest.MonkeyPatch):
+    with opened(label_fault=lambda label: "no stars, please" if "*" in label else None) as session:
+        with labelling(session, monkeypatch) as terminal:
+            assert terminal.press("*", ENTER) == "\nNot saved: no stars, please\n> *   Enter: new label"
+            terminal.press(ESC)
+            terminal.press("1")
         assert labels_of(session)[0] == ("delivery",)
 
 

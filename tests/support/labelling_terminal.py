@@ -16,6 +16,7 @@ from typing import Any, Self
 
 import pytest
 
+from embedclf.cli import keys
 from embedclf.cli.keys import Keys
 from embedclf.cli.label_in_terminal import label_in_terminal
 from embedclf.labelling.session import Session
@@ -65,12 +66,13 @@ class LabellingTerminal:
         monkeypatch.setattr(sys, "stdin", self._stdin)
         monkeypatch.setattr(sys, "stderr", self._stderr)
         monkeypatch.setattr(Keys, "read", self._counting(Keys.read))
+        monkeypatch.setattr(keys, "_SECONDS_OF_SILENCE", 0.01)  # what a test presses comes at once
         self._thread = threading.Thread(target=self._run)
 
     def _counting(self, read: Any) -> Any:
-        def counted(keys: Keys) -> str:
+        def counted(pressed: Keys) -> str:
             self._n_reads += 1
-            return read(keys)
+            return read(pressed)
 
         return counted
 
@@ -90,10 +92,10 @@ class LabellingTerminal:
         self._thread.start()
         return self._shown_after(1)
 
-    def press(self, *keys: str) -> str:
-        """Press keys, each a string or the characters of one, all at once; return what is shown since."""
-        n = sum(1 if one.startswith(ESC) else len(one) for one in keys)
-        return self.send("".join(keys), n)
+    def press(self, *pressed: str) -> str:
+        """Press keys, each a special one or some characters, all at once; return what is shown since."""
+        n = sum(1 if one.startswith(ESC) else len(one) for one in pressed)
+        return self.send("".join(pressed), n)
 
     def send(self, typed: str | bytes, n_keys: int) -> str:
         """Send what comes to so many keys; return what is shown since."""
