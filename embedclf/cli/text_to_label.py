@@ -73,7 +73,8 @@ class ShownText:
         question = self._question
         parts = [question.place] if question.place else []
         parts += ["for the test set, so without guesses"] if question.is_test else []
-        parts.append(f"{progress.n_labelled:,} of {progress.n_texts:,} labelled")
+        if progress.n_labelled < progress.n_texts:  # when labels are checked, all are
+            parts.append(f"{progress.n_labelled:,} of {progress.n_texts:,} labelled")
         parts += [f"{progress.n_skipped:,} skipped"] if progress.n_skipped else []
         echo_lines([[(" · ".join(parts), DIM)]], err=True)
         self._show_rows(max(_height() - len(self._labels()) - _ROWS_BESIDE, _LEAST_ROWS))

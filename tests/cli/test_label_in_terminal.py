@@ -195,7 +195,7 @@ def test_checking_labels(monkeypatch: pytest.MonkeyPatch):
     with opened(given=given, asks_labelled=True, learner=learner) as session:
         with labelling(session, monkeypatch) as terminal:
             assert terminal.shown().endswith(
-                "\n\n4 texts may have a wrong label.\ninbox.csv:2 · 4 of 4 labelled\n  parcel?\n"
+                "\n\n4 texts may have a wrong label.\ninbox.csv:2\n  parcel?\n"
                 "1  refund     60 %  current\n2  delivery   40 %\n3  password\n>    Enter: keep refund"
             )
             terminal.press("2")
