@@ -45,7 +45,7 @@ CHAPTERS = {
     ],
     "Look at texts": [
         *("check", "DataCheck", "search", "SearchResult", "recommend", "Recommendation", "cluster", "Clustering"),
-        *("suggest", "Suggestions", "text_map", "TextMap", "map_page"),
+        *("split", "suggest", "Suggestions", "text_map", "TextMap", "map_page"),
     ],
     "Embedders and the cache": [
         "open_embedder",

@@ -23,12 +23,15 @@ Train and use a classifier
 
 Measure
     evaluate              Measure a classifier on texts: a `Report`, with a `Baseline`, or a `MultiLabelReport`.
+    diff                  Compare two classifiers on the same texts: a `ModelDiff`.
     cross_validate        Estimate how good one would be: a `CrossValidation`, or a `MultiLabelCrossValidation`.
     learning_curve        Find out whether more labels would help: a `LearningCurve`.
     compare               Compare embedders, heads and features: a `Comparison`.
+    drift                 Find out whether texts have changed, and in what: a `Drift`.
 
 Look at texts
     check                 Find label errors, duplicates, leakage and outliers: a `DataCheck`.
+    split                 Divide texts into training and test rows, near-equal ones on one side.
     cluster               Group similar texts: a `Clustering`.
     search                Find the texts nearest to a query: a `SearchResult`.
     recommend             Find diverse texts similar to one: a `Recommendation`.

@@ -27,10 +27,12 @@ from .evaluation.comparison import Comparison as Comparison
 from .evaluation.comparison import compare as compare
 from .evaluation.cross_validation import CrossValidation as CrossValidation
 from .evaluation.cross_validation import cross_validate as cross_validate
+from .evaluation.diffing import diff as diff
 from .evaluation.extension import extend as extend
 from .evaluation.learning import LearningCurve as LearningCurve
 from .evaluation.learning import learning_curve as learning_curve
 from .evaluation.measuring import evaluate as evaluate
+from .evaluation.model_diff import ModelDiff as ModelDiff
 from .evaluation.multilabel_cross_validation import MultiLabelCrossValidation as MultiLabelCrossValidation
 from .evaluation.multilabel_report import MultiLabelReport as MultiLabelReport
 from .evaluation.neighbourhood import explain as explain
@@ -39,6 +41,8 @@ from .evaluation.retraining import retrain as retrain
 from .evaluation.retraining_result import Retraining as Retraining
 from .exploration.clustering import Clustering as Clustering
 from .exploration.clustering import cluster as cluster
+from .exploration.drift import drift as drift
+from .exploration.drift_result import Drift as Drift
 from .exploration.projection import TextMap as TextMap
 from .exploration.projection import text_map as text_map
 from .exploration.recommendation import Recommendation as Recommendation
@@ -52,6 +56,7 @@ from .prediction.predict_files import FilePrediction as FilePrediction
 from .prediction.predict_files import predict_file as predict_file
 from .quality.data_check import check as check
 from .quality.findings import DataCheck as DataCheck
+from .quality.splitting import split as split
 from .service.app import create_app as create_app
 from .service.app import create_router as create_router
 from .service.limits import Limits as Limits
@@ -69,6 +74,7 @@ __all__ = [
     "CrossValidation",
     "DataCheck",
     "DataError",
+    "Drift",
     "EmbedclfError",
     "EmbeddedTexts",
     "Embedder",
@@ -82,6 +88,7 @@ __all__ = [
     "Limits",
     "LinearModel",
     "MaxCostError",
+    "ModelDiff",
     "ModelFileError",
     "MultiLabelClassifier",
     "MultiLabelCrossValidation",
@@ -106,6 +113,8 @@ __all__ = [
     "create_app",
     "create_router",
     "cross_validate",
+    "diff",
+    "drift",
     "evaluate",
     "explain",
     "extend",
@@ -119,6 +128,7 @@ __all__ = [
     "recommend",
     "retrain",
     "search",
+    "split",
     "suggest",
     "text_map",
     "train",

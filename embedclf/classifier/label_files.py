@@ -27,8 +27,8 @@ def read_costs(path: str | os.PathLike[str], classes: Sequence[str], outside: st
     Parameters
     ----------
     path : str or Path
-        CSV, TSV, JSONL or Parquet, with the columns ``label``, ``answer`` and ``cost``. An answer that is empty or
-        ``-`` is abstaining; see `Costs` for what ``*`` stands for.
+        CSV, TSV, JSONL, Parquet or Excel, with the columns ``label``, ``answer`` and ``cost``. An answer that is empty
+        or ``-`` is abstaining; see `Costs` for what ``*`` stands for.
     classes : sequence of str
         The labels that there are.
     outside : str, optional

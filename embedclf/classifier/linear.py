@@ -1,6 +1,7 @@
 """The linear model: a weight matrix, a bias and, optionally, weights of words."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -115,6 +116,13 @@ class LinearModel:
     def uses_vectors(self) -> bool:
         """Whether the model uses embedding vectors; if not, it uses only words."""
         return bool(self.weights.shape[1])
+
+    @property
+    def features(self) -> Literal["embedding", "words", "both"]:
+        """What the model uses of a text."""
+        if not self.uses_vectors:
+            return "words"
+        return "embedding" if self.words is None else "both"
 
     def scores(self, vectors: Vectors, terms: Terms | None = None) -> Vectors:
         """Score texts for each class.

@@ -17,6 +17,7 @@ from embedclf.classifier.costs import Costs, cost_matrix
 from embedclf.classifier.decisions import AnyDecision, Decision, LabelRules, MultiLabelDecision
 from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.label_sets import Conformal
+from embedclf.classifier.reference import AnswerReference
 from embedclf.classifier.scope import ScopeRule
 from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.columns import DEFAULT, Columns, TextColumn
@@ -127,6 +128,9 @@ class ModelCard:
         What answers cost: that of least expected cost is given.
     targets : tuple of LabelTarget or None
         The labels that have thresholds of their own.
+    reference : AnswerReference or None
+        What the answers to held-out examples were like; None if there were too few, if labels are known by their texts
+        alone, and in files of older versions.
     """
 
     embedder: EmbedderSpec
@@ -149,6 +153,7 @@ class ModelCard:
     class_weights: tuple[float, ...] | None = None
     costs: Costs | None = None
     targets: tuple[LabelTarget, ...] | None = None
+    reference: AnswerReference | None = None
 
     def decision(self, classes: tuple[str, ...]) -> AnyDecision:
         """Return how the probabilities of these classes become answers."""
@@ -198,6 +203,29 @@ class ModelCard:
             )
         return self.conformal.threshold(coverage)
 
+    def answering_otherwise(self, **changes: Any) -> "ModelCard":
+        """Return the card with another threshold or other rules, and with what is still known of the reference.
+
+        Where only a common threshold abstains, the share of texts without a label follows from their confidences.
+
+        Parameters
+        ----------
+        **changes : object
+            Fields and their new values.
+        """
+        card = replace(self, **changes)
+        if self.reference is None or (card.threshold == self.threshold and card.rules == self.rules):
+            return card
+        own_rules = (self.hierarchy, card.class_weights, card.costs, self.targets)
+        abstained = None
+        if all(rule is None for rule in own_rules):
+            if card.threshold is not None and not (card.multilabel and card.multilabel.at_least_one):
+                abstained = self.reference.share_below(card.threshold)
+            elif card.multilabel is None or card.multilabel.at_least_one:
+                abstained = 0.0
+        labels = self.reference.labels if self.multilabel is None else None
+        return replace(card, reference=replace(self.reference, abstained=abstained, labels=labels))
+
     @property
     def least_format(self) -> int:
         """The first format of model files that can hold this card, whatever the model is."""
@@ -224,9 +252,10 @@ class ModelCard:
         return Columns(self.text_column, self.label_column)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the card as plain types, for JSON, without the record of the training and the calibration of sets."""
-        card = asdict(replace(self, training=None, conformal=None, costs=None)) | {"embedder": self.embedder.to_dict()}
-        del card["training"], card["conformal"]
+        """Return the card as plain types, for JSON, without training record, calibration of sets, and reference."""
+        bare = replace(self, training=None, conformal=None, reference=None, costs=None)
+        card = asdict(bare) | {"embedder": self.embedder.to_dict()}
+        del card["training"], card["conformal"], card["reference"]
         card["costs"] = None if self.costs is None else [list(row) for row in self.costs.rows]
         card["targets"] = plain(self.targets)
         if self.held_out is not None and self.held_out.answers is None:

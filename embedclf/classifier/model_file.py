@@ -7,7 +7,8 @@ Format 1 is for classifiers that use only vectors. Format 2 adds words, as hashe
 ascending order, ``idf`` (n_ngrams,) and ``ngram_weights`` (n_ngrams, n_classes), float16.
 The fields ``text_column`` and ``label_column`` are written only if the columns have other names than these defaults;
 ``text_columns``, a list, is written in place of the first if several columns were joined. ``training`` is a
-`TrainingRecord`, as far as it is not as usual, and ``conformal`` a `Conformal`. Earlier versions ignore these fields.
+`TrainingRecord`, as far as it is not as usual, ``conformal`` a `Conformal`, and ``reference`` an `AnswerReference`.
+Earlier versions ignore these fields.
 Format 3 is for embedders that are told a task or a prompt, and format 4 for classifiers that answer otherwise than with
 the most likely label, or with none: ``multilabel`` has the `LabelRules` of texts with several labels, ``scope`` the
 `ScopeRule` of a classifier that has learned from out-of-scope examples, ``hierarchy`` the separator of labels in a
@@ -42,12 +43,13 @@ from embedclf.classifier.hierarchy import hierarchy_of
 from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel, WordWeights
 from embedclf.classifier.model_card import HEADS, OF_SEVERAL_LABELS, HeldOut, ModelCard
+from embedclf.classifier.reference import AnswerReference
 from embedclf.classifier.scope import ScopeRule
 from embedclf.classifier.training_record import TrainingRecord
 from embedclf.data.atomic_file import AtomicFile
 from embedclf.data.columns import DEFAULT, TextColumn, as_text_column, names_in
 from embedclf.data.formats import is_data_file
-from embedclf.data.plain_file import open_plain
+from embedclf.data.plain_file import meant, open_plain
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import ModelFileError, OutputError
 from embedclf.features.vocabulary import Vocabulary
@@ -112,9 +114,7 @@ def model_bytes(model: LinearModel, card: ModelCard) -> bytes:
 
 def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
     """Return the metadata entry and the tensors of a model file."""
-    # Format 1 has no words.
-    least = max(card.least_format, 1 if model.words is None else 2)
-    metadata = {"format": least, "classes": model.classes, **card.to_dict()}
+    metadata = {"format": format_of(model, card), "classes": model.classes, **card.to_dict()}
     for column, usual in zip(("text_column", "label_column"), DEFAULT, strict=True):
         names = names_in(metadata[column])
         if len(names) > 1:
@@ -127,6 +127,8 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
         metadata["training"] = card.training.to_dict()
     if card.conformal is not None:
         metadata["conformal"] = card.conformal.to_dict()
+    if card.reference is not None:
+        metadata["reference"] = card.reference.to_dict()
     tensors: Tensors = {"weights": model.weights, "bias": model.bias}
     if model.words is None:
         del metadata["word_scale"]
@@ -140,6 +142,12 @@ def model_parts(model: LinearModel, card: ModelCard) -> tuple[str, Tensors]:
     # safetensors ignores strides and writes the memory of an array as it is.
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     return f'{entry[:-1]}, "blake2b": "{_digest(entry, tensors)}"}}', tensors
+
+
+def format_of(model: LinearModel, card: ModelCard) -> int:
+    """Return the number of the format of the model file: the first that can hold it."""
+    # Format 1 has no words.
+    return max(card.least_format, 1 if model.words is None else 2)
 
 
 def _digest(entry: str, tensors: Mapping[str, np.ndarray[Any, Any]]) -> str:
@@ -172,7 +180,8 @@ def read_model(path: str | os.PathLike[str]) -> tuple[LinearModel, ModelCard]:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
-        raise ModelFileError(f"model not found: {name}; train one with embedclf train", path=name) from None
+        advice = meant(Path(path)) or "; train one with embedclf train"
+        raise ModelFileError(f"model not found: {name}{advice}", path=name) from None
     except IsADirectoryError:
         raise ModelFileError(f"{name} is a folder, not a model file", path=name) from None
     except OSError as error:
@@ -254,7 +263,8 @@ def _parse(
     model = LinearModel(tensors["weights"], tensors["bias"], classes, words, multilabel is not None, scope)
     if scope is not None and (multilabel is not None or not metadata.get("out_of_scope_label")):
         raise ValueError("its 'scope' needs an 'out_of_scope_label', and texts with one label")
-    weights, costs, targets = (metadata.get(name) for name in ("class_weights", "costs", "targets"))
+    names = ("class_weights", "costs", "targets", "reference")
+    weights, costs, targets, reference = map(metadata.get, names)
     _check_together(metadata)
     if (surrogate := _SURROGATE.search(json.dumps(metadata, ensure_ascii=False))) is not None:
         raise ValueError(f"its metadata contains the lone surrogate \\u{ord(surrogate[0]):04x}")
@@ -300,6 +310,7 @@ def _parse(
         class_weights=None if weights is None else _class_weights(weights, len(classes)),
         costs=None if costs is None else _costs(costs, classes, outside),
         targets=None if targets is None else _targets(targets, classes),
+        reference=None if reference is None else AnswerReference.from_dict(reference, len(classes)),
     )
     return model, card
 

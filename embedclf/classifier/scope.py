@@ -41,10 +41,11 @@ def measures(scores: Vectors, temperature: float) -> tuple[Floats, Floats]:
     """Return the log-odds and the energy of each text, (…), from scores (…, n_classes); see `ScopeRule`."""
     exact = scores.astype(np.float64)
     centred = exact - exact.mean(axis=-1, keepdims=True)
-    return _log_sum_exp(exact), _log_sum_exp(centred * temperature)
+    return log_sum_exp(exact), log_sum_exp(centred * temperature)
 
 
-def _log_sum_exp(scores: Floats) -> Floats:
+def log_sum_exp(scores: Floats) -> Floats:
+    """Return the logarithm of the sum of the exponentials over the last axis, where nothing overflows."""
     largest = scores.max(axis=-1, keepdims=True)
     total: Floats = np.log(np.exp(scores - largest).sum(axis=-1)) + largest[..., 0]
     return total

@@ -212,6 +212,11 @@ class TextClassifier(Printable):
         TypeError, EmbedderError
             As for `predict`.
         """
+        scores, reasons = self.scores_usable(texts)
+        return self.model.to_probabilities(scores), reasons
+
+    def scores_usable(self, texts: Iterable[str | None]) -> tuple[Vectors, dict[int, str]]:
+        """Return the scores of the texts that can be classified; otherwise the same as `predict_proba_usable`."""
         given = strings_or_none(texts, "texts")
         if not given:
             return np.empty((0, len(self.classes)), dtype=np.float32), {}
@@ -220,9 +225,9 @@ class TextClassifier(Printable):
         reasons |= text_faults(given) if None in given else {}
         if len(reasons) == len(strings):
             return np.full((len(strings), len(self.classes)), np.nan, dtype=np.float32), reasons
-        probabilities = self.probabilities(vectors, strings)
-        probabilities[list(reasons)] = np.nan
-        return probabilities, reasons
+        scores = self.scores(vectors, strings)
+        scores[list(reasons)] = np.nan
+        return scores, reasons
 
     def embed_partial(self, texts: Sequence[str]) -> tuple[Vectors, dict[int, str]]:
         """Embed the texts that can be embedded, for use with `probabilities`.
@@ -361,7 +366,8 @@ class TextClassifier(Printable):
         record = self.card.training
         if record is not None:  # the threshold that was set last is the one to set again
             record = replace(record, min_confidence=min_confidence, target_accuracy=None)
-        return type(self)(self.embedder, self.model, replace(self.card, threshold=min_confidence, training=record))
+        card = self.card.answering_otherwise(threshold=min_confidence, training=record)
+        return type(self)(self.embedder, self.model, card)
 
     def with_costs(self, costs: CostsLike | None) -> "TextClassifier":
         """Return the same classifier with other costs, by which it answers instead of by its class weights.
@@ -389,7 +395,7 @@ class TextClassifier(Printable):
             check_labels(checked, self.classes, self.card.out_of_scope_label)
         if record is not None:  # a training that takes both is refused
             record = replace(record, class_weight=None)
-        card = replace(self.card, costs=checked, class_weights=None, training=record)
+        card = self.card.answering_otherwise(costs=checked, class_weights=None, training=record)
         return type(self)(self.embedder, self.model, card)
 
     def with_columns(self, text_column: str | Sequence[str], label_column: str) -> "TextClassifier":

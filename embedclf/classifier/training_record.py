@@ -53,6 +53,8 @@ class TrainingRecord:
         How the files are read, where it is not as usual: some of the arguments of `read_corpus`.
     label_texts : bool
         Whether labels were described, which is not recorded.
+    label_counts : mapping of str to int, or None
+        How many rows each label has, that of rows out of scope included; None in files of older versions.
     """
 
     digest: str
@@ -72,6 +74,7 @@ class TrainingRecord:
     weight_column: str | None = None
     target_precision: Mapping[str, float] | None = None
     target_recall: Mapping[str, float] | None = None
+    label_counts: Mapping[str, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what is not as usual as plain types, for JSON."""
@@ -127,6 +130,7 @@ class TrainingRecord:
             weight_column=typed.get("weight_column", str, None),
             target_precision=typed.numbers("target_precision", most=1.0),
             target_recall=typed.numbers("target_recall", most=1.0),
+            label_counts=typed.counts("label_counts"),
             reading={name: reading.get(name, kind, None) for name, kind in _READING.items() if name in reading.values},
         )
 
@@ -153,6 +157,13 @@ class _Fields:
         if number < 0:
             raise ValueError(f"invalid {name!r:.40} {number}")
         return number
+
+    def counts(self, name: str) -> dict[str, int] | None:
+        """Return counts by label."""
+        if (given := self.get(name, dict, None)) is None:
+            return None
+        own = _Fields(given)
+        return {label: own.count(label) for label in given}
 
     def numbers(self, name: str, *, least: float = 0.0, most: float = 1e300) -> dict[str, float] | None:
         """Return numbers by label."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from embedclf._version import __version__
-from embedclf.cli.help import DOCS, Context, help_width, write_lists
+from embedclf.cli.help import DOCS, Context, check_command, help_width, write_lists
 from embedclf.cli.screen import clean_errors, echo
 from embedclf.errors import EmbedclfError
 
@@ -32,6 +32,7 @@ _STAGES = {
     "Clean": {
         "check": "Check a labelled file for problems.",
         "apply": "Apply corrections to a labelled file.",
+        "split": "Split a labelled file into training and test rows.",
     },
     "Label": {
         "label": "Label texts in the browser or the terminal.",
@@ -46,10 +47,13 @@ _STAGES = {
     },
     "Measure": {
         "evaluate": "Evaluate a classifier on labelled texts.",
+        "diff": "Compare two classifiers on the same labelled texts.",
     },
     "Use": {
+        "info": "Describe a trained classifier.",
         "predict": "Predict the labels of texts.",
         "serve": "Serve a classifier over HTTP.",
+        "drift": "Find out whether texts have changed.",
     },
     "Set up": {
         "embedders": "List known embedding models and their prices.",
@@ -91,12 +95,7 @@ class _Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command, and suggest those that are spelt like one that does not exist."""
-        name = args[0]
-        if name not in _COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
-            from difflib import get_close_matches
-
-            alike = " or ".join(get_close_matches(name, _COMMANDS, n=2))
-            raise click.UsageError(f"No such command {name!r}.{f' Did you mean {alike}?' if alike else ''}", ctx)
+        check_command(args[0], _COMMANDS, ctx)
         resolved = super().resolve_command(ctx, args)
         if resolved[0] is not None and not ctx.resilient_parsing:
             from embedclf.embedding.tracing import running

@@ -51,9 +51,22 @@ _GROUPS = {
             "tasks",
         ),
     ),
-    "Evaluation": ("folds", "holdout", "repeats", "seed"),
+    "Evaluation": ("folds", "holdout", "repeats", "seed", "share"),
+    "Verdict": ("baseline", "cannot_tell", "fail_under", "junit", "margin", "summary"),
     "Output": (
-        *("as_json", "errors", "escape_formulas", "explain", "fix", "force", "output", "probabilities", "report"),
+        *(
+            "as_json",
+            "card",
+            "errors",
+            "escape_formulas",
+            "explain",
+            "fix",
+            "force",
+            "output",
+            "probabilities",
+            "report",
+        ),
+        *("test_output", "train_output"),
     ),
     "Embedding service": (
         *("allow_http", "base_url", "batch_size", "cache_dir", "concurrency", "dry_run", "live", "max_cost"),
@@ -105,7 +118,7 @@ class _Strict(click.Command):
             If one was.
         """
         if not ctx.resilient_parsing:  # which is for completion
-            _, _, given = self.make_parser(ctx).parse_args(list(args))
+            given = self._parsed(ctx, args)
             options = [one for one in given if isinstance(one, click.Option) and not one.is_flag and not one.multiple]
             for option in options:
                 if options.count(option) > 1:
@@ -114,6 +127,14 @@ class _Strict(click.Command):
                     name = max(old or option.opts, key=len)
                     raise click.UsageError(f"{name} was given twice: it takes one value.", ctx)
         return super().parse_args(ctx, args)
+
+    def _parsed(self, ctx: click.Context, args: list[str]) -> list[click.Parameter]:
+        try:
+            return self.make_parser(ctx).parse_args(list(args))[2]
+        except click.NoSuchOption as error:
+            known = [name for param in self.get_params(ctx) if isinstance(param, click.Option) for name in param.opts]
+            suggestion = did_you_mean(error.option_name, known, most=1)
+            raise click.UsageError(f"No such option {error.option_name!r}.{suggestion}", ctx) from None
 
 
 class _Formatter(click.HelpFormatter):
@@ -168,6 +189,13 @@ class Group(_WithExamples, click.Group):
 
     command_class = _Strict
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, and suggest those that are spelt like one that does not exist."""
+        check_command(args[0], self.commands, ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands, each with all of its short help."""
         commands = [(name, command.get_short_help_str(_MAX_SHORT_HELP)) for name, command in self.commands.items()]
@@ -182,6 +210,8 @@ class Command(_WithExamples):
         for param in self.params:
             if (param.metavar or "").strip("[].") == "FILE" and param.type is click.STRING:
                 param.type = _FileName()
+            elif type(param.type) is click.Choice:
+                param.type = _Choice(param.type.choices, param.type.case_sensitive)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options by group."""
@@ -202,6 +232,34 @@ class _FileName(click.types.StringParamType):
     ) -> "list[CompletionItem[str]]":
         """Let the shell complete it."""
         return completers.files(ctx, param, incomplete)
+
+
+class _Choice(click.Choice[Any]):
+    """One of some values; a suggestion is made for one that is mistyped."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """Return what is wrong with a value."""
+        return f"{super().get_invalid_choice_message(value, ctx)}{did_you_mean(str(value), map(str, self.choices))}"
+
+
+def check_command(name: str, commands: Iterable[str], ctx: click.Context) -> None:
+    """Check that a command exists, and suggest those that are spelt like it if it does not.
+
+    Raises
+    ------
+    click.UsageError
+        If it does not exist.
+    """
+    if name not in (known := [*commands]) and not name.startswith("-") and not ctx.resilient_parsing:
+        raise click.UsageError(f"No such command {name!r}.{did_you_mean(name, known)}", ctx)
+
+
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 2) -> str:
+    """Return a question after those that are spelt like a name; empty if none is."""
+    from difflib import get_close_matches
+
+    alike = " or ".join(get_close_matches(name, [*known], n=most))
+    return f" Did you mean {alike}?" if alike else ""
 
 
 def help_width() -> int:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import click
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from embedclf.data.corpus import Corpus
     from embedclf.data.writer import CorpusWriter
     from embedclf.embedding.base import Embedder
+    from embedclf.embedding.usage import Usage
     from embedclf.printing.lines import Line
 
 
@@ -61,12 +62,15 @@ class Job:
         The rows of the file, once read; after embedding, without those that the embedder rejected.
     embedder : Embedder
         The embedder, once opened.
+    also_used : Usage or None
+        What the embedder of another classifier has used.
     hide_progress : callable
         Ends the progress line, for a command that has a dialogue with the person.
     """
 
     corpus: "Corpus"
     embedder: "Embedder"
+    also_used: "Usage | None" = None
 
     def __init__(
         self,
@@ -249,6 +253,12 @@ class Job:
             raise EmbedclfError(f"the {what} cannot be embedded: {reason}")
         return self.keep_usable(vectors[:-1], refused), vectors[-1]
 
+    @overload
+    def embed_with(self, other: "Corpus") -> "tuple[Vectors, Corpus, Vectors]": ...
+
+    @overload
+    def embed_with(self, other: "Corpus | None") -> "tuple[Vectors, Corpus | None, Vectors | None]": ...
+
     def embed_with(self, other: "Corpus | None") -> "tuple[Vectors, Corpus | None, Vectors | None]":
         """Embed the texts of two files, each distinct text once; see `embed`.
 
@@ -296,7 +306,8 @@ class Job:
         """Print a result as JSON with the usage, and add the line of its row to each record in `of_rows`."""
         for records in of_rows:
             add_lines(records, self.corpus)
-        echo_json({**record, "usage": self.embedder.usage.to_dict()})
+        usage = self.embedder.usage
+        echo_json({**record, "usage": (usage if self.also_used is None else usage.plus(self.also_used)).to_dict()})
 
     def print_lines(self, lines: "Iterable[Line]") -> None:
         """Print a result as text."""

@@ -46,6 +46,8 @@ def label_into_file(
 
 
 def say_labelled(done: "FilePrediction", output: str) -> None:
-    """Report how many rows the file has, and how many of them an earlier run wrote."""
+    """Report how many rows the file has, how many an earlier run wrote, and whether their texts are unlike usual."""
     before = f" ({done.rows_before:,} by an earlier run)" if done.rows_before else ""
     echo(f"Wrote {counted(done.rows, 'row')} to {output}{before}", err=True)
+    if done.shift is not None and (remark := done.shift.remark) is not None:
+        echo(remark, err=True)

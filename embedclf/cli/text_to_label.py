@@ -142,12 +142,12 @@ class ShownProgress:
 
     def show(self, progress: Progress) -> None:
         """Show how good the classifier is and whether to go on, as far as that has changed."""
-        if progress.curve:
+        if progress.test is not None:  # the fair figure; until there is one, that of the labelled texts
+            on = f"{counted(progress.test.n_labels, 'random text')} that the classifier has not seen"
+            self._say("figure", f"{self._measure} on the test set {_figures(progress.test)}: {on}")
+        elif progress.curve:
             on = f"out of fold on {counted(progress.curve[-1].n_labels, 'labelled text')}"
-            self._say("curve", f"{self._measure} {_figures(progress.curve[-1])}, {on}")
-        if progress.test is not None:
-            on = f"on {counted(progress.test.n_labels, 'random text')} that the classifier has not seen"
-            self._say("test", f"Test set: {self._measure.lower()} {_figures(progress.test)}, {on}")
+            self._say("figure", f"{self._measure} {_figures(progress.curve[-1])}, {on}")
         self._say("advice", progress.advice)
 
     def _say(self, what: str, line: str) -> None:

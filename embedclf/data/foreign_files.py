@@ -1,7 +1,6 @@
 """Files that are something else than rows of text: what they are, by their first bytes, and what to do about it."""
 
 import codecs
-import io
 import re
 import shlex
 from collections.abc import Callable
@@ -9,6 +8,9 @@ from pathlib import Path
 
 LONGEST = 512
 """How many first bytes of a file are looked at."""
+
+ZIP_MAGIC = b"PK\x03\x04"
+"""First bytes of a ZIP archive. If that may be read, it is a workbook of Excel (.xlsx)."""
 
 _MOST_NAMED = 3
 _FIRST = 64
@@ -47,7 +49,7 @@ _BY_START: tuple[tuple[bytes, str, str], ...] = (
     (b"\x1f\x9d", "a file packed with compress", _DECOMPRESS + ": uncompress {path}"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it first: 7z x {path}"),
     (b"Rar!\x1a\x07", "a RAR archive", "unpack it first: unrar x {path}"),
-    (_OLD_OFFICE, "an old Excel or Word file", f"open it in a spreadsheet and {_SAVE}"),
+    (_OLD_OFFICE, "an old Excel or Word file, or one with a password", f"open it in a spreadsheet and {_SAVE}"),
     (b"SQLite format 3\x00", "an SQLite database",
      "export the table: sqlite3 -header -csv {path} 'SELECT * FROM NAME' > {stem}.csv"),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", f"export it: {_PANDAS.replace('{reader}', 'read_hdf')}"),
@@ -115,7 +117,7 @@ def foreign_problem(start: bytes, path: Path | None) -> str | None:
                 output = shlex.quote(str(path.with_suffix(f".unpacked{path.suffix}")))
                 advice = advice.replace(" -k", "").replace("{path}", f"-c {{path}} > {output}")
             return f"this is {what}: {advice.replace('{path}', name).replace('{stem}', stem)}"
-    if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+    if start.startswith((ZIP_MAGIC, b"PK\x05\x06")):
         return _zip_problem(path, name, stem)
     if start[257:262] == b"ustar":
         return f"this is a tar archive: unpack it first: tar xf {name}"
@@ -160,18 +162,22 @@ def _text_problem(start: bytes) -> str | None:
     return next((problem for matches, problem in kinds if matches(text)), None)
 
 
-def _zip_problem(path: Path | None, name: str, stem: str) -> str:
+def _zip_problem(path: Path | None, name: str, stem: str) -> str | None:
     import zipfile
 
+    if path is None:
+        return "this is an Excel file or a ZIP archive, which is not read from standard input: pass its path"
     try:
-        with zipfile.ZipFile(path if path is not None else io.BytesIO()) as archive:
+        with zipfile.ZipFile(path) as archive:
             names = [one for one in archive.namelist() if not one.endswith("/")]
             kind = archive.read("mimetype", pwd=None)[:80] if "mimetype" in names[:1] else b""
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, KeyError):
         return "this is a ZIP archive or an Excel file: unpack it, or " + _SAVE
+    if "xl/workbook.xml" in names:
+        return None
     if any(one.startswith("xl/") for one in names):
         export = _PANDAS.replace("{reader}", "read_excel").replace("{path}", name).replace("{stem}", stem)
-        return f"this is an Excel file: {_SAVE}, or export it: {export}"
+        return f"this is a binary Excel file (.xlsb): {_SAVE}, or export it: {export}"
     if b"opendocument.spreadsheet" in kind:
         return f"this is an OpenDocument spreadsheet: {_SAVE}"
     if any(one.startswith("word/") for one in names) or b"opendocument.text" in kind:

@@ -8,7 +8,7 @@ from typing import Literal
 
 from embedclf.errors import ArgumentError
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "xlsx"]
 FORMATS: dict[str, Format] = {
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -16,7 +16,10 @@ FORMATS: dict[str, Format] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
     ".parquet": "parquet",
+    ".xlsx": "xlsx",
 }
+PACKED = {".gz": "gzip", ".zst": "Zstandard"}
+"""Extensions of packed files, which come after those of what is in them, and how these are packed."""
 
 
 _DATA_FILE = re.compile(
@@ -51,8 +54,28 @@ class WrongEncodingError(FormatError):
 
 
 def file_format(path: str | os.PathLike[str]) -> Format:
-    """Return the format that a file's extension stands for; CSV for an unknown extension."""
-    return FORMATS.get(Path(path).suffix.lower(), "csv")
+    """Return the format that a file's extension stands for, or the one before ``.gz``; CSV for an unknown extension."""
+    return FORMATS.get(data_suffix(path), "csv")
+
+
+def packed_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the extension that says how a file is packed, in lower case; empty if there is none."""
+    suffix = Path(path).suffix.lower()
+    return suffix if suffix in PACKED else ""
+
+
+def data_suffix(path: str | os.PathLike[str]) -> str:
+    """Return the extension of what a file holds, in lower case: ``.csv`` of ``may.csv.gz``."""
+    return _unpacked_name(path).suffix.lower()
+
+
+def data_stem(path: str | os.PathLike[str]) -> str:
+    """Return the name of a file without its extensions: ``may`` of ``may.csv.gz``."""
+    return _unpacked_name(path).stem
+
+
+def _unpacked_name(path: str | os.PathLike[str]) -> Path:
+    return Path(Path(path).stem) if packed_suffix(path) else Path(path)
 
 
 def check_delimiter(delimiter: str | None) -> None:

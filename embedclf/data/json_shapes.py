@@ -131,12 +131,6 @@ _OF_OBJECTS: tuple[_Shape, ...] = (
 # Of each record of a file.
 _OF_RECORDS: tuple[_Shape, ...] = (
     _Shape(
-        "an export of Label Studio",
-        lambda r: isinstance(_in(r, "data"), dict) and isinstance(_in(r, "annotations"), list),
-        "[{**r['data'], 'label': (r['annotations'][0]['result'][0]['value']['choices'][0] "
-        "if r['annotations'] and r['annotations'][0]['result'] else None)} for r in d]",
-    ),
-    _Shape(
         "a file of spaCy, with the categories of each text",
         lambda r: isinstance(_in(r, "cats"), dict) and bool(r["cats"]) and isinstance(_in(r, "text"), str),
         "[{'text': r['text'], 'label': max(r['cats'], key=r['cats'].get)} for r in d]",
@@ -177,6 +171,16 @@ _OF_LISTS: tuple[_Shape, ...] = (
 )
 
 
+def is_task(record: Any) -> bool:
+    """Return whether a record is a task of Label Studio, with its annotations; see `LabelStudioRows`."""
+    return isinstance(_in(record, "data"), dict) and isinstance(annotations_of(record), list)
+
+
+def annotations_of(task: dict[str, Any]) -> Any:
+    """Return the annotations of a task of Label Studio; those before version 1.0 are called completions."""
+    return task.get("annotations", task.get("completions"))
+
+
 def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: bool, lacks_column: bool) -> str | None:
     """Return what a file is if its first value has one of these shapes, and how to convert it; None if it has none.
 
@@ -201,7 +205,7 @@ def json_problem(value: Any, path: Path | None, layout: Layout, *, is_alone: boo
             return None
         names = "['text', 'label']" if len(str(value[0])) >= len(str(value[-1])) else "['label', 'text']"
         return _problem(found.what, load, found.records.replace("{names}", names), path)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or is_task(value):
         return None
     if is_alone and layout != "array":
         for shape in _OF_OBJECTS:

@@ -23,6 +23,10 @@ class JsonSource(Source):
     file : OpenFile
     reading : Reading
 
+    Attributes
+    ----------
+    first : JsonRecord
+
     Raises
     ------
     FormatError
@@ -47,12 +51,12 @@ class JsonSource(Source):
         if len(ahead) == 1:
             ahead += itertools.islice(records, 1)
         self._check_shape(ahead[0], is_alone=len(ahead) == 1)
-        self._first = ahead[0]
+        self.first = ahead[0]
         self._records = itertools.chain(ahead, records)
 
     def __iter__(self) -> Iterator[SourceRecord]:
         if not self.columns:
-            self._check_is_json(self._first.source)
+            self._check_is_json(self.first.source)
         for one in self._records:
             # The source of what is no object cannot be written as one.
             source = one.source if one.fault is None or one.record else ""

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from embedclf.data.columns import Columns
+from embedclf.data.compression import unpacked_start
+from embedclf.data.formats import FormatError, data_suffix
 from embedclf.data.label_map import LabelMap
 from embedclf.data.open_file import usual_encoding
 from embedclf.data.reader import CorpusReader, read_all
@@ -19,6 +21,7 @@ from embedclf.validation import text_fault
 
 COLUMNS = Columns("description", "label")
 _DELIMITERS = ",;\t"
+_MOST_BYTES = 1 << 26
 _BY_NAME = Columns("description", "name")
 
 
@@ -62,10 +65,10 @@ def read_label_file(
 def _of_json(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]] | None:
     """Return the labels of a JSON file that is a list of them, or has the descriptions of each; None if it is not."""
     try:
-        if not os.fspath(path).casefold().endswith(".json"):
+        if data_suffix(path) != ".json":
             return None
-        value = json.loads(Path(path).read_text("utf-8-sig"), object_pairs_hook=_unique)
-    except (OSError, ValueError, RecursionError):  # whoever reads rows says what is wrong
+        value = json.loads(unpacked_start(Path(path), _MOST_BYTES).decode("utf-8-sig"), object_pairs_hook=_unique)
+    except (OSError, ValueError, RecursionError, FormatError):  # whoever reads rows says what is wrong
         return None
     if isinstance(value, list) and value and all(map(_is_text, value)):
         value = dict.fromkeys(value)
@@ -123,13 +126,13 @@ def _in_encoding(path: str | os.PathLike[str], encoding: str) -> dict[str, tuple
 
 def _names_in(path: str | os.PathLike[str], encoding: str) -> list[str] | None:
     """Return the lines of a ``.txt`` file that has nothing but labels, and no header; else None."""
-    if not os.fspath(path).casefold().endswith(".txt"):
+    if data_suffix(path) != ".txt":
         return None
     try:
-        lines = Path(path).read_text(encoding.replace("utf-8", "utf-8-sig")).splitlines()
-    except (OSError, ValueError):
+        text = unpacked_start(Path(path), _MOST_BYTES).decode(encoding.replace("utf-8", "utf-8-sig"))
+    except (OSError, ValueError, FormatError):
         return None
-    names = [line.strip() for line in lines if line.strip()]
+    names = [line.strip() for line in text.splitlines() if line.strip()]
     plain = names and not any(sign in name for name in names for sign in _DELIMITERS)
     return names if plain and not any(text_fault(name, "label") for name in names) else None
 

@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from embedclf.data.columns import common_delimiter, shown_delimiter
+from embedclf.data.excel_sheet import Sheet
+from embedclf.data.foreign_files import ZIP_MAGIC
 from embedclf.data.label_sets import LABEL_SEPARATOR, LabelSet
 from embedclf.data.open_file import OpenFile, usual_encoding
 from embedclf.data.parquet_types import ParquetError, Record
@@ -56,7 +58,7 @@ class _Entry(NamedTuple):
 def as_label_map(given: Mapping[Any, Any] | str | os.PathLike[str] | None) -> LabelMap | None:
     """Return the new label of each old one, from a mapping or a file.
 
-    A file is CSV, TSV or JSON, with the columns ``old`` and ``new`` (or ``from`` and ``to``, ``label`` and
+    A file is CSV, TSV, JSON or Excel, with the columns ``old`` and ``new`` (or ``from`` and ``to``, ``label`` and
     ``new_label``), or with two columns and no header. A JSON object may also have old labels as its keys.
 
     Raises
@@ -73,6 +75,10 @@ def as_label_map(given: Mapping[Any, Any] | str | os.PathLike[str] | None) -> La
     name = os.fspath(given)
     file = OpenFile(given, usual_encoding(given))
     try:
+        if file.start.startswith(ZIP_MAGIC):
+            with file.as_data_errors():
+                rows = [(row.line, row.fields) for row in Sheet(file)]
+            return _checked(_of_rows(rows, file, ","), name, partial(DataError, source=name))
         with file.as_data_errors():
             lines = list(file.lines())
         if file.damaged.found:
@@ -132,6 +138,10 @@ def _of_table(lines: list[str], file: OpenFile) -> list[_Entry]:
             before = reader.line_num
     except csv.Error as error:
         raise file.error(f"its quoting is invalid ({error})", before + 1) from None
+    return _of_rows(rows, file, delimiter)
+
+
+def _of_rows(rows: list[tuple[int, list[str]]], file: OpenFile, delimiter: str) -> list[_Entry]:
     header = rows[0][1]
     places = _places(header)
     if places is None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from embedclf.data.atomic_file import STDIN, Place
+from embedclf.data.compression import unpacked, unpacked_start
 from embedclf.data.damaged_lines import ERRORS, DamagedLines, encoding_advice, shown_encoding, utf8_line
-from embedclf.data.foreign_files import LONGEST, binary_problem, foreign_problem
+from embedclf.data.foreign_files import LONGEST, ZIP_MAGIC, binary_problem, foreign_problem
 from embedclf.data.formats import FormatError
 from embedclf.data.parquet_types import MAGIC, ParquetError
 from embedclf.data.plain_file import meant
@@ -27,11 +28,9 @@ _AT_FIRST = 64
 
 def usual_encoding(place: Place) -> str:
     """Return UTF-8, or the UTF-16 that spreadsheets write as Unicode text if a file starts with its mark."""
-    with suppress(OSError, ValueError):
-        if Path(place).is_file():
-            with Path(place).open("rb") as file:
-                if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-                    return "utf-16"
+    with suppress(OSError, ValueError, FormatError):
+        if Path(place).is_file() and unpacked_start(Path(place), 2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            return "utf-16"
     return "utf-8"
 
 
@@ -52,7 +51,9 @@ class OpenFile:
     path : Path or None
         None for standard input.
     binary : binary file
-        The file as bytes.
+        The file as bytes, unpacked.
+    is_packed : bool
+        Whether it was packed, with gzip or Zstandard.
     start : bytes
         The first of them, `LONGEST` or more unless the file is shorter.
     has_bom : bool
@@ -71,13 +72,19 @@ class OpenFile:
         self.name = "stdin" if is_stdin else os.fspath(place)
         self.path = None if is_stdin else Path(place)
         self._encoding = encoding
-        self.binary = self._open()
-        self.start = self.binary.peek(LONGEST)
-        problem = foreign_problem(self.start, self.path) or _encoding_problem(self.start, encoding)
-        if problem is not None:
+        self._file = self._open()
+        try:
+            with self.as_data_errors():
+                self.binary = unpacked(self._file)
+                self.is_packed = self.binary is not self._file
+                self.start = self.binary.peek(LONGEST)
+                problem = foreign_problem(self.start, self.path) or _encoding_problem(self.start, encoding)
+            if problem is not None:
+                raise self.error(problem)
+        except DataError:
             if self.path is not None:
-                self.binary.close()
-            raise self.error(problem)
+                self._file.close()
+            raise
         self.has_bom = self.start.startswith(codecs.BOM_UTF8)
         self._sampled = None if self.path is not None and self.binary.seekable() else SampledFile(self.binary)
         self._text = io.TextIOWrapper(
@@ -109,9 +116,9 @@ class OpenFile:
     @property
     def share_read(self) -> float | None:
         """The share of the bytes that has been read, from 0 to 1; None if their number is unknown."""
-        if self.path is None or not self.binary.seekable():
+        if self.path is None or not self._file.seekable():
             return None
-        return self.binary.tell() / max(os.fstat(self.binary.fileno()).st_size, 1)
+        return self._file.tell() / max(os.fstat(self._file.fileno()).st_size, 1)
 
     def close(self) -> None:
         """Close the file; standard input stays open."""
@@ -120,6 +127,7 @@ class OpenFile:
         else:
             self._text.close()
             self.binary.close()
+            self._file.close()
 
     def error(self, problem: str, line: int | None = None) -> DataError:
         """Return the error of what is wrong with the file, or with one of its lines."""
@@ -165,7 +173,7 @@ def accepting_bom(encoding: str) -> str:
 
 
 def open_stdin() -> io.BufferedReader:
-    """Return standard input as a binary file.
+    """Return standard input as a binary file, packed if it is.
 
     Raises
     ------
@@ -179,7 +187,7 @@ def open_stdin() -> io.BufferedReader:
 
 def _encoding_problem(start: bytes, encoding: str) -> str | None:
     """Return why the first bytes of a file cannot be text in an encoding; None if they can."""
-    if start.startswith(MAGIC) or not start:
+    if start.startswith((MAGIC, ZIP_MAGIC)) or not start:  # of a workbook
         return None
     is_wide = start.startswith(_WIDE_MARKS) or start[:_AT_FIRST].count(0) * 10 > len(start[:_AT_FIRST])
     expects_wide = codecs.lookup(encoding).name.startswith(("utf-16", "utf-32"))

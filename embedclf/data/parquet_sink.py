@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 from embedclf.data.parquet_types import BATCH_ROWS, ParquetError, Record, one_line, pyarrow_or_error, with_parts
+from embedclf.data.rows import cell_text
 
 # A row group is held in memory while it is written, so its size is limited.
 _GROUP_ROWS = 131_072
@@ -30,6 +31,8 @@ class ParquetSink:
     ParquetError
         If pyarrow is not installed.
     """
+
+    name = "Parquet"
 
     def __init__(self, columns: Sequence[str], schema: Any, added: Mapping[str, type]) -> None:
         pa = self._pa = pyarrow_or_error()
@@ -62,9 +65,22 @@ class ParquetSink:
         """Return the header of the stream."""
         return bytes(self._in_stream.serialize())
 
-    def add(self, own: Record | Sequence[Any], added: Sequence[Any]) -> bool:
-        """Add a row, and return whether there are enough rows to `take`."""
-        self._rows.append((own, added))
+    def add(self, record: Record | None, own: Sequence[Any], added: Sequence[Any], line: int) -> bool:
+        """Add a row, and return whether there are enough rows to `take`.
+
+        Parameters
+        ----------
+        record : Record or None
+            Where the row comes from in a Parquet file.
+        own, added : sequence
+            The values of its own columns, of any type, and of those that were added.
+        line : int
+        """
+        if self._carries and record is not None:
+            self._rows.append((record, added))
+        else:
+            texts = [value if isinstance(value, str) else cell_text(value) or None for value in own]
+            self._rows.append((texts, added))
         return len(self._rows) >= BATCH_ROWS
 
     def take(self) -> bytes:

@@ -49,6 +49,8 @@ class ParquetSource(Source):
             raise ParquetError("Parquet cannot be read from standard input: pass the path of the file with --input")
         if not file.start.startswith(MAGIC):
             raise ParquetError("not a Parquet file, despite its name")
+        if file.is_packed:
+            raise ParquetError("Parquet is packed in itself, and not read from a packed file: unpack it first")
         self._pa = pyarrow_or_error()
         self._read = 0
         try:

@@ -1,4 +1,4 @@
-"""Reading rows: CSV, TSV, fastText, JSON Lines and Parquet."""
+"""Reading rows: CSV, TSV, fastText, JSON Lines, Parquet and Excel, also packed."""
 
 import logging
 import os
@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
+from embedclf.data.annotation_exports import rows_of_export
 from embedclf.data.atomic_file import Place
 from embedclf.data.column_choice import ColumnChoice
 from embedclf.data.columns import TextColumn, shown_delimiter
 from embedclf.data.csv_source import NO_QUOTING, source_of_lines
 from embedclf.data.dialect import Dialect
+from embedclf.data.excel_source import ExcelSource
+from embedclf.data.foreign_files import ZIP_MAGIC
 from embedclf.data.formats import Format, file_format
 from embedclf.data.json_source import JsonSource
 from embedclf.data.label_map import MappedLabels, as_label_map
@@ -36,8 +39,9 @@ class CorpusReader:
     Parameters
     ----------
     path : str or Path
-        The file, or ``-`` for standard input (CSV, or JSON if it starts with a brace or ``[{``). A Parquet file is
-        recognized by its first bytes, whatever its name, and a file of fastText by ``__label__``.
+        The file, or ``-`` for standard input (CSV, or JSON if it starts with a brace or ``[{``). A Parquet or
+        an Excel file, and one packed with gzip or Zstandard, is recognized by its first bytes, whatever its name, and a
+        file of fastText by ``__label__``.
     reading : Reading
 
     Attributes
@@ -46,7 +50,7 @@ class CorpusReader:
         Name of the file in messages.
     place : str or Path
         The path as it was passed.
-    format : {"csv", "tsv", "jsonl", "parquet"}
+    format : {"csv", "tsv", "jsonl", "parquet", "xlsx"}
     columns : list of str
         The header, with repeated names numbered; for JSONL, the keys of the first record.
     text_column, label_column : str
@@ -76,7 +80,7 @@ class CorpusReader:
         try:
             self.format: Format = self._found_format(path)
             with self._file.as_data_errors():
-                self._source = self._open_source(reading)
+                self._source = rows_of_export(self._open_source(reading))
                 choice = ColumnChoice(self._source, reading)
         except BaseException:
             self.close()
@@ -99,12 +103,16 @@ class CorpusReader:
         start = self._file.start
         if start.startswith(MAGIC):
             return "parquet"
+        if start.startswith(ZIP_MAGIC):
+            return "xlsx"
         named: Format = "csv" if self._file.path is None else file_format(path)
         return "jsonl" if named == "csv" and _JSON_START.match(start) else named
 
     def _open_source(self, reading: Reading) -> Source:
         if self.format == "parquet":
             return ParquetSource(self._file, reading)
+        if self.format == "xlsx":
+            return ExcelSource(self._file, reading)
         if self.format == "jsonl":
             return JsonSource(self._file, reading)
         return source_of_lines(self._file, reading, "\t" if self.format == "tsv" else ",")

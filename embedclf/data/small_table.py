@@ -1,4 +1,4 @@
-"""Small tables of settings, such as costs and weights of labels: CSV, TSV, JSON Lines and Parquet."""
+"""Small tables of settings, such as costs and weights of labels: CSV, TSV, JSON Lines, Parquet and Excel."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -7,6 +7,8 @@ from typing import Any
 
 from embedclf.data.csv_source import source_of_lines
 from embedclf.data.dialect import Quoting
+from embedclf.data.excel_source import ExcelSource
+from embedclf.data.foreign_files import ZIP_MAGIC
 from embedclf.data.formats import file_format
 from embedclf.data.json_source import JsonSource
 from embedclf.data.open_file import OpenFile, usual_encoding
@@ -49,7 +51,7 @@ def read_table(path: str | os.PathLike[str], *columns: tuple[str, ...]) -> tuple
     Parameters
     ----------
     path : str or Path
-        CSV, TSV, JSONL or Parquet, by extension; ``-`` is standard input.
+        CSV, TSV, JSONL, Parquet or Excel, by extension; ``-`` is standard input.
     *columns : tuple of str
         The names that each column may have, in any case. The first is the usual one, by which its cells are returned.
 
@@ -94,6 +96,8 @@ def bad_table(name: str, faults: Sequence[RowFault]) -> BadRowsError:
 def _source(file: OpenFile, path: str | os.PathLike[str], reading: Reading) -> Source:
     if file.start.startswith(MAGIC):
         return ParquetSource(file, reading)
+    if file.start.startswith(ZIP_MAGIC):
+        return ExcelSource(file, reading)
     named = "csv" if file.path is None else file_format(path)
     if named == "jsonl" or file.start.lstrip().startswith((b"{", b"[{")):
         return JsonSource(file, reading)

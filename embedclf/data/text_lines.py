@@ -4,6 +4,7 @@ import codecs
 import io
 from collections.abc import Iterator
 
+from embedclf.data.compression import unpacked
 from embedclf.data.damaged_lines import (
     ERRORS,
     DamagedLines,
@@ -12,7 +13,7 @@ from embedclf.data.damaged_lines import (
     shown_encoding,
     undamaged,
 )
-from embedclf.data.formats import WrongEncodingError, check_encoding
+from embedclf.data.formats import FormatError, WrongEncodingError, check_encoding
 from embedclf.data.open_file import accepting_bom, open_stdin
 from embedclf.data.rows import Row
 from embedclf.errors import DataError
@@ -40,6 +41,8 @@ def read_lines(encoding: str = "utf-8") -> Iterator[Row]:
             yield Row(number, {"text": text}, text, "", fault)
     except WrongEncodingError as error:
         raise DataError(f"stdin:{number + 1}: {error.problem}", source="stdin", line=number + 1) from error
+    except FormatError as error:
+        raise DataError(f"stdin: {error.problem}", source="stdin") from error
     except UnicodeError as error:
         raise DataError(
             f"stdin:{number + 1}: not valid {encoding} ({error}); set its encoding with --encoding",
@@ -53,7 +56,7 @@ def _decoded_lines(encoding: str) -> Iterator[str]:
         # Decode line by line, so that each is processed whatever the encoding of the rest.
         decode = codecs.getincrementaldecoder(accepting_bom(encoding))().decode
         seen = bytearray()
-        for line in open_stdin():
+        for line in _unpacked_stdin():
             seen = (seen if len(seen) < _MOST_SEEN else bytearray()) + (b"" if line.isascii() else line)
             try:
                 # A last line without a line break may end in the middle of a character.
@@ -64,6 +67,12 @@ def _decoded_lines(encoding: str) -> Iterator[str]:
                     raise WrongEncodingError(problem) from None
                 yield line.decode(encoding, ERRORS)
     else:
-        file = io.TextIOWrapper(open_stdin(), encoding=encoding, newline="")
+        file = io.TextIOWrapper(_unpacked_stdin(), encoding=encoding, newline="")
         yield from file
         file.detach()
+
+
+def _unpacked_stdin() -> io.BufferedReader:
+    file = open_stdin()
+    # What a program puts in its place need not be a file that can be looked into.
+    return unpacked(file) if isinstance(file, io.BufferedReader) else file

@@ -13,8 +13,18 @@ from typing import Any, Literal
 
 from embedclf.data.atomic_file import STDIN, AtomicFile
 from embedclf.data.columns import shown_delimiter
+from embedclf.data.compression import Packer, packer_for
 from embedclf.data.dialect import DEFAULT_DIALECT, SEP, Dialect, takes_in_rows, without_formula
-from embedclf.data.formats import FORMATS, Format, check_delimiter, file_format
+from embedclf.data.excel_sink import ExcelSink
+from embedclf.data.formats import (
+    FORMATS,
+    Format,
+    FormatError,
+    check_delimiter,
+    data_suffix,
+    file_format,
+    packed_suffix,
+)
 from embedclf.data.parquet_sink import ParquetSink
 from embedclf.data.parquet_types import ParquetError, Record
 from embedclf.data.part_file import PartFile
@@ -34,7 +44,8 @@ class CorpusWriter:
     Parameters
     ----------
     path : str or Path
-        The extension determines the format, as when reading; ``.json`` is an array of records.
+        The extension determines the format, as when reading; ``.json`` is an array of records. After ``.gz`` or
+        ``.zst``, it is packed, in a part of its own for the rows before each `flush`.
     columns : sequence of str
         Original columns of the rows, which are copied.
     added : sequence of str, or mapping of str to type
@@ -85,27 +96,34 @@ class CorpusWriter:
         self._escape_char = dialect.escape_char
         self._escape_formulas = escape_formulas
         self._warned = False
-        self._sink: ParquetSink | None = None
-        self._schema = schema
-        self._is_array = Path(path).suffix.lower() == ".json"
+        self._sink: ParquetSink | ExcelSink | None = None
+        self._packer: Packer | None = None
+        self._is_array = data_suffix(path) == ".json"
         self._before = b"[\n"
-        if self._format == "parquet":
-            kinds = added.values() if isinstance(added, Mapping) else [str] * len(self._added)
-            with self._as_output_errors():
+        with self._as_output_errors():
+            self._packer = packer_for(path)
+            if self._format == "parquet":
+                kinds = added.values() if isinstance(added, Mapping) else [str] * len(self._added)
                 self._sink = ParquetSink(self._columns, schema, dict(zip(self._added, kinds, strict=True)))
+            elif self._format == "xlsx":
+                self._sink = ExcelSink([*self._columns, *self._added], header=header)
         self._file = AtomicFile(path) if file is None else file
         if self._sink is not None and self._file.is_direct:
             self._file.discard()
-            raise OutputError(f"cannot write {self._path}: Parquet needs a file, not a pipe", path=os.fspath(path))
+            raise OutputError(
+                f"cannot write {self._path}: {self._sink.name} needs a file, not a pipe", path=os.fspath(path)
+            )
         if file is not None and file.state is not None:
             self._before = b",\n" if file.state["bytes"] else self._before
             return
+        if self._packer is not None:
+            self._put(b"")  # so that an output without rows is a packed file, too
         if self._sink is not None:
-            self._file.write(self._sink.start())
+            self._put(self._sink.start())
         elif self._format != "jsonl":
             # If the first name itself starts with a byte order mark, readers would strip that one.
             bom = bom or "".join([*self._columns, *self._added][:1]).startswith("\ufeff")
-            self._file.write(codecs.BOM_UTF8 if bom else b"")
+            self._put(codecs.BOM_UTF8 if bom else b"")
             if header:
                 self._write_csv([*self._columns, *self._added], 1)
 
@@ -113,7 +131,7 @@ class CorpusWriter:
     def _as_output_errors(self) -> Iterator[None]:
         try:
             yield
-        except ParquetError as error:
+        except (ParquetError, FormatError) as error:
             path = os.fspath(self._path)
             raise OutputError(f"cannot write {path}: {error}", path=path) from error
 
@@ -122,8 +140,10 @@ class CorpusWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *exception: Any) -> None:
         if self._is_array and kind is None:
-            self._file.write(b"[]\n" if self._before == b"[\n" else b"\n]\n")
+            self._put(b"[]\n" if self._before == b"[\n" else b"\n]\n")
         if self._sink is None or kind is not None:
+            if kind is None:
+                self.flush()
             self._file.__exit__(kind, *exception)
             return
         try:
@@ -139,9 +159,15 @@ class CorpusWriter:
         self._file.remove()
 
     def flush(self) -> None:
-        """Write the buffered rows; those of a Parquet file are written in batches."""
+        """Write the buffered rows: those of a Parquet or an Excel file, and what is packed, are written in batches."""
         if self._sink is not None:
             self._file.write(self._sink.take())
+        if self._packer is not None:
+            self._file.write(self._packer.finish())
+
+    def _put(self, data: bytes) -> None:
+        """Write bytes, packed if the output is."""
+        self._file.write(data if self._packer is None else self._packer.pack(data))
 
     def write(self, row: Row, added: Sequence[str | float | list[str] | None]) -> None:
         """Write a row with the values of its added columns; None is written as an empty cell (JSONL: null).
@@ -154,7 +180,7 @@ class CorpusWriter:
             line = _extended(row, dict(zip(names, added, strict=True)))
             if self._is_array:
                 line, self._before = self._before + line.removesuffix(b"\n"), b",\n"
-            self._file.write(line)
+            self._put(line)
             return
         if not self._warned and (lost := [key for key in row.record if key not in self._columns]):
             self._warned = True
@@ -164,14 +190,11 @@ class CorpusWriter:
                 row.line,
                 ", ".join(map(repr, lost)),
             )
-        if self._sink is not None and self._schema is not None and isinstance(row.source, Record):
-            if self._sink.add(row.source, added):
-                self.flush()
-            return
         own = [row.record.get(column) for column in self._columns]
         if self._sink is not None:
-            if self._sink.add([value if isinstance(value, str) else cell_text(value) or None for value in own], added):
-                self.flush()
+            with self._as_output_errors():
+                if self._sink.add(row.source if isinstance(row.source, Record) else None, own, added, row.line):
+                    self.flush()
             return
         self._write_csv([*map(cell_text, own), *map(_added_text, added)], row.line)
 
@@ -184,7 +207,7 @@ class CorpusWriter:
             text = self._escaped(fields, self._escape_char)
         else:
             text = self._quoted(fields)
-        self._file.write(text.encode("utf-8", "backslashreplace") + b"\n")
+        self._put(text.encode("utf-8", "backslashreplace") + b"\n")
 
     def _unquoted(self, fields: Sequence[str], line: int) -> str:
         # What is wrong with a row is said in our words, which need not be kept to the letter.
@@ -256,10 +279,14 @@ def check_output(path: str | os.PathLike[str]) -> Format:
     """
     if os.fspath(path) == STDIN:
         raise OutputError(f"cannot write {STDIN}: for standard output, use /dev/stdout", path=STDIN)
-    if Path(path).suffix.lower() not in {*FORMATS, ".csv", ".txt", ""}:
-        name = os.fspath(path)
-        raise OutputError(f"cannot write {name}: the output must end in .csv, .tsv, .jsonl or .parquet", path=name)
-    return file_format(path)
+    name, kind = os.fspath(path), file_format(path)
+    if data_suffix(path) not in {*FORMATS, ".csv", ".txt", ""}:
+        known = ".csv, .tsv, .jsonl, .parquet or .xlsx"
+        raise OutputError(f"cannot write {name}: the output must end in {known}", path=name)
+    if packed_suffix(path) and kind in ("parquet", "xlsx"):
+        plain = os.fspath(Path(path).with_suffix(""))
+        raise OutputError(f"cannot write {name}: such a file is packed in itself; call it {plain}", path=name)
+    return kind
 
 
 def _extended(row: Row, added: Mapping[str, Any]) -> bytes:

@@ -10,7 +10,7 @@ from langchain_core.embeddings import Embeddings
 from embedclf.arrays import Vectors
 from embedclf.embedding.aimlapi.api_key import redact
 from embedclf.embedding.aimlapi.catalogue import CATALOGUE
-from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, Embedder, EmbedderSpec, LangChainEmbeddings
+from embedclf.embedding.base import EXTERNAL, LOCAL_PROVIDERS, WORDS, Embedder, EmbedderSpec, LangChainEmbeddings
 from embedclf.embedding.batch_embedder import Batch, BatchEmbedder, Refused
 from embedclf.embedding.cache.vector_cache import VectorCache, open_cache
 from embedclf.embedding.cached_embedder import CachedEmbedder
@@ -207,8 +207,8 @@ def open_provider(
     built_in = "Built in: wordllama, words, aimlapi:MODEL, fastembed:MODEL (see embedclf embedders)"
     if not provider or not model:
         name = f"{provider}:{model}".rstrip(":")
-        likely = name if name in CATALOGUE else "text-embedding-3-small" if name == "openai" else None
-        hint = f". Did you mean aimlapi:{likely}?" if likely else ""
+        likely = _meant(name)
+        hint = f". Did you mean {likely}?" if likely else ""
         raise EmbedderError(f"unknown embedder {name!r}. {built_in}. LangChain: PROVIDER:MODEL{hint}")
     try:
         from langchain.embeddings import init_embeddings
@@ -228,3 +228,13 @@ def open_provider(
     is_local = provider in LOCAL_PROVIDERS
     opened = LangChainModel(embeddings, model, provider=provider, dimensions=dimensions, is_local=is_local)
     return CachedEmbedder(opened, dimensions=dimensions, cache=cache, on_event=on_event, prompt=prompt)
+
+
+def _meant(name: str) -> str | None:
+    """Return the embedder that may be meant by the name of an unknown one; None if none is spelt like it."""
+    from difflib import get_close_matches
+
+    known = {model: f"aimlapi:{model}" for model in CATALOGUE} | {"openai": "aimlapi:text-embedding-3-small"}
+    known |= {"wordllama": "wordllama", WORDS: WORDS}
+    found = get_close_matches(name, known, n=1, cutoff=0.8)
+    return known[found[0]] if found else None

@@ -118,14 +118,14 @@ class _OneLabel:
         return (self.of_rows(ACCURACY, np.ones(len(self.new), dtype=bool)),)
 
     def of_rows(self, name: str, rows: Mask) -> Change:
-        return _of_shares(name, self.new[rows], None if self.old is None else self.old[rows], self.groups[rows])
+        return of_shares(name, self.new[rows], None if self.old is None else self.old[rows], self.groups[rows])
 
     def of_labels(self, known: set[str]) -> tuple[Change, ...]:
         found = []
         for name in np.unique(self.labels).tolist():
             rows = self.labels == name
             old = self.old[rows] if self.old is not None and name in known else None
-            found.append(_of_shares(name, self.new[rows], old, self.groups[rows]))
+            found.append(of_shares(name, self.new[rows], old, self.groups[rows]))
         return tuple(found)
 
 
@@ -146,7 +146,7 @@ class _SeveralLabels:
     def figures(self) -> tuple[Change, ...]:
         every = np.ones(len(self.given), dtype=bool)
         before = None if self.old is None else (self.old == self.given).all(axis=1)
-        exact = _of_shares(EXACT_MATCH, (self.new == self.given).all(axis=1), before, self.groups)
+        exact = of_shares(EXACT_MATCH, (self.new == self.given).all(axis=1), before, self.groups)
         return self.of_rows(MICRO_F1, every), self._macro_f1(), exact
 
     def of_rows(self, name: str, rows: Mask) -> Change:
@@ -187,8 +187,8 @@ class _SeveralLabels:
         return Change(MACRO_F1, n, before, after, interval, after - before, between)
 
 
-def _of_shares(name: str, new: Mask, old: Mask | None, groups: Ints) -> Change:
-    """Return what became of a share of rows, in which `new` and `old` say of each row whether it is in it."""
+def of_shares(name: str, new: Mask, old: Mask | None, groups: Ints) -> Change:
+    """Return what became of a share of rows; `new` and `old` say of each row whether it is in it, (n,) each."""
     after, interval = float(new.mean()), interval_of_mean(new, groups)
     if old is None:
         return Change(name, len(new), None, after, interval, None, None)

@@ -152,6 +152,26 @@ def suggest(
     return Suggestions(len(texts), _described(classifier, texts, vectors, chosen), several)
 
 
+def representative_rows(vectors: Vectors, n: int) -> Ints:
+    """Choose texts that represent the others, to label before there is a classifier.
+
+    This is how `suggest` chooses if the classifier is equally uncertain of all texts.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_texts, n_dimensions), float32
+        Of unit length. All are compared with each other, so 20 for each text to choose are enough.
+    n : int
+
+    Returns
+    -------
+    ndarray of shape (n_chosen,)
+        Up to n rows, in the order in which to label them. No two of them are near-duplicates.
+    """
+    rows = _apart(vectors, np.arange(len(vectors)), len(vectors))
+    return rows[_spread(vectors[rows], np.ones(len(rows), dtype=np.float32), min(n, len(rows)))]
+
+
 def _uncertainty(classifier: TextClassifier, texts: list[str], vectors: Vectors) -> Floats32:
     """Return 1 minus the margin between the two largest probabilities, or the entropy of several labels: (n,)."""
     out = np.empty(len(vectors), dtype=np.float32)

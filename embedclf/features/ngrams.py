@@ -47,7 +47,7 @@ class Words(NamedTuple):
     def pairs(self) -> tuple[Ints, Hashes]:
         """Return the pairs of adjacent words: the index of each pair's first word, and the hash of the pair."""
         first = np.flatnonzero(self.texts[1:] == self.texts[:-1])
-        return first, _mixed(self.hashes[first] * _PAIR + self.hashes[first + 1]) | np.uint64(1)
+        return first, mixed(self.hashes[first] * _PAIR + self.hashes[first + 1]) | np.uint64(1)
 
 
 def normalized(text: str) -> str:
@@ -113,8 +113,8 @@ def words_of(texts: Sequence[str]) -> Words:
     n_characters = np.diff(np.searchsorted(filled, starts), append=len(filled))
     of_words = np.cumsum(n_characters) - n_characters
     places = np.arange(len(filled)) - np.repeat(of_words, n_characters)
-    values = _mixed(codes[filled].astype(np.uint64)) * _powers(int(n_characters.max()))[places]
-    hashes = _mixed(np.add.reduceat(values, of_words)) & ~np.uint64(1)
+    values = mixed(codes[filled].astype(np.uint64)) * _powers(int(n_characters.max()))[places]
+    hashes = mixed(np.add.reduceat(values, of_words)) & ~np.uint64(1)
     n_words = np.diff(np.searchsorted(starts, begins), append=len(starts))
     return Words(np.repeat(np.arange(len(texts)), n_words), hashes, starts, starts + n_characters)
 
@@ -147,7 +147,7 @@ def _powers(n: int) -> Hashes:
     return np.multiply.accumulate(powers)
 
 
-def _mixed(numbers: Hashes) -> Hashes:
+def mixed(numbers: Hashes) -> Hashes:
     """Mix the bits of numbers with the finalizer of SplitMix64 (Steele, Lea & Flood, OOPSLA 2014)."""
     numbers = (numbers ^ (numbers >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     numbers = (numbers ^ (numbers >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

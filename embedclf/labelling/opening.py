@@ -12,18 +12,21 @@ from embedclf.data.label_sets import AnyLabels, LabelSet, listed_labels
 from embedclf.data.rows import Row, cell_text
 from embedclf.data.writer import check_output
 from embedclf.data_frames import DataFrame
+from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, DataError
 from embedclf.formatting import counted
 from embedclf.labelling.answers import AnswersFile, digest_of
+from embedclf.labelling.learner import BackgroundLearner
 from embedclf.labelling.orders import FileOrder, ListedOrder, RandomOrder, WithTestSet, draw_held_out
 from embedclf.labelling.output import LABEL, LabelledRows
 from embedclf.labelling.saving import Saver, check_free
 from embedclf.labelling.session import Learner, Order, Session
+from embedclf.labelling.suggested import SuggestedOrder
 from embedclf.labelling.suspects import find_suspects
 from embedclf.labelling.texts import corpus_of_texts
 from embedclf.validation import check_whole
 
-OrderName = Literal["file", "random", "check"]
+OrderName = Literal["suggest", "file", "random", "check"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,19 +55,20 @@ def open_session(
     texts : Corpus, DataFrame or iterable of str
         A corpus and a data frame bring their labels, and all of their columns are written.
     output : str or Path
-        The rows with their labels, a .csv, .tsv, .jsonl or .parquet file. Beside it are the texts of the test set
-        (``labelled_test.csv``), and the file of answers.
+        The rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. Beside it are the texts of the test
+        set (``labelled_test.csv``), and the file of answers.
     labels : iterable of str or None, or of lists, optional
         One per text, or a list per text; None or an empty string for a text that has not been labelled.
     text, label : str or sequence of str, optional
         The columns of a data frame; None means "text" and, if there is one, "label".
     vectors : ndarray of shape (n_texts, n_dimensions), float32, optional
-        Needed by ``"check"``.
-    order : {"file", "random", "check"} or Order
-        Which text is asked next: that of the next row, any, or the one whose label is most probably wrong. All but
-        ``"check"`` ask only texts without labels.
+        Needed by ``"suggest"`` and ``"check"``, and to learn.
+    order : {"suggest", "file", "random", "check"} or Order
+        Which text is asked next: the one that is likely to improve a classifier most, that of the next row, any, or the
+        one whose label is most probably wrong. All but ``"check"`` ask only texts without labels.
     learner : Learner, optional
-        None learns nothing. With ``"check"``, the guesses are the labels that each text has and should have.
+        None learns in the background if there are vectors. With ``"check"``, the guesses are the labels that each
+        text has and should have.
     test_share : float
         The share of questions that are drawn at random for the test set, from 0 to less than 1; see `draw_held_out`.
         ``"check"`` asks none.
@@ -98,8 +102,8 @@ def open_session(
     check_whole(seed, "seed", least=0)
     if not 0 <= test_share < 1:
         raise ArgumentError(f"test_share must be at least 0 and less than 1, not {test_share}")
-    if order == "check" and vectors is None:
-        raise ArgumentError('order="check" needs the vectors of the texts')
+    if order in ("suggest", "check") and vectors is None:
+        raise ArgumentError(f'order="{order}" needs the vectors of the texts')
     check_output(output)
     corpus = texts if isinstance(texts, Corpus) else corpus_of_texts(texts, labels, text, label)
     if not corpus.rows:
@@ -111,6 +115,7 @@ def open_session(
             '--order check (in Python: order="check")',
             source=corpus.name,
         )
+    background: BackgroundLearner | None = None
     file = AnswersFile(output)
     try:
         check_free(output, file)
@@ -125,6 +130,12 @@ def open_session(
             learner = suspects = find_suspects(corpus.texts, given, vectors, several=several, seed=seed)
             opened: Order = ListedOrder(suspects.rows)
         else:
+            if learner is None and vectors is not None:
+                embedded = EmbeddedTexts(corpus.texts, vectors=vectors)
+                learner = background = BackgroundLearner(embedded, several=several, known=wanted, seed=seed)
+                if order == "suggest":
+                    order = SuggestedOrder(embedded, seed=seed)
+                    background.follow(order.refresh)
             opened = _with_test_set(_order(order, len(given), seed), corpus.texts, given, file, test_share, seed)
         session = Session(
             corpus.texts,
@@ -139,6 +150,8 @@ def open_session(
             label_fault=rows.label_fault,
         )
     except BaseException:
+        if background is not None:
+            background.close()
         file.close()
         raise
     try:
@@ -147,6 +160,8 @@ def open_session(
         saver.start()
         session.save = saver.save
         session.closing.callback(saver.close)
+        if background is not None:
+            session.closing.callback(background.close)
     except BaseException:
         session.close()
         raise

@@ -14,11 +14,13 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.model_diff import ModelDiff
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.drift_result import Drift
 from embedclf.exploration.projection import N_NEAREST, TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
@@ -29,6 +31,10 @@ from embedclf.pages.row_list import shaded_text
 from embedclf.pages.verdict import weakest_first
 from embedclf.prediction.predict_files import FilePrediction
 from embedclf.printing.cross_validation import described, fold_cells
+from embedclf.printing.diffs import diff_tables, summary_of_rows
+from embedclf.printing.diffs import verdicts_of as verdicts_of_diff
+from embedclf.printing.drifted import reasons_of
+from embedclf.printing.drifted import verdict_of as verdict_of_drift
 from embedclf.printing.figures import names_of_upper_levels, upper_levels
 from embedclf.printing.retrained import (
     cells_of,
@@ -189,6 +195,12 @@ def _(result: Retraining) -> str:
 
 
 @notebook_html.register
+def _(result: ModelDiff) -> str:
+    said = [*verdicts_of_diff(result), summary_of_rows(result)]
+    return _cell(_paragraph(" ".join(said)), *(_table(*cells, left=1) for cells in diff_tables(result)))
+
+
+@notebook_html.register
 def _(result: DataCheck) -> str:
     tiles = [
         ("rows", f"{result.n_rows:,}", counted(result.n_labels, "label")),
@@ -237,6 +249,17 @@ def _(result: Clustering) -> str:
     ]
     table = _table(["cluster", "texts", "words", "most central text"], rows, left=4)
     return _cell(_tiles(tiles), table, _more(len(result.clusters)))
+
+
+@notebook_html.register
+def _(result: Drift) -> str:
+    rows = [
+        [one.name, f"more in {one.more_in}", f"{one.size:,}", ", ".join(one.words), shortened(one.texts[0].text)]
+        for one in result.groups[:_MOST_ROWS]
+    ]
+    table = _table(["group", "where", "rows", "words", "most central text"], rows, left=5) if rows else ""
+    said = " ".join([verdict_of_drift(result), *reasons_of(result)])
+    return _cell(_paragraph(said), table, _more(len(result.groups)))
 
 
 @notebook_html.register
@@ -332,7 +355,9 @@ def _(result: FilePrediction) -> str:
         ("seconds", f"{result.seconds:,.1f}", ""),
     ]
     rows = [[str(fault.line), fault.reason] for fault in result.faults]
-    return _cell(_tiles(tiles), _table(["line", "reason"], rows, left=2) if rows else "")
+    remark = None if result.shift is None else result.shift.remark
+    note = "" if remark is None else f'<p class="dim">{_escaped(remark)}</p>'
+    return _cell(_tiles(tiles), note, _table(["line", "reason"], rows, left=2) if rows else "")
 
 
 @notebook_html.register

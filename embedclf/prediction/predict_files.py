@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from embedclf.classifier.answer_shift import AnswerShift
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.atomic_file import check_places
 from embedclf.data.columns import as_text_column
@@ -44,6 +45,9 @@ class FilePrediction(Printable):
     usage : Usage
         Embedding usage of this run; if it ran in one process, usage since the embedder was opened. Zeros if the
         embedder does not count.
+    shift : AnswerShift or None
+        How far the answers are from those to the held-out texts of training; its `remark` says so in words if the
+        classifier is clearly less sure. None if no text was classified, or the classifier has no reference.
     """
 
     rows: int
@@ -52,6 +56,7 @@ class FilePrediction(Printable):
     faults: tuple[RowFault, ...]
     seconds: float
     usage: Usage = field(default_factory=Usage)
+    shift: AnswerShift | None = None
 
     def __repr__(self) -> str:
         return f"<FilePrediction: {counted(self.rows, 'row')}, {self.n_faults:,} not classified>"
@@ -92,7 +97,7 @@ def predict_file(
     ----------
     classifier : TextClassifier
     input, output : str or Path
-        CSV, TSV, JSONL or Parquet, by extension; the input ``-`` is standard input.
+        CSV, TSV, JSONL, Parquet or Excel, by extension; the input ``-`` is standard input.
     text_column : str or sequence of str, optional
         Several columns are joined by line breaks. None finds the column, or several: those of training, or it is called
         ``text``, or is the only one with another usual name, such as ``Message``.
@@ -211,4 +216,4 @@ def predict_rows(
             )
         raise
     seconds = time.perf_counter() - started
-    return FilePrediction(run.rows, run.rows_before, run.n_faults, tuple(run.faults), seconds, run.usage)
+    return FilePrediction(run.rows, run.rows_before, run.n_faults, tuple(run.faults), seconds, run.usage, run.shift)

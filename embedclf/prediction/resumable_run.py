@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from embedclf.classifier.answer_shift import AnswerShift, AnswerTally
+from embedclf.classifier.decisions import NOTHING
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.dialect import Dialect
 from embedclf.data.formats import file_format
@@ -93,6 +95,8 @@ class ResumableRun:
         self.columns = AnswerColumns(classifier, self.top_k, with_sets=coverage is not None, as_lists=as_lists)
         self.rows = self.rows_before = self.n_faults = 0
         self.faults: list[RowFault] = []
+        reference = classifier.card.reference
+        self._tally = None if reference is None else AnswerTally(reference)
         self._usages: dict[str, Usage] = {}
         self._classifier, self._source, self._part = classifier, source, part
         self._rows = iter(source)
@@ -148,7 +152,9 @@ class ResumableRun:
         self.n_faults = state["n_faults"]
         try:
             self.faults = [RowFault(*fault) for fault in state["faults"]]
-        except TypeError:
+            if self._tally is not None and "answers" in state:  # earlier versions did not write it
+                self._tally.restore(state["answers"])
+        except (KeyError, TypeError, ValueError):
             raise self._resume_error("its journal is damaged") from None
         self._part.go_on()
 
@@ -206,6 +212,11 @@ class ResumableRun:
             total = total.plus(one)
         return total
 
+    @property
+    def shift(self) -> AnswerShift | None:
+        """How far the answers are from those of training; None without a reference or texts."""
+        return None if self._tally is None else self._tally.shift()
+
     def _write(self, writer: CorpusWriter, chunk: Sequence[Row], scores: Scores) -> None:
         for row, answer in answer_rows(self._classifier, chunk, scores):
             if row.fault is not None:
@@ -213,6 +224,8 @@ class ResumableRun:
                 if len(self.faults) < _MAX_FAULTS:
                     self.faults.append(RowFault(row.line, row.fault))
             writer.write(row, self.columns.cells(answer, row.fault))
+        if self._tally is not None and scores.measures is not None:
+            self._tally.add(scores.measures, int((scores.decided.chosen != NOTHING).sum()))
         writer.flush()
         self._count(chunk)
         self._part.note(**self._journal_entry())
@@ -225,6 +238,7 @@ class ResumableRun:
             "n_faults": self.n_faults,
             "faults": self.faults,
             "settings": self._settings,
+            **({} if self._tally is None else {"answers": self._tally.to_dict()}),
         }
 
 

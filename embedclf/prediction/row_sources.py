@@ -129,7 +129,7 @@ class FileRows(CorpusReader):
     Parameters
     ----------
     path : str or Path
-        CSV, TSV, JSONL or Parquet; ``-`` is standard input.
+        CSV, TSV, JSONL, Parquet or Excel; ``-`` is standard input.
     reading : Reading
     """
 

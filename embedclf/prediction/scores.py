@@ -10,6 +10,7 @@ import numpy as np
 from embedclf.arrays import Vectors
 from embedclf.classifier.decisions import Answer, Decided
 from embedclf.classifier.label_sets import LabelSets, label_sets
+from embedclf.classifier.reference import Measures
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.data.rows import Row
 from embedclf.embedding.base import Embedder
@@ -30,11 +31,14 @@ class Scores(NamedTuple):
         Why a text cannot be classified, by its index.
     sets : LabelSets or None
         None if no coverage was asked for.
+    measures : Measures or None
+        Of the texts that can be classified; None if the classifier has no reference to compare them with.
     """
 
     decided: Decided
     reasons: Mapping[int, str]
     sets: LabelSets | None = None
+    measures: Measures | None = None
 
 
 def chunks_of(rows: Iterable[Row], embedder: Embedder) -> Iterator[list[Row]]:
@@ -76,12 +80,17 @@ def score_vectors(
 ) -> Scores:
     """Score texts whose vectors are known, as `TextClassifier.embed_partial` returns them."""
     if len(reasons) == len(texts):
-        probabilities = np.full((len(texts), len(classifier.classes)), np.nan, dtype=np.float32)
+        scores = np.full((len(texts), len(classifier.classes)), np.nan, dtype=np.float32)
     else:
-        probabilities = classifier.probabilities(vectors, texts)
-        probabilities[list(reasons)] = np.nan
+        scores = classifier.scores(vectors, texts)
+        scores[list(reasons)] = np.nan
+    probabilities = classifier.model.to_probabilities(scores)
     sets = None if coverage is None else label_sets(probabilities, classifier.card.set_threshold(coverage))
-    return Scores(classifier.decision.decide(probabilities, top_k), reasons, sets)
+    measures = None
+    if classifier.card.reference is not None:
+        usable = ~np.isnan(scores).any(axis=1)
+        measures = Measures.of(scores[usable], probabilities[usable], several=classifier.model.is_multilabel)
+    return Scores(classifier.decision.decide(probabilities, top_k), reasons, sets, measures)
 
 
 def answer_rows(classifier: TextClassifier, rows: Sequence[Row], scores: Scores) -> Iterator[tuple[Row, Answer]]:

@@ -32,7 +32,7 @@ from embedclf.printing.tables import (
 from embedclf.printing.width import columns
 
 if TYPE_CHECKING:
-    from embedclf.classifier.model_card import HeldOut
+    from embedclf.classifier.model_card import HeldOut, ModelCard
     from embedclf.classifier.text_classifier import TextClassifier
     from embedclf.evaluation.comparison import Compared, Comparison
     from embedclf.evaluation.learning import LearningCurve, LearningPoint
@@ -399,23 +399,7 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
             [("Nothing was measured", HEADING), (": accuracy is not known, and confidences are a rough guess.", PLAIN)],
             "Next, label some texts (embedclf suggest FILE chooses them) and train on these, with the same --labels.",
         ]
-    if held_out := card.held_out:
-        accuracy, rest = _quality(held_out)
-        before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
-        lines.append([(before, PLAIN), (accuracy, HEADING), (rest, PLAIN)])
-        if held_out.labels_per_text is not None:
-            predicted = f"predicted {held_out.predicted_labels_per_text:.2f}"
-            lines.append(f"Labels per text: {held_out.labels_per_text:.2f}, {predicted}")
-        if held_out.level_accuracies is not None:
-            levels = ", ".join(f"{level}: {one:.3f}" for level, one in enumerate(held_out.level_accuracies, 1))
-            lines.append(f"Accuracy by level: {levels}")
-        if held_out.coverage is not None:
-            of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
-            at = "Answers" if threshold is None else f"At confidence ≥ {threshold}: answers"
-            lines.append(f"{at} {shown_share(held_out.coverage)}{of_these}")
-        if held_out.out_of_scope_recall is not None:
-            lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
-        lines += held_out_lines(held_out.answers, several=card.multilabel is not None)
+    lines += held_out_test_lines(card)
     chosen = "" if card.regularization is None else f"C = {card.regularization:g}, "
     in_scope = card.out_of_scope_label is not None and card.multilabel is None
     rows = f"{card.n_examples:,} rows" + (" in scope" if in_scope else "")
@@ -424,6 +408,29 @@ def training_lines(classifier: "TextClassifier") -> list[Line]:
         abstains = f", {label_rules(card)}"
     lines.append(f"Trained on all {rows} ({card.head}, {chosen}temperature {card.temperature:.3g}{abstains})")
     return lines
+
+
+def held_out_test_lines(card: "ModelCard") -> list[Line]:
+    """Return how a classifier did on held-out rows, as lines; none if none were held out."""
+    if (held_out := card.held_out) is None:
+        return []
+    threshold = None if card.threshold is None else shown_threshold(card.threshold)
+    accuracy, rest = _quality(held_out)
+    before = f"Held-out test ({counted(held_out.n_examples, 'row')}): "
+    lines: list[Line] = [[(before, PLAIN), (accuracy, HEADING), (rest, PLAIN)]]
+    if held_out.labels_per_text is not None:
+        predicted = f"predicted {held_out.predicted_labels_per_text:.2f}"
+        lines.append(f"Labels per text: {held_out.labels_per_text:.2f}, {predicted}")
+    if held_out.level_accuracies is not None:
+        levels = ", ".join(f"{level}: {one:.3f}" for level, one in enumerate(held_out.level_accuracies, 1))
+        lines.append(f"Accuracy by level: {levels}")
+    if held_out.coverage is not None:
+        of_these = "" if held_out.answered_accuracy is None else f", accuracy {held_out.answered_accuracy:.3f}"
+        at = "Answers" if threshold is None else f"At confidence ≥ {threshold}: answers"
+        lines.append(f"{at} {shown_share(held_out.coverage)}{of_these}")
+    if held_out.out_of_scope_recall is not None:
+        lines.append(f"Held-out out-of-scope rows rejected: {shown_share(held_out.out_of_scope_recall)}")
+    return lines + held_out_lines(held_out.answers, several=card.multilabel is not None)
 
 
 def _quality(held_out: "HeldOut") -> tuple[str, str]:

@@ -10,18 +10,31 @@ from embedclf.embedding.spending import Spending
 from embedclf.evaluation.comparison import Comparison
 from embedclf.evaluation.cross_validation import CrossValidation
 from embedclf.evaluation.learning import LearningCurve
+from embedclf.evaluation.model_diff import ModelDiff
 from embedclf.evaluation.multilabel_cross_validation import MultiLabelCrossValidation
 from embedclf.evaluation.multilabel_report import MultiLabelReport
 from embedclf.evaluation.report import Report
 from embedclf.evaluation.retraining_result import Retraining
 from embedclf.exploration.clustering import Clustering
+from embedclf.exploration.drift_result import Drift
 from embedclf.exploration.projection import TextMap
 from embedclf.exploration.recommendation import Recommendation
 from embedclf.exploration.retrieval import SearchResult
 from embedclf.exploration.suggestions import Suggestions
 from embedclf.formatting import counted, shown_confidence
 from embedclf.prediction.predict_files import FilePrediction
-from embedclf.printing import cross_validation, explained, explored, figures, findings, multilabel, retrained, spending
+from embedclf.printing import (
+    cross_validation,
+    diffs,
+    drifted,
+    explained,
+    explored,
+    figures,
+    findings,
+    multilabel,
+    retrained,
+    spending,
+)
 from embedclf.printing.lines import Line, plain
 from embedclf.printing.tables import Rows, shortened, shown_label
 from embedclf.quality.findings import DataCheck
@@ -84,6 +97,11 @@ def _(result: Retraining) -> list[Line]:
 
 
 @lines_of.register
+def _(result: ModelDiff) -> list[Line]:
+    return diffs.diff_lines(result, Rows(), "", "to_frame()")
+
+
+@lines_of.register
 def _(result: DataCheck) -> list[Line]:
     return findings.finding_lines(result, Rows(), Rows("row of against"), in_python=True)
 
@@ -97,6 +115,11 @@ def _(result: SearchResult | Recommendation) -> list[Line]:
 @lines_of.register
 def _(result: Clustering) -> list[Line]:
     return explored.cluster_lines(result, Rows())
+
+
+@lines_of.register
+def _(result: Drift) -> list[Line]:
+    return drifted.drift_lines(result, Rows(), Rows("old row"), _REST)
 
 
 @lines_of.register
@@ -130,6 +153,8 @@ def _(result: FilePrediction) -> list[Line]:
         lines += [f"  line {fault.line}: {fault.reason}" for fault in result.faults]
         if left := result.n_faults - len(result.faults):
             lines.append(f"  … and {left:,} more")
+    if result.shift is not None and (remark := result.shift.remark) is not None:
+        lines.append(remark)
     return lines
 
 

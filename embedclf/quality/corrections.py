@@ -111,7 +111,8 @@ def apply_corrections(
     Parameters
     ----------
     corrections : str or Path
-        CSV, TSV, JSONL or Parquet, by extension, in UTF-8. A CSV may be delimited by commas, semicolons or tabs.
+        CSV, TSV, JSONL, Parquet or Excel, by extension, in UTF-8. A CSV may be delimited by commas, semicolons or
+        tabs.
     source, output : str or Path
         The dataset, and its corrected copy, in the same formats. The output must be neither of the two other files.
     text_column, label_column : str, optional

@@ -98,7 +98,8 @@ def repair(
     Parameters
     ----------
     source, output : str or Path
-        CSV, TSV, JSONL or Parquet, by extension; they may be the same file. A `source` of ``-`` is standard input.
+        CSV, TSV, JSONL, Parquet or Excel, by extension; they may be the same file. A `source` of ``-`` is standard
+        input.
     text_column, label_column : str, optional
         Column names; None finds the columns by their usual names. Without labels, rows with the same text are
         duplicates.

@@ -11,6 +11,7 @@ from embedclf.classifier.explanation import weighs_words
 from embedclf.classifier.predictions import predictions
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.errors import EmbedderError, MaxCostError
+from embedclf.service.answer_window import AnswerWindow
 from embedclf.service.metrics import Metrics
 from embedclf.service.redaction import error_kind, message_without_texts
 
@@ -57,16 +58,16 @@ class PredictRequest(NamedTuple):
 
 
 def answer_requests(
-    classifier: TextClassifier, requests: Sequence[PredictRequest], metrics: Metrics
+    classifier: TextClassifier, requests: Sequence[PredictRequest], metrics: Metrics, window: AnswerWindow
 ) -> list[bytes | EmbedderError]:
     """Answer requests with one embedding call; return JSON or the embedder's error for each."""
     texts = [text for one in requests for text in one.texts]
     metrics.batches.observe(len(texts))
     try:
-        probabilities, reasons = classifier.predict_proba_usable(texts)
+        scores, reasons = classifier.scores_usable(texts)
     except MaxCostError as error:
         if len(requests) > 1:  # some of them may be within the limit on their own
-            return [answer for one in requests for answer in answer_requests(classifier, [one], metrics)]
+            return [answer for one in requests for answer in answer_requests(classifier, [one], metrics, window)]
         metrics.failures.inc()
         logger.warning("%s", error)
         return [error]
@@ -78,7 +79,8 @@ def answer_requests(
         metrics.failures.inc()
         logger.warning("the embedder raised %s", error_kind(error))
         return [EmbedderError("the embedder failed")] * len(requests)
-    decision = classifier.decision
+    window.add(scores)
+    probabilities, decision = classifier.model.to_probabilities(scores), classifier.decision
     answers: list[bytes | EmbedderError] = []
     n_labelled = end = 0
     for one in requests:

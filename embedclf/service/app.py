@@ -14,6 +14,7 @@ from embedclf.validation import check_extra
 if TYPE_CHECKING:
     from fastapi import APIRouter, FastAPI
 
+    from embedclf.service.answer_window import AnswerWindow
     from embedclf.service.answers import PredictRequest
     from embedclf.service.batching import Batcher
     from embedclf.service.metrics import Metrics
@@ -173,13 +174,15 @@ def _with_share(classifier: TextClassifier, source: "ModelFile | None") -> TextC
     return type(classifier)(share, classifier.model, classifier.card)
 
 
-def _batcher(classifier: TextClassifier, metrics: "Metrics") -> "Batcher[PredictRequest, bytes]":
+def _batcher(
+    classifier: TextClassifier, window: "AnswerWindow", metrics: "Metrics"
+) -> "Batcher[PredictRequest, bytes]":
     from embedclf.service.answers import answer_requests
     from embedclf.service.batching import Batcher
 
     is_local = classifier.embedder.is_local
     return Batcher(
-        partial(answer_requests, classifier, metrics=metrics),  # type: ignore[arg-type] # the batcher raises errors
+        partial(answer_requests, classifier, metrics=metrics, window=window),  # type: ignore[arg-type] # the batcher raises errors
         max_inline_size=_MAX_INLINE_BYTES if is_local else 0,
         max_calls=_LOCAL_CALLS if is_local else _REMOTE_CALLS,
         max_batch_size=_MAX_BATCH_BYTES,

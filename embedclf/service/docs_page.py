@@ -4,25 +4,16 @@ It holds nothing about the model. Its script asks ``/model`` for that, with the 
 """
 
 import json
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from html import escape
 from importlib.resources import files
 from typing import Any
 
+from embedclf.service.inline_pages import content_security_policy
+
 _SCRIPT, _STYLE = ((files("embedclf.service") / name).read_text("utf-8") for name in ("page.js", "page.css"))
 
-
-def _source_of(inline: str) -> str:
-    return f"'sha256-{b64encode(sha256(inline.encode()).digest()).decode()}'"
-
-
-CONTENT_SECURITY_POLICY = (
-    f"default-src 'none'; script-src {_source_of(_SCRIPT)}; style-src {_source_of(_STYLE)}; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-"""Lets the page run its own script, use its own style, and ask its own service; nothing else."""
+CONTENT_SECURITY_POLICY = content_security_policy(_SCRIPT, _STYLE)
 
 # Without a script, the reader has to replace it.
 _ADDRESS = "http://127.0.0.1:8000"

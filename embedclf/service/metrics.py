@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from embedclf.errors import OutputError
 from embedclf.service.reloading import CurrentModel
+from embedclf.service.window_metrics import WindowMetrics, is_unknown
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096)
@@ -62,6 +63,7 @@ class Metrics:
             registry=registry,
             multiprocess_mode="livemax",
         )
+        self._window = WindowMetrics(registry)
         self._reloads: Counter | None = None
         self._watched: list[tuple[CurrentModel, Callable[[], int]]] = []
         self._known: dict[Counter, float] = {}
@@ -85,24 +87,27 @@ class Metrics:
     def note_change(self) -> None:
         """Let the other processes know what is watched here; without any, it is enough to look when asked."""
         if _SHARED is not None:
-            self._note()
+            self._note(at_once=False)
 
     def render(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
-        self._note()
-        if _SHARED is None:
-            return generate_latest(self._registry)
-        _forget_ended(_SHARED)
+        self._note(at_once=True)
+        source: Collector | CollectorRegistry = self._registry
+        if _SHARED is not None:
+            _forget_ended(_SHARED)
+            source = MultiProcessCollector(None, _SHARED)  # type: ignore[no-untyped-call]
         registry = CollectorRegistry()
-        registry.register(_OfAllProcesses(_SHARED))
+        registry.register(_Known(source))
         return generate_latest(registry)
 
     def _gauge(self, name: str, about: str, of_processes: str) -> Gauge:
         return Gauge(name, about, registry=self._registry, multiprocess_mode=of_processes)  # type: ignore[arg-type]
 
-    def _note(self) -> None:
-        """Write down what is watched."""
+    def _note(self, *, at_once: bool) -> None:
+        """Write down what is watched; what takes longer, only now and then unless it is wanted at once."""
         self._note_spending()
+        if self._watched:
+            self._window.note(self._watched[-1][0].served.window, at_once=at_once)
         models = [current for current, _ in self._watched]
         self._waiting.set(sum(current.n_waiting for current in models))
         self._in_flight.set(sum(in_flight() for _, in_flight in self._watched))
@@ -165,17 +170,17 @@ def _of_this_process() -> Metrics:
     return Metrics()
 
 
-class _OfAllProcesses(Collector):
-    """What all processes have written to their files, as far as it is ours."""
+class _Known(Collector):
+    """What is known of a source: of files that several processes share, as far as it is ours."""
 
-    def __init__(self, folder: str) -> None:
-        self._folder = folder
+    def __init__(self, source: Collector | CollectorRegistry) -> None:
+        self._source = source
 
     def collect(self) -> Iterator[Metric]:
-        of_all = MultiProcessCollector(None, self._folder)  # type: ignore[no-untyped-call]
-        for metric in of_all.collect():  # type: ignore[no-untyped-call]
+        for metric in self._source.collect():
             if metric.name == "embedclf_model_info":
                 metric.samples = [sample for sample in metric.samples if sample.value]
+            metric.samples = [sample for sample in metric.samples if not is_unknown(sample.value)]
             if metric.name.startswith("embedclf_"):
                 yield metric
 

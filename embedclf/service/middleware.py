@@ -49,10 +49,20 @@ class RequestLogging:
     state : ServiceState
     record : callable
         Called with the path, the status and the seconds of each request.
+    level : int
+        Of the log of requests; failures are logged as errors.
     """
 
-    def __init__(self, app: App, *, state: ServiceState, record: Callable[[str, int, float], None]) -> None:
+    def __init__(
+        self,
+        app: App,
+        *,
+        state: ServiceState,
+        record: Callable[[str, int, float], None],
+        level: int = logging.INFO,
+    ) -> None:
         self._app = app
+        self._level = level
         self._state = state
         self._record = record
 
@@ -84,7 +94,7 @@ class RequestLogging:
         finally:
             seconds = time.perf_counter() - began
             self._record(path if path in PATHS else "other", status, seconds)
-            _log(scope, status, seconds)
+            _log(scope, status, seconds, self._level)
 
 
 class AccessControl:
@@ -155,6 +165,8 @@ class LoadLimits:
         Called when a request has begun.
     path : str or None
         The path that it limits; None limits all that reaches it.
+    advice : str
+        What to do about a body that is too large.
     """
 
     def __init__(
@@ -165,12 +177,14 @@ class LoadLimits:
         limits: Limits,
         note_change: Callable[[], None],
         path: str | None = "/predict",
+        advice: str = "send fewer texts per request",
     ) -> None:
         self._app = app
         self._state = state
         self._limits = limits
         self._note_change = note_change
         self._path = path
+        self._advice = advice
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle a request, as specified by ASGI."""
@@ -224,19 +238,18 @@ class LoadLimits:
             await send_error(send, 408, f"the request did not arrive within {self._limits.seconds:g} s")
             return None
         if too_large:
-            await send_error(send, 413, f"the body exceeds {most:,} bytes; send fewer texts per request")
+            await send_error(send, 413, f"the body exceeds {most:,} bytes; {self._advice}")
             return None
         return bytes(body)
 
 
-def _log(scope: Scope, status: int, seconds: float) -> None:
+def _log(scope: Scope, status: int, seconds: float, level: int) -> None:
     """Log a request without texts, headers or the query string."""
     client = scope.get("client") or ("-",)
     n_texts = scope.get(N_TEXTS)
     texts = "" if n_texts is None else f" {n_texts:,} text{'' if n_texts == 1 else 's'},"
-    logger.info(
-        "%s %s %s %s,%s %.1f ms", client[0], scope["method"], _shown_path(scope), status, texts, 1_000 * seconds
-    )
+    took = 1_000 * seconds
+    logger.log(level, "%s %s %s %s,%s %.1f ms", client[0], scope["method"], _shown_path(scope), status, texts, took)
 
 
 def _shown_path(scope: Scope) -> str:

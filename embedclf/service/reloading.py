@@ -17,6 +17,7 @@ from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.embedding.base import Embedder, EmbedderLike, EmbedderSpec
 from embedclf.embedding.factory import EmbedderSettings
 from embedclf.errors import EmbedclfError, ModelFileError
+from embedclf.service.answer_window import AnswerWindow
 from embedclf.service.redaction import error_kind
 
 if TYPE_CHECKING:
@@ -152,12 +153,15 @@ class Served(NamedTuple):
         The file that it comes from; None if it does not come from a `ModelFile`.
     loaded : float
         When the service loaded it, in seconds since 1970.
+    window : AnswerWindow
+        Its answers to the last texts.
     """
 
     classifier: TextClassifier
     batcher: "Batcher[Any, bytes]"
     version: FileVersion | None
     loaded: float
+    window: AnswerWindow
 
     def file(self) -> dict[str, str] | None:
         """Return the file in use as plain types, for JSON."""
@@ -168,9 +172,7 @@ class Served(NamedTuple):
 
     def about(self) -> dict[str, Any]:
         """Return what is known about the classifier as plain types, for JSON."""
-        model = self.classifier.model
-        features = "both" if model.uses_vectors and model.words is not None else "embedding"
-        about = self.classifier.to_dict() | {"features": features if model.uses_vectors else "words"}
+        about = self.classifier.to_dict() | {"features": self.classifier.model.features}
         return about if (file := self.file()) is None else about | {"file": file}
 
 
@@ -183,7 +185,7 @@ class CurrentModel:
     source : ModelFile or None
         The file that the classifier was loaded from; None if it cannot be replaced.
     batcher : callable
-        Makes the batcher of a classifier.
+        Makes the batcher of a classifier, whose answers are noted in a window.
 
     Attributes
     ----------
@@ -196,7 +198,7 @@ class CurrentModel:
         self,
         classifier: TextClassifier,
         source: ModelFile | None,
-        batcher: "Callable[[TextClassifier], Batcher[Any, bytes]]",
+        batcher: "Callable[[TextClassifier, AnswerWindow], Batcher[Any, bytes]]",
     ) -> None:
         self._source = source
         self._batcher = batcher
@@ -204,7 +206,7 @@ class CurrentModel:
         self.n_reloads = self.n_failed = 0
         self._replaced: list[Batcher[Any, bytes]] = []
         version = None if source is None else source.version
-        self.served = Served(classifier, batcher(classifier), version, time.time())
+        self.served = self._begin(classifier, version)
 
     @property
     def can_reload(self) -> bool:
@@ -240,10 +242,14 @@ class CurrentModel:
                 raise
             before, version = self.served.version, self._source.version
             self._replaced = [one for one in [*self._replaced, self.served.batcher] if one.n_waiting]
-            self.served = Served(classifier, self._batcher(classifier), version, time.time())
+            self.served = self._begin(classifier, version)
             self.n_reloads += 1
             logger.info("reloaded %s; before: %s", _shown(version), _shown(before))
             return self.served
+
+    def _begin(self, classifier: TextClassifier, version: FileVersion | None) -> Served:
+        window = AnswerWindow(classifier)
+        return Served(classifier, self._batcher(classifier, window), version, time.time(), window)
 
 
 def _shown(version: FileVersion | None) -> str:

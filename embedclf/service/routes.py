@@ -62,7 +62,7 @@ def add_predict(
             wanted = PredictRequest(texts, body.top_k, coverage=body.coverage)  # type: ignore[attr-defined]
         else:
             wanted = PredictRequest([body.text], body.top_k, body.explain, body.coverage)  # type: ignore[attr-defined]
-        classifier, batcher, _, _ = current.served
+        classifier, batcher, *_ = current.served
         n_classes = len(classifier.classes)
         request.scope[N_TEXTS] = len(wanted.texts)
         if wanted.coverage is not None:

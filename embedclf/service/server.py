@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +71,16 @@ def serve(
         serve_on(listening, classifier, token=token, allowed_hosts=allowed_hosts, limits=limits, source=source)
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, options: str = "--host or --port") -> socket.socket:
     """Return a socket that listens for connections.
+
+    Parameters
+    ----------
+    host : str
+    port : int
+        0 picks a free port.
+    options : str
+        The options of the command that choose another address, for the error.
 
     Raises
     ------
@@ -90,8 +98,7 @@ def listen(host: str, port: int) -> socket.socket:
         # Python adds the address to the system's message.
         reason = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
         raise EmbedclfError(
-            f"cannot listen on {host}, port {port}: {reason}; choose another with --host or --port (0 picks a free "
-            "port)"
+            f"cannot listen on {host}, port {port}: {reason}; choose another with {options} (0 picks a free port)"
         ) from error
 
 
@@ -121,16 +128,35 @@ def serve_on(
     if token is None and is_loopback(listening):
         hosts.append(shown_address(listening))  # may be a loopback address other than 127.0.0.1
     app = create_app(classifier, token=token, limits=limits, allowed_hosts=hosts or None, source=source)
-    server = _server(app, limits, listening)
+    server = graceful_server(app, limits, listening)
+    handlers: dict[int, Callable[..., None]] = {}
+    if source is not None and hasattr(signal, "SIGHUP"):
+        handlers[signal.SIGHUP] = _reload_or_stop(server)
+    run(server, listening, handlers)
+
+
+def run(
+    server: "uvicorn.Server", listening: socket.socket, handlers: Mapping[int, Callable[..., None]] | None = None
+) -> None:
+    """Run a server of `graceful_server` until SIGTERM or SIGINT, or until its ``should_exit`` is set.
+
+    Call it in the main thread, since Python handles signals there only.
+
+    Parameters
+    ----------
+    server : uvicorn.Server
+    listening : socket.socket
+        It is closed at the end.
+    handlers : dict of int to callable, optional
+        What handles other signals meanwhile.
+    """
 
     def stop(*_: object) -> None:
         server.should_exit = True
 
     # uvicorn installs its own handlers while it serves, and raises the signals again at the end. These handlers let
     # this function return then, and also work before uvicorn is ready.
-    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop}
-    if source is not None and hasattr(signal, "SIGHUP"):
-        handlers[signal.SIGHUP] = _reload_or_stop(server)
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, **(handlers or {})}
     previous = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     # Everything allocated so far lives until the end. Searching it for garbage would pause the service for 50 ms each
     # time.
@@ -157,7 +183,17 @@ def _reload_or_stop(server: Any) -> Callable[..., None]:
     return handle
 
 
-def _server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicorn.Server":
+def graceful_server(app: "FastAPI", limits: Limits, listening: socket.socket) -> "uvicorn.Server":
+    """Return uvicorn's server with limits on connections, which answers what is in flight before it ends.
+
+    Parameters
+    ----------
+    app : FastAPI
+        Its ``state.service`` is a `ServiceState`, which is set to draining at the end; its ``state.model``, if it
+        reloads, a `CurrentModel`.
+    limits : Limits
+    listening : socket.socket
+    """
     import uvicorn
 
     from embedclf.service.connections import bounded_protocol

@@ -57,12 +57,15 @@ class OutOfFoldScores:
         Which labels each example has, if it may have several.
     scope : ScopeRule or None
         How probable it is that a text is in scope; None without out-of-scope examples.
+    rows : ndarray of shape (n_judged,), or None
+        Index of each of them among all examples; None if that is not needed.
     """
 
     scores: Vectors
     y: Ints
     given: Mask | None = None
     scope: ScopeRule | None = None
+    rows: Ints | None = None
 
     @property
     def probabilities(self) -> Vectors:

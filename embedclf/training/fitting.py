@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,11 +15,12 @@ from embedclf.classifier.answer_figures import (
     measure_answers,
     measure_label_answers,
 )
-from embedclf.classifier.decisions import NOTHING, Decision, LabelRules, MultiLabelDecision
+from embedclf.classifier.decisions import NOTHING, AnyDecision, Decision, LabelRules, MultiLabelDecision
 from embedclf.classifier.hierarchy import Hierarchy, hierarchy_of
 from embedclf.classifier.label_sets import Conformal
 from embedclf.classifier.linear import LinearModel
 from embedclf.classifier.model_card import HeldOut, ModelCard
+from embedclf.classifier.reference import AnswerReference
 from embedclf.embedding.base import EmbedderSpec
 from embedclf.errors import TrainingError
 from embedclf.formatting import counted, shown_share
@@ -44,6 +46,8 @@ _N_FOLDS = 5
 
 # So many held-out examples are enough to calibrate label sets on: the standard error of their coverage is below 1 %.
 _ENOUGH_HELD_OUT = 1_500
+# And so many to compare later answers with.
+_ENOUGH_TO_COMPARE = 500
 
 
 def fit_classifier(
@@ -124,6 +128,9 @@ def fit_classifier(
     model = trained.model(settings.temperature, examples.classes, settings.of_labels, settings.scope, shift)
     if examples.added is not None:
         model = examples.added.beside(model, chosen.added_bias or 0.0)
+    else:
+        decision = replace(card, out_of_scope_label=rules.outside).decision(model.classes)
+        card = replace(card, reference=_reference(chosen, measured, model, decision))
     return model, card, correct
 
 
@@ -174,16 +181,24 @@ def _with_mean_weight_one(examples: TrainingSet, recipe: Recipe) -> tuple[Traini
     return scaled, replace(recipe, C=C), mean
 
 
+class _OnHeldOut(NamedTuple):
+    """Scores and probabilities of held-out examples, and their classes: arrays of n rows."""
+
+    scores: Vectors
+    probabilities: Vectors
+    y: Ints
+
+
 @dataclass(slots=True)
 class _Chosen:
-    """Chosen settings, the latest fit with them, and the probabilities that it gave to held-out examples."""
+    """Chosen settings, the latest fit with them, and the answers that it gave to held-out examples."""
 
     settings: Settings
     threshold: float | None
     kept: Mask
     fitted: Trained | None
     added_bias: float | None = None
-    on_held_out: tuple[Vectors, Ints] | None = None
+    on_held_out: _OnHeldOut | None = None
     targets: tuple[LabelTarget, ...] = ()
 
 
@@ -324,7 +339,9 @@ class _Job:
         )
         terms = as_terms(others.words(fitted.vocabulary))
         if self.examples.given is not None and (rules := self.label_rules(chosen)) is not None:
-            probabilities, given = model.probabilities(others.vectors, terms), self.examples.given[held]
+            scores, given = model.scores(others.vectors, terms), self.examples.given[held]
+            probabilities = model.to_probabilities(scores)
+            chosen.on_held_out = _OnHeldOut(scores, probabilities, y)
             of_labels = MultiLabelDecision(
                 classes,
                 np.array(rules.thresholds),
@@ -343,8 +360,9 @@ class _Job:
                 chosen.added_bias = added.bias_for(margins[known])
             model = added.beside(model, chosen.added_bias)
             y = np.array([*map(model.classes.index, classes), len(model.classes)], dtype=np.intp)[y]
-        probabilities = model.probabilities(others.vectors, terms)
-        chosen.on_held_out = probabilities, y
+        scores = model.scores(others.vectors, terms)
+        probabilities = model.to_probabilities(scores)
+        chosen.on_held_out = _OnHeldOut(scores, probabilities, y)
         tree = None if self.tree is None else hierarchy_of(model.classes, self.tree.separator)
         if added is not None:
             return _measure(probabilities, y, Decision(model.classes, chosen.threshold, tree), added.labels)
@@ -455,7 +473,7 @@ def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Con
         return None
     n_classes, judged = len(examples.classes), []
     if measured is chosen and chosen.on_held_out is not None:
-        judged.append(chosen.on_held_out)
+        judged.append(chosen.on_held_out[1:])
     are_enough = bool(judged) and (judged[0][1] < n_classes).sum() >= _ENOUGH_HELD_OUT
     if (left_out := chosen.settings.out_of_fold) is not None and not are_enough:
         judged.insert(0, (left_out.probabilities, left_out.y))
@@ -463,6 +481,25 @@ def _conformal(chosen: _Chosen, measured: _Chosen, examples: TrainingSet) -> Con
         return Conformal(0, 0, (), ())
     probabilities, y = map(np.concatenate, zip(*judged, strict=True))
     return Conformal.of(probabilities[y < n_classes], y[y < n_classes])
+
+
+def _reference(chosen: _Chosen, measured: _Chosen, model: LinearModel, decision: AnyDecision) -> AnswerReference | None:
+    """Keep what the answers to examples are like that were not fitted on, out-of-scope ones included.
+
+    These are the held-out ones, and where they are few, or judged with settings of their own, those predicted out of
+    fold; see `_conformal`.
+    """
+    settings, each = chosen.settings, []
+    if measured is chosen and chosen.on_held_out is not None:
+        each.append(chosen.on_held_out.scores)
+    if (left_out := settings.out_of_fold) is not None and sum(map(len, each)) < _ENOUGH_TO_COMPARE:
+        of_labels = settings.of_labels
+        scores = left_out.scores if of_labels is None else left_out.scores * of_labels.factors + of_labels.shifts
+        each.append(scores.astype(np.float32))
+    if not each:
+        return None
+    scores = np.concatenate(each)
+    return AnswerReference.of(scores, model.to_probabilities(scores), decision)
 
 
 def _measure(

@@ -140,15 +140,16 @@ class Chooser:
             elif not in_scope.all():
                 self._others.append((~judged, judged))
         if self._parts:
-            self._y_judged = np.concatenate([examples.y[judged] for _, judged in self._parts])
+            self._rows_judged = np.concatenate([np.flatnonzero(judged) for _, judged in self._parts])
+            self._y_judged = examples.y[self._rows_judged]
             self._given = None
             if examples.given is not None:
-                self._given = np.concatenate([examples.given[judged] for _, judged in self._parts])
+                self._given = examples.given[self._rows_judged]
             # Out-of-scope examples are fitted as one more class.
             weights = examples.class_weight
             self._class_weight = weights if weights is None or in_scope.all() else np.append(weights, 1.0)
             weights = examples.sample_weight
-            self._weights = None if weights is None else np.concatenate([weights[judged] for _, judged in self._parts])
+            self._weights = None if weights is None else weights[self._rows_judged]
             self._axes = None
             if few and recipe.head == "logistic" and recipe.uses_vectors:
                 # Computed once for all folds and scales, since it takes most of the time for long vectors.
@@ -191,7 +192,8 @@ class Chooser:
         else:
             temperature, share, loss = fit_correction(scores, self._y_judged, weights, self._weights)
         settings = Settings(C, scale, self._named, temperature, loss, self.n_judged, fits[0], None, share=share)
-        left_out = OutOfFoldScores(self._calibrated(scores, settings), self._y_judged, self._given)
+        calibrated = self._calibrated(scores, settings)
+        left_out = OutOfFoldScores(calibrated, self._y_judged, self._given, rows=self._rows_judged)
         return _Tried(replace(settings, out_of_fold=left_out), fits)
 
     def _calibrated(self, scores: Floats, settings: Settings) -> Vectors:
@@ -222,7 +224,7 @@ class Chooser:
         out_of_fold = settings.out_of_fold
         if out_of_fold is None:
             return settings
-        scores, y = [out_of_fold.scores], [out_of_fold.y]
+        scores, y, of_rows = [out_of_fold.scores], [out_of_fold.y], [self._rows_judged]
         names = self._names if settings.named else None
         for kept, judged in self._others:
             rows = Rows(*self._examples[kept].with_names(names))
@@ -231,13 +233,15 @@ class Chooser:
             words = left_out.words(rows.vocabulary) if settings.scale else None
             scores.append(self._calibrated(fit.scores(left_out.vectors, words), settings))
             y.append(self._examples.y[judged])
+            of_rows.append(np.flatnonzero(judged))
             self._choosing.advance()
         of_all, of_y = np.concatenate(scores), np.concatenate(y)
         relative = of_all[:, :-1] - of_all[:, -1:]
         in_scope = of_y < relative.shape[1]
         # A single out-of-scope text is never left out.
         scope = None if in_scope.all() else learn_scope(relative, in_scope, settings.temperature, seed=self._seed)
-        return replace(settings, out_of_fold=OutOfFoldScores(relative, of_y, scope=scope), scope=scope)
+        out_of_fold = OutOfFoldScores(relative, of_y, scope=scope, rows=np.concatenate(of_rows))
+        return replace(settings, out_of_fold=out_of_fold, scope=scope)
 
     def _choose(self, near: Settings | None) -> Settings:
         scales = self._recipe.scales

@@ -62,20 +62,30 @@ def hold_out(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
             "every label needs at least one to train on. Use at most "
             f"{np.floor(1000 * spare.sum() / n_texts) / 1000:g}, or 0 to hold nothing out"
         )
-    counts = np.minimum(np.floor(fraction * sizes), spare).astype(np.intp)
+    counts = _counts(sizes, spare, fraction, wanted)
+    place = np.arange(len(order)) - np.searchsorted(classes, classes)
+    held_groups = np.zeros(len(order), dtype=bool)
+    held_groups[order[place < counts[classes]]] = True
+    return _with_all_classes(held_groups, groups, y)
+
+
+def _counts(sizes: Ints, spare: Ints, fraction: float, wanted: int) -> Ints:
+    """Return how many of each class to hold out: as many as wanted in all, and none more than it can spare."""
+    counts: Ints = np.minimum(np.floor(fraction * sizes), spare).astype(np.intp)
     while (short := wanted - counts.sum()) > 0:
         # Add one to the classes furthest below their share; ties go to the larger class.
         need = np.where(counts < spare, fraction * sizes - counts, -np.inf)
         chosen = np.lexsort((-sizes, -need))[: min(short, int(np.isfinite(need).sum()))]
         counts[chosen] += 1
-    place = np.arange(len(order)) - np.searchsorted(classes, classes)
-    held_groups = np.zeros(len(order), dtype=bool)
-    held_groups[order[place < counts[classes]]] = True
-    held = held_groups[groups]
+    return counts
+
+
+def _with_all_classes(chosen: Mask, groups: Ints, y: Ints) -> Mask:
+    """Return the examples of the chosen groups, without those of a class of which none would be left."""
     # A text with two labels counts for the first one, so check that the second keeps an example, too.
-    kept = np.bincount(y[~held], minlength=len(sizes))
-    held_groups[groups[(kept == 0)[y]]] = False
-    return held_groups[groups]
+    kept = np.bincount(y[~chosen[groups]], minlength=int(y.max()) + 1)
+    chosen[groups[(kept == 0)[y]]] = False
+    return chosen[groups]
 
 
 def assign_folds(y: Ints, groups: Ints, n_folds: int, *, seed: int) -> Ints:
@@ -96,3 +106,37 @@ def assign_folds(y: Ints, groups: Ints, n_folds: int, *, seed: int) -> Ints:
     only_once = present.sum(axis=1) == 1
     fold_of_group[groups[only_once[y]]] = -1
     return fold_of_group[groups]
+
+
+def divide(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
+    """Choose the rows of a test set: as `hold_out`, but the fraction is one of rows, however large the groups are.
+
+    Where each row is a group of its own, both choose the same rows. A group that is larger than what its class should
+    have in the test set is not chosen.
+
+    Parameters
+    ----------
+    y, groups, seed
+        See `hold_out`.
+    fraction : float
+        Share of the rows to choose, in (0, 1).
+
+    Returns
+    -------
+    ndarray of shape (n,), bool
+        All false if the classes are too small for the fraction.
+    """
+    groups, order, classes = _shuffled_by_class(y, groups, seed)
+    sizes = np.bincount(groups)[order]
+    n_classes = int(y.max()) + 1
+    rows = np.bincount(classes, weights=sizes, minlength=n_classes).astype(np.intp)
+    # A class with a single group is never divided, so it does not count.
+    rows[np.bincount(classes, minlength=n_classes) < 2] = 0
+    spare = np.maximum(rows - 1, 0)
+    left = _counts(rows, spare, fraction, min(round(fraction * int(rows.sum())), int(spare.sum()))).tolist()
+    chosen = np.zeros(len(order), dtype=bool)
+    for group, its_class, size in zip(order.tolist(), classes.tolist(), sizes.tolist(), strict=True):
+        if size <= left[its_class]:
+            chosen[group] = True
+            left[its_class] -= size
+    return _with_all_classes(chosen, groups, y)

@@ -1,6 +1,7 @@
 """Training of a classifier on labelled texts, with its accuracy measured on held-out examples."""
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from embedclf.classifier.model_card import Head, HeldOut
 from embedclf.classifier.multilabel import make_classifier
 from embedclf.classifier.text_classifier import TextClassifier
 from embedclf.classifier.training_record import TrainingRecord, rows_digest
-from embedclf.data.label_sets import AnyLabels, listed_labels, written_labels
+from embedclf.data.label_sets import AnyLabels, each_label, listed_labels, written_labels
 from embedclf.data_frames import DataFrame, as_mapping
 from embedclf.embedding.base import WORDS, Embedder, EmbedderLike
 from embedclf.embedding.embedded_texts import EmbeddedTexts
@@ -327,6 +328,7 @@ def train_on(
         label_texts=described is not None,
         target_precision=rules.target_precision or None,
         target_recall=rules.target_recall or None,
+        label_counts=dict(sorted(Counter(each_label(labels)).items())),
     )
     opened, recipe = open_for(recipe, examples)
     if described is not None:

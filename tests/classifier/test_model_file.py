@@ -104,6 +104,7 @@ TARGET = {
     "cross_validated": 0.95,
     "n_examples": 9,
 }
+REFERENCE = {"n_examples": 60, "confidence": [0.5] * 21, "energy": [0.5] * 21, "abstained": 0, "labels": [60, 0, 0]}
 FIGURES = {"accuracy": 0.9, "macro_f1": 0.8, "ece": 0.1, "n_examples": 6}
 RECALL = {"label": "refund", "recall": 0.5, "likeliest": 0.4, "n_examples": 3}
 COST = {
@@ -167,6 +168,18 @@ RECORD = {"digest": "00", "n_rows": 30}
         ),
         ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5], "steps": [2]}}, "invalid 'steps' [2]"),
         ({"conformal": {"n_examples": 3, "n_likeliest": 1, "likeliest": [0.5]}}, "'steps' is missing"),
+        ({"reference": 3}, "invalid 'reference' 3"),
+        ({"reference": {"n_examples": 60}}, "'abstained' is missing"),
+        ({"reference": REFERENCE | {"n_examples": 0}}, "invalid 'n_examples' 0 of its 'reference'"),
+        ({"reference": REFERENCE | {"abstained": 1.5}}, "invalid 'abstained' 1.5"),
+        ({"reference": REFERENCE | {"abstained": float("nan")}}, "invalid 'abstained' nan"),
+        ({"reference": REFERENCE | {"labels": [60, 0]}}, "invalid 'labels' [60, 0] of its 'reference'"),
+        ({"reference": REFERENCE | {"labels": [61, 0, 0]}}, "invalid 'labels' [61, 0, 0] of its 'reference'"),
+        ({"reference": REFERENCE | {"confidence": [0.5]}}, "invalid 'confidence' [0.5] of its 'reference'"),
+        ({"reference": REFERENCE | {"confidence": [0.5] * 20 + [0.4]}}, "invalid 'confidence' [0.5, 0.5"),
+        ({"reference": REFERENCE | {"confidence": [0.5] * 20 + [1.1]}}, "invalid 'confidence' [0.5, 0.5"),
+        ({"reference": REFERENCE | {"energy": [float("-inf")] + [0.5] * 20}}, "invalid 'energy' [-inf"),
+        ({"reference": REFERENCE | {"energy": [float("nan")] * 21}}, "invalid 'energy' [nan"),
         ({"costs": [["refund", "parcel", 1]]}, "costs name the label 'parcel', which does not occur"),
         ({"costs": [["parcel", None, 1]]}, "costs name the label 'parcel', which does not occur"),
         ({"costs": [["refund", "delivery", -1]]}, "a cost of its 'costs' is -1"),

@@ -140,7 +140,18 @@ def test_one_option_has_one_text():
         plain = re.sub(r"  \[default: .*\]|; may be repeated|,? if any|Print one JSON object.*", "", option.help or "")
         texts.setdefault(option.opts[-1], set()).add(plain.strip(". "))
     differing = {name for name, found in texts.items() if len(found) > 1}
-    own = {"--output", "-k", "--embedder", "--force", "--label-column", "--live", "--model", "--text", "--train-set"}
+    own = {
+        "--against",
+        "--output",
+        "-k",
+        "--embedder",
+        "--force",
+        "--label-column",
+        "--live",
+        "--model",
+        "--text",
+        "--train-set",
+    }
     assert differing <= own, {name: texts[name] for name in differing - own}
 
 

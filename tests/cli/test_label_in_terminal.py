@@ -233,7 +233,7 @@ def test_what_the_labels_bring_is_said_as_it_changes(monkeypatch: pytest.MonkeyP
         assert terminal.press("1").startswith(f"> refund\n\n{said}More labels still help.\ninbox.csv:3")
         assert terminal.press("1").startswith("> refund\n\ninbox.csv:4")
         learner.test = Point(30, 0.7, Interval(0.52, 0.833))
-        said = "Test set: accuracy 70.0 % (52.0 to 83.3 %), on 30 random texts that the\n  classifier has not seen\n"
+        said = "Accuracy on the test set 70.0 % (52.0 to 83.3 %): 30 random texts that the\n  classifier has not seen\n"
         assert terminal.press("1").startswith(f"> refund\n\n{said}inbox.csv:5")
 
 

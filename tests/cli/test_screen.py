@@ -67,7 +67,7 @@ def test_names_of_files_columns_and_options(process, dataset: Path):
         [f"--{evil}"],
         ["train", named, "--head", evil],
         ["predict", "-m", evil, "text"],
-        ["predict", "-m", "m.safetensors", "--input", named, "--output", f"{evil}.xlsx"],
+        ["predict", "-m", "m.safetensors", "--input", named, "--output", f"{evil}.xls"],
         ["cache", "info", "--cache-dir", evil],
         ["cache", "clear", "--cache-dir", evil],
     ):

@@ -104,9 +104,11 @@ def test_wrong_rows_are_written(cli: Cli, dataset: Path, model: Path):
     assert cli("evaluate", test, "-m", model, "--errors", "wrong.jsonl", "--train-set", few).exit_code == 0
     first = json.loads(Path("wrong.jsonl").read_text().splitlines()[0])
     assert (first["nearest_2_label"], first["nearest_3_label"]) in {("refund", None), ("delivery", None)}
-    result = cli("evaluate", test, "-m", model, "--errors", "wrong.xlsx")
+    result = cli("evaluate", test, "-m", model, "--errors", "wrong.xls")
     assert result.exit_code == 1
-    assert result.stderr == "Error: cannot write wrong.xlsx: the output must end in .csv, .tsv, .jsonl or .parquet\n"
+    assert (
+        result.stderr == "Error: cannot write wrong.xls: the output must end in .csv, .tsv, .jsonl, .parquet or .xlsx\n"
+    )
 
 
 def test_neighbours_say_where_they_stand(cli: Cli, model: Path):

@@ -165,7 +165,7 @@ def test_the_options_of_the_file_are_repeated(cli: Cli, person: Person):
     ("output", "message"),
     [
         ("inbox.csv", "--output inbox.csv is the same file as the file inbox.csv: choose another"),
-        ("labelled.xyz", "the output must end in .csv, .tsv, .jsonl or .parquet"),
+        ("labelled.xyz", "the output must end in .csv, .tsv, .jsonl, .parquet or .xlsx"),
     ],
 )
 def test_an_output_that_cannot_be(cli: Cli, person: Person, inbox: Path, output: str, message: str):

@@ -574,11 +574,13 @@ def test_lines_in_another_encoding(process, model: Path):
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "refund"]
 
 
-@pytest.mark.parametrize("name", ["out.xlsx", "out.csv.gz"])
+@pytest.mark.parametrize("name", ["out.xls", "out.csv.bz2"])
 def test_a_format_that_is_not_written_is_refused(cli: Cli, model: Path, name: str):
     """Rather than something else written under its name."""
     result = cli("predict", "-m", model, "x", "--output", name)
-    assert result.stderr == f"Error: cannot write {name}: the output must end in .csv, .tsv, .jsonl or .parquet\n"
+    assert result.stderr == (
+        f"Error: cannot write {name}: the output must end in .csv, .tsv, .jsonl, .parquet or .xlsx\n"
+    )
 
 
 def test_no_file_is_called_dash(cli: Cli, model: Path, dataset: Path):

@@ -110,7 +110,7 @@ def test_usage_errors_exit_2(cli: Cli, dataset: Path, args: list[str], message: 
         (
             ["--embedder", "worldllama"],
             "Error: unknown embedder 'worldllama'. Built in: wordllama, words, aimlapi:MODEL, fastembed:MODEL (see "
-            "embedclf embedders). LangChain: PROVIDER:MODEL\n",
+            "embedclf embedders). LangChain: PROVIDER:MODEL. Did you mean wordllama?\n",
         ),
         (
             ["--embedder", "openai"],

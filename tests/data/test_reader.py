@@ -343,8 +343,7 @@ def test_a_parquet_file_that_refers_to_what_is_not_there():
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("d.xlsx", b"PK\x03\x04rest", "d.xlsx: this is a ZIP archive or an Excel file: unpack it, or save it as CSV"),
-        ("d.csv.gz", b"\x1f\x8brest", "d.csv.gz: this is a gzip file: decompress it first: gunzip -k d.csv.gz"),
+        ("d.csv.bz2", b"BZh91AY&SY\xff", "d.csv.bz2: this is a bzip2 file: decompress it first: bunzip2 -k d.csv.bz2"),
         ("d.csv", "text,label\n".encode("utf-16-le"), "--encoding utf-16-le  text,label"),
     ],
 )

@@ -1,7 +1,10 @@
 """What is read and written with columns added is read again as it was, whatever stands in it, in every format."""
 
 import csv
+import gzip
 import json
+import re
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -35,8 +38,11 @@ CHARACTERS = st.one_of(
 FIELDS = st.text(CHARACTERS, max_size=6)
 NAMES = st.lists(FIELDS, unique=True, max_size=3)
 DELIMITERS = st.sampled_from(",;\t| 'x0é")
-KINDS = ["csv", "tsv", "jsonl", "parquet"]
+KINDS = ["csv", "tsv", "jsonl", "parquet", "xlsx"]
 each_kind = pytest.mark.parametrize("kind", KINDS)
+each_kind_and_packed = pytest.mark.parametrize("kind", [*KINDS, "csv.gz", "jsonl.zst"])
+# What XML does not have, as Excel writes it, and an underscore before what looks so.
+OF_XML = re.compile("[\0-\b\v-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 Table = tuple[list[str], list[list[str]]]
 
@@ -57,6 +63,14 @@ def write(path: Path, table: Table, delimiter: str) -> None:
         pa, pq = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
         columns = [pa.array([row[place] for row in rows], pa.string()) for place in range(len(names))]
         pq.write_table(pa.table(columns, names=names), path)
+    elif path.suffix == ".xlsx":
+        workbook = pytest.importorskip("openpyxl").Workbook()
+        for at, row in enumerate([names, *rows], 1):
+            for column, field in enumerate(row, 1):
+                cell = workbook.active.cell(at, column)
+                cell.value = OF_XML.sub(lambda found: f"_x{ord(found[0]):04X}_", field)
+                cell.data_type = "s"
+        workbook.save(path)
     else:
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL).writerows([names, *rows])
@@ -64,6 +78,17 @@ def write(path: Path, table: Table, delimiter: str) -> None:
 
 def read(path: Path, delimiter: str) -> Table:
     """Read a table by other means than ours."""
+    if path.suffix == ".gz":
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path = path.with_suffix("")
+    if path.suffix == ".zst":
+        zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+        path.with_suffix("").write_bytes(zstd.decompress(path.read_bytes()))
+        path = path.with_suffix("")
+    if path.suffix == ".xlsx":
+        sheet = pytest.importorskip("openpyxl").load_workbook(path).active
+        decoded = [[_decoded(field) for field in row] for row in sheet.iter_rows(values_only=True)]
+        return decoded[0], decoded[1:]
     if path.suffix == ".jsonl":
         records = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
         return (list(records[0]) if records else []), [list(record.values()) for record in records]
@@ -75,12 +100,24 @@ def read(path: Path, delimiter: str) -> Table:
         return names, rows
 
 
+def _decoded(field: object) -> str:
+    return re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), str("" if field is None else field))
+
+
+def fits(kind: str, table: Table) -> bool:
+    """Return whether a format can tell every row and column of a table from none."""
+    names, rows = table
+    if kind == "xlsx":
+        return "" not in names and all(map(any, rows))
+    return bool(rows) or "jsonl" not in kind  # which has no header
+
+
 def is_usable(text: str) -> bool:
     return has_something_to_read(text)
 
 
 @pytest.mark.slow
-@each_kind
+@each_kind_and_packed
 def test_written_and_read(kind: str):
     """By the writer and the reader, with columns added and with none."""
     path = Path(f"table.{kind}")
@@ -93,8 +130,8 @@ def test_written_and_read(kind: str):
     @example((["text", "b"], [['x\ty"\nb\t"', "b"]]), [], False, "\t")
     def holds(table: Table, added: list[str], bom: bool, delimiter: str) -> None:
         names, rows = table
-        assume(rows or kind != "jsonl")  # which has no header
-        assume(not set(added) & set(names))
+        assume(fits(kind, table) and not set(added) & set(names))
+        assume(kind != "xlsx" or "" not in added)
         if kind == "tsv":
             delimiter = "\t"
         expected = ([*names, *added], [row + [f"\r{name}" for name in added] for row in rows])
@@ -153,7 +190,7 @@ def test_predicted(cli: Cli, model: Path, trained: embedclf.TextClassifier, kind
     @given(tables(), st.sampled_from(KINDS), DELIMITERS)
     def holds(table: Table, to: str, delimiter: str) -> None:
         names, rows = table
-        assume(rows or "jsonl" not in (kind, to))
+        assume(fits(kind, table) and fits(to, table))
         if "tsv" in (kind, to):
             delimiter = "\t"
         output = Path(f"out.{to}")
@@ -216,7 +253,7 @@ def test_fixed(cli: Cli, kind: str):
     @given(tables(("text", "label")), DELIMITERS)
     def holds(table: Table, delimiter: str) -> None:
         names, rows = table
-        assume(rows)
+        assume(rows and fits(kind, table))
         if kind == "tsv":
             delimiter = "\t"
         write(path, table, delimiter)
@@ -232,16 +269,16 @@ def test_fixed(cli: Cli, kind: str):
 
 
 @pytest.mark.slow
-@each_kind
+@each_kind_and_packed
 def test_gone_on_with(trained: embedclf.TextClassifier, monkeypatch: pytest.MonkeyPatch, kind: str):
-    """After a break at any chunk, the rest makes the file of one run, byte for byte."""
+    """After a break at any chunk, the rest makes the file of one run, byte for byte; a workbook has its time in it."""
     monkeypatch.setattr("embedclf.prediction.scores.CHUNK_ROWS", 2)
-    source, output, whole = Path(f"in.{kind}"), Path(f"out.{kind}"), Path(f"whole.{kind}")
+    source, output, whole = Path(f"in.{kind.partition('.')[0]}"), Path(f"out.{kind}"), Path(f"whole.{kind}")
 
     @steadily
     @given(tables(n_rows=9), st.integers(0, 9), DELIMITERS)
     def holds(table: Table, after: int, delimiter: str) -> None:
-        assume(table[1] or kind != "jsonl")
+        assume(fits(kind, table))
         if kind == "tsv":
             delimiter = "\t"
         write(source, table, delimiter)
@@ -256,7 +293,10 @@ def test_gone_on_with(trained: embedclf.TextClassifier, monkeypatch: pytest.Monk
         except KeyboardInterrupt:
             done = embedclf.predict_file(trained, source, output, delimiter=delimiter, resume=True)
             assert (done.rows, done.rows_before >= after) == (len(table[1]), True)
-        assert output.read_bytes() == whole.read_bytes()
+        if kind == "xlsx":
+            assert read(output, delimiter) == read(whole, delimiter)
+        else:
+            assert output.read_bytes() == whole.read_bytes()
         assert not list(Path().glob("*.part*"))
 
     holds()

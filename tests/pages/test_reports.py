@@ -605,3 +605,25 @@ def test_pages_of_a_check_and_of_clusters(show: Any, pages: Path, width: int):
     page.get_by_role("combobox", name="cluster", exact=True).select_option(index=1)
     size = page.locator("section").first.locator("tbody tr").first.locator("td").nth(1).text_content()
     assert page.locator("#shown").text_content() == f"{size} of 630 rows"
+
+
+@pytest.mark.slow
+def test_a_comparison_of_two_models(cli: Cli, show: Any, reviewed: tuple[Path, Path]):
+    """The verdict, the figures, and the rows with another answer, filtered by what became of them."""
+    model, test = reviewed
+    cli("train", REVIEWS, "--features", "embedding", "--regularization", 1, "--holdout", 0, "-o", "old.safetensors")
+    result = cli("diff", "old.safetensors", model, test, "--report", "diff.html", "--json")
+    assert "Wrote diff.html\n" in result.stderr
+    shown = json.loads(result.stdout)
+    page = show("diff.html", width=400, scheme="dark")
+    assert page.title() == "old.safetensors and m.safetensors on test.jsonl"
+    assert page.locator(".verdict").first.inner_text().startswith(("The new model is", "Cannot tell", "No difference"))
+    assert len(wrong_rows(page)) == len(shown["changed"])
+    assert page.locator("#rows mark").count() > 0
+    for kind in ("worse", "better"):
+        page.select_option("select[name=change]", label=kind)
+        assert len(wrong_rows(page)) == shown[f"n_{kind}"] > 0
+    page.select_option("select[name=new]", label="positive")
+    chosen = [one for one in shown["changed"] if (one["change"], one["new"]) == ("better", "positive")]
+    assert sorted(wrong_rows(page)) == sorted(one["text"] for one in chosen)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400

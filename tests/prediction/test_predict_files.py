@@ -16,12 +16,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import openpyxl
 import pytest
+from joblib import parallel_config
 
 import embedclf
 from aimlapi_server import AimlapiServer, error
 from corpus import LABELS, QUICK, SUPPORT, TEXTS, write_csv
 from embedclf.classifier.multilabel import make_classifier
+from embedclf.classifier.reference import AnswerReference
 from embedclf.classifier.scope import ScopeRule
 from running import Cli, wait_until
 
@@ -96,6 +99,28 @@ def test_killed_in_the_middle_and_gone_on_with(cli: Cli, model: Path, kind: str)
     whole = cli("predict", "-m", model, "--input", f"in.{kind}", "--output", f"whole.{kind}", "--top-k", 2)
     assert whole.stderr.splitlines() == [f"Wrote 10,000 rows to whole.{kind}", *listed]
     assert Path(out).read_bytes() == Path(f"whole.{kind}").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["csv.gz", "jsonl.zst", "xlsx"])
+def test_a_packed_output_is_gone_on_with(cli: Cli, model: Path, kind: str):
+    """After kill -9, too: what was noted is whole, and what came after it is written again."""
+    out = f"out.{kind}"
+    with stuck_in_the_middle(model, "csv", out) as running:
+        running.kill()
+        running.wait()
+    with Path(f"{out}.part").open("ab") as file:
+        file.write(b"\x1f\x8b half a member")
+    Path("in.csv").write_text(lines("csv"))
+    resumed = cli("predict", "-m", model, "--input", "in.csv", "--output", out, "--resume")
+    assert resumed.stderr.splitlines()[0] == f"Wrote 10,000 rows to {out} (8,192 by an earlier run)"
+    assert beside() == [out]
+    cli("predict", "-m", model, "--input", "in.csv", "--output", f"whole.{kind}")
+    if kind == "xlsx":
+        sheets = [openpyxl.load_workbook(name, read_only=True).active for name in (out, "whole.xlsx")]
+        assert list(sheets[0].values) == list(sheets[1].values)
+    else:
+        assert Path(out).read_bytes() == Path(f"whole.{kind}").read_bytes()
 
 
 @pytest.mark.slow
@@ -668,7 +693,7 @@ class TestParquet:
         stream.seek(0, io.SEEK_END)
         for _ in range(40):
             for number in range(50):
-                sink.add([f"{number}" + "x" * 50_000], [])
+                sink.add(None, [f"{number}" + "x" * 50_000], [], 1)
             stream.write(sink.take())
         stream.seek(0)
         sink.convert(stream, whole := io.BytesIO())
@@ -768,3 +793,76 @@ def test_without_pyarrow_the_extra_is_named(process, model: Path, dataset: Path,
     done = process("predict", "-m", model, "--input", dataset, "--output", "out.parquet")
     assert done.stderr == f"Error: cannot write out.parquet: {needs}"
     assert beside() == []
+
+
+class TestUnlikeThoseOfTraining:
+    SURE = AnswerReference(500, (0.9,) * 10 + (0.97,) * 11, (-9.0,) * 21, 0.08, (200, 150, 150))
+    SAID = (
+        "These texts are unlike the training texts: the median confidence is 0.%s (0.97 at training), and 100 %% of "
+        "them are answered (92 %%). See embedclf drift."
+    )
+
+    @pytest.fixture
+    def sure(self, trained: embedclf.TextClassifier) -> embedclf.TextClassifier:
+        """Give a classifier that was once surer of its answers than it is of the small corpus."""
+        sure = make_classifier(trained.embedder, trained.model, replace(trained.card, reference=self.SURE))
+        sure.save("sure.safetensors")
+        return sure
+
+    def test_the_command_says_so_in_a_line(self, cli: Cli, sure: embedclf.TextClassifier):
+        """Not of a few texts, not of texts that are like the old ones, and not with a model of an older version."""
+        write_csv(
+            Path("new.csv"), [(text.replace(",", " "),) for text in ["xylophone zebra", "qwertz"] * 30], ("text",)
+        )
+        done = cli("predict", "new.csv", "-m", "sure.safetensors", "-o", "out.csv")
+        written = csv.DictReader(io.StringIO(Path("out.csv").read_text()))
+        median = sorted(float(row["confidence"]) for row in written)[29]
+        assert done.stderr.splitlines() == ["Wrote 60 rows to out.csv", self.SAID % f"{int(median * 100):02}"]
+        result = embedclf.predict_file(sure, "new.csv", "out.csv")
+        assert result.shift.remark in str(result)
+        assert result.shift.remark in result._repr_html_()
+        assert result.to_dict()["shift"]["n_texts"] == 60
+        write_csv(Path("few.csv"), [("xylophone",)] * 49, ("text",))
+        assert (
+            cli("predict", "few.csv", "-m", "sure.safetensors", "-o", "out.csv").stderr == "Wrote 49 rows to out.csv\n"
+        )
+        older = make_classifier(sure.embedder, sure.model, replace(sure.card, reference=None))
+        assert embedclf.predict_file(older, "new.csv", "out.csv").shift is None
+
+    def test_an_interrupted_run_counts_all_rows(self, sure: embedclf.TextClassifier):
+        """Also on other cores; a text that cannot be classified counts nowhere."""
+        Path("in.csv").write_text(lines("csv"))
+        whole = embedclf.predict_file(sure, "in.csv", "whole.csv").shift
+        assert whole.n_texts == N_ROWS - 10
+
+        def stop(done: int, before: int, share: float | None) -> None:
+            if done == CHUNK:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            embedclf.predict_file(sure, "in.csv", "out.csv", on_chunk=stop)
+        resumed = embedclf.predict_file(sure, "in.csv", "out.csv", resume=True)
+        assert (resumed.rows_before, resumed.shift) == (CHUNK, whole)
+        with parallel_config("threading", n_jobs=2):
+            assert embedclf.predict_file(sure, "in.csv", "out.csv").shift == whole
+
+    def test_damaged_counts_are_refused(self, sure: embedclf.TextClassifier):
+        """As any damage to the journal is."""
+        Path("in.csv").write_text(lines("csv", CHUNK + 1))
+
+        def stop(done: int, before: int, share: float | None) -> None:
+            if done == CHUNK:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            embedclf.predict_file(sure, "in.csv", "out.csv", on_chunk=stop)
+        journal = Path("out.csv.part.json")
+        state = json.loads(journal.read_text())
+        for answers in (
+            3,
+            {},
+            *(state["answers"] | wrong for wrong in ({"n": 5}, {"steps": [1]}, {"energy": [[0.5]]})),
+        ):
+            journal.write_text(json.dumps(state | {"answers": answers}))
+            with pytest.raises(embedclf.OutputError, match="its journal is damaged"):
+                embedclf.predict_file(sure, "in.csv", "out.csv", resume=True)

@@ -41,6 +41,12 @@ class TestPrint:
     def test_an_evaluation(self, cli: Cli, dataset: Path, model: Path, trained: embedclf.TextClassifier):
         self.same(cli, embedclf.evaluate(trained, TEXTS, LABELS), "evaluate", dataset.name, "-m", model)
 
+    def test_a_comparison_of_two_models(self, cli: Cli, dataset: Path, model: Path, trained: embedclf.TextClassifier):
+        other = embedclf.train(TEXTS[:20], LABELS[:20], **QUICK)
+        other.save("other.safetensors")
+        result = embedclf.diff(trained, other, TEXTS, LABELS)
+        self.same(cli, result, "diff", model, "other.safetensors", dataset.name, "-o", "changed.csv")
+
     def test_a_cross_validation(self, cli: Cli, dataset: Path):
         result = embedclf.cross_validate(TEXTS, LABELS, folds=2, **SETTINGS)
         self.same(cli, result, "cross-validate", dataset.name, "--folds", 2, *QUICKLY[:4])

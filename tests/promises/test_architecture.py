@@ -148,6 +148,7 @@ Explore:
 Clean:
   check           Check a labelled file for problems.
   apply           Apply corrections to a labelled file.
+  split           Split a labelled file into training and test rows.
 
 Label:
   label           Label texts in the browser or the terminal.
@@ -164,6 +165,7 @@ Measure:
   evaluate        Evaluate a classifier on labelled texts.
 
 Use:
+  info            Describe a trained classifier.
   predict         Predict the labels of texts.
   serve           Serve a classifier over HTTP.
 

@@ -59,6 +59,43 @@ def test_with_langchain(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
 
 @pytest.mark.slow
+def test_with_polars(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("polars", reason="the example is about it")
+    files = ("datasets/support_tickets.csv", "datasets/support_tickets_test.csv")
+    run("with_polars.py", *files, monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    assert out.startswith("accuracy 0.")
+    assert "predicted" in out
+
+
+@pytest.mark.slow
+def test_with_cleanlab(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("datasets", reason="Datalab needs cleanlab[datalab]")
+    run("with_cleanlab.py", "datasets/support_tickets.csv", monkeypatch=monkeypatch)
+    issues = dict(re.findall(r"^ *(\w+) +([\d.]+) +\d+$", capsys.readouterr().out, flags=re.MULTILINE))
+    assert {"label", "outlier", "near_duplicate"} <= issues.keys()
+
+
+@pytest.mark.slow
+def test_with_skore(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    pytest.importorskip("skore", reason="the example is about it")
+    run("with_skore.py", "datasets/product_reviews.csv", monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    assert re.search(r"^accuracy +0\.\d+$", out, flags=re.MULTILINE)
+    assert "TF-IDF: accuracy 0." in out
+
+
+@pytest.mark.slow
+def test_with_mlflow(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """The model that MLflow keeps answers as ours does, and holds no pickle."""
+    pytest.importorskip("mlflow", reason="the example is about it")
+    run("with_mlflow.py", "models/example.safetensors", "kept", monkeypatch=monkeypatch)
+    assert capsys.readouterr().out.startswith("[{'label': 'delivery', 'confidence': 0.9")
+    kept = {path.suffix for path in Path("kept").rglob("*") if path.is_file()}
+    assert kept <= {"", ".py", ".pyc", ".safetensors", ".txt", ".yaml"}
+
+
+@pytest.mark.slow
 def test_the_service(monkeypatch: pytest.MonkeyPatch):
     pytest.importorskip("fastapi", reason="needs embedclf[serve]")
     from starlette.testclient import TestClient

@@ -668,9 +668,9 @@ _FOREIGN: dict[str, tuple[bytes, str]] = {
     "bz2.csv": (bz2.compress(b"x"), "a bzip2 file: decompress it first: bunzip2 -c bz2.csv > bz2.unpacked.csv"),
     "d.csv.bz2": (bz2.compress(b"x"), "a bzip2 file: decompress it first: bunzip2 -k d.csv.bz2"),
     "d.zip": (_zipped("train.csv", "test.csv"), "a ZIP archive, which holds train.csv, test.csv: unpack it first"),
-    "d.xlsx": (
-        _zipped("[Content_Types].xml", "xl/workbook.xml"),
-        "an Excel file: save it as CSV (UTF-8), or export it",
+    "d.xlsb": (
+        _zipped("[Content_Types].xml", "xl/workbook.bin"),
+        "a binary Excel file (.xlsb): save it as CSV (UTF-8), or export it",
     ),
     "d.docx": (_zipped("[Content_Types].xml", "word/document.xml"), "a text document"),
     "d.npz": (_zipped("x.npy"), "a file of NumPy arrays"),
@@ -1168,10 +1168,6 @@ SHAPES: dict[str, Any] = {
     "by_text.json": {"a parcel": "d", "my money": "r"},
     "parts.json": {"train": [["a parcel", "d"]], "test": [["my money", "r"]]},
     "rasa.json": {"rasa_nlu_data": {"common_examples": _RECORDS}},
-    "studio.json": [
-        {"data": {"text": one["text"]}, "annotations": [{"result": [{"value": {"choices": [one["label"]]}}]}]}
-        for one in _RECORDS
-    ],
     "values.json": [["a parcel", "d"], ["my money", "r"]],
     "spacy.json": [["a parcel", {"cats": {"d": 1.0, "r": 0.0}}], ["my money", {"cats": {"d": 0.0, "r": 1.0}}]],
     "spacy.jsonl": [{"text": "a parcel", "cats": {"d": 1, "r": 0}}, {"text": "my money", "cats": {"d": 0, "r": 1}}],

@@ -226,8 +226,8 @@ class TestAnswers:
             threads.append(threading.current_thread().name)
             return usable(classifier, texts)
 
-        usable = TextClassifier.predict_proba_usable
-        monkeypatch.setattr(TextClassifier, "predict_proba_usable", noting)
+        usable = TextClassifier.scores_usable
+        monkeypatch.setattr(TextClassifier, "scores_usable", noting)
         with serving(embedclf.create_app(large)) as client:
             for texts, top_k in (([TEXT], 1), ([TEXT], N_LABELS), ([""] * 1_000, 1), (["a"] * 20, N_LABELS)):
                 answer = ask(client, *texts, top_k=top_k)

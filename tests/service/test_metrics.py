@@ -45,5 +45,9 @@ def test_several_processes_are_counted_together(model: Path):
         assert line in lines
     (info,) = [line for line in lines if line.startswith("embedclf_model_info{")]
     assert info.endswith("} 1.0")
+    # Each has a window of its own.
+    (window,) = [line for line in lines if line.startswith("embedclf_window_texts{pid=")]
+    assert window.endswith("} 1.0")
+    assert "NaN" not in done.stdout
     kept = [path.name.split("_")[0] for path in Path("made/when/needed").iterdir()]
-    assert sorted(kept) == sorted(["counter", "gauge", "gauge", "histogram"] + 2 * ["counter", "histogram"])
+    assert sorted(kept) == sorted(["counter", *4 * ["gauge"], "histogram"] + 2 * ["counter", "histogram"])

@@ -26,7 +26,7 @@ from embedclf.formatting import counted
     "--output",
     metavar="FILE",
     required=True,
-    help="Corrected copy to write, a .csv, .tsv, .jsonl or .parquet file.",
+    help="Corrected copy to write, a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @escape_formulas_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")

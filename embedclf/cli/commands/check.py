@@ -46,8 +46,8 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows found, to be corrected and applied with embedclf apply, to a .csv, .tsv, .jsonl or .parquet "
-    "file.",
+    help="Write the rows found, to be corrected and applied with embedclf apply, to a .csv, .tsv, .jsonl, .parquet or "
+    ".xlsx file.",
 )
 @report_option
 @page_options

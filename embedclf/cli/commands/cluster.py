@@ -27,7 +27,7 @@ from embedclf.embedding.tasks import CLUSTERING
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows with the name of their cluster to a .csv, .tsv, .jsonl or .parquet file.",
+    help="Write the rows with the name of their cluster to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @report_option
 @page_options

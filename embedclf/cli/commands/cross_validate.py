@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     help="Repeat with new random folds.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", help="Write the prediction for each row to a .csv, .tsv, .jsonl or .parquet file."
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write the prediction for each row to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @click.option("--probabilities", is_flag=True, help="With --output: also write the probability of each label.")
 @report_option

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from embedclf.cli.gate_options import GateOptions, gate_options
 from embedclf.cli.help import Command
 from embedclf.cli.job import Job, file_job
 from embedclf.cli.options import (
@@ -39,8 +40,8 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
     cls=Command,
     page="evaluation.md",
     examples=[
-        "embedclf evaluate tickets_test.csv",
         "embedclf evaluate tickets_test.csv --errors wrong.csv --report evaluation.html",
+        "embedclf evaluate tickets_test.csv --fail-under accuracy=0.9 --baseline models/live.safetensors",
     ],
 )
 @click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
@@ -49,7 +50,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @click.option(
     "--errors",
     metavar="FILE",
-    help="Write misclassified rows to a .csv, .tsv, .jsonl or .parquet file, most confident first.",
+    help="Write misclassified rows to a .csv, .tsv, .jsonl, .parquet or .xlsx file, most confident first.",
 )
 @report_option
 @page_options
@@ -57,6 +58,7 @@ _OF_NEAREST: dict[str, type] = {"line": int, "text": str, "label": str, "similar
 @coverage_option
 @min_confidence_option
 @costs_option
+@gate_options
 @file_job("needed", writes_tables=True)
 def command(
     job: Job,
@@ -69,15 +71,17 @@ def command(
     coverage: float | None,
     min_confidence: float | None,
     costs: str | None,
+    gate: GateOptions,
 ) -> None:
     """Evaluate a classifier on FILE, a file of labelled texts.
 
-    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. They should contain no texts that the classifier was
     trained on.
     """
     from embedclf.classifier.label_files import read_costs
     from embedclf.cli.file_options import read_texts
+    from embedclf.cli.gate import GateCheck
     from embedclf.cli.models import find_model
     from embedclf.cli.pages import facts_of_file, facts_of_model, places_in
     from embedclf.cli.several_labels import check_known, warn_of_missing_columns
@@ -89,10 +93,19 @@ def command(
     from embedclf.pages.multilabel import multilabel_page
     from embedclf.pages.reports import evaluation_page
     from embedclf.printing.figures import report_lines
+    from embedclf.printing.gates import gate_lines
     from embedclf.printing.multilabel import multilabel_report_lines
 
     model = find_model(model)
-    job.check_places({"--train-set": train_set, "--costs": costs, "the model": model}, errors=errors, report=report)
+    job.check_places(
+        {"--train-set": train_set, "--costs": costs, "the model": model, "--baseline": gate.baseline},
+        errors=errors,
+        report=report,
+        junit=gate.junit,
+        summary=gate.summary,
+    )
+    if gate.baseline is not None:
+        job.share_vectors()
     classifier = job.load(model, embedder, min_confidence)
     if coverage is not None:
         classifier.card.set_threshold(coverage)
@@ -104,12 +117,15 @@ def command(
     if priced is not None:
         classifier.with_costs(priced)  # is refused before anything is paid for
     trained_on = None if train_set is None else read_texts(train_set, job.file)
-    if job.is_dry([] if trained_on is None else trained_on.texts):
+    checked = GateCheck(job, gate, classifier, embedder)
+    if checked.is_dry([] if trained_on is None else trained_on.texts):
         return
+    checked.check()
     rules = classifier.card.multilabel
     added = _added_to_errors(train_set is not None, several=rules is not None)
     page, writer = job.page(report, about), job.writer(errors, added, corpus.row_columns)
     vectors, trained_on, of_train_set = job.embed_with(trained_on)
+    vectors = checked.embed_old(vectors)
     corpus, examples = job.corpus, None
     if trained_on is not None and of_train_set is not None:
         _warn_of_leakage(corpus, trained_on)
@@ -135,8 +151,9 @@ def command(
     make_page = multilabel_page if isinstance(result, MultiLabelReport) else evaluation_page
     page.write(make_page, result, title, places_in(corpus), places_in(trained_on), **facts)
     _warn_of_unknown(result, classifier)
+    judged = checked.judge(vectors, priced, title) if gate.is_asked else None
     if job.as_json:
-        shown = result.to_dict()
+        shown = result.to_dict() | ({} if judged is None else {"gate": judged.to_dict()})
         if trained_on is not None:
             add_lines((near for wrong in shown["wrong"] for near in wrong["neighbours"]), trained_on)
         job.print_json(shown, shown["wrong"])
@@ -144,6 +161,10 @@ def command(
         job.print_lines(multilabel_report_lines(result, corpus, trained_on, errors_are_written=errors is not None))
     else:
         job.print_lines(report_lines(result, corpus, trained_on, errors_are_written=errors is not None))
+    if judged is not None:
+        if not job.as_json:
+            job.print_lines(gate_lines(judged, gate.cannot_tell))
+        click.get_current_context().exit(gate.exit_code(judged.outcome))
 
 
 def _warn_of_leakage(corpus: "Corpus", trained_on: "Corpus") -> None:

@@ -37,15 +37,16 @@ _MOST_PORT = 65_535
     "--output",
     metavar="FILE",
     required=True,
-    help="Where to write the rows with their labels, a .csv, .tsv, .jsonl or .parquet file; what was answered is kept "
-    "beside it, and gone on with by the same command.",
+    help="Where to write the rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. The answers are "
+    "kept beside it, and the same command takes them up again.",
 )
 @click.option(
     "--order",
-    type=click.Choice(["file", "random", "check"]),
-    default="random",
+    type=click.Choice(["suggest", "file", "random", "check"]),
+    default="suggest",
     show_default=True,
-    help="Which text is next: that of the next row, a random one, or the one whose label is most probably wrong.",
+    help="Which text is next: the one that is likely to teach the most, that of the next row, a random one, or the one "
+    "whose label is most probably wrong.",
 )
 @click.option(
     "--test-share",
@@ -91,7 +92,7 @@ def command(
 ) -> None:
     """Label the texts of FILE one by one in the browser, or with --terminal in the terminal.
 
-    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. The page is served on
+    FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts; - is standard input. The page is served on
     this machine only. Each answer is on disk before the next text is shown, so that nothing is lost whatever happens.
     Rows that have a label are kept as they are, unless --order check asks about them. Equal texts are asked once.
     The page requires embedclf[label].
@@ -104,7 +105,7 @@ def command(
     if terminal:
         _check_terminal(job, port, no_browser)
     else:
-        from embedclf.labelling.server import check_installed  # type: ignore[import-not-found,unused-ignore]
+        from embedclf.labelling.server import check_installed
 
         check_installed()
     beside = {"the test set": test_set_beside(output), "the file of answers": answers_beside(output)}

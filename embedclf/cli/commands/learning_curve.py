@@ -20,7 +20,10 @@ from embedclf.cli.training_options import TrainingOptions, label_hierarchy_optio
 )
 @click.argument("dataset", metavar="FILE...", nargs=-1, required=True)
 @click.option(
-    "-o", "--output", metavar="FILE", help="Write the points of the curve to a .csv, .tsv, .jsonl or .parquet file."
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write the points of the curve to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @report_option
 @page_options

@@ -75,7 +75,10 @@ class _Predict(Command):
     help="File with a column of texts, whatever its extension; - is a table on standard input.",
 )
 @click.option(
-    "-o", "--output", metavar="FILE", help="Write the rows with their labels to a .csv, .tsv, .jsonl or .parquet file."
+    "-o",
+    "--output",
+    metavar="FILE",
+    help="Write the rows with their labels to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @escape_formulas_option
 @click.option("--resume", is_flag=True, help="Continue an interrupted run that wrote to --output, if there is one.")

@@ -46,7 +46,9 @@ def _row(_context: click.Context, _parameter: click.Parameter, value: str | None
 @click.option(
     "-k", metavar="N", type=click.IntRange(min=1), default=5, show_default=True, help="Number of rows to return."
 )
-@click.option("-o", "--output", metavar="FILE", help="Write the rows found to a .csv, .tsv, .jsonl or .parquet file.")
+@click.option(
+    "-o", "--output", metavar="FILE", help="Write the rows found to a .csv, .tsv, .jsonl, .parquet or .xlsx file."
+)
 @embedding_options
 @file_job("optional", writes_tables=True)
 def command(

@@ -64,7 +64,7 @@ _ADDED = {
     "-o",
     "--output",
     metavar="FILE",
-    help="Write the rows, with a label column to fill in, to a .csv, .tsv, .jsonl or .parquet file.",
+    help="Write the rows, with a label column to fill in, to a .csv, .tsv, .jsonl, .parquet or .xlsx file.",
 )
 @file_job("optional", what="the file", writes_tables=True)
 def command(
@@ -72,7 +72,7 @@ def command(
 ) -> None:
     """Suggest rows of FILE to label next (active learning).
 
-    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts; - is standard input. Rows that
+    FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts; - is standard input. Rows that
     already have a label are skipped. Suggested rows are those that the classifier is least sure of and that represent
     many similar rows, without near-duplicates; they are listed in the order in which to label them.
     """

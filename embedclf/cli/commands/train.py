@@ -114,7 +114,7 @@ def command(
 ) -> None:
     """Train a classifier on FILE, a file of labelled texts.
 
-    FILE is a CSV, TSV (.tsv) or JSONL (.jsonl) file with a column of texts and one of labels; - is standard
+    FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts and one of labels; - is standard
     input. Several files with the same columns are read as one. The classifier is tested on held-out rows, then trained
     on all rows and saved. With --labels alone, each text gets the label whose name or description is nearest. With
     --from, FILE has more rows for a model, which may have new labels.
@@ -311,7 +311,9 @@ def _extend(
 
 def _usual_place(files: "Sequence[str]") -> Path:
     """Return where the model of some files is saved: ``models/may.safetensors``, ``models/may+june.safetensors``."""
-    first, *others = [Path(name).stem for name in files]
+    from embedclf.data.formats import data_stem
+
+    first, *others = map(data_stem, files)
     named = f"+{len(others)}" if len(others) > _MOST_IN_A_NAME else "".join(f"+{name}" for name in others)
     return FOLDER / f"{first}{named}.safetensors"
 

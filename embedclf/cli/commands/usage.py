@@ -55,7 +55,7 @@ _COLUMNS = {
     help="Only what was spent since then: 30d, 12h, or a local date such as 2026-11-01.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option("-o", "--output", metavar="FILE", help="Write the rows to a .csv, .tsv, .jsonl or .parquet file.")
+@click.option("-o", "--output", metavar="FILE", help="Write the rows to a .csv, .tsv, .jsonl, .parquet or .xlsx file.")
 @cache_dir_option
 def command(
     by: Any, since: datetime | timedelta | None, as_json: bool, output: str | None, cache_dir: str | None

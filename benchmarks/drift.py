@@ -1,0 +1,124 @@
+"""Whether drift calls texts changed that are not, and whether it finds a new subject that few texts have.
+
+    python benchmarks/drift.py --banking77 FOLDER
+
+Equal halves: rows drawn at random from one file and divided at random. A new subject: rows of one label that the old
+file has none of, mixed into the new one, for some of the labels of Banking77 that have enough rows. FOLDER is that of
+quality.py; all vectors are WordLlama's.
+"""
+
+import argparse
+import csv
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+from joblib import Parallel, delayed, parallel_config
+
+import embedclf
+from embedclf.data.corpus import read_corpus
+from embedclf.stats.intervals import interval_of_mean
+
+DATASETS = Path(__file__).parents[1] / "datasets"
+SIZES = (100, 500, 2_500)
+
+
+def quietly(new: list[str], old: list[str], vectors: np.ndarray, seed: int) -> "embedclf.Drift":
+    logging.getLogger("embedclf").setLevel(logging.ERROR)
+    with parallel_config(n_jobs=1):
+        return embedclf.drift(new, old, vectors=vectors, seed=seed)
+
+
+def compare(texts: list[str], vectors: np.ndarray, rows: np.ndarray, n_new: int, seed: int) -> "embedclf.Drift":
+    chosen = [texts[row] for row in rows]
+    return quietly(chosen[:n_new], chosen[n_new:], vectors[rows], seed)
+
+
+def halves(texts: list[str], vectors: np.ndarray, n_new: int, n_old: int, seed: int, *, repeated: bool = False):
+    """Compare rows drawn at random; if repeated, with replacement, some texts far more often than others."""
+    rng = np.random.default_rng(seed)
+    if repeated:
+        shares = 1 / np.arange(1, len(texts) + 1)
+        rows = rng.permutation(len(texts))[rng.choice(len(texts), n_new + n_old, p=shares / shares.sum())]
+    else:
+        rows = rng.permutation(len(texts))[: n_new + n_old]
+    return compare(texts, vectors, rows, n_new, seed)
+
+
+def mixed(texts: list[str], labels: np.ndarray, vectors: np.ndarray, n: int, share: float, label: str, seed: int):
+    """Compare n new rows, of which a share has a label that none of the n old ones has."""
+    rng = np.random.default_rng(seed)
+    n_of_label = round(share * n)
+    own = rng.permutation(np.flatnonzero(labels == label))[:n_of_label]
+    rows = np.concatenate([own, rng.permutation(np.flatnonzero(labels != label))[: 2 * n - n_of_label]])
+    found = compare(texts, vectors, rows, n, seed)
+    of_label = sum(place < n_of_label for place, group in enumerate(found.group_of) if group is not None)
+    return found, of_label, sum(group is not None for group in found.group_of)
+
+
+def shown(changed: list[bool]) -> str:
+    low, high = interval_of_mean(np.array(changed))
+    return f"{sum(changed)} of {len(changed)} ({100 * np.mean(changed):.1f} %, {100 * low:.1f} to {100 * high:.1f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--banking77", type=Path, required=True)
+    parser.add_argument("--trials", type=int, default=200, help="per size; a quarter of them for the largest")
+    parser.add_argument("--part", choices=["halves", "subjects", "speed"], action="append")
+    asked = parser.parse_args()
+    parts = asked.part or ["halves", "subjects", "speed"]
+    run = Parallel(n_jobs=-1)
+    with (asked.banking77 / "banking77_train.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    banking, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
+    tickets = read_corpus(DATASETS / "support_tickets.csv", labels="optional", skip_bad_rows=True).texts
+    vectors_of = {id(one): embedclf.EmbeddedTexts(one, embedder="wordllama").vectors for one in (banking, tickets)}
+    if "halves" in parts:
+        print("equal halves called changed")
+        kinds = [("Banking77", banking, n, n, False) for n in SIZES]
+        kinds += [("tickets", tickets, n, n, False) for n in SIZES if 2 * n <= len(tickets)]
+        kinds += [("Banking77, many repeated", banking, n, n, True) for n in SIZES[1:]]
+        kinds += [("Banking77", banking, 200, 5_000, False), ("Banking77, many repeated", banking, 500, 5_000, True)]
+        for name, texts, n_new, n_old, repeated in kinds:
+            n = asked.trials if n_new + n_old <= 1_000 else max(2, asked.trials // 4)
+            found = run(
+                delayed(halves)(texts, vectors_of[id(texts)], n_new, n_old, seed, repeated=repeated)
+                for seed in range(n)
+            )
+            by_auroc = sum(one.auroc_interval.low > 0.5 for one in found if one.auroc_interval)
+            by_place = sum((one.p_value or 1) <= 0.025 for one in found)
+            mean = np.mean([one.auroc for one in found if one.auroc])
+            said = shown([one.verdict == "changed" for one in found])
+            unknown = sum(one.verdict == "cannot tell" for one in found)
+            print(f"{name}, {n_new:,} + {n_old:,}: {said}; by AUROC {by_auroc}, by neighbourhoods {by_place}; ", end="")
+            print(f"mean AUROC {mean:.4f}; cannot tell {unknown}", flush=True)
+    if "subjects" in parts:
+        print("a new subject found")
+        names, counts = np.unique(labels, return_counts=True)
+        for n, share in ((4_900, 0.02), (1_000, 0.05), (4_900, 0.01)):
+            chosen = [name for name, count in zip(names, counts, strict=True) if count >= round(share * n)]
+            chosen = chosen[:: max(1, len(chosen) // max(2, asked.trials // 8))]
+            found = run(delayed(mixed)(banking, labels, vectors_of[id(banking)], n, share, name, 0) for name in chosen)
+            right = sum(of_label for _, of_label, _ in found) / max(1, sum(grouped for *_, grouped in found))
+            changed = [one.verdict == "changed" for one, *_ in found]
+            by_auroc = sum(one.auroc_interval.low > 0.5 for one, *_ in found)
+            median = np.median([of_label for _, of_label, _ in found])
+            print(f"{100 * share:g} % of {n:,}: {shown(changed)}; by AUROC alone {by_auroc}; ", end="")
+            print(f"rows in groups: {median:g} of {round(share * n)} (median), {100 * right:.0f} % rightly", flush=True)
+            missed = [name for name, one in zip(chosen, changed, strict=True) if not one]
+            print(f"  missed: {', '.join(missed) or 'none'}", flush=True)
+    if "speed" in parts:
+        for n in (5_000, 50_000):
+            texts = [f"{banking[row % len(banking)]} {row}" for row in range(2 * n)]
+            rng = np.random.default_rng(0)
+            vectors = np.tile(vectors_of[id(banking)], (2 * n // len(banking) + 1, 1))[: 2 * n]
+            vectors = vectors + rng.normal(0, 0.02, vectors.shape).astype(np.float32)
+            started = time.perf_counter()
+            embedclf.drift(texts[:n], texts[n:], vectors=vectors)
+            print(f"{n:,} + {n:,} rows, without embedding: {time.perf_counter() - started:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
