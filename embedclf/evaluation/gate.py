@@ -140,9 +140,11 @@ def requirement_of(metric: str, floor: float) -> Requirement:
         meant = f"did you mean {near[0]!r}?" if near else f"it is one of {', '.join(_METRICS)}"
         raise ArgumentError(f"there is no metric {name.strip()!r}; {meant}")
     if known in OF_LABEL and not label.strip():
-        raise ArgumentError(f"{known} is of one label: name it, as in {known}.refund")
+        raise ArgumentError(f"{known} needs a label, as in {known}.refund")
     if known not in OF_LABEL and dot:
-        raise ArgumentError(f"{known} is of all labels, but {label!r} is named; of one label are {', '.join(OF_LABEL)}")
+        raise ArgumentError(
+            f"{known} is about all labels, so it takes no label ({label!r}); per label, there are {', '.join(OF_LABEL)}"
+        )
     return Requirement(known, label.strip() if dot else None, floor)
 
 
@@ -166,7 +168,7 @@ def check_requirements(requirements: Sequence[Requirement], labels: Collection[s
     for one in requirements:
         if one.label is None and one.metric not in own:
             how_many = "several labels" if several else "one label"
-            raise ArgumentError(f"{one.metric} is no figure of texts with {how_many}: use {', '.join(own)}")
+            raise ArgumentError(f"{one.metric} is not a metric for texts with {how_many}: use {', '.join(own)}")
         if one.label is not None and one.label not in labels:
             near = get_close_matches(one.label, labels, n=1)
             shown = ", ".join(map(repr, sorted(labels)[:_MOST_NAMED])) + (", …" if len(labels) > _MOST_NAMED else "")

@@ -1,4 +1,4 @@
-"""Who may use the page: the browser that opened the address of the command first."""
+"""Who may use the page: the browser that first opened the address that the command printed."""
 
 import hmac
 import secrets
@@ -19,16 +19,16 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-_AGAIN = "Or stop the command with Ctrl-C and start it again: it prints a new address, and every answer so far is kept."
+_AGAIN = "Or stop the command with Ctrl-C and run it again: it prints a new address, and every answer so far is kept."
 _USED = (
-    "This address has been used already",
-    "It works once, in one browser. Go on in the browser that opened it first.",
+    "This address has already been used",
+    "It works once, in one browser. Continue in the browser that opened it first.",
     _AGAIN,
 )
 _UNKNOWN = (
     "Open the address that the command printed",
-    "This page is for the browser in which that address, with its token, was opened first. The browser must keep "
-    "cookies of 127.0.0.1.",
+    "This page works only in the browser that first opened that address, with its token. The browser must accept "
+    "cookies from 127.0.0.1.",
     _AGAIN,
 )
 

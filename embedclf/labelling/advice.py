@@ -131,12 +131,12 @@ def advise(change: Change | None, n_labels: int, labels: Mapping[int, LabelSet])
 
 def _verdict(low: float, high: float) -> str:
     if high < 0:  # also where answers out of fold come from smaller parts of the rows than before, from 2,000 rows on
-        return "More labels rarely cause a drop: label on, and see."
+        return "More labels rarely cause a drop: keep labelling and see."
     if high < _WORTHWHILE:
         return "As many again are unlikely to change much: you could stop here."
     if low > 0:
         return "More labels still help."
-    return "That is too uncertain to tell whether more labels help."
+    return "That is too uncertain to say whether more labels help."
 
 
 def _rare(labels: Mapping[int, LabelSet]) -> list[str]:

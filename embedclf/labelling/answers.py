@@ -196,7 +196,7 @@ class AnswersFile:
                 self.answers.append(answer)
                 return
         raise OutputError(
-            f"{self.path.name}:{number} is damaged: delete this line, or move the file and label anew",
+            f"{self.path.name}:{number} is damaged: delete this line, or move the file away and start over",
             path=str(self.path),
         )
 

@@ -97,8 +97,8 @@ def edits_in(path: Path, rows: LabelledRows, before: OutputBefore, session: Sess
             changed = list(reader)
     except DataError as error:
         raise OutputError(
-            f"{path.name} has been changed by another program, and cannot be read ({error}). Move it away, and go on: "
-            "all answers are kept",
+            f"{path.name} was changed by another program and can no longer be read ({error}). Move it away; all "
+            "answers are kept",
             path=str(path),
         ) from error
     known: Callable[[str], bool] = set(session.labels).__contains__

@@ -198,19 +198,16 @@ def _say_taken_up(session: Session, n_answers: int) -> None:
     states = session.states
     if n_answers:
         n_labelled = len(states.for_training) + len(states.for_test)
-        logger.info(
-            "Going on: %s labelled so far", f"{counted(n_labelled, 'text')} {'is' if n_labelled == 1 else 'are'}"
-        )
+        logger.info("Continuing: %s labelled so far", counted(n_labelled, "text"))
     if states.n_gone:
         logger.warning(
-            "%s with an answer %s not in the file any more: kept in the file of answers, but not written",
-            counted(states.n_gone, "text"),
-            "is" if states.n_gone == 1 else "are",
+            "%s no longer in the file: the answers are kept, but not written to the output",
+            f"{counted(states.n_gone, 'answered text')} {'is' if states.n_gone == 1 else 'are'}",
         )
     if states.n_copies:
         logger.info(
-            "%s the same text as an earlier one: asked once, and labelled alike",
-            f"{counted(states.n_copies, 'row')} {'has' if states.n_copies == 1 else 'have'}",
+            "%s an earlier text: equal texts are asked once and get the same label",
+            f"{counted(states.n_copies, 'row')} {'repeats' if states.n_copies == 1 else 'repeat'}",
         )
 
 

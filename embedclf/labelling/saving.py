@@ -31,7 +31,7 @@ def check_free(output: str | os.PathLike[str], file: AnswersFile) -> None:
     for path in (Path(output), test_set_beside(output)):
         if os.path.lexists(path) and path.name not in known:
             raise OutputError(
-                f"{path} is in the way: it is no output of this labelling. Move it, or choose another output",
+                f"{path} is in the way: it is not an output of this labelling. Move it, or choose another output",
                 path=str(path),
             )
 
@@ -83,7 +83,7 @@ class Saver:
             except EmbedclfError as error:  # every answer is in the file of answers
                 if str(error) != failed:
                     failed = str(error)
-                    logger.warning("%s; tried again later", error)
+                    logger.warning("%s; will try again", error)
 
     def save(self) -> None:
         """Write the outputs, unless they are what they should be.
@@ -135,9 +135,9 @@ class Saver:
                 self._session.take_over(edit.row, edit.labels, edit.note)
                 n_taken += 1
             if n_taken:
-                logger.info("%s has been edited: took over %s", path.name, counted(n_taken, "change"))
+                logger.info("%s was edited: imported %s", path.name, counted(n_taken, "change"))
             if refused:
-                logger.warning("%s has been edited: not all labels could be taken over (%s)", path.name, refused)
+                logger.warning("%s was edited: some labels could not be imported (%s)", path.name, refused)
         return bool(changed)
 
     @property

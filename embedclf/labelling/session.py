@@ -35,7 +35,7 @@ class AnsweredElsewhereError(EmbedclfError):
     """
 
     def __init__(self, question: Question) -> None:
-        super().__init__("another window has answered this text in the meantime")
+        super().__init__("another window has already answered this text")
         self.question = question
 
 
@@ -377,11 +377,11 @@ class Session:
 
     def _checked(self, labels: LabelSet) -> LabelSet:
         if not all(isinstance(label, str) for label in labels) or isinstance(labels, str):
-            raise ArgumentError("labels are to be a list of strings")
+            raise ArgumentError("labels must be a list of strings")
         known = {*self._known, *self.states.counts}
         labels = tuple(sorted({label if label in known else label.strip() for label in labels}))
         if not self.several and len(labels) != 1:
-            raise ArgumentError("a text has one label here")
+            raise ArgumentError("a text must have exactly one label")
         for label in labels:
             if (fault := self._label_fault(label)) is not None:
                 raise ArgumentError(fault)

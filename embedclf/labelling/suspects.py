@@ -44,7 +44,7 @@ class Suspects:
         if not self.rows:
             return "No label looks wrong."
         return (
-            f"{counted(len(self.rows), 'text')} may have a wrong label, the most suspicious first: keep or change it."
+            f"{counted(len(self.rows), 'text')} may be mislabelled, most suspicious first: keep or change each label."
         )
 
     def learn(self, labels: dict[int, LabelSet], test: dict[int, LabelSet]) -> None:
