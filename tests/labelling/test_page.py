@@ -105,7 +105,7 @@ class TestAtWork:
         assert len(answers_in(output)) == 50
         with label_command(*command) as second:
             # Its page does not know this browser yet.
-            page.get_by_role("alert").get_by_text("Open the address that it prints now").wait_for()
+            page.get_by_role("alert").get_by_text("Open the address that it printed this time").wait_for()
             assert page.context.request.get(second.address).ok  # in another tab, say
             page.get_by_text("The server is back.").wait_for()
             page.wait_for_selector(READY)
