@@ -40,7 +40,7 @@ class Suspects:
 
     @property
     def advice(self) -> str:
-        """What is asked, in a sentence."""
+        """What the person is asked to do, in a sentence."""
         if not self.rows:
             return "No label looks wrong."
         return (

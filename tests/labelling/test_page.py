@@ -154,14 +154,14 @@ class TestAtWork:
             page.keyboard.press("Enter")
             press(page, "3")
             assert page.get_by_text("✓ refund").is_visible()
-            assert not page.get_by_label("Note, kept with the answer").is_visible()
+            assert not page.get_by_label("Note, saved with the answer").is_visible()
             press(page, "ArrowRight")
             assert page.get_by_text("Skipped.").is_visible()
             assert "1 of 9 labelled · 1 skipped" in page.locator("header").text_content()
             press(page, "ArrowLeft", "Control+z")
             assert text_on(page).endswith("#0")
             assert page.get_by_text("Undone: refund.").is_visible()
-            assert page.get_by_label("Note, kept with the answer").input_value() == "3 late, see #7"
+            assert page.get_by_label("Note, saved with the answer").input_value() == "3 late, see #7"
             press(page, "ArrowLeft")
             assert page.get_by_text("There is nothing to undo.").is_visible()
             press(page, "1")
@@ -213,7 +213,7 @@ class TestAtWork:
             press(page, "Enter")
             assert page.get_by_role("button", name="Save 3 labels").is_visible()
             press(page, "Enter", "Enter")
-            assert "Press Enter once more if the text has no label" in page.locator("#hint").text_content()
+            assert "Press Enter again if the text has none" in page.locator("#hint").text_content()
             press(page, "Enter", "ArrowLeft", "ArrowLeft")
             pressed = page.locator("#labels [aria-pressed=true]").all()
             assert [one.get_attribute("aria-label").partition(": ")[2] for one in pressed] == [
