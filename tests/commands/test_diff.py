@@ -161,7 +161,7 @@ def test_one_label_and_several_are_not_compared(cli: Cli, dataset: Path, models:
     result = cli("diff", models[0], "several.safetensors", dataset.name)
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: the new model gives several labels to a text and the old one gives one: their figures cannot be "
+        "Error: the new model gives several labels per text and the old one gives one: their figures cannot be "
         "compared\n",
     )
 

@@ -61,7 +61,7 @@ def test_from_standard_input(process, model: Path, packing: str):
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["delivery", "refund"]
     done = process("predict", "-m", model, "-", stdin=pack(b"my parcel\nmy refund\n")[:-9])
     assert done.returncode == 1
-    assert f"stdin: the {NAMES[packing]} file is cut off" in done.stderr
+    assert f"stdin: the {NAMES[packing]} file is truncated" in done.stderr
 
 
 @each_packing

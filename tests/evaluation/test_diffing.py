@@ -108,7 +108,7 @@ def test_what_cannot_be_compared(old: embedclf.TextClassifier, new: embedclf.Tex
     with pytest.raises(ArgumentError, match="nothing to compare on"):
         embedclf.diff(old, new, [], [])
     several = embedclf.train(TEXTS, [[label] for label in LABELS], **QUICKEST)
-    with pytest.raises(ArgumentError, match="the old model gives several labels to a text and the new one gives one"):
+    with pytest.raises(ArgumentError, match="the old model gives several labels per text and the new one gives one"):
         embedclf.diff(several, new, TEXTS, LABELS)
 
 

@@ -91,7 +91,7 @@ class TestAccess:
         again = client.get("/", params={"token": TOKEN})
         assert again.status_code == 403
         assert "This address has already been used" in again.text
-        assert "start it again: it prints a new address" in again.text
+        assert "run it again: it prints a new address" in again.text
         assert "set-cookie" not in again.headers
 
     def test_a_wrong_token_or_cookie_lets_nobody_in(self, opened: Any):
