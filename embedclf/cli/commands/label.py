@@ -38,15 +38,15 @@ _MOST_PORT = 65_535
     metavar="FILE",
     required=True,
     help="Where to write the rows with their labels, a .csv, .tsv, .jsonl, .parquet or .xlsx file. The answers are "
-    "kept beside it, and the same command takes them up again.",
+    "kept beside it, and the same command continues from them.",
 )
 @click.option(
     "--order",
     type=click.Choice(["suggest", "file", "random", "check"]),
     default="suggest",
     show_default=True,
-    help="Which text is next: the one that is likely to teach the most, that of the next row, a random one, or the one "
-    "whose label is most probably wrong.",
+    help="Which text comes next: the one that should teach the classifier most, the next one in the file, a random "
+    "one, or the one whose label is most likely to be wrong.",
 )
 @click.option(
     "--test-share",
@@ -54,7 +54,7 @@ _MOST_PORT = 65_535
     type=Share(0, 1, max_open=True),
     default=0.1,
     show_default=True,
-    help="Share of the texts to draw at random, label without guesses, and write to a test set; 0 for none.",
+    help="Share of the texts to set aside at random as a test set, labelled without seeing predictions; 0 for none.",
 )
 @click.option("--several", is_flag=True, help="Let texts have several labels.")
 @click.option(
@@ -62,7 +62,7 @@ _MOST_PORT = 65_535
     "labels",
     metavar="LABEL",
     multiple=True,
-    help="A label to choose from the start; may be repeated. More can be made while labelling.",
+    help="A label to offer from the start; may be repeated. You can add more while labelling.",
 )
 @click.option(
     "--port",
@@ -93,9 +93,9 @@ def command(
     """Label the texts of FILE one by one in the browser, or with --terminal in the terminal.
 
     FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts; - is standard input. The page is served on
-    this machine only. Each answer is on disk before the next text is shown, so that nothing is lost whatever happens.
-    Rows that have a label are kept as they are, unless --order check asks about them. Equal texts are asked once.
-    The page requires embedclf[label].
+    this machine only. Each answer is on disk before the next text is shown, so nothing is lost whatever happens. Rows
+    that already have a label keep it, unless --order check asks about them. Equal texts are asked once. The page
+    requires embedclf[label].
     """
     from embedclf.data.atomic_file import check_places
     from embedclf.labelling.answers import answers_beside
@@ -160,15 +160,15 @@ def _check_terminal(job: Job, port: int, no_browser: bool) -> None:
 
 
 def _say_address(address: str) -> None:
-    echo(f"Label at {address} (Ctrl-C ends)", err=True)
+    echo(f"Label at {address} (Ctrl-C to stop)", err=True)
 
 
 def _said(session: "Session", output: str, job: Job, embedding: EmbeddingOptions) -> list[str]:
-    """Return what has been written, and how to go on."""
+    """Return what was written, and what to run next."""
     from embedclf.labelling.output import test_set_beside
 
     if not Path(output).exists():
-        return ["Nothing was labelled, so nothing was written"]
+        return ["Nothing was labelled, so nothing was written."]
     progress, n_changed = session.progress(), session.states.n_changed
     n_rows, n_labelled = progress.n_texts - progress.n_test, progress.n_labelled - progress.n_test
     share = f"{n_labelled:,} of {counted(n_rows, 'row')} labelled" if n_rows > n_labelled else counted(n_rows, "row")
@@ -178,14 +178,14 @@ def _said(session: "Session", output: str, job: Job, embedding: EmbeddingOptions
         said += f" and {test} ({counted(progress.n_test, 'row')}, drawn at random)"
     lines = [said]
     if n_rows > n_labelled:
-        lines.append("To go on labelling, run the same command again.")
+        lines.append("To continue labelling, run the same command again.")
     reading = _reading(job)
     if len(progress.of_labels) > 1:
         how = [*reading, *([] if embedding.embedder is None else ["--embedder", embedding.embedder])]
         how += ["--skip-bad-rows"] if n_rows > n_labelled else []
-        lines.append(f"To train, run {shlex.join(['embedclf', 'train', output, *how])}")
+        lines.append(f"Train with: {shlex.join(['embedclf', 'train', output, *how])}")
         if progress.n_test:
-            lines.append(f"Then, to measure, run {shlex.join(['embedclf', 'evaluate', test, *reading])}")
+            lines.append(f"Then measure with: {shlex.join(['embedclf', 'evaluate', test, *reading])}")
     return lines
 
 
