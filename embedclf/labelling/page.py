@@ -41,7 +41,7 @@ def message_page(title: str, *sentences: str, forward: bool = False) -> str:
         Whether it goes on to the page at once.
     """
     onward = Markup('<meta http-equiv="refresh" content="0;url=/">') if forward else ""
-    link = tag("p", tag("a", "Go on to the page", href="/")) if forward else ""
+    link = tag("p", tag("a", "Continue to the page", href="/")) if forward else ""
     head = (
         tag("title", title),
         Markup('<meta name="viewport" content="width=device-width, initial-scale=1">'),

@@ -1,4 +1,4 @@
-// How far the work has come: counts, and what a classifier learns from the labels.
+// Progress: the counts, and how well a classifier does with the labels so far.
 
 // Everything is built with text nodes: no label, text or message is ever read as HTML.
 const at = (id) => document.getElementById(id);
@@ -62,14 +62,14 @@ function curveOf(points, measure) {
   ]);
 }
 
-// What is drawn, so that it is drawn anew only where it has changed.
+// What is drawn, so that it is redrawn only if it has changed.
 let shownCurve = "", shownCounts = "";
 
 function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTest, asks_hard_texts: asksHardTexts }) {
   const measure = several ? "Micro-F1" : "Accuracy", last = curve.at(-1);
-  const onLabelled = last && `measured out of fold on ${counted(last.n_labels, "labelled text")}`;
+  const onLabelled = last && `out of fold on ${counted(last.n_labels, "labelled text")}`;
   const isTooLow = last && asksHardTexts ? " Suggested texts are harder than most, which lowers it." : "";
-  // Nothing may be measured at all, such as where labels are checked.
+  // With --order check, nothing is measured.
   at("quality").hidden = !last && !test && !isLearning && advice === "";
   // The fair figure first; until there is one, that of the labelled texts.
   const shown = test ?? last;
@@ -88,7 +88,7 @@ function showQuality({ curve, test, advice, is_learning: isLearning, n_test: nTe
   if (at("advice").textContent !== advice) at("advice").textContent = advice;
   at("learning").textContent = isLearning ? "Learning …" : "";
   at("test").hidden = nTest === 0 || test !== null;
-  at("test-note").textContent = `${counted(nTest, "random text")} so far${at("quality").hidden ? "" : "; measured once there are more"}.`;
+  at("test-note").textContent = `${counted(nTest, "random text")} so far${at("quality").hidden ? "" : "; not measured until there are more"}.`;
 }
 
 function showCounts({ n_texts: nTexts, n_labelled: nLabelled, n_skipped: nSkipped, n_test: nTest, of_labels: ofLabels }) {

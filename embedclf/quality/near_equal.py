@@ -1,4 +1,4 @@
-"""Groups of equal and near-equal texts, found by their letters alone: nothing is embedded, and nothing paid for.
+"""Groups of near-duplicates by spelling: texts are near-equal in their letters, and nothing is embedded or paid for.
 
 Two texts are near-equal if Dice's coefficient of their sets of four-letter sequences is at least 0.8 (Dice, "Measures
 of the Amount of Ecologic Association Between Species", 1945). Case and punctuation do not count. A typo changes four of

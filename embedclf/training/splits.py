@@ -109,10 +109,10 @@ def assign_folds(y: Ints, groups: Ints, n_folds: int, *, seed: int) -> Ints:
 
 
 def divide(y: Ints, groups: Ints, fraction: float, *, seed: int) -> Mask:
-    """Choose the rows of a test set: as `hold_out`, but the fraction is one of rows, however large the groups are.
+    """Choose the rows of a test set like `hold_out`, but with a fraction of rows, not of groups.
 
-    Where each row is a group of its own, both choose the same rows. A group that is larger than what its class should
-    have in the test set is not chosen.
+    If each row is a group of its own, both choose the same rows. A group that is larger than its class's share of the
+    test set is not chosen.
 
     Parameters
     ----------

@@ -71,11 +71,11 @@ def test_from_texts_to_a_classifier(cli: Cli, person: Person, inbox: Path):
     assert done.stderr == (
         "inbox.csv: 30 rows\n"
         "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)\n"
-        "Label at http://127.0.0.1:1234/?token=t (Ctrl-C ends)\n"
+        "Label at http://127.0.0.1:1234/?token=t (Ctrl-C to stop)\n"
         "Wrote labelled.csv (18 of 28 rows labelled) and labelled_test.csv (2 rows, drawn at random)\n"
-        "To go on labelling, run the same command again.\n"
-        "To train, run embedclf train labelled.csv --skip-bad-rows\n"
-        "Then, to measure, run embedclf evaluate labelled_test.csv\n"
+        "To continue labelling, run the same command again.\n"
+        "Train with: embedclf train labelled.csv --skip-bad-rows\n"
+        "Then measure with: embedclf evaluate labelled_test.csv\n"
     )
     assert done.stdout == ""
     assert person.read_last == "\n".join(done.stderr.splitlines()[-4:])
@@ -89,12 +89,10 @@ def test_the_same_command_goes_on(cli: Cli, person: Person, inbox: Path):
     cli(*command)
     first = list(person.asked)
     done = cli(*command, "--json")
-    assert "Going on: 20 texts are labelled so far\n" in done.stderr
+    assert "Continuing: 20 texts labelled so far\n" in done.stderr
     assert len({one.text for one in person.asked}) == 30
     assert person.asked[: len(first)] == first
-    assert done.stderr.endswith("Wrote labelled.csv (30 rows)\nTo train, run embedclf train labelled.csv\n"), (
-        done.stderr
-    )
+    assert done.stderr.endswith("Wrote labelled.csv (30 rows)\nTrain with: embedclf train labelled.csv\n"), done.stderr
     shown = json.loads(done.stdout)
     del shown["usage"]
     assert shown == {
@@ -138,9 +136,7 @@ def test_checking_labels(cli: Cli, person: Person):
     assert all(one.guesses[0].label == wrong[one.text] for one in person.asked)
     assert not any(one.is_test for one in person.asked)
     assert read_corpus("corrected.csv").labels == LABELS
-    assert (
-        "Wrote corrected.csv (30 rows, 2 labels changed)\nTo train, run embedclf train corrected.csv\n" in done.stderr
-    )
+    assert "Wrote corrected.csv (30 rows, 2 labels changed)\nTrain with: embedclf train corrected.csv\n" in done.stderr
 
 
 def test_a_labelled_file_has_nothing_to_label(cli: Cli, person: Person, dataset: Path):
@@ -155,7 +151,7 @@ def test_a_labelled_file_has_nothing_to_label(cli: Cli, person: Person, dataset:
 
 def test_nothing_labelled_nothing_written(cli: Cli, person: Person, inbox: Path):
     done = cli("label", inbox, "-o", "labelled.csv")
-    assert done.stderr.endswith("Nothing was labelled, so nothing was written\n")
+    assert done.stderr.endswith("Nothing was labelled, so nothing was written.\n")
     assert [path.name for path in Path().iterdir()] == ["inbox.csv"]
 
 

@@ -38,7 +38,7 @@ _MOST_LABELS = 5
     type=Share(0, 1, min_open=True, max_open=True),
     default=0.2,
     show_default=True,
-    help="Share of the rows to test on.",
+    help="Share of the rows to put in the test file.",
 )
 @click.option("--train-output", metavar="FILE", help="Where to write the training rows.  [default: FILE_train]")
 @click.option("--test-output", metavar="FILE", help="Where to write the test rows.  [default: FILE_test]")
@@ -60,16 +60,18 @@ def command(
 ) -> None:
     """Split FILE, such as tickets.csv, into tickets_train.csv and tickets_test.csv.
 
-    Each label has about the same share of both. Equal and near-equal texts go to one side, so that no test row is
-    almost known from training; no embedder is needed to find them. Rows are copied as they are, with all columns, in
-    their order. The same file and seed are always split alike.
+    Each label has about the same share in both. Duplicates and near-duplicates stay on the same side, so no test row
+    nearly repeats a training row; they are found by spelling, without an embedder. Rows are copied unchanged, with all
+    columns, in their order. The same file and seed always give the same split.
     """
     from embedclf.data.atomic_file import check_places
     from embedclf.quality.splitting import divided_rows
 
     given = {"train": train_output, "test": test_output}
     if dataset == "-" and None in given.values():
-        raise click.UsageError("Standard input has no name to go by: use --train-output and --test-output.")
+        raise click.UsageError(
+            "Standard input has no name to derive the outputs from: use --train-output and --test-output."
+        )
     outputs = {side: path or _beside(dataset, side) for side, path in given.items()}
     check_places({"the dataset": dataset}, {f"--{side}-output": path for side, path in outputs.items()})
     for side, path in outputs.items():
@@ -152,7 +154,10 @@ def _say_rest(divided: "Divided") -> None:
 
     if divided.n_groups:
         groups = counted(divided.n_groups, "group")
-        echo(f"{counted(divided.n_kept_together, 'row')} in {groups} of equal or near-equal texts stay on one side.")
+        echo(
+            f"{counted(divided.n_kept_together, 'row')} in {groups} of duplicates and near-duplicates stay on the same "
+            "side."
+        )
     if missing := divided.not_tested:
         named = [f"{shown_label(name)} ({counted(n, 'row')})" for name, n in list(missing.items())[:_MOST_LABELS]]
         more = f" and {len(missing) - _MOST_LABELS:,} more" if len(missing) > _MOST_LABELS else ""
