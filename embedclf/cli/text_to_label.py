@@ -147,7 +147,8 @@ class ShownProgress:
             self._say("figure", f"{self._measure} on the test set {_figures(progress.test)}: {on}")
         elif progress.curve:
             on = f"out of fold on {counted(progress.curve[-1].n_labels, 'labelled text')}"
-            self._say("figure", f"{self._measure} {_figures(progress.curve[-1])}, {on}")
+            hard = "; suggested texts are harder than most, which lowers it" if progress.asks_hard_texts else ""
+            self._say("figure", f"{self._measure} {_figures(progress.curve[-1])}, {on}{hard}")
         self._say("advice", progress.advice)
 
     def _say(self, what: str, line: str) -> None:
