@@ -33,7 +33,8 @@ from embedclf.labelling.learner import BackgroundLearner
 from embedclf.labelling.learning import Learning
 from embedclf.labelling.session import Session
 from embedclf.labelling.suggested import SuggestedOrder
-from embedclf.labelling.trainings import predicted_labels
+from embedclf.labelling.trainings import NameVectors, predicted_labels, train_on_rows
+from embedclf.training.recipe import Recipe
 
 N_ROWS = 50_000
 ANSWERS, SECONDS_TO_THINK = 200, 0.2
@@ -94,6 +95,22 @@ def label_by_keys(rows: Rows, n: int, answers: int, think: float) -> None:
             print(f"  {'with' if with_learner else 'without'} a learner: answer to next question {shown(took)}")
             print(f"  {'':14} progress {shown(of_progress)}")
     print(f"  at most {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1_024:.0f} MB", flush=True)
+
+
+def train_again(rows: Rows) -> None:
+    """Train on some random rows, with settings that are chosen and with those chosen before."""
+    texts = EmbeddedTexts(list(rows.texts), vectors=rows.vectors)
+    shuffled = np.random.default_rng(0).permutation(len(rows.texts)).tolist()
+    for n in (100, 300, 1_000):
+        labels = {row: (str(rows.labels[row]),) for row in shuffled[:n]}
+        took, kept = [], None
+        for _ in range(2):
+            began = time.process_time()
+            kept = train_on_rows(texts, labels, Recipe(), NameVectors(texts), several=False, kept=kept).settings
+            took.append(time.process_time() - began)
+        print(
+            f"  a training on {n:,} rows: {took[0]:.2f} s of one core, {took[1]:.2f} s with the settings chosen before"
+        )
 
 
 def label_all(train: Rows, test: Rows, most: int, way: str, seed: int) -> list[dict]:
@@ -212,6 +229,7 @@ def main() -> None:
     train, test = map(read, files)
     if args.answers:
         label_by_keys(train, args.rows, args.answers, SECONDS_TO_THINK)
+        train_again(train)
     if not args.seeds:
         return
     most = min(args.labels, (len(train.texts) - 300) // STEP * STEP)
