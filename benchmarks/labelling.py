@@ -6,7 +6,7 @@ FOLDER is that of quality.py; without it, the support tickets take its place. Al
 
 1. From embedded texts to the first question, with 50,000 rows; those of the set, and copies of them with a word more.
 2. How long an answer and the next question take while a classifier trains in the background, and how long the same
-   takes without one, which is what the disk and other programs are to blame for.
+   takes without one, which is what the disk and other programs are to blame for. How long a training takes.
 3. The accuracy on test rows by the number of labels, in the order of suggestions and at random: someone who answers
    with the labels of the file.
 4. What the advice says after each hundred labels, and what labelling on would have brought where it says that one
