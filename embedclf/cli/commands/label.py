@@ -103,7 +103,7 @@ def command(
 
     check_installed()
     beside = {"the test set": test_set_beside(output), "the file of answers": answers_beside(output)}
-    check_places({"the file": job.datasets[0]}, {"--output": output, **beside})
+    check_places({"the input": job.datasets[0]}, {"--output": output, **beside})
     corpus = job.read()
     if any(corpus.labels):
         check_separator(corpus, job.file)
