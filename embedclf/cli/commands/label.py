@@ -73,6 +73,7 @@ _MOST_PORT = 65_535
     help="Port to listen on; 0 picks a free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address of the page, but do not open it.")
+@click.option("--terminal", is_flag=True, help="Label in this terminal instead, which works over ssh.")
 @embedding_options
 @seed_option
 @file_job("optional", what="the file", json_help="Print one JSON object at the end.", writes_tables=True)
@@ -85,23 +86,28 @@ def command(
     labels: tuple[str, ...],
     port: int,
     no_browser: bool,
+    terminal: bool,
     embedding: EmbeddingOptions,
     seed: int,
 ) -> None:
-    """Label the texts of FILE one by one in the browser.
+    """Label the texts of FILE one by one in the browser, or with --terminal in the terminal.
 
     FILE is a CSV, TSV, JSONL, Parquet or Excel file with a column of texts; - is standard input. The page is served on
     this machine only. Each answer is on disk before the next text is shown, so nothing is lost whatever happens. Rows
-    that already have a label keep it, unless --order check asks about them. Equal texts are asked once. Requires
-    embedclf[label].
+    that already have a label keep it, unless --order check asks about them. Equal texts are asked once. The page
+    requires embedclf[label].
     """
     from embedclf.data.atomic_file import check_places
     from embedclf.labelling.answers import answers_beside
     from embedclf.labelling.opening import open_session
     from embedclf.labelling.output import test_set_beside
-    from embedclf.labelling.server import check_installed, serve
 
-    check_installed()
+    if terminal:
+        _check_terminal(job, port, no_browser)
+    else:
+        from embedclf.labelling.server import check_installed
+
+        check_installed()
     beside = {"the test set": test_set_beside(output), "the file of answers": answers_beside(output)}
     check_places({"the input": job.datasets[0]}, {"--output": output, **beside})
     corpus = job.read()
@@ -129,12 +135,28 @@ def command(
         session.save()
         return "\n".join(_said(session, output, job, embedding))
 
+    job.hide_progress()
     with session:
-        serve(session, port=port, on_ready=_say_address, open_browser=not no_browser, ended=ended)
+        if terminal:
+            from embedclf.cli.label_in_terminal import label_in_terminal
+
+            label_in_terminal(session)
+        else:
+            from embedclf.labelling.server import serve
+
+            serve(session, port=port, on_ready=_say_address, open_browser=not no_browser, ended=ended)
     for line in _said(session, output, job, embedding):
         echo(line, err=True)
     if job.as_json:
         job.print_json(_record(session, output))
+
+
+def _check_terminal(job: Job, port: int, no_browser: bool) -> None:
+    from embedclf.cli.label_in_terminal import check_terminal
+
+    if port or no_browser:
+        raise click.UsageError("--port and --no-browser are about the page: leave them out with --terminal.")
+    check_terminal(job.datasets[0])
 
 
 def _say_address(address: str) -> None:
