@@ -141,8 +141,8 @@ class ShownProgress:
         self._said: dict[str, str] = {}
 
     def show(self, progress: Progress) -> None:
-        """Show how good the classifier is and whether to go on, as far as that has changed."""
-        if progress.test is not None:  # the fair figure; until there is one, that of the labelled texts
+        """Show how good the classifier is and whether to continue, if that has changed."""
+        if progress.test is not None:  # the fair figure; until there is one, the out-of-fold figure is shown
             on = f"{counted(progress.test.n_labels, 'random text')} that the classifier has not seen"
             self._say("figure", f"{self._measure} on the test set {_figures(progress.test)}: {on}")
         elif progress.curve:
