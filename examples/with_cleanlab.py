@@ -1,4 +1,4 @@
-"""Audit labels with cleanlab's Datalab, on out-of-fold probabilities and embeddings of ours.
+"""Audit labels with cleanlab's Datalab, using out-of-fold probabilities and embeddings from embedclf.
 
 python examples/with_cleanlab.py datasets/support_tickets.csv
 

@@ -1,4 +1,4 @@
-"""Make an MLflow model of a classifier: a pyfunc that holds the model file and this script, and no pickle.
+"""Save a classifier as an MLflow pyfunc model, which contains the model file and this script, and no pickle.
 
 python examples/with_mlflow.py models/example.safetensors tickets_mlflow
 

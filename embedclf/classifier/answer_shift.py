@@ -129,7 +129,7 @@ class AnswerTally:
         self._counts = {name: np.zeros((2, len(LEVELS)), dtype=np.intp) for name in Measures._fields}
 
     def add(self, measures: Measures, n_answered: int) -> None:
-        """Add texts to the counts, of which some are answered."""
+        """Add texts to the counts."""
         self._n += len(measures.confidence)
         self._n_answered += n_answered
         # The rounding keeps 0.29, say, from falling short of its step.

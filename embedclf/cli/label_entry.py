@@ -1,4 +1,4 @@
-"""What is typed and chosen for a text, key by key, until it comes to something."""
+"""What is typed and selected for a text, key by key, until it leads to an action."""
 
 from collections.abc import Iterable
 from enum import Enum, auto
@@ -28,7 +28,7 @@ class Act(Enum):
 
 
 class _Option(NamedTuple):
-    """What Enter may take: a label, a new one, or the end (None)."""
+    """What Enter may choose: a label, a new one, or the end (None)."""
 
     label: str | None
     is_new: bool = False
@@ -96,7 +96,7 @@ class LabelEntry:
         elif not typed and key in _ACTS_WITHOUT_TEXT:
             return _ACTS_WITHOUT_TEXT[key]
         elif key == keys.ERASE:
-            if not typed and not self._was_typed:  # a key that is held down to erase takes no answer back
+            if not typed and not self._was_typed:  # a key that is held down to erase undoes no answer
                 return Act.UNDO
             self._find(typed[:-1])
         elif key in (keys.CLEAR, keys.UNDO):
@@ -147,7 +147,7 @@ class LabelEntry:
             return Act.ANSWER
         else:
             self._may_be_none = True
-            self._remark = "None is chosen. Enter once more: it has no label."
+            self._remark = "No label is selected. Enter again: it has none."
         return None
 
     def _take(self, label: str) -> Act | None:
@@ -172,11 +172,11 @@ class LabelEntry:
         others = sum(not one.is_new for one in rest)
         near, is_guess = (self._found.near, self._found.is_guess) if self._found is not None else ([], False)
         if at.label is None:
-            hint = "Enter: end"
+            hint = "Enter: finish"
         elif at.is_new:
-            hint = "Enter: new label" + (f", spelt nearly like {near[0]}" if near else "")
+            hint = "Enter: new label" + (f", spelt almost like {near[0]}" if near else "")
         else:
-            hint = f"Enter: {at.label}" + (", spelt nearly so" if is_guess else "")
+            hint = f"Enter: {at.label}" + (", spelt similarly" if is_guess else "")
         then = [counted(others, "other")] if others else []
         then += ["new label"] if rest and rest[-1].is_new else []
         return f"{hint} · ↓ {', '.join(then)}" if then else hint
@@ -187,4 +187,4 @@ class LabelEntry:
             return "" if given is None else f"Enter: keep {', '.join(given) or 'no label'}"
         if given is not None and sorted(given) == sorted(self.chosen):
             return f"Enter: keep {'these' if len(given) > 1 else 'this' if given else 'no label'}"
-        return f"Enter: go on with {counted(len(self.chosen), 'label')}" if self.chosen else ""
+        return f"Enter: save {counted(len(self.chosen), 'label')}" if self.chosen else ""

@@ -1,4 +1,4 @@
-"""Labelling in the terminal: the texts and what is answered scroll by, and can be read again."""
+"""Labelling in the terminal: texts and answers scroll by, and can be read again."""
 
 import logging
 import sys
@@ -37,7 +37,7 @@ def check_terminal(dataset: str) -> None:
         raise click.UsageError("--terminal reads keys from standard input, so FILE cannot be -.")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         which = "standard error" if sys.stdin.isatty() else "standard input"
-        raise click.UsageError(f"--terminal needs a terminal, but {which} is none. Without it, a page is opened.")
+        raise click.UsageError(f"--terminal needs a terminal, but {which} is not one. Without it, a page is opened.")
 
 
 def label_in_terminal(session: Session) -> None:
@@ -48,7 +48,7 @@ def label_in_terminal(session: Session) -> None:
 
 @contextmanager
 def _held_back() -> Iterator[Callable[[], None]]:
-    """Hold back what is logged meanwhile by other threads, so that nobody types into it; give what prints it."""
+    """Hold back log messages of other threads, so that they do not disturb the typing; yield what prints them."""
     logger = logging.getLogger("embedclf")
     before = list(logger.handlers)
     held = [MemoryHandler(_MOST_HELD_BACK, logging.CRITICAL + 1, one) for one in before]
@@ -70,12 +70,12 @@ class _Dialogue:
         self._session, self._keys, self._say_messages = session, pressed, say_messages
         self._several = session.several
         self._line, self._progress = TypedLine(), ShownProgress(several=self._several)
-        # What was answered here, by row, so that an answer that is taken back can be put right.
+        # What was answered here, by row, so that an answer that is undone can be corrected.
         self._answered: dict[int, tuple[LabelSet, str]] = {}
 
     def run(self) -> None:
         """Ask until the person ends it."""
-        echo("A digit or letters choose a label, ? lists the keys, Ctrl-C ends.", err=True)
+        echo("A digit or letters choose a label, ? lists the keys, Ctrl-C stops.", err=True)
         question = self._session.ask(_WINDOW)
         is_going = True
         while is_going:
@@ -85,13 +85,13 @@ class _Dialogue:
             question, is_going = self._end() if question is None else self._ask(question)
 
     def _end(self) -> tuple[Question | None, bool]:
-        """Wait for the end, or for the last answer to be taken back."""
+        """Wait for the end, or for the last answer to be undone."""
         n_skipped = self._session.progress().n_skipped
         skipped = f", but {counted(n_skipped, 'text')} skipped" if n_skipped else ""
-        echo(f"No text is left{skipped}.", err=True)
+        echo(f"No texts left{skipped}.", err=True)
         self._keys.settle()
         while True:
-            self._line.draw("> ", hint="Enter: end · ← takes the last answer back")
+            self._line.draw("> ", hint="Enter: finish · ←: undo the last answer")
             key = self._keys.read()
             if key in (keys.ENTER, keys.END, "q"):
                 self._line.end("")
@@ -100,7 +100,7 @@ class _Dialogue:
                 return question, True
 
     def _ask(self, question: Question) -> tuple[Question | None, bool]:
-        """Return the question that follows, and whether the person goes on."""
+        """Return the next question, and whether the person continues."""
         before, note = self._answered.get(question.row, ((), question.note))
         chosen = (question.labels if question.labels is not None else before) if self._several else ()
         entry = LabelEntry(question, several=self._several, chosen=chosen)
@@ -135,7 +135,9 @@ class _Dialogue:
                 following = self._session.answer(_WINDOW, row, labels, revision=revision, note=note)
         except AnsweredElsewhereError as error:
             now = error.question.labels
-            self._line.end(f"It has been labelled {_joined(now)} meanwhile, which holds." if now else "It has changed.")
+            self._line.end(
+                f"Already labelled {_joined(now)} elsewhere; your answer was not saved." if now else "It has changed."
+            )
             return self._session.ask(_WINDOW), True
         except (ArgumentError, OutputError) as error:
             self._say_not_saved(error)
@@ -149,17 +151,17 @@ class _Dialogue:
         return following, True
 
     def _undo(self) -> Question | None:
-        """Take the last answer back, and return its question; None if there is none, or it stays."""
+        """Undo the last answer, and return its question; None if there is none, or it cannot be undone."""
         try:
             question = self._session.undo(_WINDOW)
         except OutputError as error:
             self._say_not_saved(error)
             return None
         if question is None:
-            self._line.end("There is no answer to take back.")
+            self._line.end("There is nothing to undo.")
         else:
             labels, _ = self._answered.get(question.row, (None, ""))
-            self._line.end("Took the last answer back" if labels is None else f"Took back {_joined(labels)}")
+            self._line.end("Undid the last answer" if labels is None else f"Undone: {_joined(labels)}")
         return question
 
     def _say_not_saved(self, error: Exception) -> None:
@@ -170,7 +172,7 @@ class _Dialogue:
         """Let the person edit a note, and return it; Esc leaves it as it was."""
         typed = note
         while True:
-            self._line.draw("Note: ", typed, "Enter: keep the note")
+            self._line.draw("Note: ", typed, "Enter: save the note")
             key = self._keys.read()
             if key in (keys.CLEAR, keys.END):
                 self._line.end(f"Note: {note}" if note else "")

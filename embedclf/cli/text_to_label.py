@@ -1,4 +1,4 @@
-"""How a text to label, its labels and the progress of the work are shown in the terminal."""
+"""How a text to label, its labels and the progress are shown in the terminal."""
 
 import shutil
 from collections.abc import Iterator, Sequence
@@ -27,19 +27,19 @@ _GAP = 2
 _KEYS = [
     ("1 … 9", "give the label with that digit"),
     ("letters", "find a label, or name a new one"),
-    ("Enter", "take the label that the line shows, or keep the one that the text has"),
-    ("↓ ↑", "go to the next label, and at last to a new one"),
+    ("Enter", "give the label that the line shows, or keep the current one"),
+    ("↓ ↑", "go to the next label, and finally to a new one"),
     ("Tab", "list all labels that match"),
     ("Space or →", "skip the text"),
-    ("Backspace or ←", "take the last answer back, several times if need be; so does Ctrl-Z"),
+    ("Backspace or ←", "undo the last answer, repeat to undo more; so does Ctrl-Z"),
     ("+", "add a note to the answer"),
     ("Page ↓", "show more of a long text; so does Ctrl-F"),
-    ("Esc", "clear what is typed"),
-    ("q Enter", "end; so does Ctrl-C. Every answer is saved already"),
+    ("Esc", "clear what you typed"),
+    ("q Enter", "finish; so does Ctrl-C. Every answer is saved already"),
 ]
 _KEYS_OF_SEVERAL = {
-    "1 … 9": "choose the label with that digit, or not",
-    "Enter": "choose the label that the line shows, or go on with those that are chosen",
+    "1 … 9": "select or deselect the label with that digit",
+    "Enter": "select the label that the line shows, or save the selected ones",
 }
 
 
@@ -72,7 +72,7 @@ class ShownText:
         """Show where the text is from, its beginning, its note, and its labels."""
         question = self._question
         parts = [question.place] if question.place else []
-        parts += ["for the test set, so without guesses"] if question.is_test else []
+        parts += ["for the test set, so without predictions"] if question.is_test else []
         if progress.n_labelled < progress.n_texts:  # when labels are checked, all are
             parts.append(f"{progress.n_labelled:,} of {progress.n_texts:,} labelled")
         parts += [f"{progress.n_skipped:,} skipped"] if progress.n_skipped else []
@@ -104,7 +104,7 @@ class ShownText:
         guesses, given = self._question.guesses, self._question.labels or ()
         first = guesses[:N_DIGITS]
         if not guesses:
-            return ["There are no labels yet. Type the first one, and press Enter."]
+            return ["There are no labels yet. Type the first one and press Enter."]
         remarks = [_remark(one, given) for one in first]
         beside = len("1  ") + max(len(remark) + _GAP if remark else 0 for remark in remarks)
         names = [shown_label(one.label, beside) for one in first]
@@ -128,7 +128,7 @@ def _percent(confidence: float) -> str:
 
 
 class ShownProgress:
-    """What the labels bring, printed as it changes.
+    """How good a classifier the labels make, printed as it changes.
 
     Parameters
     ----------
@@ -141,8 +141,8 @@ class ShownProgress:
         self._said: dict[str, str] = {}
 
     def show(self, progress: Progress) -> None:
-        """Show how good the classifier is and whether to go on, as far as that has changed."""
-        if progress.test is not None:  # the fair figure; until there is one, that of the labelled texts
+        """Show how good the classifier is and whether to continue, if that has changed."""
+        if progress.test is not None:  # the fair figure; until there is one, the out-of-fold figure is shown
             on = f"{counted(progress.test.n_labels, 'random text')} that the classifier has not seen"
             self._say("figure", f"{self._measure} on the test set {_figures(progress.test)}: {on}")
         elif progress.curve:

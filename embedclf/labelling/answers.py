@@ -68,7 +68,7 @@ class Answer:
         return self.labels is None and not self.is_undone
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as it is written to the file; what is usual is left out."""
+        """Return the answer as it is written to the file, without default values."""
         record: dict[str, Any] = {"row": self.row, "text": self.digest}
         record |= {"undone": True} if self.is_undone else {"labels": self.labels}
         record |= {name: value for name, value in (("note", self.note), ("test", self.is_test)) if value}

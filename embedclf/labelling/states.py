@@ -81,7 +81,7 @@ class States:
         return self._first_of.get(digest)
 
     def add(self, row: int, answer: Answer) -> None:
-        """Take an answer about the text of a row into account, or take back the one before."""
+        """Record an answer about the text of a row, or undo the previous one."""
         first = self.first[row]
         self._count(first, -1)
         stack = self._stacks.setdefault(first, [])

@@ -103,14 +103,14 @@ class SuggestedOrder:
             recent = list(self._asked)[-_N_COMPARED:]
             if not self._are_near_copies(np.array([row]), np.array(recent, dtype=np.intp))[0]:
                 yield row
-        # A row that was passed over may be open again, so they are gone through once more.
+        # A row that was passed over may be open again, so go through them once more.
         for _ in range(len(self._others)):
             row = int(self._others[self._place])
             self._place = (self._place + 1) % len(self._others)
             yield row
 
     def _are_near_copies(self, rows: Ints, others: Ints) -> Mask:
-        """Return which rows are nearly the same as one of the others, and not the same row: (n,)."""
+        """Return which rows are near-duplicates of one of the others, and not the same row: (n,)."""
         near = np.zeros(len(rows), dtype=bool)
         for start in range(0, len(others), _BLOCK):
             part = others[start : start + _BLOCK]

@@ -4,6 +4,7 @@ import re
 from html import escape
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from embedclf.evaluation.model_diff import FEW_PER_LABEL
 from embedclf.formatting import shown_interval
 from embedclf.printing.diffs import points, shown_points, signed_points
 from embedclf.printing.lines import HEADING, RIGHT, WARNING, WRONG, Line, Piece, heading
@@ -70,7 +71,9 @@ def reason_of(one: "Judged") -> str:
         said = {
             "passes": f"at or above {one.floor:g}",
             "fails": f"below {one.floor:g}",
-            "cannot tell": f"which may or may not be below {one.floor:g}",
+            "cannot tell": f"which may or may not be below {one.floor:g}"
+            if one.interval.low < one.floor <= one.interval.high
+            else f"but with fewer than {FEW_PER_LABEL} rows per label, the interval is too narrow to rely on",
         }
     needed = (
         ""

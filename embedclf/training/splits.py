@@ -81,7 +81,7 @@ def _counts(sizes: Ints, spare: Ints, fraction: float, wanted: int) -> Ints:
 
 
 def _with_all_classes(chosen: Mask, groups: Ints, y: Ints) -> Mask:
-    """Return the examples of the chosen groups, without those of a class of which none would be left."""
+    """Return the examples of the chosen groups, except those of classes that would be chosen completely."""
     # A text with two labels counts for the first one, so check that the second keeps an example, too.
     kept = np.bincount(y[~chosen[groups]], minlength=int(y.max()) + 1)
     chosen[groups[(kept == 0)[y]]] = False

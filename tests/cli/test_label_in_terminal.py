@@ -91,12 +91,12 @@ def test_what_stands_on_the_terminal(monkeypatch: pytest.MonkeyPatch):
     labels = "1  refund     83 %\n2  delivery   16 %\n3  password   <1 %\n"
     more = labels + "4  lost key\n"
     assert terminal.shown() == (
-        "A digit or letters choose a label, ? lists the keys, Ctrl-C ends.\n"
+        "A digit or letters choose a label, ? lists the keys, Ctrl-C stops.\n"
         f"\ninbox.csv:2 · 0 of 4 labelled\n  parcel?\n{labels}> refund\n"
         f"\ninbox.csv:3 · 1 of 4 labelled\n  money back\n{labels}> delivery\n"
         f"\ninbox.csv:4 · 2 of 4 labelled\n  locked out\n{labels}Note: or password?\n> lost key\n"
         f"\ninbox.csv:5 · 3 of 4 labelled\n  late again\n{more}Skipped\n"
-        f"\ninbox.csv:5 · 3 of 4 labelled · 1 skipped\n  late again\n{more}Took the last answer back\n"
+        f"\ninbox.csv:5 · 3 of 4 labelled · 1 skipped\n  late again\n{more}Undid the last answer\n"
         f"\ninbox.csv:5 · 3 of 4 labelled\n  late again\n{more}\n"
     )
 
@@ -122,10 +122,10 @@ def test_letters_find_a_label(monkeypatch: pytest.MonkeyPatch):
 
 def test_a_label_that_is_spelt_nearly_alike(monkeypatch: pytest.MonkeyPatch):
     with opened() as session, labelling(session, monkeypatch) as terminal:
-        assert terminal.press("refudn").endswith("> refudn   Enter: refund, spelt nearly so · ↓ new label")
-        assert terminal.press(DOWN).endswith("> refudn   Enter: new label, spelt nearly like refund")
+        assert terminal.press("refudn").endswith("> refudn   Enter: refund, spelt similarly · ↓ new label")
+        assert terminal.press(DOWN).endswith("> refudn   Enter: new label, spelt almost like refund")
         terminal.press(UP, ENTER)
-        assert terminal.press("Refund!").endswith("> Refund!   Enter: refund, spelt nearly so · ↓ new label")
+        assert terminal.press("Refund!").endswith("> Refund!   Enter: refund, spelt similarly · ↓ new label")
         terminal.press(DOWN, ENTER)
         assert labels_of(session) == [("refund",), ("Refund!",), None, None]
 
@@ -133,7 +133,7 @@ def test_a_label_that_is_spelt_nearly_alike(monkeypatch: pytest.MonkeyPatch):
 def test_before_there_are_labels(monkeypatch: pytest.MonkeyPatch):
     """Then a digit begins a label."""
     with opened(known=()) as session, labelling(session, monkeypatch) as terminal:
-        assert "\nThere are no labels yet. Type the first one, and press Enter.\n>" in terminal.shown()
+        assert "\nThere are no labels yet. Type the first one and press Enter.\n>" in terminal.shown()
         assert terminal.press(DOWN, ENTER).endswith(">    A digit or letters choose a label, Space skips the text.")
         assert terminal.press("2 stars").endswith("> 2 stars   Enter: new label")
         assert terminal.press(ENTER).endswith("\n1  2 stars\n>")
@@ -160,11 +160,11 @@ def test_several_labels(monkeypatch: pytest.MonkeyPatch):
     given: list[LabelSet | None] = [None, ("delivery", "refund"), None, ()]
     with opened(given=given, several=True, asks_labelled=True) as session:
         with labelling(session, monkeypatch) as terminal:
-            assert terminal.press("3").endswith("[refund] >    Enter: go on with 1 label")
-            assert terminal.press("1").endswith("[refund] [delivery] >    Enter: go on with 2 labels")
-            assert terminal.press("3").endswith("[delivery] >    Enter: go on with 1 label")
+            assert terminal.press("3").endswith("[refund] >    Enter: save 1 label")
+            assert terminal.press("1").endswith("[refund] [delivery] >    Enter: save 2 labels")
+            assert terminal.press("3").endswith("[delivery] >    Enter: save 1 label")
             assert terminal.press("new one").endswith("[delivery] > new one   Enter: new label")
-            assert terminal.press(ENTER).endswith("[delivery] [new one] >    Enter: go on with 2 labels")
+            assert terminal.press(ENTER).endswith("[delivery] [new one] >    Enter: save 2 labels")
             shown = terminal.press(ENTER)
             assert "> delivery, new one\n" in shown
             assert shown.endswith(
@@ -173,7 +173,7 @@ def test_several_labels(monkeypatch: pytest.MonkeyPatch):
             )
             assert "[delivery] [refund] [password] > " in terminal.press("3")
             terminal.press(ENTER)
-            assert terminal.press(ENTER).endswith(">    None is chosen. Enter once more: it has no label.")
+            assert terminal.press(ENTER).endswith(">    No label is selected. Enter again: it has none.")
             assert terminal.press(ENTER).endswith(">    Enter: keep no label")
             terminal.press(ENTER)
         assert labels_of(session) == [("delivery", "new one"), ("delivery", "password", "refund"), (), ()]
@@ -183,9 +183,9 @@ def test_an_answer_that_is_taken_back_is_chosen_again(monkeypatch: pytest.Monkey
     with opened(several=True) as session, labelling(session, monkeypatch) as terminal:
         terminal.press("1", "3", ENTER)
         shown = terminal.press(CTRL_Z)
-        assert "Took back delivery, refund\n" in shown
-        assert shown.endswith("[delivery] [refund] >    Enter: go on with 2 labels")
-        assert terminal.press(ERASE).startswith("There is no answer to take back.\n[delivery] [refund] >")
+        assert "Undone: delivery, refund\n" in shown
+        assert shown.endswith("[delivery] [refund] >    Enter: save 2 labels")
+        assert terminal.press(ERASE).startswith("There is nothing to undo.\n[delivery] [refund] >")
 
 
 def test_checking_labels(monkeypatch: pytest.MonkeyPatch):
@@ -207,7 +207,7 @@ def test_checking_labels(monkeypatch: pytest.MonkeyPatch):
 def test_q_ends_unless_it_begins_a_label(monkeypatch: pytest.MonkeyPatch):
     with opened(known=("question", "refund")) as session:
         with labelling(session, monkeypatch) as terminal:
-            assert terminal.press("q").endswith("> q   Enter: end · ↓ 1 other, new label")
+            assert terminal.press("q").endswith("> q   Enter: finish · ↓ 1 other, new label")
             assert terminal.press("u").endswith("> qu   Enter: question · ↓ new label")
             terminal.press(ENTER)
             terminal.press("q", ENTER)
@@ -324,7 +324,7 @@ def test_the_keys_are_listed(monkeypatch: pytest.MonkeyPatch):
         assert shown.startswith(">\n1 … 9           give the label with that digit\nletters   ")
         assert shown.endswith("Every answer is saved already\n1  delivery\n2  password\n3  refund\n>")
     with opened(several=True) as session, labelling(session, monkeypatch) as terminal:
-        assert "\n1 … 9           choose the label with that digit, or not\n" in terminal.press("?")
+        assert "\n1 … 9           select or deselect the label with that digit\n" in terminal.press("?")
 
 
 def test_a_note_can_be_changed_and_left(monkeypatch: pytest.MonkeyPatch):
@@ -332,14 +332,14 @@ def test_a_note_can_be_changed_and_left(monkeypatch: pytest.MonkeyPatch):
         terminal.press("+", "hn", ERASE, "m é", ENTER)
         terminal.press("1")
         assert "\n  parcel?\nNote: hm é\n1  delivery" in terminal.press(LEFT)
-        assert terminal.press("+").endswith("Note: hm é   Enter: keep the note")
+        assert terminal.press("+").endswith("Note: hm é   Enter: save the note")
         assert terminal.press(" no", ESC).endswith("Note: hm é\n>")
         terminal.press("1")
         assert session.results()[0][1].note == "hm é"
         assert terminal.press("+", "x", ERASE, ENTER).endswith("No note\n>")
         assert terminal.send("+a\n1 more\nthan a note", 3).endswith("Note: a\n>")  # pasted
         assert "Skipped\n" in terminal.press(RIGHT)
-        assert terminal.press(LEFT).startswith("Took the last answer back")
+        assert terminal.press(LEFT).startswith("Undid the last answer")
 
 
 def test_what_others_say_meanwhile_comes_before_the_next_text(monkeypatch: pytest.MonkeyPatch):
@@ -364,7 +364,7 @@ def test_a_label_that_was_edited_meanwhile_holds(monkeypatch: pytest.MonkeyPatch
     with opened() as session, labelling(session, monkeypatch) as terminal:
         session.take_over(0, ("password",), "")
         shown = terminal.press("1")
-        assert shown.startswith("It has been labelled password meanwhile, which holds.\n\ninbox.csv:3")
+        assert shown.startswith("Already labelled password elsewhere; your answer was not saved.\n\ninbox.csv:3")
         assert labels_of(session)[0] == ("password",)
 
 
@@ -396,11 +396,11 @@ def test_a_label_that_cannot_be(monkeypatch: pytest.MonkeyPatch):
 
 def test_nothing_left(monkeypatch: pytest.MonkeyPatch):
     with opened(["parcel?"]) as session, labelling(session, monkeypatch) as terminal:
-        assert terminal.press("1").endswith("\n\nNo text is left.\n>    Enter: end · ← takes the last answer back")
+        assert terminal.press("1").endswith("\n\nNo texts left.\n>    Enter: finish · ←: undo the last answer")
         assert "  parcel?\n" in terminal.press(LEFT)
         shown = terminal.press(" ")
         assert "· 1 skipped\n  parcel?\n" in shown
-        assert terminal.press(" ").startswith("Skipped\n\nNo text is left, but 1 text skipped.\n")
+        assert terminal.press(" ").startswith("Skipped\n\nNo texts left, but 1 text skipped.\n")
         terminal.press(CTRL_Z)
         terminal.press("2")
         terminal.press(ENTER)

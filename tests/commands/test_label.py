@@ -178,7 +178,7 @@ def test_the_options_of_the_file_are_repeated(cli: Cli, person: Person):
 @pytest.mark.parametrize(
     ("output", "message"),
     [
-        ("inbox.csv", "--output inbox.csv is the same file as the file inbox.csv: choose another"),
+        ("inbox.csv", "--output inbox.csv is the same file as the input inbox.csv: choose another"),
         ("labelled.xyz", "the output must end in .csv, .tsv, .jsonl, .parquet or .xlsx"),
     ],
 )
@@ -215,7 +215,7 @@ def test_the_test_set_does_not_replace_the_file(cli: Cli, person: Person, inbox:
     inbox.rename("labelled_test.csv")
     done = cli("label", "labelled_test.csv", "-o", "labelled.csv")
     assert done.exit_code == 1
-    assert "the test set labelled_test.csv is the same file as the file labelled_test.csv" in done.stderr
+    assert "the test set labelled_test.csv is the same file as the input labelled_test.csv" in done.stderr
 
 
 def test_a_dry_run_estimates(cli: Cli, api: AimlapiServer, person: Person, inbox: Path):

@@ -43,11 +43,11 @@ def test_from_texts_to_a_labelled_file(
     assert shown.startswith(
         "inbox.csv: 30 rows\n"
         "Embedder: wordllama:l2_supercat (256 dimensions; AIMLAPI_API_KEY is not set)\n"
-        "A digit or letters choose a label, ? lists the keys, Ctrl-C ends.\n"
+        "A digit or letters choose a label, ? lists the keys, Ctrl-C stops.\n"
         "\n"
         "inbox.csv:2 · 0 of 30 labelled\n"
         f"  {TEXTS[0]}\n"
-        "There are no labels yet. Type the first one, and press Enter.\n"
+        "There are no labels yet. Type the first one and press Enter.\n"
         "> delivery\n"
         "\n"
         "inbox.csv:3 · 1 of 30 labelled\n"
@@ -57,8 +57,8 @@ def test_from_texts_to_a_labelled_file(
     )
     assert shown.endswith(
         "Wrote labelled.csv (11 of 30 rows labelled)\n"
-        "To go on labelling, run the same command again.\n"
-        "To train, run embedclf train labelled.csv --skip-bad-rows\n"
+        "To continue labelling, run the same command again.\n"
+        "Train with: embedclf train labelled.csv --skip-bad-rows\n"
     )
     assert json.loads(capsys.readouterr().out)["labels"] == {"delivery": 10, "Refund": 1}
 
@@ -72,12 +72,12 @@ def test_nothing_is_lost_when_it_is_killed(cli: Cli, inbox: Path):
         terminal.wait_for(_ASKED)
         terminal.kill()
     with CommandTerminal(*COMMAND) as terminal:
-        terminal.wait_for(r"\nGoing on: 12 texts are labelled so far\r\n")
+        terminal.wait_for(r"\nContinuing: 12 texts labelled so far\r\n")
         for number in range(12, 30):
             _label(terminal, number)
             if number == 20:
                 terminal.resize(40)
-        terminal.wait_for(r"\nNo text is left\.\r\n\r> .*\r> ")
+        terminal.wait_for(r"\nNo texts left\.\r\n\r> .*\r> ")
         terminal.press("q")
         said = " ".join(terminal.end().split())
         assert terminal.process.returncode == 0
@@ -101,8 +101,8 @@ def test_taking_back_what_an_earlier_run_has_answered(monkeypatch: pytest.Monkey
     with labelling(run, monkeypatch) as terminal:
         terminal.press("refund", ENTER)
     with labelling(run, monkeypatch) as terminal:
-        assert "Going on: 1 text is labelled so far\n" in terminal.shown()
-        assert terminal.press(LEFT).startswith("Took the last answer back\n\ninbox.csv:2 · 0 of 30 labelled\n")
+        assert "Continuing: 1 text labelled so far\n" in terminal.shown()
+        assert terminal.press(LEFT).startswith("Undid the last answer\n\ninbox.csv:2 · 0 of 30 labelled\n")
         terminal.press("delivery", ENTER)
         terminal.press(CTRL_C)
     assert read_corpus("labelled.csv", skip_bad_rows=True).labels == ["delivery"]
@@ -111,10 +111,10 @@ def test_taking_back_what_an_earlier_run_has_answered(monkeypatch: pytest.Monkey
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["inbox.csv"], "--terminal needs a terminal, but standard input is none. Without it, a page is opened."),
+        (["inbox.csv"], "--terminal needs a terminal, but standard input is not one. Without it, a page is opened."),
         (["-"], "--terminal reads keys from standard input, so FILE cannot be -."),
-        (["inbox.csv", "--port", "80"], "--port and --no-browser are about the page: leave them out with --terminal."),
-        (["inbox.csv", "--no-browser"], "--port and --no-browser are about the page: leave them out with --terminal."),
+        (["inbox.csv", "--port", "80"], "--port and --no-browser are for the page: leave them out with --terminal."),
+        (["inbox.csv", "--no-browser"], "--port and --no-browser are for the page: leave them out with --terminal."),
     ],
 )
 def test_where_there_is_no_terminal(cli: Cli, inbox: Path, arguments: list[str], message: str):

@@ -74,7 +74,7 @@ _MOST_PORT = 65_535
     help="Port to listen on; 0 picks a free one.",
 )
 @click.option("--no-browser", is_flag=True, help="Print the address of the page, but do not open it.")
-@click.option("--terminal", is_flag=True, help="Label in this terminal instead, which works over ssh.")
+@click.option("--terminal", is_flag=True, help="Label in this terminal instead, for example over ssh.")
 @embedding_options
 @seed_option
 @file_job("optional", what="the file", json_help="Print one JSON object at the end.", writes_tables=True)
@@ -110,7 +110,7 @@ def command(
 
         check_installed()
     beside = {"the test set": test_set_beside(output), "the file of answers": answers_beside(output)}
-    check_places({"the file": job.datasets[0]}, {"--output": output, **beside})
+    check_places({"the input": job.datasets[0]}, {"--output": output, **beside})
     corpus = job.read()
     if any(corpus.labels):
         check_separator(corpus, job.file)
@@ -158,7 +158,7 @@ def _check_terminal(job: Job, port: int, no_browser: bool) -> None:
     from embedclf.cli.label_in_terminal import check_terminal
 
     if port or no_browser:
-        raise click.UsageError("--port and --no-browser are about the page: leave them out with --terminal.")
+        raise click.UsageError("--port and --no-browser are for the page: leave them out with --terminal.")
     check_terminal(job.datasets[0])
 
 

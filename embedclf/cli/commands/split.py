@@ -108,7 +108,7 @@ def command(
 
 
 def _beside(dataset: str, side: str) -> str:
-    """Return the default name of an output: that of the file, with the side at its end."""
+    """Return the default name of an output: the name of the file, followed by the side."""
     from embedclf.data.formats import data_stem
 
     path, stem = Path(dataset), data_stem(dataset)
