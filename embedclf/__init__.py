@@ -31,7 +31,7 @@ Measure
 
 Look at texts
     check                 Find label errors, duplicates, leakage and outliers: a `DataCheck`.
-    split                 Divide texts into training and test rows, near-equal ones on one side.
+    split                 Divide texts into training and test rows, near-duplicates on one side.
     cluster               Group similar texts: a `Clustering`.
     search                Find the texts nearest to a query: a `SearchResult`.
     recommend             Find diverse texts similar to one: a `Recommendation`.

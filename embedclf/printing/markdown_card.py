@@ -37,6 +37,7 @@ def markdown_card(file: ModelFile) -> str:
     """Return the model card of a model file."""
     card = file.card
     name = Path(file.path).stem
+    file = file._replace(path=Path(file.path).name)  # the reader has it somewhere else
     parts = [
         _metadata(file, name),
         f"# {escaped(name)}",
@@ -104,7 +105,7 @@ def _evaluation(card: "ModelCard") -> list[str]:
     lines = [f"- {escaped(plain(line).strip())}" for line in held_out_test_lines(card)]
     if interval := accuracy_interval(held_out):
         of = "exact match" if card.multilabel is not None else "accuracy"
-        lines.append(f"- 95 % interval of the {of}: {escaped(shown_interval(interval))}")
+        lines.append(f"- 95 % interval of the {of}: {shown_interval(interval)}, if no two rows are the same text")
     return ["\n".join(lines)]
 
 
@@ -118,7 +119,8 @@ def _limitations(file: ModelFile) -> list[str]:
             f"Measured on {counted(card.held_out.n_examples, 'row')} of the same source as the training rows, and on "
             "no others."
         )
-        found.append(f"Of these rows, {shown_share(1 - card.held_out.accuracy)} did not get the right answer.")
+        answer = "exactly the right labels" if card.multilabel is not None else "the right label"
+        found.append(f"Of these rows, {shown_share(1 - card.held_out.accuracy)} did not get {answer}.")
     counts = label_counts(card) or {}
     if few := sum(n < _FEW_ROWS for name, n in counts.items() if name in file.model.classes):
         found.append(f"{counted(few, 'label')} with fewer than {_FEW_ROWS} training rows.")

@@ -11,7 +11,7 @@ from embedclf.data_frames import DataFrame
 from embedclf.embedding.embedded_texts import EmbeddedTexts
 from embedclf.errors import ArgumentError, TrainingError
 from embedclf.formatting import counted
-from embedclf.quality.near_equal import near_equal_groups
+from embedclf.quality.spelling_groups import spelling_groups
 from embedclf.training.checks import rarest_labels
 from embedclf.training.splits import divide
 from embedclf.validation import check_whole
@@ -28,8 +28,9 @@ def split(
 ) -> tuple[Ints, Ints]:
     """Divide labelled texts into training and test rows.
 
-    Each label has about the same share of both. Equal and near-equal texts are on one side, and so are those that are
-    near-equal to one of these. Nothing is embedded. The same texts, labels and seed are always divided alike.
+    Each label has about the same share of both. Equal texts and near-duplicates are on one side, and so are the
+    near-duplicates of these. They are found by their spelling: nothing is embedded. The same texts,
+    labels and seed are always divided alike.
 
     Parameters
     ----------
@@ -46,7 +47,8 @@ def split(
     Returns
     -------
     train, test : ndarray of int
-        Numbers of the rows, counted from 0, in ascending order. A label whose texts are all near-equal has no test row.
+        Numbers of the rows, counted from 0, in ascending order. A label whose texts are all near-duplicates has no test
+        row.
 
     Raises
     ------
@@ -69,7 +71,7 @@ class Divided(NamedTuple):
     ----------
     is_test : ndarray of shape (n,), bool
     n_kept_together, n_groups : int
-        How many rows are near-equal to another, and in how many groups.
+        How many rows are equal to another or a near-duplicate, and in how many groups.
     not_tested : dict of str to int
         The labels that no test row has, with their numbers of rows.
     """
@@ -90,12 +92,13 @@ def divided_rows(texts: Sequence[str], labels: Labels, *, test: float, seed: int
         what = "labels" if len(texts) > 1 else f"texts ({counted(len(texts), 'text')})"
         raise TrainingError(f"too few {what} to divide: there must be at least two texts, and a label")
     y = _classes(labels, names)
-    groups = near_equal_groups(texts)
+    groups = spelling_groups(texts)
     is_test = divide(y, groups, test, seed=seed)
     if not is_test.any():
         raise TrainingError(
-            f"none of {counted(len(texts), 'row')} can be held out: each label needs two or more texts that are not "
-            f"near-equal, and a share of {test:g} must be at least one of them. Add rows, or ask for a larger share"
+            f"none of {counted(len(texts), 'row')} can be held out: each label needs two or more texts that are no "
+            f"near-duplicates, and a share of {test:g} must be at least one of them. Add rows, or "
+            "ask for a larger share"
         )
     sizes = np.bincount(groups)
     several = sizes[sizes > 1]

@@ -146,6 +146,15 @@ def test_the_model_card_has_metadata_and_every_section(cli: Cli, words: Path):
     assert not any(one in text for one in TEXTS)
 
 
+def test_the_card_is_for_a_reader_elsewhere(cli: Cli, words: Path):
+    """It has no path of this machine, and says of the interval what the command says."""
+    card = cli("info", words.resolve(), "--card", "-").stdout
+    assert str(Path.cwd()) not in card
+    assert 'embedclf predict "a text" -m words.safetensors' in card
+    assert 'embedclf.load("words.safetensors")' in card
+    assert card.count(", if no two rows are the same text") == 1
+
+
 def test_the_card_is_taken_by_hugging_face(cli: Cli, words: Path):
     """With its own reader."""
     hub = pytest.importorskip("huggingface_hub")

@@ -60,9 +60,9 @@ def command(
 ) -> None:
     """Split FILE, such as tickets.csv, into tickets_train.csv and tickets_test.csv.
 
-    Each label has about the same share of both. Equal and near-equal texts go to one side, so that no test row is
-    almost known from training; no embedder is needed to find them. Rows are copied as they are, with all columns, in
-    their order. The same file and seed are always split alike.
+    Each label has about the same share of both. Equal texts and near-duplicates go to one side, so that no test row is
+    almost known from training. They are found by their spelling; no embedder is needed. Rows are copied as they are,
+    with all columns, in their order. The same file and seed are always split alike.
     """
     from embedclf.data.atomic_file import check_places
     from embedclf.quality.splitting import divided_rows
@@ -152,7 +152,9 @@ def _say_rest(divided: "Divided") -> None:
 
     if divided.n_groups:
         groups = counted(divided.n_groups, "group")
-        echo(f"{counted(divided.n_kept_together, 'row')} in {groups} of equal or near-equal texts stay on one side.")
+        echo(
+            f"{counted(divided.n_kept_together, 'row')} in {groups} of equal texts or near-duplicates stay on one side."
+        )
     if missing := divided.not_tested:
         named = [f"{shown_label(name)} ({counted(n, 'row')})" for name, n in list(missing.items())[:_MOST_LABELS]]
         more = f" and {len(missing) - _MOST_LABELS:,} more" if len(missing) > _MOST_LABELS else ""
